@@ -1,0 +1,63 @@
+# One word a task. Each makes its own .venv on first use; say `make PYTHON=python3.12 test` to choose the Python.
+# What is tested is the wheel, built from src/ and installed, never the source tree itself.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+# setuptools would pack what an earlier build left behind, so nothing may be left.
+TIDY := rm -rf build src/chainrule.egg-info
+SOURCES := pyproject.toml $(shell find src/chainrule -name __pycache__ -prune -o \( -type d -o -name '[a-z_]*.*' \) -print)
+TESTS := $(PY) -m pytest tests --doctest-modules --pyargs chainrule --cov
+
+unexport PYTHONPATH
+.NOTPARALLEL:
+.PHONY: help demo test test-all lint bench clean
+
+help:  ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1	\2/p' Makefile | expand -t 18
+
+demo: .venv/.demo .venv/.installed  ## train on 1,797 real handwritten digits; the results are in ./demo
+	@.venv/bin/chainrule train digits --out demo
+
+test: .venv/.dev .venv/.installed  ## every test and docstring example, with branch coverage
+	@$(TESTS)
+
+test-all: .venv/.dev .venv/.installed  ## the same and the longer proofs
+	@$(TESTS) -m "slow or not slow"
+
+lint: .venv/.dev  ## ruff and mypy --strict
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy --strict src
+
+bench: .venv/.bench .venv/.installed  ## time a training step, ours and the others'
+	@$(PY) benchmarks/step.py
+
+clean:  ## remove all that these commands made
+	rm -rf .venv demo build dist src/chainrule.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit("chainrule needs Python >= 3.11: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv
+	@$(PIP) 'setuptools>=77'
+	@touch $@
+
+# What the project needs: once, and again when pyproject.toml changes.
+.venv/.demo: EXTRAS := sklearn,plots
+.venv/.dev: EXTRAS := dev
+.venv/.bench: EXTRAS := bench
+.venv/.demo .venv/.dev .venv/.bench: .venv/.made pyproject.toml
+	@echo "Installing chainrule[$(EXTRAS)]"
+	@$(TIDY)
+	@$(PIP) --no-build-isolation '.[$(EXTRAS)]'
+	@$(TIDY)
+	@touch $@
+
+# The project itself, alone: again when a source changes.
+.venv/.installed: .venv/.made $(SOURCES)
+	@$(TIDY)
+	@$(PIP) --no-build-isolation --no-deps --force-reinstall .
+	@$(TIDY)
+	@touch $@

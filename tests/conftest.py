@@ -1,0 +1,33 @@
+"""What every test may lean on: one seeded generator, the real data sets, and a Matplotlib that opens no window."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+settings.register_profile("chainrule", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("chainrule")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """The same numbers in every run, and fresh for every test."""
+    return np.random.default_rng(20260101)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data sets named by CHAINRULE_DATA; without it the test skips, and says so."""
+    named = os.environ.get("CHAINRULE_DATA")
+    if not named:
+        pytest.skip("CHAINRULE_DATA names no folder of data sets")
+    folder = Path(named)
+    if not folder.is_dir():
+        pytest.fail(f"CHAINRULE_DATA names {named}, which is no folder")
+    return folder
