@@ -1,0 +1,144 @@
+"""The one sentence every error speaks: who, expected what, got what, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+RandomState: TypeAlias = "int | np.random.Generator | None"
+
+
+def sentence(who: str, expected: str, got: str, remedy: str = "") -> str:
+    """``who expects expected, got got; remedy.``"""
+    return f"{who} expects {expected}, got {got}" + (f"; {remedy}." if remedy else ".")
+
+
+def as_rng(rng: RandomState, who: str = "rng") -> np.random.Generator:
+    """The generator itself, a new one from an int seed, or a fresh unpredictable one from None."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is None or (isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0):
+        return np.random.default_rng(rng)
+    raise TypeError(
+        sentence(who, "rng to be a non-negative int, a numpy.random.Generator or None", repr(rng), "pass rng=0")
+    )
+
+
+def check_number(
+    who: str,
+    name: str,
+    value: float,
+    *,
+    minimum: float = -np.inf,
+    above: float = -np.inf,
+    maximum: float = np.inf,
+    below: float = np.inf,
+) -> float:
+    """``value`` as a float inside its bounds; ``minimum``/``maximum`` are allowed, ``above``/``below`` are not."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(sentence(who, f"{name} to be a number", repr(value)))
+    inside = minimum <= value <= maximum and (value > above or above == -np.inf) and (value < below or below == np.inf)
+    if not inside or not np.isfinite(value):
+        bounds = [
+            f"{sign} {bound:g}"
+            for sign, bound in ((">=", minimum), (">", above), ("<=", maximum), ("<", below))
+            if np.isfinite(bound)
+        ]
+        raise ValueError(sentence(who, f"{name} {' and '.join(bounds) or 'to be finite'}", f"{value!r}"))
+    return float(value)
+
+
+def check_integer(who: str, name: str, value: int, minimum: int = 1) -> int:
+    """``value`` as an int of at least ``minimum``."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(sentence(who, f"{name} to be an integer", repr(value)))
+    if value < minimum:
+        raise ValueError(sentence(who, f"{name} >= {minimum}", repr(value)))
+    return int(value)
+
+
+def check_name(who: str, what: str, name: str, known: Iterable[str]) -> str:
+    """``name`` if it is among ``known``; otherwise an error that suggests the nearest."""
+    choices = sorted(known)
+    if name in choices:
+        return name
+    got = repr(name) + nearest(str(name), choices)
+    raise ValueError(sentence(who, f"the name of {what}", got, "known are " + ", ".join(choices)))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'relu'?)``, or nothing where no known name is near."""
+    by_lower = {choice.lower(): choice for choice in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
+
+
+def check_shape(who: str, what: str, array: Array, shape: tuple[int | str, ...], remedy: str = "") -> None:
+    """Raise unless ``array`` has this shape; a letter such as ``"N"`` stands for any length."""
+    fits = array.ndim == len(shape) and all(
+        isinstance(want, str) or want == have for want, have in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        written = ", ".join(str(n) for n in shape) + ("," if len(shape) == 1 else "")
+        raise ValueError(sentence(who, f"{what} of shape ({written})", str(array.shape), remedy))
+
+
+def check_finite(who: str, what: str, array: Array) -> None:
+    """Raise at the first NaN or infinity, naming its row and column (both counted from 0)."""
+    if array.dtype.kind != "f":
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = np.sum(array, dtype=np.float64)
+    if np.isfinite(total):
+        return  # a finite sum proves every term finite, without a boolean array as large as the data
+    bad = ~np.isfinite(array)
+    if not bad.any():
+        return
+    where = tuple(int(i) for i in np.argwhere(bad)[0])
+    place = f"row {where[0]}" + (f", column {', '.join(map(str, where[1:]))}" if len(where) > 1 else "")
+    raise ValueError(
+        sentence(
+            who,
+            f"finite numbers in {what}",
+            f"{array[where]} at {place} ({int(bad.sum())} such in all)",
+            "remove or fill these rows first",
+        )
+    )
+
+
+def as_numeric(who: str, what: str, values: Any, dtype: np.dtype[Any] | type | None = None) -> Array:
+    """``values`` as an array of numbers; strings, objects and ragged lists are refused in one sentence."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise TypeError(sentence(who, f"{what} to be an array of numbers", "rows of different lengths")) from None
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):
+            pass  # reported below, like any other array that holds no numbers
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            sentence(who, f"{what} to be an array of numbers", f"dtype {array.dtype}", "encode text as numbers first")
+        )
+    return array if dtype is None else np.asarray(array, dtype=dtype)
+
+
+def require(module: str, extra: str, who: str) -> ModuleType:
+    """Import an optional module, or say in one sentence how to install it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
+            raise  # the module is there, but something that it needs is not: its own message is the better one
+        package = module.split(".")[0]
+        raise ModuleNotFoundError(
+            f"{who} needs {package}, which is not installed: pip install 'chainrule[{extra}]'", name=package
+        ) from None

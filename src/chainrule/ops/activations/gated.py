@@ -1,0 +1,137 @@
+"""Activations that multiply x by a smooth gate between 0 and 1: GELU, SiLU and Mish.
+
+By the product rule each derivative is gate + x · gate′; x itself is needed, the output alone does not determine it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..._checks import Array
+from .erf import erf
+from .smooth import sigmoid, softplus
+
+_CUBIC = 0.044715  # of the tanh form (Hendrycks and Gimpel 2016, section 2)
+
+
+def gelu(x: Array, out: Array | None = None) -> Array:
+    """Gaussian error linear unit: x times the probability that a standard normal number is below x.
+
+        y = x Φ(x),   Φ(x) = ½ (1 + erf(x/√2))          dx = dy · (Φ(x) + x φ(x)),   φ(x) = exp(−x²/2) / √(2π)
+
+    Parameters
+    ----------
+    x, out : arrays of any one shape
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gelu(np.array([-10000.0, 0.0, 1.0])).round(6)
+    array([-0.      ,  0.      ,  0.841345])
+
+    Hendrycks and Gimpel, arXiv 1606.08415.
+    """
+    return np.multiply(x, _normal_cdf(x), out=out)
+
+
+def gelu_backward(dy: Array, x: Array, out: Array | None = None) -> Array:
+    """The pull-back of :func:`gelu`: dx = dy · (Φ(x) + x φ(x)); arrays of any one shape."""
+    density = np.exp(-0.5 * np.square(x)) / math.sqrt(2 * math.pi)
+    return np.multiply(dy, _normal_cdf(x) + x * density, out=out)
+
+
+def _normal_cdf(x: Array) -> Array:
+    cdf: Array = 0.5 * (1 + erf(x * math.sqrt(0.5)))
+    return cdf
+
+
+def gelu_tanh(x: Array, out: Array | None = None) -> Array:
+    """GELU with the normal distribution approximated by a tanh, as GPT-2 has it.
+
+        y = ½ x (1 + t),   t = tanh u,   u = √(2/π) (x + 0.044715 x³)
+
+        dx = dy · (½ (1 + t) + ½ x (1 − t²) u′),   u′ = √(2/π) (1 + 3 · 0.044715 x²)
+
+    Parameters
+    ----------
+    x, out : arrays of any one shape
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gelu_tanh(np.array([-10000.0, 0.0, 1.0])).round(6)
+    array([-0.      ,  0.      ,  0.841192])
+
+    Hendrycks and Gimpel, arXiv 1606.08415.
+    """
+    y: Array = np.multiply(x, 0.5 * (1 + _gelu_tanh_gate(x)), out=out)
+    return y
+
+
+def gelu_tanh_backward(dy: Array, x: Array, out: Array | None = None) -> Array:
+    """The pull-back of :func:`gelu_tanh`: dx = dy · (½ (1 + t) + ½ x (1 − t²) u′); arrays of any one shape."""
+    t = _gelu_tanh_gate(x)
+    du = math.sqrt(2 / math.pi) * (1 + 3 * _CUBIC * np.square(x))
+    dx: Array = np.multiply(dy, 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du, out=out)
+    return dx
+
+
+def _gelu_tanh_gate(x: Array) -> Array:
+    t: Array = np.tanh(math.sqrt(2 / math.pi) * (x + _CUBIC * x * x * x))
+    return t
+
+
+def silu(x: Array, out: Array | None = None) -> Array:
+    """Sigmoid linear unit, also called swish.
+
+        y = x σ(x)          dx = dy · σ(x) (1 + x (1 − σ(x)))
+
+    Parameters
+    ----------
+    x, out : arrays of any one shape
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> silu(np.array([-10000.0, 0.0, 1.0])).round(6)
+    array([-0.      ,  0.      ,  0.731059])
+
+    Elfwing, Uchibe and Doya, Neural Networks 107 (2018).
+    """
+    return np.multiply(x, sigmoid(x), out=out)
+
+
+def silu_backward(dy: Array, x: Array, out: Array | None = None) -> Array:
+    """The pull-back of :func:`silu`: dx = dy · σ(x) (1 + x (1 − σ(x))); arrays of any one shape."""
+    gate = sigmoid(x)
+    dx: Array = np.multiply(dy, gate * (1 + x * (1 - gate)), out=out)
+    return dx
+
+
+def mish(x: Array, out: Array | None = None) -> Array:
+    """x times the tanh of its softplus.
+
+        y = x t,   t = tanh(softplus(x))          dx = dy · (t + x σ(x) (1 − t²))
+
+    Parameters
+    ----------
+    x, out : arrays of any one shape
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mish(np.array([-10000.0, 0.0, 1.0])).round(6)
+    array([-0.      ,  0.      ,  0.865098])
+
+    Misra, BMVC 2020.
+    """
+    return np.multiply(x, np.tanh(softplus(x)), out=out)
+
+
+def mish_backward(dy: Array, x: Array, out: Array | None = None) -> Array:
+    """The pull-back of :func:`mish`: dx = dy · (t + x σ(x) (1 − t²)); arrays of any one shape."""
+    t = np.tanh(softplus(x))
+    dx: Array = np.multiply(dy, t + x * sigmoid(x) * (1 - t * t), out=out)
+    return dx

@@ -1,0 +1,151 @@
+"""Activations built from one exponential: sigmoid, tanh, softplus, ELU and SELU.
+
+Every exponent is at most zero, so nothing overflows at any magnitude; every backward needs the output alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..._checks import Array
+
+# The fixed point at which layers keep mean 0 and variance 1 (Klambauer et al. 2017, equation 14).
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def sigmoid(x: Array, out: Array | None = None) -> Array:
+    """Logistic function, a probability from a log-odds.
+
+        y = 1 / (1 + exp(−x)) = exp(min(x, 0)) / (1 + exp(−|x|))          dx = dy · y (1 − y)
+
+    Parameters
+    ----------
+    x, out : arrays of any one shape
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sigmoid(np.array([-10000.0, 0.0, 10000.0]))
+    array([0. , 0.5, 1. ])
+    """
+    tail = np.exp(-np.abs(x))
+    top = np.where(x >= 0, tail.dtype.type(1), tail)
+    y: Array = np.divide(top, 1 + tail, out=out)
+    return y
+
+
+def sigmoid_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
+    """The pull-back of :func:`sigmoid`: dx = dy · y (1 − y); arrays of any one shape."""
+    dx: Array = np.multiply(dy, y * (1 - y), out=out)
+    return dx
+
+
+def tanh(x: Array, out: Array | None = None) -> Array:
+    """Hyperbolic tangent.
+
+        y = tanh x          dx = dy · (1 − y²)
+
+    Parameters
+    ----------
+    x, out : arrays of any one shape
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tanh(np.array([-10000.0, 0.0, 10000.0]))
+    array([-1.,  0.,  1.])
+    """
+    return np.tanh(x, out=out)
+
+
+def tanh_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
+    """The pull-back of :func:`tanh`: dx = dy · (1 − y²); arrays of any one shape."""
+    dx: Array = np.multiply(dy, 1 - y * y, out=out)
+    return dx
+
+
+def softplus(x: Array, out: Array | None = None) -> Array:
+    """Smooth rectifier, always positive.
+
+        y = log(1 + exp x) = max(x, 0) + log(1 + exp(−|x|))          dx = dy · (1 − exp(−y))
+
+    The factor is the sigmoid of x, written with the output: 1 − exp(−y) = exp x / (1 + exp x).
+
+    Parameters
+    ----------
+    x, out : arrays of any one shape
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> softplus(np.array([-10000.0, 0.0, 10000.0])).tolist()
+    [0.0, 0.6931471805599453, 10000.0]
+    """
+    tail = np.log1p(np.exp(-np.abs(x)))
+    y: Array = np.maximum(x, 0, out=out)
+    y += tail
+    return y
+
+
+def softplus_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
+    """The pull-back of :func:`softplus`: dx = dy · (1 − exp(−y)); arrays of any one shape."""
+    return np.multiply(dy, -np.expm1(-y), out=out)
+
+
+def elu(x: Array, alpha: float = 1.0, out: Array | None = None) -> Array:
+    """Exponential linear unit.
+
+        y = max(x, 0) + α (exp(min(x, 0)) − 1)          dx = dy · (1 if y > 0 else y + α)
+
+    Parameters
+    ----------
+    x, out : arrays of any one shape
+    alpha : float α > 0; the output never falls below −α
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> elu(np.array([-10000.0, 0.0, 2.0]))
+    array([-1.,  0.,  2.])
+
+    Clevert, Unterthiner and Hochreiter, ICLR 2016.
+    """
+    below = np.expm1(np.minimum(x, 0))
+    below *= alpha
+    y: Array = np.maximum(x, 0, out=out)
+    y += below
+    return y
+
+
+def elu_backward(dy: Array, y: Array, alpha: float = 1.0, out: Array | None = None) -> Array:
+    """The pull-back of :func:`elu`: dx = dy · (1 if y > 0 else y + α); arrays of any one shape."""
+    return np.multiply(dy, np.where(y > 0, y.dtype.type(1), y + alpha), out=out)
+
+
+def selu(x: Array, out: Array | None = None) -> Array:
+    """Self-normalising ELU: λ · elu(x, α) with the λ and α that keep mean 0 and variance 1.
+
+        y = λ (max(x, 0) + α (exp(min(x, 0)) − 1))          dx = dy · (λ if y > 0 else y + λα)
+
+    Parameters
+    ----------
+    x, out : arrays of any one shape
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> selu(np.array([-10000.0, 0.0, 1.0])).round(4)
+    array([-1.7581,  0.    ,  1.0507])
+
+    Klambauer et al., NeurIPS 2017.
+    """
+    y = elu(x, SELU_ALPHA, out=out)
+    y *= SELU_SCALE
+    return y
+
+
+def selu_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
+    """The pull-back of :func:`selu`: dx = dy · (λ if y > 0 else y + λα); arrays of any one shape."""
+    slope = np.where(y > 0, y.dtype.type(SELU_SCALE), y + SELU_SCALE * SELU_ALPHA)
+    return np.multiply(dy, slope, out=out)

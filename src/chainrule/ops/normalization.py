@@ -1,0 +1,78 @@
+"""Standardisation: the step that batch and layer normalisation share.
+
+With m the number of entries along the axis, μ their mean and σ² their (biased) variance,
+
+    ŷ = (x − μ) / s,        s = √(σ² + ε).
+
+How x reaches ŷ: directly, through μ, and through s. Along the axis,
+
+    ∂ŷᵢ/∂xⱼ = (δᵢⱼ − 1/m − ŷᵢ ŷⱼ / m) / s,
+
+because ∂μ/∂xⱼ = 1/m, and ∂s/∂xⱼ = (xⱼ − μ)/(m s) = ŷⱼ/m (the variance's own dependence on μ
+vanishes: Σ(x − μ) = 0). Hence the three terms of the gradient, one for each way:
+
+    dx = (dy − mean(dy) − ŷ · mean(dy · ŷ)) / s.
+
+Its first removed part is the mean of dy, its second what points along ŷ: the layer above can
+neither move the mean nor the scale. (Ioffe and Szegedy 2015, section 3; Ba, Kiros and Hinton 2016.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._checks import Array
+
+
+def standardize(
+    x: Array, axis: int, epsilon: float = 1e-5, out: Array | None = None
+) -> tuple[Array, Array, Array, Array]:
+    """Subtract the mean along an axis and divide by the standard deviation.
+
+        y = (x − μ) / s,    s = √(σ² + ε)
+
+        dx = (dy − mean(dy) − y · mean(dy · y)) / s
+
+    Parameters
+    ----------
+    x : array (N, I)
+    axis : int; 0 standardises each feature over the batch, 1 each row over its features
+    epsilon : float ε > 0, keeps a constant column finite
+    out : array (N, I), optional
+
+    Returns
+    -------
+    y : array (N, I)
+    inverse_deviation : array 1/s with the axis kept, what the backward needs besides y
+    mean, variance : arrays μ and σ² with the axis kept
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, inverse_deviation, mean, variance = standardize(np.array([[1.0], [3.0]]), axis=0, epsilon=1e-12)
+    >>> y.ravel().round(6), mean.item(), variance.item()
+    (array([-1.,  1.]), 2.0, 1.0)
+    """
+    mean: Array = np.mean(x, axis=axis, keepdims=True)
+    y: Array = np.subtract(x, mean, out=out)
+    variance: Array = np.mean(np.square(y), axis=axis, keepdims=True)
+    inverse_deviation: Array = 1 / np.sqrt(variance + epsilon)
+    y *= inverse_deviation
+    return y, inverse_deviation, mean, variance
+
+
+def standardize_backward(dy: Array, y: Array, inverse_deviation: Array, axis: int, out: Array | None = None) -> Array:
+    """The pull-back of :func:`standardize`: dx = (dy − mean(dy) − y · mean(dy · y)) / s.
+
+    Parameters
+    ----------
+    dy, y : arrays (N, I)
+    inverse_deviation : array 1/s, as the forward returned it
+    axis : int, the same as in the forward
+    out : array (N, I), optional
+    """
+    along_y = np.mean(dy * y, axis=axis, keepdims=True)
+    dx: Array = np.subtract(dy, np.mean(dy, axis=axis, keepdims=True), out=out)
+    dx -= y * along_y
+    dx *= inverse_deviation
+    return dx
