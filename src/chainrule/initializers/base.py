@@ -1,0 +1,53 @@
+"""What every initializer shares: the call, its checks and its dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .._checks import Array, RandomState, as_rng, check_integer, sentence
+
+InitializerFunction: TypeAlias = Callable[[tuple[int, ...], RandomState, Any], Array]
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """A rule for the first values of an array; subclass it and define :meth:`draw` to make your own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.initializers import Initializer
+    >>> class Sevens(Initializer):
+    ...     def draw(self, shape, rng):
+    ...         return np.full(shape, 7.0)
+    >>> Sevens()((2,), rng=0)
+    array([7., 7.], dtype=float32)
+    """
+
+    def __call__(self, shape: tuple[int, ...], rng: RandomState = None, dtype: Any = np.float32) -> Array:
+        """An array of this shape and dtype; an int as ``rng`` seeds, a Generator is advanced.
+
+        Raises
+        ------
+        ValueError
+            If a length is not a positive integer, or the rule needs another rank.
+        """
+        who = type(self).__name__
+        for length in shape:
+            check_integer(who, "each length of the shape", length)
+        return self.draw(tuple(shape), as_rng(rng, who)).astype(dtype, copy=False)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """The rule itself, in float64."""
+        raise NotImplementedError(f"{type(self).__name__} has no rule: define draw(shape, rng)")
+
+    def matrix(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """I and O of the shape (I, O), which it must have."""
+        if len(shape) != 2:
+            who = type(self).__name__
+            raise ValueError(sentence(who, "the shape (I, O) of a weight matrix", str(shape), "use Zeros() for a bias"))
+        return shape[0], shape[1]

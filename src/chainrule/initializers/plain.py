@@ -1,0 +1,138 @@
+"""Rules that look at no width: one distribution, one constant, or no change of length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._checks import Array, check_number
+from .base import Initializer
+
+
+@dataclass(frozen=True)
+class Uniform(Initializer):
+    """The same interval for every layer.
+
+        W ~ U(low, high)
+
+    Parameters
+    ----------
+    low, high : float, low <= high
+
+    Examples
+    --------
+    >>> from chainrule.initializers import Uniform
+    >>> W = Uniform(2.0, 3.0)((100, 100), rng=0)
+    >>> bool(2 <= W.min() and W.max() <= 3)
+    True
+    """
+
+    low: float = -0.5
+    high: float = 0.5
+
+    def __post_init__(self) -> None:
+        low = check_number("Uniform", "low", self.low)
+        check_number("Uniform", "high", self.high, minimum=low)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """W ~ U(low, high)."""
+        return rng.uniform(self.low, self.high, shape)
+
+
+@dataclass(frozen=True)
+class Normal(Initializer):
+    """The same bell curve for every layer.
+
+        W ~ N(0, σ²)
+
+    Parameters
+    ----------
+    sigma : float, >= 0
+        The standard deviation.
+
+    Examples
+    --------
+    >>> from chainrule.initializers import Normal
+    >>> Normal(0.1)((3, 4), rng=0).shape
+    (3, 4)
+    """
+
+    sigma: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_number("Normal", "sigma", self.sigma, minimum=0.0)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """W ~ N(0, σ²)."""
+        return rng.normal(0.0, self.sigma, shape)
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """A random matrix that changes no length: columns (or rows, if there are fewer rows) orthonormal, times a gain.
+
+        A = QR,  A ~ N(0, 1)            W = gain · Q · sign(diag R),  uniform over all such matrices
+        WᵀW = gain² 1  if I >= O,  WWᵀ = gain² 1  if I <= O
+
+    Parameters
+    ----------
+    gain : float, > 0
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.initializers import Orthogonal
+    >>> W = Orthogonal()((5, 3), rng=0, dtype=np.float64)
+    >>> bool(np.allclose(W.T @ W, np.eye(3)))
+    True
+
+    References
+    ----------
+    Saxe, McClelland and Ganguli, Exact solutions to the nonlinear dynamics of learning (2014), section 3;
+    Mezzadri, How to generate random matrices from the classical compact groups (2007), for the signs.
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("Orthogonal", "gain", self.gain, above=0.0)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """W = gain · Q · sign(diag R)."""
+        inputs, outputs = self.matrix(shape)
+        q, r = np.linalg.qr(rng.standard_normal((max(inputs, outputs), min(inputs, outputs))))
+        q *= self.gain * np.sign(np.diagonal(r))
+        return q if inputs >= outputs else q.T.copy()
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """All zero, as biases begin.
+
+    Examples
+    --------
+    >>> from chainrule.initializers import Zeros
+    >>> Zeros()((3,))
+    array([0., 0., 0.], dtype=float32)
+    """
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """Zeros; the generator is not touched."""
+        return np.zeros(shape)
+
+
+@dataclass(frozen=True)
+class Ones(Initializer):
+    """All one, as gains begin.
+
+    Examples
+    --------
+    >>> from chainrule.initializers import Ones
+    >>> Ones()((3,))
+    array([1., 1., 1.], dtype=float32)
+    """
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """Ones; the generator is not touched."""
+        return np.ones(shape)

@@ -1,0 +1,217 @@
+"""What a layer is: parameters, a forward, a backward; and the workspace that carries a batch between the two."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._checks import Array, check_integer, check_shape, sentence
+
+Shape = tuple[int, ...]
+
+
+class Workspace(dict[str, Array]):
+    """What one layer remembers of a batch from forward to backward, in arrays reused from step to step.
+
+    A layer stores what it needs by name, ``work["x"] = x``, and asks for room with :meth:`array`. A model opens
+    one workspace for training and keeps it; prediction uses one of its own, so threads never meet in it.
+
+    Attributes
+    ----------
+    training : bool, whether dropout, noise and batch statistics are on
+    rng : numpy.random.Generator for the layers that draw
+    """
+
+    def __init__(self, training: bool, rng: np.random.Generator) -> None:
+        super().__init__()
+        self.training = training
+        self.rng = rng
+        self._arrays: dict[str, Array] = {}
+        self._children: dict[int, Workspace] = {}
+
+    def array(self, name: str, like: Array, width: int | None = None) -> Array:
+        """An uninitialised array with the rows, dtype and (unless ``width`` is given) row shape of ``like``.
+
+        The same memory comes back at each step; it grows when a batch is longer, a shorter batch uses its beginning.
+        """
+        shape = like.shape if width is None else (len(like), width)
+        room = self._arrays.get(name)
+        if room is None or len(room) < shape[0] or room.shape[1:] != shape[1:] or room.dtype != like.dtype:
+            room = self._arrays[name] = np.empty(shape, like.dtype)
+        return room[: shape[0]]
+
+    def child(self, index: int) -> Workspace:
+        """The workspace of the layer's ``index``-th own layer."""
+        if index not in self._children:
+            self._children[index] = Workspace(self.training, self.rng)
+        return self._children[index]
+
+
+class Layer(ABC):
+    """A differentiable map of a batch, with its derivative written beside it.
+
+    A subclass defines :meth:`forward` and :meth:`backward`; if it learns, also :meth:`parameter_shapes` and
+    :meth:`initialize`. Parameter ``W`` is then the attribute ``self.W`` and its gradient ``self.dW``, both views into
+    the model's flat vectors. Each constructor argument is kept as the attribute of the same name, from which
+    :meth:`config` and ``repr`` are made. No batch is ever stored on the layer: it goes into ``work``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> class Square(cr.Layer):
+    ...     def forward(self, x, work):
+    ...         work["x"] = x
+    ...         return x * x
+    ...     def backward(self, dy, work, input_gradient=True):
+    ...         return 2 * work["x"] * dy
+    >>> model = cr.Sequential([cr.Linear(3, 2), Square()], rng=0)
+    >>> cr.gradcheck(model, np.ones((4, 3)), np.zeros((4, 2)), loss="squared_error").passed
+    True
+    """
+
+    #: Layers inside this one (of Residual, say), in the order in which their parameters are numbered.
+    children: Sequence[Layer] = ()
+
+    @abstractmethod
+    def forward(self, x: Array, work: Workspace) -> Array:
+        """y from x (N, ...); what :meth:`backward` will need goes into ``work``. x is not modified."""
+
+    @abstractmethod
+    def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
+        """dx from dy (same shape as y), and the parameters' gradients set on the way. dy is not modified.
+
+        With ``input_gradient=False`` dx is not asked for, and a layer for which it costs much may return None.
+        """
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """The shape of each parameter of this layer itself."""
+        return {}
+
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: B027  (a layer without parameters has none to fill)
+        """Fill the parameters with their first values."""
+
+    def buffers(self) -> dict[str, Array]:
+        """Arrays that are saved with the layer but not learned by gradient: running statistics."""
+        return {}
+
+    def penalty(self) -> float:
+        """What this layer adds to the loss; its gradient is part of :meth:`backward`."""
+        return 0.0
+
+    def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        """The shape of one output row for an input row of this shape; None where it is not known before a batch.
+
+        A layer that cannot take such an input raises ValueError.
+        """
+        return input_shape
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments that JSON can hold, enough to build the layer again around saved parameters."""
+        values = {name: _as_json(getattr(self, name)) for name in inspect.signature(type(self)).parameters}
+        return {"type": type(self).__name__} | {name: value for name, value in values.items() if value is not ...}
+
+    def __repr__(self) -> str:
+        """The class and the arguments that differ from their defaults."""
+        written = []
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            value = getattr(self, name)
+            if parameter.default is parameter.empty:
+                written.append(repr(value))
+            elif value != parameter.default:
+                written.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(written)})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the views: a copy or a pickle gets its arrays from its own model."""
+        views = {prefix + name for name in self.parameter_shapes() for prefix in ("", "d")}
+        return {name: value for name, value in self.__dict__.items() if name not in views}
+
+
+def _as_json(value: Any) -> Any:
+    """The value as JSON holds it, or ``...`` for what only matters before training, such as an initializer."""
+    if isinstance(value, Layer):
+        return value.config()
+    if isinstance(value, (list, tuple)) and all(isinstance(item, Layer) for item in value):
+        return [item.config() for item in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else ...
+
+
+class FeatureLayer(Layer):
+    """A layer that has parameters or statistics for each of a fixed number of input features."""
+
+    def __init__(self, features: int) -> None:
+        self.features = check_integer(type(self).__name__, "features", features)
+
+    def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        check_width(self, self.features, input_shape)
+        return (self.features,)
+
+    def _check_input(self, x: Array) -> None:
+        check_shape(repr(self), "input", x, ("N", self.features), flatten_remedy(x))
+
+
+def check_width(layer: Layer, features: int, input_shape: Shape | None) -> None:
+    """Raise when a model is put together if the layer in front does not give as many features as this one takes."""
+    if input_shape is not None and input_shape != (features,):
+        got = f"{' × '.join(map(str, input_shape))} from the layer in front of it"
+        remedy = "put Flatten() between them" if len(input_shape) > 1 else "make the two widths equal"
+        raise ValueError(sentence(repr(layer), f"{features} inputs", got, remedy))
+
+
+def flatten_remedy(x: Array) -> str:
+    """What to do about images where rows were expected."""
+    return "put Flatten() in front" if x.ndim > 2 else ""
+
+
+def as_layers(who: str, layers: Any) -> list[Layer]:
+    """The layers as a list, at least one and each of them a layer."""
+    found = list(layers) if isinstance(layers, (list, tuple)) else [layers]
+    if not found:
+        raise ValueError(sentence(who, "at least one layer", "an empty list"))
+    for index, layer in enumerate(found):
+        if not isinstance(layer, Layer):
+            remedy = "write [Linear(...), ReLU(), ...]"
+            raise TypeError(sentence(who, "a list of layers", f"{layer!r} at position {index}", remedy))
+    return found
+
+
+def walk(layers: Sequence[Layer], prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """Each layer with the prefix of its parameters' names ("0.", "2.1."), layers inside layers included."""
+    for index, layer in enumerate(layers):
+        yield f"{prefix}{index}.", layer
+        yield from walk(layer.children, f"{prefix}{index}.")
+
+
+def bind(layers: Sequence[Layer], parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
+    """Give each layer its views: ``layer.W`` into the parameters, ``layer.dW`` into the gradients."""
+    for prefix, layer in walk(layers):
+        for name in layer.parameter_shapes():
+            setattr(layer, name, parameters[prefix + name])
+            setattr(layer, "d" + name, gradients[prefix + name])
+
+
+def forward_through(layers: Sequence[Layer], x: Array, work: Workspace) -> Array:
+    """The composition of the layers: each takes what the one before gave."""
+    for index, layer in enumerate(layers):
+        x = layer.forward(x, work.child(index))
+    return x
+
+
+def backward_through(layers: Sequence[Layer], dy: Array, work: Workspace, input_gradient: bool) -> Array | None:
+    """The chain rule: dy goes back through the layers in the opposite order, each turning it into its own dx."""
+    gradient: Array | None = dy
+    for index in reversed(range(len(layers))):
+        needed = input_gradient or index > 0
+        gradient = layers[index].backward(_given(gradient, layers[index]), work.child(index), needed)
+    return gradient if input_gradient else None
+
+
+def _given(gradient: Array | None, layer: Layer) -> Array:
+    if gradient is None:
+        raise TypeError(sentence(repr(layer), "a gradient from the layer after it", "None", "return dx from backward"))
+    return gradient

@@ -1,0 +1,184 @@
+"""The dense layer, and its diagonal sibling."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+
+from .. import ops
+from .._checks import Array, check_integer, check_number, check_shape
+from ..initializers import InitializerFunction, get_initializer
+from .activations import Activation, get_activation
+from .base import FeatureLayer, Layer, Shape, Workspace, check_width, flatten_remedy
+
+InitializerLike: TypeAlias = "str | InitializerFunction"
+
+# He's rule keeps the variance through units that are off half of the time, LeCun's is what SELU was derived for.
+_RULE_FOR = {"SELU": "lecun_normal", "Tanh": "glorot_uniform", "Sigmoid": "glorot_uniform", "Softmax": "glorot_uniform"}
+
+
+class Linear(Layer):
+    """Dense layer: every output is a weighted sum of every input, optionally through an activation.
+
+        y = σ(xW + b)
+
+        dz = dy · σ′      dx = dz Wᵀ      dW = xᵀ dz + λ₁ sign W + 2 λ₂ W      db = Σₙ dzₙ
+
+    The penalty λ₁ Σ|W| + λ₂ ΣW² enters the loss that is reported and the gradient alike; biases are not penalised.
+
+    Parameters
+    ----------
+    in_features, out_features : int, I and O
+    activation : name ("relu", "tanh", "gelu", ...), an activation layer such as ``LeakyReLU(0.2)``, or None
+    bias : bool, whether there is a b
+    l1, l2 : float >= 0, the constants λ₁ and λ₂ of the penalty on W
+    initializer : name, callable ``(shape, rng, dtype) -> array``, or None: LeCun normal for SELU; Glorot uniform for
+        no activation, tanh, sigmoid and softmax; He normal for all others
+    bias_initializer : the same for b, default zeros
+
+    Attributes
+    ----------
+    W : array (I, O); b : array (O,); views into the model's parameters
+
+    Raises
+    ------
+    ValueError if a batch is not of shape (N, I).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> layer = cr.Linear(3, 2, activation="relu")
+    >>> model = cr.Sequential([layer], rng=0)
+    >>> layer.W[:], layer.b[:] = 1.0, -4.0
+    >>> model.predict(np.array([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]))
+    array([[0., 0.],
+           [2., 2.]], dtype=float32)
+    """
+
+    W: Array
+    dW: Array
+    b: Array
+    db: Array
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        activation: str | Activation | None = None,
+        bias: bool = True,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        initializer: InitializerLike | None = None,
+        bias_initializer: InitializerLike = "zeros",
+    ) -> None:
+        self.in_features = check_integer("Linear", "in_features", in_features)
+        self.out_features = check_integer("Linear", "out_features", out_features)
+        self.activation = activation
+        self.bias = bool(bias)
+        self.l1 = check_number("Linear", "l1", l1, minimum=0)
+        self.l2 = check_number("Linear", "l2", l2, minimum=0)
+        self.initializer = initializer
+        self.bias_initializer = bias_initializer
+        self._activation = get_activation("Linear", activation)
+        rule = "glorot_uniform" if activation is None else _RULE_FOR.get(type(self._activation).__name__, "he_normal")
+        self._draw_W = get_initializer(rule if initializer is None else initializer)
+        self._draw_b = get_initializer(bias_initializer)
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        shapes: dict[str, Shape] = {"W": (self.in_features, self.out_features)}
+        return shapes | {"b": (self.out_features,)} if self.bias else shapes
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        self.W[:] = self._draw_W(self.W.shape, rng, self.W.dtype)
+        if self.bias:
+            self.b[:] = self._draw_b(self.b.shape, rng, self.b.dtype)
+
+    def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        check_width(self, self.in_features, input_shape)
+        return (self.out_features,)
+
+    def forward(self, x: Array, work: Workspace) -> Array:
+        check_shape(repr(self), "input", x, ("N", self.in_features), flatten_remedy(x))
+        z = ops.affine(x, self.W, self.b if self.bias else None, out=work.array("z", x, self.out_features))
+        work["x"], work["z"] = x, z
+        if self._activation is None:
+            return z
+        out = work.array("y", z) if self._activation.keeps_input else z
+        work["y"] = self._activation.apply(z, out=out)
+        return work["y"]
+
+    def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
+        x = work["x"]
+        dz = dy
+        if self._activation is not None:
+            dz = self._activation.pull_back(dy, work["z"], work["y"], out=work.array("dz", dy))
+        dx_out = work.array("dx", x) if input_gradient else None
+        db_out = self.db if self.bias else None
+        dx, _, _ = ops.affine_backward(dz, x, self.W, out=(dx_out, self.dW, db_out), input_gradient=input_gradient)
+        if self.l1:
+            self.dW += self.l1 * np.sign(self.W)
+        if self.l2:
+            self.dW += 2 * self.l2 * self.W
+        return dx
+
+    def penalty(self) -> float:
+        """λ₁ Σ|W| + λ₂ ΣW²."""
+        l1 = self.l1 * float(np.sum(np.abs(self.W), dtype=np.float64)) if self.l1 else 0.0
+        l2 = self.l2 * float(np.sum(np.square(self.W), dtype=np.float64)) if self.l2 else 0.0
+        return l1 + l2
+
+    def __repr__(self) -> str:
+        """``Linear(784 → 256, relu)``."""
+        activation = "" if self.activation is None else f", {self.activation}"
+        bias = "" if self.bias else ", no bias"
+        penalty = "".join(f", {name}={value:g}" for name, value in (("l1", self.l1), ("l2", self.l2)) if value)
+        return f"Linear({self.in_features} → {self.out_features}{activation}{bias}{penalty})"
+
+
+class Scale(FeatureLayer):
+    """A learned factor for each feature: a linear layer whose matrix is diagonal.
+
+        y = gain · x
+
+        dx = gain · dy      dgain = Σₙ dyₙ · xₙ
+
+    In front of a network it learns which inputs matter, given a larger learning rate than the rest.
+
+    Parameters
+    ----------
+    features : int, the width of its input
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> layer = cr.Scale(2)
+    >>> model = cr.Sequential([layer])
+    >>> layer.gain[:] = 1.0, 10.0
+    >>> model.predict([[1.0, 2.0]])
+    array([[ 1., 20.]], dtype=float32)
+
+    Holzmüller, Grinsztajn and Steinwart, "Better by default", NeurIPS 2024, section 3.
+    """
+
+    gain: Array
+    dgain: Array
+
+    def __init__(self, features: int) -> None:
+        super().__init__(features)
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        return {"gain": (self.features,)}
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        self.gain[:] = 1
+
+    def forward(self, x: Array, work: Workspace) -> Array:
+        self._check_input(x)
+        work["x"] = x
+        return ops.scale(x, self.gain, out=work.array("y", x))
+
+    def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
+        dx, _, _ = ops.scale_backward(dy, work["x"], self.gain, out=(work.array("dx", dy), self.dgain, None))
+        return dx

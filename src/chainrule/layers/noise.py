@@ -1,0 +1,80 @@
+"""Layers that disturb the batch in training and do nothing afterwards."""
+
+from __future__ import annotations
+
+from .. import ops
+from .._checks import Array, check_number
+from .base import Layer, Workspace
+
+
+class Dropout(Layer):
+    """Inverted dropout: in training each number is zeroed with probability ``rate``, the others enlarged to match.
+
+        y = x · m,    m = 0 with probability p, else 1/(1 − p)          dx = dy · m
+
+    Prediction leaves the batch as it is: the enlargement kept its mean.
+
+    Parameters
+    ----------
+    rate : float p in [0, 1), the fraction that is dropped
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> model = cr.Sequential([cr.Dropout(0.5)], rng=0)
+    >>> model.forward(np.ones((1, 8)), training=True)
+    array([[2., 2., 2., 0., 0., 0., 0., 0.]], dtype=float32)
+    >>> model.predict(np.ones((1, 3)))
+    array([[1., 1., 1.]], dtype=float32)
+
+    Srivastava et al., "Dropout", JMLR 15 (2014).
+    """
+
+    def __init__(self, rate: float = 0.5) -> None:
+        self.rate = check_number("Dropout", "rate", rate, minimum=0, below=1)
+
+    def forward(self, x: Array, work: Workspace) -> Array:
+        if not work.training or self.rate == 0:
+            return x
+        y, work["mask"] = ops.dropout(x, self.rate, work.rng, out=work.array("y", x), mask=work.array("mask", x))
+        return y
+
+    def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
+        if not input_gradient:
+            return None
+        return dy if self.rate == 0 else ops.dropout_backward(dy, work["mask"], out=work.array("dx", dy))
+
+
+class GaussianNoise(Layer):
+    """Add normal noise to each number in training.
+
+        y = x + σ e,    e ~ N(0, 1)          dx = dy
+
+    Parameters
+    ----------
+    sigma : float >= 0, standard deviation of the noise
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> model = cr.Sequential([cr.GaussianNoise(0.1)], rng=0)
+    >>> bool(abs(model.forward(np.ones((1, 1000)), training=True).std() - 0.1) < 0.01)
+    True
+    >>> model.predict(np.ones((1, 3)))
+    array([[1., 1., 1.]], dtype=float32)
+
+    Bishop, "Training with noise is equivalent to Tikhonov regularization", Neural Computation 7 (1995).
+    """
+
+    def __init__(self, sigma: float = 0.1) -> None:
+        self.sigma = check_number("GaussianNoise", "sigma", sigma, minimum=0)
+
+    def forward(self, x: Array, work: Workspace) -> Array:
+        if not work.training or self.sigma == 0:
+            return x
+        return ops.gaussian_noise(x, self.sigma, work.rng, out=work.array("y", x))
+
+    def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
+        return dy

@@ -1,0 +1,153 @@
+"""Batch and layer normalisation: standardise, then let the network choose gain and bias again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ops
+from .._checks import Array, check_number, sentence
+from .base import FeatureLayer, Shape, Workspace
+
+
+class _Normalization(FeatureLayer):
+    """What both share: a learned gain and bias behind a standardisation along ``axis``."""
+
+    gain: Array
+    dgain: Array
+    bias: Array
+    dbias: Array
+    axis: int
+
+    def __init__(self, features: int, epsilon: float) -> None:
+        super().__init__(features)
+        self.epsilon = check_number(type(self).__name__, "epsilon", epsilon, above=0)
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        return {"gain": (self.features,), "bias": (self.features,)}
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        self.gain[:] = 1
+        self.bias[:] = 0
+
+    def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
+        standard = work["standard"]
+        out = (work.array("dstandard", dy), self.dgain, self.dbias)
+        dstandard, _, _ = ops.scale_backward(dy, standard, self.gain, out=out)
+        if not input_gradient:
+            return None
+        inverse_deviation = work["inverse_deviation"]
+        return ops.standardize_backward(dstandard, standard, inverse_deviation, self.axis, out=work.array("dx", dy))
+
+
+class BatchNorm(_Normalization):
+    """Standardise each feature over the batch in training, by running statistics afterwards.
+
+        y = gain · ŷ + bias,    ŷ = (x − μ) / √(σ² + ε)
+
+        dŷ = gain · dy      dx = (dŷ − mean(dŷ) − ŷ · mean(dŷ · ŷ)) / √(σ² + ε), means over the batch
+        dgain = Σₙ dyₙ ŷₙ      dbias = Σₙ dyₙ
+
+    In training μ and σ² are those of the batch, and the running ones move a little towards them,
+    running ← (1 − m) · running + m · batch, the variance in its unbiased form. Prediction uses the running ones.
+
+    Parameters
+    ----------
+    features : int, the width of its input
+    momentum : float m in (0, 1], default 0.1
+    epsilon : float ε > 0, default 1e-5
+
+    Attributes
+    ----------
+    gain, bias : arrays (I,), learned
+    running_mean, running_variance : arrays (I,), saved with the model
+
+    Raises
+    ------
+    ValueError if a training batch has a single row: its variance says nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> model = cr.Sequential([cr.BatchNorm(1)])
+    >>> model.forward(np.array([[0.0], [10.0]]), training=True).round(3)
+    array([[-1.],
+           [ 1.]], dtype=float32)
+
+    Ioffe and Szegedy, ICML 2015.
+    """
+
+    axis = 0
+
+    def __init__(self, features: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
+        super().__init__(features, epsilon)
+        self.momentum = check_number("BatchNorm", "momentum", momentum, above=0, maximum=1)
+        self.running_mean: Array = np.zeros(self.features)
+        self.running_variance: Array = np.ones(self.features)
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        super().initialize(rng)
+        self.running_mean[:] = 0
+        self.running_variance[:] = 1
+
+    def buffers(self) -> dict[str, Array]:
+        return {"running_mean": self.running_mean, "running_variance": self.running_variance}
+
+    def forward(self, x: Array, work: Workspace) -> Array:
+        self._check_input(x)
+        out = work.array("y", x)
+        if not work.training:
+            inverse_deviation = 1 / np.sqrt(self.running_variance + self.epsilon)
+            factor = self.gain * inverse_deviation
+            shift = self.bias - self.running_mean * factor
+            return ops.scale(x, factor.astype(x.dtype), shift.astype(x.dtype), out=out)
+        if len(x) < 2:
+            remedy = "drop the last short batch (drop_last=True) or choose another batch_size"
+            raise ValueError(sentence(repr(self), "at least two rows in training", str(len(x)), remedy))
+        standard, inverse_deviation, mean, variance = ops.standardize(
+            x, axis=0, epsilon=self.epsilon, out=work.array("standard", x)
+        )
+        work["standard"], work["inverse_deviation"] = standard, inverse_deviation
+        self.running_mean += self.momentum * (mean[0] - self.running_mean)
+        self.running_variance += self.momentum * (variance[0] * (len(x) / (len(x) - 1)) - self.running_variance)
+        return ops.scale(standard, self.gain, self.bias, out=out)
+
+
+class LayerNorm(_Normalization):
+    """Standardise each row over its features, in training and prediction alike.
+
+        y = gain · ŷ + bias,    ŷ = (x − μ) / √(σ² + ε),    μ and σ² of the row
+
+        dŷ = gain · dy      dx = (dŷ − mean(dŷ) − ŷ · mean(dŷ · ŷ)) / √(σ² + ε), means over the row
+        dgain = Σₙ dyₙ ŷₙ      dbias = Σₙ dyₙ
+
+    Parameters
+    ----------
+    features : int, the width of its input
+    epsilon : float ε > 0, default 1e-5
+
+    Attributes
+    ----------
+    gain, bias : arrays (I,), learned
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> cr.Sequential([cr.LayerNorm(2)]).predict([[0.0, 10.0]]).round(3)
+    array([[-1.,  1.]], dtype=float32)
+
+    Ba, Kiros and Hinton, arXiv 1607.06450.
+    """
+
+    axis = 1
+
+    def __init__(self, features: int, epsilon: float = 1e-5) -> None:
+        super().__init__(features, epsilon)
+
+    def forward(self, x: Array, work: Workspace) -> Array:
+        self._check_input(x)
+        standard, inverse_deviation, _, _ = ops.standardize(
+            x, axis=1, epsilon=self.epsilon, out=work.array("standard", x)
+        )
+        work["standard"], work["inverse_deviation"] = standard, inverse_deviation
+        return ops.scale(standard, self.gain, self.bias, out=work.array("y", x))

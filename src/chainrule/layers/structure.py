@@ -1,0 +1,82 @@
+"""Layers that arrange others, or the batch itself: Flatten and Residual."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .._checks import Array, sentence
+from .base import Layer, Shape, Workspace, as_layers, backward_through, forward_through
+
+
+class Flatten(Layer):
+    """Each sample as one row: (N, 28, 28) becomes (N, 784), and the gradient takes the first shape again.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> cr.Sequential([cr.Flatten()]).predict(np.zeros((5, 28, 28))).shape
+    (5, 784)
+    """
+
+    def forward(self, x: Array, work: Workspace) -> Array:
+        work["x"] = x
+        return x.reshape(len(x), math.prod(x.shape[1:]))
+
+    def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
+        return dy.reshape(work["x"].shape)
+
+    def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        return None if input_shape is None else (math.prod(input_shape),)
+
+
+class Residual(Layer):
+    """Layers with a way around them: what they compute is added to what came in.
+
+        y = x + f(x)          dx = dy + fᵀ′ dy
+
+    where fᵀ′ is the backward of the layers inside. Their output must have their input's shape.
+
+    Parameters
+    ----------
+    layers : list of layers, f
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> block = cr.Residual([cr.LayerNorm(8), cr.Linear(8, 8, activation="gelu"), cr.Linear(8, 8, initializer="zeros")])
+    >>> model = cr.Sequential([block], rng=0)
+    >>> model.predict([[1.0] * 8]).tolist()
+    [[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]]
+
+    He et al., CVPR 2016.
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = as_layers("Residual", layers)
+        self.children = self.layers
+
+    def forward(self, x: Array, work: Workspace) -> Array:
+        inner = forward_through(self.layers, x, work)
+        self._check_kept(x.shape[1:], inner.shape[1:])
+        return np.add(x, inner, out=work.array("y", x))
+
+    def _check_kept(self, before: Shape, after: Shape) -> None:
+        if before != after:
+            remedy = "end with a Linear as wide as the input"
+            raise ValueError(sentence(repr(self), f"its layers to keep rows of shape {before}", str(after), remedy))
+
+    def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
+        inner = backward_through(self.layers, dy, work, input_gradient)
+        return None if inner is None else np.add(dy, inner, out=work.array("dx", dy))
+
+    def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        shape = input_shape
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+        if input_shape is not None and shape is not None:
+            self._check_kept(input_shape, shape)
+        return shape

@@ -1,0 +1,73 @@
+"""All parameters of a model in one flat vector, with named views into it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ._checks import Array, check_name, sentence
+
+
+class Parameters(Mapping[str, Array]):
+    """A flat vector and, for each name, the part of it that the name stands for, in its own shape.
+
+    A view shares the vector's memory: writing through one writes the other. So an optimizer, a norm, an average
+    over machines or a file is vector code, while a layer sees its matrix. Gradients live in a twin of equal layout.
+
+    Parameters
+    ----------
+    shapes : mapping from name to shape, in the order in which the vector holds them
+    dtype : float32 or float64
+
+    Attributes
+    ----------
+    vector : array (P,), P the number of all parameters, zero at first
+    shapes : dict from name to shape
+    slices : dict from name to the slice of the vector
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> parameters = cr.Parameters({"0.W": (2, 3), "0.b": (3,)}, dtype="float64")
+    >>> parameters.vector[6:] = 1.0
+    >>> parameters["0.b"]
+    array([1., 1., 1.])
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], dtype: Any = "float32") -> None:
+        self.shapes = dict(shapes)
+        self.slices: dict[str, slice] = {}
+        start = 0
+        for name, shape in self.shapes.items():
+            stop = start + math.prod(shape)
+            self.slices[name] = slice(start, stop)
+            start = stop
+        self.vector: Array = np.zeros(start, as_float_dtype("Parameters", dtype))
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.slices:
+            check_name("Parameters", "a parameter", name, self.slices)
+        return self.vector[self.slices[name]].reshape(self.shapes[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shapes)
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def __repr__(self) -> str:
+        return f"Parameters({self.vector.size:,} of {self.vector.dtype} in {len(self)} arrays)"
+
+
+def as_float_dtype(who: str, dtype: Any) -> np.dtype[Any]:
+    """float32 or float64, however it is written."""
+    try:
+        kind: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype(object)
+    if kind not in (np.float32, np.float64):
+        raise ValueError(sentence(who, "dtype float32 or float64", repr(dtype)))
+    return kind
