@@ -1,0 +1,144 @@
+"""What every loss shares: shapes, weights and the reduction, each stated once.
+
+A loss maps the network's output z (N, K) and the target y to one number and to the derivative of exactly that number:
+
+    L  = Σₙ wₙ lₙ / Σₙ wₙ          mean over samples, weighted where there are sample weights w (N,)
+    lₙ = Σₒ l(zₙₒ, yₙₒ)            sum over outputs
+    dz = ∂L/∂z = wₙ / Σₙ wₙ · ∂lₙ/∂zₙ
+
+A loss class states l and ∂l/∂z together, in :meth:`Loss.terms`; the rest is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import Field, fields, is_dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .._checks import Array, as_numeric, sentence
+
+LossFunction: TypeAlias = Callable[..., tuple[float, Array]]
+
+
+class Loss:
+    """A loss: ``value, dz = loss(z, y, weight)``; subclass it and state :meth:`terms` to make your own.
+
+        L = Σₙ wₙ lₙ / Σₙ wₙ,  lₙ summed over the outputs of sample n
+
+        dz = wₙ / Σₙ wₙ · ∂lₙ/∂zₙ
+
+    Any other callable with this signature is a loss too; this class adds the checks, the weights and the mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.losses import Loss
+    >>> class FourthPower(Loss):
+    ...     def terms(self, z, y):
+    ...         r = z - y
+    ...         return r**4, 4 * r**3
+    >>> value, dz = FourthPower()(np.array([[2.0], [0.0]]), np.array([[1.0], [0.0]]))
+    >>> value, dz.tolist()
+    (0.5, [[2.0], [0.0]])
+    """
+
+    def __call__(self, z: Array, y: Array, weight: Array | None = None) -> tuple[float, Array]:
+        """The loss of a batch and its gradient.
+
+        Parameters
+        ----------
+        z : array (N, K)
+            Output of the network.
+        y : array
+            Target, of the shape that the loss documents; converted to the dtype of z.
+        weight : array (N,), optional
+            Sample weights, finite and not negative. Weights that sum to 0 give the value 0 and a gradient of zeros.
+
+        Returns
+        -------
+        value : float
+            Weighted mean over samples of the sum over outputs, accumulated in float64.
+        dz : array (N, K)
+            The derivative of ``value`` by z, in the dtype of z.
+
+        Raises
+        ------
+        ValueError
+            If the batch is empty, the shapes do not match, or labels or weights are out of range.
+        """
+        z = check_output(self._who, z)
+        y = self.target(z, y)
+        w = self.sample_weight(z, y, weight)
+        return _mean(*self.terms(z, y), w)
+
+    def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
+        """The equations: l (N, ...), which is summed over the outputs, and ∂lₙ/∂zₙ as a new array of z's shape."""
+        raise NotImplementedError(f"{self!r} has no equations: define terms(z, y) -> (l, dz)")
+
+    def target(self, z: Array, y: Array) -> Array:
+        """``y`` as :meth:`terms` takes it: shapes checked, in the dtype of z. Here: one output for each target."""
+        return check_target(self._who, z, y)
+
+    def sample_weight(self, z: Array, y: Array, weight: Array | None) -> Array | None:
+        """The weight of each sample (N,) in float64, or None where all weigh the same."""
+        return None if weight is None else check_weight(self._who, weight, len(z))
+
+    def __repr__(self) -> str:
+        parameters: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()
+        given = [f"{p.name}={getattr(self, p.name)!r}" for p in parameters if getattr(self, p.name) != p.default]
+        return f"{self._who}({', '.join(given)})"
+
+    @property
+    def _who(self) -> str:
+        return type(self).__name__
+
+
+def _mean(terms: Array, dz: Array, weight: Array | None) -> tuple[float, Array]:
+    """L = Σₙ wₙ Σₒ lₙₒ / Σₙ wₙ, and dz times wₙ / Σₙ wₙ, in place."""
+    n = len(dz)
+    if weight is None:
+        dz /= n
+        return float(terms.sum(dtype=np.float64)) / n, dz
+    total = weight.sum()
+    if total == 0:
+        return 0.0, np.zeros_like(dz)
+    share = weight / total
+    dz *= share.astype(dz.dtype)[:, None]
+    return float(terms.reshape(n, -1).sum(axis=1, dtype=np.float64) @ share), dz
+
+
+def check_output(who: str, z: Array) -> Array:
+    """The network's output as floats (N, K), with at least one sample."""
+    z = as_numeric(who, "z", z)
+    if z.ndim != 2:
+        remedy = "use z[:, None] for a network of one output" if z.ndim == 1 else ""
+        raise ValueError(sentence(who, "the network's output z of shape (N, K)", f"{z.shape}", remedy))
+    if z.size == 0:
+        raise ValueError(sentence(who, "at least one sample and one output", f"z of shape {z.shape}"))
+    return z if z.dtype.kind == "f" else z.astype(np.float64)
+
+
+def check_target(who: str, z: Array, y: Array, outputs: int = 1) -> Array:
+    """The target (N, D) in the dtype of z (N, D·outputs); nothing is ever broadcast."""
+    y = as_numeric(who, "y", y, z.dtype)
+    n, k = z.shape
+    if k % outputs:
+        raise ValueError(sentence(who, f"z with {outputs} outputs for each target", f"z of shape {z.shape}"))
+    if y.shape != (n, k // outputs):
+        expected = f"y of shape {(n, k // outputs)} for z of shape {z.shape}"
+        remedy = "use y[:, None]" if y.shape == (n,) and k == outputs else ""
+        raise ValueError(sentence(who, expected, f"{y.shape}", remedy))
+    return y
+
+
+def check_weight(who: str, weight: Any, n: int) -> Array:
+    """Sample weights as float64 (N,): finite and not negative."""
+    w = as_numeric(who, "weight", weight, np.float64)
+    if w.shape != (n,):
+        raise ValueError(sentence(who, f"one weight for each of the {n} samples, shape ({n},)", f"{w.shape}"))
+    if not (w.min() >= 0 and w.max() < np.inf):
+        fits = (w >= 0) & (w < np.inf)
+        raise ValueError(sentence(who, "weights to be finite and not negative", f"{w[~fits][0]:g}"))
+    return w

@@ -1,0 +1,152 @@
+"""Losses that fit a distribution of y: counts, quantiles, a mean with its variance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._checks import Array, as_numeric, check_number, sentence
+from .base import Loss, check_target
+
+STEEPEST = 70.0  # e^70 = 2.5e30 leaves float32 room for what is multiplied with it
+
+
+@dataclass(frozen=True, repr=False)
+class Poisson(Loss):
+    """Poisson loss for counts and rates, with z = log of the expected count.
+
+        l = Σ (eᶻ − y z),  the negative log-likelihood less log y!, on which z has no influence
+
+        dz = eᶻ − y
+
+    Above z = 70, eᶻ is continued by its tangent e⁷⁰ (1 + z − 70): value and gradient stay finite and stay together.
+
+    Notes
+    -----
+    z is (N, O), y is (N, O) and not negative, else ValueError.
+
+    References
+    ----------
+    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.6 (canonical links).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.losses import Poisson
+    >>> value, dz = Poisson()(np.array([[0.0]]), np.array([[3.0]]))
+    >>> value, dz.tolist()
+    (1.0, [[-2.0]])
+    """
+
+    def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
+        near = np.minimum(z, STEEPEST)
+        rate = np.exp(near)
+        return rate * (1 + (z - near)) - y * z, rate - y
+
+    def target(self, z: Array, y: Array) -> Array:
+        y = super().target(z, y)
+        if not y.min() >= 0:
+            raise ValueError(sentence(self._who, "counts y that are not negative", f"{y.min():g}"))
+        return y
+
+
+@dataclass(frozen=True, repr=False)
+class Quantile(Loss):
+    """Pinball loss: one output for each of several quantiles of y.
+
+        l = Σ (1[r > 0] − τ) r,  r = z − y, summed over the targets and the levels τ
+
+        dz = 1[r > 0] − τ
+
+    Parameters
+    ----------
+    levels : sequence of float
+        The Q levels τ, strictly between 0 and 1 and strictly increasing.
+
+    Notes
+    -----
+    y is (N, D); z is (N, D·Q), read as (N, D, Q): the Q quantiles of a target stand side by side.
+
+    References
+    ----------
+    Koenker and Bassett, Regression quantiles (1978).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.losses import Quantile
+    >>> value, dz = Quantile(levels=(0.25, 0.5))(np.array([[0.0, 3.0]]), np.array([[1.0]]))
+    >>> value, dz.tolist()  # one too low by 1, one too high by 2
+    (1.25, [[-0.25, 0.5]])
+    """
+
+    levels: Sequence[float] = (0.1, 0.5, 0.9)
+
+    def __post_init__(self) -> None:
+        levels = as_numeric(self._who, "levels", self.levels, np.float64)
+        if levels.ndim != 1 or levels.size == 0:
+            raise ValueError(sentence(self._who, "a sequence of levels", f"{self.levels!r}", "pass levels=(0.5,)"))
+        object.__setattr__(self, "levels", tuple(levels.tolist()))
+        for level in self.levels:
+            check_number(self._who, "each level", level, above=0, below=1)
+        if not (np.diff(levels) > 0).all():
+            raise ValueError(sentence(self._who, "levels in increasing order", f"{self.levels}"))
+
+    def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
+        r = z.reshape(*y.shape, -1) - y[:, :, None]
+        slope = (r > 0) - np.asarray(self.levels, z.dtype)
+        return slope * r, slope.reshape(z.shape)
+
+    def target(self, z: Array, y: Array) -> Array:
+        return check_target(self._who, z, y, outputs=len(self.levels))
+
+
+@dataclass(frozen=True, repr=False)
+class GaussianNLL(Loss):
+    """Negative log-likelihood of a normal distribution whose mean and variance are both outputs.
+
+        l = ½ Σ (v + r² e⁻ᵛ + log 2π),  r = μ − y,  v = log(eˢ + floor), the log of the variance
+
+        dμ = r e⁻ᵛ
+
+        ds = ½ (1 − r² e⁻ᵛ) ∂v/∂s,  ∂v/∂s = eˢ⁻ᵛ
+
+    Parameters
+    ----------
+    floor : float
+        Smallest variance, > 0, in the squared units of y.
+
+    Notes
+    -----
+    y is (N, D); z is (N, 2D): the D means μ, then the D log variances s.
+
+    References
+    ----------
+    Nix and Weigend, Estimating the mean and variance of the target probability distribution (1994).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.losses import GaussianNLL
+    >>> value, dz = GaussianNLL()(np.array([[0.0, 0.0]]), np.array([[0.0]]))
+    >>> round(value, 4), dz.round(4).tolist()  # ½ log 2π, and a variance that should shrink
+    (0.9189, [[0.0, 0.5]])
+    """
+
+    floor: float = 1e-6
+
+    def __post_init__(self) -> None:
+        check_number(self._who, "floor", self.floor, above=0)
+
+    def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
+        mu, s = np.split(z, 2, axis=1)
+        v = np.logaddexp(s, math.log(self.floor))
+        r = mu - y
+        pull = r * np.exp(-v)
+        return (v + r * pull + math.log(2 * math.pi)) / 2, np.hstack([pull, (1 - r * pull) / 2 * np.exp(s - v)])
+
+    def target(self, z: Array, y: Array) -> Array:
+        return check_target(self._who, z, y, outputs=2)

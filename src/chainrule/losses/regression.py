@@ -1,0 +1,158 @@
+"""Losses for numbers: functions of the residual r = z − y, summed over the outputs of a sample; z, y are (N, O)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._checks import Array, check_number
+from .base import Loss
+
+
+@dataclass(frozen=True, repr=False)
+class SquaredError(Loss):
+    """Squared error.
+
+        l = Σ r²,  r = z − y
+
+        dz = 2 r
+
+    Notes
+    -----
+    z and y are (N, O). Summed over the outputs, not averaged: with O = 1 it is the mean squared error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.losses import SquaredError
+    >>> value, dz = SquaredError()(np.array([[3.0], [1.0]]), np.array([[1.0], [1.0]]))
+    >>> value, dz.tolist()
+    (2.0, [[2.0], [0.0]])
+    """
+
+    def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
+        r = z - y
+        return r * r, 2 * r
+
+
+@dataclass(frozen=True, repr=False)
+class HalfSquaredError(Loss):
+    """Half the squared error, whose gradient is the residual itself.
+
+        l = ½ Σ r²,  r = z − y
+
+        dz = r
+
+    Notes
+    -----
+    z and y are (N, O).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.losses import HalfSquaredError
+    >>> value, dz = HalfSquaredError()(np.array([[3.0], [1.0]]), np.array([[1.0], [1.0]]))
+    >>> value, dz.tolist()
+    (1.0, [[1.0], [0.0]])
+    """
+
+    def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
+        r = z - y
+        return r * r / 2, r
+
+
+@dataclass(frozen=True, repr=False)
+class AbsoluteError(Loss):
+    """Absolute error; its minimum is the median.
+
+        l = Σ |r|,  r = z − y
+
+        dz = sign r,  0 at r = 0
+
+    Notes
+    -----
+    z and y are (N, O).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.losses import AbsoluteError
+    >>> value, dz = AbsoluteError()(np.array([[3.0], [1.0]]), np.array([[1.0], [1.0]]))
+    >>> value, dz.tolist()
+    (1.0, [[0.5], [0.0]])
+    """
+
+    def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
+        r = z - y
+        return np.abs(r), np.sign(r)
+
+
+@dataclass(frozen=True, repr=False)
+class Huber(Loss):
+    """Huber's loss: squared near the target, absolute beyond δ.
+
+        l = Σ ½ r² where |r| ≤ δ, and δ |r| − ½ δ² beyond;  in one: c (r − ½ c)
+
+        dz = c = r clipped to [−δ, δ]
+
+    Parameters
+    ----------
+    delta : float
+        δ > 0, in the units of y.
+
+    Notes
+    -----
+    z and y are (N, O).
+
+    References
+    ----------
+    Huber, Robust estimation of a location parameter (1964).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.losses import Huber
+    >>> value, dz = Huber(delta=1.0)(np.array([[5.0, 0.5]]), np.array([[0.0, 0.0]]))
+    >>> value, dz.tolist()
+    (4.625, [[1.0, 0.5]])
+    """
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number(self._who, "delta", self.delta, above=0)
+
+    def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
+        r = z - y
+        c = np.clip(r, -self.delta, self.delta)
+        return c * (r - c / 2), c
+
+
+@dataclass(frozen=True, repr=False)
+class LogCosh(Loss):
+    """Logarithm of the hyperbolic cosine: squared near the target, absolute far off, smooth between.
+
+        l = Σ log cosh r,  r = z − y
+
+        dz = tanh r
+
+    Notes
+    -----
+    z and y are (N, O). Computed as log cosh r = log(1 + 2 sinh²(r/2)), which is exact near 0, where log cosh r ≈ r²/2;
+    beyond |r| = 20 it is |r| − log 2 to the last bit, so that the straight line carries on from there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.losses import LogCosh
+    >>> value, dz = LogCosh()(np.array([[1000.0], [0.0]]), np.array([[0.0], [0.0]]))
+    >>> round(value, 6), dz.tolist()  # (1000 − log 2) / 2
+    (499.653426, [[0.5], [0.0]])
+    """
+
+    def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
+        r = z - y
+        far = np.abs(r)
+        near = np.minimum(far, 20)
+        return np.log1p(2 * np.sinh(near / 2) ** 2) + (far - near), np.tanh(r)

@@ -1,0 +1,178 @@
+"""What the base class does for all: shapes, weights, reduction; names and one-line reprs."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from chainrule import losses
+from chainrule.losses import CrossEntropy, GaussianNLL, Huber, Loss, Quantile, SquaredError, get_loss
+
+
+def test_the_value_is_the_mean_over_samples_of_the_sum_over_outputs() -> None:
+    z = np.array([[1.0, 2.0], [3.0, 0.0]])
+    value, dz = SquaredError()(z, np.zeros((2, 2)))
+    assert value == 7.0  # (1 + 4 + 9) / 2
+    np.testing.assert_array_equal(dz, z)
+
+
+def test_the_weighted_value_divides_by_the_sum_of_the_weights() -> None:
+    z = np.array([[1.0, 2.0], [3.0, 0.0]])
+    value, dz = SquaredError()(z, np.zeros((2, 2)), [3, 1])
+    assert value == 6.0  # (3 · 5 + 1 · 9) / 4
+    np.testing.assert_array_equal(dz, [[1.5, 3.0], [1.5, 0.0]])
+
+
+def test_the_sum_is_accumulated_in_float64() -> None:
+    n = 2**20
+    z = np.full((n, 1), 1 + 2**-12, np.float32)
+    value, _ = losses.AbsoluteError()(z, np.zeros((n, 1), np.float32))
+    assert value == 1 + 2**-12
+
+
+def test_no_weight_at_all_is_a_value_of_zero() -> None:
+    value, dz = SquaredError()(np.ones((2, 3), np.float32), np.zeros((2, 3)), np.zeros(2))
+    assert value == 0.0
+    assert dz.dtype == np.float32
+    np.testing.assert_array_equal(dz, np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("z", "y", "says"),
+    [
+        (np.ones((3, 1)), np.ones(3), r"SquaredError expects y of shape \(3, 1\) .* got \(3,\); use y\[:, None\]\."),
+        (np.ones(3), np.ones((3, 1)), r"SquaredError expects .* z of shape \(N, K\), got \(3,\); use z\[:, None\]"),
+        (np.ones((2, 3)), np.ones((1, 3)), r"expects y of shape \(2, 3\) for z of shape \(2, 3\), got \(1, 3\)\."),
+        (np.ones((2, 3)), np.ones((2, 1)), r"expects y of shape \(2, 3\) for z of shape \(2, 3\), got \(2, 1\)\."),
+        (np.ones((2, 3)), np.ones(2), r"expects y of shape \(2, 3\) for z of shape \(2, 3\), got \(2,\)\."),
+        (np.ones((2, 3)), 1.0, r"expects y of shape \(2, 3\) for z of shape \(2, 3\), got \(\)\."),
+        (np.ones((2, 3, 4)), np.ones((2, 3, 4)), r"z of shape \(N, K\), got \(2, 3, 4\)\."),
+        (np.ones((0, 3)), np.ones((0, 3)), r"at least one sample and one output, got z of shape \(0, 3\)\."),
+        (np.ones((3, 0)), np.ones((3, 0)), r"at least one sample and one output, got z of shape \(3, 0\)\."),
+    ],
+)
+def test_shapes_that_do_not_match_are_refused(z: np.ndarray, y: np.ndarray, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        SquaredError()(z, y)
+
+
+@pytest.mark.parametrize("y", [np.array([["a"], ["b"]]), [[1.0], [2.0, 3.0]]])
+def test_targets_that_are_not_numbers_are_refused(y: np.ndarray) -> None:
+    with pytest.raises(TypeError, match="SquaredError expects y to be an array of numbers"):
+        SquaredError()(np.ones((2, 1)), y)
+
+
+@pytest.mark.parametrize(
+    ("loss", "says"),
+    [
+        (GaussianNLL(), r"GaussianNLL expects z with 2 outputs for each target, got z of shape \(2, 7\)"),
+        (Quantile(), r"Quantile expects z with 3 outputs for each target, got z of shape \(2, 7\)"),
+    ],
+)
+def test_several_outputs_for_each_target_must_divide_evenly(loss: Loss, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        loss(np.ones((2, 7)), np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(("loss", "width"), [(GaussianNLL(), 2), (Quantile(), 3)])
+def test_a_flat_target_is_refused_where_each_target_has_several_outputs(loss: Loss, width: int) -> None:
+    with pytest.raises(ValueError, match=r"expects y of shape \(2, 1\) .* got \(2,\); use y\[:, None\]"):
+        loss(np.ones((2, width)), np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("weight", "says"),
+    [
+        ([1, -2.5], "expects weights to be finite and not negative, got -2.5"),
+        ([1, np.nan], "expects weights to be finite and not negative, got nan"),
+        ([np.inf, 1], "expects weights to be finite and not negative, got inf"),
+        ([1, 1, 1], r"expects one weight for each of the 2 samples, shape \(2,\), got \(3,\)"),
+        ([[1], [1]], r"expects one weight for each of the 2 samples, shape \(2,\), got \(2, 1\)"),
+        (2.0, r"expects one weight for each of the 2 samples, shape \(2,\), got \(\)"),
+    ],
+)
+@pytest.mark.parametrize("loss", [SquaredError(), CrossEntropy(class_weight=(1, 1))], ids=repr)
+def test_bad_weights_are_refused(loss: Loss, weight: object, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        loss(np.ones((2, 2)), np.array([[1, 0], [0, 1]]), weight)
+
+
+def test_lists_and_whole_numbers_are_taken() -> None:
+    value, dz = SquaredError()([[1], [2]], [[0], [0]])
+    assert value == 2.5
+    assert dz.dtype == np.float64
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_a_name_gives_the_loss_with_its_defaults(name: str) -> None:
+    loss = get_loss(name)
+    assert type(loss) is losses.LOSSES[name]
+    assert loss == losses.LOSSES[name]()
+    assert repr(loss) == f"{type(loss).__name__}()"
+    assert name == "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+def test_a_callable_is_a_loss_as_it_is() -> None:
+    def mine(z: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+        return 0.0, z
+
+    assert get_loss(mine) is mine
+    huber = Huber(delta=2)
+    assert get_loss(huber) is huber
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match="'cross_entropi'; did you mean 'cross_entropy'?"):
+        get_loss("cross_entropi")
+
+
+@pytest.mark.parametrize(("loss", "says"), [(Huber, r"the class Huber; pass Huber\(\)"), (3, "a callable, got 3")])
+def test_what_is_no_loss_is_refused(loss: object, says: str) -> None:
+    with pytest.raises(TypeError, match=says):
+        get_loss(loss)
+
+
+@pytest.mark.parametrize(
+    ("loss", "line"),
+    [
+        (Huber(delta=2.0), "Huber(delta=2.0)"),
+        (Huber(1.0), "Huber()"),
+        (CrossEntropy(label_smoothing=0.1), "CrossEntropy(label_smoothing=0.1)"),
+        (CrossEntropy(class_weight=np.array([1, 2])), "CrossEntropy(class_weight=(1.0, 2.0))"),
+        (CrossEntropy(False, class_weight={0: 2}), "CrossEntropy(from_logits=False, class_weight={0: 2.0})"),
+        (Quantile(np.array([0.5, 0.75])), "Quantile(levels=(0.5, 0.75))"),
+        (Quantile([0.1, 0.5, 0.9]), "Quantile()"),
+    ],
+)
+def test_the_repr_is_one_line_that_makes_the_loss_again(loss: Loss, line: str) -> None:
+    assert repr(loss) == line
+    assert eval(line) == loss
+    assert pickle.loads(pickle.dumps(loss)) == loss
+
+
+def test_a_loss_of_your_own_states_its_equations_and_inherits_the_rest() -> None:
+    @dataclass(frozen=True, repr=False)
+    class Scaled(Loss):
+        factor: float
+
+        def terms(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return self.factor * (z - y), np.full_like(z, self.factor)
+
+    loss = Scaled(3.0)
+    value, dz = loss(np.array([[2.0], [1.0]]), np.zeros((2, 1)), [1, 3])
+    assert value == 3.75
+    np.testing.assert_array_equal(dz, [[0.75], [2.25]])
+    assert repr(loss) == "Scaled(factor=3.0)"
+    with pytest.raises(ValueError, match=r"Scaled expects y of shape \(2, 1\)"):
+        loss(np.ones((2, 1)), np.ones(2))
+
+
+def test_a_loss_without_equations_says_so() -> None:
+    class Empty(Loss):
+        pass
+
+    with pytest.raises(NotImplementedError, match=r"Empty\(\) has no equations: define terms"):
+        Empty()(np.ones((1, 1)), np.ones((1, 1)))
