@@ -1,0 +1,65 @@
+"""Optimizers: rules that move a flat vector of parameters against its gradient.
+
+``optimizer.step(vector, gradient)`` updates the vector in place. Optimizers know arrays, not models; what they remember
+is ``optimizer.state``, a plain dict of arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._checks import check_name, sentence
+from .adaptive import Adagrad, Adam, AdamW, NAdam, RMSprop
+from .base import Optimizer
+from .lion import Lion
+from .muon import Muon
+from .sgd import SGD
+
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "Muon",
+    "NAdam",
+    "Optimizer",
+    "RMSprop",
+    "get_optimizer",
+]
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "adagrad": Adagrad,
+    "adam": Adam,
+    "adamw": AdamW,
+    "lion": Lion,
+    "muon": Muon,
+    "nadam": NAdam,
+    "rmsprop": RMSprop,
+    "sgd": SGD,
+}
+
+
+def get_optimizer(optimizer: str | Optimizer | Any) -> Optimizer:
+    """A new optimizer of this name with its default parameters; an optimizer object as it is.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown; the nearest is suggested.
+    TypeError
+        If it is neither a name nor an optimizer object.
+
+    Examples
+    --------
+    >>> from chainrule.optimizers import get_optimizer
+    >>> get_optimizer("adam")
+    Adam(learning_rate=0.001)
+    """
+    if isinstance(optimizer, str):
+        return OPTIMIZERS[check_name("get_optimizer", "an optimizer", optimizer, OPTIMIZERS)]()
+    if not isinstance(optimizer, Optimizer):
+        remedy = f"write {optimizer.__name__}()" if isinstance(optimizer, type) else 'try "adam"'
+        raise TypeError(sentence("get_optimizer", "a name or an optimizer object", repr(optimizer), remedy))
+    return optimizer

@@ -1,0 +1,330 @@
+"""Optimizers that give each parameter a step size of its own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from .._checks import Array, check_number
+from ..schedules import Schedule
+from .base import Optimizer, approach, check_betas
+
+
+@dataclass(eq=False, repr=False)
+class RMSprop(Optimizer):
+    """Divides the gradient by the root of its running mean square.
+
+        v ← ρ v + (1 − ρ) g²
+        d = g / (√v + ε)                                         w ← w − η d
+        with momentum:  b ← μ b + d                              w ← w − η b
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η
+    rho : float in [0, 1)
+        ρ; PyTorch's ``alpha``.
+    momentum : float in [0, 1)
+        μ
+    epsilon : float, > 0
+        ε
+    weight_decay, clip_norm, clip_value, groups
+        As :class:`Optimizer` says.
+
+    Attributes
+    ----------
+    state : dict
+        ``"square"``: v; ``"velocity"``: b, if there is momentum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.optimizers import RMSprop
+    >>> w = np.array([1.0])
+    >>> RMSprop(0.1, rho=0.75).step(w, np.array([4.0]))  # v = 4, so d = 4 / 2
+    >>> w.round(6)
+    array([0.8])
+
+    References
+    ----------
+    Tieleman and Hinton, Neural Networks for Machine Learning, lecture 6.5 (2012).
+    """
+
+    rho: float = 0.99
+    momentum: float = 0.0
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("RMSprop", "rho", self.rho, minimum=0.0, below=1.0)
+        check_number("RMSprop", "momentum", self.momentum, minimum=0.0, below=1.0)
+        check_number("RMSprop", "epsilon", self.epsilon, above=0.0)
+
+    def slots(self) -> dict[str, float]:
+        """The mean square, and the velocity if there is momentum."""
+        return {"square": 0.0, "velocity": 0.0} if self.momentum else {"square": 0.0}
+
+    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+        """d or b."""
+        v, *velocity = slots
+        approach(v, np.multiply(g, g, out=d), 1 - self.rho, d)
+        np.sqrt(v, out=d)
+        d += self.epsilon
+        np.divide(g, d, out=d)
+        for b in velocity:
+            b *= self.momentum
+            b += d
+            return b
+        return d
+
+
+@dataclass(eq=False, repr=False)
+class Adagrad(Optimizer):
+    """Divides the gradient by the root of the sum of all its squares so far.
+
+        v ← v + g²,  v = v₀ at first
+        w ← w − η g / (√v + ε)
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η
+    initial_accumulator : float, >= 0
+        v₀
+    epsilon : float, > 0
+        ε
+    weight_decay, clip_norm, clip_value, groups
+        As :class:`Optimizer` says.
+
+    Attributes
+    ----------
+    state : dict
+        ``"square"``: v.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.optimizers import Adagrad
+    >>> w, adagrad = np.array([1.0]), Adagrad(0.1)
+    >>> adagrad.step(w, np.array([3.0]))  # 1 − 0.1 · 3/3
+    >>> adagrad.step(w, np.array([4.0]))  # 0.9 − 0.1 · 4/5
+    >>> w.round(6)
+    array([0.82])
+
+    References
+    ----------
+    Duchi, Hazan and Singer, Adaptive Subgradient Methods for Online Learning (2011), section 1.1.
+    """
+
+    initial_accumulator: float = 0.0
+    epsilon: float = 1e-10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("Adagrad", "initial_accumulator", self.initial_accumulator, minimum=0.0)
+        check_number("Adagrad", "epsilon", self.epsilon, above=0.0)
+
+    def slots(self) -> dict[str, float]:
+        """The sum of squares."""
+        return {"square": self.initial_accumulator}
+
+    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+        """g / (√v + ε)."""
+        (v,) = slots
+        v += np.multiply(g, g, out=d)
+        np.sqrt(v, out=d)
+        d += self.epsilon
+        return np.divide(g, d, out=d)
+
+
+@dataclass(eq=False, repr=False)
+class Adam(Optimizer):
+    """Divides the running mean of the gradient by the root of its running mean square, both corrected for their start.
+
+        m ← β₁ m + (1 − β₁) g            m̂ = m / (1 − β₁ᵗ)
+        v ← β₂ v + (1 − β₂) g²           v̂ = v / (1 − β₂ᵗ)
+        w ← w − η m̂ / (√v̂ + ε)           t = 1, 2, ...
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η
+    betas : pair of floats in [0, 1)
+        β₁ and β₂
+    epsilon : float, > 0
+        ε
+    weight_decay, clip_norm, clip_value, groups
+        As :class:`Optimizer` says.
+
+    Attributes
+    ----------
+    state : dict
+        ``"mean"``: m; ``"square"``: v.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.optimizers import Adam
+    >>> w = np.array([1.0, 1.0])
+    >>> Adam(0.1).step(w, np.array([1e-3, -1e3]))  # the first step is η wide, whatever the gradient's scale
+    >>> w.round(5)
+    array([0.9, 1.1])
+
+    References
+    ----------
+    Kingma and Ba, Adam: A Method for Stochastic Optimization (2015), algorithm 1.
+    """
+
+    learning_rate: float | Schedule = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_betas(self, self.betas)
+        check_number(type(self).__name__, "epsilon", self.epsilon, above=0.0)
+
+    def slots(self) -> dict[str, float]:
+        """The mean and the mean square."""
+        return {"mean": 0.0, "square": 0.0}
+
+    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+        """m̂ / (√v̂ + ε)."""
+        m, v = slots
+        return adam_direction(t, g, d, m, v, self.betas, self.epsilon)
+
+
+def adam_direction(t: int, g: Array, d: Array, m: Array, v: Array, betas: tuple[float, float], epsilon: float) -> Array:
+    """m̂ / (√v̂ + ε), computed as m / (√v · c/√(1 − β₂ᵗ) + ε c) with c = 1 − β₁ᵗ."""
+    beta1, beta2 = betas
+    approach(m, g, 1 - beta1, d)
+    approach(v, np.multiply(g, g, out=d), 1 - beta2, d)
+    c = 1 - beta1**t
+    np.sqrt(v, out=d)
+    d *= c / math.sqrt(1 - beta2**t)
+    d += c * epsilon
+    return np.divide(m, d, out=d)
+
+
+@dataclass(eq=False, repr=False)
+class AdamW(Adam):
+    """:class:`Adam` with weight decay, which here is decoupled in every optimizer: only the default differs.
+
+        w ← w − η λ w
+        w ← w − η m̂ / (√v̂ + ε)
+
+    Parameters
+    ----------
+    learning_rate, betas, epsilon
+        As in :class:`Adam`.
+    weight_decay : float or schedule
+        λ
+    clip_norm, clip_value, groups
+        As :class:`Optimizer` says.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.optimizers import AdamW
+    >>> w = np.array([2.0])
+    >>> AdamW(0.1, weight_decay=0.5).step(w, np.array([0.0]))  # 2 − 0.1 · 0.5 · 2
+    >>> w
+    array([1.9])
+
+    References
+    ----------
+    Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), algorithm 2.
+    """
+
+    weight_decay: float | Schedule = field(default=0.01, kw_only=True)
+
+
+@dataclass(eq=False, repr=False)
+class NAdam(Optimizer):
+    """:class:`Adam` that looks ahead as Nesterov does, with a momentum μ that grows from about ½β₁ to β₁.
+
+        μₜ = β₁ (1 − ½ · 0.96^(ψ t)),  Πₜ = μ₁ μ₂ ⋯ μₜ
+        m ← β₁ m + (1 − β₁) g
+        v ← β₂ v + (1 − β₂) g²,  v̂ = v / (1 − β₂ᵗ)
+        w ← w − η (g (1 − μₜ)/(1 − Πₜ) + m μₜ₊₁/(1 − Πₜ₊₁)) / (√v̂ + ε)
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η
+    betas : pair of floats in [0, 1)
+        β₁ and β₂
+    epsilon : float, > 0
+        ε
+    momentum_decay : float, >= 0
+        ψ
+    weight_decay, clip_norm, clip_value, groups
+        As :class:`Optimizer` says.
+
+    Attributes
+    ----------
+    state : dict
+        ``"mean"``: m; ``"square"``: v.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.optimizers import NAdam
+    >>> w, nadam = np.array([3.0]), NAdam(0.1)
+    >>> for _ in range(200):
+    ...     nadam.step(w, 2 * w)
+    >>> bool(abs(w[0]) < 1e-3)
+    True
+
+    References
+    ----------
+    Dozat, Incorporating Nesterov Momentum into Adam (2016), algorithm 2, with the schedule of its section 3; PyTorch.
+    """
+
+    learning_rate: float | Schedule = 2e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    momentum_decay: float = 0.004
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_betas(self, self.betas)
+        check_number("NAdam", "epsilon", self.epsilon, above=0.0)
+        check_number("NAdam", "momentum_decay", self.momentum_decay, minimum=0.0)
+
+    def slots(self) -> dict[str, float]:
+        """The mean and the mean square."""
+        return {"mean": 0.0, "square": 0.0}
+
+    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+        """(g a + m b) / (√v̂ + ε), computed as (g + m b/a) / (√v̂/a + ε/a)."""
+        m, v = slots
+        beta1, beta2 = self.betas
+        a = (1 - _momentum(t, beta1, self.momentum_decay)) / (1 - _product(t, beta1, self.momentum_decay))
+        b = _momentum(t + 1, beta1, self.momentum_decay) / (1 - _product(t + 1, beta1, self.momentum_decay))
+        approach(m, g, 1 - beta1, d)
+        approach(v, np.multiply(g, g, out=d), 1 - beta2, d)
+        np.sqrt(v, out=d)
+        d *= 1 / (a * math.sqrt(1 - beta2**t))
+        d += self.epsilon / a
+        np.multiply(m, b / a, out=s)
+        s += g
+        return np.divide(s, d, out=d)
+
+
+def _momentum(t: int, beta1: float, decay: float) -> float:
+    return beta1 * (1 - 0.5 * math.pow(0.96, t * decay))
+
+
+@lru_cache(maxsize=64)
+def _product(t: int, beta1: float, decay: float) -> float:
+    """Πₜ; once it is below 1e-17, 1 − Π is 1 and further factors change nothing."""
+    product = 1.0
+    for i in range(1, t + 1):
+        product *= _momentum(i, beta1, decay)
+        if product < 1e-17:
+            break
+    return product

@@ -1,0 +1,29 @@
+"""Gradient clipping, by value and by norm, without a copy of the whole gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from .._checks import Array, sentence
+
+
+def clip(g: Array, value: float | None, factor: float, out: Array) -> Array:
+    """factor · min(max(g, −value), value), written to ``out``; g itself where nothing is to be done."""
+    if value is not None:
+        g = np.clip(g, -value, value, out=out)
+    return g if factor == 1 else np.multiply(g, factor, out=out)
+
+
+def norm_factor(who: str, norm: float, blocks: Iterable[Array]) -> float:
+    """min(1, norm / ‖g‖), ‖g‖ = √Σ g² over all blocks of the gradient together."""
+    total = 0.0
+    for g in blocks:
+        total += float(np.dot(g, g))
+    length = math.sqrt(total) if total >= 0 else math.nan
+    if not math.isfinite(length):
+        remedy = "lower the learning rate, or look for NaN and overflow in the loss"
+        raise ValueError(sentence(who, "a gradient whose norm is finite, to clip it", f"the norm {length}", remedy))
+    return min(1.0, norm / length) if length > 0 else 1.0

@@ -1,0 +1,145 @@
+"""Muon: for a weight matrix, the orthogonal matrix nearest to the momentum."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .._checks import Array, check_integer, check_number, sentence
+from ..schedules import Schedule
+from .adaptive import adam_direction
+from .base import NEEDS_SETUP, Optimizer, approach, check_betas, divide
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest start, at the price of σ near 1 rather than at 1
+
+
+@dataclass(eq=False, repr=False)
+class Muon(Optimizer):
+    """Moves a weight matrix in all its directions alike: the momentum with its singular values set to about 1.
+
+        M ← μ M + (1 − μ) G
+        D = (1 − μ) G + μ M                         Nesterov; without it D = M
+        X = D / ‖D‖;  five times  X ← a X + (b A + c A²) X,  A = XXᵀ
+        W ← W − η · 0.2 √max(I, O) · X
+
+    The iteration drives every singular value to about 1 (between 0.7 and 1.2), so X ≈ UVᵀ where D = USVᵀ. With the
+    factor 0.2 √max(I, O) the update has the root mean square of an AdamW update, and one learning rate and one weight
+    decay serve both: biases, gains and whatever else is no matrix is updated by :class:`AdamW`. Needs :meth:`setup`,
+    which tells the shapes. All is computed in the dtype of the parameters.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η
+    momentum : float in [0, 1)
+        μ
+    nesterov : bool
+    iterations : int, >= 1
+        Of Newton and Schulz.
+    betas : pair of floats in [0, 1)
+        Of the AdamW inside.
+    epsilon : float, > 0
+        Of the AdamW inside.
+    weight_decay, clip_norm, clip_value, groups
+        As :class:`Optimizer` says.
+
+    Attributes
+    ----------
+    state : dict
+        ``"mean"``: M, and AdamW's m; ``"square"``: AdamW's v, zero for matrices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.optimizers import Muon
+    >>> from chainrule.parameters import Parameters
+    >>> parameters = Parameters({"0.W": (2, 2), "0.b": (2,)}, dtype="float64")
+    >>> muon = Muon(1.0, weight_decay=0.0)
+    >>> muon.setup(parameters)
+    >>> muon.step(parameters.vector, np.array([5.0, 0.0, 0.0, -9.0, 4.0, -4.0]))
+    >>> bool(np.allclose(np.abs(parameters["0.W"].diagonal()), 0.2 * 2**0.5, rtol=0.3))
+    True
+    >>> parameters["0.b"].round(6)
+    array([-1.,  1.])
+
+    References
+    ----------
+    Jordan et al., Muon: An optimizer for hidden layers in neural networks (2024);
+    Liu et al., Muon is Scalable for LLM Training (2025), section 2.2, for the factor 0.2 √max(I, O).
+    """
+
+    learning_rate: float | Schedule = 1e-3
+    momentum: float = 0.95
+    nesterov: bool = True
+    iterations: int = 5
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    weight_decay: float | Schedule = field(default=0.01, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("Muon", "momentum", self.momentum, minimum=0.0, below=1.0)
+        check_integer("Muon", "iterations", self.iterations)
+        check_betas(self, self.betas)
+        check_number("Muon", "epsilon", self.epsilon, above=0.0)
+        self._matrices: dict[int, tuple[int, int]] = {}
+        self._grams: Array = np.empty((2, 0))
+
+    def slots(self) -> dict[str, float]:
+        """The mean and the mean square."""
+        return {"mean": 0.0, "square": 0.0}
+
+    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+        """AdamW's, for what is no matrix."""
+        m, v = slots
+        return adam_direction(t, g, d, m, v, self.betas, self.epsilon)
+
+    def _divide(self, vector: Array) -> list[slice]:
+        """Each matrix is one block; what lies between is divided as in every optimizer."""
+        if self._layout is None:
+            raise ValueError(sentence("Muon.step", "to know the shapes of the parameters", "none", NEEDS_SETUP))
+        blocks: list[slice] = []
+        self._matrices = {}
+        for part, shape in self._layout.values():
+            if len(shape) == 2:
+                self._matrices[part.start] = (shape[0], shape[1])
+                blocks.append(part)
+            else:
+                blocks += divide(part.start, part.stop, vector.itemsize)
+        side = max((min(shape) for shape in self._matrices.values()), default=0)
+        self._grams = np.empty((2, side * side), vector.dtype)
+        return blocks
+
+    def _block_direction(self, block: slice, g: Array, d: Array, s: Array) -> Array:
+        shape = self._matrices.get(block.start)
+        if shape is None:
+            return super()._block_direction(block, g, d, s)
+        m = self._state["mean"][block]
+        approach(m, g, 1 - self.momentum, d)
+        np.copyto(d, m)
+        if self.nesterov:
+            approach(d, g, 1 - self.momentum, s)
+        side = min(shape)
+        gram, square = self._grams[:, : side * side].reshape(2, side, side)
+        orthogonalize(d.reshape(shape), s.reshape(shape), gram, square, self.iterations)
+        d *= 0.2 * math.sqrt(max(shape))
+        return d
+
+
+def orthogonalize(x: Array, spare: Array, gram: Array, square: Array, iterations: int) -> None:
+    """Set the singular values of x to about 1, in place, by Newton and Schulz: X ← a X + (b A + c A²) X, A = XXᵀ."""
+    a, b, c = COEFFICIENTS
+    if x.shape[0] > x.shape[1]:
+        x, spare = x.T, spare.T  # the same singular values, the smaller A
+    x /= max(float(np.linalg.norm(x)), 1e-30)  # a gradient of zeros stays one
+    for _ in range(iterations):
+        np.matmul(x, x.T, out=gram)
+        np.matmul(gram, gram, out=square)
+        square *= c
+        gram *= b
+        square += gram
+        np.matmul(square, x, out=spare)
+        x *= a
+        x += spare

@@ -1,0 +1,83 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._checks import Array, check_number, sentence
+from .base import Optimizer
+
+
+@dataclass(eq=False, repr=False)
+class SGD(Optimizer):
+    """Gradient descent, with momentum, dampening and Nesterov's look ahead where asked for.
+
+        v ← μ v + (1 − τ) g,  v = 0 at first
+        w ← w − η v                     or, with Nesterov,  w ← w − η (g + μ v)
+
+    Without momentum w ← w − η g. With dampening τ = μ the velocity is the running mean v ← μ v + (1 − μ) g. PyTorch's
+    rule is the same but for one exception that we do not make: its first step leaves out the dampening.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η
+    momentum : float in [0, 1)
+        μ
+    dampening : float in [0, 1)
+        τ
+    nesterov : bool
+        Needs momentum, and no dampening.
+    weight_decay, clip_norm, clip_value, groups
+        As :class:`Optimizer` says.
+
+    Attributes
+    ----------
+    state : dict
+        ``"velocity"``: v, if there is momentum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.optimizers import SGD
+    >>> w, sgd = np.array([1.0]), SGD(0.1, momentum=0.5)
+    >>> for _ in range(2):
+    ...     sgd.step(w, np.array([2.0]))
+    >>> w  # 1 − 0.1 · 2 − 0.1 · 3
+    array([0.5])
+
+    References
+    ----------
+    Sutskever, Martens, Dahl and Hinton, On the importance of initialization and momentum in deep learning (2013).
+    """
+
+    momentum: float = 0.0
+    dampening: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("SGD", "momentum", self.momentum, minimum=0.0, below=1.0)
+        check_number("SGD", "dampening", self.dampening, minimum=0.0, below=1.0)
+        if self.nesterov and (self.momentum == 0 or self.dampening != 0):
+            got = f"momentum={self.momentum} and dampening={self.dampening}"
+            raise ValueError(sentence("SGD(nesterov=True)", "momentum above 0 and no dampening", got))
+
+    def slots(self) -> dict[str, float]:
+        """The velocity, if there is momentum."""
+        return {"velocity": 0.0} if self.momentum else {}
+
+    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+        """g, v or g + μ v."""
+        if not slots:
+            return g
+        (v,) = slots
+        v *= self.momentum
+        v += np.multiply(g, 1 - self.dampening, out=d)
+        if not self.nesterov:
+            return v
+        np.multiply(v, self.momentum, out=d)
+        d += g
+        return d

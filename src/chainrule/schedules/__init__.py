@@ -1,0 +1,30 @@
+"""The learning rate as a function of the step.
+
+A schedule is any callable ``schedule(step, total_steps) -> rate``. Steps count from 0; total_steps is the number of
+steps that training will take, or None where nobody knows. Where the equations below speak of t, it is
+
+    t = step / total_steps
+
+so that the steps are the left ends of equal intervals: t starts at 0 and stays below 1, the last step is not spent at
+the end's rate of 0, and a training of one step divides by no zero. A step past the end takes the rate of the end.
+"""
+
+from __future__ import annotations
+
+from .base import Schedule
+from .decay import Constant, Exponential, InverseScaling, StepDecay
+from .plateau import ReduceOnPlateau
+from .waves import CosLog4, FlatCos, OneCycle, WarmupCosine
+
+__all__ = [
+    "Constant",
+    "CosLog4",
+    "Exponential",
+    "FlatCos",
+    "InverseScaling",
+    "OneCycle",
+    "ReduceOnPlateau",
+    "Schedule",
+    "StepDecay",
+    "WarmupCosine",
+]

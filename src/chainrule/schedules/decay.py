@@ -1,0 +1,138 @@
+"""Rates that stay, or fall for ever: they need not know where training ends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .._checks import check_integer, check_number
+from .base import check_rate
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same rate at every step.
+
+        η = rate
+
+    Parameters
+    ----------
+    rate : float, >= 0
+
+    Examples
+    --------
+    >>> from chainrule.schedules import Constant
+    >>> Constant(0.1)(1000, None)
+    0.1
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        check_rate(self, self.rate)
+
+    def __call__(self, step: int, total_steps: int | None = None) -> float:
+        """The rate, whatever the step."""
+        return self.rate
+
+
+@dataclass(frozen=True)
+class StepDecay:
+    """A rate multiplied by a factor every so many steps.
+
+        η = rate · factor^⌊step / every⌋
+
+    Parameters
+    ----------
+    rate : float, >= 0
+        The rate of the first step.
+    factor : float, > 0
+    every : int, >= 1
+        In steps.
+
+    Examples
+    --------
+    >>> from chainrule.schedules import StepDecay
+    >>> halved = StepDecay(0.8, factor=0.5, every=10)
+    >>> halved(9), halved(10), halved(20)
+    (0.8, 0.4, 0.2)
+    """
+
+    rate: float
+    factor: float = 0.1
+    every: int = 1000
+
+    def __post_init__(self) -> None:
+        check_rate(self, self.rate)
+        check_number("StepDecay", "factor", self.factor, above=0.0)
+        check_integer("StepDecay", "every", self.every)
+
+    def __call__(self, step: int, total_steps: int | None = None) -> float:
+        """The rate of a step."""
+        return self.rate * math.pow(self.factor, step // self.every)
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """A rate that decays smoothly, by a factor of ``decay`` over ``every`` steps.
+
+        η = rate · decay^(step / every)
+
+    Parameters
+    ----------
+    rate : float, >= 0
+        The rate of the first step.
+    decay : float, > 0
+    every : int, >= 1
+        In steps.
+
+    Examples
+    --------
+    >>> from chainrule.schedules import Exponential
+    >>> Exponential(1.0, decay=0.25, every=10)(5)
+    0.5
+    """
+
+    rate: float
+    decay: float
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        check_rate(self, self.rate)
+        check_number("Exponential", "decay", self.decay, above=0.0)
+        check_integer("Exponential", "every", self.every)
+
+    def __call__(self, step: int, total_steps: int | None = None) -> float:
+        """The rate of a step."""
+        return self.rate * math.pow(self.decay, step / self.every)
+
+
+@dataclass(frozen=True)
+class InverseScaling:
+    """A rate that falls as a power of the step (scikit-learn's ``invscaling``).
+
+        η = rate / (step + 1)^power
+
+    Parameters
+    ----------
+    rate : float, >= 0
+        The rate of the first step.
+    power : float, >= 0
+
+    Examples
+    --------
+    >>> from chainrule.schedules import InverseScaling
+    >>> InverseScaling(1.0, power=0.5)(99)
+    0.1
+    """
+
+    rate: float
+    power: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_rate(self, self.rate)
+        check_number("InverseScaling", "power", self.power, minimum=0.0)
+
+    def __call__(self, step: int, total_steps: int | None = None) -> float:
+        """The rate of a step."""
+        return self.rate / math.pow(step + 1, self.power)

@@ -1,0 +1,73 @@
+"""A rate that answers to the loss."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from .._checks import check_integer, check_number
+from .base import check_rate
+
+
+@dataclass
+class ReduceOnPlateau:
+    """A rate that is cut when the loss has stopped falling.
+
+        better:  loss < best − threshold · |best|
+        η ← max(η · factor, minimum)        after more than ``patience`` epochs in a row that were not better
+
+    It remembers: whoever trains calls :meth:`observe` with the loss at the end of each epoch. The rule is PyTorch's
+    for positive losses; for negative ones, where PyTorch's best · (1 − threshold) accepts a worse loss, it still asks
+    for a lower one. A NaN is not better than anything.
+
+    Parameters
+    ----------
+    rate : float, >= 0
+        The rate to begin with.
+    factor : float in (0, 1)
+    patience : int, >= 0
+        Epochs without improvement that are borne before a cut.
+    minimum : float, >= 0
+        No cut goes below this rate.
+    threshold : float, >= 0
+        The relative improvement that counts.
+
+    Examples
+    --------
+    >>> from chainrule.schedules import ReduceOnPlateau
+    >>> schedule = ReduceOnPlateau(1.0, factor=0.5, patience=1)
+    >>> for loss in (0.9, 0.9, 0.9):
+    ...     schedule.observe(loss)
+    >>> schedule(step=300)
+    0.5
+    """
+
+    rate: float
+    factor: float = 0.1
+    patience: int = 10
+    minimum: float = 0.0
+    threshold: float = 1e-4
+    current: float = field(init=False, repr=False)
+    best: float = field(init=False, repr=False, default=math.inf)
+    bad_epochs: int = field(init=False, repr=False, default=0)
+
+    def __post_init__(self) -> None:
+        check_rate(self, self.rate)
+        check_number("ReduceOnPlateau", "factor", self.factor, above=0.0, below=1.0)
+        check_integer("ReduceOnPlateau", "patience", self.patience, minimum=0)
+        check_number("ReduceOnPlateau", "minimum", self.minimum, minimum=0.0)
+        check_number("ReduceOnPlateau", "threshold", self.threshold, minimum=0.0)
+        self.current = self.rate
+
+    def __call__(self, step: int, total_steps: int | None = None) -> float:
+        """The present rate, whatever the step."""
+        return self.current
+
+    def observe(self, loss: float) -> None:
+        """Take note of an epoch's loss; cut the rate if patience has run out."""
+        better = loss < self.best - self.threshold * abs(self.best) if math.isfinite(self.best) else loss < self.best
+        self.best = loss if better else self.best
+        self.bad_epochs = 0 if better else self.bad_epochs + 1
+        if self.bad_epochs > self.patience:
+            self.current = min(self.current, max(self.current * self.factor, self.minimum))
+            self.bad_epochs = 0

@@ -1,0 +1,186 @@
+"""Rates along cosines, fitted to the number of steps that training takes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .._checks import check_number, sentence
+from .base import check_rate, check_total, cosine, elapsed
+
+
+@dataclass(frozen=True)
+class WarmupCosine:
+    """A straight climb to the rate, then half a cosine down to the final rate.
+
+        η = rate · (step + 1) / warmup                           while step < warmup (in steps)
+        η = final + (rate − final) · ½(1 + cos(π s)),            s = (step − warmup) / (total_steps − warmup)
+
+    The climb starts at rate/warmup rather than 0: a step at rate 0 would learn nothing.
+
+    Parameters
+    ----------
+    rate : float, >= 0
+        The highest rate.
+    warmup : float in [0, 1) or int
+        As a float the share of all steps (rounded to whole steps), as an int of 1 or more the number of steps.
+    final : float, >= 0
+        The rate at the end, as a rate and not as a share.
+
+    Examples
+    --------
+    >>> from chainrule.schedules import WarmupCosine
+    >>> schedule = WarmupCosine(1.0, warmup=4)
+    >>> [round(schedule(step, 8), 2) for step in range(8)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 0.85, 0.5, 0.15]
+
+    References
+    ----------
+    Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts (2017), equation 5;
+    Goyal et al., Accurate, Large Minibatch SGD (2017), section 2.2.
+    """
+
+    rate: float
+    warmup: float | int = 0.0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_rate(self, self.rate)
+        check_number("WarmupCosine", "final", self.final, minimum=0.0)
+        check_number("WarmupCosine", "warmup", self.warmup, minimum=0.0)
+        if self.warmup >= 1 and not isinstance(self.warmup, int):
+            raise ValueError(
+                sentence(
+                    "WarmupCosine",
+                    "warmup as a share of all steps in [0, 1) or as an int, the number of steps",
+                    repr(self.warmup),
+                    f"write warmup={math.ceil(self.warmup)} for that many steps",
+                )
+            )
+
+    def __call__(self, step: int, total_steps: int | None = None) -> float:
+        """The rate of a step."""
+        total = check_total(self, total_steps)
+        warmup = self.warmup if self.warmup >= 1 else round(self.warmup * total)
+        if step < warmup:
+            return self.rate * (step + 1) / warmup
+        progress = min((step - warmup) / max(total - warmup, 1), 1.0)
+        return cosine(self.rate, self.final, progress)
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Up from a small rate to the highest and down to nearly nothing, along two half cosines (PyTorch's OneCycleLR).
+
+        c(a, b, s) = b + (a − b) · ½(1 + cos(π s))               from a at s = 0 to b at s = 1
+        first = rate / initial_divisor,  last = first / final_divisor,  p = warmup · total_steps − 1
+
+        η = c(first, rate, step / p)                             while step <= p
+        η = c(rate, last, (step − p) / (total_steps − 1 − p))    after
+
+    Parameters
+    ----------
+    rate : float, >= 0
+        The highest rate.
+    warmup : float in [0, 1)
+        The share of all steps that climb.
+    initial_divisor, final_divisor : float, > 0
+
+    Examples
+    --------
+    >>> from chainrule.schedules import OneCycle
+    >>> schedule = OneCycle(1.0)
+    >>> [round(schedule(step, 10), 3) for step in (0, 1, 2, 9)]
+    [0.04, 0.52, 1.0, 0.0]
+
+    References
+    ----------
+    Smith and Topin, Super-Convergence (2018); torch.optim.lr_scheduler.OneCycleLR with anneal_strategy="cos".
+    """
+
+    rate: float
+    warmup: float = 0.3
+    initial_divisor: float = 25.0
+    final_divisor: float = 1e4
+
+    def __post_init__(self) -> None:
+        check_rate(self, self.rate)
+        check_number("OneCycle", "warmup", self.warmup, minimum=0.0, below=1.0)
+        check_number("OneCycle", "initial_divisor", self.initial_divisor, above=0.0)
+        check_number("OneCycle", "final_divisor", self.final_divisor, above=0.0)
+
+    def __call__(self, step: int, total_steps: int | None = None) -> float:
+        """The rate of a step."""
+        total = check_total(self, total_steps)
+        first = self.rate / self.initial_divisor
+        peak = self.warmup * total - 1
+        if step <= peak and peak > 0:
+            return cosine(first, self.rate, step / peak)
+        progress = (step - peak) / (total - 1 - peak)
+        return cosine(self.rate, first / self.final_divisor, min(progress, 1.0))
+
+
+@dataclass(frozen=True)
+class CosLog4:
+    """Four cosine cycles, each twice as long as the one before it, from 0 to the rate and back.
+
+        η = rate · ½(1 − cos(2π log₂(1 + 15 t))),                t = step / total_steps
+
+    The very first step is at rate 0, as in the original.
+
+    Parameters
+    ----------
+    rate : float, >= 0
+        The highest rate, which each cycle reaches.
+
+    Examples
+    --------
+    >>> from chainrule.schedules import CosLog4
+    >>> schedule = CosLog4(1.0)
+    >>> [round(schedule(step, 15), 3) for step in (0, 1, 2, 3, 7)]
+    [0.0, 0.0, 0.93, 0.0, 0.0]
+
+    References
+    ----------
+    Holzmüller, Grinsztajn and Steinwart, Better by Default (2024), section 3 (RealMLP).
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        check_rate(self, self.rate)
+
+    def __call__(self, step: int, total_steps: int | None = None) -> float:
+        """The rate of a step."""
+        t = elapsed(self, step, total_steps)
+        return self.rate * 0.5 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * t)))
+
+
+@dataclass(frozen=True)
+class FlatCos:
+    """The full rate for the first half, then half a cosine down to 0.
+
+        η = rate · ½(1 + cos(π (max(1, 2t) − 1))),               t = step / total_steps
+
+    Parameters
+    ----------
+    rate : float, >= 0
+        The rate of the first half.
+
+    Examples
+    --------
+    >>> from chainrule.schedules import FlatCos
+    >>> schedule = FlatCos(1.0)
+    >>> [round(schedule(step, 8), 2) for step in range(8)]
+    [1.0, 1.0, 1.0, 1.0, 1.0, 0.85, 0.5, 0.15]
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        check_rate(self, self.rate)
+
+    def __call__(self, step: int, total_steps: int | None = None) -> float:
+        """The rate of a step."""
+        t = elapsed(self, step, total_steps)
+        return self.rate * 0.5 * (1 + math.cos(math.pi * (max(1.0, 2 * t) - 1)))
