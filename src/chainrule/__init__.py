@@ -1,0 +1,164 @@
+"""Neural networks on NumPy: every derivative in plain sight, proved, and fast on your own CPU."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import initializers, metrics, ops
+from .callbacks import Callback, History, Progress
+from .data import batches, load_named, read_idx, read_table, split
+from .gradcheck import check_vjp, gradcheck
+from .layers import (
+    ELU,
+    GELU,
+    SELU,
+    Activation,
+    BatchNorm,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    HardSigmoid,
+    Identity,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    Mish,
+    PReLU,
+    ReLU,
+    Residual,
+    Scale,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from .losses import (
+    AbsoluteError,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    GaussianNLL,
+    HalfSquaredError,
+    Huber,
+    LogCosh,
+    Loss,
+    Poisson,
+    Quantile,
+    SquaredError,
+)
+from .model import MLP, Sequential
+from .optimizers import SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSprop
+from .parameters import Parameters
+from .schedules import (
+    Constant,
+    CosLog4,
+    Exponential,
+    FlatCos,
+    InverseScaling,
+    OneCycle,
+    ReduceOnPlateau,
+    StepDecay,
+    WarmupCosine,
+)
+from .trainer import DivergenceError, Trainer
+
+if TYPE_CHECKING:
+    from . import plots
+    from .persistence import load, save
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "MLP",
+    "SELU",
+    "SGD",
+    "AbsoluteError",
+    "Activation",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "BatchNorm",
+    "BinaryCrossEntropy",
+    "Callback",
+    "Constant",
+    "CosLog4",
+    "CrossEntropy",
+    "DivergenceError",
+    "Dropout",
+    "Exponential",
+    "FlatCos",
+    "Flatten",
+    "GaussianNLL",
+    "GaussianNoise",
+    "HalfSquaredError",
+    "HardSigmoid",
+    "History",
+    "Huber",
+    "Identity",
+    "InverseScaling",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "Lion",
+    "LogCosh",
+    "Loss",
+    "Mish",
+    "Muon",
+    "NAdam",
+    "OneCycle",
+    "Optimizer",
+    "PReLU",
+    "Parameters",
+    "Poisson",
+    "Progress",
+    "Quantile",
+    "RMSprop",
+    "ReLU",
+    "ReduceOnPlateau",
+    "Residual",
+    "Scale",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "SquaredError",
+    "StepDecay",
+    "Tanh",
+    "Trainer",
+    "WarmupCosine",
+    "batches",
+    "check_vjp",
+    "gradcheck",
+    "initializers",
+    "load",
+    "load_named",
+    "metrics",
+    "ops",
+    "plots",
+    "read_idx",
+    "read_table",
+    "save",
+    "split",
+]
+
+# The tools load on first touch, so that `import chainrule` stays as light as NumPy.
+_LAZY = {"load": "persistence", "plots": "plots", "save": "persistence"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        module = importlib.import_module(f".{_LAZY[name]}", __name__)
+        return module if name == _LAZY[name] else getattr(module, name)
+    from ._checks import nearest
+
+    raise AttributeError(f"module 'chainrule' has no attribute {name!r}{nearest(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return __all__

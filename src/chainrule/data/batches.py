@@ -1,0 +1,148 @@
+"""Splits of a data set, and the batches of an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .._checks import Array, RandomState, as_rng, check_integer, check_name, check_number, sentence
+
+SAMPLES = ("all", "one")
+
+
+def batches(
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    size: int | None,
+    rng: RandomState = None,
+    shuffle: bool = True,
+    drop_last: bool = False,
+    sample: str = "all",
+) -> Iterator[tuple[Array, ...]]:
+    """The batches of one epoch.
+
+    Parameters
+    ----------
+    x : array (N, ...)
+    y : array (N, ...)
+    sample_weight : array (N,), optional
+    size : rows of a batch; None takes all rows as one batch, in their own order
+    rng : int, Generator or None, for the order; the same generator gives a new order at each epoch
+    shuffle : bool; False keeps the rows' order
+    drop_last : bool; True leaves out a last batch shorter than ``size``
+    sample : "all" goes through every row once; "one" draws a single batch of ``size`` different rows, and that is
+        the epoch
+
+    Yields
+    ------
+    (xb, yb) or, with weights, (xb, yb, wb)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> x, y = np.arange(5.0)[:, None], np.arange(5)
+    >>> [yb.tolist() for xb, yb in cr.batches(x, y, size=2, shuffle=False)]
+    [[0, 1], [2, 3], [4]]
+    >>> [len(yb) for xb, yb in cr.batches(x, y, size=2, rng=0, drop_last=True)]
+    [2, 2]
+    """
+    arrays = _aligned("batches", x, y, sample_weight)
+    rows = len(arrays[0])
+    check_name("batches", "a way to sample", sample, SAMPLES)
+    size = rows if size is None else min(check_integer("batches", "size", size), rows)
+    return _cut(arrays, _order(rows, size, as_rng(rng, "batches"), shuffle, sample), size, drop_last)
+
+
+def steps_per_epoch(rows: int, size: int | None, drop_last: bool, sample: str) -> int:
+    """How many batches :func:`batches` gives."""
+    size = rows if size is None else min(size, rows)
+    if sample == "one":
+        return 1
+    return rows // size if drop_last else -(-rows // size)
+
+
+def _order(rows: int, size: int, rng: np.random.Generator, shuffle: bool, sample: str) -> Array | None:
+    """Row numbers in the order of the epoch, or None for the rows as they stand."""
+    if sample == "one":
+        return rng.choice(rows, size, replace=False)
+    return rng.permutation(rows) if shuffle and size < rows else None
+
+
+def _cut(arrays: list[Array], order: Array | None, size: int, drop_last: bool) -> Iterator[tuple[Array, ...]]:
+    rows = len(arrays[0]) if order is None else len(order)
+    for start in range(0, rows - size + 1 if drop_last else rows, size):
+        part = slice(start, start + size)
+        yield tuple(array[part] if order is None else array[order[part]] for array in arrays)
+
+
+def split(
+    x: Any, y: Any, fraction: float = 0.2, *, rng: RandomState = None, stratify: bool = False
+) -> tuple[Array, Array, Array, Array]:
+    """Set a random part of the rows aside.
+
+    Parameters
+    ----------
+    x, y : arrays of N rows
+    fraction : float in (0, 1), the part that is set aside, rounded to whole rows, at least one
+    rng : int, Generator or None
+    stratify : bool; True keeps the share of each class, y being labels (N,)
+
+    Returns
+    -------
+    x, y, x_aside, y_aside : arrays
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> x, y, x_test, y_test = cr.split(np.eye(10), np.arange(10), 0.2, rng=0)
+    >>> len(x), len(x_test)
+    (8, 2)
+    """
+    x, y = _aligned("split", x, y, None)
+    kept, aside = split_rows(y, fraction, as_rng(rng, "split"), stratify)
+    return x[kept], y[kept], x[aside], y[aside]
+
+
+def split_rows(y: Array, fraction: float, rng: np.random.Generator, stratify: bool) -> tuple[Array, Array]:
+    """The row numbers that are kept and those that are set aside, each in ascending order."""
+    check_number("split", "fraction", fraction, above=0, below=1)
+    rows = len(y)
+    count = min(max(round(fraction * rows), 1), rows - 1)
+    if rows < 2:
+        raise ValueError(sentence("split", "at least two rows", str(rows)))
+    order = rng.permutation(rows)
+    if stratify:
+        if y.ndim != 1:
+            raise ValueError(sentence("split", "labels of shape (N,) to stratify", str(y.shape), "pass stratify=False"))
+        order = order[_spread(y[order])]
+    aside = np.zeros(rows, bool)
+    aside[order[:count]] = True
+    return np.flatnonzero(~aside), np.flatnonzero(aside)
+
+
+def _spread(labels: Array) -> Array:
+    """An order whose every beginning holds each class in proportion.
+
+    The i-th of a class of m rows gets the place (i + ½)/m; sorted by place, all classes run out together.
+    """
+    _, code, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    by_class = np.argsort(code, kind="stable")
+    rank = np.empty(len(labels))
+    rank[by_class] = np.concatenate([np.arange(m) for m in counts])
+    return np.argsort((rank + 0.5) / counts[code], kind="stable")
+
+
+def _aligned(who: str, x: Any, y: Any, sample_weight: Any) -> list[Array]:
+    arrays = [np.asarray(array) for array in (x, y, sample_weight) if array is not None]
+    lengths = [len(array) if array.ndim else 0 for array in arrays]
+    if len(set(lengths)) > 1:
+        raise ValueError(sentence(who, "x, y and weights of equal length", " and ".join(map(str, lengths))))
+    if lengths[0] == 0:
+        raise ValueError(sentence(who, "at least one row", "none"))
+    return arrays

@@ -1,0 +1,259 @@
+"""Data sets known by name: the digits of scikit-learn, MNIST and Fashion-MNIST."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .._checks import Array, check_name, check_shape, require, sentence
+from .batches import split
+from .idx import read_idx
+
+_WHO = "load_named"
+_CHUNK = 1 << 16
+_TIMEOUT_SECONDS = 30
+_AGAIN = "delete this file and download it again"
+
+
+@dataclass(frozen=True, eq=False)
+class NamedData:
+    """A data set with its test part, and the facts that a report about it needs.
+
+    ``x`` and ``x_test`` are float32 in 0..1 of shape (N, I), a row for each flattened image; ``y`` and ``y_test`` are
+    int64 labels (N,), each an index into ``class_names``; ``image_shape`` is (height, width), height · width = I.
+    """
+
+    x: Array
+    y: Array
+    x_test: Array
+    y_test: Array
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int]
+    description: str
+
+
+@dataclass(frozen=True)
+class IdxFile:
+    """One published IDX .gz file: its name, length in bytes, SHA-256 and the shape of the array inside."""
+
+    name: str
+    length: int
+    sha256: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Four IDX files (training images and labels, test images and labels) and the places that publish them."""
+
+    description: str
+    class_names: tuple[str, ...]
+    mirrors: tuple[str, ...]
+    files: tuple[IdxFile, IdxFile, IdxFile, IdxFile]
+
+
+def _four_files(*facts: tuple[int, str]) -> tuple[IdxFile, IdxFile, IdxFile, IdxFile]:
+    """The four files of MNIST and its drop-in twins, which differ only in length and SHA-256."""
+    train_images, train_labels, test_images, test_labels = facts
+    return (
+        IdxFile("train-images-idx3-ubyte.gz", *train_images, shape=(60000, 28, 28)),
+        IdxFile("train-labels-idx1-ubyte.gz", *train_labels, shape=(60000,)),
+        IdxFile("t10k-images-idx3-ubyte.gz", *test_images, shape=(10000, 28, 28)),
+        IdxFile("t10k-labels-idx1-ubyte.gz", *test_labels, shape=(10000,)),
+    )
+
+
+IMAGE_SETS = {
+    "mnist": ImageSet(
+        "MNIST: 70,000 handwritten digits, 28 x 28 grey values (LeCun, Cortes, Burges)",
+        tuple("0123456789"),
+        ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/"),
+        _four_files(
+            (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+            (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+            (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+            (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+        ),
+    ),
+    "fashion-mnist": ImageSet(
+        "Fashion-MNIST: 70,000 pictures of clothes, 28 x 28 grey values (Xiao, Rasul, Vollgraf 2017)",
+        ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        (
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ),
+        _four_files(
+            (26421880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+            (29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+            (4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+            (5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+        ),
+    ),
+}
+NAMES = ("digits", *IMAGE_SETS)
+
+
+def load_named(name: str, cache_dir: str | os.PathLike[str] | None = None, progress: bool = True) -> NamedData:
+    """The data set of this name: ``"digits"``, ``"mnist"`` or ``"fashion-mnist"``.
+
+    ``digits`` are the 1,797 scans of 8 x 8 grey values that scikit-learn carries; having no test part of their own,
+    they are split once and for all, 20 % of each class. The other two are four IDX files each, looked for (zipped
+    or not) in the folder ``$CHAINRULE_DATA/<name>``, then in ``<cache_dir>/<name>``, and else downloaded there.
+    Every .gz file, found or downloaded, must have the published length and SHA-256.
+
+    Parameters
+    ----------
+    name : the name of the set.
+    cache_dir : folder for downloads; None is the user's own (``$XDG_CACHE_HOME/chainrule`` or ``~/.cache/chainrule``,
+        on macOS ``~/Library/Caches/chainrule``, on Windows ``%LOCALAPPDATA%\\chainrule``).
+    progress : show a bar while downloading, if standard error is a terminal.
+
+    Returns
+    -------
+    NamedData
+        Images as rows of float32 in 0..1, labels as int64, and the names of the classes.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, or a file on disk that is damaged.
+    ConnectionError
+        No mirror gave a good file; the sentence says what to download by hand, and where to put it.
+    ModuleNotFoundError
+        ``digits`` without scikit-learn.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> digits = cr.load_named("digits")
+    >>> digits.x.shape, digits.x_test.shape, digits.image_shape
+    ((1438, 64), (359, 64), (8, 8))
+    """
+    check_name(_WHO, "a data set", name, NAMES)
+    if name == "digits":
+        return _load_digits()
+    cache = (user_cache() if cache_dir is None else Path(cache_dir)) / name
+    own = os.environ.get("CHAINRULE_DATA")
+    folders = [cache] if not own else [Path(own) / name, cache]
+    image_set = IMAGE_SETS[name]
+    paths = _collect(name, image_set, folders, progress)
+    x, y, x_test, y_test = (_read_part(path, file) for path, file in zip(paths, image_set.files, strict=True))
+    for path, labels in ((paths[1], y), (paths[3], y_test)):
+        if labels.max() >= len(image_set.class_names):
+            raise ValueError(
+                sentence(_WHO, f"labels below {len(image_set.class_names)} in {path}", f"{labels.max()}", _AGAIN)
+            )
+    height, width = image_set.files[0].shape[1:]
+    return NamedData(x, y, x_test, y_test, image_set.class_names, (height, width), image_set.description)
+
+
+def user_cache() -> Path:
+    """The folder of this user, on this platform, for files that can be fetched again."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "chainrule"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "chainrule"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chainrule"
+
+
+def _load_digits() -> NamedData:
+    x, y = require("sklearn.datasets", "sklearn", _WHO + "('digits')").load_digits(return_X_y=True)
+    x = (x / 16).astype(np.float32)  # the grey values are 0, 1, ..., 16: exact in float32
+    description = "Digits: 1,797 handwritten digits, 8 x 8 grey values (Alpaydin, Kaynak 1998; from scikit-learn)"
+    parts = split(x, y.astype(np.int64), 0.2, rng=0, stratify=True)
+    return NamedData(*parts, tuple("0123456789"), (8, 8), description)
+
+
+def _read_part(path: Path, file: IdxFile) -> Array:
+    """Images (N, 28, 28) as float32 rows in 0..1, labels (N,) as int64."""
+    array = read_idx(path)
+    check_shape(_WHO, f"{path} to hold an array", array, file.shape, _AGAIN)
+    if array.dtype != np.uint8:
+        raise ValueError(sentence(_WHO, f"{path} to hold uint8", array.dtype.name, _AGAIN))
+    if array.ndim == 1:
+        return array.astype(np.int64)
+    x = array.reshape(len(array), -1).astype(np.float32)
+    x /= 255
+    return x
+
+
+def _collect(name: str, image_set: ImageSet, folders: Sequence[Path], progress: bool) -> list[Path]:
+    """Where the four files are, after downloading into the last folder those that are nowhere."""
+    found = {file: _find(file, folders) for file in image_set.files}
+    for file, path in found.items():
+        if path is not None and path.suffix == ".gz" and (flaw := _flaw(path, file)):
+            raise ValueError(sentence(_WHO, f"{path} to be the published file", flaw, _AGAIN))
+    absent = [file for file, path in found.items() if path is None]
+    cache = folders[-1]
+    if absent:
+        _make_folder(cache)
+    for position, file in enumerate(absent):
+        reasons: list[str] = []
+        if not any(_download(mirror, file, cache, progress, reasons) for mirror in image_set.mirrors):
+            names = ", ".join(other.name for other in absent[position:])
+            remedy = f"download {names} from {image_set.mirrors[0]} and put them into {cache}"
+            expected = f"to find {file.name} in {' or '.join(map(str, folders))}, or to download it"
+            raise ConnectionError(sentence(f"{_WHO}({name!r})", expected, "; ".join(reasons), remedy))
+        found[file] = cache / file.name
+    return [path for path in found.values() if path is not None]
+
+
+def _find(file: IdxFile, folders: Sequence[Path]) -> Path | None:
+    names = (file.name, file.name.removesuffix(".gz"))
+    return next((folder / name for folder in folders for name in names if (folder / name).is_file()), None)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        expected = f"a folder for downloads at {folder}"
+        remedy = "pass cache_dir=, a folder that you may write to"
+        raise type(error)(sentence(_WHO, expected, error.strerror or str(error), remedy)) from None
+
+
+def _download(mirror: str, file: IdxFile, folder: Path, progress: bool, reasons: list[str]) -> bool:
+    """Whether ``mirror`` gave the published file, now in ``folder``; if not, ``reasons`` grows and nothing is left."""
+    import http.client
+    import tempfile
+    import urllib.request  # brings in half of the standard library: not for everyone who imports chainrule
+
+    from tqdm import tqdm
+
+    handle, partial = tempfile.mkstemp(dir=folder, prefix=file.name + ".")
+    hidden = None if progress else True  # None: hidden unless standard error is a terminal
+    try:
+        with (
+            os.fdopen(handle, "wb") as out,
+            urllib.request.urlopen(mirror + file.name, timeout=_TIMEOUT_SECONDS) as reply,
+            tqdm(desc=file.name, total=file.length, unit="B", unit_scale=True, disable=hidden) as bar,
+        ):
+            while out.tell() <= file.length and (chunk := reply.read(_CHUNK)):
+                out.write(chunk)
+                bar.update(len(chunk))
+        flaw = _flaw(Path(partial), file)
+        if not flaw:
+            Path(partial).replace(folder / file.name)
+    except (OSError, http.client.HTTPException) as error:
+        flaw = str(error) or type(error).__name__
+    finally:
+        Path(partial).unlink(missing_ok=True)
+    if flaw:
+        reasons.append(f"{flaw} from {mirror}")
+    return not flaw
+
+
+def _flaw(path: Path, file: IdxFile) -> str:
+    """How the file at ``path`` differs from the published one; empty if it does not."""
+    length = path.stat().st_size
+    if length != file.length:
+        return f"{length} bytes in place of {file.length}"
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return "" if digest == file.sha256 else f"SHA-256 {digest} in place of {file.sha256}"

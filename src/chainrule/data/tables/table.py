@@ -1,0 +1,152 @@
+"""The table: named columns of numbers or text, none of them with a gap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._checks import Array, check_name, sentence
+
+_FILL = "remove or fill these rows first"
+
+
+class Table(Mapping[str, Array]):
+    """Named columns of equal length: float64 where they hold numbers, ``str`` objects where they hold text.
+
+    A table holds no missing values, no NaN and no infinity: the constructor refuses them, naming their rows.
+
+    Parameters
+    ----------
+    columns : name → N values. Numbers become float64; text and booleans become ``str``.
+    source : where the table comes from, for error messages.
+    lines, unit : the number of each row there (N,), and of what; by default rows counted from 1.
+
+    Attributes
+    ----------
+    row_count : the number of rows, N. ``len(table)`` is the number of columns, as for any mapping.
+
+    Raises
+    ------
+    ValueError
+        No column, no row, columns of unequal length, missing or infinite values.
+    TypeError
+        A column that holds neither numbers nor text.
+
+    Examples
+    --------
+    >>> from chainrule.data.tables import Table
+    >>> table = Table({"height": [3.5, 20, 8], "kind": ["oak", "pine", "oak"]})
+    >>> table["height"]
+    array([ 3.5, 20. ,  8. ])
+    >>> list(table.take([2, 0])["kind"])
+    ['oak', 'oak']
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, ArrayLike],
+        *,
+        source: str = "the table",
+        lines: ArrayLike | None = None,
+        unit: str = "row",
+    ) -> None:
+        self.source, self.unit = source, unit
+        self._columns = {name: _as_column(source, name, values) for name, values in columns.items()}
+        lengths = {name: len(column) for name, column in self._columns.items()}
+        self.row_count = next(iter(lengths.values()), 0)
+        if self.row_count == 0:
+            raise ValueError(sentence("Table", f"at least one column and one row in {source}", "none"))
+        for name, length in lengths.items():
+            if length != self.row_count:
+                expected = f"{self.row_count} values in column {name!r} of {source}, as in {next(iter(lengths))!r}"
+                raise ValueError(sentence("Table", expected, str(length)))
+        self.lines = np.arange(1, self.row_count + 1) if lines is None else np.asarray(lines)
+        self._refuse_missing()
+
+    def __getitem__(self, name: str) -> Array:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        return f"Table({self.row_count} rows of {self.source}: {', '.join(self)})"
+
+    def place(self, row: int) -> str:
+        """Where this row stands, for an error message: ``line 12 of trees.csv``."""
+        return f"{self.unit} {self.lines[row]} of {self.source}"
+
+    def take(self, rows: ArrayLike) -> Table:
+        """The table of these rows only (indices or a mask), which keep their line numbers."""
+        chosen = np.asarray(rows)
+        columns = {name: column[chosen] for name, column in self.items()}
+        return Table(columns, source=self.source, lines=self.lines[chosen], unit=self.unit)
+
+    def _refuse_missing(self) -> None:
+        missing: dict[str, Array] = {}
+        for name, column in self.items():
+            text = column.dtype == object
+            gaps = np.array([value is None for value in column]) if text else np.isnan(column)
+            if gaps.any():
+                missing[name] = gaps
+            elif not text and not np.isfinite(column).all():
+                row = int(np.argmin(np.isfinite(column)))
+                got = f"{column[row]} at {self.place(row)}"
+                raise ValueError(sentence("Table", f"finite numbers in column {name!r}", got, _FILL))
+        if missing:
+            raise ValueError(missing_message("Table", self.source, self.unit, self.lines, missing))
+
+
+def _as_column(source: str, name: str, values: ArrayLike) -> Array:
+    """Numbers as float64, text and booleans as ``str`` objects, with NaN or None where a value is missing."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        array = np.empty((0, 0))  # a ragged list, refused below like any other that is not one-dimensional
+    if array.ndim == 1 and array.dtype.kind in "iuf":
+        return array.astype(np.float64)
+    if array.ndim == 1 and array.dtype.kind in "bUO":
+        column = [None if _is_gap(value) else value for value in array.tolist()]
+        kinds = {type(value) for value in column if value is not None}
+        if all(issubclass(kind, (str, bool, np.bool_)) for kind in kinds):
+            return np.array([None if value is None else str(value) for value in column], dtype=object)
+        if all(issubclass(kind, (int, float, np.number)) and kind is not bool for kind in kinds):
+            return np.array(column, dtype=np.float64)
+    expected = f"column {name!r} of {source} to be one list of numbers or of text"
+    raise TypeError(sentence("Table", expected, f"{array.dtype} values of shape {array.shape}"))
+
+
+def _is_gap(value: object) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def missing_message(who: str, source: str, unit: str, lines: Array, missing: Mapping[str, Array]) -> str:
+    """The sentence that refuses a table: which rows have a gap, and in which columns (name → mask over the rows)."""
+    bad = lines[np.logical_or.reduce(list(missing.values()))]
+    first = ", ".join(str(line) for line in bad[:5]) + (", ..." if len(bad) > 5 else "")
+    names = ", ".join(map(repr, list(missing)[:5])) + (", ..." if len(missing) > 5 else "")
+    got = f"missing values in {len(bad)} of {len(lines)} rows ({unit}s {first}), in {names}"
+    return sentence(who, f"a value in every cell of {source}", got, _FILL)
+
+
+def choose_columns(
+    path: Path, names: Sequence[str], columns: Collection[str] | None, text: Collection[str]
+) -> list[str]:
+    """The names of the columns to read, in the order of the file."""
+    seen: set[str] = set()
+    for position, name in enumerate(names, start=1):
+        if not name or name in seen:
+            got = f"{name!r} twice" if name else f"no name for column {position}"
+            expected = f"a different name for each column of {path}"
+            raise ValueError(sentence("read_table", expected, got, "edit its header"))
+        seen.add(name)
+    for name in [*(columns or ()), *text]:
+        check_name("read_table", f"a column of {path}", name, seen)
+    return [name for name in names if columns is None or name in columns]

@@ -1,0 +1,272 @@
+"""A network: layers in a row over one flat vector of parameters."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ._checks import Array, RandomState, as_numeric, as_rng, check_integer, check_number, check_shape, sentence
+from .layers import LAYERS, Dropout, Layer, Linear, Softmax, Workspace, layer_from_config
+from .layers.activations import Activation
+from .layers.base import Shape, as_layers, backward_through, bind, forward_through, walk
+from .layers.linear import InitializerLike
+from .parameters import Parameters, as_float_dtype
+
+
+class Sequential:
+    """Layers in a row: each takes what the one before it gave.
+
+        y = fₙ(… f₂(f₁(x)))          dx = f₁ᵀ′ (… fₙᵀ′ dy)
+
+    Parameters
+    ----------
+    layers : list of layers; each object once
+    rng : int, numpy.random.Generator or None; draws the first parameters, later dropout and the order of batches
+    dtype : float32 (default) or float64, of parameters, computation and predictions; data are converted to it
+
+    Attributes
+    ----------
+    layers : list of Layer
+    parameters, gradients : :class:`~chainrule.Parameters`, twins: ``parameters["0.W"]``, ``parameters.vector``
+    buffers : dict of arrays that are saved but not learned, such as running means
+    rng : numpy.random.Generator
+    metadata : dict of facts that JSON can hold, saved with the model
+
+    Raises
+    ------
+    ValueError if neighbouring layers do not fit, or a layer is used twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> model = cr.Sequential([cr.Linear(2, 8, activation="tanh"), cr.Dropout(0.1), cr.Linear(8, 1)], rng=0)
+    >>> model.predict(np.zeros((5, 2))).shape
+    (5, 1)
+    >>> print(model.summary())
+    layer                   output shape  parameters
+    Linear(2 → 8, tanh)     (N, 8)                24
+    Dropout(rate=0.1)       (N, 8)                 0
+    Linear(8 → 1)           (N, 1)                 9
+    total                                         33
+    """
+
+    def __init__(self, layers: Sequence[Layer], *, rng: RandomState = None, dtype: Any = "float32") -> None:
+        self.layers = as_layers("Sequential", layers)
+        self.rng = as_rng(rng, "Sequential")
+        self.dtype = as_float_dtype("Sequential", dtype)
+        self.metadata: dict[str, Any] = {}
+        self._workspace: Workspace | None = None
+        _check_layers(self.layers)
+        self._bind(Parameters(parameter_shapes(self.layers), self.dtype))
+        for _, layer in walk(self.layers):
+            layer.initialize(self.rng)
+
+    def _bind(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        self.gradients = Parameters(parameters.shapes, parameters.vector.dtype)
+        bind(self.layers, self.parameters, self.gradients)
+
+    @property
+    def buffers(self) -> dict[str, Array]:
+        """Arrays that are saved with the model but not learned by gradient, by name."""
+        return {prefix + name: array for prefix, layer in walk(self.layers) for name, array in layer.buffers().items()}
+
+    def forward(self, x: Any, training: bool = False) -> Array:
+        """The outputs y for a batch x (N, ...).
+
+        With ``training=True`` dropout and batch statistics are on, and what :meth:`backward` needs is kept in a
+        workspace that the next such call reuses: y is then valid until that call.
+        """
+        x = self._as_input(x)
+        if not training:
+            return forward_through(self.layers, x, Workspace(False, self.rng))
+        if self._workspace is None:
+            self._workspace = Workspace(True, self.rng)
+        y = self._workspace["output"] = forward_through(self.layers, x, self._workspace)
+        return y
+
+    def backward(self, dy: Array, input_gradient: bool = False) -> Array | None:
+        """Set ``gradients`` from dy (the shape of y) for the last ``forward(training=True)``; return dx if asked for.
+
+        The layers' L1 and L2 penalties are part of the gradients, as they are of :meth:`penalty`.
+        """
+        if self._workspace is None or "output" not in self._workspace:
+            raise ValueError(sentence("backward", "a forward pass before it", "none", "call forward(x, training=True)"))
+        output = self._workspace["output"]
+        check_shape("backward", "a gradient", dy, output.shape)
+        dy = dy.astype(output.dtype, copy=False)
+        return backward_through(self.layers, dy, self._workspace, input_gradient)
+
+    def penalty(self) -> float:
+        """The sum of the layers' L1 and L2 penalties, part of the loss."""
+        return sum(layer.penalty() for _, layer in walk(self.layers))
+
+    def predict(self, x: Any, batch_size: int = 1024) -> Array:
+        """The outputs y for any number of rows, ``batch_size`` at a time, so that memory stays bounded.
+
+        It leaves no trace on the model: many threads may predict with one model.
+        """
+        x = self._as_input(x)
+        size = check_integer("predict", "batch_size", batch_size)
+        work = Workspace(False, self.rng)
+        first = forward_through(self.layers, x[:size], work)
+        y = np.empty((len(x), *first.shape[1:]), first.dtype)
+        y[:size] = first
+        for start in range(size, len(x), size):
+            y[start : start + size] = forward_through(self.layers, x[start : start + size], work)
+        return y
+
+    def _as_input(self, x: Any) -> Array:
+        batch = as_numeric("the model", "x", x, self.dtype)
+        if batch.ndim == 0:
+            raise ValueError(sentence("the model", "a batch of samples", "a single number", "pass x of shape (N, ...)"))
+        return batch
+
+    def summary(self) -> str:
+        """A table of the layers: what they are, the shape of their output, how many parameters they have."""
+        rows = [("layer", "output shape", "parameters")]
+        shape: Shape | None = None
+        for index, layer in enumerate(self.layers):
+            shape = layer.output_shape(shape)
+            written = "(N, …)" if shape is None else f"({', '.join(['N', *map(str, shape)])})"
+            count = sum(
+                int(np.prod(size)) for name, size in self.parameters.shapes.items() if name.startswith(f"{index}.")
+            )
+            rows.append((repr(layer), written, f"{count:,}"))
+        rows.append(("total", "", f"{self.parameters.vector.size:,}"))
+        wide = [max(len(row[column]) for row in rows) for column in range(3)]
+        wide[0] = max(wide[0], 22)
+        return "\n".join(f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in rows)
+
+    def astype(self, dtype: Any) -> Sequential:
+        """A copy of the model, parameters and all, that computes in another dtype."""
+        twin = copy.deepcopy(self)
+        twin.dtype = as_float_dtype("astype", dtype)
+        parameters = Parameters(self.parameters.shapes, twin.dtype)
+        parameters.vector[:] = self.parameters.vector
+        twin._bind(parameters)
+        return twin
+
+    def config(self) -> dict[str, Any]:
+        """The architecture, as JSON can hold it; :meth:`from_config` is its inverse."""
+        return {"layers": [layer.config() for layer in self.layers], "dtype": self.dtype.name}
+
+    @classmethod
+    def from_config(
+        cls,
+        config: Mapping[str, Any],
+        *,
+        rng: RandomState = None,
+        custom_layers: Mapping[str, type[Layer]] | None = None,
+    ) -> Sequential:
+        """A new model of the architecture that :meth:`config` described, freshly initialised."""
+        return cls(layers_from_config(config, custom_layers), rng=rng, dtype=config.get("dtype", "float32"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without workspace and gradients: a copy or a pickle holds no batch, and its parameters once."""
+        return self.__dict__ | {"_workspace": None, "gradients": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._bind(self.parameters)
+
+    def __repr__(self) -> str:
+        return f"Sequential([{', '.join(map(repr, self.layers))}])"
+
+
+def MLP(
+    sizes: Sequence[int],
+    activation: str | Activation = "relu",
+    *,
+    output_activation: str | Activation | None = None,
+    softmax: bool = False,
+    dropout: float = 0.0,
+    bias: bool = True,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    initializer: InitializerLike | None = None,
+    rng: RandomState = None,
+    dtype: Any = "float32",
+) -> Sequential:
+    """A multilayer perceptron: dense layers of the given sizes, from the input's to the output's.
+
+        h₀ = x,    hᵢ = dropout(σ(hᵢ₋₁ Wᵢ + bᵢ)),    y = hₙ₋₁ Wₙ + bₙ
+
+    Parameters
+    ----------
+    sizes : list of at least two ints: inputs, hidden layers, outputs
+    activation : name or activation layer, σ behind every hidden layer
+    output_activation : the same for the output; None leaves numbers or logits as they are
+    softmax : bool, end with a Softmax layer; train with ``CrossEntropy(from_logits=False)`` then
+    dropout : float in [0, 1), the fraction dropped behind every hidden layer
+    bias, l1, l2, initializer : as in :class:`~chainrule.Linear`, for every layer
+    rng, dtype : as in :class:`~chainrule.Sequential`
+
+    Returns
+    -------
+    model : Sequential
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> model = cr.MLP([784, 512, 256, 10], activation="relu", dropout=0.2, rng=0)
+    >>> model.parameters.vector.size
+    535818
+    """
+    if isinstance(sizes, (int, np.integer)) or len(sizes) < 2:
+        remedy = "for a net without hidden layer write MLP([inputs, outputs])"
+        raise ValueError(sentence("MLP", "the sizes of at least the input and the output", repr(sizes), remedy))
+    if softmax and output_activation is not None:
+        raise ValueError(sentence("MLP", "softmax=True or an output_activation", "both", "leave one of them out"))
+    check_number("MLP", "dropout", dropout, minimum=0, below=1)
+    layers: list[Layer] = []
+    for index in range(len(sizes) - 1):
+        last = index == len(sizes) - 2
+        layers.append(
+            Linear(
+                sizes[index],
+                sizes[index + 1],
+                activation=output_activation if last else activation,
+                bias=bias,
+                l1=l1,
+                l2=l2,
+                initializer=initializer,
+            )
+        )
+        if dropout and not last:
+            layers.append(Dropout(dropout))
+    return Sequential([*layers, Softmax()] if softmax else layers, rng=rng, dtype=dtype)
+
+
+def parameter_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:
+    """The shape of every parameter of these layers, by name; nothing is allocated."""
+    return {prefix + name: shape for prefix, layer in walk(layers) for name, shape in layer.parameter_shapes().items()}
+
+
+def layers_from_config(
+    config: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] | None = None
+) -> list[Layer]:
+    """The layers that :meth:`Sequential.config` described, without arrays."""
+    descriptions = config.get("layers") if isinstance(config, Mapping) else None
+    if not isinstance(descriptions, list):
+        raise ValueError(sentence("a model's description", 'a list "layers"', repr(descriptions)))
+    return [layer_from_config(item, LAYERS | dict(custom_layers or {})) for item in descriptions]
+
+
+def _check_layers(layers: Sequence[Layer]) -> None:
+    """Each once and in one model only, each as wide as the one before gives."""
+    seen: set[int] = set()
+    for _, layer in walk(layers):
+        used_elsewhere = any(name in layer.__dict__ for name in layer.parameter_shapes())
+        if id(layer) in seen or used_elsewhere:
+            where = "twice in this model" if id(layer) in seen else "already in another model"
+            remedy = "make a new layer; to share weights copy them"
+            raise ValueError(sentence("Sequential", "each layer object once", f"{layer!r} {where}", remedy))
+        seen.add(id(layer))
+    shape: Shape | None = None
+    for layer in layers:
+        shape = layer.output_shape(shape)

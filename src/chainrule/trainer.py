@@ -1,0 +1,243 @@
+"""The training loop, readable on one screen, and what it needs around it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ._checks import Array, RandomState, as_numeric, as_rng, check_finite, check_integer, check_name, sentence
+from .callbacks import Callback, History, Progress, Row
+from .data.batches import SAMPLES, batches, split_rows, steps_per_epoch
+from .layers import Sigmoid, Softmax
+from .losses import BinaryCrossEntropy, CrossEntropy, LossFunction, get_loss
+from .metrics import get_metric
+from .model import Sequential
+from .optimizers import Optimizer, get_optimizer
+
+Metric: TypeAlias = "str | Callable[..., float]"
+Data: TypeAlias = tuple[Array, Array, Array | None]
+
+
+class DivergenceError(ValueError):
+    """The loss is no longer a finite number."""
+
+
+class Trainer:
+    """Fits a model to data by batches: forward, loss, backward, step.
+
+        L(θ) = Σₙ wₙ l(f(xₙ; θ), yₙ) / Σₙ wₙ + penalties          θ ← optimizer(θ, ∂L/∂θ)
+
+    Parameters
+    ----------
+    model : :class:`~chainrule.Sequential`
+    loss : name ("cross_entropy", "squared_error", ...), loss object, or any callable ``(z, y, weight) -> (value, dz)``
+    optimizer : name ("adam", "sgd", ...) or optimizer object
+    batch_size : int, or None for the full batch
+    metrics : names ("accuracy", ...) or callables ``(z, y, weight) -> float``, recorded after each epoch
+    callbacks : :class:`~chainrule.Callback` objects
+    rng : int, Generator or None for the order of batches; None takes the model's generator
+    sample : "all", or "one" random batch an epoch
+    drop_last : bool, leave out a last short batch
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(256, 2))
+    >>> y = (x[:, 0] * x[:, 1] > 0).astype(int)
+    >>> trainer = cr.Trainer(cr.MLP([2, 32, 2], rng=0), "cross_entropy", cr.Adam(0.01), metrics=["accuracy"])
+    >>> history = trainer.fit(x, y, epochs=30, verbose=0)
+    >>> trainer.evaluate(x, y)["accuracy"] > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        model: Sequential,
+        loss: str | LossFunction,
+        optimizer: str | Optimizer = "adam",
+        batch_size: int | None = 32,
+        metrics: Sequence[Metric] = (),
+        callbacks: Sequence[Callback] = (),
+        rng: RandomState = None,
+        sample: str = "all",
+        drop_last: bool = False,
+    ) -> None:
+        self.model = model
+        self.loss = get_loss(loss)
+        self.optimizer = get_optimizer(optimizer)
+        self.batch_size = None if batch_size is None else check_integer("Trainer", "batch_size", batch_size)
+        self.metrics = {_name(metric): get_metric(metric) for metric in metrics}
+        self.callbacks = list(callbacks)
+        self.rng = model.rng if rng is None else as_rng(rng, "Trainer")
+        self.sample = check_name("Trainer", "a way to sample", sample, SAMPLES)
+        self.drop_last = drop_last
+        self.epoch = self.epochs = self.steps_per_epoch = 0
+        self.stop = False
+        _check_output_fits(model, self.loss)
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation: tuple[Any, ...] | float | None = None,
+        epochs: int = 10,
+        verbose: int = 1,
+        every: int = 1,
+    ) -> History:
+        """Train for some epochs, from where the model and the optimizer stand.
+
+        Parameters
+        ----------
+        x : array (N, ...), converted to the model's dtype
+        y : array (N,) of labels or (N, O) of numbers, as the loss wants it
+        sample_weight : array (N,), optional
+        validation : (x, y), (x, y, sample_weight), or the fraction of the rows to set aside (labels keep their shares)
+        epochs : int
+        verbose : 0 for silence, 1 for a line an epoch (and a bar on a terminal)
+        every : int, epochs from line to line
+
+        Returns
+        -------
+        history : :class:`~chainrule.History`; Ctrl-C ends the training early and keeps what was learned
+
+        Raises
+        ------
+        ValueError, TypeError for data that do not fit; DivergenceError when the loss is no longer finite.
+        """
+        data = self._as_data("fit", x, y, sample_weight)
+        data, held_out = self._validation_data(data, validation)
+        self.epochs = check_integer("fit", "epochs", epochs)
+        self.steps_per_epoch = steps_per_epoch(len(data[0]), self.batch_size, self.drop_last, self.sample)
+        if self.steps_per_epoch == 0:
+            raise ValueError(sentence("fit", f"at least batch_size = {self.batch_size} rows", str(len(data[0]))))
+        steps_before = int(self.optimizer.state.get("step", 0))
+        self.optimizer.setup(self.model.parameters, total_steps=steps_before + self.epochs * self.steps_per_epoch)
+        history = History()
+        watchers = [*self.callbacks, history]
+        if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
+            watchers.append(Progress(every))
+        self._run(data, held_out, history, watchers)
+        return history
+
+    def _run(self, data: Data, held_out: Data | None, history: History, watchers: Sequence[Callback]) -> None:
+        self.stop = False
+        for watcher in watchers:
+            watcher.on_fit_begin(self)
+        try:
+            for epoch in range(1, self.epochs + 1):
+                self.epoch = epoch
+                for watcher in watchers:
+                    watcher.on_epoch_begin(self)
+                row = self._train_epoch(data, watchers)
+                if held_out is not None:
+                    row |= {f"validation_{name}": value for name, value in self._scores(*held_out).items()}
+                self._observe(row)
+                for watcher in watchers:
+                    watcher.on_epoch_end(self, row)
+                if self.stop:
+                    break
+        except KeyboardInterrupt:
+            history.interrupted = True
+        finally:
+            for watcher in watchers:
+                watcher.on_fit_end(self)
+
+    def _train_epoch(self, data: Data, watchers: Sequence[Callback]) -> Row:
+        """One pass over the batches; the loss and the metrics are of the outputs as they were during training."""
+        start = time.perf_counter()
+        total, weights = 0.0, 0.0
+        seen: list[tuple[Array, ...]] = []
+        rate = self.optimizer.current_learning_rate
+        for xb, yb, *rest in batches(
+            *data, size=self.batch_size, rng=self.rng, drop_last=self.drop_last, sample=self.sample
+        ):
+            wb = rest[0] if rest else None
+            z = self.model.forward(xb, training=True)
+            value, dz = self.loss(z, yb, wb)
+            value += self.model.penalty()
+            if not np.isfinite(value):
+                raise DivergenceError(self._divergence(value))
+            self.model.backward(dz)
+            self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)
+            weight = len(yb) if wb is None else float(wb.sum(dtype=np.float64))
+            total, weights = total + value * weight, weights + weight
+            if self.metrics:
+                seen.append((z.copy(), yb, *rest))
+            for watcher in watchers:
+                watcher.on_batch_end(self, value)
+        row = {"loss": total / weights if weights else 0.0}
+        if seen:
+            outputs = [np.concatenate(parts) for parts in zip(*seen, strict=True)]
+            row |= {name: metric(*outputs) for name, metric in self.metrics.items()}
+        return row | {"learning_rate": rate, "seconds": time.perf_counter() - start}
+
+    def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+        """The loss (penalties included) and the metrics on these data, dropout off; arguments as for :meth:`fit`."""
+        return self._scores(*self._as_data("evaluate", x, y, sample_weight))
+
+    def _scores(self, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
+        z = self.model.predict(x)
+        scores = {"loss": self.loss(z, y, weight)[0] + self.model.penalty()}
+        return scores | {name: metric(z, y, weight) for name, metric in self.metrics.items()}
+
+    def _observe(self, row: Row) -> None:
+        """A schedule that watches the loss is told it: the validation's where there is one."""
+        observe = getattr(self.optimizer.learning_rate, "observe", None)
+        if observe is not None:
+            observe(row.get("validation_loss", row["loss"]))
+
+    def _as_data(self, who: str, x: Any, y: Any, sample_weight: Any) -> Data:
+        x = as_numeric(who, "x", x, self.model.dtype)
+        y = as_numeric(who, "y", y)
+        weight = None if sample_weight is None else as_numeric(who, "sample_weight", sample_weight, self.model.dtype)
+        lengths = {len(array) if array.ndim else 0 for array in (x, y, weight) if array is not None}
+        if lengths == {0}:
+            raise ValueError(sentence(who, "at least one row", "empty data"))
+        if len(lengths) > 1:
+            raise ValueError(sentence(who, "x, y and weights of equal length", f"x {x.shape} and y {y.shape}"))
+        check_finite(who, "x", x)
+        check_finite(who, "y", y)
+        return x, y, weight
+
+    def _validation_data(self, data: Data, validation: tuple[Any, ...] | float | None) -> tuple[Data, Data | None]:
+        if validation is None:
+            return data, None
+        if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
+            xv, yv, *rest = validation
+            return data, self._as_data("validation", xv, yv, rest[0] if rest else None)
+        if not isinstance(validation, float):
+            raise TypeError(sentence("fit", "validation to be (x, y) or a fraction like 0.1", repr(validation)))
+        y = data[1]
+        parts = split_rows(y, validation, self.rng, stratify=y.ndim == 1 and y.dtype.kind in "iub")
+        kept, aside = (tuple(None if array is None else array[rows] for array in data) for rows in parts)
+        return kept, aside  # type: ignore[return-value]
+
+    def _divergence(self, value: float) -> str:
+        rate = self.optimizer.current_learning_rate
+        got = f"{value} in epoch {self.epoch} at learning rate {rate:g}"
+        remedy = "lower the learning rate, or standardise x (and y for a regression)"
+        return sentence("fit", "a finite loss", got, remedy)
+
+
+def _name(metric: Metric) -> str:
+    return metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+
+
+def _check_output_fits(model: Sequential, loss: LossFunction) -> None:
+    """A probability must not go through a second softmax: it would train, and badly."""
+    pairs: tuple[tuple[type, type], ...] = ((CrossEntropy, Softmax), (BinaryCrossEntropy, Sigmoid))
+    for kind, layer in pairs:
+        last = model.layers[-1]
+        ends_in_probabilities = isinstance(last, layer) or isinstance(getattr(last, "_activation", None), layer)
+        if isinstance(loss, kind) and ends_in_probabilities == loss.from_logits:  # type: ignore[attr-defined]
+            name = kind.__name__
+            expected = f"the model's {'logits' if ends_in_probabilities else 'probabilities'}"
+            got = f"a model that ends in {last!r}"
+            other = "False" if ends_in_probabilities else "True"
+            raise ValueError(sentence(repr(loss), expected, got, f"pass loss=cr.{name}(from_logits={other})"))
