@@ -1,0 +1,231 @@
+"""A sample problem for every op, layer and loss, and the proof of each by random directions.
+
+``chainrule check`` prints this table on the user's own installation; the tests run it, and see that nothing public is
+missing from it. Whoever adds an op, a layer or a loss adds a row.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from . import layers, losses, ops
+from ._checks import Array
+from .gradcheck import check_vjp, gradcheck
+from .layers import Layer
+from .losses import Loss
+from .model import Sequential
+
+TOLERANCE = 1e-6
+
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A row of the table: ``error(rng)`` is the worst relative error of this backward over random directions."""
+
+    kind: str
+    name: str
+    error: Callable[[Generator], float]
+
+
+def proofs() -> Iterator[Proof]:
+    """Every op, layer and loss of this installation, in this order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.proofs import TOLERANCE, proofs
+    >>> all(proof.error(np.random.default_rng(0)) < TOLERANCE for proof in proofs() if proof.kind == "op")
+    True
+    """
+    for name, (forward, backward, shapes) in OPS.items():
+        yield Proof("op", name, partial(_op_error, forward, backward, shapes))
+    for name, make_layer in LAYERS.items():
+        yield Proof("layer", name, partial(_layer_error, make_layer))
+    for name, (loss, make_target, width) in LOSSES.items():
+        yield Proof("loss", name, partial(_loss_error, loss, make_target, width))
+
+
+# ---- ops: name -> (forward(*inputs), backward(dy, *inputs), shapes of the inputs)
+
+Op = tuple[Callable[..., Array], Callable[..., Any], tuple[tuple[int, ...], ...]]
+
+
+def _elementwise(name: str, **parameters: float) -> Op:
+    """A pair whose backward takes, beside dy, either the output y or the input x."""
+    forward = partial(getattr(ops, name), **parameters)
+    backward = partial(getattr(ops, name + "_backward"), **parameters)
+    second = list(inspect.signature(backward).parameters)[1]
+    if second == "y":
+        return forward, lambda dy, x: [backward(dy, forward(x))], ((4, 5),)
+    return forward, lambda dy, x: [backward(dy, x)], ((4, 5),)
+
+
+def _standardize(axis: int) -> Op:
+    def backward(dy: Array, x: Array) -> list[Array]:
+        y, inverse_deviation, _, _ = ops.standardize(x, axis)
+        return [ops.standardize_backward(dy, y, inverse_deviation, axis)]
+
+    return lambda x: ops.standardize(x, axis)[0], backward, ((6, 5),)
+
+
+def _dropped(x: Array) -> tuple[Array, Array]:
+    return ops.dropout(x, 0.3, np.random.default_rng(0))
+
+
+OPS: dict[str, Op] = {
+    "affine": (ops.affine, lambda dy, x, W, b: ops.affine_backward(dy, x, W), ((4, 5), (5, 3), (3,))),
+    "scale": (ops.scale, lambda dy, x, gain, bias: ops.scale_backward(dy, x, gain), ((4, 5), (5,), (5,))),
+    "relu": _elementwise("relu"),
+    "leaky_relu": _elementwise("leaky_relu", slope=0.1),
+    "prelu": (ops.prelu, ops.prelu_backward, ((4, 5), (5,))),
+    "elu": _elementwise("elu", alpha=0.7),
+    "selu": _elementwise("selu"),
+    "gelu": _elementwise("gelu"),
+    "gelu_tanh": _elementwise("gelu_tanh"),
+    "silu": _elementwise("silu"),
+    "mish": _elementwise("mish"),
+    "softplus": _elementwise("softplus"),
+    "tanh": _elementwise("tanh"),
+    "sigmoid": _elementwise("sigmoid"),
+    "hard_sigmoid": _elementwise("hard_sigmoid"),
+    "identity": (ops.identity, lambda dy, x: [ops.identity_backward(dy)], ((4, 5),)),
+    "softmax": _elementwise("softmax"),
+    "log_softmax": _elementwise("log_softmax"),
+    "logsumexp": _elementwise("logsumexp"),
+    "standardize (batch)": _standardize(axis=0),
+    "standardize (row)": _standardize(axis=1),
+    "dropout": (
+        lambda x: _dropped(x)[0],
+        lambda dy, x: [ops.dropout_backward(dy, _dropped(x)[1])],
+        ((4, 5),),
+    ),
+    "gaussian_noise": (
+        lambda x: ops.gaussian_noise(x, 0.5, np.random.default_rng(0)),
+        lambda dy, x: [dy],
+        ((4, 5),),
+    ),
+}
+
+
+def _op_error(
+    forward: Callable[..., Array], backward: Callable[..., Any], shapes: tuple[tuple[int, ...], ...], rng: Generator
+) -> float:
+    return check_vjp(forward, backward, *(rng.standard_normal(shape) for shape in shapes), rng=rng)
+
+
+# ---- layers: name -> the layer on 6 features, put between two Linear layers, so that its own dx is proved too
+
+LAYERS: dict[str, Callable[[], Layer]] = {
+    "Linear": lambda: layers.Linear(6, 6),
+    "Linear (no bias)": lambda: layers.Linear(6, 6, bias=False),
+    "Linear (tanh, l1, l2)": lambda: layers.Linear(6, 6, activation="tanh", l1=0.01, l2=0.02),
+    "Linear (gelu)": lambda: layers.Linear(6, 6, activation="gelu"),
+    "Scale": lambda: layers.Scale(6),
+    "ReLU": layers.ReLU,
+    "LeakyReLU": layers.LeakyReLU,
+    "PReLU": lambda: layers.PReLU(6),
+    "ELU": layers.ELU,
+    "SELU": layers.SELU,
+    "GELU": layers.GELU,
+    "GELU (tanh form)": lambda: layers.GELU("tanh"),
+    "SiLU": layers.SiLU,
+    "Mish": layers.Mish,
+    "Softplus": layers.Softplus,
+    "Tanh": layers.Tanh,
+    "Sigmoid": layers.Sigmoid,
+    "HardSigmoid": layers.HardSigmoid,
+    "Identity": layers.Identity,
+    "Softmax": layers.Softmax,
+    "Dropout": lambda: layers.Dropout(0.3),
+    "GaussianNoise": lambda: layers.GaussianNoise(0.3),
+    "BatchNorm": lambda: layers.BatchNorm(6),
+    "LayerNorm": lambda: layers.LayerNorm(6),
+    "Flatten": layers.Flatten,
+    "Residual": lambda: layers.Residual([layers.LayerNorm(6), layers.Linear(6, 8, "silu"), layers.Linear(8, 6)]),
+}
+
+
+def along_random_cotangent(z: Array, w: Array, weight: Array | None = None) -> tuple[float, Array]:
+    """The loss ⟨w, z⟩, whose gradient is w itself: it tests the model's backward and nothing else."""
+    return float(np.sum(w * z)), w
+
+
+def _layer_error(make_layer: Callable[[], Layer], rng: Generator) -> float:
+    model = Sequential([layers.Linear(4, 6), make_layer(), layers.Linear(6, 3)], rng=rng, dtype="float64")
+    vector = model.parameters.vector
+    vector += 0.3 * rng.standard_normal(vector.shape)  # so that no gain is 1 and no bias is 0
+    x, w = rng.standard_normal((7, 4)), rng.standard_normal((7, 3))
+    return gradcheck(model, x, w, along_random_cotangent, rng=rng).error
+
+
+# ---- losses: name -> (loss, target(rng, z), width of z)
+
+Target = Callable[[Generator, Array], Array]
+
+
+def _numbers(rng: Generator, z: Array) -> Array:
+    return rng.standard_normal(z.shape)
+
+
+def _labels(rng: Generator, z: Array) -> Array:
+    return rng.integers(0, z.shape[1], len(z))
+
+
+def _soft_labels(rng: Generator, z: Array) -> Array:
+    return rng.dirichlet(np.ones(z.shape[1]), len(z))
+
+
+def _bits(rng: Generator, z: Array) -> Array:
+    return rng.integers(0, 2, z.shape).astype(np.float64)
+
+
+def _counts(rng: Generator, z: Array) -> Array:
+    return rng.poisson(2.0, z.shape).astype(np.float64)
+
+
+def _half_as_wide(rng: Generator, z: Array) -> Array:
+    return rng.standard_normal((len(z), z.shape[1] // 2))
+
+
+def _probabilities(z: Array) -> Array:
+    return ops.softmax(z)
+
+
+LOSSES: dict[str, tuple[Loss, Target, int]] = {
+    "CrossEntropy": (losses.CrossEntropy(), _labels, 4),
+    "CrossEntropy (soft labels)": (losses.CrossEntropy(), _soft_labels, 4),
+    "CrossEntropy (label smoothing)": (losses.CrossEntropy(label_smoothing=0.1), _labels, 4),
+    "CrossEntropy (class weights)": (losses.CrossEntropy(class_weight=[1.0, 2.0, 0.5, 3.0]), _labels, 4),
+    "CrossEntropy (probabilities)": (losses.CrossEntropy(from_logits=False), _labels, 4),
+    "BinaryCrossEntropy": (losses.BinaryCrossEntropy(), _bits, 3),
+    "BinaryCrossEntropy (probabilities)": (losses.BinaryCrossEntropy(from_logits=False), _bits, 3),
+    "SquaredError": (losses.SquaredError(), _numbers, 3),
+    "HalfSquaredError": (losses.HalfSquaredError(), _numbers, 3),
+    "AbsoluteError": (losses.AbsoluteError(), _numbers, 3),
+    "Huber": (losses.Huber(), _numbers, 3),
+    "LogCosh": (losses.LogCosh(), _numbers, 3),
+    "Poisson": (losses.Poisson(), _counts, 3),
+    "Quantile": (losses.Quantile((0.2, 0.8)), _half_as_wide, 4),
+    "GaussianNLL": (losses.GaussianNLL(), _half_as_wide, 4),
+}
+
+
+def _loss_error(loss: Loss, make_target: Target, width: int, rng: Generator) -> float:
+    """With and without sample weights."""
+    z = rng.standard_normal((7, width))
+    y, weight = make_target(rng, z), rng.uniform(0.5, 2.0, 7)
+    if not getattr(loss, "from_logits", True):
+        z = _probabilities(z)
+
+    def error(w: Array | None) -> float:
+        return check_vjp(lambda z: np.asarray(loss(z, y, w)[0]), lambda dy, z: [dy * loss(z, y, w)[1]], z, rng=rng)
+
+    return max(error(None), error(weight))
