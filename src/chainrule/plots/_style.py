@@ -1,0 +1,69 @@
+"""What the pictures share: colours, axes without pyplot, and the checks of their columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import Array, as_numeric, check_finite, check_shape, require, sentence
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure
+
+# Okabe & Ito (2008), "Color Universal Design": told apart with every kind of colour vision.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444", "#F0E442")
+BLUE, VERMILION = PALETTE[:2]
+GREY = "#888888"
+
+
+def new_figure(who: str, size: tuple[float, float]) -> Figure:
+    """An empty figure, size in inches, that pyplot does not know."""
+    figure: Figure = require("matplotlib.figure", "plots", who).Figure(figsize=size, layout="compressed")
+    return figure
+
+
+def canvas(who: str, ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """The axes given and their figure, or one axes on a new figure."""
+    if ax is None:
+        figure = new_figure(who, size)
+        return figure, figure.add_subplot()
+    if not isinstance(ax, require("matplotlib.axes", "plots", who).Axes):
+        raise TypeError(sentence(who, "ax to be Matplotlib axes", type(ax).__name__, "pass ax=figure.add_subplot()"))
+    return ax.figure.figure, ax  # a subfigure's .figure is the whole figure
+
+
+def tidy(ax: Axes, grid: bool = True) -> None:
+    """Two spines, and a faint grid behind the data."""
+    ax.spines[["top", "right"]].set_visible(False)
+    if grid:
+        ax.grid(color=GREY, alpha=0.2, linewidth=0.6)
+        ax.set_axisbelow(True)
+
+
+def colour_bar(ax: Axes, mappable: ScalarMappable, label: str) -> Colorbar:
+    """A thin colour bar without a frame, to the right of ``ax``."""
+    bar = ax.figure.colorbar(mappable, ax=ax, fraction=0.04, pad=0.02, aspect=25)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    return bar
+
+
+def dot_area(count: int) -> float:
+    """Area of one of ``count`` dots in points²: the more, the smaller."""
+    return float(np.clip(6000 / count, 6, 28))
+
+
+def column(who: str, what: str, values: Any) -> Array:
+    """Finite numbers of shape (N,), from (N,) or (N, 1); N is at least 1."""
+    array = as_numeric(who, what, values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    check_shape(who, what, array, ("N",))
+    if array.size == 0:
+        raise ValueError(sentence(who, f"at least one value in {what}", "none"))
+    check_finite(who, what, array)
+    return array

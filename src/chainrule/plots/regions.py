@@ -1,0 +1,160 @@
+"""What a model with two inputs answers everywhere on their plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import Array, as_numeric, check_finite, check_integer, check_number, check_shape, sentence
+from ._style import PALETTE, canvas, colour_bar, column, dot_area, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
+
+
+def decision_regions(
+    model: Any,
+    x: Any,
+    y: Any,
+    class_names: Sequence[Any] | None = None,
+    resolution: int = 200,
+    threshold: float | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw what a model with two inputs answers everywhere around the data, and the data on top.
+
+    K ≥ 2 outputs are K classes, and the largest output wins. One output with every y 0 or 1 is class 1 above the
+    threshold. One output with any other y is a regression, drawn as filled contours with the data in the same colours.
+
+    Parameters
+    ----------
+    model : any object with `predict(x)`, (N, 2) to (N, K), (N, 1) or (N,). Integers of shape (N,) are taken as labels.
+    x : (N, 2) inputs, in the units the model was trained on.
+    y : (N,) or (N, 1) labels from 0 to K-1, or the values of a regression.
+    class_names : K names for the legend; None writes class 0, class 1, ...
+    resolution : cells of the grid along each input.
+    threshold : where class 1 begins, for one output. None means 0, the threshold of a logit, or 0.5 if every answer
+        lies between 0 and 1, as probabilities do.
+    ax : axes to draw on; None makes a new figure.
+
+    Errors
+    ------
+    ValueError for inputs other than two, lengths that differ, labels outside 0..K-1, or a wrong number of names.
+
+    Examples
+    --------
+    >>> from chainrule import plots
+    >>> class Diagonal:
+    ...     def predict(self, x):
+    ...         return x[:, :1] - x[:, 1:]  # a logit: class 1 where the first input is the larger one
+    >>> figure = plots.decision_regions(Diagonal(), [[0.0, 1.0], [2.0, 1.0]], [0, 1])
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['class 0', 'class 1']
+    """
+    who = "decision_regions"
+    x = as_numeric(who, "x", x)
+    check_shape(who, "x", x, ("N", 2), "only a model with two inputs can be drawn on a plane")
+    y = column(who, "y", y)
+    check_shape(who, "x, one row per value in y,", x, (len(y), 2))
+    check_finite(who, "x", x)
+    resolution = check_integer(who, "resolution", resolution, minimum=2)
+    figure, ax = canvas(who, ax, (6.4, 4.8))
+    grid, extent = _grid(x, resolution)
+    z = np.asarray(model.predict(grid))
+    if z.shape[:1] != (len(grid),) or z.ndim > 2:
+        raise ValueError(sentence(who, f"model.predict to give ({len(grid)}, K) outputs", str(z.shape)))
+    check_finite(who, "the model's outputs", z)
+    if z.ndim == 1 and z.dtype.kind not in "iub":
+        z = z[:, None]
+    if z.ndim == 2 and z.shape[1] == 1 and not np.isin(y, (0, 1)).all():
+        _regression_surface(ax, z.reshape(resolution, resolution), extent, x, y)
+    else:
+        scores = _scores(who, z, y, threshold)
+        _check_labels(who, y, scores.shape[1])
+        names = _names(who, class_names, scores.shape[1])
+        _class_regions(ax, scores.reshape(resolution, resolution, -1), extent, x, y, names)
+    ax.set(xlim=extent[:2], ylim=extent[2:], xlabel="input 1", ylabel="input 2")
+    tidy(ax, grid=False)
+    return figure
+
+
+def _grid(x: Array, resolution: int) -> tuple[Array, tuple[float, float, float, float]]:
+    """Cell centres (resolution², 2), row by row from below, and the rectangle (left, right, bottom, top) they fill."""
+    low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+    margin = np.where(high > low, 0.08 * (high - low), 0.5)
+    low, high = low - margin, high + margin
+    steps = low + (high - low) * (np.arange(resolution)[:, None] + 0.5) / resolution
+    across, up = np.meshgrid(steps[:, 0], steps[:, 1])
+    grid = np.column_stack([across.ravel(), up.ravel()])
+    dtype = x.dtype if x.dtype.kind == "f" else np.float64
+    return grid.astype(dtype), (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
+
+
+def _scores(who: str, z: Array, y: Array, threshold: float | None) -> Array:
+    """(M, K) scores, of which the largest is the class; classes meet where two of them are equal."""
+    if z.ndim == 1:
+        return np.eye(int(max(z.max(), y.max())) + 1)[z.astype(np.int64)]
+    if z.shape[1] > 1:
+        return z
+    if threshold is None:
+        threshold = 0.5 if z.min() >= 0 and z.max() <= 1 else 0.0
+    above = z - check_number(who, "threshold", threshold)
+    return np.hstack([-above, above])
+
+
+def _check_labels(who: str, y: Array, count: int) -> None:
+    strange = y[(y != np.floor(y)) | (y < 0) | (y >= count)]
+    if strange.size:
+        raise ValueError(sentence(who, f"labels from 0 to {count - 1}", f"{strange[0]:g}"))
+
+
+def _names(who: str, class_names: Sequence[Any] | None, count: int) -> list[str]:
+    if class_names is None:
+        return [f"class {k}" for k in range(count)]
+    if len(class_names) != count:
+        raise ValueError(sentence(who, f"{count} class_names, one per class", str(len(class_names))))
+    return [str(name) for name in class_names]
+
+
+def _palette(count: int) -> list[Any]:
+    if count <= len(PALETTE):
+        return list(PALETTE[:count])
+    from matplotlib import colormaps
+
+    return list(colormaps["viridis"](np.linspace(0, 1, count)))
+
+
+def _class_regions(
+    ax: Axes, scores: Array, extent: tuple[float, float, float, float], x: Array, y: Array, names: list[str]
+) -> None:
+    from matplotlib.colors import ListedColormap
+
+    colours = _palette(len(names))
+    style: dict[str, Any] = {"extent": extent, "origin": "lower"}
+    top = len(names) - 0.5
+    regions = scores.argmax(axis=2)
+    ax.imshow(regions, cmap=ListedColormap(colours), vmin=-0.5, vmax=top, alpha=0.25, aspect="auto", **style)
+    for k in np.unique(regions)[1:]:
+        lead = scores[..., k] - np.delete(scores, k, axis=2).max(axis=2)
+        ax.contour(lead, levels=[0.0], colors=[ax.get_facecolor()], linewidths=1.8, **style)
+    for k, name in enumerate(names):
+        _dots(ax, x[y == k], len(y), color=colours[k], label=name)
+    scale = float(np.sqrt(28 / dot_area(len(y))))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.2, markerscale=scale)
+
+
+def _regression_surface(ax: Axes, z: Array, extent: tuple[float, float, float, float], x: Array, y: Array) -> None:
+    low, high = min(z.min(), y.min()), max(z.max(), y.max())
+    levels = np.linspace(low, high if high > low else low + 1, 13)
+    ax.contourf(z, levels=levels, extent=extent, origin="lower", cmap="viridis")
+    points = _dots(ax, x, len(y), c=y, vmin=levels[0], vmax=levels[-1], cmap="viridis")
+    colour_bar(ax, points, "output (areas), target (points)")
+
+
+def _dots(ax: Axes, x: Array, count: int, **style: Any) -> PathCollection:
+    """Dots with a rim in the background's colour, which keeps neighbours apart."""
+    return ax.scatter(x[:, 0], x[:, 1], s=dot_area(count), edgecolors=[ax.get_facecolor()], linewidths=0.5, **style)

@@ -1,0 +1,138 @@
+"""How a training went: loss, metrics and learning rate over the epochs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import Array, as_numeric, check_shape, sentence
+from ._style import BLUE, GREY, VERMILION, canvas, new_figure, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NOT_METRICS = {"epoch", "step", "loss", "learning_rate", "seconds"}
+
+
+def curves(history: Any, ax: Axes | None = None) -> Figure:
+    """Draw how a training went: the loss, each metric, and the learning rate where it changes, over the epochs.
+
+    A loss that spans more than a decade gets a logarithmic scale. The epoch with the lowest validation loss is marked
+    in every panel.
+
+    Parameters
+    ----------
+    history : what `Trainer.fit` returns, a dict of lists (one number per epoch), a list with one dict per epoch, or the
+        text that `History.to_json` returns. Names as in `History`: loss, validation_loss, learning_rate, any metric.
+    ax : axes to draw the loss on, and only the loss; None draws all panels on a new figure.
+
+    Errors
+    ------
+    ValueError if the history holds no finite loss, or columns of different lengths.
+
+    Examples
+    --------
+    >>> from chainrule import plots
+    >>> figure = plots.curves({"loss": [0.9, 0.4, 0.2], "validation_loss": [0.8, 0.5, 0.6], "accuracy": [0.6, 0.8, 1]})
+    >>> [panel.get_ylabel() for panel in figure.axes]
+    ['loss', 'accuracy']
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['training', 'validation', 'best: 0.5 at epoch 2']
+    """
+    who = "curves"
+    columns = _history_columns(who, history)
+    epochs = columns.get("epoch", np.arange(1, len(columns["loss"]) + 1))
+    metrics = dict.fromkeys(name.removeprefix("validation_") for name in columns)
+    names = ["loss", *(name for name in metrics if name not in NOT_METRICS)]
+    rate = columns.get("learning_rate", epochs[:1])
+    heights = [3.0] * len(names) + [1.0] * bool(np.nanmin(rate) < np.nanmax(rate))
+    if ax is None:
+        figure = new_figure(who, (6.4, 0.75 + 0.8 * sum(heights)))
+        panels = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    else:
+        figure, ax = canvas(who, ax, (0, 0))
+        names, panels = ["loss"], np.array([ax])
+    best = _best_epoch(columns.get("validation_loss"))
+    for name, panel in zip(names, panels, strict=False):
+        _curve_panel(panel, name, epochs, columns, best)
+    if len(panels) > len(names):
+        _rate_panel(panels[-1], epochs, rate)
+    panels[-1].set_xlabel("epoch")
+    panels[-1].locator_params(axis="x", integer=True, min_n_ticks=1)
+    figure.align_ylabels(panels)
+    return figure
+
+
+def _history_columns(who: str, history: Any) -> dict[str, Array]:
+    """One float array per name, NaN where an epoch has no such number."""
+    if isinstance(history, str):
+        try:
+            history = json.loads(history)
+        except json.JSONDecodeError:
+            remedy = "pass the text of the file, Path(...).read_text()"
+            raise ValueError(sentence(who, "the JSON of a history", repr(history[:40]), remedy)) from None
+    rows = history.get("rows") if isinstance(history, Mapping) else getattr(history, "rows", history)
+    if rows is not None:
+        if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
+            raise TypeError(sentence(who, "a History, a dict of lists or a list of dicts", type(history).__name__))
+        history = {name: [row.get(name) for row in rows] for name in dict.fromkeys(k for row in rows for k in row)}
+    columns = {name: as_numeric(who, name, values, np.float64) for name, values in history.items()}
+    loss = columns.get("loss", np.empty(0))
+    if not np.isfinite(loss).any():
+        got = f"{loss.size} epochs of nan or infinity" if loss.size else f"none among {list(columns)}"
+        raise ValueError(sentence(who, "a finite loss of one epoch at least", got))
+    for name, values in columns.items():
+        check_shape(who, f"history[{name!r}]", values, (loss.size,), "record one number per epoch")
+    return {name: values for name, values in columns.items() if np.isfinite(values).any()}
+
+
+def _best_epoch(validation_loss: Array | None) -> int | None:
+    if validation_loss is None:
+        return None
+    return int(np.argmin(np.where(np.isfinite(validation_loss), validation_loss, np.inf)))
+
+
+def _curve_panel(ax: Axes, name: str, epochs: Array, columns: dict[str, Array], best: int | None) -> None:
+    seen = []
+    for key, label, colour in ((name, "training", BLUE), (f"validation_{name}", "validation", VERMILION)):
+        if key in columns:
+            there = np.isfinite(columns[key])
+            marker = "o" if there.sum() == 1 else ""
+            ax.plot(epochs[there], columns[key][there], color=colour, marker=marker, markersize=4, label=label)
+            seen.append(columns[key][there])
+    marked = columns.get(f"validation_{name}")
+    if best is not None:
+        ax.axvline(epochs[best], color=GREY, linewidth=0.8, linestyle=":", zorder=1)
+        if marked is not None and np.isfinite(marked[best]):
+            label = f"{'best: ' * (name == 'loss')}{marked[best]:.4g} at epoch {epochs[best]:g}"
+            hollow: dict[str, Any] = {"color": VERMILION, "markerfacecolor": ax.get_facecolor(), "markeredgewidth": 1.6}
+            ax.plot(epochs[best : best + 1], marked[best : best + 1], "o", markersize=7, label=label, **hollow)
+    values = np.concatenate(seen)
+    if name == "loss" and values.min() > 0 and values.max() > 10 * values.min():
+        _log_scale(ax, values)
+    ax.set_ylabel(name.replace("_", " "))
+    ax.legend(frameon=False)
+    tidy(ax)
+
+
+def _log_scale(ax: Axes, values: Array) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    ax.set_yscale("log")
+    subs = (1.0, 2.0, 5.0) if values.max() < 1e3 * values.min() else (1.0,)
+    ax.yaxis.set_major_locator(LogLocator(subs=subs))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _rate_panel(ax: Axes, epochs: Array, rate: Array) -> None:
+    ax.plot(epochs, rate, color=GREY)
+    ax.set_ylabel("learning\nrate")
+    ax.set_ylim(bottom=0)
+    ax.locator_params(axis="y", nbins=2)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    tidy(ax)
