@@ -2,7 +2,7 @@
 
 from .batches import batches, split
 from .idx import read_idx
-from .named import load_named
-from .tables import read_table
+from .named import NamedData, load_named
+from .tables import Table, read_table
 
-__all__ = ["batches", "load_named", "read_idx", "read_table", "split"]
+__all__ = ["NamedData", "Table", "batches", "load_named", "read_idx", "read_table", "split"]

@@ -120,22 +120,28 @@ def split_rows(y: Array, fraction: float, rng: np.random.Generator, stratify: bo
     if stratify:
         if y.ndim != 1:
             raise ValueError(sentence("split", "labels of shape (N,) to stratify", str(y.shape), "pass stratify=False"))
-        order = order[_spread(y[order])]
+        taken = order[_in_proportion(y[order], count)]
+    else:
+        taken = order[:count]
     aside = np.zeros(rows, bool)
-    aside[order[:count]] = True
+    aside[taken] = True
     return np.flatnonzero(~aside), np.flatnonzero(aside)
 
 
-def _spread(labels: Array) -> Array:
-    """An order whose every beginning holds each class in proportion.
+def _in_proportion(labels: Array, count: int) -> Array:
+    """Whether to take each row, so that ``count`` are taken and each class gives its share to within one row.
 
-    The i-th of a class of m rows gets the place (i + ½)/m; sorted by place, all classes run out together.
+    Shares are rounded down, then those of the largest remainders up; a class of a single row comes last in this.
     """
-    _, code, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    by_class = np.argsort(code, kind="stable")
-    rank = np.empty(len(labels))
-    rank[by_class] = np.concatenate([np.arange(m) for m in counts])
-    return np.argsort((rank + 0.5) / counts[code], kind="stable")
+    _, code, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    share = sizes * count / len(labels)
+    take = np.floor(share).astype(np.intp)
+    rounded_up = np.lexsort((take - share, sizes == 1))[: count - take.sum()]
+    take[rounded_up] += 1
+    rank = np.empty(len(labels), np.intp)  # of each row within its class, in the given order
+    rank[np.argsort(code, kind="stable")] = np.concatenate([np.arange(size) for size in sizes])
+    taken: Array = rank < take[code]
+    return taken
 
 
 def _aligned(who: str, x: Any, y: Any, sample_weight: Any) -> list[Array]:

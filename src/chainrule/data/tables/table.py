@@ -110,6 +110,8 @@ def _as_column(source: str, name: str, values: ArrayLike) -> Array:
         array = np.asarray(values)
     except ValueError:
         array = np.empty((0, 0))  # a ragged list, refused below like any other that is not one-dimensional
+    if array.dtype.kind == "U" and not isinstance(values, np.ndarray):
+        array = np.asarray(values, dtype=object)  # as NumPy's text, "a\0" would lose its end and 1 become "1"
     if array.ndim == 1 and array.dtype.kind in "iuf":
         return array.astype(np.float64)
     if array.ndim == 1 and array.dtype.kind in "bUO":
