@@ -235,6 +235,19 @@ def get_metric(metric: str | Metric) -> Metric:
     return metric
 
 
+__all__ = [
+    "METRICS",
+    "accuracy",
+    "balanced_accuracy",
+    "binary_accuracy",
+    "confusion_matrix",
+    "get_metric",
+    "mean_absolute_error",
+    "r2_score",
+    "root_mean_squared_error",
+]
+
+
 def _classes(who: str, z: Array, y: Array) -> tuple[Array, Array, int]:
     """Predicted and true labels (N,), and how many classes there are."""
     z = check_output(who, z)

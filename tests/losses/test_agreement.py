@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule import losses
@@ -129,10 +129,9 @@ def test_the_gradient_is_that_of_the_value(
 
 
 @each_loss
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), times=st.lists(st.integers(0, 3), min_size=N, max_size=N))
-def test_a_weight_of_two_is_a_row_given_twice(
-    loss: losses.Loss, problem: Problem, seed: int, times: list[int]
-) -> None:
+def test_a_weight_of_two_is_a_row_given_twice(loss: losses.Loss, problem: Problem, seed: int, times: list[int]) -> None:
     z, y = problem(np.random.default_rng(seed), N)
     value, dz = loss(z, y, np.array(times))
     if sum(times) == 0:
@@ -209,7 +208,12 @@ def test_float16_targets_and_weights_do_not_change_the_dtype(
     assert value == pytest.approx(loss(z, y)[0], rel=1e-5)
 
 
+@pytest.mark.parametrize("weight", [None, np.ones(N)], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("output", [np.nan, np.inf])
 @each_loss
-def test_a_nan_output_gives_a_nan_value(loss: losses.Loss, problem: Problem, rng: np.random.Generator) -> None:
+def test_outputs_that_diverged_show_in_the_value(
+    loss: losses.Loss, problem: Problem, output: float, weight: Array | None, rng: np.random.Generator
+) -> None:
+    """And in the value alone: no warning comes first."""
     z, y = problem(rng, N)
-    assert np.isnan(loss(np.full_like(z, np.nan), y)[0])
+    assert not np.isfinite(loss(np.full_like(z, output), y, weight)[0])

@@ -71,7 +71,8 @@ class Loss:
         z = check_output(self._who, z)
         y = self.target(z, y)
         w = self.sample_weight(z, y, weight)
-        return _mean(*self.terms(z, y), w)
+        with np.errstate(over="ignore", invalid="ignore"):  # outputs that diverged show in the value, inf or NaN
+            return _mean(*self.terms(z, y), w)
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         """The equations: l (N, ...), which is summed over the outputs, and ∂lₙ/∂zₙ as a new array of z's shape."""
