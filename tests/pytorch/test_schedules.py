@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.schedules import Exponential, InverseScaling, OneCycle, ReduceOnPlateau, Schedule, StepDecay, WarmupCosine
+from chainrule.schedules import (
+    Exponential,
+    InverseScaling,
+    OneCycle,
+    ReduceOnPlateau,
+    Schedule,
+    StepDecay,
+    WarmupCosine,
+)
 
 torch = pytest.importorskip("torch")
 lr = torch.optim.lr_scheduler

@@ -59,8 +59,8 @@ def get_initializer(initializer: str | InitializerFunction) -> InitializerFuncti
 
     Examples
     --------
-    >>> from chainrule.initializers import get_initializer
-    >>> get_initializer("normal")
+    >>> import chainrule as cr
+    >>> cr.initializers.get_initializer("normal")
     Normal(sigma=0.1)
     """
     if isinstance(initializer, str):

@@ -20,8 +20,8 @@ class Initializer:
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.initializers import Initializer
-    >>> class Sevens(Initializer):
+    >>> import chainrule as cr
+    >>> class Sevens(cr.initializers.Initializer):
     ...     def draw(self, shape, rng):
     ...         return np.full(shape, 7.0)
     >>> Sevens()((2,), rng=0)

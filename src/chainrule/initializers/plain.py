@@ -22,8 +22,8 @@ class Uniform(Initializer):
 
     Examples
     --------
-    >>> from chainrule.initializers import Uniform
-    >>> W = Uniform(2.0, 3.0)((100, 100), rng=0)
+    >>> import chainrule as cr
+    >>> W = cr.initializers.Uniform(2.0, 3.0)((100, 100), rng=0)
     >>> bool(2 <= W.min() and W.max() <= 3)
     True
     """
@@ -53,8 +53,8 @@ class Normal(Initializer):
 
     Examples
     --------
-    >>> from chainrule.initializers import Normal
-    >>> Normal(0.1)((3, 4), rng=0).shape
+    >>> import chainrule as cr
+    >>> cr.initializers.Normal(0.1)((3, 4), rng=0).shape
     (3, 4)
     """
 
@@ -82,8 +82,8 @@ class Orthogonal(Initializer):
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.initializers import Orthogonal
-    >>> W = Orthogonal()((5, 3), rng=0, dtype=np.float64)
+    >>> import chainrule as cr
+    >>> W = cr.initializers.Orthogonal()((5, 3), rng=0, dtype=np.float64)
     >>> bool(np.allclose(W.T @ W, np.eye(3)))
     True
 
@@ -112,8 +112,8 @@ class Zeros(Initializer):
 
     Examples
     --------
-    >>> from chainrule.initializers import Zeros
-    >>> Zeros()((3,))
+    >>> import chainrule as cr
+    >>> cr.initializers.Zeros()((3,))
     array([0., 0., 0.], dtype=float32)
     """
 
@@ -128,8 +128,8 @@ class Ones(Initializer):
 
     Examples
     --------
-    >>> from chainrule.initializers import Ones
-    >>> Ones()((3,))
+    >>> import chainrule as cr
+    >>> cr.initializers.Ones()((3,))
     array([1., 1., 1.], dtype=float32)
     """
 

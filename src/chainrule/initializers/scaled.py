@@ -19,8 +19,8 @@ class GlorotUniform(Initializer):
 
     Examples
     --------
-    >>> from chainrule.initializers import GlorotUniform
-    >>> bool(abs(GlorotUniform()((200, 100), rng=0)).max() <= (6 / 300) ** 0.5)
+    >>> import chainrule as cr
+    >>> bool(abs(cr.initializers.GlorotUniform()((200, 100), rng=0)).max() <= (6 / 300) ** 0.5)
     True
 
     References
@@ -43,8 +43,8 @@ class GlorotNormal(Initializer):
 
     Examples
     --------
-    >>> from chainrule.initializers import GlorotNormal
-    >>> GlorotNormal()((784, 10), rng=0).shape
+    >>> import chainrule as cr
+    >>> cr.initializers.GlorotNormal()((784, 10), rng=0).shape
     (784, 10)
 
     References
@@ -66,8 +66,8 @@ class HeUniform(Initializer):
 
     Examples
     --------
-    >>> from chainrule.initializers import HeUniform
-    >>> bool(abs(HeUniform()((600, 100), rng=0)).max() <= 0.1)
+    >>> import chainrule as cr
+    >>> bool(abs(cr.initializers.HeUniform()((600, 100), rng=0)).max() <= 0.1)
     True
 
     References
@@ -89,8 +89,8 @@ class HeNormal(Initializer):
 
     Examples
     --------
-    >>> from chainrule.initializers import HeNormal
-    >>> HeNormal()((784, 10), rng=0).dtype
+    >>> import chainrule as cr
+    >>> cr.initializers.HeNormal()((784, 10), rng=0).dtype
     dtype('float32')
 
     References
@@ -111,8 +111,8 @@ class HeNormalWithBias(Initializer):
 
     Examples
     --------
-    >>> from chainrule.initializers import HeNormalWithBias
-    >>> HeNormalWithBias()((784, 10), rng=0).shape
+    >>> import chainrule as cr
+    >>> cr.initializers.HeNormalWithBias()((784, 10), rng=0).shape
     (784, 10)
     """
 
@@ -129,8 +129,8 @@ class LecunUniform(Initializer):
 
     Examples
     --------
-    >>> from chainrule.initializers import LecunUniform
-    >>> bool(abs(LecunUniform()((300, 100), rng=0)).max() <= 0.1)
+    >>> import chainrule as cr
+    >>> bool(abs(cr.initializers.LecunUniform()((300, 100), rng=0)).max() <= 0.1)
     True
 
     References
@@ -152,8 +152,8 @@ class LecunNormal(Initializer):
 
     Examples
     --------
-    >>> from chainrule.initializers import LecunNormal
-    >>> LecunNormal()((784, 10), rng=0).shape
+    >>> import chainrule as cr
+    >>> cr.initializers.LecunNormal()((784, 10), rng=0).shape
     (784, 10)
 
     References

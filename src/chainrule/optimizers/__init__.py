@@ -53,8 +53,8 @@ def get_optimizer(optimizer: str | Optimizer | Any) -> Optimizer:
 
     Examples
     --------
-    >>> from chainrule.optimizers import get_optimizer
-    >>> get_optimizer("adam")
+    >>> import chainrule as cr
+    >>> cr.optimizers.get_optimizer("adam")
     Adam(learning_rate=0.001)
     """
     if isinstance(optimizer, str):

@@ -42,9 +42,9 @@ class RMSprop(Optimizer):
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.optimizers import RMSprop
+    >>> import chainrule as cr
     >>> w = np.array([1.0])
-    >>> RMSprop(0.1, rho=0.75).step(w, np.array([4.0]))  # v = 4, so d = 4 / 2
+    >>> cr.RMSprop(0.1, rho=0.75).step(w, np.array([4.0]))  # v = 4, so d = 4 / 2
     >>> w.round(6)
     array([0.8])
 
@@ -107,8 +107,8 @@ class Adagrad(Optimizer):
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.optimizers import Adagrad
-    >>> w, adagrad = np.array([1.0]), Adagrad(0.1)
+    >>> import chainrule as cr
+    >>> w, adagrad = np.array([1.0]), cr.Adagrad(0.1)
     >>> adagrad.step(w, np.array([3.0]))  # 1 − 0.1 · 3/3
     >>> adagrad.step(w, np.array([4.0]))  # 0.9 − 0.1 · 4/5
     >>> w.round(6)
@@ -167,9 +167,9 @@ class Adam(Optimizer):
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.optimizers import Adam
+    >>> import chainrule as cr
     >>> w = np.array([1.0, 1.0])
-    >>> Adam(0.1).step(w, np.array([1e-3, -1e3]))  # the first step is η wide, whatever the gradient's scale
+    >>> cr.Adam(0.1).step(w, np.array([1e-3, -1e3]))  # the first step is η wide, whatever the gradient's scale
     >>> w.round(5)
     array([0.9, 1.1])
 
@@ -228,9 +228,9 @@ class AdamW(Adam):
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.optimizers import AdamW
+    >>> import chainrule as cr
     >>> w = np.array([2.0])
-    >>> AdamW(0.1, weight_decay=0.5).step(w, np.array([0.0]))  # 2 − 0.1 · 0.5 · 2
+    >>> cr.AdamW(0.1, weight_decay=0.5).step(w, np.array([0.0]))  # 2 − 0.1 · 0.5 · 2
     >>> w
     array([1.9])
 
@@ -272,8 +272,8 @@ class NAdam(Optimizer):
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.optimizers import NAdam
-    >>> w, nadam = np.array([3.0]), NAdam(0.1)
+    >>> import chainrule as cr
+    >>> w, nadam = np.array([3.0]), cr.NAdam(0.1)
     >>> for _ in range(200):
     ...     nadam.step(w, 2 * w)
     >>> bool(abs(w[0]) < 1e-3)

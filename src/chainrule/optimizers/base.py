@@ -55,8 +55,8 @@ class Optimizer(ABC):
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.optimizers import Optimizer
-    >>> class SignDescent(Optimizer):
+    >>> import chainrule as cr
+    >>> class SignDescent(cr.Optimizer):
     ...     def direction(self, t, g, d, s, *slots):
     ...         return np.sign(g, out=d)
     >>> w = np.array([1.0, -2.0])

@@ -38,9 +38,9 @@ class Lion(Optimizer):
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.optimizers import Lion
+    >>> import chainrule as cr
     >>> w = np.array([1.0, 1.0, 1.0])
-    >>> Lion(0.25).step(w, np.array([1e-3, -1e3, 0.0]))
+    >>> cr.Lion(0.25).step(w, np.array([1e-3, -1e3, 0.0]))
     >>> w
     array([0.75, 1.25, 1.  ])
 

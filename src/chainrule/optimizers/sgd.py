@@ -41,8 +41,8 @@ class SGD(Optimizer):
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.optimizers import SGD
-    >>> w, sgd = np.array([1.0]), SGD(0.1, momentum=0.5)
+    >>> import chainrule as cr
+    >>> w, sgd = np.array([1.0]), cr.SGD(0.1, momentum=0.5)
     >>> for _ in range(2):
     ...     sgd.step(w, np.array([2.0]))
     >>> w  # 1 − 0.1 · 2 − 0.1 · 3

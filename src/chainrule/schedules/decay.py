@@ -21,8 +21,8 @@ class Constant:
 
     Examples
     --------
-    >>> from chainrule.schedules import Constant
-    >>> Constant(0.1)(1000, None)
+    >>> import chainrule as cr
+    >>> cr.Constant(0.1)(1000, None)
     0.1
     """
 
@@ -52,8 +52,8 @@ class StepDecay:
 
     Examples
     --------
-    >>> from chainrule.schedules import StepDecay
-    >>> halved = StepDecay(0.8, factor=0.5, every=10)
+    >>> import chainrule as cr
+    >>> halved = cr.StepDecay(0.8, factor=0.5, every=10)
     >>> halved(9), halved(10), halved(20)
     (0.8, 0.4, 0.2)
     """
@@ -88,8 +88,8 @@ class Exponential:
 
     Examples
     --------
-    >>> from chainrule.schedules import Exponential
-    >>> Exponential(1.0, decay=0.25, every=10)(5)
+    >>> import chainrule as cr
+    >>> cr.Exponential(1.0, decay=0.25, every=10)(5)
     0.5
     """
 
@@ -121,8 +121,8 @@ class InverseScaling:
 
     Examples
     --------
-    >>> from chainrule.schedules import InverseScaling
-    >>> InverseScaling(1.0, power=0.5)(99)
+    >>> import chainrule as cr
+    >>> cr.InverseScaling(1.0, power=0.5)(99)
     0.1
     """
 

@@ -34,8 +34,8 @@ class ReduceOnPlateau:
 
     Examples
     --------
-    >>> from chainrule.schedules import ReduceOnPlateau
-    >>> schedule = ReduceOnPlateau(1.0, factor=0.5, patience=1)
+    >>> import chainrule as cr
+    >>> schedule = cr.ReduceOnPlateau(1.0, factor=0.5, patience=1)
     >>> for loss in (0.9, 0.9, 0.9):
     ...     schedule.observe(loss)
     >>> schedule(step=300)

@@ -29,8 +29,8 @@ class WarmupCosine:
 
     Examples
     --------
-    >>> from chainrule.schedules import WarmupCosine
-    >>> schedule = WarmupCosine(1.0, warmup=4)
+    >>> import chainrule as cr
+    >>> schedule = cr.WarmupCosine(1.0, warmup=4)
     >>> [round(schedule(step, 8), 2) for step in range(8)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 0.85, 0.5, 0.15]
 
@@ -88,8 +88,8 @@ class OneCycle:
 
     Examples
     --------
-    >>> from chainrule.schedules import OneCycle
-    >>> schedule = OneCycle(1.0)
+    >>> import chainrule as cr
+    >>> schedule = cr.OneCycle(1.0)
     >>> [round(schedule(step, 10), 3) for step in (0, 1, 2, 9)]
     [0.04, 0.52, 1.0, 0.0]
 
@@ -135,8 +135,8 @@ class CosLog4:
 
     Examples
     --------
-    >>> from chainrule.schedules import CosLog4
-    >>> schedule = CosLog4(1.0)
+    >>> import chainrule as cr
+    >>> schedule = cr.CosLog4(1.0)
     >>> [round(schedule(step, 15), 3) for step in (0, 1, 2, 3, 7)]
     [0.0, 0.0, 0.93, 0.0, 0.0]
 
@@ -169,8 +169,8 @@ class FlatCos:
 
     Examples
     --------
-    >>> from chainrule.schedules import FlatCos
-    >>> schedule = FlatCos(1.0)
+    >>> import chainrule as cr
+    >>> schedule = cr.FlatCos(1.0)
     >>> [round(schedule(step, 8), 2) for step in range(8)]
     [1.0, 1.0, 1.0, 1.0, 1.0, 0.85, 0.5, 0.15]
     """

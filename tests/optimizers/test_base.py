@@ -1,0 +1,442 @@
+"""What every optimizer promises: in place, in the dtype given, resumable, decayed, scheduled, checked, frugal."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import chainrule.optimizers as package
+from chainrule.optimizers import (
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    Muon,
+    NAdam,
+    Optimizer,
+    RMSprop,
+    get_optimizer,
+)
+from chainrule.parameters import Parameters
+from chainrule.schedules import Constant, FlatCos, StepDecay, WarmupCosine
+
+ROWS = [
+    SGD(0.1),
+    SGD(0.1, momentum=0.9),
+    SGD(0.1, momentum=0.9, dampening=0.9),
+    SGD(0.1, momentum=0.9, nesterov=True),
+    RMSprop(0.1),
+    RMSprop(0.1, momentum=0.9),
+    Adagrad(0.1),
+    Adam(0.1),
+    AdamW(0.1),
+    NAdam(0.1),
+    Lion(0.1),
+    Muon(0.1),
+]
+ELEMENTWISE = [row for row in ROWS if not isinstance(row, Muon)]
+SHAPES = {"0.W": (4, 3), "0.b": (3,), "1.W": (3, 5), "1.b": (5,)}
+
+
+@pytest.fixture(params=ROWS, ids=repr)
+def optimizer(request: pytest.FixtureRequest) -> Optimizer:
+    return copy.deepcopy(request.param)
+
+
+@pytest.fixture(params=ELEMENTWISE, ids=repr)
+def elementwise(request: pytest.FixtureRequest) -> Optimizer:
+    return copy.deepcopy(request.param)
+
+
+def parameters(dtype: str = "float64", seed: int = 0) -> Parameters:
+    made = Parameters(SHAPES, dtype)
+    made.vector[:] = np.random.default_rng(seed).standard_normal(made.vector.size)
+    return made
+
+
+def train(optimizer: Optimizer, p: Parameters, steps: int, first: int = 0) -> np.ndarray:
+    optimizer.setup(p)
+    for step in range(first, first + steps):
+        optimizer.step(p.vector, np.random.default_rng(step).standard_normal(p.vector.size).astype(p.vector.dtype))
+    return p.vector
+
+
+def test_every_optimizer_has_a_row_and_a_name() -> None:
+    classes = {
+        value
+        for value in vars(package).values()
+        if inspect.isclass(value) and issubclass(value, Optimizer) and value is not Optimizer
+    }
+    assert classes == {type(row) for row in ROWS} == set(OPTIMIZERS.values())
+    assert all(name == made.__name__.lower() for name, made in OPTIMIZERS.items())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_vector_changes_in_place_and_the_gradient_does_not(optimizer: Optimizer, dtype: str) -> None:
+    optimizer.clip_norm, optimizer.clip_value, optimizer.weight_decay = 0.5, 0.3, 0.1
+    p = parameters(dtype)
+    w, before = p.vector, p.vector.copy()
+    g = np.linspace(-1, 1, w.size, dtype=dtype)
+    kept = g.copy()
+    g.flags.writeable = False
+    optimizer.setup(p)
+    for _ in range(3):
+        optimizer.step(w, g)
+    assert w.dtype == dtype
+    assert (w != before).sum() > w.size / 2
+    np.testing.assert_array_equal(g, kept)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_state_is_a_dict_of_flat_arrays_and_a_step(optimizer: Optimizer, dtype: str) -> None:
+    assert optimizer.state == {}
+    p = parameters(dtype)
+    train(optimizer, p, steps=3)
+    step = optimizer.state["step"]
+    assert type(optimizer.state) is dict
+    assert isinstance(step, np.ndarray)
+    assert (step.dtype, step.shape, int(step)) == (np.int64, (), 3)
+    arrays = [array for name, array in optimizer.state.items() if name != "step"]
+    assert {(array.dtype, array.shape) for array in arrays} <= {(p.vector.dtype, p.vector.shape)}
+    assert len(arrays) == len(optimizer.slots())
+
+
+def test_training_goes_on_from_a_saved_state_as_if_never_stopped(optimizer: Optimizer) -> None:
+    whole = train(copy.deepcopy(optimizer), parameters(), steps=6)
+    p, second = parameters(), copy.deepcopy(optimizer)
+    train(optimizer, p, steps=3)
+    second.state = optimizer.state
+    train(optimizer, parameters(), steps=1)  # the state was copied: this changes nothing
+    np.testing.assert_array_equal(train(second, p, steps=3, first=3), whole)
+
+
+def test_an_empty_state_begins_anew(optimizer: Optimizer) -> None:
+    once = train(optimizer, parameters(), steps=3).copy()
+    optimizer.state = {}
+    np.testing.assert_array_equal(train(optimizer, parameters(), steps=3), once)
+
+
+def test_setup_resets_nothing(optimizer: Optimizer) -> None:
+    whole = train(copy.deepcopy(optimizer), parameters(), steps=4)
+    p = parameters()
+    train(optimizer, p, steps=2)
+    np.testing.assert_array_equal(train(optimizer, p, steps=2, first=2), whole)
+
+
+def test_float32_follows_float64_to_rounding(optimizer: Optimizer) -> None:
+    wide = train(copy.deepcopy(optimizer), parameters("float64"), steps=5)
+    narrow = train(optimizer, parameters("float32"), steps=5)
+    np.testing.assert_allclose(narrow, wide, atol=1e-4)
+
+
+def test_blocks_do_not_show(elementwise: Optimizer, rng: np.random.Generator) -> None:
+    elementwise.weight_decay = 0.1
+    size = 40_000  # two and a half blocks of float64
+    w, g = rng.standard_normal(size), rng.standard_normal((2, size))
+    one_by_one = w.copy()
+    for part in (slice(0, 9_000), slice(9_000, 9_001), slice(9_001, size)):
+        own = copy.deepcopy(elementwise)
+        for k in range(2):
+            own.step(one_by_one[part], g[k, part])
+    for k in range(2):
+        elementwise.step(w, g[k])
+    np.testing.assert_allclose(w, one_by_one, rtol=1e-14)
+
+
+def test_a_strided_vector_is_updated_too(elementwise: Optimizer, rng: np.random.Generator) -> None:
+    w, g = rng.standard_normal(20), rng.standard_normal(20)
+    dense, own = w[::2].copy(), copy.deepcopy(elementwise)
+    own.step(dense, g[::2].copy())
+    elementwise.step(w[::2], g[::2])
+    np.testing.assert_array_equal(w[::2], dense)
+
+
+def test_an_empty_vector_is_no_trouble(elementwise: Optimizer) -> None:
+    elementwise.clip_norm = 1.0
+    elementwise.step(np.zeros(0), np.zeros(0))
+    assert int(elementwise.state["step"]) == 1
+
+
+def test_no_step_after_the_first_allocates_anything_large(optimizer: Optimizer, rng: np.random.Generator) -> None:
+    optimizer.clip_norm, optimizer.clip_value, optimizer.weight_decay = 1.0, 0.5, 0.1
+    side = 200 if isinstance(optimizer, Muon) else 999
+    p = Parameters({"0.W": (side, 1000), "0.b": (1000,)})
+    optimizer.groups = {"*.b": {"weight_decay_factor": 0.0, "learning_rate_factor": 0.5}}
+    optimizer.setup(p)
+    g = rng.standard_normal(p.vector.size, dtype=np.float32)
+    optimizer.step(p.vector, g)
+    tracemalloc.start()
+    try:
+        optimizer.step(p.vector, g)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 * 1024
+
+
+# Weight decay
+
+
+def test_without_a_gradient_decay_alone_shrinks_the_weights(optimizer: Optimizer) -> None:
+    optimizer.weight_decay = 0.3
+    p = parameters()
+    before = p.vector.copy()
+    optimizer.setup(p)
+    for _ in range(4):
+        optimizer.step(p.vector, np.zeros_like(p.vector))
+    np.testing.assert_allclose(p.vector, before * (1 - 0.1 * 0.3) ** 4, rtol=1e-12)
+
+
+def test_decay_stays_out_of_the_direction(optimizer: Optimizer) -> None:
+    """The step with decay is the step without it from weights shrunk before."""
+    plain, decayed = copy.deepcopy(optimizer), copy.deepcopy(optimizer)
+    plain.weight_decay, decayed.weight_decay = 0.0, 0.3
+    p, q = parameters(), parameters()
+    q.vector[:] *= 1 - 0.1 * 0.3
+    train(decayed, p, steps=1)
+    train(plain, q, steps=1)
+    np.testing.assert_allclose(p.vector, q.vector, rtol=1e-12)
+
+
+def test_decay_follows_a_schedule() -> None:
+    w, sgd = np.array([1.0]), SGD(0.5, weight_decay=StepDecay(0.4, factor=0.5, every=1))
+    for _ in range(2):
+        sgd.step(w, np.zeros(1))
+    assert w[0] == pytest.approx((1 - 0.5 * 0.4) * (1 - 0.5 * 0.2))
+
+
+# Schedules
+
+
+def test_each_step_takes_the_rate_of_its_number() -> None:
+    schedule = WarmupCosine(0.5, warmup=2)
+    p = Parameters({"w": (1,)}, "float64")
+    sgd = SGD(schedule)
+    sgd.setup(p, total_steps=5)
+    for step in range(5):
+        before = p.vector[0]
+        assert sgd.current_learning_rate == schedule(step, 5)
+        sgd.step(p.vector, np.ones(1))
+        assert before - p.vector[0] == pytest.approx(schedule(step, 5), rel=1e-12)
+
+
+def test_a_rate_may_be_changed_between_steps_and_by_any_callable() -> None:
+    w, sgd = np.array([1.0]), SGD(0.5)
+    sgd.step(w, np.ones(1))
+    sgd.learning_rate = 0.25
+    sgd.step(w, np.ones(1))
+    sgd.learning_rate = lambda step, total: step / 16
+    sgd.step(w, np.ones(1))
+    assert w[0] == 1 - 0.5 - 0.25 - 0.125
+
+
+def test_a_schedule_without_its_total_fails_before_anything_changes() -> None:
+    w, adam = np.ones(2), Adam(FlatCos(0.1))
+    with pytest.raises(ValueError, match=r"FlatCos expects total_steps.*optimizer\.setup"):
+        adam.step(w, np.ones(2))
+    assert adam.state == {}
+    np.testing.assert_array_equal(w, 1)
+
+
+def test_a_schedule_that_gives_no_rate_is_named() -> None:
+    with pytest.raises(ValueError, match="SGD at step 0 expects learning_rate >= 0, got nan"):
+        SGD(lambda step, total: float("nan")).step(np.ones(2), np.ones(2))
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("vector", "gradient", "error", "says"),
+    [
+        ([1.0], np.ones(1), TypeError, "vector as a NumPy array, got list"),
+        (np.ones(1), [1.0], TypeError, "gradient as a NumPy array, got list"),
+        (np.ones(2, int), np.ones(2, int), TypeError, "float32 or float64, got int64"),
+        (np.ones(2, np.float16), np.ones(2, np.float16), TypeError, "float32 or float64, got float16"),
+        (np.ones((2, 2)), np.ones((2, 2)), ValueError, r"flat vector that can be written, got shape \(2, 2\)"),
+        (np.ones(2), np.ones(3), ValueError, r"gradient of shape \(2,\) and dtype float64.*got \(3,\)"),
+        (np.ones(2), np.ones((2, 1)), ValueError, r"gradient of shape \(2,\).*got \(2, 1\)"),
+        (np.ones(2), np.ones(2, np.float32), ValueError, "dtype float64, as the vector has, got .* float32"),
+        (np.broadcast_to(1.0, 2), np.ones(2), ValueError, "can be written, got a read-only one"),
+    ],
+)
+def test_a_wrong_array_is_named(vector, gradient, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=rf"SGD\.step expects .*{says}"):
+        SGD().step(vector, gradient)
+
+
+def test_another_vector_than_before_is_refused() -> None:
+    adam = Adam()
+    adam.step(np.ones(3), np.ones(3))
+    with pytest.raises(
+        ValueError, match=r"Adam.step expects a vector of shape \(3,\).*as state\['mean'\] has.*a new opt"
+    ):
+        adam.step(np.ones(4), np.ones(4))
+    with pytest.raises(ValueError, match=r"float64, as state.*float32"):
+        adam.step(np.ones(3, np.float32), np.ones(3, np.float32))
+    with pytest.raises(ValueError, match=r"Adam.setup expects a vector of shape"):
+        adam.setup(parameters())
+
+
+def test_a_stateless_rule_may_change_vectors() -> None:
+    sgd, short, long = SGD(1.0), np.zeros(2, np.float32), np.zeros(70_000)
+    sgd.step(short, np.ones(2, np.float32))
+    sgd.step(long, np.ones(70_000))
+    sgd.step(short, np.ones(2, np.float32))
+    assert (short == -2).all()
+    assert (long == -1).all()
+
+
+def test_a_stateless_rule_may_change_precision() -> None:
+    sgd, fine = SGD(1.0), np.zeros(3)
+    sgd.step(np.zeros(3, np.float32), np.ones(3, np.float32))
+    sgd.step(fine, np.full(3, 1 / 3))
+    np.testing.assert_array_equal(fine, -1 / 3)
+
+
+def test_another_vector_than_at_setup_is_refused() -> None:
+    sgd = SGD()
+    sgd.setup(parameters())
+    with pytest.raises(ValueError, match=r"SGD.step expects the vector of the 35 parameters given to setup, got 4"):
+        sgd.step(np.ones(4), np.ones(4))
+
+
+def test_setup_wants_parameters() -> None:
+    with pytest.raises(TypeError, match=r"SGD.setup expects a model's parameters, got ndarray; pass model.parameters"):
+        SGD().setup(np.ones(3))
+    with pytest.raises(ValueError, match=r"SGD.setup expects total_steps >= 0"):
+        SGD().setup(parameters(), total_steps=-1)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({"mean": np.ones(3)}, "expects the arrays mean, square, step, got mean"),
+        ({"step": np.array(1), "mean": np.ones(3), "square": np.ones(2)}, "flat arrays of one size and dtype"),
+        (
+            {"step": np.array(1), "mean": np.ones(3), "square": np.ones(3, np.float32)},
+            "flat arrays of one size and dtype",
+        ),
+        ({"step": np.array(1), "mean": np.ones((3, 1)), "square": np.ones((3, 1))}, "flat arrays of one size"),
+        ({"step": np.array(-1), "mean": np.ones(3), "square": np.ones(3)}, "step >= 0"),
+        ({"step": np.array([1]), "mean": np.ones(3), "square": np.ones(3)}, r"step as an array without axes.*\(1,\)"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused(state: dict[str, np.ndarray], says: str) -> None:
+    adam = Adam()
+    with pytest.raises(ValueError, match=rf"Adam.state expects .*{says}|{says}"):
+        adam.state = state
+    assert adam.state == {}
+
+
+def test_a_rule_changed_midway_is_told_apart_from_its_state() -> None:
+    sgd = SGD()
+    sgd.step(np.ones(2), np.ones(2))
+    sgd.momentum = 0.9
+    with pytest.raises(
+        ValueError, match=r"present parameters: step, velocity, got step; assign optimizer.state = \{\}"
+    ):
+        sgd.step(np.ones(2), np.ones(2))
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values())
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"learning_rate": -1.0}, ValueError, "learning_rate >= 0, got -1.0"),
+        ({"learning_rate": "fast"}, TypeError, "learning_rate to be a number, got 'fast'"),
+        ({"learning_rate": Constant}, TypeError, "learning_rate to be a number"),
+        ({"weight_decay": -0.1}, ValueError, "weight_decay >= 0"),
+        ({"clip_norm": 0.0}, ValueError, "clip_norm > 0"),
+        ({"clip_value": -1.0}, ValueError, "clip_value > 0"),
+    ],
+)
+def test_a_wrong_base_value_is_named(make: type[Optimizer], options, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=f"{make.__name__} expects {says}"):
+        make(**options)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "error", "says"),
+    [
+        (SGD, {"momentum": 1.0}, ValueError, "momentum >= 0 and < 1"),
+        (SGD, {"dampening": -0.1}, ValueError, "dampening >= 0"),
+        (RMSprop, {"rho": 1.0}, ValueError, "rho >= 0 and < 1"),
+        (RMSprop, {"momentum": 1.0}, ValueError, "momentum >= 0 and < 1"),
+        (RMSprop, {"epsilon": 0.0}, ValueError, "epsilon > 0"),
+        (Adagrad, {"epsilon": 0.0}, ValueError, "epsilon > 0"),
+        (Adagrad, {"initial_accumulator": -1.0}, ValueError, "initial_accumulator >= 0"),
+        (Adam, {"betas": 0.9}, TypeError, "betas as a pair, got 0.9"),
+        (Adam, {"betas": (0.9, 1.0)}, ValueError, "each of betas >= 0 and < 1, got 1.0"),
+        (AdamW, {"epsilon": 0.0}, ValueError, "epsilon > 0"),
+        (NAdam, {"betas": (0.9,)}, TypeError, "betas as a pair"),
+        (NAdam, {"momentum_decay": -1.0}, ValueError, "momentum_decay >= 0"),
+        (NAdam, {"epsilon": 0.0}, ValueError, "epsilon > 0"),
+        (Lion, {"betas": (-0.1, 0.9)}, ValueError, "each of betas >= 0"),
+        (Muon, {"momentum": 1.0}, ValueError, "momentum >= 0 and < 1"),
+        (Muon, {"iterations": 0}, ValueError, "iterations >= 1"),
+        (Muon, {"betas": (0.9, 2.0)}, ValueError, "each of betas"),
+        (Muon, {"epsilon": -1.0}, ValueError, "epsilon > 0"),
+    ],
+)
+def test_a_wrong_value_of_its_own_is_named(make, options, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=f"{make.__name__} expects {says}"):
+        make(**options)
+
+
+# Own rules
+
+
+class Downhill(Optimizer):
+    """d = g, and nothing remembered."""
+
+    def direction(self, t: int, g: np.ndarray, d: np.ndarray, s: np.ndarray, *slots: np.ndarray) -> np.ndarray:
+        return g
+
+
+def test_a_rule_of_ones_own_needs_only_its_direction() -> None:
+    ours, theirs = parameters(), parameters()
+    options = {"weight_decay": 0.1, "clip_norm": 0.5, "groups": {"*.b": {"weight_decay_factor": 0.0}}}
+    train(Downhill(0.3, **options), ours, steps=3)
+    train(SGD(0.3, **options), theirs, steps=3)
+    np.testing.assert_array_equal(ours.vector, theirs.vector)
+    with pytest.raises(TypeError, match="abstract"):
+        Optimizer()
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "says"),
+    [
+        (SGD(0.1, momentum=0.9), "SGD(learning_rate=0.1, momentum=0.9)"),
+        (Adam(), "Adam(learning_rate=0.001)"),
+        (AdamW(Constant(0.1), weight_decay=0.5), "AdamW(learning_rate=Constant(rate=0.1), weight_decay=0.5)"),
+    ],
+)
+def test_repr_is_one_line_of_what_is_not_default(optimizer: Optimizer, says: str) -> None:
+    assert repr(optimizer) == says
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_each_name_gives_a_new_optimizer(name: str) -> None:
+    first = get_optimizer(name)
+    assert type(first) is OPTIMIZERS[name]
+    assert get_optimizer(name) is not first
+    assert get_optimizer(first) is first
+
+
+def test_an_unknown_optimizer_is_named() -> None:
+    with pytest.raises(ValueError, match="did you mean 'adamw'"):
+        get_optimizer("admw")
+    with pytest.raises(TypeError, match=r"write Adam\(\)"):
+        get_optimizer(Adam)
+    with pytest.raises(TypeError, match="a name or an optimizer object, got None"):
+        get_optimizer(None)
