@@ -1,0 +1,108 @@
+"""The examples run as they stand, say what they promise, save their pictures, and keep to the public names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+import chainrule as cr
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+SCRIPTS = sorted(EXAMPLES.glob("*.py"))
+PNG = b"\x89PNG\r\n"
+
+
+class Runner:
+    """Runs an example in a folder of its own; gives what it printed, and the names of the pictures it saved."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.monkeypatch, self.capsys = folder, monkeypatch, capsys
+
+    def __call__(self, name: str, *arguments: str) -> tuple[str, set[str]]:
+        self.monkeypatch.setattr(sys, "argv", [name, *arguments])
+        self.monkeypatch.chdir(self.folder)
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        pictures = [path for path in self.folder.rglob("*") if path.is_file()]
+        assert all(path.read_bytes().startswith(PNG) for path in pictures)
+        return self.capsys.readouterr().out, {str(path.relative_to(self.folder)) for path in pictures}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Runner:
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    return Runner(tmp_path, monkeypatch, capsys)
+
+
+def number(pattern: str, text: str) -> float:
+    found = re.search(pattern, text)
+    assert found, f"{pattern} is nowhere in:\n{text}"
+    return float(found[1])
+
+
+def test_the_trainer_and_the_loop_by_hand_end_with_the_same_bits(run: Runner) -> None:
+    said, pictures = run("trainer_and_your_own_loop.py")
+    assert "the same weights, bit by bit" in said
+    assert number(r"Test accuracy ([\d.]+)%", said) > 96
+    assert pictures == {"digits_curves.png"}
+
+
+def test_three_points_end_in_the_valley_and_below(run: Runner) -> None:
+    said, pictures = run("fit_three_points.py")
+    assert number(r"\[1, 1, 1\]: loss ([\d.]+)", said) == pytest.approx(5.8, abs=0.1)
+    assert number(r"\[1, 1, 1\]: loss .* -> ([\d.]+)", said) == pytest.approx(0.33, abs=0.01)
+    assert number(r"\[1, 4, 3, 1\]: loss ([\d.]+)", said) == pytest.approx(5.8, abs=0.1)
+    assert number(r"\[1, 4, 3, 1\]: loss .* -> ([\d.]+)", said) == pytest.approx(0.03, abs=0.01)
+    assert pictures == {"three_points.png"}
+
+
+def test_one_random_batch_an_epoch_learns_xor(run: Runner) -> None:
+    said, pictures = run("one_random_batch_an_epoch.py")
+    assert number(r"([\d.]+)% of them on the right side", said) > 93
+    assert pictures == {"xor_regions.png"}
+
+
+def test_diabetes_is_predicted_about_as_well_as_can_be(run: Runner) -> None:
+    said, pictures = run("predict_diabetes.py")
+    assert number(r"R² ([\d.]+)", said) > 0.5
+    assert pictures == {"diabetes_predictions.png", "diabetes_curves.png"}
+
+
+def test_one_epoch_of_mnist_is_a_good_start(run: Runner, data_dir: Path) -> None:
+    if not (data_dir / "mnist").is_dir():
+        pytest.skip("the folder named by CHAINRULE_DATA holds no mnist")
+    said, pictures = run("mnist_classifier.py", "--epochs", "1")
+    assert number(r"accuracy ([\d.]+)%", said) > 95
+    assert pictures == {"mnist_curves.png", "mnist_confusion.png"}
+
+
+def test_the_pictures_go_where_they_are_asked_to_go(run: Runner, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    said, pictures = run("fit_three_points.py", "--epochs", "5", "--seed", "0", "--out", "pictures")
+    assert pictures == {str(Path("pictures", "three_points.png"))}
+    assert str(Path("pictures", "three_points.png")) in said
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_an_example_is_short_public_and_in_the_table(script: Path) -> None:
+    text = script.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 60
+    assert f"({script.name})" in (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert f"{script.name}" in Path(__file__).read_text(encoding="utf-8")  # and it is run above
+    assert re.findall(r"^ *(?:from|import) +chainrule.*$", text, re.MULTILINE) == ["import chainrule as cr"]
+    used = {
+        node.attr
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "cr"
+    }
+    assert used <= set(cr.__all__)
+
+
+def test_the_table_names_no_example_that_is_gone() -> None:
+    named = re.findall(r"\((\w+\.py)\)", (EXAMPLES / "README.md").read_text(encoding="utf-8"))
+    assert sorted(named) == [script.name for script in SCRIPTS]
