@@ -1,0 +1,45 @@
+"""Prove every derivative of this installation.
+
+Each op, layer and loss is held against differences along random directions, in float64. The number is the worst
+relative error of its backward pass. The exit code is 1 if one fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+
+import numpy as np
+
+from .._checks import check_integer
+from ..proofs import TOLERANCE, Proof, proofs
+
+EXAMPLE = "chainrule check"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``chainrule check``."""
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="of the random directions (default: %(default)s)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table; 1 if a line of it failed."""
+    return report(proofs(), check_integer("check", "--seed", args.seed, minimum=0))
+
+
+def report(rows: Iterable[Proof], seed: int) -> int:
+    """A line for each proof, and their number."""
+    total = failed = 0
+    print(f"{'':<6}{'name':<36}{'relative error':>14}")
+    for proof in rows:
+        try:
+            error, why = proof.error(np.random.default_rng(seed)), ""
+        except (ValueError, TypeError, ArithmeticError) as raised:
+            error, why = float("nan"), f": {raised}"
+        passed = error <= TOLERANCE  # not so for NaN
+        total, failed = total + 1, failed + (not passed)
+        print(f"{proof.kind:<6}{proof.name:<36}{error:>14.1e}  {'passed' if passed else 'FAILED' + why}", flush=True)
+    print(f"{total - failed} of {total} passed: relative error at most {TOLERANCE:g}, float64, seed {seed}")
+    return 1 if failed or not total else 0

@@ -1,0 +1,58 @@
+"""Score a trained model on rows whose target is known.
+
+SOURCE is a table with the columns that the model was trained on and the target, or the name of a data set, of which
+the test part is taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .._checks import Array
+from ..metrics import confusion_matrix
+from .facts import Facts, open_model, written
+from .sources import labelled_rows
+
+EXAMPLE = "chainrule evaluate flowers-model/model.safetensors more-flowers.csv"
+MAX_CLASSES = 30  # of which each gets a line
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``chainrule evaluate``."""
+    parser.add_argument("model", metavar="MODEL", help="the model file, or the folder that train wrote")
+    parser.add_argument("source", metavar="SOURCE", help="a table with the target, or the name of a data set")
+    parser.add_argument(
+        "--header", action=argparse.BooleanOptionalAction, help="whether the first line names the columns"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the scores, and for a few classes those of each."""
+    model, facts = open_model("evaluate", args.model)
+    x, y = labelled_rows("evaluate", facts, args.source, args.header)
+    if facts.encoder is not None and Path(args.source).name == facts.source:
+        print("note: the model has learned from rows of this table; on new ones it may do worse", file=sys.stderr)
+    outputs = model.predict(x)
+    scores = facts.scores(outputs, y)
+    loss = f", loss {scores['loss']:.4g}" if "loss" in scores else ""
+    print(written(scores, len(y)) + loss)
+    if 0 < len(facts.class_names) <= MAX_CLASSES:
+        print(per_class(facts, outputs, y))
+    return 0
+
+
+def per_class(facts: Facts, outputs: Array, y: Array) -> str:
+    """A table: of each class's rows the share that is found, and of the predictions of it the share that is right."""
+    counts = confusion_matrix(y, outputs.argmax(axis=1), len(facts.class_names))
+    right, true, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+    width = max(map(len, ("class", *facts.class_names)))
+    lines = [f"{'class':<{width}}  {'rows':>7}  {'recall':>9}  {'precision':>9}"]
+    for name, hits, rows, guesses in zip(facts.class_names, right, true, predicted, strict=True):
+        lines.append(f"{name:<{width}}  {rows:>7,}  {_share(hits, rows):>9}  {_share(hits, guesses):>9}")
+    return "\n".join(lines)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.2f} %" if whole else "–"

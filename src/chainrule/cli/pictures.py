@@ -1,0 +1,24 @@
+"""The pictures that ``chainrule train`` leaves beside the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import plots
+from .._checks import Array
+from ..callbacks import History
+from .facts import Facts
+
+DOTS_PER_INCH = 150
+
+
+def write(out: Path, facts: Facts, history: History, outputs: Array, y: Array) -> list[str]:
+    """Draw into the folder and return the files' names: the curves, and how the test part came out."""
+    figures = {"curves.png": plots.curves(history)} if len(history) else {}
+    if facts.class_names:
+        figures["confusion.png"] = plots.confusion(y, outputs.argmax(axis=1), facts.class_names)
+    else:
+        figures["predictions.png"] = plots.predictions(facts.decode(y), facts.decode(outputs), facts.target)
+    for name, figure in figures.items():
+        figure.savefig(out / name, dpi=DOTS_PER_INCH)
+    return list(figures)

@@ -1,0 +1,65 @@
+"""Predict the rows of a table with a trained model.
+
+TABLE has the columns that the model was trained on; the target is not needed, other columns are ignored. For a model
+of images it is the name of the data set, whose test part is predicted, or a table with a column for each pixel. The
+predictions are written as CSV, a line for each row in the order of the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from .. import ops
+from .._checks import Array, sentence
+from .facts import Facts, open_model
+from .sources import unlabelled_rows
+
+EXAMPLE = "chainrule predict flowers-model/model.safetensors new.csv --proba --out predictions.csv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``chainrule predict``."""
+    parser.add_argument("model", metavar="MODEL", help="the model file, or the folder that train wrote")
+    parser.add_argument("table", metavar="TABLE", help="the rows to predict")
+    parser.add_argument("--out", metavar="FILE", help="where to write (default: standard output)")
+    parser.add_argument("--proba", action="store_true", help="also the probability of each class")
+    parser.add_argument(
+        "--header", action=argparse.BooleanOptionalAction, help="whether the first line names the columns"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the predictions."""
+    model, facts = open_model("predict", args.model)
+    if args.proba and not facts.class_names:
+        raise ValueError(sentence("predict", "a model of classes for --proba", "one of numbers", "leave --proba out"))
+    outputs = model.predict(unlabelled_rows("predict", facts, args.table, args.header))
+    lines = list(_lines(facts, outputs, args.proba))
+    if args.out is None:
+        _write(sys.stdout, lines)
+        return 0
+    with Path(args.out).open("w", encoding="utf-8", newline="") as file:
+        _write(file, lines)
+    print(f"{len(outputs):,} predictions in {args.out}", file=sys.stderr)
+    return 0
+
+
+def _write(file: TextIO, lines: Iterable[Sequence[object]]) -> None:
+    csv.writer(file, lineterminator="\n").writerows(lines)
+
+
+def _lines(facts: Facts, outputs: Array, proba: bool) -> Iterator[Sequence[object]]:
+    yield ["prediction", *(f"probability_{name}" for name in facts.class_names if proba)]
+    predictions = facts.decode(outputs).tolist()
+    if not facts.class_names:
+        yield from ([f"{value:.7g}"] for value in predictions)  # as many digits as float32 has
+    elif proba:
+        probabilities = ops.softmax(outputs).tolist()
+        yield from ([label, *(f"{p:.6g}" for p in row)] for label, row in zip(predictions, probabilities, strict=True))
+    else:
+        yield from ([label] for label in predictions)

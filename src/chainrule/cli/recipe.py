@@ -1,0 +1,49 @@
+"""What ``chainrule train`` does unless it is told otherwise: every default of the library's own recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._checks import check_name
+from ..model import MLP, Sequential
+from ..optimizers import OPTIMIZERS, Optimizer
+from ..schedules import WarmupCosine
+
+# The highest learning rate for each optimizer; others take their own default.
+RATES = {"adam": 2e-3, "adamw": 2e-3, "nadam": 2e-3, "lion": 4e-4, "sgd": 0.1}
+WARMUP = 0.1
+LEAST_EPOCHS, MOST_EPOCHS = 20, 200
+LEAST_STEPS = 500  # so that a small table is gone through more often
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The network and how it is trained."""
+
+    hidden: tuple[int, ...] = (512, 256)
+    activation: str = "relu"
+    dropout: float = 0.2
+    optimizer: str = "adamw"
+    learning_rate: float = RATES["adamw"]
+    batch_size: int = 128
+    epochs: int = LEAST_EPOCHS
+
+    def make_model(self, inputs: int, outputs: int, seed: int) -> Sequential:
+        """A multilayer perceptron."""
+        return MLP([inputs, *self.hidden, outputs], self.activation, dropout=self.dropout, rng=seed)
+
+    def make_optimizer(self) -> Optimizer:
+        """The optimizer, its learning rate along a warm-up and half a cosine."""
+        return OPTIMIZERS[self.optimizer](WarmupCosine(self.learning_rate, warmup=WARMUP))
+
+
+def default_rate(optimizer: str) -> float:
+    """The highest learning rate for the optimizer of this name."""
+    cls = OPTIMIZERS[check_name("train", "an optimizer", optimizer, OPTIMIZERS)]
+    return RATES.get(optimizer) or cls().current_learning_rate
+
+
+def default_epochs(rows: int, batch_size: int) -> int:
+    """As many as make enough steps, within bounds."""
+    steps_per_epoch = -(-rows // batch_size)
+    return min(max(LEAST_EPOCHS, -(-LEAST_STEPS // steps_per_epoch)), MOST_EPOCHS)

@@ -1,0 +1,319 @@
+"""The library's own file: safetensors, with the architecture and the facts about the training as JSON in its header.
+
+The tensors are the parameters ("0.W") and the buffers ("1.running_mean") by name. The header's entry ``chainrule``
+holds {"format": 1, "version": ..., "model": model.config(), "metadata": model.metadata}. A file is not trusted when it
+is read: nothing in it is executed, and nothing is allocated for which it does not hold the bytes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import reprlib
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from .._checks import Array, nearest, sentence
+from ..layers import LAYERS, Layer
+from ..layers.base import Shape, walk
+from ..model import Sequential, layers_from_config, parameter_shapes
+from ..parameters import as_float_dtype
+
+FORMAT = 1
+_KEY = "chainrule"
+_AGAIN = "copy or save the file again"
+_MAX_REASON = 300  # characters of somebody else's message that fit into our sentence
+_DTYPES = {
+    "float32": "F32",
+    "float64": "F64",
+    "float16": "F16",
+    "bool": "BOOL",
+    **{f"int{bits}": f"I{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)},
+}
+Form = tuple[Shape, str]  # of a tensor: its shape, and its dtype as safetensors writes it
+
+
+def save(model: Sequential, path: str | os.PathLike[str]) -> None:
+    """Write a model into one safetensors file: architecture, parameters, buffers and ``metadata``.
+
+    The file appears whole or not at all, in place of one that was there: it is written beside its place and moved. It
+    holds no time and no path, so equal models give equal files. Nothing of a batch is in it, and no pickle.
+
+    Parameters
+    ----------
+    model : :class:`~chainrule.Sequential`
+    path : where to write, by custom with the suffix ``.safetensors``
+
+    Raises
+    ------
+    TypeError
+        ``model.metadata`` holds what JSON cannot (text, numbers, booleans, None, lists and dicts of them): an array,
+        NaN. Tuples come back as lists, and keys as text.
+    ValueError
+        A layer of your own cannot be built again from its ``config()``, or bears the name of a library's layer.
+    OSError
+        The folder does not exist or cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> model = cr.MLP([2, 8, 1], rng=0)
+    >>> model.metadata = {"unit": "kg"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "scale.safetensors"
+    ...     cr.save(model, path)
+    ...     twin = cr.load(path)
+    >>> x = np.ones((1, 2))
+    >>> bool(twin.predict(x) == model.predict(x)), twin.metadata
+    (True, {'unit': 'kg'})
+
+    The format: https://huggingface.co/docs/safetensors
+    """
+    if not isinstance(model, Sequential):
+        raise TypeError(sentence("save", "a Sequential model", type(model).__name__, "write save(model, path)"))
+    _check_can_be_built_again(model)
+    facts = {"format": FORMAT, "version": __version__, "model": model.config(), "metadata": model.metadata}
+    try:
+        header = json.dumps(facts, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        remedy = "turn arrays into lists, and NaN into None"
+        raise TypeError(
+            sentence("save", "metadata that JSON can hold", f"some that it cannot ({error})", remedy)
+        ) from None
+    tensors = {name: np.asarray(array, order="C") for name, array in _arrays(model).items()}
+    for name, array in tensors.items():
+        if array.dtype.name not in _DTYPES:
+            raise TypeError(sentence("save", f"numbers in the buffer {name!r}", f"dtype {array.dtype}"))
+    _write(tensors, {_KEY: header}, Path(path))
+
+
+def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
+    """The model that :func:`save` wrote, equal to the last bit.
+
+    The file may come from anywhere: nothing in it is executed, and what it claims about sizes is held against the bytes
+    that it has before any array is made.
+
+    Parameters
+    ----------
+    path : a file that :func:`save` wrote
+    custom_layers : name → class of the layers of your own that the model has
+
+    Returns
+    -------
+    model : :class:`~chainrule.Sequential`, its ``rng`` a fresh unpredictable one
+
+    Raises
+    ------
+    ValueError
+        The file is damaged, was not written by :func:`save`, or holds a layer that is not known.
+    OSError
+        There is no such file (FileNotFoundError), or it cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import chainrule as cr
+    >>> class Double(cr.Layer):
+    ...     def forward(self, x, work):
+    ...         return 2 * x
+    ...     def backward(self, dy, work, input_gradient=True):
+    ...         return 2 * dy
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "double.safetensors"
+    ...     cr.save(cr.Sequential([Double()]), path)
+    ...     model = cr.load(path, custom_layers={"Double": Double})
+    >>> model.predict([[21.0]])
+    array([[42.]], dtype=float32)
+    """
+    path = Path(path)
+    _check_readable(path)
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = _read_facts(path, file.metadata())
+            forms = {name: _form(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
+            model = _build(path, facts, forms, dict(custom_layers or {}))
+            for name, array in _arrays(model).items():
+                array[...] = file.get_tensor(name)
+    except SafetensorError as error:
+        raise _refusal(path, "to be a whole safetensors file", f"a damaged or different one ({error})") from None
+    model.metadata = facts["metadata"]
+    return model
+
+
+def _arrays(model: Sequential) -> dict[str, Array]:
+    return {**model.parameters, **model.buffers}
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def _check_can_be_built_again(model: Sequential) -> None:
+    """A layer that would not come back as it is must fail now, while the model is still there."""
+    reason = "others than it describes"
+    try:
+        own = {cls.__name__: cls for cls in _classes(model.layers) if LAYERS.get(cls.__name__) is not cls}
+        again = layers_from_config(model.config(), own)
+    except (ValueError, AttributeError) as error:
+        own, again, reason = {}, [], f"one for which it is not enough ({error})"
+    for name in own.keys() & LAYERS.keys():
+        got = f"one that is called {name!r}, as one of the library's"
+        raise ValueError(sentence("save", "layers of your own to have names of their own", got, "rename the class"))
+    kinds = [type(layer) for _, layer in walk(model.layers)]
+    if [type(layer) for _, layer in walk(again)] != kinds or parameter_shapes(again) != model.parameters.shapes:
+        remedy = "let the constructor take numbers, text and layers, and keep each as the attribute of its name"
+        raise ValueError(sentence("save", "layers that config() describes in full", reason, remedy))
+
+
+def _classes(value: Layer | Sequence[Any]) -> Iterator[type[Layer]]:
+    """The classes of all layers in a list, or of a layer and those that it was made with (an activation, say)."""
+    if isinstance(value, Layer):
+        yield type(value)
+        value = [getattr(value, name) for name in inspect.signature(type(value)).parameters]
+    for item in value:
+        if isinstance(item, (Layer, list, tuple)):
+            yield from _classes(item)
+
+
+def _write(tensors: Mapping[str, Array], header: dict[str, str], path: Path) -> None:
+    """Into a temporary file in the same folder, which is then moved into place."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        partial.touch(exist_ok=False)
+        mode = partial.stat().st_mode  # as the user wants new files; safetensors makes its own private
+        save_file(dict(tensors), partial, metadata=header)
+        partial.chmod(mode)
+        with partial.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as error:
+        remedy = "choose a folder that exists and that you may write to"
+        reason = error.strerror or str(error)
+        raise type(error)(sentence("save", f"to write {path}", reason, remedy)) from None
+    except SafetensorError as error:
+        raise OSError(sentence("save", f"to write {path}", str(error))) from None
+    finally:
+        try:
+            partial.unlink(missing_ok=True)
+        except OSError:
+            pass  # its folder is none: reported above
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def _refusal(path: Path, expected: str, got: str, remedy: str = _AGAIN) -> ValueError:
+    short = got if len(got) <= _MAX_REASON else got[:_MAX_REASON] + "…"
+    return ValueError(sentence("load", f"{path} {expected}", short, remedy))
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise type(error)(sentence("load", f"a model file at {path}", error.strerror or str(error))) from None
+
+
+def _form(tensor: Any) -> Form:
+    return tuple(tensor.get_shape()), tensor.get_dtype()
+
+
+def _read_facts(path: Path, header: Mapping[str, str] | None) -> dict[str, Any]:
+    """What the header says: a dict with the architecture under "model" and a dict under "metadata"."""
+    if not header or _KEY not in header:
+        remedy = "load reads what chainrule.save wrote"
+        raise _refusal(path, f"to have a {_KEY!r} entry in its header", "a safetensors file without", remedy)
+    try:
+        facts = json.loads(header[_KEY])
+    except (ValueError, RecursionError) as error:
+        raise _refusal(path, "to have JSON in its header", f"text that is none ({error})") from None
+    if not isinstance(facts, dict) or type(facts.get("format")) is not int:
+        raise _refusal(path, "to state its format", reprlib.repr(facts))
+    if facts["format"] != FORMAT:
+        got = f"format {facts['format']}, written by version {reprlib.repr(facts.get('version'))}"
+        raise _refusal(path, f"to be of format {FORMAT}", got, "install the version of chainrule that wrote it")
+    for name in ("model", "metadata"):
+        if not isinstance(facts.get(name), dict):
+            raise _refusal(path, f"to describe its {name}", reprlib.repr(facts.get(name)))
+    return facts
+
+
+def _build(path: Path, facts: Mapping[str, Any], forms: Mapping[str, Form], own: dict[str, type[Layer]]) -> Sequential:
+    """The model of this description, once it is certain that the file holds its arrays."""
+    description = facts["model"]
+    try:
+        _check_types(description, own)
+        _check_sizes(description, own, path.stat().st_size)
+        layers = layers_from_config(description, own)
+        dtype = as_float_dtype("dtype", description.get("dtype"))
+        _check_forms(layers, dtype, forms)
+        return Sequential(layers, dtype=dtype)
+    except RecursionError:
+        raise _refusal(path, "to describe a model", "one that is nested too deeply") from None
+    except (ValueError, TypeError) as error:
+        raise _refusal(
+            path, "to describe a model that can be built", f"one of which {str(error).rstrip('.')}", ""
+        ) from None
+
+
+def _described(value: Any) -> Iterator[dict[str, Any]]:
+    """The description of each layer, those inside others included."""
+    if isinstance(value, dict) and "type" in value:
+        yield value
+    if isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            if isinstance(item, (dict, list)):
+                yield from _described(item)
+
+
+def _check_types(description: Mapping[str, Any], own: Mapping[str, type[Layer]]) -> None:
+    known = LAYERS | dict(own)
+    for layer in _described(description.get("layers")):
+        name = layer["type"]
+        if not isinstance(name, str) or name not in known:
+            got = reprlib.repr(name) + nearest(str(name), known)
+            remedy = "if it is a layer of your own, pass its class: load(path, custom_layers={name: class})"
+            raise ValueError(sentence("a layer", "a type that is known", got, remedy))
+
+
+def _check_sizes(description: Mapping[str, Any], own: Mapping[str, type[Layer]], length: int) -> None:
+    """No constructor of ours may reserve memory that the file does not fill.
+
+    A layer with sizes has at least a number of four bytes for each unit of each size: m + n <= 4mn for a Linear(m, n),
+    n <= 4n for a gain. So all whole numbers in the description together are less than the file is long.
+    """
+    ours = (layer for layer in _described(description.get("layers")) if layer["type"] not in own)
+    total = sum(value for layer in ours for value in layer.values() if type(value) is int and value > 0)
+    if total > length:
+        raise ValueError(
+            sentence("a model", f"sizes that fit into the {length:,} bytes of its file", f"{total:,} units")
+        )
+
+
+def _check_forms(layers: Sequence[Layer], dtype: np.dtype[Any], forms: Mapping[str, Form]) -> None:
+    expected: dict[str, Form] = {name: (shape, _DTYPES[dtype.name]) for name, shape in parameter_shapes(layers).items()}
+    for prefix, layer in walk(layers):
+        for name, array in layer.buffers().items():
+            expected[prefix + name] = array.shape, _DTYPES.get(array.dtype.name, array.dtype.name)
+    for name in [*expected, *forms]:
+        if expected.get(name) != forms.get(name):
+            want, have = (_written(table.get(name)) for table in (expected, forms))
+            raise ValueError(sentence("the architecture", f"{want} as tensor {reprlib.repr(name)}", have))
+
+
+def _written(form: Form | None) -> str:
+    return "none" if form is None else f"{form[1]} of shape {form[0]}"

@@ -1,0 +1,145 @@
+"""``chainrule predict``: a raw table goes in, a CSV of predictions comes out."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+from .conftest import write_flowers, write_prices
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_new_rows_of_a_raw_table_are_predicted(shell, flowers_model: Path, tmp_path: Path) -> None:
+    table = write_flowers(tmp_path / "new.csv", rows=80, seed=1)
+    answer = shell("predict", flowers_model, table)
+    assert (answer.code, answer.err) == (0, "")
+    true = [row["kind"] for row in rows_of(table.read_text())]
+    predicted = [row["prediction"] for row in rows_of(answer.out)]
+    assert len(predicted) == 80
+    assert np.mean([a == b for a, b in zip(true, predicted, strict=True)]) > 0.9
+
+
+def test_neither_target_nor_order_of_the_columns_matter(shell, flowers_model: Path, tmp_path: Path) -> None:
+    table = write_flowers(tmp_path / "new.csv", rows=30, seed=1)
+    turned = tmp_path / "turned.csv"
+    with turned.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["colour", "note", "width", "length"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(row | {"note": ""} for row in rows_of(table.read_text()))
+    answers = [shell("predict", flowers_model / "model.safetensors", path) for path in (table, turned)]
+    assert answers[0].out == answers[1].out
+    assert len(answers[0].out.splitlines()) == 31
+
+
+def test_probabilities_add_up_and_the_largest_is_predicted(shell, flowers_model: Path, flowers: Path) -> None:
+    rows = rows_of(shell("predict", flowers_model, flowers, "--proba").out)
+    assert list(rows[0]) == ["prediction", "probability_iris", "probability_lily", "probability_rose"]
+    p = np.array([[float(row[f"probability_{kind}"]) for kind in ("iris", "lily", "rose")] for row in rows])
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
+    assert [("iris", "lily", "rose")[k] for k in p.argmax(axis=1)] == [row["prediction"] for row in rows]
+
+
+def test_numbers_come_back_in_their_own_units(shell, prices_model: Path, tmp_path: Path) -> None:
+    table = write_prices(tmp_path / "new.csv", rows=50, seed=1)
+    predicted = [float(row["prediction"]) for row in rows_of(shell("predict", prices_model, table).out)]
+    true = [float(row["price"]) for row in rows_of(table.read_text())]
+    np.testing.assert_allclose(predicted, true, rtol=0.15)
+
+
+def test_an_unknown_word_does_not_stop_the_predictions(shell, flowers_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("length,width,colour\n5,50,green\n")
+    assert shell("predict", flowers_model, tmp_path / "new.csv").code == 0
+
+
+def test_the_predictions_go_into_a_file(shell, flowers_model: Path, flowers: Path, tmp_path: Path) -> None:
+    printed = shell("predict", flowers_model, flowers)
+    out = tmp_path / "predictions.csv"
+    answer = shell("predict", flowers_model, flowers, "--out", out)
+    assert (answer.code, answer.out) == (0, "")
+    assert answer.err == f"120 predictions in {out}\n"
+    assert out.read_bytes().decode() == printed.out
+
+
+def test_images_are_predicted_from_the_test_part_or_from_pixels(shell, digits_model: Path, tmp_path: Path) -> None:
+    data = cr.load_named("digits")
+    named = shell("predict", digits_model, "digits").out
+    predicted = [int(row["prediction"]) for row in rows_of(named)]
+    assert np.mean(predicted == data.y_test) > 0.8
+    np.savetxt(tmp_path / "pixels.csv", data.x_test, delimiter=",", fmt="%.9g")
+    assert shell("predict", digits_model, tmp_path / "pixels.csv").out == named
+
+
+@pytest.fixture
+def files(flowers: Path, tmp_path: Path, flowers_model: Path, prices_model: Path) -> dict[str, Path]:
+    """Files by name for the refusals below, bad tables among them."""
+    content = (flowers_model / "model.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(content[: len(content) // 2])
+    cr.save(cr.MLP([4, 3], rng=0), tmp_path / "own.safetensors")
+    for name, text in {
+        "narrow": "length,width\n5,50\n",
+        "nan": "length,width,colour\n5,NaN,red\n",
+        "text": "length,width,colour\n5,wide,red\n",
+        "far": "length,width,colour\n5,1e300,red\n",
+        "empty": "",
+        "header": "length,width,colour\n",
+        "pixels": ",".join(["16"] * 64) + "\n",
+    }.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    return {"flowers": flowers_model, "prices": prices_model, "table": flowers, "tmp": tmp_path}
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        (["{flowers}", "{tmp}/narrow.csv"], "got 'colour'"),
+        (["{flowers}", "{tmp}/nan.csv"], "missing values in 1 of 1 rows (lines 2), in 'width'"),
+        (["{flowers}", "{tmp}/text.csv"], "expects numbers in column 'width', got 'wide' on line 2"),
+        (["{flowers}", "{tmp}/far.csv"], "1e+300 on line 2"),
+        (["{flowers}", "{tmp}/empty.csv"], "an empty file"),
+        (["{flowers}", "{tmp}/header.csv"], "a header alone"),
+        (["{flowers}", "{tmp}/none.csv"], "no such file"),
+        (["{flowers}", "digits"], "predict expects a table for a model of flowers.csv, got digits"),
+        (["{flowers}", "digit"], "did you mean 'digits'?"),
+        (["{prices}", "{table}", "--proba"], "leave --proba out"),
+        (["{flowers}", "{table}", "--out", "{table}/out.csv"], "cannot open"),
+        (["{flowers}", "{table}", "--out", "{tmp}/no/out.csv"], "No such file or directory"),
+        (["{tmp}/none", "{table}"], "load expects a model file at"),
+        (["{tmp}", "{table}"], "load expects a model file at"),
+        (["{tmp}/cut.safetensors", "{table}"], "cut.safetensors to be a whole safetensors file"),
+        (["{table}", "{table}"], "flowers.csv to be a whole safetensors file"),
+        (["{tmp}/own.safetensors", "{table}"], "in Python use chainrule.load(path).predict(x)"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused(
+    refuses: Callable[..., str], files: dict[str, Path], words: list[str], says: str
+) -> None:
+    assert says in refuses("predict", *(word.format(**files) for word in words))
+
+
+@pytest.mark.parametrize(
+    "table, says",
+    [
+        ("flowers", "predict expects 64 columns of numbers, the pixels, for a model of digits, got 4 columns"),
+        ("pixels", "pixels from 0 to 1, as in digits, got 16 to 16"),
+    ],
+)
+def test_other_tables_than_images_are_refused(refuses, digits_model: Path, files, flowers: Path, table, says) -> None:
+    path = {"flowers": flowers, "pixels": files["tmp"] / "pixels.csv"}[table]
+    assert says in refuses("predict", digits_model, path)
+
+
+def test_predictions_that_are_no_numbers_are_refused(refuses, prices_model: Path, prices: Path, tmp_path: Path) -> None:
+    model = cr.load(prices_model / "model.safetensors")
+    model.parameters.vector[:] = np.nan
+    cr.save(model, tmp_path / "nan.safetensors")
+    assert "finite numbers in outputs" in refuses("predict", tmp_path / "nan.safetensors", prices)
