@@ -36,7 +36,7 @@ def test_digits_are_learned_written_and_reported(shell, tmp_path: Path) -> None:
     assert report["data"] == (
         "digits: 64 inputs, 10 classes; 1,797 rows: 1,294 to learn from, 144 to watch, 359 to test"
     )
-    assert report["model"] == "64 → 64 → 10, relu, dropout 0.2: 4,810 parameters"
+    assert report["model"] == "64 → 64 → 10, relu, dropout 0.3: 4,810 parameters"
     assert report["files"] == f"model.safetensors, history.json, curves.png, confusion.png in {out}"
     assert report["next"] == f"chainrule predict {out}/model.safetensors digits".replace("/", os.sep)
     assert sorted(path.name for path in out.iterdir()) == [

@@ -13,7 +13,8 @@ from ..schedules import WarmupCosine
 RATES = {"adam": 2e-3, "adamw": 2e-3, "nadam": 2e-3, "lion": 4e-4, "sgd": 0.1}
 WARMUP = 0.1
 LEAST_EPOCHS, MOST_EPOCHS = 20, 200
-LEAST_STEPS = 500  # so that a small table is gone through more often
+LEAST_STEPS = 1000  # so that a small table is gone through more often
+IMAGE_DROPOUT = 0.3  # neighbouring pixels say much twice; on six tables of 5,000 to 20,000 rows it lost accuracy in each
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Recipe:
 
     hidden: tuple[int, ...] = (512, 256)
     activation: str = "relu"
-    dropout: float = 0.2
+    dropout: float = 0.0
     optimizer: str = "adamw"
     learning_rate: float = RATES["adamw"]
     batch_size: int = 128

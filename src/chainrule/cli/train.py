@@ -23,7 +23,7 @@ from ..persistence import save
 from ..trainer import Trainer
 from . import pictures
 from .facts import MODEL_FILE, written
-from .recipe import LEAST_EPOCHS, LEAST_STEPS, Recipe, default_epochs, default_rate
+from .recipe import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, Recipe, default_epochs, default_rate
 from .sources import Problem, named_problem, resolve, table_problem
 
 EXAMPLE = "chainrule train flowers.csv --target species --epochs 50 --out flowers-model"
@@ -51,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sizes = ",".join(map(str, recipe.hidden))
     network.add_argument("--hidden", metavar="N,N", type=widths, help=f"hidden layers, or none (default: {sizes})")
     network.add_argument("--activation", metavar="NAME", help=f"behind each of them (default: {recipe.activation})")
-    network.add_argument("--dropout", metavar="X", type=float, help=f"fraction dropped (default: {recipe.dropout})")
+    network.add_argument(
+        "--dropout", metavar="X", type=float, help=f"fraction dropped (default: {IMAGE_DROPOUT} for images, else 0)"
+    )
     network.add_argument("--optimizer", metavar="NAME", help=f"adam, sgd, ... (default: {recipe.optimizer})")
     network.add_argument("--learning-rate", metavar="X", type=float, help="the highest; it rises first, then falls")
     network.add_argument("--batch-size", metavar="N", type=int, help=f"rows a step (default: {recipe.batch_size})")
@@ -91,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
     facts = problem.facts
     if args.epochs is None:
         recipe = replace(recipe, epochs=default_epochs(len(problem.train[0]), recipe.batch_size))
+    if args.dropout is None and facts.image_shape is not None:
+        recipe = replace(recipe, dropout=IMAGE_DROPOUT)
     out = _writable_folder(args)
     model = recipe.make_model(facts.inputs, facts.outputs, args.seed)
     _say("data", _data_line(problem, target_chosen=args.target is not None))
