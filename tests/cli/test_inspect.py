@@ -25,7 +25,7 @@ def test_a_table_model_is_described(shell, flowers_model: Path) -> None:
     assert facts["target"] == "kind: iris, lily, rose"
     assert facts["columns"] == "length, width, colour"
     assert facts["inputs"] == "4 (length, width, colour=blue, colour=red)"
-    assert facts["training"].startswith("seed 0, hidden [32], activation relu, dropout 0.0, optimizer adamw")
+    assert facts["training"].startswith("seed 0, hidden [32], activation relu, dropout 0, optimizer adamw")
     assert facts["chainrule"] == cr.__version__
     assert shell("inspect", flowers_model).out == answer.out
 

@@ -14,7 +14,7 @@ RATES = {"adam": 2e-3, "adamw": 2e-3, "nadam": 2e-3, "lion": 4e-4, "sgd": 0.1}
 WARMUP = 0.1
 LEAST_EPOCHS, MOST_EPOCHS = 20, 200
 LEAST_STEPS = 1000  # so that a small table is gone through more often
-IMAGE_DROPOUT = 0.3  # neighbouring pixels say much twice; on six tables of 5,000 to 20,000 rows it lost accuracy in each
+IMAGE_DROPOUT = 0.3  # neighbouring pixels repeat each other; on six tables of 5,000 to 20,000 rows it cost accuracy
 
 
 @dataclass(frozen=True)
