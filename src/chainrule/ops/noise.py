@@ -36,7 +36,7 @@ def dropout(
 
     Srivastava et al., "Dropout", JMLR 15 (2014).
     """
-    mask = np.empty_like(x) if mask is None else mask
+    mask = np.empty(x.shape, x.dtype) if mask is None else mask
     rng.random(out=mask, dtype=mask.dtype)
     np.greater_equal(mask, rate, out=mask, casting="unsafe")
     mask *= 1 / (1 - rate)
@@ -73,7 +73,7 @@ def gaussian_noise(x: Array, sigma: float, rng: np.random.Generator, out: Array 
     >>> round(float(y.std()), 2)
     0.5
     """
-    y = np.empty_like(x) if out is None else out
+    y = np.empty(x.shape, x.dtype) if out is None else out
     rng.standard_normal(out=y, dtype=y.dtype)
     y *= sigma
     y += x

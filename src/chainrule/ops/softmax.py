@@ -68,7 +68,8 @@ def log_softmax(x: Array, out: Array | None = None) -> Array:
     >>> log_softmax(np.array([[0.0, -10000.0]]))
     array([[     0., -10000.]])
     """
-    y: Array = np.subtract(x, logsumexp(x)[..., None], out=out)
+    y: Array = np.subtract(x, np.max(x, axis=-1, keepdims=True), out=out)  # here, or a large maximum swallows the rest
+    y -= np.log(np.sum(np.exp(y), axis=-1, keepdims=True))
     return y
 
 

@@ -1,0 +1,59 @@
+"""The affine map and its diagonal sibling against sums written out by index."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chainrule import ops
+
+
+@pytest.fixture
+def problem(rng):
+    """dy, x, W, b."""
+    return tuple(rng.standard_normal(shape) for shape in [(6, 3), (6, 4), (4, 3), (3,)])
+
+
+def test_each_output_is_a_weighted_sum_of_the_inputs(problem):
+    _, x, W, b = problem
+    expected = [[sum(x[n, i] * W[i, o] for i in range(4)) + b[o] for o in range(3)] for n in range(6)]
+    np.testing.assert_allclose(ops.affine(x, W, b), expected, rtol=1e-13)
+
+
+def test_without_bias_zero_gives_zero(problem):
+    assert not ops.affine(np.zeros((2, 4)), problem[2]).any()
+
+
+def test_the_pull_back_is_the_transpose_of_the_map(problem):
+    """⟨dy, xW⟩ = ⟨dx, x⟩ = ⟨dW, W⟩, and ⟨dy, b⟩ = ⟨db, b⟩, since the map is linear in each."""
+    dy, x, W, b = problem
+    dx, dW, db = ops.affine_backward(dy, x, W)
+    expected = np.sum(dy * ops.affine(x, W))
+    np.testing.assert_allclose([np.sum(dx * x), np.sum(dW * W)], expected, rtol=1e-13)
+    np.testing.assert_allclose(np.sum(db * b), np.sum(dy * b), rtol=1e-13)
+
+
+def test_the_first_layer_needs_no_dx(problem):
+    dy, x, W, _ = problem
+    dx, dW, db = ops.affine_backward(dy, x, W, input_gradient=False)
+    assert dx is None
+    assert dW.shape == W.shape
+    assert db.shape == (3,)
+
+
+@pytest.mark.parametrize("backward", [ops.affine_backward, ops.scale_backward])
+def test_the_gradients_are_written_where_they_are_wanted(backward, problem):
+    dy, x, W, b = problem if backward is ops.affine_backward else (problem[0],) * 2 + (problem[3],) * 2
+    out = np.empty_like(x), np.empty_like(W), np.empty_like(b)
+    gradients = backward(dy, x, W, out=out)
+    assert all(gradient is room for gradient, room in zip(gradients, out, strict=True))
+    for gradient, expected in zip(gradients, backward(dy, x, W), strict=True):
+        np.testing.assert_array_equal(gradient, expected)
+
+
+def test_scale_is_affine_with_a_diagonal_matrix(rng):
+    dy, x, gain, bias = (rng.standard_normal(shape) for shape in [(6, 3), (6, 3), (3,), (3,)])
+    np.testing.assert_allclose(ops.scale(x, gain, bias), ops.affine(x, np.diag(gain), bias), rtol=1e-13)
+    dx, dW, db = ops.affine_backward(dy, x, np.diag(gain))
+    for got, expected in zip(ops.scale_backward(dy, x, gain), (dx, np.diag(dW), db), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-13)

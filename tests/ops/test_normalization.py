@@ -1,0 +1,71 @@
+"""Standardisation: what comes out is standard, and the gradient knows what cannot be changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from chainrule import ops
+
+AXES = pytest.mark.parametrize("axis", [0, 1])
+
+
+@pytest.fixture
+def x(rng):
+    return rng.normal(3, 2, size=(8, 5))
+
+
+@AXES
+def test_the_outcome_has_mean_0_and_variance_1(x, axis):
+    y = ops.standardize(x, axis, epsilon=1e-12)[0]
+    np.testing.assert_allclose(y.mean(axis=axis), 0, atol=1e-14)
+    np.testing.assert_allclose(y.var(axis=axis), 1, rtol=1e-10)
+
+
+@AXES
+def test_the_statistics_are_numpys(x, axis):
+    _, inverse_deviation, mean, variance = ops.standardize(x, axis, epsilon=0.5)
+    np.testing.assert_allclose(mean, x.mean(axis=axis, keepdims=True), rtol=1e-14)
+    np.testing.assert_allclose(variance, x.var(axis=axis, keepdims=True), rtol=1e-14)
+    np.testing.assert_allclose(inverse_deviation, (x.var(axis=axis, keepdims=True) + 0.5) ** -0.5, rtol=1e-14)
+
+
+@AXES
+@given(
+    x=arrays(np.float64, array_shapes(min_dims=2, max_dims=2, min_side=2), elements=st.floats(-100, 100)),
+    shift=st.floats(-100, 100),
+    factor=st.floats(0.1, 10),
+)
+def test_neither_shift_nor_scale_of_the_input_matters(axis, x, shift, factor):
+    before = ops.standardize(x, axis, epsilon=1.0)[0]
+    after = ops.standardize(factor * x + shift, axis, epsilon=factor**2)[0]
+    np.testing.assert_allclose(after, before, rtol=1e-6, atol=1e-6)
+
+
+@AXES
+def test_the_gradient_has_no_part_along_shift_and_scale(x, axis, rng):
+    y, inverse_deviation, _, _ = ops.standardize(x, axis, epsilon=1e-12)
+    dx = ops.standardize_backward(rng.standard_normal(x.shape), y, inverse_deviation, axis)
+    np.testing.assert_allclose(dx.sum(axis=axis), 0, atol=1e-13)
+    np.testing.assert_allclose((dx * y).sum(axis=axis), 0, atol=1e-9)
+    assert np.abs(dx).max() > 0.01
+
+
+@pytest.mark.parametrize("value", [0.0, 1e4, -300.0])
+@AXES
+def test_a_constant_is_standardised_to_zero(axis, value):
+    x = np.full((4, 4), value, np.float32)
+    y, inverse_deviation, _, _ = ops.standardize(x, axis)
+    assert not y.any()
+    assert np.isfinite(ops.standardize_backward(np.ones_like(x), y, inverse_deviation, axis)).all()
+
+
+@AXES
+def test_large_numbers_overflow_nothing(axis):
+    x = 1e4 * np.array([[1, -1, 1], [-1, 1, 1], [1, 1, 0]], np.float32)
+    y, inverse_deviation, _, _ = ops.standardize(x, axis)
+    assert np.abs(y).max() < 2
+    assert np.isfinite(ops.standardize_backward(np.ones_like(x), y, inverse_deviation, axis)).all()
