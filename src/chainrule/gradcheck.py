@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, RandomState, as_numeric, as_rng, check_number, sentence
+from ._checks import Array, RandomState, as_numeric, as_rng, check_finite, check_integer, check_number, sentence
 from .losses import LossFunction, get_loss
 from .model import Sequential
 
@@ -37,7 +37,7 @@ def check_vjp(
 ) -> float:
     """The worst relative error of a backward over several random directions.
 
-        max |⟨w, J v⟩ − ⟨Jᵀ w, v⟩| / (‖w‖ ‖J v‖)
+        max |⟨w, J v⟩ − ⟨Jᵀ w, v⟩| / max(‖w‖ ‖J v‖, ‖Jᵀ w‖)
 
     Parameters
     ----------
@@ -66,6 +66,7 @@ def check_vjp(
     False
     """
     rng = as_rng(rng, "check_vjp")
+    check_integer("check_vjp", "draws", draws)
     return max(_one_draw(forward, backward, inputs, rng) for _ in range(draws))
 
 
@@ -85,7 +86,8 @@ def _one_draw(
     numeric = float(np.sum(w * Jv))
     analytic = sum(float(np.sum(gradient * direction)) for gradient, direction in zip(gradients, v, strict=True))
     size = np.linalg.norm(w)
-    return relative_error(numeric, analytic, size * np.linalg.norm(Jv), size * np.linalg.norm(y))
+    longest = max(size * np.linalg.norm(Jv), *(np.linalg.norm(gradient) for gradient in gradients))
+    return relative_error(numeric, analytic, longest, size * np.linalg.norm(y))
 
 
 def _away_from_kinks(
@@ -111,7 +113,8 @@ def _directional(f: Callable[[float], Any]) -> tuple[Any, bool]:
     Central differences D(h) and D(h/2) have the error c h² + O(h⁴), so (4 D(h/2) − D(h)) / 3 has only O(h⁴). The second
     differences S(h) and S(h/2) of a smooth f are h² f″ and h² f″ / 4; a kink between −h and h breaks this proportion.
     """
-    left, near_left, centre, near_right, right = (f(t * STEP) for t in (-1.0, -0.5, 0.0, 0.5, 1.0))
+    # Copies, because f may give the same array each time, as a model's forward in training does.
+    left, near_left, centre, near_right, right = (np.array(f(t * STEP)) for t in (-1.0, -0.5, 0.0, 0.5, 1.0))
     derivative = (8 * (near_right - near_left) - (right - left)) / (6 * STEP)
     bend = ((right - 2 * centre + left) - 4 * (near_right - 2 * centre + near_left)) / STEP
     allowed = 1e-7 * np.max(np.abs(derivative), initial=0.0) + 1e-9 * np.max(np.abs(centre), initial=0.0)
@@ -202,7 +205,9 @@ def gradcheck(
     """
     check_number("gradcheck", "tolerance", tolerance, above=0)
     rng = as_rng(rng, "gradcheck")
-    problem = _Problem(model, as_numeric("gradcheck", "x", x, np.float64), np.asarray(y), get_loss(loss), sample_weight)
+    x = as_numeric("gradcheck", "x", x, np.float64)
+    check_finite("gradcheck", "x", x)
+    problem = _Problem(model, x, np.asarray(y), get_loss(loss), sample_weight)
     for _ in range(REDRAWS):
         rows = list(problem.rows(rng))
         if all(row is not None for row in rows):
@@ -221,17 +226,19 @@ class _Problem:
         self.buffers = {name: array.copy() for name, array in self.model.buffers.items()}
         self.arrays = {"x": self.x} | dict(self.model.parameters)
 
-    def value(self) -> tuple[float, Array]:
-        """L and dz, with the same noise and the same running statistics at each call."""
+    def value(self) -> tuple[float, Array, Array]:
+        """L, z and dz, with the same noise and the same running statistics at each call."""
         self.model.rng.bit_generator.state = self.random_state
         for name, array in self.model.buffers.items():
             array[...] = self.buffers[name]
-        value, dz = self.loss(self.model.forward(self.x, training=True), self.y, self.weight)
-        return value + self.model.penalty(), dz
+        z = self.model.forward(self.x, training=True)
+        value, dz = self.loss(z, self.y, self.weight)
+        return value + self.model.penalty(), z, dz
 
     def rows(self, rng: np.random.Generator) -> Iterator[tuple[str, float, float, float] | None]:
         """For the input and each parameter both derivatives and their error; None where a kink was met."""
-        value, dz = self.value()
+        value, z, dz = self.value()
+        magnitude = abs(value) + np.linalg.norm(z) * np.linalg.norm(dz)  # a value near 0 may be a sum of large terms
         gradients = {"x": np.asarray(self.model.backward(dz, input_gradient=True))} | {
             name: array.copy() for name, array in self.model.gradients.items()
         }
@@ -244,7 +251,7 @@ class _Problem:
                     break
             analytic = float(np.sum(gradients[name] * direction))
             scale = max(abs(numeric), np.linalg.norm(gradients[name]))
-            error = relative_error(numeric, analytic, scale, value)
+            error = relative_error(numeric, analytic, scale, magnitude)
             yield (name, analytic, numeric, error) if smooth else None
 
     def differentiate(self, array: Array, direction: Array) -> tuple[float, bool]:
