@@ -90,8 +90,8 @@ def check_shape(who: str, what: str, array: Array, shape: tuple[int | str, ...],
         raise ValueError(sentence(who, f"{what} of shape ({written})", str(array.shape), remedy))
 
 
-def check_finite(who: str, what: str, array: Array) -> None:
-    """Raise at the first NaN or infinity, naming its row and column (both counted from 0)."""
+def check_finite(who: str, what: str, array: Array, first_row: int = 0) -> None:
+    """Raise at the first NaN or infinity, naming its row (the array's first is ``first_row``) and column."""
     if array.dtype.kind != "f":
         return
     with np.errstate(over="ignore", invalid="ignore"):
@@ -102,7 +102,7 @@ def check_finite(who: str, what: str, array: Array) -> None:
     if not bad.any():
         return
     where = tuple(int(i) for i in np.argwhere(bad)[0])
-    place = f"row {where[0]}" + (f", column {', '.join(map(str, where[1:]))}" if len(where) > 1 else "")
+    place = f"row {where[0] + first_row}" + (f", column {', '.join(map(str, where[1:]))}" if len(where) > 1 else "")
     raise ValueError(
         sentence(
             who,
@@ -128,7 +128,8 @@ def as_numeric(who: str, what: str, values: Any, dtype: np.dtype[Any] | type | N
         raise TypeError(
             sentence(who, f"{what} to be an array of numbers", f"dtype {array.dtype}", "encode text as numbers first")
         )
-    return array if dtype is None else np.asarray(array, dtype=dtype)
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, which check_finite finds
+        return array if dtype is None else np.asarray(array, dtype=dtype)
 
 
 def require(module: str, extra: str, who: str) -> ModuleType:

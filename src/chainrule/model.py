@@ -8,9 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, RandomState, as_numeric, as_rng, check_integer, check_number, check_shape, sentence
+from ._checks import (
+    Array,
+    RandomState,
+    as_numeric,
+    as_rng,
+    check_finite,
+    check_integer,
+    check_number,
+    check_shape,
+    sentence,
+)
 from .layers import LAYERS, Dropout, Layer, Linear, Softmax, Workspace, layer_from_config
-from .layers.activations import Activation
+from .layers.activations import Activation, get_activation
 from .layers.base import Shape, as_layers, backward_through, bind, forward_through, walk
 from .layers.linear import InitializerLike
 from .parameters import Parameters, as_float_dtype
@@ -81,11 +91,12 @@ class Sequential:
         With ``training=True`` dropout and batch statistics are on, and what :meth:`backward` needs is kept in a
         workspace that the next such call reuses: y is then valid until that call.
         """
-        x = self._as_input(x)
+        x = _as_batch(x, self.dtype)
         if not training:
             return forward_through(self.layers, x, Workspace(False, self.rng))
         if self._workspace is None:
             self._workspace = Workspace(True, self.rng)
+        self._workspace.pop("output", None)  # should a layer fail now, backward must not run on half of each batch
         y = self._workspace["output"] = forward_through(self.layers, x, self._workspace)
         return y
 
@@ -97,8 +108,8 @@ class Sequential:
         if self._workspace is None or "output" not in self._workspace:
             raise ValueError(sentence("backward", "a forward pass before it", "none", "call forward(x, training=True)"))
         output = self._workspace["output"]
+        dy = as_numeric("backward", "dy", dy, output.dtype)
         check_shape("backward", "a gradient", dy, output.shape)
-        dy = dy.astype(output.dtype, copy=False)
         return backward_through(self.layers, dy, self._workspace, input_gradient)
 
     def penalty(self) -> float:
@@ -108,23 +119,20 @@ class Sequential:
     def predict(self, x: Any, batch_size: int = 1024) -> Array:
         """The outputs y for any number of rows, ``batch_size`` at a time, so that memory stays bounded.
 
-        It leaves no trace on the model: many threads may predict with one model.
+        It leaves no trace on the model: many threads may predict with one. NaN or infinity in x raises ValueError.
         """
-        x = self._as_input(x)
+        x = _as_batch(x)
         size = check_integer("predict", "batch_size", batch_size)
         work = Workspace(False, self.rng)
-        first = forward_through(self.layers, x[:size], work)
-        y = np.empty((len(x), *first.shape[1:]), first.dtype)
-        y[:size] = first
-        for start in range(size, len(x), size):
-            y[start : start + size] = forward_through(self.layers, x[start : start + size], work)
+        y: Array = np.empty(0)
+        for start in range(0, max(len(x), 1), size):  # no rows still make one batch: it tells the shape of the outputs
+            batch = _as_batch(x[start : start + size], self.dtype)
+            check_finite("predict", "x", batch, first_row=start)
+            outputs = forward_through(self.layers, batch, work)
+            if start == 0:
+                y = np.empty((len(x), *outputs.shape[1:]), outputs.dtype)
+            y[start : start + size] = outputs
         return y
-
-    def _as_input(self, x: Any) -> Array:
-        batch = as_numeric("the model", "x", x, self.dtype)
-        if batch.ndim == 0:
-            raise ValueError(sentence("the model", "a batch of samples", "a single number", "pass x of shape (N, ...)"))
-        return batch
 
     def summary(self) -> str:
         """A table of the layers: what they are, the shape of their output, how many parameters they have."""
@@ -217,12 +225,13 @@ def MLP(
     >>> model.parameters.vector.size
     535818
     """
-    if isinstance(sizes, (int, np.integer)) or len(sizes) < 2:
+    if not hasattr(sizes, "__len__") or len(sizes) < 2:
         remedy = "for a net without hidden layer write MLP([inputs, outputs])"
         raise ValueError(sentence("MLP", "the sizes of at least the input and the output", repr(sizes), remedy))
     if softmax and output_activation is not None:
         raise ValueError(sentence("MLP", "softmax=True or an output_activation", "both", "leave one of them out"))
     check_number("MLP", "dropout", dropout, minimum=0, below=1)
+    get_activation("MLP", activation)  # also where no hidden layer uses it
     layers: list[Layer] = []
     for index in range(len(sizes) - 1):
         last = index == len(sizes) - 2
@@ -255,6 +264,13 @@ def layers_from_config(
     if not isinstance(descriptions, list):
         raise ValueError(sentence("a model's description", 'a list "layers"', repr(descriptions)))
     return [layer_from_config(item, LAYERS | dict(custom_layers or {})) for item in descriptions]
+
+
+def _as_batch(x: Any, dtype: Any = None) -> Array:
+    batch = as_numeric("the model", "x", x, dtype)
+    if batch.ndim == 0:
+        raise ValueError(sentence("the model", "a batch of samples", "a single number", "pass x of shape (N, ...)"))
+    return batch
 
 
 def _check_layers(layers: Sequence[Layer]) -> None:

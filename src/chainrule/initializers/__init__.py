@@ -20,7 +20,6 @@ __all__ = [
     "HeNormalWithBias",
     "HeUniform",
     "Initializer",
-    "InitializerFunction",
     "LecunNormal",
     "LecunUniform",
     "Normal",

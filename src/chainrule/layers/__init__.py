@@ -46,7 +46,7 @@ def layer_from_config(config: Any, known: Mapping[str, type[Layer]] = LAYERS) ->
 
     def build(value: Any) -> Any:
         if isinstance(value, list):
-            return [layer_from_config(item, known) for item in value]
+            return [build(item) for item in value]
         return layer_from_config(value, known) if isinstance(value, dict) else value
 
     try:

@@ -16,6 +16,19 @@ class Activation(Layer):
 
     A subclass gives :meth:`apply` and :meth:`pull_back`. ``keeps_input`` says that the pull-back needs x; where it
     needs only y, :class:`~chainrule.Linear` lets the activation overwrite its own output.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> class Exponential(cr.Activation):
+    ...     def apply(self, x, out):
+    ...         return np.exp(x, out=out)
+    ...     def pull_back(self, dy, x, y, out):
+    ...         return np.multiply(dy, y, out=out)
+    >>> cr.Sequential([cr.Linear(1, 1, Exponential(), initializer="ones")]).predict([[0.0], [1.0]]).round(3)
+    array([[1.   ],
+           [2.718]], dtype=float32)
     """
 
     keeps_input = False

@@ -136,8 +136,9 @@ def _as_json(value: Any) -> Any:
     """The value as JSON holds it, or ``...`` for what only matters before training, such as an initializer."""
     if isinstance(value, Layer):
         return value.config()
-    if isinstance(value, (list, tuple)) and all(isinstance(item, Layer) for item in value):
-        return [item.config() for item in value]
+    if isinstance(value, (list, tuple)):
+        items = [_as_json(item) for item in value]
+        return ... if ... in items else items
     return value if value is None or isinstance(value, (bool, int, float, str)) else ...
 
 
@@ -204,14 +205,12 @@ def forward_through(layers: Sequence[Layer], x: Array, work: Workspace) -> Array
 
 def backward_through(layers: Sequence[Layer], dy: Array, work: Workspace, input_gradient: bool) -> Array | None:
     """The chain rule: dy goes back through the layers in the opposite order, each turning it into its own dx."""
-    gradient: Array | None = dy
     for index in reversed(range(len(layers))):
         needed = input_gradient or index > 0
-        gradient = layers[index].backward(_given(gradient, layers[index]), work.child(index), needed)
-    return gradient if input_gradient else None
-
-
-def _given(gradient: Array | None, layer: Layer) -> Array:
-    if gradient is None:
-        raise TypeError(sentence(repr(layer), "a gradient from the layer after it", "None", "return dx from backward"))
-    return gradient
+        dx = layers[index].backward(dy, work.child(index), needed)
+        if not needed:
+            return None
+        if dx is None:
+            raise TypeError(sentence(f"backward of {layers[index]!r}", "to return dx", "None"))
+        dy = dx
+    return dy

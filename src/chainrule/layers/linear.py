@@ -8,7 +8,8 @@ import numpy as np
 
 from .. import ops
 from .._checks import Array, check_integer, check_number, check_shape
-from ..initializers import InitializerFunction, get_initializer
+from ..initializers import get_initializer
+from ..initializers.base import InitializerFunction
 from .activations import Activation, get_activation
 from .base import FeatureLayer, Layer, Shape, Workspace, check_width, flatten_remedy
 
@@ -91,9 +92,15 @@ class Linear(Layer):
         return shapes | {"b": (self.out_features,)} if self.bias else shapes
 
     def initialize(self, rng: np.random.Generator) -> None:
-        self.W[:] = self._draw_W(self.W.shape, rng, self.W.dtype)
+        self._fill("W", self._draw_W, rng)
         if self.bias:
-            self.b[:] = self._draw_b(self.b.shape, rng, self.b.dtype)
+            self._fill("b", self._draw_b, rng)
+
+    def _fill(self, name: str, draw: InitializerFunction, rng: np.random.Generator) -> None:
+        array: Array = getattr(self, name)
+        first = np.asarray(draw(array.shape, rng, array.dtype))
+        check_shape(repr(self), f"an initializer that gives {name}", first, array.shape)
+        array[:] = first
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         check_width(self, self.in_features, input_shape)

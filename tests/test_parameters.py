@@ -1,0 +1,76 @@
+"""One vector, many names: views share its memory and its order."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+SHAPES = {"0.W": (2, 3), "0.b": (3,), "2.0.W": (3, 1), "2.0.none": (0, 4)}
+
+
+@pytest.fixture
+def parameters():
+    return cr.Parameters(SHAPES, dtype="float64")
+
+
+def test_it_is_a_mapping_from_name_to_array_in_the_order_given(parameters):
+    assert list(parameters) == list(SHAPES)
+    assert len(parameters) == 4
+    assert {name: array.shape for name, array in parameters.items()} == SHAPES
+
+
+def test_it_begins_with_zeros(parameters):
+    assert parameters.vector.shape == (12,)
+    assert not parameters.vector.any()
+
+
+@pytest.mark.parametrize("name", [name for name in SHAPES if "none" not in name])
+def test_a_view_and_the_vector_are_the_same_memory(parameters, name):
+    parameters[name][...] = 7
+    assert np.shares_memory(parameters[name], parameters.vector)
+    np.testing.assert_array_equal(np.flatnonzero(parameters.vector), np.arange(12)[parameters.slices[name]])
+
+
+def test_the_slices_cover_the_vector_once(parameters):
+    covered = np.concatenate([np.arange(12)[part] for part in parameters.slices.values()])
+    np.testing.assert_array_equal(covered, np.arange(12))
+
+
+@pytest.mark.parametrize(
+    "twin_of", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))], ids=["deepcopy", "pickle"]
+)
+def test_a_copy_has_memory_of_its_own(parameters, twin_of):
+    parameters.vector[:] = np.arange(12)
+    twin = twin_of(parameters)
+    twin["0.W"][...] = -1
+    assert (twin.vector[:6] == -1).all()
+    np.testing.assert_array_equal(parameters.vector, np.arange(12))
+
+
+@pytest.mark.parametrize("dtype", ["float32", np.float64, np.dtype("float32")])
+def test_the_dtype_is_that_of_the_vector(dtype):
+    assert cr.Parameters(SHAPES, dtype).vector.dtype == np.dtype(dtype)
+
+
+def test_float32_is_the_default():
+    assert cr.Parameters(SHAPES).vector.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", ["float16", int, "flaot32", 32])
+def test_another_dtype_is_refused(dtype):
+    with pytest.raises(ValueError, match="Parameters expects dtype float32 or float64, got"):
+        cr.Parameters(SHAPES, dtype)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(parameters):
+    with pytest.raises(ValueError, match=r"the name of a parameter, got '0\.w' \(did you mean '0\.W'\?\)"):
+        parameters["0.w"]
+
+
+def test_its_size_is_said(parameters):
+    assert repr(parameters) == "Parameters(12 of float64 in 4 arrays)"
