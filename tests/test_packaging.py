@@ -20,6 +20,7 @@ NEEDS_AN_EXTRA = ("chainrule.estimators", "chainrule.tabular")  # their classes 
 
 LOADED_BY = """
 import importlib, pkgutil, sys
+import numpy.random  # with whatever NumPy itself brings
 before = {name.split(".")[0] for name in sys.modules}
 import chainrule
 for module in pkgutil.walk_packages(chainrule.__path__, "chainrule."):
@@ -33,7 +34,7 @@ print(*(after - before - sys.stdlib_module_names))
 def third_party_loaded(*, all_modules: bool) -> set[str]:
     script = LOADED_BY % (all_modules, NEEDS_AN_EXTRA)
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(result.stdout.split()) - {"chainrule"}
+    return {"numpy", *result.stdout.split()} - {"chainrule"}
 
 
 def package_names(requirements: list[str]) -> set[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from ._checks import Array, RandomState, as_numeric, as_rng, check_finite, check_integer, check_name, sentence
 from .callbacks import Callback, History, Progress, Row
 from .data.batches import SAMPLES, batches, split_rows, steps_per_epoch
-from .layers import Sigmoid, Softmax
+from .layers import HardSigmoid, Linear, Sigmoid, Softmax
 from .losses import BinaryCrossEntropy, CrossEntropy, LossFunction, get_loss
 from .metrics import get_metric
 from .model import Sequential
@@ -22,7 +22,18 @@ Data: TypeAlias = tuple[Array, Array, Array | None]
 
 
 class DivergenceError(ValueError):
-    """The loss is no longer a finite number."""
+    """The loss is no longer a finite number.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", cr.SGD(1e30))
+    >>> try:
+    ...     history = trainer.fit([[1.0], [2.0]], [[1.0], [3.0]], verbose=0)
+    ... except cr.DivergenceError:
+    ...     print("lower the learning rate")
+    lower the learning rate
+    """
 
 
 class Trainer:
@@ -67,12 +78,14 @@ class Trainer:
         sample: str = "all",
         drop_last: bool = False,
     ) -> None:
+        if not isinstance(model, Sequential):
+            raise TypeError(sentence("Trainer", "a Sequential model", repr(model), "write Trainer(model, loss, ...)"))
         self.model = model
         self.loss = get_loss(loss)
         self.optimizer = get_optimizer(optimizer)
         self.batch_size = None if batch_size is None else check_integer("Trainer", "batch_size", batch_size)
-        self.metrics = {_name(metric): get_metric(metric) for metric in metrics}
-        self.callbacks = list(callbacks)
+        self.metrics = {_name(metric): get_metric(metric) for metric in _as_list("metrics", metrics)}
+        self.callbacks = _as_list("callbacks", callbacks)
         self.rng = model.rng if rng is None else as_rng(rng, "Trainer")
         self.sample = check_name("Trainer", "a way to sample", sample, SAMPLES)
         self.drop_last = drop_last
@@ -114,8 +127,6 @@ class Trainer:
         data, held_out = self._validation_data(data, validation)
         self.epochs = check_integer("fit", "epochs", epochs)
         self.steps_per_epoch = steps_per_epoch(len(data[0]), self.batch_size, self.drop_last, self.sample)
-        if self.steps_per_epoch == 0:
-            raise ValueError(sentence("fit", f"at least batch_size = {self.batch_size} rows", str(len(data[0]))))
         steps_before = int(self.optimizer.state.get("step", 0))
         self.optimizer.setup(self.model.parameters, total_steps=steps_before + self.epochs * self.steps_per_epoch)
         history = History()
@@ -125,6 +136,7 @@ class Trainer:
         self._run(data, held_out, history, watchers)
         return history
 
+    @np.errstate(over="ignore", invalid="ignore")  # a loss that overflows is told in a sentence, as DivergenceError
     def _run(self, data: Data, held_out: Data | None, history: History, watchers: Sequence[Callback]) -> None:
         self.stop = False
         for watcher in watchers:
@@ -160,7 +172,7 @@ class Trainer:
             wb = rest[0] if rest else None
             z = self.model.forward(xb, training=True)
             value, dz = self.loss(z, yb, wb)
-            value += self.model.penalty()
+            value = float(value) + self.model.penalty()
             if not np.isfinite(value):
                 raise DivergenceError(self._divergence(value))
             self.model.backward(dz)
@@ -174,7 +186,7 @@ class Trainer:
         row = {"loss": total / weights if weights else 0.0}
         if seen:
             outputs = [np.concatenate(parts) for parts in zip(*seen, strict=True)]
-            row |= {name: metric(*outputs) for name, metric in self.metrics.items()}
+            row |= {name: float(metric(*outputs)) for name, metric in self.metrics.items()}
         return row | {"learning_rate": rate, "seconds": time.perf_counter() - start}
 
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
@@ -183,8 +195,8 @@ class Trainer:
 
     def _scores(self, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
         z = self.model.predict(x)
-        scores = {"loss": self.loss(z, y, weight)[0] + self.model.penalty()}
-        return scores | {name: metric(z, y, weight) for name, metric in self.metrics.items()}
+        scores = {"loss": float(self.loss(z, y, weight)[0]) + self.model.penalty()}
+        return scores | {name: float(metric(z, y, weight)) for name, metric in self.metrics.items()}
 
     def _observe(self, row: Row) -> None:
         """A schedule that watches the loss is told it: the validation's where there is one."""
@@ -200,7 +212,8 @@ class Trainer:
         if lengths == {0}:
             raise ValueError(sentence(who, "at least one row", "empty data"))
         if len(lengths) > 1:
-            raise ValueError(sentence(who, "x, y and weights of equal length", f"x {x.shape} and y {y.shape}"))
+            got = f"x {x.shape}, y {y.shape}" + ("" if weight is None else f", weights {weight.shape}")
+            raise ValueError(sentence(who, "x, y and weights of equal length", got))
         check_finite(who, "x", x)
         check_finite(who, "y", y)
         return x, y, weight
@@ -212,7 +225,8 @@ class Trainer:
             xv, yv, *rest = validation
             return data, self._as_data("validation", xv, yv, rest[0] if rest else None)
         if not isinstance(validation, float):
-            raise TypeError(sentence("fit", "validation to be (x, y) or a fraction like 0.1", repr(validation)))
+            got = f"a value of type {type(validation).__name__}"
+            raise TypeError(sentence("fit", "validation to be (x, y) or a fraction like 0.1", got))
         y = data[1]
         parts = split_rows(y, validation, self.rng, stratify=y.ndim == 1 and y.dtype.kind in "iub")
         kept, aside = (tuple(None if array is None else array[rows] for array in data) for rows in parts)
@@ -225,19 +239,26 @@ class Trainer:
         return sentence("fit", "a finite loss", got, remedy)
 
 
+def _as_list(what: str, values: Any) -> list[Any]:
+    if not isinstance(values, (list, tuple)):
+        raise TypeError(sentence("Trainer", f"a list of {what}", repr(values), f"write {what}=[{values!r}]"))
+    return list(values)
+
+
 def _name(metric: Metric) -> str:
     return metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
 
 
 def _check_output_fits(model: Sequential, loss: LossFunction) -> None:
     """A probability must not go through a second softmax: it would train, and badly."""
-    pairs: tuple[tuple[type, type], ...] = ((CrossEntropy, Softmax), (BinaryCrossEntropy, Sigmoid))
-    for kind, layer in pairs:
-        last = model.layers[-1]
-        ends_in_probabilities = isinstance(last, layer) or isinstance(getattr(last, "_activation", None), layer)
-        if isinstance(loss, kind) and ends_in_probabilities == loss.from_logits:  # type: ignore[attr-defined]
-            name = kind.__name__
-            expected = f"the model's {'logits' if ends_in_probabilities else 'probabilities'}"
-            got = f"a model that ends in {last!r}"
-            other = "False" if ends_in_probabilities else "True"
-            raise ValueError(sentence(repr(loss), expected, got, f"pass loss=cr.{name}(from_logits={other})"))
+    if not isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
+        return
+    last = model.layers[-1]
+    activation = getattr(last, "_activation", last)
+    gives_probabilities = isinstance(activation, Softmax if isinstance(loss, CrossEntropy) else (Sigmoid, HardSigmoid))
+    surely_logits = isinstance(last, Linear) and not gives_probabilities  # of a layer of the user's own we know nothing
+    if gives_probabilities if loss.from_logits else surely_logits:
+        expected = f"the model's {'logits' if loss.from_logits else 'probabilities'}"
+        got = f"a model that ends in {last!r}"
+        remedy = f"pass loss=cr.{type(loss).__name__}(from_logits={not loss.from_logits})"
+        raise ValueError(sentence(repr(loss), expected, got, remedy))

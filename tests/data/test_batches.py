@@ -1,0 +1,175 @@
+"""Every row once, in an order that a seed decides, and splits that keep their shares."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import chainrule as cr
+from chainrule.data.batches import steps_per_epoch
+
+sizes = st.integers(1, 60)
+
+
+def numbered(rows):
+    """x, y and weights that all tell the number of their row."""
+    number = np.arange(rows)
+    return np.stack([number, -number], axis=1), 10 * number, number / 2
+
+
+def rows_of(epoch):
+    return np.concatenate([xb[:, 0] for xb, *_ in epoch])
+
+
+@given(rows=sizes, size=st.one_of(st.none(), sizes), shuffle=st.booleans(), seed=st.integers(0, 5))
+def test_every_row_comes_once(rows, size, shuffle, seed):
+    x, y, _ = numbered(rows)
+    epoch = list(cr.batches(x, y, size=size, shuffle=shuffle, rng=seed))
+    assert sorted(rows_of(epoch)) == list(range(rows))
+    assert {len(yb) for _, yb in epoch[:-1]} <= {size}
+    assert len(epoch) == steps_per_epoch(rows, size, drop_last=False, sample="all")
+
+
+@given(rows=sizes, size=sizes, seed=st.integers(0, 5))
+def test_a_short_last_batch_may_be_left_out(rows, size, seed):
+    x, y, _ = numbered(rows)
+    epoch = list(cr.batches(x, y, size=size, drop_last=True, rng=seed))
+    assert {len(yb) for _, yb in epoch} == {min(size, rows)}
+    assert len(set(rows_of(epoch))) == len(epoch) * min(size, rows)
+    assert len(epoch) == steps_per_epoch(rows, size, drop_last=True, sample="all")
+
+
+@given(rows=sizes, size=sizes, seed=st.integers(0, 5))
+def test_one_sampled_batch_has_different_rows(rows, size, seed):
+    x, y, _ = numbered(rows)
+    epoch = list(cr.batches(x, y, size=size, sample="one", rng=seed))
+    assert len(epoch) == 1 == steps_per_epoch(rows, size, drop_last=False, sample="one")
+    assert len(set(rows_of(epoch))) == min(size, rows)
+
+
+@given(rows=sizes, size=sizes, sample=st.sampled_from(["all", "one"]))
+def test_a_row_keeps_its_target_and_its_weight(rows, size, sample):
+    for xb, yb, wb in cr.batches(*numbered(rows), size=size, sample=sample, rng=0):
+        np.testing.assert_array_equal(yb, 10 * xb[:, 0])
+        np.testing.assert_array_equal(wb, xb[:, 0] / 2)
+
+
+@pytest.mark.parametrize("sample", ["all", "one"])
+def test_a_seed_gives_the_same_order_and_a_generator_a_new_one_each_epoch(sample):
+    x, y, _ = numbered(50)
+    rng = np.random.default_rng(3)
+    first, again, next_epoch = (
+        rows_of(cr.batches(x, y, size=20, rng=source, sample=sample)).tolist() for source in (3, rng, rng)
+    )
+    assert first == again
+    assert first != next_epoch
+
+
+def test_one_sampled_batch_reaches_every_row_in_time():
+    x, y, _ = numbered(12)
+    rng = np.random.default_rng(0)
+    seen = {row for _ in range(40) for row in rows_of(cr.batches(x, y, size=3, sample="one", rng=rng))}
+    assert seen == set(range(12))
+
+
+@pytest.mark.parametrize("arguments", [dict(size=4, shuffle=False), dict(size=None), dict(size=100)])
+def test_without_shuffling_rows_keep_their_order(arguments):
+    x, y, _ = numbered(10)
+    assert rows_of(cr.batches(x, y, **arguments)).tolist() == list(range(10))
+
+
+def test_the_full_batch_draws_no_numbers():
+    rng = np.random.default_rng(0)
+    list(cr.batches(*numbered(10), size=None, rng=rng))
+    assert rng.random() == np.random.default_rng(0).random()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        (dict(y=np.zeros(9)), ValueError, "batches expects x, y and weights of equal length, got 10 and 9"),
+        (dict(sample_weight=np.zeros(3)), ValueError, "got 10 and 10 and 3"),
+        (dict(x=np.zeros((0, 2)), y=np.zeros(0)), ValueError, "batches expects at least one row, got none"),
+        (dict(x=1.0, y=2.0), ValueError, "batches expects at least one row"),
+        (dict(size=0), ValueError, "batches expects size >= 1"),
+        (dict(size=2.5), TypeError, "batches expects size to be an integer"),
+        (dict(sample="two"), ValueError, r"the name of a way to sample, got 'two'; known are all, one"),
+        (dict(rng=-1), TypeError, "batches expects rng"),
+    ],
+)
+def test_what_makes_no_batches_is_refused_at_once(arguments, error, says):
+    """Before the first batch is asked for."""
+    with pytest.raises(error, match=says):
+        cr.batches(**(dict(x=np.zeros((10, 2)), y=np.zeros(10), size=4) | arguments))
+
+
+# ---- split
+
+
+@given(rows=st.integers(2, 60), fraction=st.floats(0.01, 0.99), stratify=st.booleans(), seed=st.integers(0, 5))
+def test_a_split_puts_every_row_on_one_side(rows, fraction, stratify, seed):
+    x, y, _ = numbered(rows)
+    kept, y_kept, aside, y_aside = cr.split(x, y % 7, fraction, rng=seed, stratify=stratify)
+    assert sorted([*kept[:, 0], *aside[:, 0]]) == list(range(rows))
+    np.testing.assert_array_equal(y_kept, 10 * kept[:, 0] % 7)
+    np.testing.assert_array_equal(y_aside, 10 * aside[:, 0] % 7)
+    assert len(aside) == min(max(round(fraction * rows), 1), rows - 1)
+
+
+@given(
+    labels=st.lists(st.sampled_from("aaaaaaaabbbc"), min_size=2, max_size=80),
+    fraction=st.floats(0.01, 0.99),
+    seed=st.integers(0, 5),
+)
+def test_a_stratified_split_keeps_each_share_to_within_one_row(labels, fraction, seed):
+    y = np.array(labels)
+    aside = cr.split(y, y, fraction, rng=seed, stratify=True)[3]
+    shares = {label: np.sum(y == label) * len(aside) / len(y) for label in set(labels)}
+    assert all(abs(np.sum(aside == label) - share) <= 1 for label, share in shares.items())
+
+
+def test_a_class_of_one_row_stays_where_it_can():
+    y = np.array([0] * 20 + [1] * 20 + [2])
+    assert 2 in cr.split(y, y, 0.8, rng=0, stratify=True)[1]
+
+
+def test_shares_hold_beside_many_classes_of_one_row():
+    y = np.concatenate([np.zeros(100, int), 1 + np.arange(50)])
+    aside = cr.split(y, y, 0.2, rng=0, stratify=True)[3]
+    assert 19 <= np.sum(aside == 0) <= 21
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+def test_a_seed_gives_the_same_split(stratify):
+    y = np.arange(40) % 3
+    first, again, other = (
+        cr.split(np.arange(40), y, 0.25, rng=seed, stratify=stratify)[2].tolist() for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_every_row_is_set_aside_in_time():
+    x = np.arange(10)
+    rng = np.random.default_rng(0)
+    assert {row for _ in range(60) for row in cr.split(x, x % 2, 0.2, rng=rng, stratify=True)[2]} == set(range(10))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (dict(fraction=0), "split expects fraction > 0 and < 1, got 0"),
+        (dict(fraction=1), "split expects fraction > 0 and < 1, got 1"),
+        (dict(x=[1], y=[1]), "split expects at least two rows, got 1"),
+        (dict(x=[], y=[]), "split expects at least one row, got none"),
+        (dict(x=[1, 2], y=[1]), "split expects x, y and weights of equal length, got 2 and 1"),
+        (
+            dict(y=[[1], [2], [3]], stratify=True),
+            r"labels of shape \(N,\) to stratify, got \(3, 1\); pass stratify=False",
+        ),
+    ],
+)
+def test_what_cannot_be_split_is_refused(arguments, says):
+    with pytest.raises(ValueError, match=says):
+        cr.split(**(dict(x=[1, 2, 3], y=[1, 2, 3]) | arguments))
