@@ -211,7 +211,7 @@ def test_nothing_is_predicted_for_numbers_that_are_none(model, wrong):
     """1e300 is infinite in float32."""
     x = np.ones((9, 4))
     x[7, 2] = wrong
-    with pytest.raises(ValueError, match="predict expects finite numbers in x, got (nan|inf) at row 7, column 2"):
+    with pytest.raises(ValueError, match=r"predict expects finite numbers in x, got (nan|inf) at row 7, column 2"):
         model.predict(x, batch_size=4)
 
 
