@@ -63,11 +63,20 @@ def test_both_directions_keep_shape_and_dtype(make_layer, x, rng):
 @EACH_LAYER
 def test_neither_x_nor_dy_is_modified(make_layer, x, rng):
     model, dy = model_of(make_layer()), rng.standard_normal((7, 6)).astype(np.float32)
-    for array in (x, dy):
-        array.flags.writeable = False
+    before = x.copy(), dy.copy()
     model.forward(x, training=True)
     model.backward(dy, input_gradient=True)
     model.predict(x)
+    np.testing.assert_array_equal(x, before[0])
+    np.testing.assert_array_equal(dy, before[1])
+
+
+@EACH_LAYER
+def test_a_read_only_batch_will_do(make_layer, x, rng):
+    model, dy = model_of(make_layer()), rng.standard_normal((7, 6)).astype(np.float32)
+    x.flags.writeable = dy.flags.writeable = False
+    assert model.forward(x, training=True).shape == (7, 6)
+    assert model.backward(dy, input_gradient=True).shape == x.shape
 
 
 @EACH_LAYER

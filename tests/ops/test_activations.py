@@ -19,19 +19,19 @@ numbers = arrays(np.float64, st.integers(1, 8), elements=st.floats(-40, 40, allo
 GRID = np.linspace(-12, 12, 2001)
 
 
-def close(actual, expected, tolerance=1e-13):
+def assert_close(actual, expected, tolerance=1e-13):
     np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
 
 
 @given(numbers)
 def test_sigmoid_is_a_probability_and_its_complement(x):
-    close(ops.sigmoid(-x), 1 - ops.sigmoid(x))
+    assert_close(ops.sigmoid(-x), 1 - ops.sigmoid(x))
 
 
 @given(numbers)
 def test_sigmoid_of_a_log_odds_is_the_probability(x):
     p = ops.sigmoid(x / 10)
-    close(np.log(p / (1 - p)), x / 10, 1e-11)
+    assert_close(np.log(p / (1 - p)), x / 10, 1e-11)
 
 
 def test_sigmoid_keeps_its_relative_precision_in_the_tail():
@@ -41,12 +41,12 @@ def test_sigmoid_keeps_its_relative_precision_in_the_tail():
 
 @given(numbers)
 def test_tanh_is_a_stretched_sigmoid(x):
-    close(ops.tanh(x), 2 * ops.sigmoid(2 * x) - 1)
+    assert_close(ops.tanh(x), 2 * ops.sigmoid(2 * x) - 1)
 
 
 @given(numbers)
 def test_the_odd_part_of_softplus_is_x(x):
-    close(ops.softplus(x) - ops.softplus(-x), x)
+    assert_close(ops.softplus(x) - ops.softplus(-x), x)
 
 
 def test_softplus_keeps_its_relative_precision_in_the_tail():
@@ -58,18 +58,18 @@ def test_softplus_keeps_its_relative_precision_in_the_tail():
 @given(x=numbers)
 def test_a_gate_and_its_mirror_let_all_of_x_through(name, x):
     f = getattr(ops, name)
-    close(f(x) - f(-x), x)
+    assert_close(f(x) - f(-x), x)
 
 
 @given(numbers, st.floats(1e-3, 1e3))
 def test_relu_and_leaky_relu_are_homogeneous(x, c):
-    close(ops.relu(c * x), c * ops.relu(x))
-    close(ops.leaky_relu(c * x, 0.2), c * ops.leaky_relu(x, 0.2))
+    assert_close(ops.relu(c * x), c * ops.relu(x))
+    assert_close(ops.leaky_relu(c * x, 0.2), c * ops.leaky_relu(x, 0.2))
 
 
 def test_mish_is_a_rational_function_of_the_exponential():
     s = np.exp(GRID)
-    close(ops.mish(GRID), GRID * (s * s + 2 * s) / (s * s + 2 * s + 2))
+    assert_close(ops.mish(GRID), GRID * (s * s + 2 * s) / (s * s + 2 * s + 2))
 
 
 def test_gelu_is_x_times_the_normal_distribution():
@@ -131,7 +131,7 @@ def test_selu_keeps_the_mean_and_the_variance_of_a_normal_number():
     ],
 )
 def test_a_value_known_in_closed_form(name, parameters, x, y):
-    close(getattr(ops, name)(np.array([x]), **parameters), [y])
+    assert_close(getattr(ops, name)(np.array([x]), **parameters), [y])
 
 
 @pytest.mark.parametrize(
@@ -150,17 +150,17 @@ def test_a_value_known_in_closed_form(name, parameters, x, y):
 )
 def test_the_slope_at_a_kink_and_at_zero(name, x, slope):
     y = getattr(ops, name)(np.array([x]))
-    close(getattr(ops, name + "_backward")(np.array([2.0]), y), [2 * slope])
+    assert_close(getattr(ops, name + "_backward")(np.array([2.0]), y), [2 * slope])
 
 
 def test_each_feature_has_its_own_slope_in_prelu():
     x = np.array([[-1.0, -1.0, 2.0], [-3.0, 0.0, -4.0]])
-    close(ops.prelu(x, np.array([0.5, 0.25, -1.0])), [[-0.5, -0.25, 2.0], [-1.5, 0.0, 4.0]])
+    assert_close(ops.prelu(x, np.array([0.5, 0.25, -1.0])), [[-0.5, -0.25, 2.0], [-1.5, 0.0, 4.0]])
 
 
 def test_the_gradient_of_prelus_slope_is_summed_over_the_batch():
     x, out = np.array([[-1.0, 5.0], [-3.0, 0.0]]), np.empty(2)
     dx, dslope = ops.prelu_backward(np.array([[1.0, 1.0], [10.0, 1.0]]), x, np.array([0.5, 0.25]), out=(None, out))
     assert dslope is out
-    close(dslope, [-31.0, 0.0])
-    close(dx, [[0.5, 1.0], [5.0, 0.25]])
+    assert_close(dslope, [-31.0, 0.0])
+    assert_close(dx, [[0.5, 1.0], [5.0, 0.25]])

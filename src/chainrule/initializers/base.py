@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -14,7 +15,7 @@ InitializerFunction: TypeAlias = Callable[[tuple[int, ...], RandomState, Any], A
 
 
 @dataclass(frozen=True)
-class Initializer:
+class Initializer(ABC):
     """A rule for the first values of an array; subclass it and define :meth:`draw` to make your own.
 
     Examples
@@ -41,9 +42,9 @@ class Initializer:
             check_integer(who, "each length of the shape", length)
         return self.draw(tuple(shape), as_rng(rng, who)).astype(dtype, copy=False)
 
+    @abstractmethod
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """The rule itself, in float64."""
-        raise NotImplementedError(f"{type(self).__name__} has no rule: define draw(shape, rng)")
 
     def matrix(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """I and O of the shape (I, O), which it must have."""

@@ -11,6 +11,7 @@ A loss class states l and ∂l/∂z together, in :meth:`Loss.terms`; the rest is
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import Field, fields, is_dataclass
 from typing import Any, TypeAlias
@@ -22,7 +23,7 @@ from .._checks import Array, as_numeric, sentence
 LossFunction: TypeAlias = Callable[..., tuple[float, Array]]
 
 
-class Loss:
+class Loss(ABC):
     """A loss: ``value, dz = loss(z, y, weight)``; subclass it and state :meth:`terms` to make your own.
 
         L = Σₙ wₙ lₙ / Σₙ wₙ,  lₙ summed over the outputs of sample n
@@ -74,9 +75,9 @@ class Loss:
         with np.errstate(over="ignore", invalid="ignore"):  # outputs that diverged show in the value, inf or NaN
             return _mean(*self.terms(z, y), w)
 
+    @abstractmethod
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         """The equations: l (N, ...), which is summed over the outputs, and ∂lₙ/∂zₙ as a new array of z's shape."""
-        raise NotImplementedError(f"{self!r} has no equations: define terms(z, y) -> (l, dz)")
 
     def target(self, z: Array, y: Array) -> Array:
         """``y`` as :meth:`terms` takes it: shapes checked, in the dtype of z. Here: one output for each target."""
