@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import struct
 import sys
 from pathlib import Path
@@ -38,7 +40,7 @@ def test_digits_are_learned_written_and_reported(shell, tmp_path: Path) -> None:
     )
     assert report["model"] == "64 → 64 → 10, relu, dropout 0.3: 4,810 parameters"
     assert report["files"] == f"model.safetensors, history.json, curves.png, confusion.png in {out}"
-    assert report["next"] == f"chainrule predict {out}/model.safetensors digits".replace("/", os.sep)
+    assert report["next"].endswith(f"chainrule predict {out}/model.safetensors digits".replace("/", os.sep))
     assert sorted(path.name for path in out.iterdir()) == [
         "confusion.png",
         "curves.png",
@@ -140,15 +142,25 @@ def test_the_results_have_a_folder_of_their_own_name(
 
 
 @pytest.mark.usefixtures("without_pictures")
-def test_the_next_command_can_be_typed_as_it_stands(shell, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("called", "on_the_path", "program"),
+    [
+        ("/usr/bin/chainrule", True, ["chainrule"]),
+        (".venv/bin/chainrule", False, [".venv/bin/chainrule"]),
+        ("/lib/chainrule/__main__.py", False, [sys.executable, "-m", "chainrule"]),
+    ],
+)
+def test_the_next_command_can_be_typed_as_it_stands(
+    shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, on_the_path: bool, program: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [called])
+    monkeypatch.setattr(shutil, "which", lambda name: called if on_the_path else None)
     table = tmp_path / "my flowers.csv"
     table.write_text("".join(f"{row},{'ab'[row % 2]}\n" for row in range(20)))
     answer = shell("train", table, *QUICK, "--no-header", "--out", tmp_path / "my model")
-    import shlex
-
-    program, *words = shlex.split(lines_of(answer.out)["next"])
-    assert program == "chainrule"
-    assert len(shell(*words).out.splitlines()) == 21
+    words = shlex.split(lines_of(answer.out)["next"])
+    assert words[: len(program)] == program
+    assert len(shell(*words[len(program) :]).out.splitlines()) == 21
 
 
 @pytest.mark.usefixtures("without_pictures")

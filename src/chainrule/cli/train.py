@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
 import sys
 import tempfile
 import time
@@ -111,8 +112,15 @@ def run(args: argparse.Namespace) -> int:
     _say("learned", f"test {written(scores, len(outputs))} in {seconds:.1f} s{stopped}")
     _say("files", f"{', '.join(files)} in {out}")
     header = {None: [], True: ["--header"], False: ["--no-header"]}[args.header]
-    _say("next", shlex.join(["chainrule", "predict", str(out / MODEL_FILE), args.source, *header]))
+    _say("next", shlex.join([*_program(), "predict", str(out / MODEL_FILE), args.source, *header]))
     return 0
+
+
+def _program() -> list[str]:
+    """What to type for this command: where ``chainrule`` is not on the path, as it was called, or through Python."""
+    if shutil.which("chainrule"):
+        return ["chainrule"]
+    return [sys.argv[0]] if Path(sys.argv[0]).stem == "chainrule" else [sys.executable, "-m", "chainrule"]
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
