@@ -40,19 +40,26 @@ def affine(x: Array, W: Array, b: Array | None = None, out: Array | None = None)
 
 
 def affine_backward(
-    dy: Array, x: Array, W: Array, out: Gradients = (None, None, None), input_gradient: bool = True
-) -> tuple[Array | None, Array, Array]:
+    dy: Array,
+    x: Array,
+    W: Array,
+    out: Gradients = (None, None, None),
+    *,
+    bias: bool = True,
+    input_gradient: bool = True,
+) -> tuple[Array | None, Array, Array | None]:
     """The pull-back of :func:`affine`: (dx, dW, db) = (dy Wᵀ, xᵀ dy, Σₙ dyₙ).
 
     Parameters
     ----------
     dy : array (N, O); x : array (N, I); W : array (I, O)
     out : arrays (dx (N, I), dW (I, O), db (O,)), each of them may be None
+    bias : bool, whether there is a b
     input_gradient : bool; the first layer of a network needs no dx, which saves a third of its work
     """
     dx_out, dW_out, db_out = out
     dW = np.matmul(x.T, dy, out=dW_out)
-    db = np.sum(dy, axis=0, out=db_out)
+    db = np.sum(dy, axis=0, out=db_out) if bias else None
     dx = np.matmul(dy, W.T, out=dx_out) if input_gradient else None
     return dx, dW, db
 
@@ -87,15 +94,18 @@ def scale(x: Array, gain: Array, bias: Array | None = None, out: Array | None = 
     return y
 
 
-def scale_backward(dy: Array, x: Array, gain: Array, out: Gradients = (None, None, None)) -> tuple[Array, Array, Array]:
+def scale_backward(
+    dy: Array, x: Array, gain: Array, out: Gradients = (None, None, None), *, bias: bool = True
+) -> tuple[Array, Array, Array | None]:
     """The pull-back of :func:`scale`: (dx, dgain, dbias) = (gain · dy, Σₙ dyₙ xₙ, Σₙ dyₙ).
 
     Parameters
     ----------
     dy, x : arrays (N, I); gain : array (I,)
     out : arrays (dx (N, I), dgain (I,), dbias (I,)), each of them may be None
+    bias : bool, whether there is a bias
     """
     dx_out, dgain_out, dbias_out = out
     dgain = np.einsum("ni,ni->i", dy, x, out=dgain_out)
-    dbias = np.sum(dy, axis=0, out=dbias_out)
+    dbias = np.sum(dy, axis=0, out=dbias_out) if bias else None
     return np.multiply(dy, gain, out=dx_out), dgain, dbias

@@ -1,6 +1,6 @@
 """Activations made of straight lines: the identity, rectifiers and the hard sigmoid.
 
-A kink has no derivative; there we take the left one, as PyTorch does (relu'(0) = 0).
+A kink has no derivative; there we take that of the flatter side, as PyTorch does (relu′(0) = 0).
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def leaky_relu(x: Array, slope: float = 0.01, out: Array | None = None) -> Array
 
 def leaky_relu_backward(dy: Array, y: Array, slope: float = 0.01, out: Array | None = None) -> Array:
     """The pull-back of :func:`leaky_relu`: dx = dy · (1 if y > 0 else a); arrays of any one shape."""
-    dx: Array = np.multiply(dy, np.where(y > 0, y.dtype.type(1), y.dtype.type(slope)), out=out)
+    factor = (y > 0).astype(y.dtype)
+    np.maximum(factor, slope, out=factor)  # 1 or a; np.where takes five times as long
+    dx: Array = np.multiply(dy, factor, out=out)
     return dx
 
 
@@ -120,7 +122,9 @@ def prelu_backward(
     """The pull-back of :func:`prelu`: (dx, da); dy, x (N, I), slope (I,)."""
     dx_out, dslope_out = out
     dslope = np.einsum("ni,ni->i", dy, np.minimum(x, 0), out=dslope_out)
-    return np.multiply(dy, np.where(x > 0, x.dtype.type(1), slope), out=dx_out), dslope
+    factor = np.multiply(x > 0, 1 - slope)  # 1 or a, as a sum: np.where takes five times as long
+    factor += slope
+    return np.multiply(dy, factor, out=dx_out), dslope
 
 
 def hard_sigmoid(x: Array, out: Array | None = None) -> Array:

@@ -30,8 +30,10 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
     array([0. , 0.5, 1. ])
     """
     tail = np.exp(-np.abs(x))
-    top = np.where(x >= 0, tail.dtype.type(1), tail)
-    y: Array = np.divide(top, 1 + tail, out=out)
+    tail += 1
+    y: Array = np.minimum(x, 0, out=out)
+    np.exp(y, out=y)
+    y /= tail
     return y
 
 
@@ -120,7 +122,7 @@ def elu(x: Array, alpha: float = 1.0, out: Array | None = None) -> Array:
 
 def elu_backward(dy: Array, y: Array, alpha: float = 1.0, out: Array | None = None) -> Array:
     """The pull-back of :func:`elu`: dx = dy · (1 if y > 0 else y + α); arrays of any one shape."""
-    return np.multiply(dy, np.where(y > 0, y.dtype.type(1), y + alpha), out=out)
+    return np.multiply(dy, _elu_slope(y, alpha, 1.0), out=out)
 
 
 def selu(x: Array, out: Array | None = None) -> Array:
@@ -147,5 +149,13 @@ def selu(x: Array, out: Array | None = None) -> Array:
 
 def selu_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
     """The pull-back of :func:`selu`: dx = dy · (λ if y > 0 else y + λα); arrays of any one shape."""
-    slope = np.where(y > 0, y.dtype.type(SELU_SCALE), y + SELU_SCALE * SELU_ALPHA)
-    return np.multiply(dy, slope, out=out)
+    return np.multiply(dy, _elu_slope(y, SELU_SCALE * SELU_ALPHA, SELU_SCALE), out=out)
+
+
+def _elu_slope(y: Array, below: float, above: float) -> Array:
+    """``y + below`` where y ≤ 0, else ``above``: sums, because np.where takes three times as long."""
+    slope = np.minimum(y, 0)
+    slope += below
+    if below != above:
+        slope += np.multiply(y > 0, y.dtype.type(above - below))
+    return slope
