@@ -185,5 +185,17 @@ def test_callables_pass_and_all_else_is_refused() -> None:
 
 
 def test_a_rule_of_ones_own_says_what_is_missing() -> None:
-    with pytest.raises(TypeError, match="abstract class Initializer .*draw"):
+    with pytest.raises(TypeError, match=r"abstract class Initializer .*draw"):
         Initializer()
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        (Uniform(np.float64(-1.0), np.float64(1.0)), "Uniform(low=-1.0, high=1.0)"),
+        (Normal(np.float64(0.5)), "Normal(sigma=0.5)"),
+        (Orthogonal(np.float64(2.0)), "Orthogonal(gain=2.0)"),
+    ],
+)
+def test_numbers_are_kept_as_plain_floats(made: Initializer, line: str) -> None:
+    assert repr(made) == line

@@ -161,3 +161,14 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 def test_what_is_no_metric_is_refused() -> None:
     with pytest.raises(TypeError, match="get_metric expects the name of a metric or a callable, got 3"):
         metrics.get_metric(3)
+
+
+@WEIGHTED
+@pytest.mark.parametrize("metric", CLASSIFICATION)
+def test_one_probability_decides_between_two_classes(
+    metric: Metric, weight: np.ndarray | None, rng: np.random.Generator
+) -> None:
+    z, y = rng.normal(size=(60, 1)), rng.integers(2, size=(60, 1))
+    probabilities = 1 / (1 + np.exp(-z))
+    assert metric(probabilities, y, weight, threshold=0.5) == metric(z, y, weight)
+    assert metric(probabilities, y, weight) == metric(np.ones((60, 1)), y, weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import FrozenInstanceError
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -210,3 +211,24 @@ def test_plateau_counts_a_loss_that_is_no_number_as_no_better() -> None:
 def test_a_wrong_value_is_named(make, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (Constant, {"rate": 0.5}),
+        (StepDecay, {"rate": 0.5, "factor": 0.5, "every": 3}),
+        (Exponential, {"rate": 0.5, "decay": 0.5, "every": 3}),
+        (InverseScaling, {"rate": 0.5, "power": 0.5}),
+        (ReduceOnPlateau, {"rate": 0.5, "factor": 0.5, "patience": 3, "minimum": 0.25, "threshold": 0.5}),
+        (WarmupCosine, {"rate": 0.5, "warmup": 0.5, "final": 0.25}),
+        (WarmupCosine, {"rate": 0.5, "warmup": 3, "final": 0.25}),
+        (OneCycle, {"rate": 0.5, "warmup": 0.5, "initial_divisor": 2.0, "final_divisor": 4.0}),
+        (CosLog4, {"rate": 0.5}),
+        (FlatCos, {"rate": 0.5}),
+    ],
+)
+def test_numbers_of_numpy_are_kept_as_plain_ones(make: type, options: dict[str, float]) -> None:
+    made = make(**{name: np.array(value)[()] for name, value in options.items()})
+    assert repr(made) == repr(make(**options))
+    assert type(made(2, 10)) is float

@@ -18,22 +18,25 @@ from .losses.classification import check_classes, check_labels
 Metric: TypeAlias = Callable[..., float]
 
 
-def accuracy(z: Array, y: Array, weight: Array | None = None) -> float:
-    """Share of the samples whose class is right.
+def accuracy(z: Array, y: Array, weight: Array | None = None, *, threshold: float = 0.0) -> float:
+    """Fraction of samples classified correctly.
 
-        Σₙ wₙ 1[kₙ = yₙ] / Σₙ wₙ,  kₙ = argmaxₖ zₙₖ, or 1[zₙ > 0] where there is a single output
+        Σₙ wₙ 1[kₙ = yₙ] / Σₙ wₙ,  kₙ = argmaxₖ zₙₖ, or 1[zₙ > threshold] where there is a single output
 
     Parameters
     ----------
     z : array (N, K)
-        Logits or probabilities of K ≥ 2 classes that exclude each other, or one column of logits.
+        Logits or probabilities of K ≥ 2 classes that exclude each other, or one column for the second of two classes.
     y : array
         For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
     weight : array (N,), optional
+    threshold : float
+        One column means the second class above it: 0 for logits, 0.5 for probabilities, which take
+        ``functools.partial(accuracy, threshold=0.5)`` as the metric. Without effect where K ≥ 2.
 
     Notes
     -----
-    For several labels that hold independently, and for probabilities in one column, see :func:`binary_accuracy`.
+    For several labels that hold independently see :func:`binary_accuracy`.
 
     Examples
     --------
@@ -42,11 +45,11 @@ def accuracy(z: Array, y: Array, weight: Array | None = None) -> float:
     >>> accuracy(np.array([[0.1, 2.0], [3.0, -1.0]]), np.array([1, 1]))
     0.5
     """
-    predicted, true, _ = _classes("accuracy", z, y)
+    predicted, true, _ = _classes("accuracy", z, y, threshold)
     return _mean("accuracy", predicted == true, weight)
 
 
-def balanced_accuracy(z: Array, y: Array, weight: Array | None = None) -> float:
+def balanced_accuracy(z: Array, y: Array, weight: Array | None = None, *, threshold: float = 0.0) -> float:
     """Mean over the classes of the share that is found: every class counts the same, rare or common.
 
         meanₖ Σₙ wₙ 1[kₙ = yₙ = k] / Σₙ wₙ 1[yₙ = k],  over the classes k that occur in y
@@ -61,7 +64,7 @@ def balanced_accuracy(z: Array, y: Array, weight: Array | None = None) -> float:
     >>> balanced_accuracy(z, np.array([0, 0, 0, 1]))
     0.5
     """
-    predicted, true, n_classes = _classes("balanced_accuracy", z, y)
+    predicted, true, n_classes = _classes("balanced_accuracy", z, y, threshold)
     w = _weights("balanced_accuracy", weight, len(true))
     found = np.bincount(true, w * (predicted == true), n_classes)
     total = np.bincount(true, w, n_classes)
@@ -76,12 +79,13 @@ def binary_accuracy(z: Array, y: Array, weight: Array | None = None, *, threshol
     Parameters
     ----------
     z : array (N, L)
-        Logits; for probabilities pass ``functools.partial(binary_accuracy, threshold=0.5)`` as the metric.
+        Logits or probabilities.
     y : array (N, L)
         In [0, 1].
     weight : array (N,), optional
     threshold : float
-        A label counts as on above it.
+        A label counts as on above it: 0 for logits, 0.5 for probabilities, which take
+        ``functools.partial(binary_accuracy, threshold=0.5)`` as the metric.
 
     Examples
     --------
@@ -248,11 +252,11 @@ __all__ = [
 ]
 
 
-def _classes(who: str, z: Array, y: Array) -> tuple[Array, Array, int]:
+def _classes(who: str, z: Array, y: Array, threshold: float) -> tuple[Array, Array, int]:
     """Predicted and true labels (N,), and how many classes there are."""
     z = check_output(who, z)
     if z.shape[1] == 1:
-        return (z[:, 0] > 0).astype(np.intp), (check_target(who, z, y)[:, 0] > 0.5).astype(np.intp), 2
+        return (z[:, 0] > threshold).astype(np.intp), (check_target(who, z, y)[:, 0] > 0.5).astype(np.intp), 2
     y = check_classes(who, z, y)
     return z.argmax(axis=1), y if y.ndim == 1 else y.argmax(axis=1), z.shape[1]
 

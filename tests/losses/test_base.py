@@ -132,6 +132,50 @@ def test_a_callable_is_a_loss_as_it_is() -> None:
     assert get_loss(huber) is huber
 
 
+@pytest.mark.parametrize(
+    ("loss", "given"),
+    [
+        (Huber(np.float64(1.0)), {"delta": 1.0}),
+        (GaussianNLL(np.float64(0.5)), {"floor": 0.5}),
+        (CrossEntropy(label_smoothing=np.float64(0.125)), {"label_smoothing": 0.125}),
+        (CrossEntropy(class_weight=np.array([0.5, 2.0])), {"class_weight": (0.5, 2.0)}),
+        (CrossEntropy(class_weight={np.int64(1): np.float64(2.0)}), {"class_weight": {1: 2.0}}),
+        (Quantile(np.array([0.25, 0.75])), {"levels": (0.25, 0.75)}),
+        (Quantile([np.float64(0.25), np.float64(0.75)]), {"levels": (0.25, 0.75)}),
+    ],
+    ids=repr,
+)
+def test_parameters_of_float64_leave_float32_alone(loss: Loss, given: dict[str, object]) -> None:
+    z = np.linspace(-2, 2, 8, dtype=np.float32).reshape(4, 2)
+    soft = isinstance(loss, CrossEntropy)
+    y = np.full((4, 2), 0.5) if soft else np.zeros((4, 2 if isinstance(loss, Huber) else 1))
+    assert loss(z, y)[1].dtype == np.float32
+    if soft:
+        assert loss(z, np.array([0, 1, 1, 0]))[1].dtype == np.float32
+    for name, value in given.items():
+        assert repr(getattr(loss, name)) == repr(value)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("mse", "squared_error"),
+        ("MAE", "absolute_error"),
+        ("l1", "absolute_error"),
+        ("bce", "binary_cross_entropy"),
+        ("binary_crossentropy", "binary_cross_entropy"),
+        ("ce", "cross_entropy"),
+        ("crossentropy", "cross_entropy"),
+        ("categorical_crossentropy", "cross_entropy"),
+        ("sparse_categorical_crossentropy", "cross_entropy"),
+        ("nll", "cross_entropy"),
+    ],
+)
+def test_a_name_from_elsewhere_is_answered_with_ours(theirs: str, ours: str) -> None:
+    with pytest.raises(ValueError, match=rf"'{theirs}' \(did you mean '{ours}'\?\); known are absolute_error, "):
+        get_loss(theirs)
+
+
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"'cross_entropi' .*did you mean 'cross_entropy'"):
         get_loss("cross_entropi")
@@ -182,5 +226,5 @@ def test_a_loss_without_equations_says_so() -> None:
     class Empty(Loss):
         pass
 
-    with pytest.raises(TypeError, match="abstract class Empty .*terms"):
+    with pytest.raises(TypeError, match=r"abstract class Empty .*terms"):
         Empty()

@@ -221,3 +221,14 @@ def test_both_ends_of_a_probability_are_floored(p: float, y: int, slope: float, 
 def test_binary_targets_out_of_range_are_refused(y: object) -> None:
     with pytest.raises(ValueError, match="BinaryCrossEntropy expects y from 0 to 1, got values from"):
         BinaryCrossEntropy()(np.zeros((1, 1)), y)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_gradient_of_soft_labels_that_do_not_quite_sum_to_one_is_that_of_the_value(smoothing: float) -> None:
+    loss, y = CrossEntropy(label_smoothing=smoothing), np.array([[0.5, 0.3, 0.1995], [0.0, 0.9995, 0.0]])
+    z, h = np.array([[0.3, -0.7, 1.1], [2.0, 0.5, -1.0]]), 1e-5
+    dz = loss(z, y)[1]
+    for i, j in np.ndindex(z.shape):
+        step = np.zeros_like(z)
+        step[i, j] = h
+        assert dz[i, j] == pytest.approx((loss(z + step, y)[0] - loss(z - step, y)[0]) / (2 * h), abs=1e-9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -112,7 +113,7 @@ def test_training_goes_on_from_a_saved_state_as_if_never_stopped(optimizer: Opti
     p, second = parameters(), copy.deepcopy(optimizer)
     train(optimizer, p, steps=3)
     second.state = optimizer.state
-    train(optimizer, parameters(), steps=1)  # the state was copied: this changes nothing
+    optimizer.step(np.zeros_like(p.vector), np.ones_like(p.vector))  # the state was copied: this changes nothing
     np.testing.assert_array_equal(train(second, p, steps=3, first=3), whole)
 
 
@@ -127,6 +128,51 @@ def test_setup_resets_nothing(optimizer: Optimizer) -> None:
     p = parameters()
     train(optimizer, p, steps=2)
     np.testing.assert_array_equal(train(optimizer, p, steps=2, first=2), whole)
+
+
+def test_a_second_model_of_the_same_size_is_refused(optimizer: Optimizer) -> None:
+    p, other = parameters(), parameters(seed=1)
+    optimizer.setup(p)
+    optimizer.setup(other)  # nothing learnt so far
+    train(optimizer, other, steps=1)
+    remedy = r"use a new optimizer for another model, or set optimizer.state = \{\}"
+    with pytest.raises(ValueError, match=rf"{type(optimizer).__name__}\.setup expects .*; {remedy}"):
+        optimizer.setup(p)
+    train(optimizer, other, steps=1)
+    optimizer.state = {}
+    train(optimizer, p, steps=1)
+    assert int(optimizer.state["step"]) == 1
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"])
+def test_a_copy_of_model_and_optimizer_goes_on_as_the_original(optimizer: Optimizer, twin) -> None:
+    optimizer.groups = {"*.b": {"learning_rate_factor": 0.5, "weight_decay_factor": 0.0}}
+    p = parameters()
+    train(optimizer, p, steps=3)
+    other, q = twin((optimizer, p))
+    np.testing.assert_array_equal(train(other, q, steps=3, first=3), train(optimizer, p, steps=3, first=3))
+    assert repr(other) == repr(optimizer)
+    with pytest.raises(ValueError, match="another model"):
+        other.setup(p)
+
+
+def test_an_unpickled_optimizer_steps_without_setup(elementwise: Optimizer) -> None:
+    p = parameters()
+    elementwise.setup(p, total_steps=9)
+    elementwise.step(p.vector, np.ones_like(p.vector))
+    other, w = pickle.loads(pickle.dumps(elementwise)), p.vector.copy()
+    assert other.total_steps == 9
+    other.step(w, np.ones_like(w))
+    elementwise.step(p.vector, np.ones_like(w))
+    np.testing.assert_array_equal(w, p.vector)
+
+
+@pytest.mark.parametrize("make", [SGD, Muon])
+def test_a_pickled_optimizer_carries_no_model(make: type[Optimizer]) -> None:
+    optimizer, p = make(groups={"b": {"learning_rate_factor": 0.5}}), Parameters({"W": (300, 300), "b": (300,)})
+    empty = len(pickle.dumps(optimizer))
+    optimizer.setup(p)
+    assert len(pickle.dumps(optimizer)) == empty
 
 
 def test_float32_follows_float64_to_rounding(optimizer: Optimizer) -> None:
@@ -325,7 +371,7 @@ def test_setup_wants_parameters() -> None:
         ),
         ({"step": np.array(1), "mean": np.ones((3, 1)), "square": np.ones((3, 1))}, "flat arrays of one size"),
         ({"step": np.array(-1), "mean": np.ones(3), "square": np.ones(3)}, "step >= 0"),
-        ({"step": np.array([1]), "mean": np.ones(3), "square": np.ones(3)}, r"step as an array without axes.*\(1,\)"),
+        ({"step": np.array([1]), "mean": np.ones(3), "square": np.ones(3)}, r"step as a 0-d array.*\(1,\)"),
     ],
 )
 def test_a_state_that_does_not_fit_is_refused(state: dict[str, np.ndarray], says: str) -> None:
@@ -343,6 +389,37 @@ def test_a_rule_changed_midway_is_told_apart_from_its_state() -> None:
         ValueError, match=r"present parameters: step, velocity, got step; assign optimizer.state = \{\}"
     ):
         sgd.step(np.ones(2), np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (SGD, {"momentum": 0.5, "dampening": 0.25}),
+        (RMSprop, {"rho": 0.5, "momentum": 0.5, "epsilon": 0.5}),
+        (Adagrad, {"initial_accumulator": 0.5, "epsilon": 0.5}),
+        (Adam, {"betas": (0.5, 0.5), "epsilon": 0.5}),
+        (AdamW, {"betas": (0.5, 0.5), "epsilon": 0.5}),
+        (NAdam, {"betas": (0.5, 0.5), "epsilon": 0.5, "momentum_decay": 0.5}),
+        (Lion, {"betas": (0.5, 0.5)}),
+        (Muon, {"momentum": 0.5, "betas": (0.5, 0.5), "epsilon": 0.5}),
+    ],
+)
+def test_numbers_are_kept_as_plain_floats(make: type[Optimizer], options) -> None:
+    options = options | {"learning_rate": 0.5, "weight_decay": 0.5, "clip_norm": 0.5, "clip_value": 0.5}
+    wide = {k: tuple(map(np.float64, v)) if isinstance(v, tuple) else np.float64(v) for k, v in options.items()}
+    made = make(**wide)
+    for name, value in options.items():
+        kept = getattr(made, name)
+        assert kept == value
+        assert {type(x) for x in (kept if isinstance(kept, tuple) else (kept,))} == {float}, name
+
+
+def test_a_whole_number_is_kept_as_a_plain_int() -> None:
+    assert type(Muon(iterations=np.int64(3)).iterations) is int
+
+
+def test_nadam_is_an_adam() -> None:
+    assert issubclass(NAdam, Adam)
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS.values())
@@ -396,7 +473,9 @@ def test_a_wrong_value_of_its_own_is_named(make, options, error: type[Exception]
 class Downhill(Optimizer):
     """d = g, and nothing remembered."""
 
-    def direction(self, t: int, g: np.ndarray, d: np.ndarray, s: np.ndarray, *slots: np.ndarray) -> np.ndarray:
+    def direction(
+        self, t: int, rate: float, g: np.ndarray, d: np.ndarray, s: np.ndarray, *slots: np.ndarray
+    ) -> np.ndarray:
         return g
 
 
@@ -408,6 +487,41 @@ def test_a_rule_of_ones_own_needs_only_its_direction() -> None:
     np.testing.assert_array_equal(ours.vector, theirs.vector)
     with pytest.raises(TypeError, match="abstract"):
         Optimizer()
+
+
+class Told(Downhill):
+    """Remembers an array, and notes what it is told."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.told: list[tuple[int, float]] = []
+        self.asked = 0
+
+    def slots(self) -> dict[str, float]:
+        self.asked += 1
+        return {"mean": 0.0}
+
+    def direction(
+        self, t: int, rate: float, g: np.ndarray, d: np.ndarray, s: np.ndarray, *slots: np.ndarray
+    ) -> np.ndarray:
+        self.told.append((t, rate))
+        return g
+
+
+def test_a_rule_is_told_its_step_and_the_rate_of_that_step() -> None:
+    told = Told(StepDecay(0.8, factor=0.5, every=1))
+    for _ in range(3):
+        told.step(np.ones(2), np.ones(2))
+    assert told.told == [(1, 0.8), (2, 0.4), (3, 0.2)]
+
+
+def test_the_slots_are_asked_for_once_in_a_step() -> None:
+    told = Told()
+    told.step(np.ones(100_000), np.ones(100_000))
+    assert len(told.told) > 1  # several blocks
+    assert told.asked == 1
+    told.step(np.ones(100_000), np.ones(100_000))
+    assert told.asked == 2
 
 
 # Names

@@ -56,3 +56,15 @@ def test_a_gradient_that_is_not_finite_cannot_be_clipped_by_norm(bad: float) -> 
     ):
         SGD(clip_norm=1.0).step(w, np.array([1.0, bad, 2.0]))
     np.testing.assert_array_equal(w, 1)
+
+
+@pytest.mark.parametrize("size", [3, 100_000])
+def test_squares_that_overflow_float32_are_clipped_all_the_same(size: int) -> None:
+    g = clipped(np.full(size, 1e20, np.float32), clip_norm=2.0)
+    assert g.dtype == np.float32
+    np.testing.assert_allclose(g, 2 * size**-0.5, rtol=1e-5)
+
+
+def test_squares_that_overflow_float64_are_told() -> None:
+    with pytest.raises(ValueError, match=r"a gradient whose norm is finite, to clip it, got the norm inf"):
+        clipped(np.full(3, 1e200), clip_norm=2.0)

@@ -1,4 +1,4 @@
-"""Rules that look at no width: one distribution, one constant, or no change of length."""
+"""Initializers that do not depend on the layer's width."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class Uniform(Initializer):
 
     def __post_init__(self) -> None:
         low = check_number("Uniform", "low", self.low)
-        check_number("Uniform", "high", self.high, minimum=low)
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", check_number("Uniform", "high", self.high, minimum=low))
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """W ~ U(low, high)."""
@@ -61,7 +62,7 @@ class Normal(Initializer):
     sigma: float = 0.1
 
     def __post_init__(self) -> None:
-        check_number("Normal", "sigma", self.sigma, minimum=0.0)
+        object.__setattr__(self, "sigma", check_number("Normal", "sigma", self.sigma, minimum=0.0))
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """W ~ N(0, σ²)."""
@@ -96,7 +97,7 @@ class Orthogonal(Initializer):
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number("Orthogonal", "gain", self.gain, above=0.0)
+        object.__setattr__(self, "gain", check_number("Orthogonal", "gain", self.gain, above=0.0))
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """W = gain · Q · sign(diag R)."""

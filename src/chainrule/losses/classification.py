@@ -66,7 +66,8 @@ class CrossEntropy(Loss):
     class_weight: Mapping[int, float] | Sequence[float] | Array | None = None
 
     def __post_init__(self) -> None:
-        check_number(self._who, "label_smoothing", self.label_smoothing, minimum=0, below=1)
+        smoothing = check_number(self._who, "label_smoothing", self.label_smoothing, minimum=0, below=1)
+        object.__setattr__(self, "label_smoothing", smoothing)
         if self.class_weight is not None:
             object.__setattr__(self, "class_weight", _check_class_weight(self._who, self.class_weight))
 

@@ -139,7 +139,7 @@ class GaussianNLL(Loss):
     floor: float = 1e-6
 
     def __post_init__(self) -> None:
-        check_number(self._who, "floor", self.floor, above=0)
+        object.__setattr__(self, "floor", check_number(self._who, "floor", self.floor, above=0))
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         mu, s = np.split(z, 2, axis=1)

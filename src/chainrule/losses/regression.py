@@ -121,7 +121,7 @@ class Huber(Loss):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number(self._who, "delta", self.delta, above=0)
+        object.__setattr__(self, "delta", check_number(self._who, "delta", self.delta, above=0))
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         r = z - y

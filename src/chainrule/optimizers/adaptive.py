@@ -59,15 +59,15 @@ class RMSprop(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("RMSprop", "rho", self.rho, minimum=0.0, below=1.0)
-        check_number("RMSprop", "momentum", self.momentum, minimum=0.0, below=1.0)
-        check_number("RMSprop", "epsilon", self.epsilon, above=0.0)
+        self.rho = check_number("RMSprop", "rho", self.rho, minimum=0.0, below=1.0)
+        self.momentum = check_number("RMSprop", "momentum", self.momentum, minimum=0.0, below=1.0)
+        self.epsilon = check_number("RMSprop", "epsilon", self.epsilon, above=0.0)
 
     def slots(self) -> dict[str, float]:
         """The mean square, and the velocity if there is momentum."""
         return {"square": 0.0, "velocity": 0.0} if self.momentum else {"square": 0.0}
 
-    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """d or b."""
         v, *velocity = slots
         approach(v, np.multiply(g, g, out=d), 1 - self.rho, d)
@@ -124,14 +124,14 @@ class Adagrad(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("Adagrad", "initial_accumulator", self.initial_accumulator, minimum=0.0)
-        check_number("Adagrad", "epsilon", self.epsilon, above=0.0)
+        self.initial_accumulator = check_number("Adagrad", "initial_accumulator", self.initial_accumulator, minimum=0.0)
+        self.epsilon = check_number("Adagrad", "epsilon", self.epsilon, above=0.0)
 
     def slots(self) -> dict[str, float]:
         """The sum of squares."""
         return {"square": self.initial_accumulator}
 
-    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """g / (√v + ε)."""
         (v,) = slots
         v += np.multiply(g, g, out=d)
@@ -184,14 +184,14 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_betas(self, self.betas)
-        check_number(type(self).__name__, "epsilon", self.epsilon, above=0.0)
+        self.betas = check_betas(self, self.betas)
+        self.epsilon = check_number(type(self).__name__, "epsilon", self.epsilon, above=0.0)
 
     def slots(self) -> dict[str, float]:
         """The mean and the mean square."""
         return {"mean": 0.0, "square": 0.0}
 
-    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """m̂ / (√v̂ + ε)."""
         m, v = slots
         return adam_direction(t, g, d, m, v, self.betas, self.epsilon)
@@ -243,7 +243,7 @@ class AdamW(Adam):
 
 
 @dataclass(eq=False, repr=False)
-class NAdam(Optimizer):
+class NAdam(Adam):
     """:class:`Adam` that looks ahead as Nesterov does, with a momentum μ that grows from about ½β₁ to β₁.
 
         μₜ = β₁ (1 − ½ · 0.96^(ψ t)),  Πₜ = μ₁ μ₂ ⋯ μₜ
@@ -285,21 +285,13 @@ class NAdam(Optimizer):
     """
 
     learning_rate: float | Schedule = 2e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
     momentum_decay: float = 0.004
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_betas(self, self.betas)
-        check_number("NAdam", "epsilon", self.epsilon, above=0.0)
-        check_number("NAdam", "momentum_decay", self.momentum_decay, minimum=0.0)
+        self.momentum_decay = check_number("NAdam", "momentum_decay", self.momentum_decay, minimum=0.0)
 
-    def slots(self) -> dict[str, float]:
-        """The mean and the mean square."""
-        return {"mean": 0.0, "square": 0.0}
-
-    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """(g a + m b) / (√v̂ + ε), computed as (g + m b/a) / (√v̂/a + ε/a)."""
         m, v = slots
         beta1, beta2 = self.betas

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._checks import Array, check_integer, check_number, sentence
 from ..parameters import Parameters
-from ..schedules import Constant, Schedule
+from ..schedules import Schedule
 from .clipping import clip, norm_factor
 from .groups import Groups, check_groups, resolve_groups
 
@@ -48,7 +48,7 @@ class Optimizer(ABC):
     ----------
     state : dict from name to array
         What the optimizer remembers; empty before the first step. Flat arrays of the vector's size and dtype, and
-        ``"step"``, the number of steps taken, as an int64 array without axes. Assign a copy of it to go on from there.
+        ``"step"``, the number of steps taken, as a 0-d int64 array. Assign a copy of it to go on from there.
     total_steps : int or None
         The number of steps planned, for schedules; counted from the very first step. Set by :meth:`setup`.
 
@@ -57,7 +57,7 @@ class Optimizer(ABC):
     >>> import numpy as np
     >>> import chainrule as cr
     >>> class SignDescent(cr.Optimizer):
-    ...     def direction(self, t, g, d, s, *slots):
+    ...     def direction(self, t, rate, g, d, s, *slots):
     ...         return np.sign(g, out=d)
     >>> w = np.array([1.0, -2.0])
     >>> SignDescent(0.5).step(w, np.array([0.3, -7.0]))
@@ -77,19 +77,31 @@ class Optimizer(ABC):
         for name in ("learning_rate", "weight_decay"):
             value = getattr(self, name)
             if not callable(value) or isinstance(value, type):
-                check_number(who, name, value, minimum=0.0)
+                setattr(self, name, check_number(who, name, value, minimum=0.0))
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
-                check_number(who, name, getattr(self, name), above=0.0)
+                setattr(self, name, check_number(who, name, getattr(self, name), above=0.0))
         if self.groups is not None:
             check_groups(who, self.groups)
         self.total_steps: int | None = None
         self._state: dict[str, Array] = {}
+        self._forget_model()
+
+    def _forget_model(self) -> None:
+        """Drop what belongs to one model, and what :meth:`setup` and :meth:`step` make again."""
+        self._owner: Parameters | None = None
         self._layout: dict[str, tuple[slice, tuple[int, ...]]] | None = None
         self._rate_factor: Array | None = None
         self._decay_factor: Array | None = None
         self._blocks: list[slice] = []
         self._scratch: Array = np.empty((3, 0))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled and copied: everything but the ties to a model, so that a copy may serve a copied model."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        twin._forget_model()
+        return vars(twin)
 
     # The rule, which each optimizer states.
 
@@ -98,13 +110,15 @@ class Optimizer(ABC):
         return {}
 
     @abstractmethod
-    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """The direction d of a block: w ← w − η d.
 
         Parameters
         ----------
         t : int
             The step, counted from 1.
+        rate : float
+            η of this step, before any factor of a group; d is multiplied by it afterwards.
         g : array (B,)
             The gradient, clipped; not to be modified.
         d, s : arrays (B,)
@@ -121,7 +135,7 @@ class Optimizer(ABC):
     # The walk, which all share.
 
     def setup(self, parameters: Parameters, total_steps: int | None = None) -> None:
-        """Make known the names and shapes of the parameters, and how many steps are planned.
+        """Register the parameter names and shapes, and how many steps are planned.
 
         ``Trainer.fit`` calls it. By hand it is needed for groups, for Muon and for schedules that fit the whole
         training. It resets nothing: state that exists is kept.
@@ -138,16 +152,21 @@ class Optimizer(ABC):
         TypeError
             If ``parameters`` are not a model's parameters.
         ValueError
-            If a pattern of ``groups`` matches no name, or the state is of another size or dtype.
+            If a pattern of ``groups`` matches no name, if the state is of another size or dtype, or if it comes from
+            steps on another model.
         """
         who = f"{type(self).__name__}.setup"
         if not isinstance(parameters, Parameters):
             raise TypeError(sentence(who, "a model's parameters", type(parameters).__name__, "pass model.parameters"))
         if total_steps is not None:
             check_integer(who, "total_steps", total_steps, minimum=0)
-        self._check_state_fits(who, parameters.vector)
+        self._check_state_fits(who, parameters.vector, self.slots())
+        if self._state and self._owner is not None and self._owner is not parameters:
+            remedy = "use a new optimizer for another model, or set optimizer.state = {}"
+            raise ValueError(sentence(who, "the model that its state comes from", "another model", remedy))
         self._rate_factor, self._decay_factor = resolve_groups(who, self.groups or {}, parameters)
         self._layout = {name: (parameters.slices[name], shape) for name, shape in parameters.shapes.items()}
+        self._owner = parameters
         self.total_steps = total_steps
         self._prepare(parameters.vector)
 
@@ -168,21 +187,23 @@ class Optimizer(ABC):
             or if the gradient is to be clipped by norm and is not finite.
         """
         who = f"{type(self).__name__}.step"
-        self._check(who, vector, gradient)
+        slots = self.slots()
+        self._check(who, vector, gradient, slots)
         if not self._blocks or self._blocks[-1].stop != vector.size or self._scratch.dtype != vector.dtype:
             self._prepare(vector)
         rate, decay, factor = self.current_learning_rate, self._now("weight_decay"), self._clip_factor(who, gradient)
         if not self._state:
-            self._state = {name: np.full_like(vector, value) for name, value in self.slots().items()}
+            self._state = {name: np.full_like(vector, value) for name, value in slots.items()}
             self._state["step"] = np.zeros((), np.int64)
         self._state["step"] += 1
+        t, arrays = int(self._state["step"]), [self._state[name] for name in slots]
         for block in self._blocks:
             w = vector[block]
             g, d, s = self._scratch[:, : w.size]
             g = clip(gradient[block], self.clip_value, factor, out=g)
             if decay:
                 self._shrink(w, block, rate * decay, d)
-            np.multiply(self._block_direction(block, g, d, s), rate, out=d)
+            np.multiply(self._block_direction(t, rate, block, g, d, s, arrays), rate, out=d)
             if self._rate_factor is not None:
                 d *= self._rate_factor[block]
             w -= d
@@ -209,9 +230,9 @@ class Optimizer(ABC):
             raise ValueError(sentence(who, "flat arrays of one size and dtype", repr(shapes)))
         if copy:
             if copy["step"].ndim != 0:
-                raise ValueError(sentence(who, "step as an array without axes", f"shape {copy['step'].shape}"))
+                raise ValueError(sentence(who, "step as a 0-d array", f"shape {copy['step'].shape}"))
             copy["step"] = np.array(check_integer(who, "step", copy["step"].item(), minimum=0), np.int64)
-        self._state = copy
+        self._state, self._owner = copy, None
 
     def __repr__(self) -> str:
         shown = {
@@ -232,9 +253,10 @@ class Optimizer(ABC):
     def _divide(self, vector: Array) -> list[slice]:
         return divide(0, vector.size, vector.itemsize)
 
-    def _block_direction(self, block: slice, g: Array, d: Array, s: Array) -> Array:
-        slots = [self._state[name][block] for name in self.slots()]
-        return self.direction(int(self._state["step"]), g, d, s, *slots)
+    def _block_direction(
+        self, t: int, rate: float, block: slice, g: Array, d: Array, s: Array, arrays: list[Array]
+    ) -> Array:
+        return self.direction(t, rate, g, d, s, *(array[block] for array in arrays))
 
     def _shrink(self, w: Array, block: slice, amount: float, scratch: Array) -> None:
         """Weight decay: w ← w − amount · w, each element by its group's share."""
@@ -254,12 +276,11 @@ class Optimizer(ABC):
     def _now(self, name: str) -> float:
         """A rate, constant or scheduled, at the next step."""
         value = getattr(self, name)
-        schedule: Schedule = value if callable(value) else Constant(value)
         step = int(self._state["step"]) if self._state else 0
-        rate = schedule(step, self.total_steps)
+        rate = value(step, self.total_steps) if callable(value) else value
         return check_number(f"{type(self).__name__} at step {step}", name, rate, minimum=0.0)
 
-    def _check(self, who: str, vector: Any, gradient: Any) -> None:
+    def _check(self, who: str, vector: Any, gradient: Any, slots: Mapping[str, float]) -> None:
         for what, array in (("vector", vector), ("gradient", gradient)):
             if not isinstance(array, np.ndarray):
                 remedy = "pass model.parameters.vector and model.gradients.vector"
@@ -272,7 +293,7 @@ class Optimizer(ABC):
         if gradient.shape != vector.shape or gradient.dtype != vector.dtype:
             expected = f"a gradient of shape {vector.shape} and dtype {vector.dtype}, as the vector has"
             raise ValueError(sentence(who, expected, f"{gradient.shape} and {gradient.dtype}"))
-        self._check_state_fits(who, vector)
+        self._check_state_fits(who, vector, slots)
         if self._layout is None and self.groups:
             raise ValueError(sentence(who, "to know the names in groups", "none", NEEDS_SETUP))
         size = vector.size if self._layout is None else max((part.stop for part, _ in self._layout.values()), default=0)
@@ -280,9 +301,9 @@ class Optimizer(ABC):
             expected = f"the vector of the {size:,} parameters given to setup"
             raise ValueError(sentence(who, expected, f"{vector.size:,}", NEEDS_SETUP))
 
-    def _check_state_fits(self, who: str, vector: Array) -> None:
-        if self._state and len(self._state) != 1 + len(self.slots()):
-            expected = "the state of its present parameters: " + ", ".join(["step", *self.slots()])
+    def _check_state_fits(self, who: str, vector: Array, slots: Mapping[str, float]) -> None:
+        if self._state and len(self._state) != 1 + len(slots):
+            expected = "the state of its present parameters: " + ", ".join(["step", *slots])
             raise ValueError(
                 sentence(who, expected, ", ".join(self._state), "assign optimizer.state = {} to begin anew")
             )
@@ -309,10 +330,10 @@ def approach(mean: Array, target: Array, weight: float, scratch: Array) -> None:
     mean += scratch
 
 
-def check_betas(optimizer: Any, betas: tuple[float, float]) -> None:
-    """Raise unless these are two numbers in [0, 1)."""
+def check_betas(optimizer: Any, betas: tuple[float, float]) -> tuple[float, float]:
+    """The pair as floats; an error unless both are in [0, 1)."""
     who = type(optimizer).__name__
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise TypeError(sentence(who, "betas as a pair", repr(betas), "for instance betas=(0.9, 0.999)"))
-    for beta in betas:
-        check_number(who, "each of betas", beta, minimum=0.0, below=1.0)
+    first, second = (check_number(who, "each of betas", beta, minimum=0.0, below=1.0) for beta in betas)
+    return first, second

@@ -54,13 +54,13 @@ class Lion(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_betas(self, self.betas)
+        self.betas = check_betas(self, self.betas)
 
     def slots(self) -> dict[str, float]:
         """The mean."""
         return {"mean": 0.0}
 
-    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """sign(β₁ m + (1 − β₁) g)."""
         (m,) = slots
         beta1, beta2 = self.betas

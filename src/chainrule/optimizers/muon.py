@@ -79,10 +79,13 @@ class Muon(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("Muon", "momentum", self.momentum, minimum=0.0, below=1.0)
-        check_integer("Muon", "iterations", self.iterations)
-        check_betas(self, self.betas)
-        check_number("Muon", "epsilon", self.epsilon, above=0.0)
+        self.momentum = check_number("Muon", "momentum", self.momentum, minimum=0.0, below=1.0)
+        self.iterations = check_integer("Muon", "iterations", self.iterations)
+        self.betas = check_betas(self, self.betas)
+        self.epsilon = check_number("Muon", "epsilon", self.epsilon, above=0.0)
+
+    def _forget_model(self) -> None:
+        super()._forget_model()
         self._matrices: dict[int, tuple[int, int]] = {}
         self._grams: Array = np.empty((2, 0))
 
@@ -90,7 +93,7 @@ class Muon(Optimizer):
         """The mean and the mean square."""
         return {"mean": 0.0, "square": 0.0}
 
-    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """AdamW's, for what is no matrix."""
         m, v = slots
         return adam_direction(t, g, d, m, v, self.betas, self.epsilon)
@@ -111,10 +114,12 @@ class Muon(Optimizer):
         self._grams = np.empty((2, side * side), vector.dtype)
         return blocks
 
-    def _block_direction(self, block: slice, g: Array, d: Array, s: Array) -> Array:
+    def _block_direction(
+        self, t: int, rate: float, block: slice, g: Array, d: Array, s: Array, arrays: list[Array]
+    ) -> Array:
         shape = self._matrices.get(block.start)
         if shape is None:
-            return super()._block_direction(block, g, d, s)
+            return super()._block_direction(t, rate, block, g, d, s, arrays)
         m = self._state["mean"][block]
         approach(m, g, 1 - self.momentum, d)
         np.copyto(d, m)
@@ -122,12 +127,12 @@ class Muon(Optimizer):
             approach(d, g, 1 - self.momentum, s)
         side = min(shape)
         gram, square = self._grams[:, : side * side].reshape(2, side, side)
-        orthogonalize(d.reshape(shape), s.reshape(shape), gram, square, self.iterations)
+        _orthogonalize(d.reshape(shape), s.reshape(shape), gram, square, self.iterations)
         d *= 0.2 * math.sqrt(max(shape))
         return d
 
 
-def orthogonalize(x: Array, spare: Array, gram: Array, square: Array, iterations: int) -> None:
+def _orthogonalize(x: Array, spare: Array, gram: Array, square: Array, iterations: int) -> None:
     """Set the singular values of x to about 1, in place, by Newton and Schulz: X ← a X + (b A + c A²) X, A = XXᵀ."""
     a, b, c = COEFFICIENTS
     if x.shape[0] > x.shape[1]:

@@ -59,8 +59,8 @@ class SGD(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("SGD", "momentum", self.momentum, minimum=0.0, below=1.0)
-        check_number("SGD", "dampening", self.dampening, minimum=0.0, below=1.0)
+        self.momentum = check_number("SGD", "momentum", self.momentum, minimum=0.0, below=1.0)
+        self.dampening = check_number("SGD", "dampening", self.dampening, minimum=0.0, below=1.0)
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
             got = f"momentum={self.momentum} and dampening={self.dampening}"
             raise ValueError(sentence("SGD(nesterov=True)", "momentum above 0 and no dampening", got))
@@ -69,7 +69,7 @@ class SGD(Optimizer):
         """The velocity, if there is momentum."""
         return {"velocity": 0.0} if self.momentum else {}
 
-    def direction(self, t: int, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """g, v or g + μ v."""
         if not slots:
             return g

@@ -5,8 +5,8 @@ steps that training will take, or None where nobody knows. Where the equations b
 
     t = step / total_steps
 
-so that the steps are the left ends of equal intervals: t starts at 0 and stays below 1, the last step is not spent at
-the end's rate of 0, and a training of one step divides by no zero. A step past the end takes the rate of the end.
+so that the steps are the left ends of equal intervals: t starts at 0 and stays below 1, so the last step still has a
+positive rate, and a training of one step divides by no zero. A step past the end takes the rate of the end.
 """
 
 from __future__ import annotations

@@ -11,9 +11,16 @@ from .._checks import check_integer, check_number, sentence
 Schedule: TypeAlias = Callable[[int, int | None], float]
 
 
-def check_rate(schedule: object, rate: float) -> None:
-    """Raise unless the rate is a number of at least 0."""
-    check_number(type(schedule).__name__, "rate", rate, minimum=0.0)
+def keep_number(schedule: object, name: str, **bounds: float) -> None:
+    """Check a field, frozen or not, and keep it as a plain float, whatever type of number came."""
+    value = check_number(type(schedule).__name__, name, getattr(schedule, name), **bounds)
+    object.__setattr__(schedule, name, value)
+
+
+def keep_integer(schedule: object, name: str, minimum: int = 1) -> None:
+    """The same for a whole number."""
+    value = check_integer(type(schedule).__name__, name, getattr(schedule, name), minimum)
+    object.__setattr__(schedule, name, value)
 
 
 def check_total(schedule: object, total_steps: int | None) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .._checks import check_integer, check_number
-from .base import check_rate
+from .base import keep_integer, keep_number
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Constant:
     rate: float
 
     def __post_init__(self) -> None:
-        check_rate(self, self.rate)
+        keep_number(self, "rate", minimum=0.0)
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate, whatever the step."""
@@ -63,9 +62,9 @@ class StepDecay:
     every: int = 1000
 
     def __post_init__(self) -> None:
-        check_rate(self, self.rate)
-        check_number("StepDecay", "factor", self.factor, above=0.0)
-        check_integer("StepDecay", "every", self.every)
+        keep_number(self, "rate", minimum=0.0)
+        keep_number(self, "factor", above=0.0)
+        keep_integer(self, "every")
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
@@ -98,9 +97,9 @@ class Exponential:
     every: int = 1
 
     def __post_init__(self) -> None:
-        check_rate(self, self.rate)
-        check_number("Exponential", "decay", self.decay, above=0.0)
-        check_integer("Exponential", "every", self.every)
+        keep_number(self, "rate", minimum=0.0)
+        keep_number(self, "decay", above=0.0)
+        keep_integer(self, "every")
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
@@ -130,8 +129,8 @@ class InverseScaling:
     power: float = 0.5
 
     def __post_init__(self) -> None:
-        check_rate(self, self.rate)
-        check_number("InverseScaling", "power", self.power, minimum=0.0)
+        keep_number(self, "rate", minimum=0.0)
+        keep_number(self, "power", minimum=0.0)
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""

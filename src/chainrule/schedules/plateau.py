@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from .._checks import check_integer, check_number
-from .base import check_rate
+from .base import keep_integer, keep_number
 
 
 @dataclass
@@ -26,7 +25,7 @@ class ReduceOnPlateau:
         The rate to begin with.
     factor : float in (0, 1)
     patience : int, >= 0
-        Epochs without improvement that are borne before a cut.
+        Epochs without improvement to wait before cutting the rate.
     minimum : float, >= 0
         No cut goes below this rate.
     threshold : float, >= 0
@@ -52,11 +51,11 @@ class ReduceOnPlateau:
     bad_epochs: int = field(init=False, repr=False, default=0)
 
     def __post_init__(self) -> None:
-        check_rate(self, self.rate)
-        check_number("ReduceOnPlateau", "factor", self.factor, above=0.0, below=1.0)
-        check_integer("ReduceOnPlateau", "patience", self.patience, minimum=0)
-        check_number("ReduceOnPlateau", "minimum", self.minimum, minimum=0.0)
-        check_number("ReduceOnPlateau", "threshold", self.threshold, minimum=0.0)
+        keep_number(self, "rate", minimum=0.0)
+        keep_number(self, "factor", above=0.0, below=1.0)
+        keep_integer(self, "patience", minimum=0)
+        keep_number(self, "minimum", minimum=0.0)
+        keep_number(self, "threshold", minimum=0.0)
         self.current = self.rate
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .._checks import check_number, sentence
-from .base import check_rate, check_total, cosine, elapsed
+import numpy as np
+
+from .._checks import sentence
+from .base import check_total, cosine, elapsed, keep_integer, keep_number
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,13 @@ class WarmupCosine:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        check_rate(self, self.rate)
-        check_number("WarmupCosine", "final", self.final, minimum=0.0)
-        check_number("WarmupCosine", "warmup", self.warmup, minimum=0.0)
-        if self.warmup >= 1 and not isinstance(self.warmup, int):
+        keep_number(self, "rate", minimum=0.0)
+        keep_number(self, "final", minimum=0.0)
+        if isinstance(self.warmup, (int, np.integer)) and not isinstance(self.warmup, bool):
+            keep_integer(self, "warmup", minimum=0)
+            return
+        keep_number(self, "warmup", minimum=0.0)
+        if self.warmup >= 1:
             raise ValueError(
                 sentence(
                     "WarmupCosine",
@@ -104,10 +109,10 @@ class OneCycle:
     final_divisor: float = 1e4
 
     def __post_init__(self) -> None:
-        check_rate(self, self.rate)
-        check_number("OneCycle", "warmup", self.warmup, minimum=0.0, below=1.0)
-        check_number("OneCycle", "initial_divisor", self.initial_divisor, above=0.0)
-        check_number("OneCycle", "final_divisor", self.final_divisor, above=0.0)
+        keep_number(self, "rate", minimum=0.0)
+        keep_number(self, "warmup", minimum=0.0, below=1.0)
+        keep_number(self, "initial_divisor", above=0.0)
+        keep_number(self, "final_divisor", above=0.0)
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
@@ -148,7 +153,7 @@ class CosLog4:
     rate: float
 
     def __post_init__(self) -> None:
-        check_rate(self, self.rate)
+        keep_number(self, "rate", minimum=0.0)
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
@@ -178,7 +183,7 @@ class FlatCos:
     rate: float
 
     def __post_init__(self) -> None:
-        check_rate(self, self.rate)
+        keep_number(self, "rate", minimum=0.0)
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
