@@ -117,6 +117,21 @@ def test_a_shape_that_does_not_fit_is_refused(shape, says):
         _checks.check_shape("f", "x", np.ones((2, 3)), shape, "flatten it")
 
 
+def test_who_speaks_is_written_only_in_an_error():
+    class Speaker:
+        written = 0
+
+        def __repr__(self):
+            self.written += 1
+            return "Speaker()"
+
+    who = Speaker()
+    _checks.check_shape(who, "x", np.ones((2, 3)), ("N", 3))
+    assert who.written == 0
+    with pytest.raises(ValueError, match=r"Speaker\(\) expects x of shape \(N, 4\)"):
+        _checks.check_shape(who, "x", np.ones((2, 3)), ("N", 4))
+
+
 @pytest.mark.parametrize(
     "array",
     [
@@ -146,6 +161,11 @@ def test_the_first_number_that_is_not_finite_is_named(place, value, says):
         _checks.check_finite("f", "x", x)
 
 
+def test_a_single_number_that_is_not_finite_has_no_row():
+    with pytest.raises(ValueError, match=r"f expects finite numbers in x, got nan; remove"):
+        _checks.check_finite("f", "x", np.array(np.nan))
+
+
 def test_infinities_that_cancel_are_found():
     with pytest.raises(ValueError, match=r"got inf at row 0 \(2 such in all\)"):
         _checks.check_finite("f", "y", np.array([np.inf, -np.inf]))
@@ -161,6 +181,18 @@ def test_an_array_of_the_right_dtype_is_not_copied():
     assert _checks.as_numeric("f", "x", x, np.float32) is x
 
 
+def test_numbers_too_large_for_the_dtype_become_infinite_without_a_warning():
+    assert np.isinf(_checks.as_numeric("f", "x", [1e300], np.float32)).all()
+
+
+def test_the_error_state_is_left_alone_where_nothing_is_cast(monkeypatch):
+    def fail(**_):
+        raise AssertionError
+
+    monkeypatch.setattr(np, "errstate", fail)
+    _checks.as_numeric("f", "x", np.ones(3, np.float32), np.float32)
+
+
 def test_none_among_numbers_becomes_nan():
     assert np.isnan(_checks.as_numeric("f", "x", [1.0, None])).tolist() == [False, True]
 
@@ -172,7 +204,9 @@ def test_none_among_numbers_becomes_nan():
         ([[1, 2], [3]], "rows of different lengths"),
         (np.array([1, "a"], object), "got dtype object"),
         (np.array(["2026-01-01"], "datetime64[D]"), "got dtype datetime64"),
-        (np.ones(2, complex), "got dtype complex128"),
+        (np.ones(2, complex), r"got dtype complex128; take the real part or the magnitude first\."),
+        (np.array([["1.5", "2"]], object), r"got dtype object that holds text; encode text as numbers first\."),
+        (np.array([1.0, b"2"], object), "got dtype object that holds text"),
         ({"a": 1}, "got dtype object"),
     ],
 )

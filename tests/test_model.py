@@ -224,6 +224,22 @@ def test_a_batch_size_is_a_positive_integer(model, x, size, error):
 # ---- training
 
 
+def test_another_generator_may_be_assigned(x):
+    """As when a training is resumed: the next dropout is the new generator's first."""
+    model = cr.Sequential([cr.Dropout(0.5)], rng=0)
+    first = model.forward(x, training=True).copy()
+    model.forward(x, training=True)
+    model.rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(model.forward(x, training=True), first)
+
+
+def test_a_shallow_copy_is_a_deep_one(model, x):
+    twin = copy.copy(model)
+    step(model, x)
+    assert np.abs(model.gradients.vector).max() > 0
+    assert not np.shares_memory(twin.layers[0].W, model.layers[0].W)
+
+
 def test_a_short_batch_uses_the_same_room(x):
     model = cr.MLP([4, 6, 3], rng=0)
     first = model.forward(x, training=True)

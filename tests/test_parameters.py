@@ -52,7 +52,7 @@ def test_a_copy_has_memory_of_its_own(parameters, twin_of):
     np.testing.assert_array_equal(parameters.vector, np.arange(12))
 
 
-@pytest.mark.parametrize("dtype", ["float32", np.float64, np.dtype("float32")])
+@pytest.mark.parametrize("dtype", ["float32", "float64", np.float32, np.float64, float, np.dtype("float32")])
 def test_the_dtype_is_that_of_the_vector(dtype):
     assert cr.Parameters(SHAPES, dtype).vector.dtype == np.dtype(dtype)
 
@@ -61,7 +61,9 @@ def test_float32_is_the_default():
     assert cr.Parameters(SHAPES).vector.dtype == np.float32
 
 
-@pytest.mark.parametrize("dtype", ["float16", int, "flaot32", 32])
+@pytest.mark.parametrize(
+    "dtype", ["float16", int, "flaot32", 32, None, "a,(", "f4,", "(2,)f4", "2f4", ">f8", "é", "", "a4", {}, [[]]]
+)
 def test_another_dtype_is_refused(dtype):
     with pytest.raises(ValueError, match="Parameters expects dtype float32 or float64, got"):
         cr.Parameters(SHAPES, dtype)
@@ -74,3 +76,16 @@ def test_an_unknown_name_is_answered_with_the_nearest(parameters):
 
 def test_its_size_is_said(parameters):
     assert repr(parameters) == "Parameters(12 of float64 in 4 arrays)"
+
+
+def test_assigning_copies_into_the_vector_that_all_look_at():
+    model, other = cr.MLP([3, 4, 2], rng=0), cr.MLP([3, 4, 2], rng=1)
+    vector = model.parameters.vector
+    model.parameters.vector = other.parameters.vector
+    x = np.ones((5, 3))
+    np.testing.assert_array_equal(model.predict(x), other.predict(x))
+    model.parameters.vector -= 0.1
+    assert model.parameters.vector is vector
+    assert not np.array_equal(model.predict(x), other.predict(x))
+    with pytest.raises(ValueError, match=r"Parameters expects a vector of shape \(26,\), got \(3,\)"):
+        model.parameters.vector = np.ones(3)

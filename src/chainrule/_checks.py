@@ -1,4 +1,4 @@
-"""The one sentence every error speaks: who, expected what, got what, and what to do."""
+"""Input checks and the one sentence every error speaks: who, expected what, got what, and what to do."""
 
 from __future__ import annotations
 
@@ -80,14 +80,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
 
 
-def check_shape(who: str, what: str, array: Array, shape: tuple[int | str, ...], remedy: str = "") -> None:
-    """Raise unless ``array`` has this shape; a letter such as ``"N"`` stands for any length."""
+def check_shape(who: object, what: str, array: Array, shape: tuple[int | str, ...], remedy: str = "") -> None:
+    """Raise unless ``array`` has this shape; a letter such as ``"N"`` stands for any length.
+
+    ``who`` may be any object: it is written out only in the error.
+    """
     fits = array.ndim == len(shape) and all(
         isinstance(want, str) or want == have for want, have in zip(shape, array.shape, strict=True)
     )
     if not fits:
         written = ", ".join(str(n) for n in shape) + ("," if len(shape) == 1 else "")
-        raise ValueError(sentence(who, f"{what} of shape ({written})", str(array.shape), remedy))
+        raise ValueError(sentence(str(who), f"{what} of shape ({written})", str(array.shape), remedy))
 
 
 def check_finite(who: str, what: str, array: Array, first_row: int = 0) -> None:
@@ -102,15 +105,12 @@ def check_finite(who: str, what: str, array: Array, first_row: int = 0) -> None:
     if not bad.any():
         return
     where = tuple(int(i) for i in np.argwhere(bad)[0])
-    place = f"row {where[0] + first_row}" + (f", column {', '.join(map(str, where[1:]))}" if len(where) > 1 else "")
-    raise ValueError(
-        sentence(
-            who,
-            f"finite numbers in {what}",
-            f"{array[where]} at {place} ({int(bad.sum())} such in all)",
-            "remove or fill these rows first",
-        )
-    )
+    place = f" at row {where[0] + first_row}" if where else ""
+    if len(where) > 1:
+        place += f", column {', '.join(map(str, where[1:]))}"
+    count = f" ({int(bad.sum())} such in all)" if where else ""
+    remedy = "remove or fill these rows first" if where else "remove or fill it first"
+    raise ValueError(sentence(who, f"finite numbers in {what}", f"{array[where]}{place}{count}", remedy))
 
 
 def as_numeric(who: str, what: str, values: Any, dtype: np.dtype[Any] | type | None = None) -> Array:
@@ -119,17 +119,23 @@ def as_numeric(who: str, what: str, values: Any, dtype: np.dtype[Any] | type | N
         array = np.asarray(values)
     except ValueError:
         raise TypeError(sentence(who, f"{what} to be an array of numbers", "rows of different lengths")) from None
+    got, remedy = f"dtype {array.dtype}", "encode text as numbers first"
     if array.dtype.kind == "O":
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError):
-            pass  # reported below, like any other array that holds no numbers
+        if any(isinstance(value, (str, bytes)) for value in array.flat):
+            got += " that holds text"  # which astype would read as numbers where it can
+        else:
+            try:
+                array = array.astype(np.float64)
+            except (TypeError, ValueError):
+                pass  # reported below, like any other array that holds no numbers
     if array.dtype.kind not in "fiub":
-        raise TypeError(
-            sentence(who, f"{what} to be an array of numbers", f"dtype {array.dtype}", "encode text as numbers first")
-        )
+        if array.dtype.kind == "c":
+            remedy = "take the real part or the magnitude first"
+        raise TypeError(sentence(who, f"{what} to be an array of numbers", got, remedy))
+    if dtype is None or array.dtype == dtype:
+        return array
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, which check_finite finds
-        return array if dtype is None else np.asarray(array, dtype=dtype)
+        return array.astype(dtype)
 
 
 def require(module: str, extra: str, who: str) -> ModuleType:

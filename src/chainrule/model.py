@@ -21,15 +21,15 @@ from ._checks import (
 )
 from .layers import LAYERS, Dropout, Layer, Linear, Softmax, Workspace, layer_from_config
 from .layers.activations import Activation, get_activation
-from .layers.base import Shape, as_layers, backward_through, bind, forward_through, walk
+from .layers.base import Shape, as_layers, backward_through, bind, forward_through, unbind, walk
 from .layers.linear import InitializerLike
 from .parameters import Parameters, as_float_dtype
 
 
 class Sequential:
-    """Layers in a row: each takes what the one before it gave.
+    """Layers in sequence: the output of each is the input of the next.
 
-        y = fₙ(… f₂(f₁(x)))          dx = f₁ᵀ′ (… fₙᵀ′ dy)
+        y = fₙ(… f₂(f₁(x)))          dx = f₁′ᵀ (… fₙ′ᵀ dy)
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Sequential:
     layers : list of Layer
     parameters, gradients : :class:`~chainrule.Parameters`, twins: ``parameters["0.W"]``, ``parameters.vector``
     buffers : dict of arrays that are saved but not learned, such as running means
-    rng : numpy.random.Generator
+    rng : numpy.random.Generator; another may be assigned
     metadata : dict of facts that JSON can hold, saved with the model
 
     Raises
@@ -65,20 +65,38 @@ class Sequential:
     """
 
     def __init__(self, layers: Sequence[Layer], *, rng: RandomState = None, dtype: Any = "float32") -> None:
+        self._assemble(layers, rng, dtype)
+        try:
+            for _, layer in walk(self.layers):
+                layer.initialize(self.rng)
+        except BaseException:
+            unbind(self.layers)  # they are free for another attempt
+            raise
+
+    def _assemble(self, layers: Sequence[Layer], rng: RandomState, dtype: Any) -> None:
+        """All but the first values of the parameters, which are zero."""
         self.layers = as_layers("Sequential", layers)
-        self.rng = as_rng(rng, "Sequential")
+        self._rng = as_rng(rng, "Sequential")
         self.dtype = as_float_dtype("Sequential", dtype)
         self.metadata: dict[str, Any] = {}
         self._workspace: Workspace | None = None
         _check_layers(self.layers)
         self._bind(Parameters(parameter_shapes(self.layers), self.dtype))
-        for _, layer in walk(self.layers):
-            layer.initialize(self.rng)
 
     def _bind(self, parameters: Parameters) -> None:
         self.parameters = parameters
         self.gradients = Parameters(parameters.shapes, parameters.vector.dtype)
         bind(self.layers, self.parameters, self.gradients)
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Where dropout, noise and the order of batches come from."""
+        return self._rng
+
+    @rng.setter
+    def rng(self, rng: RandomState) -> None:
+        self._rng = as_rng(rng, "Sequential")
+        self._workspace = None  # it holds the generator that was
 
     @property
     def buffers(self) -> dict[str, Array]:
@@ -89,7 +107,8 @@ class Sequential:
         """The outputs y for a batch x (N, ...).
 
         With ``training=True`` dropout and batch statistics are on, and what :meth:`backward` needs is kept in a
-        workspace that the next such call reuses: y is then valid until that call.
+        workspace that the next such call reuses: y is then valid until that call. Where no layer changes it, y may be
+        x itself.
         """
         x = _as_batch(x, self.dtype)
         if not training:
@@ -103,7 +122,8 @@ class Sequential:
     def backward(self, dy: Array, input_gradient: bool = False) -> Array | None:
         """Set ``gradients`` from dy (the shape of y) for the last ``forward(training=True)``; return dx if asked for.
 
-        The layers' L1 and L2 penalties are part of the gradients, as they are of :meth:`penalty`.
+        The layers' L1 and L2 penalties are part of the gradients, as they are of :meth:`penalty`. dx lies in the
+        workspace, or is dy itself where no layer changes it: it is valid until the next step.
         """
         if self._workspace is None or "output" not in self._workspace:
             raise ValueError(sentence("backward", "a forward pass before it", "none", "call forward(x, training=True)"))
@@ -160,7 +180,10 @@ class Sequential:
         return twin
 
     def config(self) -> dict[str, Any]:
-        """The architecture, as JSON can hold it; :meth:`from_config` is its inverse."""
+        """The architecture, as JSON can hold it; :meth:`from_config` is its inverse.
+
+        An initializer that is a function or an object is not part of it: it is needed only before training.
+        """
         return {"layers": [layer.config() for layer in self.layers], "dtype": self.dtype.name}
 
     @classmethod
@@ -171,8 +194,15 @@ class Sequential:
         rng: RandomState = None,
         custom_layers: Mapping[str, type[Layer]] | None = None,
     ) -> Sequential:
-        """A new model of the architecture that :meth:`config` described, freshly initialised."""
+        """A new model of the architecture that :meth:`config` described, freshly initialised.
+
+        An initializer that the description does not name is the layer's default.
+        """
         return cls(layers_from_config(config, custom_layers), rng=rng, dtype=config.get("dtype", "float32"))
+
+    def __copy__(self) -> Sequential:
+        """A deep copy: a layer belongs to one model."""
+        return copy.deepcopy(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without workspace and gradients: a copy or a pickle holds no batch, and its parameters once."""
@@ -202,7 +232,7 @@ def MLP(
 ) -> Sequential:
     """A multilayer perceptron: dense layers of the given sizes, from the input's to the output's.
 
-        h₀ = x,    hᵢ = dropout(σ(hᵢ₋₁ Wᵢ + bᵢ)),    y = hₙ₋₁ Wₙ + bₙ
+        h₀ = x,    hᵢ = dropout(σ(hᵢ₋₁ Wᵢ + bᵢ)),    y = σₒ(hₙ₋₁ Wₙ + bₙ),  σₒ the output_activation, if any
 
     Parameters
     ----------
@@ -251,6 +281,13 @@ def MLP(
     return Sequential([*layers, Softmax()] if softmax else layers, rng=rng, dtype=dtype)
 
 
+def blank(layers: Sequence[Layer], dtype: Any) -> Sequential:
+    """A model whose parameters are zero, for which no rule is run: a file's are about to be put in."""
+    model = Sequential.__new__(Sequential)
+    model._assemble(layers, None, dtype)
+    return model
+
+
 def parameter_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:
     """The shape of every parameter of these layers, by name; nothing is allocated."""
     return {prefix + name: shape for prefix, layer in walk(layers) for name, shape in layer.parameter_shapes().items()}
@@ -277,12 +314,16 @@ def _check_layers(layers: Sequence[Layer]) -> None:
     """Each once and in one model only, each as wide as the one before gives."""
     seen: set[int] = set()
     for _, layer in walk(layers):
-        used_elsewhere = any(name in layer.__dict__ for name in layer.parameter_shapes())
-        if id(layer) in seen or used_elsewhere:
+        if id(layer) in seen or layer._bound:
             where = "twice in this model" if id(layer) in seen else "already in another model"
             remedy = "make a new layer; to share weights copy them"
             raise ValueError(sentence("Sequential", "each layer object once", f"{layer!r} {where}", remedy))
         seen.add(id(layer))
+        names = layer.parameter_shapes()
+        for name in names:
+            if "d" + name in names:
+                expected = "parameters that are not called as the gradient of another"
+                raise ValueError(sentence(repr(layer), expected, f"{name!r} and 'd{name}'", "rename one of them"))
     shape: Shape | None = None
     for layer in layers:
         shape = layer.output_shape(shape)

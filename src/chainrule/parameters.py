@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, check_name, sentence
+from ._checks import Array, check_name, check_shape, sentence
 
 
 class Parameters(Mapping[str, Array]):
@@ -45,7 +45,19 @@ class Parameters(Mapping[str, Array]):
             stop = start + math.prod(shape)
             self.slices[name] = slice(start, stop)
             start = stop
-        self.vector: Array = np.zeros(start, as_float_dtype("Parameters", dtype))
+        self._vector: Array = np.zeros(start, as_float_dtype("Parameters", dtype))
+
+    @property
+    def vector(self) -> Array:
+        """All parameters (P,); assigning another array copies it into this one, which the layers look at."""
+        return self._vector
+
+    @vector.setter
+    def vector(self, values: Any) -> None:
+        if values is not self._vector:
+            values = np.asarray(values)
+            check_shape("Parameters", "a vector", values, self._vector.shape)
+            self._vector[:] = values
 
     def __getitem__(self, name: str) -> Array:
         if name not in self.slices:
@@ -63,11 +75,12 @@ class Parameters(Mapping[str, Array]):
 
 
 def as_float_dtype(who: str, dtype: Any) -> np.dtype[Any]:
-    """float32 or float64, however it is written."""
-    try:
+    """float32 or float64, from a name, a NumPy or Python type, or a dtype.
+
+    Other text never reaches NumPy's parser, which fails in many ways; nor does None, which NumPy takes for float64.
+    """
+    if isinstance(dtype, (type, np.dtype)) or (isinstance(dtype, str) and dtype in ("float32", "float64")):
         kind: np.dtype[Any] = np.dtype(dtype)
-    except TypeError:
-        kind = np.dtype(object)
-    if kind not in (np.float32, np.float64):
-        raise ValueError(sentence(who, "dtype float32 or float64", repr(dtype)))
-    return kind
+        if kind in (np.float32, np.float64):
+            return kind
+    raise ValueError(sentence(who, "dtype float32 or float64", repr(dtype)))

@@ -181,7 +181,11 @@ def test_a_missing_flatten_is_named_when_put_together():
         ({"type": "ReLU", "slope": 1}, "ReLU expects the arguments of its constructor"),
         ({"type": "Linear", "in_features": "3", "out_features": 2}, "expects in_features to be an integer"),
         ({"type": "Linear", "in_features": 3}, "Linear expects the arguments of its constructor"),
-        ({"type": "Residual", "layers": ["relu"]}, "Residual expects the arguments of its constructor.*got 'relu'"),
+        (
+            {"type": "Residual", "layers": ["relu"]},
+            r"^Residual expects the arguments of its constructor, got \{[^(]*\}: Residual expects a list of layers, "
+            r"got 'relu' at position 0; write \[Linear\(\.\.\.\), ReLU\(\), \.\.\.\]\.$",
+        ),
         ({"type": "Residual", "layers": [{"class": "ReLU"}]}, 'expects a mapping with a "type"'),
     ],
 )
@@ -221,11 +225,58 @@ def test_arguments_that_are_layers_or_lists_are_described_too(layer, x):
     np.testing.assert_array_equal(twin.predict(x), cr.Sequential([copy.deepcopy(layer)], rng=0).predict(x))
 
 
-def test_what_json_cannot_hold_is_left_out():
+def test_an_initializer_that_is_no_name_is_left_out():
     config = cr.Linear(3, 2, initializer=cr.initializers.Normal(0.5)).config()
     assert "initializer" not in config
     assert config["bias_initializer"] == "zeros"
-    assert "columns" not in Columns([0, np.sin]).config()
+    assert "initializer" not in cr.Linear(3, 2, initializer=lambda shape, rng, dtype: np.ones(shape)).config()
+
+
+@pytest.mark.parametrize(
+    ("columns", "described"),
+    [
+        (np.int64(3), 3),
+        ([np.int64(1), np.uint8(0)], [1, 0]),
+        (np.float32(0.5), 0.5),
+        (np.bool_(True), True),
+        (np.str_("a"), "a"),
+    ],
+)
+def test_numbers_of_numpy_are_described_as_those_of_python(columns, described):
+    found = Columns(columns).config()["columns"]
+    assert json.loads(json.dumps(found)) == described
+    assert type(found) is type(described)
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        (np.array([3.0, 4.0]), "ndarray"),
+        (np.array(3), "ndarray"),
+        ({1, 2}, "set"),
+        ({"a": 1}, "dict"),
+        (b"a", "bytes"),
+        (np.complex64(1), "complex64"),
+        (np.datetime64("2026-01-01"), "datetime64"),
+        ([0, np.sin], "ufunc"),
+        ([[object()]], "object"),
+    ],
+)
+def test_an_argument_that_json_cannot_hold_is_refused(columns, kind):
+    with pytest.raises(TypeError) as caught:
+        Columns(columns).config()
+    assert str(caught.value) == (
+        "Columns expects constructor arguments that JSON can hold (numbers, text, lists, layers), "
+        f"got columns of type {kind}; override config()."
+    )
+
+
+def test_an_inner_layer_that_can_be_called_is_described():
+    class Callable(cr.Tanh):
+        def __call__(self, x):
+            return np.tanh(x)
+
+    assert cr.Linear(3, 2, activation=Callable()).config()["activation"] == {"type": "Callable"}
 
 
 def test_every_layer_is_known_by_its_name():
@@ -356,3 +407,95 @@ def test_a_backward_that_returns_nothing_is_named(in_front):
 def test_a_layer_must_have_both_directions():
     with pytest.raises(TypeError, match="abstract"):
         cr.Layer()
+
+
+# ---- in one model at a time
+
+
+class Rotation(cr.Layer):
+    """Names its parameters as told, and holds None in place of each until a model gives it arrays."""
+
+    def __init__(self, names=("W",)):
+        self.names = names
+        for name in names:
+            setattr(self, name, None)
+
+    def parameter_shapes(self):
+        return dict.fromkeys(self.names, (2,))
+
+    def forward(self, x, work):
+        return x
+
+    def backward(self, dy, work, input_gradient=True):
+        return dy
+
+
+def test_a_layer_may_declare_its_parameters_before_it_has_them():
+    layer = Rotation()
+    model = cr.Sequential([layer])
+    assert np.shares_memory(layer.W, model.parameters.vector)
+    with pytest.raises(ValueError, match=r"each layer object once, got .* already in another model"):
+        cr.Sequential([layer])
+
+
+def test_a_parameter_may_not_be_called_as_the_gradient_of_another():
+    with pytest.raises(ValueError, match=r"expects parameters .*, got 'r' and 'dr'; rename one of them\."):
+        cr.Sequential([Rotation(("r", "x", "dr"))])
+
+
+def test_after_a_failure_the_layers_are_free_for_another_attempt():
+    healthy, failing = cr.Linear(2, 3), cr.Linear(3, 1, initializer=lambda *_: np.ones(7))
+    with pytest.raises(ValueError, match="an initializer that gives W"):
+        cr.Sequential([cr.Residual([healthy, cr.Linear(3, 2)]), cr.Linear(2, 3), failing])
+    model = cr.Sequential([healthy, cr.Linear(3, 1)])
+    assert np.shares_memory(healthy.W, model.parameters.vector)
+
+
+def test_a_layer_that_takes_no_arrays_leaves_the_others_free():
+    class Fixed(Rotation):
+        W = property(lambda self: None, lambda self, value: None)
+        dW = property(lambda self: None)
+
+    healthy = cr.Linear(2, 2)
+    with pytest.raises(AttributeError):
+        cr.Sequential([healthy, Fixed()])
+    cr.Sequential([healthy])
+
+
+def test_a_layer_in_a_model_stays_there_when_another_model_refuses_it():
+    layer = cr.Linear(2, 2)
+    model = cr.Sequential([layer])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="already in another model"):
+            cr.Sequential([cr.Linear(2, 2), layer])
+    assert np.shares_memory(layer.W, model.parameters.vector)
+
+
+def test_an_array_assigned_to_a_parameter_goes_into_the_model():
+    """Not beside it, where no optimizer would move it."""
+    model = cr.Sequential([cr.Linear(3, 2)], rng=0)
+    model.layers[0].W = np.ones((3, 2))
+    model.layers[0].W *= 2
+    np.testing.assert_array_equal(model.parameters["0.W"], np.full((3, 2), 2.0))
+    with pytest.raises(ValueError, match=r"Linear\(3 → 2\) expects an array for W of shape \(3, 2\), got \(2, 3\)"):
+        model.layers[0].W = np.ones((2, 3))
+
+
+def test_a_layer_of_ones_own_may_assign_its_gradient(rng):
+    class Shift(cr.Layer):
+        def parameter_shapes(self):
+            return {"by": (4,)}
+
+        def initialize(self, rng):
+            self.by = np.zeros(4)
+
+        def forward(self, x, work):
+            return x + self.by
+
+        def backward(self, dy, work, input_gradient=True):
+            self.dby = dy.sum(axis=0)
+            return dy
+
+    model = cr.Sequential([cr.Linear(3, 4), Shift()], rng=0)
+    check = cr.gradcheck(model, rng.standard_normal((5, 3)), rng.standard_normal((5, 4)), "squared_error")
+    assert check.passed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -66,8 +68,10 @@ def test_a_penalty_in_float32_is_summed_in_float64():
 
 VARIANCE_OF_THE_RULE = {  # of 200 inputs and 300 outputs
     None: 2 / 500,  # Glorot
+    "identity": 2 / 500,
     "tanh": 2 / 500,
     "sigmoid": 2 / 500,
+    "hard_sigmoid": 2 / 500,
     "softmax": 2 / 500,
     "selu": 1 / 200,  # LeCun
     "relu": 2 / 200,  # He
@@ -83,6 +87,19 @@ def test_the_first_weights_fit_the_activation(activation, variance):
     assert layer.W.var(dtype=np.float64) == pytest.approx(variance, rel=0.05)
     assert layer.W.mean(dtype=np.float64) == pytest.approx(0, abs=0.002)
     assert not layer.b.any()
+
+
+def test_an_activation_of_ones_own_names_its_rule_or_inherits_it():
+    class Wide(cr.Tanh):
+        pass
+
+    class Ones(cr.ReLU):
+        initializer = "ones"
+
+    wide, ones = cr.Linear(200, 300, activation=Wide()), cr.Linear(2, 3, activation=Ones())
+    cr.Sequential([wide], rng=0), cr.Sequential([ones], rng=0)
+    assert wide.W.var(dtype=np.float64) == pytest.approx(2 / 500, rel=0.05)
+    assert (ones.W == 1).all()
 
 
 @pytest.mark.parametrize("initializer", ["ones", lambda shape, rng, dtype: np.ones(shape)])
@@ -116,6 +133,29 @@ def test_first_weights_of_another_shape_are_refused(shape):
 def test_arguments_that_make_no_sense_are_refused(arguments, error, says):
     with pytest.raises(error, match=says):
         cr.Linear(**(dict(in_features=3, out_features=2) | arguments))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_warm_step_with_penalties_allocates_nothing_as_large_as_the_weights(dtype):
+    model = cr.Sequential([cr.Linear(300, 200, l1=0.1, l2=0.1)], rng=0, dtype=dtype)
+    x, dy = np.ones((4, 300), dtype), np.ones((4, 200), dtype)
+    model.forward(x, training=True)
+    model.backward(dy)
+    tracemalloc.start()
+    try:
+        model.forward(x, training=True)
+        model.backward(dy)
+        assert tracemalloc.get_traced_memory()[1] < model.parameters["0.W"].nbytes / 4
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("layer", [cr.Linear, cr.BatchNorm], ids=["Linear", "BatchNorm"])
+def test_a_layer_is_not_written_out_in_each_step(layer, x, monkeypatch):
+    layer = layer(4, 3) if layer is cr.Linear else layer(4)
+    model = cr.Sequential([layer])
+    monkeypatch.setattr(type(layer), "__repr__", lambda self: pytest.fail("written"))
+    model.forward(x)
 
 
 def test_scale_begins_as_the_identity_and_multiplies_each_feature(x):

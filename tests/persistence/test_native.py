@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import stat
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -176,9 +177,21 @@ def test_only_models_are_saved(tmp_path: Path) -> None:
         cr.save("model", tmp_path / "model")  # type: ignore[arg-type]
 
 
-def test_a_layer_that_could_not_come_back_is_refused_when_it_is_saved(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="save expects layers that config"):
-        cr.save(cr.Sequential([Listed(np.zeros(2))]), tmp_path / "model")
+def test_an_argument_that_json_cannot_hold_is_refused_when_it_is_saved(tmp_path: Path) -> None:
+    for layer in (Listed(np.zeros(2)), Shift(2, factor=np.array([3.0, 4.0]))):
+        with pytest.raises(TypeError, match="constructor arguments that JSON can hold"):
+            cr.save(cr.Sequential([layer], rng=0), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_number_of_numpy_is_an_argument_like_any_other(tmp_path: Path) -> None:
+    cr.save(cr.Sequential([Shift(np.int64(2), factor=np.float32(3))], rng=0), tmp_path / "model")
+    assert cr.load(tmp_path / "model", custom_layers={"Shift": Shift}).layers[0].factor == 3
+
+
+def test_a_function_that_is_asked_for_cannot_come_back(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"save expects layers that config.*array'\)"):
+        cr.save(cr.Sequential([Listed(np.sin)]), tmp_path / "model")
 
 
 def test_a_layer_that_forgets_its_arguments_is_refused_when_it_is_saved(tmp_path: Path) -> None:
@@ -205,7 +218,7 @@ def test_a_layer_that_hides_its_size_is_refused_when_it_is_saved(tmp_path: Path)
 
 def test_a_layer_that_borrows_the_name_of_another_is_refused_when_it_is_saved(tmp_path: Path) -> None:
     tanh = type("Tanh", (Shift,), {})
-    with pytest.raises(ValueError, match=r"names of their own, got one that is called 'Tanh'.*rename"):
+    with pytest.raises(ValueError, match=r"'Tanh', which has the same class name as a built-in layer; rename"):
         cr.save(cr.Sequential([tanh(2)], rng=0), tmp_path / "model")
 
 
@@ -353,6 +366,8 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     ),
     "another shape": (facts(LINEAR), ARRAYS | {"0.W": np.zeros((3, 2), np.float32)}, r"got F32 of shape \(3, 2\)"),
     "another dtype": (facts(LINEAR), ARRAYS | {"0.b": np.zeros(3)}, r"F32 of shape \(3,\).*got F64"),
+    "no dtype": (facts(model={"layers": [LINEAR]}), ARRAYS, "float32 or float64, got None"),
+    "a dtype that is no name": (facts(model={"layers": [LINEAR], "dtype": "a,("}), ARRAYS, r"float64, got 'a,\('"),
     "an unknown dtype": (facts(model={"layers": [LINEAR], "dtype": "int8"}), ARRAYS, "float32 or float64"),
     "widths that do not fit": (
         facts(LINEAR, LINEAR),
@@ -384,6 +399,73 @@ def test_a_file_that_lies_is_refused_in_one_sentence(
 def test_the_honest_twin_of_those_files_is_loaded(tmp_path: Path) -> None:
     model = cr.load(write(tmp_path / "honest", facts(LINEAR), ARRAYS))
     assert model.predict([[1.0, 2.0]]).tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_what_is_loaded_is_not_drawn_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than reading, and a file could ask for the dearest rule."""
+    path = write(tmp_path / "dear", facts(LINEAR | {"initializer": "orthogonal"}), ARRAYS)
+    monkeypatch.setattr(cr.Linear, "initialize", lambda self, rng: pytest.fail("drawn"))
+    assert not cr.load(path).parameters.vector.any()
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**30, -(10**400), 0, -1, 2, 2**63])
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["a,(", "f4,", "(9,)f8", "float64", "(" * 5000, "relu", "orthogonal", "M8[s]", "O", "a4", "V"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "layers", "features", "slope", "x"]), inner, max_size=3)
+        | st.sampled_from(["ReLU", "Linear", "PReLU", "Residual", "Softmax"]).map(lambda name: {"type": name})
+    ),
+    max_leaves=6,
+)
+TEMPLATE: dict[str, Any] = {
+    "dtype": "float32",
+    "layers": [
+        LINEAR | {"activation": {"type": "LeakyReLU", "slope": 0.1}, "bias": True, "l1": 0.0, "initializer": "zeros"},
+        {"type": "Residual", "layers": [{"type": "PReLU", "features": 3, "start": 0.5}]},
+        {"type": "BatchNorm", "features": 3, "momentum": 0.1, "epsilon": 1e-5},
+        {"type": "Dropout", "rate": 0.5},
+        {"type": "GELU", "approximate": "tanh"},
+    ],
+}
+
+
+def places(value: Any) -> list[tuple[Any, ...]]:
+    """The way to each value inside a description."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [way for key, item in inside for way in [(key,), *((key, *rest) for rest in places(item))]]
+
+
+@given(changes=st.lists(st.tuples(st.sampled_from(places(TEMPLATE)), ODD), min_size=1, max_size=3))
+@example(changes=[(("dtype",), "a,(")])
+@example(changes=[(("dtype",), None)])
+@example(changes=[(("layers", 1, "layers", 0, "start"), -(10**400))])
+def test_a_description_of_anything_is_refused_or_built(
+    changes: list[tuple[tuple[Any, ...], Any]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    description = copy.deepcopy(TEMPLATE)
+    for way, value in changes:
+        place = description
+        with suppress(KeyError, IndexError, TypeError):  # an earlier change took the place away
+            for key in way[:-1]:
+                place = place[key]
+            place[way[-1]] = value
+    arrays = {name: np.ones(3, np.float32) for name in ("1.0.slope", "2.gain", "2.bias")}
+    statistics = {"2.running_mean": np.zeros(3), "2.running_variance": np.ones(3)}
+    path = write(tmp_path_factory.mktemp("odd") / "odd", facts(model=description), ARRAYS | arrays | statistics)
+    with suppress(ValueError):  # and nothing else
+        cr.load(path)
+
+
+def test_the_template_of_those_descriptions_is_loaded(tmp_path: Path) -> None:
+    arrays = {name: np.ones(3, np.float32) for name in ("1.0.slope", "2.gain", "2.bias")}
+    statistics = {"2.running_mean": np.zeros(3), "2.running_variance": np.ones(3)}
+    cr.load(write(tmp_path / "honest", facts(model=TEMPLATE), ARRAYS | arrays | statistics))
 
 
 def test_a_safetensors_file_of_somebody_else_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,7 +53,8 @@ def layer_from_config(config: Any, known: Mapping[str, type[Layer]] = LAYERS) ->
     try:
         return cls(**{name: build(value) for name, value in config.items() if name != "type"})
     except TypeError as error:
-        raise ValueError(sentence(cls.__name__, "the arguments of its constructor", f"{config} ({error})")) from None
+        got = f"{reprlib.repr(config)}: {str(error).rstrip('.')}"
+        raise ValueError(sentence(cls.__name__, "the arguments of its constructor", got)) from None
 
 
 __all__ = [

@@ -14,8 +14,15 @@ from .base import FeatureLayer, Layer, Shape, Workspace
 class Activation(Layer):
     """A function applied to each number of a batch, without parameters.
 
-    A subclass gives :meth:`apply` and :meth:`pull_back`. ``keeps_input`` says that the pull-back needs x; where it
-    needs only y, :class:`~chainrule.Linear` lets the activation overwrite its own output.
+    A subclass gives :meth:`apply` and :meth:`pull_back`.
+
+    Attributes
+    ----------
+    keeps_input : bool, whether the pull-back needs x; where it needs only y, :class:`~chainrule.Linear` lets the
+        activation overwrite its own output
+    initializer : name of the rule by which a :class:`~chainrule.Linear` with this activation draws its first weights.
+        He normal, the default, keeps the variance through units that are off half of the time; Glorot uniform is for
+        those that pass all of the signal, such as tanh; LeCun normal is what SELU was derived for
 
     Examples
     --------
@@ -32,6 +39,7 @@ class Activation(Layer):
     """
 
     keeps_input = False
+    initializer = "he_normal"
 
     @abstractmethod
     def apply(self, x: Array, out: Array) -> Array:
@@ -58,6 +66,8 @@ class Identity(Activation):
     >>> cr.Sequential([cr.Identity()]).predict([[-1.0, 2.0]])
     array([[-1.,  2.]], dtype=float32)
     """
+
+    initializer = "glorot_uniform"
 
     def apply(self, x: Array, out: Array) -> Array:
         return ops.identity(x, out=out)
@@ -132,7 +142,9 @@ class ELU(Activation):
 
 
 class SELU(Activation):
-    """Self-normalising ELU (:func:`chainrule.ops.selu`); pair it with ``initializer="lecun_normal"``.
+    """Self-normalising ELU (:func:`chainrule.ops.selu`).
+
+    It keeps mean and variance behind LeCun normal weights: ``Linear(I, O, activation="selu")`` starts with these.
 
     Examples
     --------
@@ -140,6 +152,8 @@ class SELU(Activation):
     >>> cr.Sequential([cr.SELU()]).predict([[-100.0, 1.0]]).round(3)
     array([[-1.758,  1.051]], dtype=float32)
     """
+
+    initializer = "lecun_normal"
 
     def apply(self, x: Array, out: Array) -> Array:
         return ops.selu(x, out=out)
@@ -240,6 +254,8 @@ class Tanh(Activation):
     array([[0., 1.]], dtype=float32)
     """
 
+    initializer = "glorot_uniform"
+
     def apply(self, x: Array, out: Array) -> Array:
         return ops.tanh(x, out=out)
 
@@ -257,6 +273,8 @@ class Sigmoid(Activation):
     array([[0.5, 1. ]], dtype=float32)
     """
 
+    initializer = "glorot_uniform"
+
     def apply(self, x: Array, out: Array) -> Array:
         return ops.sigmoid(x, out=out)
 
@@ -273,6 +291,8 @@ class HardSigmoid(Activation):
     >>> cr.Sequential([cr.HardSigmoid()]).predict([[0.0, 100.0]])
     array([[0.5, 1. ]], dtype=float32)
     """
+
+    initializer = "glorot_uniform"
 
     def apply(self, x: Array, out: Array) -> Array:
         return ops.hard_sigmoid(x, out=out)
@@ -296,6 +316,8 @@ class Softmax(Activation):
     array([[0.5, 0.5],
            [1. , 0. ]], dtype=float32)
     """
+
+    initializer = "glorot_uniform"
 
     def apply(self, x: Array, out: Array) -> Array:
         return ops.softmax(x, out=out)

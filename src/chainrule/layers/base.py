@@ -18,7 +18,7 @@ class Workspace(dict[str, Array]):
     """What one layer remembers of a batch from forward to backward, in arrays reused from step to step.
 
     A layer stores what it needs by name, ``work["x"] = x``, and asks for room with :meth:`array`. A model opens
-    one workspace for training and keeps it; prediction uses one of its own, so threads never meet in it.
+    one workspace for training and keeps it; prediction uses one of its own, so concurrent predictions share nothing.
 
     Attributes
     ----------
@@ -77,6 +77,9 @@ class Layer(ABC):
     #: Layers inside this one (of Residual, say), in the order in which their parameters are numbered.
     children: Sequence[Layer] = ()
 
+    #: The names of the attributes that are views into a model's vectors; none before the layer is in a model.
+    _bound: frozenset[str] = frozenset()
+
     @abstractmethod
     def forward(self, x: Array, work: Workspace) -> Array:
         """y from x (N, ...); what :meth:`backward` will need goes into ``work``. x is not modified."""
@@ -93,7 +96,7 @@ class Layer(ABC):
         return {}
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: B027  (a layer without parameters has none to fill)
-        """Fill the parameters with their first values."""
+        """Fill the parameters with their first values; a model that is loaded from a file has no need of it."""
 
     def buffers(self) -> dict[str, Array]:
         """Arrays that are saved with the layer but not learned by gradient: running statistics."""
@@ -111,9 +114,27 @@ class Layer(ABC):
         return input_shape
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments that JSON can hold, enough to build the layer again around saved parameters."""
-        values = {name: _as_json(getattr(self, name)) for name in inspect.signature(type(self)).parameters}
-        return {"type": type(self).__name__} | {name: value for name, value in values.items() if value is not ...}
+        """The constructor's arguments as JSON holds them, enough to build the layer again around saved parameters.
+
+        A function, such as an initializer, is left out: it only matters before training. Override this method in a
+        layer whose arguments are neither that nor numbers, text, None, layers, or lists of them; else TypeError.
+        """
+        arguments = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        kept = {name: value for name, value in arguments.items() if isinstance(value, Layer) or not callable(value)}
+        return {"type": type(self).__name__} | {name: self._described(name, value) for name, value in kept.items()}
+
+    def _described(self, name: str, value: Any) -> Any:
+        if isinstance(value, Layer):
+            return value.config()
+        if isinstance(value, (list, tuple)):
+            return [self._described(name, item) for item in value]
+        plain = value.item() if isinstance(value, np.generic) else value
+        if plain is None or isinstance(plain, (bool, int, float, str)):
+            return plain
+        expected = "constructor arguments that JSON can hold (numbers, text, lists, layers)"
+        raise TypeError(
+            sentence(type(self).__name__, expected, f"{name} of type {type(value).__name__}", "override config()")
+        )
 
     def __repr__(self) -> str:
         """The class and the arguments that differ from their defaults."""
@@ -126,20 +147,21 @@ class Layer(ABC):
                 written.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(written)})"
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As always; but an array assigned to a parameter is copied into the model's vector.
+
+        In its place it would be an array that no optimizer moves and no file holds.
+        """
+        if name not in self._bound:
+            object.__setattr__(self, name, value)
+        elif value is not (view := self.__dict__[name]):
+            array = np.asarray(value)
+            check_shape(self, f"an array for {name}", array, view.shape)
+            view[...] = array
+
     def __getstate__(self) -> dict[str, Any]:
         """Without the views: a copy or a pickle gets its arrays from its own model."""
-        views = {prefix + name for name in self.parameter_shapes() for prefix in ("", "d")}
-        return {name: value for name, value in self.__dict__.items() if name not in views}
-
-
-def _as_json(value: Any) -> Any:
-    """The value as JSON holds it, or ``...`` for what only matters before training, such as an initializer."""
-    if isinstance(value, Layer):
-        return value.config()
-    if isinstance(value, (list, tuple)):
-        items = [_as_json(item) for item in value]
-        return ... if ... in items else items
-    return value if value is None or isinstance(value, (bool, int, float, str)) else ...
+        return {name: value for name, value in self.__dict__.items() if name not in self._bound and name != "_bound"}
 
 
 class FeatureLayer(Layer):
@@ -153,7 +175,7 @@ class FeatureLayer(Layer):
         return (self.features,)
 
     def _check_input(self, x: Array) -> None:
-        check_shape(repr(self), "input", x, ("N", self.features), flatten_remedy(x))
+        check_shape(self, "input", x, ("N", self.features), flatten_remedy(x))
 
 
 def check_width(layer: Layer, features: int, input_shape: Shape | None) -> None:
@@ -192,8 +214,17 @@ def bind(layers: Sequence[Layer], parameters: Mapping[str, Array], gradients: Ma
     """Give each layer its views: ``layer.W`` into the parameters, ``layer.dW`` into the gradients."""
     for prefix, layer in walk(layers):
         for name in layer.parameter_shapes():
-            setattr(layer, name, parameters[prefix + name])
-            setattr(layer, "d" + name, gradients[prefix + name])
+            object.__setattr__(layer, name, parameters[prefix + name])
+            object.__setattr__(layer, "d" + name, gradients[prefix + name])
+    for _, layer in walk(layers):  # only now: had one refused its arrays, the others would still be free
+        layer._bound = frozenset(name for own in layer.parameter_shapes() for name in (own, "d" + own))
+
+
+def unbind(layers: Sequence[Layer]) -> None:
+    """Take the views away again, so that another model may have the layers."""
+    for _, layer in walk(layers):
+        for name in [*layer._bound, "_bound"]:
+            layer.__dict__.pop(name, None)
 
 
 def forward_through(layers: Sequence[Layer], x: Array, work: Workspace) -> Array:

@@ -10,13 +10,10 @@ from .. import ops
 from .._checks import Array, check_integer, check_number, check_shape
 from ..initializers import get_initializer
 from ..initializers.base import InitializerFunction
-from .activations import Activation, get_activation
+from .activations import Activation, Identity, get_activation
 from .base import FeatureLayer, Layer, Shape, Workspace, check_width, flatten_remedy
 
 InitializerLike: TypeAlias = "str | InitializerFunction"
-
-# He's rule keeps the variance through units that are off half of the time, LeCun's is what SELU was derived for.
-_RULE_FOR = {"SELU": "lecun_normal", "Tanh": "glorot_uniform", "Sigmoid": "glorot_uniform", "Softmax": "glorot_uniform"}
 
 
 class Linear(Layer):
@@ -34,8 +31,8 @@ class Linear(Layer):
     activation : name ("relu", "tanh", "gelu", ...), an activation layer such as ``LeakyReLU(0.2)``, or None
     bias : bool, whether there is a b
     l1, l2 : float >= 0, the constants λ₁ and λ₂ of the penalty on W
-    initializer : name, callable ``(shape, rng, dtype) -> array``, or None: LeCun normal for SELU; Glorot uniform for
-        no activation, tanh, sigmoid and softmax; He normal for all others
+    initializer : name, callable ``(shape, rng, dtype) -> array``, or None for the activation's own rule: LeCun normal
+        for SELU; Glorot uniform for tanh, sigmoid, hard sigmoid, softmax, identity and none; He normal for all others
     bias_initializer : the same for b, default zeros
 
     Attributes
@@ -44,7 +41,8 @@ class Linear(Layer):
 
     Raises
     ------
-    ValueError if a batch is not of shape (N, I).
+    ValueError
+        If a batch is not of shape (N, I).
 
     Examples
     --------
@@ -83,7 +81,7 @@ class Linear(Layer):
         self.initializer = initializer
         self.bias_initializer = bias_initializer
         self._activation = get_activation("Linear", activation)
-        rule = "glorot_uniform" if activation is None else _RULE_FOR.get(type(self._activation).__name__, "he_normal")
+        rule = Identity.initializer if self._activation is None else self._activation.initializer
         self._draw_W = get_initializer(rule if initializer is None else initializer)
         self._draw_b = get_initializer(bias_initializer)
 
@@ -99,7 +97,7 @@ class Linear(Layer):
     def _fill(self, name: str, draw: InitializerFunction, rng: np.random.Generator) -> None:
         array: Array = getattr(self, name)
         first = np.asarray(draw(array.shape, rng, array.dtype))
-        check_shape(repr(self), f"an initializer that gives {name}", first, array.shape)
+        check_shape(self, f"an initializer that gives {name}", first, array.shape)
         array[:] = first
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
@@ -107,7 +105,7 @@ class Linear(Layer):
         return (self.out_features,)
 
     def forward(self, x: Array, work: Workspace) -> Array:
-        check_shape(repr(self), "input", x, ("N", self.in_features), flatten_remedy(x))
+        check_shape(self, "input", x, ("N", self.in_features), flatten_remedy(x))
         z = ops.affine(x, self.W, self.b if self.bias else None, out=work.array("z", x, self.out_features))
         work["x"], work["z"] = x, z
         if self._activation is None:
@@ -125,9 +123,10 @@ class Linear(Layer):
         db_out = self.db if self.bias else None
         dx, _, _ = ops.affine_backward(dz, x, self.W, out=(dx_out, self.dW, db_out), input_gradient=input_gradient)
         if self.l1:
-            self.dW += self.l1 * np.sign(self.W)
+            term = np.sign(self.W, out=work.array("penalty", self.W))
+            self.dW += np.multiply(term, self.l1, out=term)
         if self.l2:
-            self.dW += 2 * self.l2 * self.W
+            self.dW += np.multiply(self.W, 2 * self.l2, out=work.array("penalty", self.W))
         return dx
 
     def penalty(self) -> float:
@@ -166,7 +165,9 @@ class Scale(FeatureLayer):
     >>> model.predict([[1.0, 2.0]])
     array([[ 1., 20.]], dtype=float32)
 
-    Holzmüller, Grinsztajn and Steinwart, "Better by default", NeurIPS 2024, section 3.
+    References
+    ----------
+    Holzmüller, Grinsztajn and Steinwart, Better by Default (2024), section 3.
     """
 
     gain: Array

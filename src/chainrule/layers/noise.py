@@ -8,11 +8,11 @@ from .base import Layer, Workspace
 
 
 class Dropout(Layer):
-    """Inverted dropout: in training each number is zeroed with probability ``rate``, the others enlarged to match.
+    """Inverted dropout: in training each number is zeroed with probability p, the others are scaled by 1/(1 − p).
 
         y = x · m,    m = 0 with probability p, else 1/(1 − p)          dx = dy · m
 
-    Prediction leaves the batch as it is: the enlargement kept its mean.
+    Prediction leaves the batch as it is; the scaling is there so the expected value is unchanged.
 
     Parameters
     ----------
@@ -28,7 +28,9 @@ class Dropout(Layer):
     >>> model.predict(np.ones((1, 3)))
     array([[1., 1., 1.]], dtype=float32)
 
-    Srivastava et al., "Dropout", JMLR 15 (2014).
+    References
+    ----------
+    Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting (2014), section 10.
     """
 
     def __init__(self, rate: float = 0.5) -> None:
@@ -65,7 +67,9 @@ class GaussianNoise(Layer):
     >>> model.predict(np.ones((1, 3)))
     array([[1., 1., 1.]], dtype=float32)
 
-    Bishop, "Training with noise is equivalent to Tikhonov regularization", Neural Computation 7 (1995).
+    References
+    ----------
+    Bishop, Training with Noise is Equivalent to Tikhonov Regularization (1995).
     """
 
     def __init__(self, sigma: float = 0.1) -> None:

@@ -1,4 +1,4 @@
-"""Batch and layer normalisation: standardise, then let the network choose gain and bias again."""
+"""Batch and layer normalisation: standardise, then apply a learned gain and bias."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class BatchNorm(_Normalization):
 
     Raises
     ------
-    ValueError if a training batch has a single row: its variance says nothing.
+    ValueError
+        If a training batch has a single row: its variance says nothing.
 
     Examples
     --------
@@ -74,7 +75,9 @@ class BatchNorm(_Normalization):
     array([[-1.],
            [ 1.]], dtype=float32)
 
-    Ioffe and Szegedy, ICML 2015.
+    References
+    ----------
+    Ioffe and Szegedy, Batch Normalization (2015), algorithms 1 and 2.
     """
 
     axis = 0
@@ -136,7 +139,9 @@ class LayerNorm(_Normalization):
     >>> cr.Sequential([cr.LayerNorm(2)]).predict([[0.0, 10.0]]).round(3)
     array([[-1.,  1.]], dtype=float32)
 
-    Ba, Kiros and Hinton, arXiv 1607.06450.
+    References
+    ----------
+    Ba, Kiros and Hinton, Layer Normalization (2016), arXiv:1607.06450, section 3.
     """
 
     axis = 1

@@ -34,7 +34,7 @@ class Flatten(Layer):
 
 
 class Residual(Layer):
-    """Layers with a way around them: what they compute is added to what came in.
+    """A block with a skip connection: its output is added to its input.
 
         y = x + f(x)          dx = dy + fᵀ′ dy
 
@@ -52,7 +52,9 @@ class Residual(Layer):
     >>> model.predict([[1.0] * 8]).tolist()
     [[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]]
 
-    He et al., CVPR 2016.
+    References
+    ----------
+    He et al., Deep Residual Learning for Image Recognition (2016), section 3.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:

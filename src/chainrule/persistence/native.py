@@ -22,7 +22,7 @@ from .. import __version__
 from .._checks import Array, nearest, sentence
 from ..layers import LAYERS, Layer
 from ..layers.base import Shape, walk
-from ..model import Sequential, layers_from_config, parameter_shapes
+from ..model import Sequential, blank, layers_from_config, parameter_shapes
 from ..parameters import as_float_dtype
 
 FORMAT = 1
@@ -55,9 +55,9 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     ------
     TypeError
         ``model.metadata`` holds what JSON cannot (text, numbers, booleans, None, lists and dicts of them): an array,
-        NaN. Tuples come back as lists, and keys as text.
+        NaN. Tuples come back as lists, and keys as text. Or a layer of your own was made with such an argument.
     ValueError
-        A layer of your own cannot be built again from its ``config()``, or bears the name of a library's layer.
+        A layer of your own cannot be built again from its ``config()``, or has the same class name as a built-in layer.
     OSError
         The folder does not exist or cannot be written.
 
@@ -76,6 +76,8 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     >>> bool(twin.predict(x) == model.predict(x)), twin.metadata
     (True, {'unit': 'kg'})
 
+    References
+    ----------
     The format: https://huggingface.co/docs/safetensors
     """
     if not isinstance(model, Sequential):
@@ -160,14 +162,14 @@ def _arrays(model: Sequential) -> dict[str, Array]:
 
 def _check_can_be_built_again(model: Sequential) -> None:
     """A layer that would not come back as it is must fail now, while the model is still there."""
-    reason = "others than it describes"
+    reason = "a layer whose config() rebuilds a different one"
     try:
         own = {cls.__name__: cls for cls in _classes(model.layers) if LAYERS.get(cls.__name__) is not cls}
         again = layers_from_config(model.config(), own)
     except (ValueError, AttributeError) as error:
-        own, again, reason = {}, [], f"one for which it is not enough ({error})"
+        own, again, reason = {}, [], f"one for which it is not enough ({str(error).rstrip('.')})"
     for name in own.keys() & LAYERS.keys():
-        got = f"one that is called {name!r}, as one of the library's"
+        got = f"{name!r}, which has the same class name as a built-in layer"
         raise ValueError(sentence("save", "layers of your own to have names of their own", got, "rename the class"))
     kinds = [type(layer) for _, layer in walk(model.layers)]
     if [type(layer) for _, layer in walk(again)] != kinds or parameter_shapes(again) != model.parameters.shapes:
@@ -209,7 +211,7 @@ def _write(tensors: Mapping[str, Array], header: dict[str, str], path: Path) -> 
         try:
             partial.unlink(missing_ok=True)
         except OSError:
-            pass  # its folder is none: reported above
+            pass  # the parent is not a directory: reported above
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -240,7 +242,7 @@ def _read_facts(path: Path, header: Mapping[str, str] | None) -> dict[str, Any]:
     try:
         facts = json.loads(header[_KEY])
     except (ValueError, RecursionError) as error:
-        raise _refusal(path, "to have JSON in its header", f"text that is none ({error})") from None
+        raise _refusal(path, "to have JSON in its header", f"invalid JSON ({error})") from None
     if not isinstance(facts, dict) or type(facts.get("format")) is not int:
         raise _refusal(path, "to state its format", reprlib.repr(facts))
     if facts["format"] != FORMAT:
@@ -261,7 +263,7 @@ def _build(path: Path, facts: Mapping[str, Any], forms: Mapping[str, Form], own:
         layers = layers_from_config(description, own)
         dtype = as_float_dtype("dtype", description.get("dtype"))
         _check_forms(layers, dtype, forms)
-        return Sequential(layers, dtype=dtype)
+        return blank(layers, dtype)
     except RecursionError:
         raise _refusal(path, "to describe a model", "one that is nested too deeply") from None
     except (ValueError, TypeError) as error:
