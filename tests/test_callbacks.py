@@ -22,7 +22,7 @@ class Diary(cr.Callback):
     def __init__(self):
         self.calls = []
 
-    def on_fit_begin(self, trainer):
+    def on_train_begin(self, trainer):
         self.calls.append("fit begins")
 
     def on_epoch_begin(self, trainer):
@@ -35,7 +35,7 @@ class Diary(cr.Callback):
     def on_epoch_end(self, trainer, row):
         self.calls.append("epoch ends")
 
-    def on_fit_end(self, trainer):
+    def on_train_end(self, trainer):
         self.calls.append("fit ends")
 
 
@@ -243,3 +243,15 @@ def test_the_bar_goes_away_when_training_fails():
 def test_every_is_a_positive_integer(every, error):
     with pytest.raises(error, match="Progress expects every"):
         cr.Progress(every=every)
+
+
+def test_a_history_is_read_by_its_columns():
+    history = cr.History([{"loss": 2.0}, {"loss": 1.0, "validation_loss": 3.0}])
+    assert "validation_loss" in history
+    assert "accuracy" not in history
+    assert dict(history) == {"loss": [2.0, 1.0], "validation_loss": [3.0]}
+
+
+def test_json_has_no_infinity():
+    history = cr.History([{"loss": np.float32(0.5), "learning_rate": float("inf")}])
+    assert json.loads(history.to_json())["rows"] == [{"loss": 0.5, "learning_rate": None}]

@@ -225,7 +225,7 @@ def test_the_learning_rate_is_drawn_if_it_changes(rate, panels):
 @pytest.mark.parametrize(
     ("history", "error", "words"),
     [
-        ({}, ValueError, "a finite loss of one epoch at least, got none among"),
+        ({}, ValueError, "a finite loss in at least one epoch, got none among"),
         ([], ValueError, "got none among"),
         ({"loss": []}, ValueError, "got none among"),
         ({"accuracy": [1.0]}, ValueError, r"got none among \['accuracy'\]"),
@@ -368,7 +368,7 @@ def test_regions_where_one_class_takes_all():
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), 1)
 
 
-def test_regions_show_every_point_in_the_colour_of_its_class():
+def test_regions_show_every_point_in_the_color_of_its_class():
     y = np.array([0, 1, 2, 1])
     ax = plots.decision_regions(Model(lambda x: np.eye(3)[np.zeros(len(x), int)]), CORNERS, y[:, None]).axes[0]
     dots = [collection for collection in ax.collections if collection.get_label().startswith("class")]
@@ -379,12 +379,12 @@ def test_regions_show_every_point_in_the_colour_of_its_class():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("input 1", "input 2")
 
 
-def test_regions_with_many_classes_have_as_many_colours():
+def test_regions_with_many_classes_have_as_many_colors():
     x = np.random.default_rng(0).normal(size=(24, 2))
     y = np.arange(24) % 12
     figure = plots.decision_regions(Model(lambda g: np.hstack([g] * 6)), x, y, resolution=5)
-    colours = {tuple(dot.get_facecolor()[0]) for dot in figure.axes[0].collections if "class" in dot.get_label()}
-    assert len(colours) == 12
+    colors = {tuple(dot.get_facecolor()[0]) for dot in figure.axes[0].collections if "class" in dot.get_label()}
+    assert len(colors) == 12
 
 
 @pytest.mark.parametrize(("given", "asked"), [("float32", "float32"), ("float64", "float64"), ("int64", "float64")])
@@ -476,7 +476,7 @@ def test_every_column_is_an_image(units, shape):
     assert figure.axes[0].get_title() == f"first layer: {units} units"
 
 
-def test_colours_are_symmetric_and_zero_is_white():
+def test_colors_are_symmetric_and_zero_is_white():
     W = np.array([[0.0, 0.1], [-3.0, 0.2]])
     image = plots.first_layer_weights(W, (1, 2)).axes[0].images[0]
     assert image.get_clim() == (-3.0, 3.0)

@@ -183,11 +183,9 @@ def test_rows_of_weight_zero_teach_nothing(numbers):
     np.testing.assert_allclose(models[0].parameters.vector, models[1].parameters.vector, rtol=1e-12, atol=1e-14)
 
 
-def test_no_weight_at_all_reports_a_loss_of_zero(numbers):
-    before = net().parameters.vector
-    trainer = regression()
-    assert trainer.fit(*numbers, sample_weight=np.zeros(40), epochs=1, verbose=0)["loss"] == [0.0]
-    np.testing.assert_array_equal(trainer.model.parameters.vector, before)
+def test_weights_that_are_all_zero_are_refused(numbers):
+    with pytest.raises(ValueError, match="fit expects a sample_weight above 0, got zeros only"):
+        regression().fit(*numbers, np.zeros(40), verbose=0)
 
 
 # ---- validation and metrics
@@ -235,6 +233,24 @@ def test_a_fraction_is_set_aside_once_for_all_epochs(weighted):
     assert len(set(loss.scored)) == 10
     assert len(set(loss.trained)) == 40
     assert sorted(set(loss.scored) | set(loss.trained)) == list(range(50))
+
+
+@pytest.mark.parametrize("nothing", [None, 0, 0.0])
+def test_no_validation(numbers, nothing):
+    history = regression().fit(*numbers, validation=nothing, epochs=1, verbose=0)
+    assert "validation_loss" not in history
+
+
+def test_labels_written_as_floats_keep_their_shares_too(rng):
+    y, seen = np.repeat([0.0, 1.0], [90, 10]), []
+
+    def metric(z, y, weight=None):
+        seen.append(int(y.sum()))
+        return 0.0
+
+    trainer = cr.Trainer(net(), "cross_entropy", metrics=[metric])
+    trainer.fit(rng.standard_normal((100, 3)), y, validation=0.1, epochs=1, verbose=0)
+    assert seen == [9, 1]
 
 
 def test_a_fraction_of_labels_keeps_their_shares():
@@ -356,7 +372,7 @@ def test_ctrl_c_keeps_what_was_learned(numbers, when):
 )
 def test_a_loss_that_is_no_longer_finite_is_told_in_one_sentence(numbers, make, dtype):
     """And in nothing else: the overflows on the way there warn nobody."""
-    says = r"fit expects a finite loss, got (inf|nan) in epoch \d+ at learning rate 1e\+30; lower the learning rate"
+    says = r"fit expects a finite loss, got (inf|nan) in epoch \d+ at learning rate 1e\+30; start again"
     trainer = regression(make(rng=0, dtype=dtype), cr.SGD(1e30), batch_size=None)
     with pytest.raises(cr.DivergenceError, match=says):
         trainer.fit(*numbers, epochs=50, verbose=0)
@@ -366,7 +382,7 @@ def test_divergence_is_a_value_error_and_ends_the_callbacks(numbers):
     ended = []
 
     class Ended(cr.Callback):
-        def on_fit_end(self, trainer):
+        def on_train_end(self, trainer):
             ended.append(trainer.epoch)
 
     def loss(z, y, weight=None):
@@ -377,7 +393,71 @@ def test_divergence_is_a_value_error_and_ends_the_callbacks(numbers):
     assert ended == [1]
 
 
+def test_outputs_that_overflow_have_no_score(numbers):
+    model = net(rng=0)
+    model.parameters.vector[:] = 1e38
+    with pytest.raises(cr.DivergenceError, match=r"expects a finite loss on these data, got (inf|nan): the outputs"):
+        regression(model).evaluate(*numbers)
+
+
+def test_a_loss_gives_its_gradient_too(numbers):
+    with pytest.raises(TypeError, match=r"to return \(value, dz\), got float"):
+        cr.Trainer(net(), lambda z, y, weight: 1.0).fit(*numbers, verbose=0)
+
+
+def test_a_last_step_into_infinity_is_not_silent(numbers):
+    trainer = regression(net(rng=0), cr.SGD(1e40), batch_size=None)
+    with pytest.raises(cr.DivergenceError, match="got parameters that are not finite in epoch 1"):
+        trainer.fit(*numbers, epochs=1, verbose=0)
+
+
+def test_every_callback_that_began_is_ended(numbers):
+    seen = []
+
+    class Watch(cr.Callback):
+        def __init__(self, fails=False):
+            self.fails = fails
+
+        def on_train_begin(self, trainer):
+            seen.append("begin")
+            if self.fails:
+                raise OSError("no disk")
+
+        def on_train_end(self, trainer):
+            seen.append("end")
+
+    with pytest.raises(OSError, match="no disk"):
+        regression(net(), callbacks=[Watch(), Watch(fails=True)]).fit(*numbers, verbose=0)
+    assert seen == ["begin", "begin", "end", "end"]
+
+
 # ---- losses
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss"), [(None, cr.BinaryCrossEntropy()), ("sigmoid", cr.BinaryCrossEntropy(from_logits=False))]
+)
+@pytest.mark.parametrize("metric", ["accuracy", "binary_accuracy"])
+def test_accuracy_of_one_output_cuts_logits_at_0_and_probabilities_at_a_half(activation, loss, metric, rng):
+    x = rng.standard_normal((200, 1))
+    model = cr.MLP([1, 1], output_activation=activation, rng=0)
+    model.parameters.vector[:] = 5.0, 0.0
+    scores = cr.Trainer(model, loss, metrics=[metric]).evaluate(x, (x > 0).astype(int))
+    assert scores[metric] == 1.0
+
+
+@pytest.mark.parametrize("fault", ["label", "weight"])
+def test_a_bad_row_is_found_before_anything_is_learned(fault, rng):
+    x, y, weight = rng.standard_normal((50, 3)), np.arange(50) % 2, np.ones(50)
+    if fault == "label":
+        y[-1] = 7
+    else:
+        weight[-1] = np.nan
+    model = net(rng=0)
+    before = model.parameters.vector.copy()
+    with pytest.raises(ValueError, match="CrossEntropy"):
+        cr.Trainer(model, "cross_entropy", batch_size=10).fit(x, y, weight, epochs=1, verbose=0)
+    np.testing.assert_array_equal(model.parameters.vector, before)
 
 
 def test_any_callable_is_a_loss(numbers):
@@ -547,6 +627,10 @@ def test_fewer_rows_than_a_batch_are_one_batch():
         (dict(metrics=["acuracy"]), ValueError, r"'acuracy' \(did you mean 'accuracy'\?\)"),
         (dict(metrics="accuracy"), TypeError, r"a list of metrics, got 'accuracy'; write metrics=\['accuracy'\]"),
         (dict(callbacks=cr.Progress()), TypeError, "Trainer expects a list of callbacks"),
+        (dict(callbacks=[cr.Progress]), TypeError, "Trainer expects Callback objects in callbacks"),
+        (dict(metrics=None), TypeError, r"a list of metrics, got None; write metrics=\[\]"),
+        (dict(metrics=[lambda z, y, w=None: 0.0] * 2), ValueError, "expects metrics of different names"),
+        (dict(metrics=["accuracy", "accuracy"]), ValueError, "got another 'accuracy'"),
         (dict(batch_size=0), ValueError, "Trainer expects batch_size >= 1, got 0"),
         (dict(batch_size=1.5), TypeError, "Trainer expects batch_size to be an integer"),
         (dict(sample="on"), ValueError, r"'on' \(did you mean 'one'\?\)"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from math import isfinite
 from typing import Any, Protocol, TextIO, TypeAlias
 
 from ._checks import check_integer, check_name
@@ -40,7 +41,7 @@ class Callback:
     ...         trainer.stop = row["loss"] < 0.1
     """
 
-    def on_fit_begin(self, trainer: Training) -> None:
+    def on_train_begin(self, trainer: Training) -> None:
         """Before the first epoch."""
 
     def on_epoch_begin(self, trainer: Training) -> None:
@@ -52,7 +53,7 @@ class Callback:
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         """After the last batch of an epoch and its validation."""
 
-    def on_fit_end(self, trainer: Training) -> None:
+    def on_train_end(self, trainer: Training) -> None:
         """After the last epoch, also when training was interrupted or failed."""
 
 
@@ -92,12 +93,23 @@ class History(Callback):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def keys(self) -> list[str]:
+        """The columns again, so that ``dict(history)`` and ``pandas.DataFrame(dict(history))`` work."""
+        return self.columns
+
     def __repr__(self) -> str:
         return f"History({len(self)} epochs of {', '.join(self.columns) or 'nothing yet'})"
 
     def to_json(self) -> str:
-        """The rows as a JSON document."""
-        return json.dumps({"interrupted": self.interrupted, "rows": self.rows}, indent=1)
+        """The rows as a JSON document; JSON has no infinity and no NaN, they become null."""
+        rows = [{name: float(value) if isfinite(value) else None for name, value in row.items()} for row in self.rows]
+        return json.dumps({"interrupted": self.interrupted, "rows": rows}, indent=1, allow_nan=False)
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         self.rows.append(row)
@@ -128,7 +140,7 @@ class Progress(Callback):
         self.file = file
         self._bar: Any = None
 
-    def on_fit_begin(self, trainer: Training) -> None:
+    def on_train_begin(self, trainer: Training) -> None:
         self._out = sys.stderr if self.file is None else self.file
         if self._out.isatty():
             from tqdm import tqdm
@@ -156,7 +168,7 @@ class Progress(Callback):
         else:
             print(line, file=self._out, flush=True)
 
-    def on_fit_end(self, trainer: Training) -> None:
+    def on_train_end(self, trainer: Training) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,13 +15,17 @@ from ._checks import Array, RandomState, as_numeric, as_rng, check_finite, check
 from .callbacks import Callback, History, Progress, Row
 from .data.batches import SAMPLES, batches, split_rows, steps_per_epoch
 from .layers import HardSigmoid, Linear, Sigmoid, Softmax
-from .losses import BinaryCrossEntropy, CrossEntropy, LossFunction, get_loss
+from .losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
+from .losses.base import check_output
 from .metrics import get_metric
 from .model import Sequential
 from .optimizers import Optimizer, get_optimizer
 
 Metric: TypeAlias = "str | Callable[..., float]"
 Data: TypeAlias = tuple[Array, Array, Array | None]
+
+START_AGAIN = "start again with a new model and a lower learning rate, or standardise x (and y for a regression)"
+COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
 
 
 class DivergenceError(ValueError):
@@ -84,8 +91,11 @@ class Trainer:
         self.loss = get_loss(loss)
         self.optimizer = get_optimizer(optimizer)
         self.batch_size = None if batch_size is None else check_integer("Trainer", "batch_size", batch_size)
-        self.metrics = {_name(metric): get_metric(metric) for metric in _as_list("metrics", metrics)}
+        self.metrics = _named_metrics(self.loss, _as_list("metrics", metrics))
         self.callbacks = _as_list("callbacks", callbacks)
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(sentence("Trainer", "Callback objects in callbacks", repr(callback), "make one first"))
         self.rng = model.rng if rng is None else as_rng(rng, "Trainer")
         self.sample = check_name("Trainer", "a way to sample", sample, SAMPLES)
         self.drop_last = drop_last
@@ -104,6 +114,9 @@ class Trainer:
         every: int = 1,
     ) -> History:
         """Train for some epochs, from where the model and the optimizer stand.
+
+        A second call goes on: the optimizer keeps its state, and a schedule sees all steps, those done and those to
+        come, as one training. For a fresh start take a new optimizer.
 
         Parameters
         ----------
@@ -125,6 +138,8 @@ class Trainer:
         """
         data = self._as_data("fit", x, y, sample_weight)
         data, held_out = self._validation_data(data, validation)
+        for part in (data, held_out):
+            self._check_targets(part)  # now, not after half an epoch
         self.epochs = check_integer("fit", "epochs", epochs)
         self.steps_per_epoch = steps_per_epoch(len(data[0]), self.batch_size, self.drop_last, self.sample)
         steps_before = int(self.optimizer.state.get("step", 0))
@@ -136,29 +151,30 @@ class Trainer:
         self._run(data, held_out, history, watchers)
         return history
 
-    @np.errstate(over="ignore", invalid="ignore")  # a loss that overflows is told in a sentence, as DivergenceError
     def _run(self, data: Data, held_out: Data | None, history: History, watchers: Sequence[Callback]) -> None:
         self.stop = False
-        for watcher in watchers:
-            watcher.on_fit_begin(self)
-        try:
-            for epoch in range(1, self.epochs + 1):
-                self.epoch = epoch
-                for watcher in watchers:
-                    watcher.on_epoch_begin(self)
-                row = self._train_epoch(data, watchers)
-                if held_out is not None:
-                    row |= {f"validation_{name}": value for name, value in self._scores(*held_out).items()}
-                self._observe(row)
-                for watcher in watchers:
-                    watcher.on_epoch_end(self, row)
-                if self.stop:
-                    break
-        except KeyboardInterrupt:
-            history.interrupted = True
-        finally:
+        with ExitStack() as stack:
             for watcher in watchers:
-                watcher.on_fit_end(self)
+                stack.callback(watcher.on_train_end, self)  # also when another callback, or the training, fails
+                watcher.on_train_begin(self)
+            try:
+                for epoch in range(1, self.epochs + 1):
+                    self.epoch = epoch
+                    self._run_epoch(data, held_out, watchers)
+                    if self.stop:
+                        break
+            except KeyboardInterrupt:
+                history.interrupted = True
+
+    def _run_epoch(self, data: Data, held_out: Data | None, watchers: Sequence[Callback]) -> None:
+        for watcher in watchers:
+            watcher.on_epoch_begin(self)
+        row = self._train_epoch(data, watchers)
+        if held_out is not None:
+            row |= {f"validation_{name}": value for name, value in self._scores(*held_out).items()}
+        self._observe(row)
+        for watcher in watchers:
+            watcher.on_epoch_end(self, row)
 
     def _train_epoch(self, data: Data, watchers: Sequence[Callback]) -> Row:
         """One pass over the batches; the loss and the metrics are of the outputs as they were during training."""
@@ -170,32 +186,46 @@ class Trainer:
             *data, size=self.batch_size, rng=self.rng, drop_last=self.drop_last, sample=self.sample
         ):
             wb = rest[0] if rest else None
-            z = self.model.forward(xb, training=True)
-            value, dz = self.loss(z, yb, wb)
-            value = float(value) + self.model.penalty()
-            if not np.isfinite(value):
-                raise DivergenceError(self._divergence(value))
-            self.model.backward(dz)
-            self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)
+            value, z = self._step(xb, yb, wb)
             weight = len(yb) if wb is None else float(wb.sum(dtype=np.float64))
             total, weights = total + value * weight, weights + weight
             if self.metrics:
                 seen.append((z.copy(), yb, *rest))
             for watcher in watchers:
                 watcher.on_batch_end(self, value)
+        if not np.isfinite(self.model.parameters.vector).all():  # after the last step no loss would show it
+            raise DivergenceError(self._divergence("parameters that are not finite"))
         row = {"loss": total / weights if weights else 0.0}
         if seen:
             outputs = [np.concatenate(parts) for parts in zip(*seen, strict=True)]
             row |= {name: float(metric(*outputs)) for name, metric in self.metrics.items()}
         return row | {"learning_rate": rate, "seconds": time.perf_counter() - start}
 
+    @np.errstate(over="ignore", invalid="ignore")  # what overflows is told in a sentence, as DivergenceError
+    def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
+        """Forward, loss, backward, step; the batch's loss and outputs."""
+        z = self.model.forward(xb, training=True)
+        result = self.loss(z, yb, wb)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(sentence(repr(self.loss), "to return (value, dz)", type(result).__name__))
+        value, dz = float(result[0]) + self.model.penalty(), result[1]
+        if not np.isfinite(value):
+            raise DivergenceError(self._divergence(str(value)))
+        self.model.backward(dz)
+        self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)
+        return value, z
+
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """The loss (penalties included) and the metrics on these data, dropout off; arguments as for :meth:`fit`."""
         return self._scores(*self._as_data("evaluate", x, y, sample_weight))
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _scores(self, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
         z = self.model.predict(x)
         scores = {"loss": float(self.loss(z, y, weight)[0]) + self.model.penalty()}
+        if not np.isfinite(scores["loss"]):
+            got = f"{scores['loss']}: the outputs overflow"
+            raise DivergenceError(sentence("Trainer", "a finite loss on these data", got, START_AGAIN))
         return scores | {name: float(metric(z, y, weight)) for name, metric in self.metrics.items()}
 
     def _observe(self, row: Row) -> None:
@@ -216,33 +246,64 @@ class Trainer:
             raise ValueError(sentence(who, "x, y and weights of equal length", got))
         check_finite(who, "x", x)
         check_finite(who, "y", y)
+        if weight is not None and not weight.any():
+            raise ValueError(sentence(who, "a sample_weight above 0", "zeros only"))
         return x, y, weight
 
     def _validation_data(self, data: Data, validation: tuple[Any, ...] | float | None) -> tuple[Data, Data | None]:
-        if validation is None:
+        if validation is None or (isinstance(validation, (int, float)) and validation == 0):
             return data, None
         if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
             xv, yv, *rest = validation
             return data, self._as_data("validation", xv, yv, rest[0] if rest else None)
-        if not isinstance(validation, float):
+        if not isinstance(validation, (float, np.floating)):
             got = f"a value of type {type(validation).__name__}"
             raise TypeError(sentence("fit", "validation to be (x, y) or a fraction like 0.1", got))
         y = data[1]
-        parts = split_rows(y, validation, self.rng, stratify=y.ndim == 1 and y.dtype.kind in "iub")
+        labels = y.ndim == 1 and (isinstance(self.loss, CrossEntropy) or y.dtype.kind in "iub")
+        parts = split_rows(y, validation, self.rng, stratify=labels)
         kept, aside = (tuple(None if array is None else array[rows] for array in data) for rows in parts)
         return kept, aside  # type: ignore[return-value]
 
-    def _divergence(self, value: float) -> str:
+    def _check_targets(self, data: Data | None) -> None:
+        """The whole of y and the weights against the loss, with outputs of zeros that take no memory."""
+        if data is None or not isinstance(self.loss, Loss):
+            return
+        x, y, weight = data
+        z = self.model.predict(x[: self.batch_size])
+        outputs = np.broadcast_to(z.dtype.type(0), (len(x), *z.shape[1:]))
+        self.loss.sample_weight(outputs, self.loss.target(check_output(repr(self.loss), outputs), y), weight)
+
+    def _divergence(self, got: str) -> str:
         rate = self.optimizer.current_learning_rate
-        got = f"{value} in epoch {self.epoch} at learning rate {rate:g}"
-        remedy = "lower the learning rate, or standardise x (and y for a regression)"
-        return sentence("fit", "a finite loss", got, remedy)
+        return sentence("fit", "a finite loss", f"{got} in epoch {self.epoch} at learning rate {rate:g}", START_AGAIN)
 
 
 def _as_list(what: str, values: Any) -> list[Any]:
     if not isinstance(values, (list, tuple)):
-        raise TypeError(sentence("Trainer", f"a list of {what}", repr(values), f"write {what}=[{values!r}]"))
+        remedy = f"write {what}=[{'' if values is None else repr(values)}]"
+        raise TypeError(sentence("Trainer", f"a list of {what}", repr(values), remedy))
     return list(values)
+
+
+def _named_metrics(loss: LossFunction, metrics: list[Metric]) -> dict[str, Callable[..., float]]:
+    """By the names of their columns in the History, each its own."""
+    named: dict[str, Callable[..., float]] = {}
+    for metric in metrics:
+        name = _name(metric)
+        if name in named or name in COLUMNS:
+            remedy = "give the function a name of its own"
+            raise ValueError(sentence("Trainer", "metrics of different names", f"another {name!r}", remedy))
+        named[name] = _metric_for(loss, metric)
+    return named
+
+
+def _metric_for(loss: LossFunction, metric: Metric) -> Callable[..., float]:
+    """A named metric that cuts at a threshold cuts probabilities at ½, as it cuts logits at 0."""
+    function = get_metric(metric)
+    on_probabilities = not getattr(loss, "from_logits", True)
+    cuts = isinstance(metric, str) and "threshold" in inspect.signature(function).parameters
+    return partial(function, threshold=0.5) if on_probabilities and cuts else function
 
 
 def _name(metric: Metric) -> str:

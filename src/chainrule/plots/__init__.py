@@ -1,8 +1,8 @@
-"""Pictures of a training and of what came out of it; each function returns a Matplotlib figure.
+"""Plots of training and results; each function returns a Matplotlib figure.
 
-Nothing here touches ``pyplot``: no window opens, no figure stays behind, no style of yours changes. Save the result
-with ``figure.savefig("curves.png", dpi=150)``; a notebook shows it when it is the last line of a cell (after
-``%matplotlib inline``). With ``ax=`` the picture goes onto axes of your own, and their figure is returned; make that
+``pyplot`` is not used: no window opens, no figure stays in memory, and your style settings do not change. Save the
+figure with ``figure.savefig("curves.png", dpi=150)``; a notebook shows it when it is the last line of a cell (after
+``%matplotlib inline``). With ``ax=`` the plot is drawn on your own axes, and their figure is returned; create that
 figure with ``layout="compressed"``, which leaves room for every label.
 """
 

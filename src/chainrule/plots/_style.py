@@ -1,4 +1,4 @@
-"""What the pictures share: colours, axes without pyplot, and the checks of their columns."""
+"""Shared by the plots: colours, axes without pyplot, and checks of the data."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
 
-# Okabe & Ito (2008), "Color Universal Design": told apart with every kind of colour vision.
+# Okabe & Ito (2008), "Color Universal Design": distinguishable with every kind of colour vision.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444", "#F0E442")
 BLUE, VERMILION = PALETTE[:2]
-GREY = "#888888"
+GRAY = "#888888"
 
 
 def new_figure(who: str, size: tuple[float, float]) -> Figure:
-    """An empty figure, size in inches, that pyplot does not know."""
+    """An empty figure, size in inches, that is not registered with pyplot."""
     figure: Figure = require("matplotlib.figure", "plots", who).Figure(figsize=size, layout="compressed")
     return figure
 
 
 def canvas(who: str, ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
-    """The axes given and their figure, or one axes on a new figure."""
+    """The given axes and their figure, or new axes on a new figure."""
     if ax is None:
         figure = new_figure(who, size)
         return figure, figure.add_subplot()
@@ -40,11 +40,11 @@ def tidy(ax: Axes, grid: bool = True) -> None:
     """Two spines, and a faint grid behind the data."""
     ax.spines[["top", "right"]].set_visible(False)
     if grid:
-        ax.grid(color=GREY, alpha=0.2, linewidth=0.6)
+        ax.grid(color=GRAY, alpha=0.2, linewidth=0.6)
         ax.set_axisbelow(True)
 
 
-def colour_bar(ax: Axes, mappable: ScalarMappable, label: str) -> Colorbar:
+def color_bar(ax: Axes, mappable: ScalarMappable, label: str) -> Colorbar:
     """A thin colour bar without a frame, to the right of ``ax``."""
     bar = ax.figure.colorbar(mappable, ax=ax, fraction=0.04, pad=0.02, aspect=25)
     bar.set_label(label)
@@ -53,7 +53,7 @@ def colour_bar(ax: Axes, mappable: ScalarMappable, label: str) -> Colorbar:
 
 
 def dot_area(count: int) -> float:
-    """Area of one of ``count`` dots in points²: the more, the smaller."""
+    """Area of a dot in points², smaller the more dots there are."""
     return float(np.clip(6000 / count, 6, 28))
 
 

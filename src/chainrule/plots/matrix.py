@@ -1,4 +1,4 @@
-"""Which class was taken for which."""
+"""Confusion matrix."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import Array, as_numeric, check_finite, check_shape, sentence
-from ._style import canvas, colour_bar
+from ._style import canvas, color_bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PALE = "#AAAAAA"  # a zero is there to be read, not to be seen
+PALE = "#AAAAAA"  # for zeros, which should not attract attention
 
 
 def confusion(
@@ -24,22 +24,22 @@ def confusion(
     normalize: bool = False,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw which class was taken for which: C[i, j] = how many samples of class i were predicted as class j.
+    """Draw the confusion matrix: C[i, j] is the number of samples of class i that were predicted as class j.
 
-    Colour is the share of the row, C[i, j] / Σⱼ C[i, j], on a square-root scale, so that rare mistakes stay visible
-    beside a strong diagonal. The title gives the accuracy, Σᵢ C[i, i] / Σᵢⱼ C[i, j].
+    Colours show the share of the row, C[i, j] / Σⱼ C[i, j], on a square-root scale, so that rare errors stay visible
+    next to a strong diagonal. The title gives the accuracy, Σᵢ C[i, i] / Σᵢⱼ C[i, j].
 
     Parameters
     ----------
     labels_true, labels_predicted : (N,) labels, integers or text.
-    class_names : name of class 0, 1, ..., K-1 for integer labels; for text, the classes in the order wanted.
-        None takes the labels that occur, sorted.
-    normalize : write the row's percentages in the cells instead of counts.
+    class_names : name of class 0, 1, ..., K-1 for integer labels; for text labels, the classes in the order of
+        the axes. None uses the labels that occur, sorted.
+    normalize : write percentages of the row in the cells instead of counts.
     ax : axes to draw on; None makes a new figure.
 
-    Errors
+    Raises
     ------
-    ValueError for arrays of different lengths or ranks, no sample, or a label that is not among the classes.
+    ValueError if the arrays have different shapes or no samples, or a label is not among the classes.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def confusion(
     from matplotlib.colors import PowerNorm
 
     image = ax.imshow(share, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1))
-    bar = colour_bar(ax, image, "share of the true class")
+    bar = color_bar(ax, image, "share of the true class")
     bar.set_ticks([0, 0.01, 0.1, 0.25, 0.5, 1], labels=["0", "1 %", "10 %", "25 %", "50 %", "100 %"])
     _write_cells(ax, image, np.char.mod("%d", counts) if not normalize else _percentages(share, totals), share)
     slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if turned else {}
@@ -121,13 +121,13 @@ def _percentages(share: Array, totals: Array) -> Array:
 
 
 def _write_cells(ax: Axes, image: Any, text: Array, share: Array) -> None:
-    """One text per cell, as large as fits, black or white by the luminance (WCAG 2) of the cell."""
+    """Write one text per cell, as large as fits, in black or white by the luminance (WCAG 2) of the cell."""
     box = ax.get_position()
     inches = ax.figure.figure.get_size_inches()
     points = 72 * min(box.width * inches[0], box.height * inches[1]) / len(text)
     size = min(12.0, points / (0.7 * max(2, np.char.str_len(text).max())))
-    colours = image.to_rgba(share)[..., :3]
-    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    colors = image.to_rgba(share)[..., :3]
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
     dark = linear @ [0.2126, 0.7152, 0.0722] < 0.3
     for (row, column), word in np.ndenumerate(text):
         ink = PALE if share[row, column] == 0 else "white" if dark[row, column] else "black"

@@ -1,4 +1,4 @@
-"""What a model with two inputs answers everywhere on their plane."""
+"""Predictions over the plane of two inputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import Array, as_numeric, check_finite, check_integer, check_number, check_shape, sentence
-from ._style import PALETTE, canvas, colour_bar, column, dot_area, tidy
+from ._style import PALETTE, canvas, color_bar, column, dot_area, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,25 +25,26 @@ def decision_regions(
     threshold: float | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw what a model with two inputs answers everywhere around the data, and the data on top.
+    """Draw the predictions of a model with two inputs over the plane around the data, with the data on top.
 
-    K ≥ 2 outputs are K classes, and the largest output wins. One output with every y 0 or 1 is class 1 above the
-    threshold. One output with any other y is a regression, drawn as filled contours with the data in the same colours.
+    K ≥ 2 outputs are the scores of K classes; the largest is predicted. With one output and every y 0 or 1, class 1 is
+    predicted above the threshold. One output with any other y is a regression, drawn as filled contours with the data
+    on the same colour scale.
 
     Parameters
     ----------
-    model : any object with `predict(x)`, (N, 2) to (N, K), (N, 1) or (N,). Integers of shape (N,) are taken as labels.
-    x : (N, 2) inputs, in the units the model was trained on.
-    y : (N,) or (N, 1) labels from 0 to K-1, or the values of a regression.
-    class_names : K names for the legend; None writes class 0, class 1, ...
-    resolution : cells of the grid along each input.
-    threshold : where class 1 begins, for one output. None means 0, the threshold of a logit, or 0.5 if every answer
-        lies between 0 and 1, as probabilities do.
+    model : any object with `predict(x)`, (N, 2) to (N, K), (N, 1) or (N,). Integers of shape (N,) are labels.
+    x : (N, 2) inputs, in the units that the model was trained on.
+    y : (N,) or (N, 1) labels from 0 to K-1, or regression targets.
+    class_names : K names for the legend; None uses class 0, class 1, ...
+    resolution : number of grid cells along each input.
+    threshold : decision threshold for one output. None means 0, as for logits, or 0.5 if every prediction lies between
+        0 and 1, as probabilities do.
     ax : axes to draw on; None makes a new figure.
 
-    Errors
+    Raises
     ------
-    ValueError for inputs other than two, lengths that differ, labels outside 0..K-1, or a wrong number of names.
+    ValueError if x does not have two columns, lengths differ, a label is outside 0..K-1, or there are not K names.
 
     Examples
     --------
@@ -95,7 +96,7 @@ def _grid(x: Array, resolution: int) -> tuple[Array, tuple[float, float, float, 
 
 
 def _scores(who: str, z: Array, y: Array, threshold: float | None) -> Array:
-    """(M, K) scores, of which the largest is the class; classes meet where two of them are equal."""
+    """(M, K) scores, of which the largest is predicted; decision boundaries are where two of them are equal."""
     if z.ndim == 1:
         return np.eye(int(max(z.max(), y.max())) + 1)[z.astype(np.int64)]
     if z.shape[1] > 1:
@@ -133,16 +134,16 @@ def _class_regions(
 ) -> None:
     from matplotlib.colors import ListedColormap
 
-    colours = _palette(len(names))
+    colors = _palette(len(names))
     style: dict[str, Any] = {"extent": extent, "origin": "lower"}
     top = len(names) - 0.5
     regions = scores.argmax(axis=2)
-    ax.imshow(regions, cmap=ListedColormap(colours), vmin=-0.5, vmax=top, alpha=0.25, aspect="auto", **style)
+    ax.imshow(regions, cmap=ListedColormap(colors), vmin=-0.5, vmax=top, alpha=0.25, aspect="auto", **style)
     for k in np.unique(regions)[1:]:
         lead = scores[..., k] - np.delete(scores, k, axis=2).max(axis=2)
         ax.contour(lead, levels=[0.0], colors=[ax.get_facecolor()], linewidths=1.8, **style)
     for k, name in enumerate(names):
-        _dots(ax, x[y == k], len(y), color=colours[k], label=name)
+        _dots(ax, x[y == k], len(y), color=colors[k], label=name)
     scale = float(np.sqrt(28 / dot_area(len(y))))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.2, markerscale=scale)
 
@@ -152,9 +153,9 @@ def _regression_surface(ax: Axes, z: Array, extent: tuple[float, float, float, f
     levels = np.linspace(low, high if high > low else low + 1, 13)
     ax.contourf(z, levels=levels, extent=extent, origin="lower", cmap="viridis")
     points = _dots(ax, x, len(y), c=y, vmin=levels[0], vmax=levels[-1], cmap="viridis")
-    colour_bar(ax, points, "output (areas), target (points)")
+    color_bar(ax, points, "output (areas), target (points)")
 
 
 def _dots(ax: Axes, x: Array, count: int, **style: Any) -> PathCollection:
-    """Dots with a rim in the background's colour, which keeps neighbours apart."""
+    """Dots with an edge in the background colour, which separates neighbours."""
     return ax.scatter(x[:, 0], x[:, 1], s=dot_area(count), edgecolors=[ax.get_facecolor()], linewidths=0.5, **style)

@@ -1,4 +1,4 @@
-"""Predicted against true numbers."""
+"""Predicted against true values of a regression."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import check_shape
-from ._style import BLUE, GREY, canvas, column, dot_area, tidy
+from ._style import BLUE, GRAY, canvas, column, dot_area, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 def predictions(y_true: Any, y_pred: Any, target: str = "value", ax: Axes | None = None) -> Figure:
-    """Draw the predictions of a regression against the truth; a perfect model puts every point on the diagonal.
+    """Draw the predictions of a regression against the true values; perfect predictions lie on the diagonal.
 
-    The title gives R² = 1 − Σ(y−ŷ)² / Σ(y−ȳ)² (left out if y is constant) and RMSE = √mean (y−ŷ)², in the units of y.
+    The title gives R² = 1 − Σ(y−ŷ)² / Σ(y−ȳ)² (omitted if y is constant) and RMSE = √mean (y−ŷ)², in the units of y.
 
     Parameters
     ----------
-    y_true, y_pred : (N,) or (N, 1), the target and the model's output, in the same units.
-    target : what y is and its unit, for the axes: "house value (100,000 $)".
+    y_true, y_pred : (N,) or (N, 1), targets and predictions in the same units.
+    target : name and unit of y for the axis labels, such as "house value (100,000 $)".
     ax : axes to draw on; None makes a new figure.
 
-    Errors
+    Raises
     ------
-    ValueError for different lengths, several outputs, NaN, or no sample.
+    ValueError if the lengths differ, there are several outputs or no samples, or a value is not finite.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def predictions(y_true: Any, y_pred: Any, target: str = "value", ax: Axes | None
     low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
     margin = 0.04 * (high - low) or 0.5
     ends = [low - margin, high + margin]
-    ax.plot(ends, ends, color=GREY, linewidth=1, zorder=1)
+    ax.plot(ends, ends, color=GRAY, linewidth=1, zorder=1)
     style: dict[str, Any] = {"s": dot_area(true.size), "alpha": float(np.clip(300 / true.size, 0.15, 0.8))}
     ax.scatter(true, predicted, color=BLUE, linewidths=0, rasterized=true.size > 5000, **style)
     squares, spread = np.sum((true - predicted) ** 2), np.sum((true - true.mean()) ** 2)

@@ -1,4 +1,4 @@
-"""How a training went: loss, metrics and learning rate over the epochs."""
+"""Learning curves: loss, metrics and learning rate per epoch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import Array, as_numeric, check_shape, sentence
-from ._style import BLUE, GREY, VERMILION, canvas, new_figure, tidy
+from ._style import BLUE, GRAY, VERMILION, canvas, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,20 +19,20 @@ NOT_METRICS = {"epoch", "step", "loss", "learning_rate", "seconds"}
 
 
 def curves(history: Any, ax: Axes | None = None) -> Figure:
-    """Draw how a training went: the loss, each metric, and the learning rate where it changes, over the epochs.
+    """Draw the learning curves: the loss, each metric, and the learning rate if it changes, over the epochs.
 
-    A loss that spans more than a decade gets a logarithmic scale. The epoch with the lowest validation loss is marked
-    in every panel.
+    A loss that spans more than a factor of ten is drawn on a logarithmic scale. The epoch with the lowest validation
+    loss is marked in every panel.
 
     Parameters
     ----------
-    history : what `Trainer.fit` returns, a dict of lists (one number per epoch), a list with one dict per epoch, or the
-        text that `History.to_json` returns. Names as in `History`: loss, validation_loss, learning_rate, any metric.
-    ax : axes to draw the loss on, and only the loss; None draws all panels on a new figure.
+    history : the result of `Trainer.fit`, a dict of lists (one number per epoch), a list with one dict per epoch, or
+        the text that `History.to_json` returns. Names as in `History`: loss, validation_loss, learning_rate, metrics.
+    ax : axes for the loss alone; None draws all panels on a new figure.
 
-    Errors
+    Raises
     ------
-    ValueError if the history holds no finite loss, or columns of different lengths.
+    ValueError if the history has no finite loss, or its columns differ in length.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def _history_columns(who: str, history: Any) -> dict[str, Array]:
     loss = columns.get("loss", np.empty(0))
     if not np.isfinite(loss).any():
         got = f"{loss.size} epochs of nan or infinity" if loss.size else f"none among {list(columns)}"
-        raise ValueError(sentence(who, "a finite loss of one epoch at least", got))
+        raise ValueError(sentence(who, "a finite loss in at least one epoch", got))
     for name, values in columns.items():
         check_shape(who, f"history[{name!r}]", values, (loss.size,), "record one number per epoch")
     return {name: values for name, values in columns.items() if np.isfinite(values).any()}
@@ -106,7 +106,7 @@ def _curve_panel(ax: Axes, name: str, epochs: Array, columns: dict[str, Array], 
             seen.append(columns[key][there])
     marked = columns.get(f"validation_{name}")
     if best is not None:
-        ax.axvline(epochs[best], color=GREY, linewidth=0.8, linestyle=":", zorder=1)
+        ax.axvline(epochs[best], color=GRAY, linewidth=0.8, linestyle=":", zorder=1)
         if marked is not None and np.isfinite(marked[best]):
             label = f"{'best: ' * (name == 'loss')}{marked[best]:.4g} at epoch {epochs[best]:g}"
             hollow: dict[str, Any] = {"color": VERMILION, "markerfacecolor": ax.get_facecolor(), "markeredgewidth": 1.6}
@@ -130,7 +130,7 @@ def _log_scale(ax: Axes, values: Array) -> None:
 
 
 def _rate_panel(ax: Axes, epochs: Array, rate: Array) -> None:
-    ax.plot(epochs, rate, color=GREY)
+    ax.plot(epochs, rate, color=GRAY)
     ax.set_ylabel("learning\nrate")
     ax.set_ylim(bottom=0)
     ax.locator_params(axis="y", nbins=2)

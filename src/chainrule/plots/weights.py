@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import Array, as_numeric, check_finite, check_integer, check_shape, sentence
-from ._style import canvas, colour_bar
+from ._style import canvas, color_bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,20 +20,20 @@ def first_layer_weights(
     count: int | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw what each unit of the first layer looks for: every column of W (I, O) as a small image.
+    """Draw the weights of each unit of the first layer: every column of W (I, O) as a small image.
 
-    All images share one colour scale, symmetric around 0: blue is positive, red negative, and white has no say.
+    All images share one colour scale, symmetric around 0: blue is positive, red is negative, white is zero.
 
     Parameters
     ----------
-    model_or_W : a model, whose first `W` in `model.parameters` is taken, or a matrix W (I, O).
+    model_or_W : a model, of which the first `W` in `model.parameters` is drawn, or a matrix W (I, O).
     image_shape : (height, width) in pixels; height times width is I.
-    count : draw the first `count` columns; None draws all up to 64. The title says how many of how many.
+    count : draw the first `count` columns; None draws all up to 64. The title gives both numbers.
     ax : axes to draw on; None makes a new figure.
 
-    Errors
+    Raises
     ------
-    ValueError if W has no two dimensions, or image_shape does not hold I pixels, or count exceeds O.
+    ValueError if W is not two-dimensional, image_shape does not have I pixels, or count exceeds O.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def first_layer_weights(
     image = ax.imshow(mosaic, cmap="RdBu", vmin=-scale, vmax=scale, interpolation="nearest")
     ax.set_axis_off()
     ax.set_title(f"first layer: {shown} of {units} units" if shown < units else f"first layer: {units} units")
-    colour_bar(ax, image, "weight")
+    color_bar(ax, image, "weight")
     return figure
 
 
@@ -78,7 +78,7 @@ def _first_matrix(who: str, model_or_W: Any) -> Array:
 
 
 def _mosaic(images: Array) -> Array:
-    """(M, h, w) images side by side, row by row, with one line of NaN (which is not painted) between neighbours."""
+    """(M, h, w) images side by side, row by row, with one line of NaN, which is not drawn, between neighbours."""
     many, height, width = images.shape
     across = int(np.ceil(np.sqrt(many * height / width)))
     down = -(-many // across)
