@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule import _checks
 from chainrule._checks import sentence
 
@@ -233,3 +234,24 @@ def test_a_module_that_fails_itself_keeps_its_own_message(tmp_path, monkeypatch)
     with pytest.raises(ModuleNotFoundError, match="its_missing_part") as caught:
         _checks.require("half_installed", "plots", "f")
     assert "pip install" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "ours"),
+    [
+        (lambda: cr.Trainer(cr.MLP([2, 2]), "mse"), "squared_error"),
+        (lambda: cr.Trainer(cr.MLP([2, 2]), "BCE"), "binary_cross_entropy"),
+        (lambda: cr.Trainer(cr.MLP([2, 2]), "squared_error", metrics=["rmse"]), "root_mean_squared_error"),
+        (lambda: cr.Linear(2, 2, activation="swish"), "silu"),
+        (lambda: cr.Linear(2, 2, initializer="kaiming_normal"), "he_normal"),
+    ],
+)
+def test_names_from_elsewhere_are_answered_with_ours(make, ours):
+    with pytest.raises(ValueError, match=rf"did you mean '{ours}'\?"):
+        make()
+
+
+@pytest.mark.parametrize(("name", "ours"), [("Dense", "Linear"), ("Relu", "ReLU"), ("MSE", "SquaredError")])
+def test_attributes_from_elsewhere_are_answered_with_ours(name, ours):
+    with pytest.raises(AttributeError, match=rf"has no attribute '{name}' \(did you mean '{ours}'\?\)"):
+        getattr(cr, name)

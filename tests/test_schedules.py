@@ -232,3 +232,11 @@ def test_numbers_of_numpy_are_kept_as_plain_ones(make: type, options: dict[str, 
     made = make(**{name: np.array(value)[()] for name, value in options.items()})
     assert repr(made) == repr(make(**options))
     assert type(made(2, 10)) is float
+
+
+@pytest.mark.parametrize("total", [1, 2, 5])
+def test_one_cycle_without_a_warm_up_begins_at_the_top(total: int) -> None:
+    schedule = OneCycle(1.0, warmup=0.0)
+    rates = [schedule(step, total) for step in range(total)]
+    assert rates[0] == 1.0
+    assert rates == sorted(rates, reverse=True)

@@ -14,6 +14,34 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 RandomState: TypeAlias = "int | np.random.Generator | None"
 
+# What Keras, PyTorch and scikit-learn call ours: for suggestions alone, they are no second names.
+ELSEWHERE = {
+    "batchnormalization": ("BatchNorm",),
+    "bce": ("binary_cross_entropy", "BinaryCrossEntropy"),
+    "binary_crossentropy": ("binary_cross_entropy",),
+    "categorical_crossentropy": ("cross_entropy",),
+    "ce": ("cross_entropy", "CrossEntropy"),
+    "crossentropy": ("cross_entropy", "CrossEntropy"),
+    "dense": ("Linear",),
+    "kaiming_normal": ("he_normal",),
+    "kaiming_uniform": ("he_uniform",),
+    "l1": ("absolute_error",),
+    "layernormalization": ("LayerNorm",),
+    "linear": ("identity",),
+    "log_loss": ("cross_entropy",),
+    "logistic": ("sigmoid",),
+    "mae": ("absolute_error", "mean_absolute_error"),
+    "model": ("Sequential",),
+    "mse": ("squared_error", "SquaredError", "root_mean_squared_error"),
+    "nll": ("cross_entropy",),
+    "r2": ("r2_score",),
+    "rmse": ("root_mean_squared_error",),
+    "sparse_categorical_crossentropy": ("cross_entropy",),
+    "swish": ("silu", "SiLU"),
+    "xavier_normal": ("glorot_normal",),
+    "xavier_uniform": ("glorot_uniform",),
+}
+
 
 def sentence(who: str, expected: str, got: str, remedy: str = "") -> str:
     """``who expects expected, got got; remedy.``"""
@@ -76,8 +104,9 @@ def check_name(who: str, what: str, name: str, known: Iterable[str]) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'relu'?)``, or nothing where no known name is near."""
     by_lower = {choice.lower(): choice for choice in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
-    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
+    ours = [choice for choice in ELSEWHERE.get(name.lower(), ()) if choice.lower() in by_lower]
+    near = ours or difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    return f" (did you mean {by_lower[near[0].lower()]!r}?)" if near else ""
 
 
 def check_shape(who: object, what: str, array: Array, shape: tuple[int | str, ...], remedy: str = "") -> None:

@@ -175,7 +175,7 @@ class FeatureLayer(Layer):
         return (self.features,)
 
     def _check_input(self, x: Array) -> None:
-        check_shape(self, "input", x, ("N", self.features), flatten_remedy(x))
+        check_shape(self, "input", x, ("N", self.features), shape_remedy(x))
 
 
 def check_width(layer: Layer, features: int, input_shape: Shape | None) -> None:
@@ -186,8 +186,10 @@ def check_width(layer: Layer, features: int, input_shape: Shape | None) -> None:
         raise ValueError(sentence(repr(layer), f"{features} inputs", got, remedy))
 
 
-def flatten_remedy(x: Array) -> str:
-    """What to do about images where rows were expected."""
+def shape_remedy(x: Array) -> str:
+    """What to do about images, or a single row, where rows were expected."""
+    if x.ndim == 1:
+        return "pass x[None] for a single sample"
     return "put Flatten() in front" if x.ndim > 2 else ""
 
 

@@ -11,7 +11,7 @@ from .._checks import Array, check_integer, check_number, check_shape
 from ..initializers import get_initializer
 from ..initializers.base import InitializerFunction
 from .activations import Activation, Identity, get_activation
-from .base import FeatureLayer, Layer, Shape, Workspace, check_width, flatten_remedy
+from .base import FeatureLayer, Layer, Shape, Workspace, check_width, shape_remedy
 
 InitializerLike: TypeAlias = "str | InitializerFunction"
 
@@ -105,7 +105,7 @@ class Linear(Layer):
         return (self.out_features,)
 
     def forward(self, x: Array, work: Workspace) -> Array:
-        check_shape(self, "input", x, ("N", self.in_features), flatten_remedy(x))
+        check_shape(self, "input", x, ("N", self.in_features), shape_remedy(x))
         z = ops.affine(x, self.W, self.b if self.bias else None, out=work.array("z", x, self.out_features))
         work["x"], work["z"] = x, z
         if self._activation is None:
@@ -132,7 +132,7 @@ class Linear(Layer):
     def penalty(self) -> float:
         """λ₁ Σ|W| + λ₂ ΣW²."""
         l1 = self.l1 * float(np.sum(np.abs(self.W), dtype=np.float64)) if self.l1 else 0.0
-        l2 = self.l2 * float(np.sum(np.square(self.W), dtype=np.float64)) if self.l2 else 0.0
+        l2 = self.l2 * float(np.vdot(self.W, self.W)) if self.l2 else 0.0
         return l1 + l2
 
     def __repr__(self) -> str:

@@ -24,20 +24,6 @@ LOSSES: dict[str, type[Loss]] = {
     "squared_error": SquaredError,
 }
 
-# What other libraries call them, for the suggestion alone.
-ELSEWHERE = {
-    "bce": "binary_cross_entropy",
-    "binary_crossentropy": "binary_cross_entropy",
-    "categorical_crossentropy": "cross_entropy",
-    "ce": "cross_entropy",
-    "crossentropy": "cross_entropy",
-    "l1": "absolute_error",
-    "mae": "absolute_error",
-    "mse": "squared_error",
-    "nll": "cross_entropy",
-    "sparse_categorical_crossentropy": "cross_entropy",
-}
-
 
 def get_loss(loss: str | LossFunction) -> LossFunction:
     """The loss of this name with its default parameters; any other callable ``(z, y, weight) -> (value, dz)`` as it is.
@@ -56,9 +42,6 @@ def get_loss(loss: str | LossFunction) -> LossFunction:
     Huber()
     """
     if isinstance(loss, str):
-        if ours := ELSEWHERE.get(loss.lower()):
-            got = f"{loss!r} (did you mean {ours!r}?)"
-            raise ValueError(sentence("get_loss", "the name of a loss", got, "known are " + ", ".join(LOSSES)))
         return LOSSES[check_name("get_loss", "a loss", loss, LOSSES)]()
     if isinstance(loss, type):
         raise TypeError(sentence("get_loss", "a loss object", f"the class {loss.__name__}", f"pass {loss.__name__}()"))

@@ -15,3 +15,7 @@ from .training import curves
 from .weights import first_layer_weights
 
 __all__ = ["confusion", "curves", "decision_regions", "first_layer_weights", "predictions"]
+
+
+def __dir__() -> list[str]:
+    return __all__  # `weights` and `regression` are files, not plots

@@ -108,9 +108,11 @@ class Exponential:
 
 @dataclass(frozen=True)
 class InverseScaling:
-    """A rate that falls as a power of the step (scikit-learn's ``invscaling``).
+    """A rate that falls as a power of the step.
 
         η = rate / (step + 1)^power
+
+    scikit-learn's ``invscaling`` has the same form, but counts samples and changes the rate once an epoch.
 
     Parameters
     ----------

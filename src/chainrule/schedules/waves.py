@@ -78,9 +78,9 @@ class OneCycle:
     """Up from a small rate to the highest and down to nearly nothing, along two half cosines (PyTorch's OneCycleLR).
 
         c(a, b, s) = b + (a − b) · ½(1 + cos(π s))               from a at s = 0 to b at s = 1
-        first = rate / initial_divisor,  last = first / final_divisor,  p = warmup · total_steps − 1
+        first = rate / initial_divisor,  last = first / final_divisor,  p = max(warmup · total_steps − 1, 0)
 
-        η = c(first, rate, step / p)                             while step <= p
+        η = c(first, rate, step / p)                             while step < p
         η = c(rate, last, (step − p) / (total_steps − 1 − p))    after
 
     Parameters
@@ -118,11 +118,12 @@ class OneCycle:
         """The rate of a step."""
         total = check_total(self, total_steps)
         first = self.rate / self.initial_divisor
-        peak = self.warmup * total - 1
-        if step <= peak and peak > 0:
+        peak = max(self.warmup * total - 1, 0.0)
+        if step < peak:
             return cosine(first, self.rate, step / peak)
-        progress = (step - peak) / (total - 1 - peak)
-        return cosine(self.rate, first / self.final_divisor, min(progress, 1.0))
+        descent = total - 1 - peak
+        progress = min((step - peak) / descent, 1.0) if descent > 0 else 0.0
+        return cosine(self.rate, first / self.final_divisor, progress)
 
 
 @dataclass(frozen=True)
