@@ -56,7 +56,7 @@ def test_a_class_without_rows_has_no_recall(shell, flowers_model: Path, tmp_path
 
 
 def test_the_training_table_is_no_fair_test_and_that_is_said(shell, flowers_model: Path, flowers: Path) -> None:
-    assert "has learned from rows of this table" in shell("evaluate", flowers_model, flowers).err
+    assert "was trained on rows of this table" in shell("evaluate", flowers_model, flowers).err
 
 
 def test_a_named_set_is_scored_on_its_test_part(shell, digits_model: Path) -> None:
@@ -69,13 +69,13 @@ def test_a_named_set_is_scored_on_its_test_part(shell, digits_model: Path) -> No
 def test_other_data_are_refused(refuses, digits_model: Path, flowers_model: Path, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "new.csv").write_text("length,width,colour,kind\n8,50,red,tulip\n")
     (tmp_path / "unlabelled.csv").write_text("length,width,colour\n8,50,red\n")
-    assert "only classes that training saw" in refuses("evaluate", flowers_model, tmp_path / "new.csv")
+    assert "only classes of the training data" in refuses("evaluate", flowers_model, tmp_path / "new.csv")
     assert "'kind'" in refuses("evaluate", flowers_model, tmp_path / "unlabelled.csv")
-    assert "a named data set for a model of digits" in refuses("evaluate", digits_model, tmp_path / "new.csv")
+    assert "a named data set for a model trained on digits" in refuses("evaluate", digits_model, tmp_path / "new.csv")
     other = cr.load_named("digits")
     object.__setattr__(other, "image_shape", (4, 16))
     monkeypatch.setattr("chainrule.cli.sources.load_named", lambda name: other)
-    assert "data like digits for this model, got mnist" in refuses("evaluate", digits_model, "mnist")
+    assert "a data set like digits for this model, got mnist" in refuses("evaluate", digits_model, "mnist")
 
 
 def test_many_classes_get_no_line_each(shell, tmp_path: Path, without_pictures) -> None:

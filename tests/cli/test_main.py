@@ -58,6 +58,15 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         assert process.wait() == 141
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_closed_stream_is_no_error(stream: str, shell, monkeypatch: pytest.MonkeyPatch, flowers_model: Path) -> None:
+    """As ``chainrule inspect model >&-``."""
+    monkeypatch.setattr(sys, stream, None)
+    assert main(["inspect", str(flowers_model)]) == 0
+    assert main(["predict", str(flowers_model), "nothing.csv"]) == 2
+    assert getattr(sys, stream) is None
+
+
 def test_a_terminal_that_knows_ascii_only_is_no_error(flowers_model: Path) -> None:
     result = run("inspect", flowers_model, PYTHONUTF8="0", PYTHONIOENCODING="ascii:strict")
     assert (result.returncode, result.stderr) == (0, "")

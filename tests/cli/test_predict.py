@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.tabular import TableEncoder
 
 from .conftest import write_flowers, write_prices
 
@@ -27,6 +28,14 @@ def test_new_rows_of_a_raw_table_are_predicted(shell, flowers_model: Path, tmp_p
     predicted = [row["prediction"] for row in rows_of(answer.out)]
     assert len(predicted) == 80
     assert np.mean([a == b for a, b in zip(true, predicted, strict=True)]) > 0.9
+
+
+def test_python_predicts_with_the_encoder_in_the_model_file(shell, flowers_model: Path, flowers: Path) -> None:
+    model = cr.load(flowers_model / "model.safetensors")
+    encoder = TableEncoder.from_dict(model.metadata["encoder"])
+    table = cr.read_table(flowers, columns=encoder.columns, text=list(encoder.categories))
+    predicted = encoder.decode(model.predict(encoder.transform(table)))
+    assert predicted.tolist() == [row["prediction"] for row in rows_of(shell("predict", flowers_model, flowers).out)]
 
 
 def test_neither_target_nor_order_of_the_columns_matter(shell, flowers_model: Path, tmp_path: Path) -> None:
@@ -58,7 +67,22 @@ def test_numbers_come_back_in_their_own_units(shell, prices_model: Path, tmp_pat
 
 def test_an_unknown_word_does_not_stop_the_predictions(shell, flowers_model: Path, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("length,width,colour\n5,50,green\n")
-    assert shell("predict", flowers_model, tmp_path / "new.csv").code == 0
+    answer = shell("predict", flowers_model, tmp_path / "new.csv")
+    assert answer.code == 0
+    assert answer.err == "note: column 'colour': 1 of 1 rows hold values that training never saw ('green')\n"
+
+
+def test_evaluate_tells_what_training_never_saw(shell, flowers_model: Path, tmp_path: Path) -> None:
+    rows = "".join(f"5,50,{colour},iris\n" for colour in ("e", "d", "c", "c", "b", "red"))
+    (tmp_path / "new.csv").write_text("length,width,colour,kind\n" + rows)
+    answer = shell("evaluate", flowers_model, tmp_path / "new.csv")
+    assert "5 of 6 rows hold values that training never saw ('b', 'c', 'd', ...)" in answer.err
+
+
+def test_a_stray_word_is_not_answered_with_an_option_of_train(refuses, flowers_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("length,width,colour\n" + "5,50,red\n" * 20 + "x,50,red\n")
+    said = refuses("predict", flowers_model, tmp_path / "new.csv")
+    assert "'x' on line 22; correct it, or drop this row." in said
 
 
 def test_the_predictions_go_into_a_file(shell, flowers_model: Path, flowers: Path, tmp_path: Path) -> None:
@@ -66,7 +90,7 @@ def test_the_predictions_go_into_a_file(shell, flowers_model: Path, flowers: Pat
     out = tmp_path / "predictions.csv"
     answer = shell("predict", flowers_model, flowers, "--out", out)
     assert (answer.code, answer.out) == (0, "")
-    assert answer.err == f"120 predictions in {out}\n"
+    assert answer.err == f"120 predictions written to {out}\n"
     assert out.read_bytes().decode() == printed.out
 
 
@@ -87,6 +111,8 @@ def files(flowers: Path, tmp_path: Path, flowers_model: Path, prices_model: Path
     cr.save(cr.MLP([4, 3], rng=0), tmp_path / "own.safetensors")
     for name, text in {
         "narrow": "length,width\n5,50\n",
+        "near": "length,width,color\n5,50,red\n",
+        "pipes": "length|width|colour\n5|50|red\n",
         "nan": "length,width,colour\n5,NaN,red\n",
         "text": "length,width,colour\n5,wide,red\n",
         "far": "length,width,colour\n5,1e300,red\n",
@@ -101,16 +127,21 @@ def files(flowers: Path, tmp_path: Path, flowers_model: Path, prices_model: Path
 @pytest.mark.parametrize(
     "words, says",
     [
-        (["{flowers}", "{tmp}/narrow.csv"], "got 'colour'"),
+        (
+            ["{flowers}", "{tmp}/narrow.csv"],
+            "expects column 'colour', which the model needs, in {tmp}/narrow.csv, got length, width.",
+        ),
+        (["{flowers}", "{tmp}/near.csv"], "got length, width, color (did you mean 'color'?)."),
+        (["{flowers}", "{tmp}/pipes.csv"], "got length|width|colour; the delimiter must be a comma, semicolon or tab."),
         (["{flowers}", "{tmp}/nan.csv"], "missing values in 1 of 1 rows (lines 2), in 'width'"),
         (["{flowers}", "{tmp}/text.csv"], "expects numbers in column 'width', got 'wide' on line 2"),
         (["{flowers}", "{tmp}/far.csv"], "1e+300 on line 2"),
         (["{flowers}", "{tmp}/empty.csv"], "an empty file"),
         (["{flowers}", "{tmp}/header.csv"], "a header alone"),
         (["{flowers}", "{tmp}/none.csv"], "no such file"),
-        (["{flowers}", "digits"], "predict expects a table for a model of flowers.csv, got digits"),
+        (["{flowers}", "digits"], "predict expects a table for a model trained on flowers.csv, got digits"),
         (["{flowers}", "digit"], "did you mean 'digits'?"),
-        (["{prices}", "{table}", "--proba"], "leave --proba out"),
+        (["{prices}", "{table}", "--proba"], "omit --proba"),
         (["{flowers}", "{table}", "--out", "{table}/out.csv"], "cannot open"),
         (["{flowers}", "{table}", "--out", "{tmp}/no/out.csv"], "No such file or directory"),
         (["{tmp}/none", "{table}"], "load expects a model file at"),
@@ -123,13 +154,13 @@ def files(flowers: Path, tmp_path: Path, flowers_model: Path, prices_model: Path
 def test_what_cannot_be_predicted_is_refused(
     refuses: Callable[..., str], files: dict[str, Path], words: list[str], says: str
 ) -> None:
-    assert says in refuses("predict", *(word.format(**files) for word in words))
+    assert says.format(**files) in refuses("predict", *(word.format(**files) for word in words))
 
 
 @pytest.mark.parametrize(
     "table, says",
     [
-        ("flowers", "predict expects 64 columns of numbers, the pixels, for a model of digits, got 4 columns"),
+        ("flowers", "predict expects 64 numeric columns, one per pixel, for a model trained on digits, got 4 columns"),
         ("pixels", "pixels from 0 to 1, as in digits, got 16 to 16"),
     ],
 )

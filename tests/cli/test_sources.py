@@ -13,7 +13,7 @@ DEFAULTS = {"target": None, "task": None, "columns": None, "text": (), "header":
 DIVIDED = {"test": 0.2, "validation": 0.1, "seed": 0}
 
 
-def test_only_the_training_rows_are_standardised_to_mean_0(prices: Path) -> None:
+def test_only_the_training_rows_are_standardized_to_mean_0(prices: Path) -> None:
     problem = table_problem(prices, **DEFAULTS | {"target": "price"}, **DIVIDED)
     assert problem.validation is not None
     for part in (0, 1):

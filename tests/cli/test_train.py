@@ -34,10 +34,8 @@ def test_digits_are_learned_written_and_reported(shell, tmp_path: Path) -> None:
     answer = shell("train", "digits", "--out", out, "--hidden", "64", "--epochs", 12, "--batch-size", 32)
     assert answer.code == 0
     report = lines_of(answer.out)
-    assert list(report) == ["data", "model", "learned", "files", "next"]
-    assert report["data"] == (
-        "digits: 64 inputs, 10 classes; 1,797 rows: 1,294 to learn from, 144 to watch, 359 to test"
-    )
+    assert list(report) == ["data", "model", "result", "files", "next"]
+    assert report["data"] == ("digits: 64 inputs, 10 classes; 1,797 rows: 1,294 training, 144 validation, 359 test")
     assert report["model"] == "64 → 64 → 10, relu, dropout 0.3: 4,810 parameters"
     assert report["files"] == f"model.safetensors, history.json, curves.png, confusion.png in {out}"
     assert report["next"].endswith(f"chainrule predict {out}/model.safetensors digits".replace("/", os.sep))
@@ -52,7 +50,9 @@ def test_digits_are_learned_written_and_reported(shell, tmp_path: Path) -> None:
     model = cr.load(out / "model.safetensors")
     share = float(np.mean(model.predict(data.x_test).argmax(axis=1) == data.y_test))
     assert share > 0.9
-    assert report["learned"].startswith(f"test accuracy {100 * share:.2f} % ({round(359 * share)} of 359 rows) in ")
+    assert report["result"].startswith(
+        f"test accuracy {100 * share:.2f} % ({round(359 * share)} of 359 rows), trained in "
+    )
     assert model.metadata["scores"]["accuracy"] == share
     rows = json.loads((out / "history.json").read_text())["rows"]
     assert len(rows) == 12
@@ -89,14 +89,57 @@ def test_target_and_task_are_said(shell, flowers: Path, prices: Path, tmp_path: 
         return lines_of(shell("train", *words, *QUICK, "--out", tmp_path).out)["data"]
 
     assert data_line(flowers) == (
-        "flowers.csv: 4 inputs, 3 classes in 'kind' (the last column); "
-        "120 rows: 86 to learn from, 10 to watch, 24 to test"
+        "flowers.csv: 4 inputs (2 numeric; text: colour 2), 3 classes in 'kind' (the last column); "
+        "120 rows: 86 training, 10 validation, 24 test"
     )
-    assert "2 inputs, numbers in 'price'; 200 rows" in data_line(prices, "--target", "price")
+    assert "2 inputs, numeric target 'price'; 200 rows" in data_line(prices, "--target", "price")
     assert "2 inputs, 9 classes in 'floor' (the last column)" in data_line(prices)
-    assert "2 inputs, numbers in 'floor' (the last column)" in data_line(prices, "--task", "regression")
-    assert "1 inputs, 3 classes in 'kind'" in data_line(flowers, "--columns", "width,kind")
-    assert "10 inputs, numbers in 'price'" in data_line(prices, "--target", "price", "--text", "floor")
+    assert "2 inputs, numeric target 'floor' (the last column)" in data_line(prices, "--task", "regression")
+    assert "1 input, 3 classes in 'kind'" in data_line(flowers, "--columns", "width,kind")
+    assert "10 inputs (1 numeric; text: floor 9), numeric target 'price'" in data_line(
+        prices, "--target", "price", "--text", "floor"
+    )
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_text_is_named_but_not_endlessly(shell, tmp_path: Path) -> None:
+    rows = "".join(f"x,y,{'uv'[row % 2]},z,{row % 3}.5\n" for row in range(20))
+    (tmp_path / "t.csv").write_text("a,b,c,d,e\n" + rows)
+    line = lines_of(shell("train", tmp_path / "t.csv", *QUICK, "--out", tmp_path / "out").out)["data"]
+    assert "t.csv: 5 inputs (text: a 1, b 1, c 2 and 1 more), numeric target 'e' (the last column)" in line
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_the_target_belongs_to_the_columns(shell, prices: Path, tmp_path: Path) -> None:
+    options = (*QUICK, "--out", tmp_path)
+    out = shell("train", prices, "--columns", "area", "--target", "price", *options).out
+    assert "1 input, numeric target 'price';" in out
+    assert "numeric target 'price' (the last column)" in shell("train", prices, "--columns", "area,price", *options).out
+
+
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("s.2023.csv", "s.2023-model"), (".hidden.csv", ".hidden-model"), ("a.b.TSV.GZ", "a.b-model")],
+)
+def test_only_known_suffixes_are_left_out(shell, flowers: Path, tmp_path: Path, monkeypatch, name, folder) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(flowers, name)
+    assert shell("train", name, *QUICK).code == 0
+    assert (tmp_path / folder / "model.safetensors").is_file()
+
+
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="no /dev/fd on this platform")
+def test_a_pipe_is_a_table(shell, flowers: Path, tmp_path: Path) -> None:
+    """As ``chainrule train <(cat flowers.csv)``."""
+    reader, writer = os.pipe()
+    os.write(writer, flowers.read_bytes())
+    os.close(writer)
+    answer = shell("train", f"/dev/fd/{reader}", *QUICK, "--out", tmp_path)
+    os.close(reader)
+    assert answer.code == 0
+    assert "3 classes in 'kind'" in answer.out
 
 
 @pytest.mark.usefixtures("without_pictures")
@@ -105,7 +148,7 @@ def test_the_options_reach_the_training(shell, flowers: Path, tmp_path: Path) ->
     options += ("--batch-size", 10, "--epochs", 3, "--seed", 5, "--validation", 0, "--test-fraction", 0.5)
     answer = shell("train", flowers, *options, "--out", tmp_path)
     report = lines_of(answer.out)
-    assert report["data"].endswith("120 rows: 60 to learn from, 60 to test")
+    assert report["data"].endswith("120 rows: 60 training, 60 test")
     assert report["model"] == "4 → 7 → 5 → 3, tanh: 93 parameters"
     rows = json.loads((tmp_path / "history.json").read_text())["rows"]
     assert len(rows) == 3
@@ -129,6 +172,24 @@ def test_a_network_without_hidden_layer(shell, prices: Path, tmp_path: Path) -> 
     report = lines_of(shell("train", prices, *options).out)
     assert report["model"] == "2 → 1: 3 parameters"
     assert cr.load(tmp_path / "model.safetensors").metadata["scores"]["r2"] > 0.999  # the prices are linear
+
+
+@pytest.mark.parametrize("table", ["a,p\n1,1.5\n2,2.5\n3,3.5\n4,4.5\n5,5.5\n", "a,k\n1,x\n2,x\n3,x\n4,x\n5,y\n"])
+def test_five_rows_are_enough(shell, tmp_path: Path, table: str) -> None:
+    """One row of validation has no variance, so no R²; one of the test has none either."""
+    (tmp_path / "five.csv").write_text(table)
+    answer = shell("train", tmp_path / "five.csv", *QUICK, "--out", tmp_path / "out")
+    assert (answer.code, answer.err) == (0, "")
+    assert "5 rows: 3 training, 1 validation, 1 test" in answer.out
+    assert "R²" not in answer.out
+
+
+def test_an_earlier_result_is_replaced(shell, flowers: Path, prices: Path, tmp_path: Path) -> None:
+    """No figure of another model is left among the files."""
+    for source in (flowers, prices):
+        answer = shell("train", source, *QUICK, "--task", "classification", "--out", tmp_path)
+        files = lines_of(answer.out)["files"].removesuffix(f" in {tmp_path}").split(", ")
+        assert sorted(files) == sorted(path.name for path in tmp_path.iterdir())
 
 
 @pytest.mark.usefixtures("without_pictures")
@@ -185,7 +246,7 @@ def test_without_matplotlib_all_but_the_pictures_is_written(
     answer = shell("train", flowers, *QUICK, "--out", tmp_path)
     assert answer.code == 0
     assert answer.err.count("\n") == 1
-    assert "no pictures: " in answer.err
+    assert "no figures written: " in answer.err
     assert "pip install 'chainrule[plots]'" in answer.err
     assert lines_of(answer.out)["files"] == f"model.safetensors, history.json in {tmp_path}"
     assert cr.load(tmp_path / "model.safetensors").metadata["source"] == "flowers.csv"
@@ -208,7 +269,7 @@ def test_control_c_keeps_what_was_learned(
     answer = shell("train", flowers, "--hidden", 8, "--epochs", 20, "--out", tmp_path, "--quiet")
     assert answer.code == 0
     report = lines_of(answer.out)
-    assert report["learned"].endswith(f", interrupted after {epoch - 1} of 20 epochs")
+    assert report["result"].endswith(f", interrupted after {epoch - 1} of 20 epochs")
     files = ["model.safetensors", "history.json", *pictures_drawn]
     assert report["files"] == f"{', '.join(files)} in {tmp_path}"
     assert cr.load(tmp_path / "model.safetensors").metadata["training"]["epochs"] == epoch - 1
@@ -269,10 +330,17 @@ def test_the_learning_rate_rises_and_falls() -> None:
         (["{table}", "--seed", "-1"], "--seed >= 0, got -1"),
         (["{table}", "--validation", "1"], "--validation >= 0 and < 1, got 1.0"),
         (["{table}", "--test-fraction", "0"], "--test-fraction > 0 and < 1, got 0.0"),
-        (["digits", "--target", "kind"], "options of tables with a table, got --target with digits"),
+        (["digits", "--target", "kind"], "options for tables with a table only, got --target with digits"),
         (["digits", "--test-fraction", "0.3"], "got --test-fraction with digits"),
         (["digits", "--no-header"], "got --header with digits"),
-        (["{table}", "--out", "{table}"], "train expects to write into"),
+        (["{table}", "--out", "{table}"], "to be a folder that it can write to, got a file; choose another"),
+        (
+            ["{table}", "--test-fraction", "0.999"],
+            "enough rows of {table} for training, got 1 of 120; lower --test-fraction.",
+        ),
+        (["{table}", "--validation", "0.99"], "got 1 of 120; lower --validation."),
+        (["{table}", "--target", ""], "got ''"),
+        (["{folder}"], "train expects a table, got the folder {folder}; name a file in it."),
         (["{table}", "--out", "{table}/inner"], "choose another with --out DIR"),
         (["{table}", "--optimizer", "sgd", "--learning-rate", "1e30", "--quiet", "--out", "{out}"], "a finite loss"),
     ],
@@ -281,7 +349,7 @@ def test_options_that_cannot_be_are_refused(
     refuses, flowers: Path, tmp_path: Path, words: list[str], says: str
 ) -> None:
     names = {"table": flowers, "folder": flowers.parent, "out": tmp_path}
-    assert says in refuses("train", *(word.format(**names) for word in words))
+    assert says.format(**names) in refuses("train", *(word.format(**names) for word in words))
 
 
 BAD_TABLES = {
@@ -290,9 +358,16 @@ BAD_TABLES = {
     "NaN": ("a,b\n" + "1,2\n" * 9 + "NaN,2\n", "missing values in 1 of 10 rows (lines 11), in 'a'"),
     "infinity": ("a,b\n" + "1,2\n" * 9 + "inf,2\n", "'inf' on line 11"),
     "text among numbers": ("a,b\n" + "1,2\n" * 20 + "one,2\n", "'one' on line 22"),
-    "one class only": ("a,b\n" + "1,x\n" * 9, "expects two classes or more in the target 'b'"),
+    "decimal commas": ("a;b\n" + "".join(f"{row},5;{'xy'[row % 2]}\n" for row in range(50)), "write 0.5, or "),
+    "money": ("a,b\n" + "".join(f"{row},${row}0\n" for row in range(1, 50)), "'$10' on line 2; write 10, or declare"),
+    "a class for each row": (
+        "a,b\n" + "".join(f"{row},k{row}\n" for row in range(9)),
+        "a training row for every class",
+    ),
+    "one class only": ("a,b\n" + "1,x\n" * 9, "expects at least two classes in the target 'b'"),
     "one number only": ("a,b\n" + "1,2.5\n" * 9, "2.5 in every row"),
-    "one column only": ("b\nx\ny\nx\ny\nx\ny\n", "at least one column beside the target 'b'"),
+    "one column only": ("b\nx\ny\nx\ny\nx\ny\n", "only one column, 'b'; the delimiter must be a comma"),
+    "another delimiter": ("a|b\n" + "1|x\n2|y\n" * 5, "only one column, 'a|b'; the delimiter must be a comma"),
     "too few rows": ("a,b\n1,x\n2,y\n", "at least 5 rows"),
     "ragged rows": ("a,b\n1,x\n2,y,3\n", "3 on line 3"),
     "no header to be sure of": ("x,1\ny,2\n", "pass --no-header if this line is data"),
@@ -341,4 +416,4 @@ def test_pictures_that_fail_for_another_reason_are_told(shell, flowers: Path, tm
 
     monkeypatch.setattr(pictures, "write", fail)
     answer = shell("train", flowers, *QUICK, "--out", tmp_path)
-    assert (answer.code, answer.err) == (0, "no pictures: libpng is broken\n")
+    assert (answer.code, answer.err) == (0, "note: no figures written: libpng is broken\n")

@@ -118,6 +118,60 @@ def test_a_column_is_text_if_fewer_than_nine_in_ten_are_numbers(tmp_path: Path) 
     assert read_table(written(tmp_path, nine_of_ten), text=["a"])["a"][9] == "x"
 
 
+@pytest.mark.parametrize(
+    ("cells", "plain"),
+    [
+        (["x1,5", "2"], None),
+        (["1,5", "2", "-3,25"], "1.5"),
+        (["2", "-3,25"], "-3.25"),
+        (["$10", "$2.50"], "10"),
+        (["12 %", "7%"], "12"),
+        (["1.234,56 €", "7,10 €"], "1234.56"),
+        (["1,234.5", "7"], "1234.5"),
+        (["1,234,567", "7"], "1234567"),
+        (["1,234", "7"], "1234 or 1.234"),
+        (["1.2.3", "1.2.4"], None),
+        (["2024-01-02", "2024-01-03"], None),
+        (["10:30", "1_0"], None),
+    ],
+)
+def test_numbers_written_for_people_are_refused(tmp_path: Path, cells: list[str], plain: str | None) -> None:
+    path = written(tmp_path, "a;b\n" + "".join(f"{cell};1\n" for cell in cells * 2))
+    if plain is not None:
+        stray = next(row for row, cell in enumerate(cells) if not cell.isdigit())
+        with pytest.raises(ValueError, match="expects plain numbers in column 'a' of ") as caught:
+            read_table(path)
+        assert f"got {cells[stray]!r} on line {stray + 2}; write {plain}, or declare" in str(caught.value)
+    assert read_table(path, text=["a"] if plain else ())["a"].tolist() == cells * 2
+
+
+def test_digits_after_a_zero_are_text(tmp_path: Path) -> None:
+    table = read_table(written(tmp_path, "a,b,c,d\n01,0.5,0,-1\n10,00.5,1,0\n"))
+    assert as_lists(table) == {"a": ["01", "10"], "b": [0.5, 0.5], "c": [0, 1], "d": [-1, 0]}
+
+
+@pytest.mark.parametrize("prepare", ["filtered", "indexed"])
+def test_the_index_of_pandas_is_no_column(tmp_path: Path, prepare: str) -> None:
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": ["x", "y", "z"]}, index=[3, 4, 5])
+    frame = frame[frame.a > 1] if prepare == "filtered" else frame.rename_axis("key")
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert list(read_table(tmp_path / "t.parquet")) == ["a", "b"]
+    if prepare == "indexed":
+        assert list(read_table(tmp_path / "t.parquet", columns=["a", "key"])) == ["a", "key"]
+
+
+def test_text_of_parquet_is_held_to_the_same_rule(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "t.parquet"
+    parquet.write_table(arrow.table({"a": ["1", "2,5"], "b": ["1", "2"]}), path)
+    with pytest.raises(ValueError, match=r"got '2,5' on row 2; write 2\.5, or"):
+        read_table(path)
+    assert as_lists(read_table(path, text=["a"])) == {"a": ["1", "2,5"], "b": ["1", "2"]}
+
+
 def test_grouped_digits_are_no_number(tmp_path: Path) -> None:
     assert read_table(written(tmp_path, "a,b\n1_000,1\n2_000,1\n"))["a"].tolist() == ["1_000", "2_000"]
 

@@ -32,7 +32,7 @@ def trees() -> Table:
 # --- inputs -------------------------------------------------------------------------------------------------------
 
 
-def test_inputs_are_standardised_and_one_hot_coded() -> None:
+def test_inputs_are_standardized_and_one_hot_coded() -> None:
     encoder = TableEncoder(dtype="float64").fit(trees(), "cut")
     assert encoder.columns == ["height", "constant", "kind", "price"]
     assert encoder.text_columns == ["kind", "cut"]
@@ -85,7 +85,7 @@ def test_text_where_numbers_were_is_refused_with_its_line(tmp_path: Path) -> Non
 def test_a_number_beyond_the_dtype_is_refused(column: str, values: Any) -> None:
     encoder = TableEncoder().fit(trees(), "cut")
     new = {**{name: trees()[name][:1] for name in encoder.columns}, column: values}
-    with pytest.raises(ValueError, match=f"numbers in column '{column}' like those of training.* on row 1 of the tabl"):
+    with pytest.raises(ValueError, match=f"numbers in column '{column}' like those in training.* on row 1 of the tabl"):
         encoder.transform(Table(new))
 
 
@@ -94,7 +94,7 @@ def test_a_number_beyond_the_dtype_is_refused(column: str, values: Any) -> None:
     [
         (
             ["hight", "constant", "kind", "price"],
-            "column 'height' in the table.*without it; did you mean 'hight' by 'heig",
+            "column 'height' in the table.*without it; did you mean 'hight' instead of 'heig",
         ),
         (
             ["zzz"],
@@ -196,9 +196,9 @@ def test_numbers_come_back_in_their_own_units() -> None:
 @pytest.mark.parametrize(
     "target, task, message",
     [
-        (["a", "a", "a"], None, "two classes or more in the target 'y' of the table, got 'a' in every row"),
-        ([1, 1, 1], None, "two classes or more in the target 'y' of the table, got 1.0 in every row"),
-        ([1, 1, 1], "regression", "different numbers in the target 'y' of the table, got 1 in every row"),
+        (["a", "a", "a"], None, "at least two classes in the target 'y' of the table, got 'a' in every row"),
+        ([1, 1, 1], None, "at least two classes in the target 'y' of the table, got 1.0 in every row"),
+        ([1, 1, 1], "regression", "at least two different values in the target 'y' of the table, got 1 in every row"),
         (["a", "b", "c"], "regression", "numbers in column 'y', got 'a' on row 1"),
     ],
 )
@@ -209,7 +209,9 @@ def test_targets_without_anything_to_learn(target: list[Any], task: str | None, 
 
 def test_a_class_that_training_never_saw_cannot_be_evaluated() -> None:
     encoder = TableEncoder().fit(trees(), "cut")
-    with pytest.raises(ValueError, match="only classes that training saw in column 'cut', got 'maybe' on row 2 of the"):
+    with pytest.raises(
+        ValueError, match="only classes of the training data in column 'cut', got 'maybe' on row 2 of the"
+    ):
         encoder.encode_target(Table({"cut": ["no", "maybe"]}))
     encoder = TableEncoder().fit(Table({"x": [1, 2], "y": [0, 1]}), "y")
     with pytest.raises(ValueError, match=r"in column 'y', got 7\.0 on row 1 of the"):
@@ -261,11 +263,11 @@ def test_text_with_too_many_categories(rows: int, distinct: int, refused: bool, 
 
 
 def test_fit_refuses() -> None:
-    with pytest.raises(ValueError, match=r"column 'prize' in the table, .*did you mean 'price' by 'prize'"):
+    with pytest.raises(ValueError, match=r"column 'prize' in the table, .*did you mean 'price' instead of 'prize'"):
         TableEncoder().fit(trees(), "prize")
-    with pytest.raises(ValueError, match="at least one column beside the target 'y'"):
+    with pytest.raises(ValueError, match="at least one column besides the target 'y'"):
         TableEncoder().fit(Table({"y": [1, 2]}), "y")
-    with pytest.raises(ValueError, match="squares can be added, got 1e\\+300 in column 'x'"):
+    with pytest.raises(ValueError, match="numbers small enough to be squared, got 1e\\+300 in column 'x'"):
         TableEncoder().fit(Table({"x": [1e300, 1], "y": ["a", "b"]}), "y")
 
 
@@ -295,7 +297,7 @@ def test_a_column_with_hardly_any_spread_gives_no_nan() -> None:
     ],
 )
 def test_an_encoder_that_learned_nothing_says_so(use: Callable[[TableEncoder], object]) -> None:
-    with pytest.raises(ValueError, match=r"to have learned from a table, got none yet; call fit"):
+    with pytest.raises(ValueError, match=r"to be fitted, got no table yet; call fit"):
         use(TableEncoder())
 
 
@@ -379,14 +381,14 @@ def changed(path: list[Any], value: Any) -> dict[str, Any]:
 )
 def test_from_dict_trusts_nothing(path: list[Any], value: Any) -> None:
     TableEncoder.from_dict(facts())
-    with pytest.raises(ValueError, match=r"^TableEncoder\.from_dict expects what to_dict gives, got ") as caught:
+    with pytest.raises(ValueError, match=r"^TableEncoder\.from_dict expects the result of to_dict, got ") as caught:
         TableEncoder.from_dict(changed(path, value))
     assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("value", [None, [], "facts", 3, {}])
 def test_from_dict_wants_a_dict(value: Any) -> None:
-    with pytest.raises(ValueError, match="what to_dict gives"):
+    with pytest.raises(ValueError, match="the result of to_dict"):
         TableEncoder.from_dict(value)
 
 
@@ -423,3 +425,12 @@ def test_the_task_of_real_tables(data_dir: Path, file: str, target: str, task: s
     assert (encoder.task, len(encoder.classes)) == (task, count)
     if task == "classification":
         np.testing.assert_array_equal(encoder.encode_target(table), np.unique(table[target], return_inverse=True)[1])
+
+
+def test_unseen_values_are_counted() -> None:
+    table = Table({"n": [1, 2, 3, 4], "f": ["True", "False"] * 2, "g": ["a", "b"] * 2, "y": ["u", "v"] * 2})
+    encoder = TableEncoder().fit(table, "y")
+    assert encoder.categories == {"f": ("False", "True"), "g": ("a", "b")}
+    assert encoder.unseen(table) == {}
+    new = Table({"n": [1, 2, 3], "f": [1, 0, 1], "g": ["a", "a", "c"]})
+    assert encoder.unseen(new) == {"f": (3, ["0", "1"]), "g": (1, ["c"])}

@@ -1,8 +1,9 @@
-"""The command ``chainrule``: train on a table or a named data set, and use what was learned."""
+"""The ``chainrule`` command: train on a table or a named data set, then apply the model."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import sys
@@ -19,9 +20,9 @@ FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # as argparse and the shells hav
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 1 where a check fails, 2 for any error, told in one sentence.
+    """Run a command and return its exit code: 0 for success, 1 if a check fails, 2 for an error.
 
-    With ``CHAINRULE_DEBUG=1`` in the environment an error shows its traceback.
+    Errors are reported in one sentence; with ``CHAINRULE_DEBUG=1`` in the environment, with their traceback.
 
     Examples
     --------
@@ -29,11 +30,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["predict", "nothing.safetensors", "table.csv"])
     2
     """
+    with contextlib.ExitStack() as stack:
+        for name, redirect in (("stdout", contextlib.redirect_stdout), ("stderr", contextlib.redirect_stderr)):
+            if getattr(sys, name) is None:  # closed by the shell, as in `chainrule train digits >&-`
+                stack.enter_context(redirect(stack.enter_context(open(os.devnull, "w", encoding="utf-8"))))
+        return _guarded(sys.argv[1:] if argv is None else argv)
+
+
+def _guarded(argv: Sequence[str]) -> int:
+    """The exit code; errors become one line."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without → or ² is no reason to stop
     try:
-        status = _run(sys.argv[1:] if argv is None else argv)
+        status = _run(argv)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -67,17 +77,17 @@ def _one_line(error: Exception) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Speaks of a wrong argument in one sentence, like every other error."""
+    """Report an invalid argument in one sentence, like every other error."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(FAILED, f"chainrule: error: {message}; see {self.prog} --help.\n")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of the command and its subcommands, each with an example in its help."""
+    """The parser for the command and its subcommands, each with an example in its help."""
     parser = _Parser(
         prog="chainrule",
-        description="Train a network on a table or a named data set, and use what was learned.",
+        description="Train a network on a table or a named data set, then use it to predict.",
         epilog="example: chainrule train digits",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

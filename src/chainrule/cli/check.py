@@ -1,7 +1,7 @@
-"""Prove every derivative of this installation.
+"""Check every derivative of this installation.
 
-Each op, layer and loss is held against differences along random directions, in float64. The number is the worst
-relative error of its backward pass. The exit code is 1 if one fails.
+The backward pass of each op, layer and loss is compared with finite differences along random directions, in float64.
+The table lists the largest relative errors. The exit code is 1 if any check fails.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ EXAMPLE = "chainrule check"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule check``."""
     parser.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="of the random directions (default: %(default)s)"
+        "--seed", metavar="N", type=int, default=0, help="seed for the random directions (default: %(default)s)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table; 1 if a line of it failed."""
+    """Print the table and return the exit code."""
     return report(proofs(), check_integer("check", "--seed", args.seed, minimum=0))
 
 
 def report(rows: Iterable[Proof], seed: int) -> int:
-    """A line for each proof, and their number."""
+    """Print one line per proof and a total; return 1 unless all of them passed."""
     total = failed = 0
     print(f"{'':<6}{'name':<36}{'relative error':>14}")
     for proof in rows:

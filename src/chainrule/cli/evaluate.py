@@ -1,7 +1,7 @@
-"""Score a trained model on rows whose target is known.
+"""Evaluate a trained model on labelled data.
 
-SOURCE is a table with the columns that the model was trained on and the target, or the name of a data set, of which
-the test part is taken.
+SOURCE is a table with the target and the columns that the model was trained on, or the name of a data set, whose test
+set is used.
 """
 
 from __future__ import annotations
@@ -13,27 +13,29 @@ from pathlib import Path
 from .._checks import Array
 from ..metrics import confusion_matrix
 from .facts import Facts, open_model, written
-from .sources import labelled_rows
+from .sources import labeled_rows
 
 EXAMPLE = "chainrule evaluate flowers-model/model.safetensors more-flowers.csv"
-MAX_CLASSES = 30  # of which each gets a line
+MAX_CLASSES = 30  # for the table with a line per class
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule evaluate``."""
-    parser.add_argument("model", metavar="MODEL", help="the model file, or the folder that train wrote")
-    parser.add_argument("source", metavar="SOURCE", help="a table with the target, or the name of a data set")
+    parser.add_argument("model", metavar="MODEL", help="a model file, or the output folder of train")
+    parser.add_argument("source", metavar="SOURCE", help="a table with the target column, or the name of a data set")
     parser.add_argument(
-        "--header", action=argparse.BooleanOptionalAction, help="whether the first line names the columns"
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line holds the column names (default: inferred)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the scores, and for a few classes those of each."""
+    """Print the scores, and those of each class unless there are many."""
     model, facts = open_model("evaluate", args.model)
-    x, y = labelled_rows("evaluate", facts, args.source, args.header)
+    x, y = labeled_rows("evaluate", facts, args.source, args.header)
     if facts.encoder is not None and Path(args.source).name == facts.source:
-        print("note: the model has learned from rows of this table; on new ones it may do worse", file=sys.stderr)
+        print("note: the model was trained on rows of this table; expect lower scores on new data", file=sys.stderr)
     outputs = model.predict(x)
     scores = facts.scores(outputs, y)
     loss = f", loss {scores['loss']:.4g}" if "loss" in scores else ""
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def per_class(facts: Facts, outputs: Array, y: Array) -> str:
-    """A table: of each class's rows the share that is found, and of the predictions of it the share that is right."""
+    """A table of each class's recall and precision."""
     counts = confusion_matrix(y, outputs.argmax(axis=1), len(facts.class_names))
     right, true, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
     width = max(map(len, ("class", *facts.class_names)))

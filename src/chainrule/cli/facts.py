@@ -1,4 +1,4 @@
-"""What a model file tells about the problem that the model was trained for."""
+"""The metadata of a model file: the problem that the model was trained for."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MODEL_FILE = "model.safetensors"
 
 @dataclass(frozen=True)
 class Facts:
-    """The problem: what comes in, what goes out, and what the outputs mean.
+    """The problem: the inputs, the outputs, and what the outputs mean.
 
-    ``encoder`` is there for a table, ``image_shape`` for a named set; ``class_names`` is empty for numbers.
+    A table has an ``encoder``, a named data set an ``image_shape``; ``class_names`` is empty for regression.
     """
 
     source: str
@@ -34,7 +34,7 @@ class Facts:
 
     @property
     def task(self) -> str:
-        """As the encoder of tables calls it."""
+        """Classification or regression, as in ``TableEncoder``."""
         return "classification" if self.class_names else "regression"
 
     @property
@@ -59,7 +59,7 @@ class Facts:
         return labels
 
     def scores(self, outputs: Array, y: Array) -> dict[str, float]:
-        """How good outputs are for the targets y, in the target's own units."""
+        """The scores of the outputs for the targets y, in the target's own units."""
         if self.class_names:
             return {"accuracy": accuracy(outputs, y), "loss": CrossEntropy()(outputs, y)[0]}
         z, t = self.decode(outputs)[:, None], self.decode(y)[:, None]
@@ -67,7 +67,7 @@ class Facts:
         return scores | ({"r2": r2_score(z, t)} if len(t) > 1 else {})
 
     def to_metadata(self) -> dict[str, Any]:
-        """As JSON can hold it; :meth:`from_metadata` is the inverse."""
+        """The facts as JSON values; :meth:`from_metadata` is the inverse."""
         return {
             "source": self.source,
             "task": self.task,
@@ -79,13 +79,15 @@ class Facts:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Facts:
-        """Facts from a model file, which may say anything; ValueError where it is none of ours."""
+        """The facts in a model file's metadata; ValueError if they are missing or invalid."""
         source, target = metadata.get("source"), metadata.get("target")
         names, encoder, shape = (metadata.get(name) for name in ("class_names", "encoder", "image_shape"))
         texts = [source, target, *names] if isinstance(names, list) else [None]
         sizes = [] if shape is None else shape
         if not all(isinstance(text, str) for text in texts) or (encoder is None) == (shape is None):
-            raise ValueError(sentence("a model file", "the facts that chainrule train writes", "none, or others"))
+            raise ValueError(
+                sentence("a model file", "the metadata that chainrule train writes", "missing or invalid ones")
+            )
         if not isinstance(sizes, list) or len(sizes) not in (0, 2) or any(type(size) is not int for size in sizes):
             raise ValueError(sentence("a model file", "the height and width of images", repr(shape)))
         facts = cls(
@@ -101,26 +103,28 @@ class Facts:
 
 
 def written(scores: Mapping[str, float], rows: int) -> str:
-    """Scores in words: ``accuracy 98.33 % (353 of 359 rows)``."""
+    """The scores as text: ``accuracy 98.33 % (353 of 359 rows)``."""
     if "accuracy" in scores:
         share = scores["accuracy"]
         return f"accuracy {100 * share:.2f} % ({round(share * rows):,} of {rows:,} rows)"
     r2 = f", R² {scores['r2']:.4f}" if "r2" in scores else ""
-    return f"RMSE {scores['rmse']:.4g}, MAE {scores['mae']:.4g}{r2} ({rows:,} rows)"
+    return f"RMSE {scores['rmse']:.4g}, MAE {scores['mae']:.4g}{r2} ({rows:,} row{'s' * (rows != 1)})"
 
 
 def model_path(path: str) -> Path:
-    """The model file, where the folder that ``train`` wrote is meant too."""
+    """The path of the model file; ``path`` may also be the output folder of ``train``."""
     return Path(path) / MODEL_FILE if Path(path).is_dir() else Path(path)
 
 
 def open_model(who: str, path: str) -> tuple[Sequential, Facts]:
-    """A model that ``chainrule train`` wrote, and the facts in it."""
+    """A model that ``chainrule train`` saved, and its facts."""
     file = model_path(path)
     model = load(file)
     try:
         return model, Facts.from_metadata(model.metadata)
     except ValueError as error:
         remedy = "in Python use chainrule.load(path).predict(x)"
-        expected = f"a model that `chainrule train` wrote, in {file}"
-        raise ValueError(sentence(who, expected, f"another ({str(error).rstrip('.')})", remedy)) from None
+        expected = f"{file} to be a model saved by `chainrule train`"
+        raise ValueError(
+            sentence(who, expected, f"a different model file ({str(error).rstrip('.')})", remedy)
+        ) from None

@@ -1,4 +1,4 @@
-"""Show the layers in a model file, its size, and what it was trained for."""
+"""Show the layers, size and metadata of a model file."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ MAX_NAMES = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule inspect``."""
-    parser.add_argument("model", metavar="MODEL", help="the model file, or the folder that train wrote")
+    parser.add_argument("model", metavar="MODEL", help="a model file, or the output folder of train")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the summary and the facts."""
+    """Print the summary and the metadata."""
     path = model_path(args.model)
     model = load(path)
     print(f"{path}: {path.stat().st_size:,} bytes, {model.dtype.name}", model.summary(), sep="\n")
     try:
         lines = described(Facts.from_metadata(model.metadata), model.metadata)
-    except ValueError:  # the metadata of somebody's own model: as they are
+    except ValueError:  # a model that the user saved: its metadata as they are
         lines = model.metadata
     for name, value in lines.items():
         print(f"{name:<10}  {_plain(value)}")
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def described(facts: Facts, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts in readable lines, and whatever else the metadata hold."""
+    """The facts as readable text, and all other metadata unchanged."""
     lines: dict[str, Any] = {"source": facts.source, "task": facts.task}
     lines["target"] = facts.target + (f": {_some(facts.class_names)}" if facts.class_names else "")
     if facts.encoder is not None:
@@ -45,7 +45,7 @@ def described(facts: Facts, metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> str:
-    """JSON values as one would write them: ``seed 0, epochs 20``."""
+    """A JSON value as plain text: ``seed 0, epochs 20``."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
     if isinstance(value, list):

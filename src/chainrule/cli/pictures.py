@@ -1,4 +1,4 @@
-"""The pictures that ``chainrule train`` leaves beside the model."""
+"""The figures that ``chainrule train`` saves next to the model."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from ..callbacks import History
 from .facts import Facts
 
 DOTS_PER_INCH = 150
+FILES = ("curves.png", "confusion.png", "predictions.png")
 
 
 def write(out: Path, facts: Facts, history: History, outputs: Array, y: Array) -> list[str]:
-    """Draw into the folder and return the files' names: the curves, and how the test part came out."""
+    """Save the learning curves and the test results as figures, and return the names of the files."""
     figures = {"curves.png": plots.curves(history)} if len(history) else {}
     if facts.class_names:
         figures["confusion.png"] = plots.confusion(y, outputs.argmax(axis=1), facts.class_names)

@@ -1,8 +1,8 @@
 """Predict the rows of a table with a trained model.
 
-TABLE has the columns that the model was trained on; the target is not needed, other columns are ignored. For a model
-of images it is the name of the data set, whose test part is predicted, or a table with a column for each pixel. The
-predictions are written as CSV, a line for each row in the order of the table.
+TABLE has the columns that the model was trained on; other columns are ignored, and the target is not needed. For an
+image model, TABLE is the name of the data set, whose test set is predicted, or a table with one column per pixel. The
+predictions are written as CSV, one line per row, in the order of the table.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from typing import TextIO
 from .. import ops
 from .._checks import Array, sentence
 from .facts import Facts, open_model
-from .sources import unlabelled_rows
+from .sources import unlabeled_rows
 
 EXAMPLE = "chainrule predict flowers-model/model.safetensors new.csv --proba --out predictions.csv"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule predict``."""
-    parser.add_argument("model", metavar="MODEL", help="the model file, or the folder that train wrote")
-    parser.add_argument("table", metavar="TABLE", help="the rows to predict")
-    parser.add_argument("--out", metavar="FILE", help="where to write (default: standard output)")
-    parser.add_argument("--proba", action="store_true", help="also the probability of each class")
+    parser.add_argument("model", metavar="MODEL", help="a model file, or the output folder of train")
+    parser.add_argument("table", metavar="TABLE", help="the table to predict")
+    parser.add_argument("--out", metavar="FILE", help="output file (default: standard output)")
+    parser.add_argument("--proba", action="store_true", help="add the probability of each class")
     parser.add_argument(
-        "--header", action=argparse.BooleanOptionalAction, help="whether the first line names the columns"
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line holds the column names (default: inferred)",
     )
 
 
@@ -37,15 +39,17 @@ def run(args: argparse.Namespace) -> int:
     """Write the predictions."""
     model, facts = open_model("predict", args.model)
     if args.proba and not facts.class_names:
-        raise ValueError(sentence("predict", "a model of classes for --proba", "one of numbers", "leave --proba out"))
-    outputs = model.predict(unlabelled_rows("predict", facts, args.table, args.header))
+        raise ValueError(
+            sentence("predict", "a classification model for --proba", "a regression model", "omit --proba")
+        )
+    outputs = model.predict(unlabeled_rows("predict", facts, args.table, args.header))
     lines = list(_lines(facts, outputs, args.proba))
     if args.out is None:
         _write(sys.stdout, lines)
         return 0
     with Path(args.out).open("w", encoding="utf-8", newline="") as file:
         _write(file, lines)
-    print(f"{len(outputs):,} predictions in {args.out}", file=sys.stderr)
+    print(f"{len(outputs):,} predictions written to {args.out}", file=sys.stderr)
     return 0
 
 

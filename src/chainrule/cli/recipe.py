@@ -1,4 +1,4 @@
-"""What ``chainrule train`` does unless it is told otherwise: every default of the library's own recipe."""
+"""The default network and training settings of ``chainrule train``."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from ..model import MLP, Sequential
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..schedules import WarmupCosine
 
-# The highest learning rate for each optimizer; others take their own default.
+# The peak learning rate for each optimizer; others use their own default.
 RATES = {"adam": 2e-3, "adamw": 2e-3, "nadam": 2e-3, "lion": 4e-4, "sgd": 0.1}
 WARMUP = 0.1
 LEAST_EPOCHS, MOST_EPOCHS = 20, 200
-LEAST_STEPS = 1000  # so that a small table is gone through more often
-IMAGE_DROPOUT = 0.3  # neighbouring pixels repeat each other; on six tables of 5,000 to 20,000 rows it cost accuracy
+LEAST_STEPS = 1000  # so that a small table gets more epochs
+IMAGE_DROPOUT = (
+    0.3  # neighbouring pixels are redundant; on six tables of 5,000 to 20,000 rows dropout reduced the accuracy
+)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The network and how it is trained."""
+    """The network and its training settings."""
 
     hidden: tuple[int, ...] = (512, 256)
     activation: str = "relu"
@@ -34,17 +36,17 @@ class Recipe:
         return MLP([inputs, *self.hidden, outputs], self.activation, dropout=self.dropout, rng=seed)
 
     def make_optimizer(self) -> Optimizer:
-        """The optimizer, its learning rate along a warm-up and half a cosine."""
+        """The optimizer, with a linear warm-up and cosine decay of its learning rate."""
         return OPTIMIZERS[self.optimizer](WarmupCosine(self.learning_rate, warmup=WARMUP))
 
 
 def default_rate(optimizer: str) -> float:
-    """The highest learning rate for the optimizer of this name."""
+    """The peak learning rate for the optimizer of this name."""
     cls = OPTIMIZERS[check_name("train", "an optimizer", optimizer, OPTIMIZERS)]
     return RATES.get(optimizer) or cls().current_learning_rate
 
 
 def default_epochs(rows: int, batch_size: int) -> int:
-    """As many as make enough steps, within bounds."""
+    """The number of epochs that gives ``LEAST_STEPS`` steps, within bounds."""
     steps_per_epoch = -(-rows // batch_size)
     return min(max(LEAST_EPOCHS, -(-LEAST_STEPS // steps_per_epoch)), MOST_EPOCHS)

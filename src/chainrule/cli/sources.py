@@ -1,11 +1,13 @@
-"""SOURCE, a table or a named data set, as rows to learn from or rows to use a model on."""
+"""SOURCE, a table or a named data set, as arrays for training, evaluation and prediction."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,17 +15,18 @@ from .._checks import Array, check_name, nearest, sentence
 from ..data import load_named, read_table, split
 from ..data.batches import split_rows
 from ..data.named import NAMES, NamedData
-from ..data.tables import Table
+from ..data.tables import AS_TEXT, Table, UnknownColumnError
 from ..tabular import TableEncoder
 from .facts import Facts
 
-LEAST_ROWS = 5  # three to learn from, one to watch, one to test
+LEAST_ROWS = 5  # three for training, one for validation, one for the test
+_DELIMITERS = "the delimiter must be a comma, semicolon or tab"
 Rows = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be learned, in three parts that share no row; ``validation`` may be missing."""
+    """The training, validation and test sets, which share no row; ``validation`` may be None."""
 
     facts: Facts
     train: Rows
@@ -32,10 +35,12 @@ class Problem:
 
 
 def resolve(who: str, source: str) -> Path | str:
-    """The path of a table, or the name of a data set: an existing file wins."""
+    """The path of a table, or the name of a data set; an existing file takes precedence."""
     path = Path(source)
-    if path.is_file():
+    if path.exists() and not path.is_dir():  # a pipe is as good as a file
         return path
+    if path.is_dir() and source not in NAMES:
+        raise IsADirectoryError(sentence(who, "a table", f"the folder {source}", "name a file in it"))
     if path.suffix or os.sep in source:
         others = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         got = f"no such file{nearest(path.name, others)}"
@@ -44,7 +49,7 @@ def resolve(who: str, source: str) -> Path | str:
 
 
 def named_problem(name: str, *, validation: float, seed: int) -> Problem:
-    """A named data set: its test part is its own, the validation part a fraction of its training part."""
+    """A named data set with its own test set; validation is a fraction of its training set."""
     data = load_named(name)
     facts = Facts(name, "class", data.class_names, image_shape=data.image_shape)
     train: Rows = (data.x, data.y)
@@ -67,79 +72,129 @@ def table_problem(
     validation: float,
     seed: int,
 ) -> Problem:
-    """A table, its rows divided at random; only those to learn from tell the encoder what to expect."""
-    table = read_table(path, header=header, columns=columns, text=text)
-    target = check_name("train", f"a column of {path}", target or list(table)[-1], table)
+    """A table, its rows split at random; the encoder is fitted to the training rows alone."""
+    wanted = columns if columns is None or target is None else {*columns, target}
+    table = read_table(path, header=header, columns=wanted, text=text)
+    if columns is None and len(table) < 2:
+        expected = f"inputs and a target in {path}"
+        raise ValueError(sentence("train", expected, f"only one column, {next(iter(table))!r}", _DELIMITERS))
+    target = check_name("train", f"a column of {path}", list(table)[-1] if target is None else target, table)
     if table.row_count < LEAST_ROWS:
         got = str(table.row_count)
-        raise ValueError(sentence("train", f"at least {LEAST_ROWS} rows in {path}, to learn from and to test", got))
+        raise ValueError(sentence("train", f"at least {LEAST_ROWS} rows in {path}", got))
     task = TableEncoder(task).fit(table, target).task
-    stratify = task == "classification"
-    labels = np.unique(table[target], return_inverse=True)[1]
-    rng = np.random.default_rng(seed)
-    kept, aside = split_rows(labels, test, rng, stratify)
-    train, held_out = table.take(kept), None
-    if validation:
-        rest, watched = split_rows(labels[kept], validation, rng, stratify)
-        train, held_out = table.take(kept[rest]), table.take(kept[watched])
+    kept, chosen, aside = _divide(table, target, task == "classification", test, validation, seed)
+    train = table.take(kept)
     encoder = TableEncoder(task).fit(train, target)
     names = tuple(str(label) for label in encoder.classes)
     return Problem(
         Facts(path.name, target, names, encoder=encoder),
         _encoded(encoder, train),
-        None if held_out is None else _encoded(encoder, held_out),
+        _encoded(encoder, table.take(chosen)) if len(chosen) else None,
         _encoded(encoder, table.take(aside)),
     )
+
+
+def _divide(
+    table: Table, target: str, stratify: bool, test: float, validation: float, seed: int
+) -> tuple[Array, Array, Array]:
+    """The rows for training, validation (none if it is 0) and the test."""
+    labels = np.unique(table[target], return_inverse=True)[1]
+    rng = np.random.default_rng(seed)
+    kept, aside = split_rows(labels, test, rng, stratify)
+    chosen = kept[:0]
+    if validation and len(kept) > 1:
+        rest, held_out = split_rows(labels[kept], validation, rng, stratify)
+        kept, chosen = kept[rest], kept[held_out]
+    unseen = np.flatnonzero(~np.isin(labels, labels[kept]))
+    if len(unseen) and (stratify or len(set(labels[kept])) < 2):
+        if 2 * len(kept) < table.row_count:
+            option = "--validation" if validation > test else "--test-fraction"
+            expected = f"enough rows of {table.source} for training"
+            raise ValueError(sentence("train", expected, f"{len(kept)} of {table.row_count}", f"lower {option}"))
+        expected = f"a training row for every class in column {target!r} of {table.source}"
+        got = f"none for {table[target].tolist()[unseen[0]]!r}"
+        raise ValueError(sentence("train", expected, got, "drop rare classes, or add rows of them"))
+    return kept, chosen, aside
 
 
 def _encoded(encoder: TableEncoder, table: Table) -> Rows:
     return encoder.transform(table), encoder.encode_target(table)
 
 
-def labelled_rows(who: str, facts: Facts, source: str, header: bool | None) -> Rows:
-    """The rows of a table, or of a named set's test part, with their targets."""
+def labeled_rows(who: str, facts: Facts, source: str, header: bool | None) -> Rows:
+    """The inputs and targets of a table, or of the test set of a named data set."""
     found = resolve(who, source)
     if facts.encoder is not None and isinstance(found, Path):
-        return _encoded(facts.encoder, _read(facts.encoder, found, [facts.target], header))
+        return _encoded(facts.encoder, _read(who, facts.encoder, found, [facts.target], header))
     data = _named(who, facts, found)
     return data.x_test, data.y_test
 
 
-def unlabelled_rows(who: str, facts: Facts, source: str, header: bool | None) -> Array:
-    """The same without targets: a table needs no column for them, and may be one of pixels."""
+def unlabeled_rows(who: str, facts: Facts, source: str, header: bool | None) -> Array:
+    """The inputs alone: a table needs no target column, and for an image model it holds pixels."""
     found = resolve(who, source)
     if isinstance(found, str):
         return _named(who, facts, found).x_test
     if facts.encoder is not None:
-        return facts.encoder.transform(_read(facts.encoder, found, [], header))
-    return _pixels(who, facts, read_table(found, header=header))
+        return facts.encoder.transform(_read(who, facts.encoder, found, [], header))
+    return _pixels(who, facts, _read_like(found, header=header))
 
 
-def _read(encoder: TableEncoder, path: Path, more: list[str], header: bool | None) -> Table:
+def _read(who: str, encoder: TableEncoder, path: Path, more: list[str], header: bool | None) -> Table:
     columns = [*encoder.columns, *more]
     text = [name for name in encoder.text_columns if name in columns]
-    return read_table(path, header=header, columns=columns, text=text)
+    try:
+        table = _read_like(path, header=header, columns=columns, text=text)
+    except UnknownColumnError as error:
+        some = ", ".join(error.known[:20]) + (", ..." if len(error.known) > 20 else "")
+        got = f"{some}{nearest(error.name, set(error.known) - set(columns))}"
+        remedy = _DELIMITERS if len(error.known) == 1 else ""
+        raise ValueError(
+            sentence(who, f"column {error.name!r}, which the model needs, in {path}", got, remedy)
+        ) from None
+    for name, (rows, values) in encoder.unseen(table).items():
+        some = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "")
+        note = f"{rows:,} of {table.row_count:,} rows hold values that training never saw ({some})"
+        print(f"note: column {name!r}: {note}", file=sys.stderr)
+    return table
+
+
+def _read_like(path: Path, **options: Any) -> Table:
+    """``read_table`` for a model that is there: what is text can no longer be chosen, so no error advises it."""
+    try:
+        return read_table(path, **options)
+    except UnknownColumnError:
+        raise
+    except ValueError as error:
+        raise ValueError(str(error).replace(AS_TEXT, "drop this row")) from None
 
 
 def _named(who: str, facts: Facts, found: Path | str) -> NamedData:
     if facts.encoder is not None or isinstance(found, Path):
-        expected = f"a {'table' if facts.encoder is not None else 'named data set'} for a model of {facts.source}"
+        expected = (
+            f"a {'table' if facts.encoder is not None else 'named data set'} for a model trained on {facts.source}"
+        )
         raise ValueError(sentence(who, expected, str(found)))
     data = load_named(found)
     if data.image_shape != facts.image_shape or data.class_names != facts.class_names:
-        raise ValueError(sentence(who, f"data like {facts.source} for this model", found))
+        raise ValueError(sentence(who, f"a data set like {facts.source} for this model", found))
     return data
 
 
 def _pixels(who: str, facts: Facts, table: Table) -> Array:
-    """Images from a table with a column for each pixel."""
+    """Images from a table with one column per pixel."""
     numbers = [column for column in table.values() if column.dtype != object]
     if len(numbers) != len(table) or len(table) != facts.inputs:
-        got = f"{len(table)} columns, {len(numbers)} of them numbers, in {table.source}"
-        expected = f"{facts.inputs} columns of numbers, the pixels, for a model of {facts.source}"
-        raise ValueError(sentence(who, expected, got, f"or write {facts.source} for its test part"))
+        got = f"{len(table)} columns, {len(numbers)} of them numeric, in {table.source}"
+        expected = f"{facts.inputs} numeric columns, one per pixel, for a model trained on {facts.source}"
+        raise ValueError(sentence(who, expected, got, f"or pass {facts.source} to predict its test set"))
     x = np.stack(numbers, axis=1)
     if x.min() < 0 or x.max() > 1:
         got = f"{x.min():g} to {x.max():g} in {table.source}"
-        raise ValueError(sentence(who, f"pixels from 0 to 1, as in {facts.source}", got, "divide by the largest first"))
+        raise ValueError(
+            sentence(
+                who, f"pixels from 0 to 1, as in {facts.source}", got, "divide by the largest possible value first"
+            )
+        )
     return x

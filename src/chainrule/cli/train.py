@@ -1,13 +1,15 @@
 """Train a network on a table or a named data set.
 
-SOURCE is a .csv, .tsv (also .gz) or .parquet file, or one of digits, mnist, fashion-mnist. In a table the last column
-is what is learned, unless --target names another; whether it holds classes or numbers is found out and said. Numbers
-are standardised, text is one-hot coded. A part of the rows is set aside for the test, and nothing is learned from it.
+SOURCE is a .csv, .tsv (also .gz) or .parquet file, or one of digits, mnist, fashion-mnist. In a table the target is the
+last column, unless --target names another; whether it holds classes or numbers is inferred and reported. Numeric inputs
+are standardised, text is one-hot encoded. A fraction of the rows is held out for the test and not used for training.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import re
 import shlex
 import shutil
 import sys
@@ -23,64 +25,87 @@ from ..model import Sequential
 from ..persistence import save
 from ..trainer import Trainer
 from . import pictures
-from .facts import MODEL_FILE, written
-from .recipe import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, Recipe, default_epochs, default_rate
+from .facts import MODEL_FILE, Facts, written
+from .recipe import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, MOST_EPOCHS, Recipe, default_epochs, default_rate
 from .sources import Problem, named_problem, resolve, table_problem
 
 EXAMPLE = "chainrule train flowers.csv --target species --epochs 50 --out flowers-model"
 HISTORY_FILE = "history.json"
-LINES = 10  # of progress; a bar shows the rest
+MAX_NAMES = 3  # of text columns in the report
+LINES = 10  # of progress; the progress bar shows the rest
+_SUFFIX = re.compile(r"\.(csv|tsv|parquet)(\.gz)?$", re.IGNORECASE)
 _FOR_TABLES = ("target", "task", "columns", "text", "header", "test_fraction")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule train``."""
     recipe = Recipe()
-    parser.add_argument("source", metavar="SOURCE", help="a table, or digits, mnist, fashion-mnist")
-    table = parser.add_argument_group("for tables")
-    table.add_argument("--target", metavar="COLUMN", help="the column to learn (default: the last)")
-    table.add_argument("--task", metavar="TASK", help="classification or regression (default: found out)")
-    table.add_argument("--columns", metavar="A,B", type=names, help="use these columns only (default: all)")
+    parser.add_argument("source", metavar="SOURCE", help="a table, or one of digits, mnist, fashion-mnist")
+    table = parser.add_argument_group("options for tables")
+    table.add_argument("--target", metavar="COLUMN", help="the column to predict (default: the last)")
+    table.add_argument("--task", metavar="TASK", help="classification or regression (default: inferred)")
+    table.add_argument("--columns", metavar="A,B", type=names, help="columns to use (default: all)")
+    table.add_argument("--text", metavar="A,B", type=names, help="numeric columns to treat as text, such as postcodes")
     table.add_argument(
-        "--text", metavar="A,B", type=names, help="columns of numbers to take as text, such as postcodes"
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line holds the column names (default: inferred)",
     )
     table.add_argument(
-        "--header", action=argparse.BooleanOptionalAction, help="whether the first line names the columns"
+        "--test-fraction", metavar="X", type=float, help="fraction of rows held out for the test (default: 0.2)"
     )
-    table.add_argument("--test-fraction", metavar="X", type=float, help="rows set aside for the test (default: 0.2)")
-    network = parser.add_argument_group("the network and its training")
+    network = parser.add_argument_group("network and training options")
     sizes = ",".join(map(str, recipe.hidden))
-    network.add_argument("--hidden", metavar="N,N", type=widths, help=f"hidden layers, or none (default: {sizes})")
-    network.add_argument("--activation", metavar="NAME", help=f"behind each of them (default: {recipe.activation})")
     network.add_argument(
-        "--dropout", metavar="X", type=float, help=f"fraction dropped (default: {IMAGE_DROPOUT} for images, else 0)"
+        "--hidden", metavar="N,N", type=widths, help=f"widths of the hidden layers, or none (default: {sizes})"
     )
-    network.add_argument("--optimizer", metavar="NAME", help=f"adam, sgd, ... (default: {recipe.optimizer})")
-    network.add_argument("--learning-rate", metavar="X", type=float, help="the highest; it rises first, then falls")
-    network.add_argument("--batch-size", metavar="N", type=int, help=f"rows a step (default: {recipe.batch_size})")
+    network.add_argument(
+        "--activation", metavar="NAME", help=f"activation of the hidden layers (default: {recipe.activation})"
+    )
+    network.add_argument(
+        "--dropout", metavar="X", type=float, help=f"dropout rate (default: {IMAGE_DROPOUT} for images, otherwise 0)"
+    )
+    network.add_argument(
+        "--optimizer", metavar="NAME", help=f"optimizer, such as adam or sgd (default: {recipe.optimizer})"
+    )
+    network.add_argument(
+        "--learning-rate",
+        metavar="X",
+        type=float,
+        help="peak learning rate, after warm-up and before cosine decay (default: depends on the optimizer)",
+    )
+    network.add_argument("--batch-size", metavar="N", type=int, help=f"rows per step (default: {recipe.batch_size})")
     network.add_argument(
         "--epochs",
         metavar="N",
         type=int,
-        help=f"passes over the rows (default: {LEAST_EPOCHS}, or {LEAST_STEPS} steps)",
+        help=f"passes over the training rows (default: {LEAST_EPOCHS} to {MOST_EPOCHS}, for about {LEAST_STEPS} steps)",
     )
     network.add_argument(
-        "--validation", metavar="X", type=float, default=0.1, help="rows to watch (default: %(default)s)"
+        "--validation",
+        metavar="X",
+        type=float,
+        default=0.1,
+        help="fraction of rows held out for validation (default: %(default)s)",
     )
     network.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="same seed, same result (default: %(default)s)"
+        "--seed",
+        metavar="N",
+        type=int,
+        default=0,
+        help="random seed; the same seed gives the same result (default: %(default)s)",
     )
-    parser.add_argument("--out", metavar="DIR", help="folder for the results (default: the source's name and -model)")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--out", metavar="DIR", help="output folder (default: SOURCE-model, without the suffix)")
+    parser.add_argument("--quiet", action="store_true", help="hide the progress bar")
 
 
 def names(value: str) -> list[str]:
-    """``A,B`` as a list."""
+    """``A,B`` as a list of names."""
     return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def widths(value: str) -> tuple[int, ...]:
-    """``256,128`` as whole numbers, ``none`` as no layer."""
+    """``256,128`` as integers; ``none`` as no layers."""
     try:
         return () if value == "none" else tuple(int(width) for width in value.split(","))
     except ValueError:
@@ -88,15 +113,9 @@ def widths(value: str) -> tuple[int, ...]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, write the files, and say in five lines what came out."""
-    recipe = _recipe(args)
-    problem = _problem(args)
+    """Prepare, train, write the files, and report in five lines."""
+    problem, recipe, out = _prepare(args)
     facts = problem.facts
-    if args.epochs is None:
-        recipe = replace(recipe, epochs=default_epochs(len(problem.train[0]), recipe.batch_size))
-    if args.dropout is None and facts.image_shape is not None:
-        recipe = replace(recipe, dropout=IMAGE_DROPOUT)
-    out = _writable_folder(args)
     model = recipe.make_model(facts.inputs, facts.outputs, args.seed)
     _say("data", _data_line(problem, target_chosen=args.target is not None))
     _say("model", _model_line(model, problem, recipe))
@@ -109,22 +128,38 @@ def run(args: argparse.Namespace) -> int:
     model.metadata = facts.to_metadata() | {"scores": scores, "training": training, "chainrule": __version__}
     files = _write(out, model, problem, history, outputs)
     stopped = f", interrupted after {len(history)} of {recipe.epochs} epochs" if history.interrupted else ""
-    _say("learned", f"test {written(scores, len(outputs))} in {seconds:.1f} s{stopped}")
+    _say("result", f"test {written(scores, len(outputs))}, trained in {seconds:.1f} s{stopped}")
     _say("files", f"{', '.join(files)} in {out}")
-    header = {None: [], True: ["--header"], False: ["--no-header"]}[args.header]
-    _say("next", shlex.join([*_program(), "predict", str(out / MODEL_FILE), args.source, *header]))
+    _say("next", _next_command(args, out))
     return 0
 
 
+def _prepare(args: argparse.Namespace) -> tuple[Problem, Recipe, Path]:
+    """The data, the recipe with the defaults that depend on them, and the output folder."""
+    recipe = _recipe(args)
+    problem = _problem(args)
+    if args.epochs is None:
+        recipe = replace(recipe, epochs=default_epochs(len(problem.train[0]), recipe.batch_size))
+    if args.dropout is None and problem.facts.image_shape is not None:
+        recipe = replace(recipe, dropout=IMAGE_DROPOUT)
+    return problem, recipe, _writable_folder(args)
+
+
+def _next_command(args: argparse.Namespace, out: Path) -> str:
+    """A command that predicts the rows of the same source, ready to be typed."""
+    header = {None: [], True: ["--header"], False: ["--no-header"]}[args.header]
+    return shlex.join([*_program(), "predict", str(out / MODEL_FILE), args.source, *header])
+
+
 def _program() -> list[str]:
-    """What to type for this command: where ``chainrule`` is not on the path, as it was called, or through Python."""
+    """The words that run this command: ``chainrule`` if it is on the path, otherwise as called or through Python."""
     if shutil.which("chainrule"):
         return ["chainrule"]
     return [sys.argv[0]] if Path(sys.argv[0]).stem == "chainrule" else [sys.executable, "-m", "chainrule"]
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
-    """The default recipe, with what was asked for instead."""
+    """The default recipe with the options given."""
     who = "train"
     check_number(who, "--validation", args.validation, minimum=0, below=1)
     if args.test_fraction is not None:
@@ -136,7 +171,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     given = {name: getattr(args, name) for name in asdict(Recipe()) if getattr(args, name) is not None}
     recipe = Recipe(**given)
     recipe = replace(recipe, learning_rate=given.get("learning_rate", default_rate(recipe.optimizer)))
-    recipe.make_model(1, 1, args.seed)  # whatever cannot be is told before anything is read
+    recipe.make_model(1, 1, args.seed)  # report invalid options before any data are read
     recipe.make_optimizer()
     return recipe
 
@@ -158,26 +193,29 @@ def _problem(args: argparse.Namespace) -> Problem:
     for option in _FOR_TABLES:
         if getattr(args, option) is not None:
             got = f"--{option.replace('_', '-')} with {found}"
-            raise ValueError(sentence("train", "options of tables with a table", got, "leave it out"))
+            raise ValueError(sentence("train", "options for tables with a table only", got, "omit it"))
     return named_problem(found, validation=args.validation, seed=args.seed)
 
 
 def _writable_folder(args: argparse.Namespace) -> Path:
-    """The folder for the results, made now: after the training would be too late to hear that it cannot be."""
-    out = Path(args.out or f"{Path(args.source).name.split('.')[0]}-model")
+    """The output folder, created before the training, so that a bad one fails early."""
+    out = Path(args.out or f"{_SUFFIX.sub('', Path(args.source).name)}-model")
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:
+        got = "a file" if isinstance(error, FileExistsError) else error.strerror or str(error)
         remedy = "choose another with --out DIR"
-        raise type(error)(sentence("train", f"to write into {out}", error.strerror or str(error), remedy)) from None
+        raise type(error)(sentence("train", f"{out} to be a folder that it can write to", got, remedy)) from None
     return out
 
 
 def _fit(model: Sequential, recipe: Recipe, problem: Problem, *, quiet: bool) -> History:
     loss, metric = ("cross_entropy", "accuracy") if problem.facts.class_names else ("squared_error", "r2_score")
-    trainer = Trainer(model, loss, recipe.make_optimizer(), batch_size=recipe.batch_size, metrics=[metric])
+    fewest = min(len(part[1]) for part in (problem.train, problem.validation) if part is not None)
+    metrics = [] if metric == "r2_score" and fewest < 2 else [metric]  # one row has no variance
+    trainer = Trainer(model, loss, recipe.make_optimizer(), batch_size=recipe.batch_size, metrics=metrics)
     return trainer.fit(
         *problem.train,
         validation=problem.validation,
@@ -188,14 +226,19 @@ def _fit(model: Sequential, recipe: Recipe, problem: Problem, *, quiet: bool) ->
 
 
 def _write(out: Path, model: Sequential, problem: Problem, history: History, outputs: Array) -> list[str]:
-    """The files' names; without Matplotlib there are no pictures, but all else."""
+    """Write the files and return their names; without Matplotlib there are no figures.
+
+    The figures of an earlier run are removed: its confusion matrix would not belong to a regression.
+    """
+    for name in pictures.FILES:
+        (out / name).unlink(missing_ok=True)
     save(model, out / MODEL_FILE)
     (out / HISTORY_FILE).write_text(history.to_json() + "\n", encoding="utf-8")
     files = [MODEL_FILE, HISTORY_FILE]
     try:
         return files + pictures.write(out, problem.facts, history, outputs, problem.test[1])
     except ImportError as error:
-        print(f"no pictures: {error}", file=sys.stderr)
+        print(f"note: no figures written: {error}", file=sys.stderr)
         return files
 
 
@@ -205,13 +248,25 @@ def _say(name: str, line: str) -> None:
 
 def _data_line(problem: Problem, *, target_chosen: bool) -> str:
     facts = problem.facts
-    parts = {"to learn from": problem.train, "to watch": problem.validation, "to test": problem.test}
+    parts = {"training": problem.train, "validation": problem.validation, "test": problem.test}
     counts = {name: len(part[0]) for name, part in parts.items() if part is not None}
-    what = f"{len(facts.class_names)} classes" if facts.class_names else "numbers"
-    chosen = "" if target_chosen else " (the last column)"
-    target = "" if facts.encoder is None else f" in {facts.target!r}{chosen}"
+    what = f"{len(facts.class_names)} classes" if facts.class_names else "numeric target"
+    name = f" in {facts.target!r}" if facts.class_names else f" {facts.target!r}"
+    target = "" if facts.encoder is None else name + ("" if target_chosen else " (the last column)")
     divided = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    return f"{facts.source}: {facts.inputs} inputs, {what}{target}; {sum(counts.values()):,} rows: {divided}"
+    inputs = f"{facts.inputs} input{'s' * (facts.inputs != 1)}{_kinds(facts)}"
+    return f"{facts.source}: {inputs}, {what}{target}; {sum(counts.values()):,} rows: {divided}"
+
+
+def _kinds(facts: Facts) -> str:
+    """`` (11 numeric; text: colour 2)`` if there are columns of text, which count an input for each value."""
+    text = {} if facts.encoder is None else facts.encoder.categories
+    if not text:
+        return ""
+    some = [f"{name} {len(values)}" for name, values in itertools.islice(text.items(), MAX_NAMES)]
+    more = f" and {len(text) - MAX_NAMES} more" if len(text) > MAX_NAMES else ""
+    numeric = facts.inputs - sum(map(len, text.values()))
+    return f" ({f'{numeric} numeric; ' if numeric else ''}text: {', '.join(some)}{more})"
 
 
 def _model_line(model: Sequential, problem: Problem, recipe: Recipe) -> str:

@@ -1,4 +1,4 @@
-"""Tables with columns of numbers and of text, made into what a network takes, and back."""
+"""Encoding of tables with numeric and text columns as network inputs and targets, and decoding of outputs."""
 
 from __future__ import annotations
 

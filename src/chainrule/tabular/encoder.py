@@ -1,59 +1,42 @@
-"""Columns of a table to the inputs and targets of a network, and its outputs back to labels or numbers."""
+"""Encode the columns of a table as network inputs and targets; decode outputs as labels or numbers."""
 
 from __future__ import annotations
 
 import difflib
-import itertools
 import math
-import reprlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from .._checks import Array, check_finite, check_name, check_shape, sentence
 from ..data.tables import Table
+from .rules import Categories, Label, Numbers, as_facts, checked, read_input, read_numbers, read_values
 
 TASKS = ("classification", "regression")
 MAX_CATEGORIES = 1000
 MAX_INTEGER_CLASSES = 20
 _WHO = "TableEncoder"
 _FORMAT = 1
-Label: TypeAlias = "str | int | float"
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """A column of numbers: z = (value − mean) / scale, where scale is the standard deviation."""
-
-    mean: float
-    scale: float
-
-
-@dataclass(frozen=True)
-class Categories:
-    """A column of text: one input for each of its values, in sorted order."""
-
-    values: tuple[str, ...]
+_WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 class TableEncoder:
-    """The inputs and targets of a network from the columns of a table, by rules learned from its training rows.
+    """Encode the columns of a table as the inputs and targets of a network, by rules fitted to its training rows.
 
     Inputs, column by column in the order of the training table:
 
     - numbers are standardised, x = (value − mean) / std, with the mean and the population standard deviation
       of the training rows; a constant column gives 0;
-    - text is one-hot coded, one input for each category, in sorted order. A category that training never saw gives
-      0 in all of them, so that a model in service does not stop at a new word.
+    - text is one-hot encoded, one input per category, in sorted order. A category that is not in the training rows
+      gives 0 in all of them, so that a deployed model accepts new categories.
 
-    The task, unless it is given, follows from the target:
+    Unless the task is given, it is inferred from the target:
 
     - text (and true/false) is ``"classification"``;
-    - numbers of two different values are ``"classification"``;
-    - whole numbers of 3 to 20 different values, each of which stands on two rows or more on average, are
-      ``"classification"``;
+    - numbers with two distinct values are ``"classification"``;
+    - integers with 3 to 20 distinct values, and at least two rows per value on average, are ``"classification"``;
     - all other numbers are ``"regression"``. They are standardised like an input, and ``decode`` undoes it.
 
     Parameters
@@ -66,15 +49,16 @@ class TableEncoder:
     task : the task, inferred if it was not given.
     target : name of the target column.
     columns : names of the input columns, in order.
-    text_columns : names of the columns, the target among them, that hold text: what ``read_table`` takes as ``text``.
-    feature_names : names of the I inputs, ``height`` for numbers and ``kind=oak`` for a category.
+    categories : the known values of each text column among the inputs, by name, in sorted order.
+    text_columns : names of the text columns, including the target: the ``text`` argument of ``read_table``.
+    feature_names : names of the I inputs, such as ``height`` for numbers and ``kind=oak`` for a category.
     classes : the K labels in sorted order, str, int or float; empty for regression.
 
     Raises
     ------
     ValueError
-        Missing columns, fewer than two classes or different targets, text in a column of numbers, text columns with
-        too many categories (more than 1000, or more than 20 with less than two rows each on average).
+        If columns are missing, the target is constant, a numeric column holds text, or a text column has too many
+        categories (more than 1000, or more than 20 with fewer than two rows each on average).
 
     Examples
     --------
@@ -91,6 +75,15 @@ class TableEncoder:
     array([0, 0, 0, 1])
     >>> list(encoder.decode([[0.3, 0.7]]))
     ['yes']
+
+    A model that ``chainrule train`` saved holds its encoder, so that Python can predict a new table as the shell does:
+
+    >>> import chainrule as cr
+    >>> def predict(model_file, table_file):
+    ...     model = cr.load(model_file)
+    ...     encoder = TableEncoder.from_dict(model.metadata["encoder"])
+    ...     table = cr.read_table(table_file, columns=encoder.columns, text=list(encoder.categories))
+    ...     return encoder.decode(model.predict(encoder.transform(table)))
     """
 
     target: str
@@ -108,9 +101,14 @@ class TableEncoder:
         return list(self._fitted()._inputs)
 
     @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """The known values of each text column among the inputs."""
+        return {name: rule.values for name, rule in self._fitted()._inputs.items() if isinstance(rule, Categories)}
+
+    @property
     def text_columns(self) -> list[str]:
-        """Names of the columns that hold text, the target among them."""
-        text = [name for name, rule in self._fitted()._inputs.items() if isinstance(rule, Categories)]
+        """Names of the text columns, including the target."""
+        text = list(self.categories)
         return [*text, self.target] if self.classes and isinstance(self.classes[0], str) else text
 
     @property
@@ -122,13 +120,13 @@ class TableEncoder:
         return names
 
     def fit(self, table: Table, target: str) -> TableEncoder:
-        """Learn the rules from ``table``, which must hold the training rows alone, for the column ``target``.
+        """Fit the rules to ``table``, which must hold only training rows, for the column ``target``.
 
         Returns the encoder itself.
         """
         _find_columns(table, [target])
         if len(table) < 2:
-            raise ValueError(sentence(_WHO, f"at least one column beside the target {target!r}", "none"))
+            raise ValueError(sentence(_WHO, f"at least one column besides the target {target!r}", "none"))
         task = self.task or _infer_task(table[target])
         if task == "classification":
             classes, scaling = _learn_classes(table, target), Numbers(0.0, 1.0)
@@ -139,13 +137,13 @@ class TableEncoder:
         return self
 
     def transform(self, table: Table) -> Array:
-        """The inputs x (N, I) for the rows of ``table``; other columns than the encoder's own are ignored."""
+        """The inputs x (N, I) for the rows of ``table``; columns that ``fit`` did not see are ignored."""
         _find_columns(table, self.columns)
         x = np.zeros((table.row_count, len(self.feature_names)), self.dtype)
         start = 0
         for name, rule in self._inputs.items():
             if isinstance(rule, Numbers):
-                x[:, start] = _standardise(table, name, rule, x.dtype)
+                x[:, start] = _standardize(table, name, rule, x.dtype)
                 start += 1
             else:
                 codes = _codes(_as_text(table[name]), rule.values)
@@ -154,25 +152,36 @@ class TableEncoder:
                 start += len(rule.values)
         return x
 
+    def unseen(self, table: Table) -> dict[str, tuple[int, list[str]]]:
+        """Of each text column with values that are no category: how many rows have one, and these values, sorted."""
+        _find_columns(table, self.columns)
+        found: dict[str, tuple[int, list[str]]] = {}
+        for name, known in self.categories.items():
+            values = _as_text(table[name])
+            new = values[_codes(values, known) < 0].tolist()
+            if new:
+                found[name] = len(new), sorted(set(new))
+        return found
+
     def encode_target(self, table: Table) -> Array:
         """The targets of the rows of ``table``: labels (N,) as int64, or standardised numbers (N, 1).
 
-        A label is the position of its class in ``classes``; a class that training never saw is refused.
+        A label is the position of its class in ``classes``; a class that is not in ``classes`` is an error.
         """
         _find_columns(table, [self._fitted().target])
         if not self.classes:
-            return _standardise(table, self.target, self._scaling, np.dtype(self.dtype))[:, None]
+            return _standardize(table, self.target, self._scaling, np.dtype(self.dtype))[:, None]
         text = isinstance(self.classes[0], str)
         values = _as_text(table[self.target]) if text else _numeric(table, self.target)
         labels = _codes(values, self.classes)
         if (labels < 0).any():
             row = int(np.argmin(labels))
             got = f"{values.tolist()[row]!r} on {table.place(row)}"
-            raise ValueError(sentence(_WHO, f"only classes that training saw in column {self.target!r}", got))
+            raise ValueError(sentence(_WHO, f"only classes of the training data in column {self.target!r}", got))
         return labels
 
     def decode(self, outputs: Any) -> Array:
-        """Predictions (N,) from a network's outputs: the label of the largest of K, or numbers in their own units.
+        """Predictions (N,) from a network's outputs: the label of the largest one, or numbers in the target's units.
 
         ``outputs`` has shape (N, K) for classes (logits or probabilities), (N, 1) for numbers.
         """
@@ -187,43 +196,43 @@ class TableEncoder:
         return predicted
 
     def to_dict(self) -> dict[str, Any]:
-        """All that was learned, as JSON-able values that ``from_dict`` takes; floats survive to the last bit."""
+        """The fitted encoder as JSON values for ``from_dict``; floats are preserved exactly."""
         return {
             "format": _FORMAT,
             "task": self._fitted().task,
             "dtype": self.dtype,
-            "target": {"name": self.target, "classes": list(self.classes), **_facts(self._scaling)},
-            "inputs": [{"name": name, **_facts(rule)} for name, rule in self._inputs.items()],
+            "target": {"name": self.target, "classes": list(self.classes), **as_facts(self._scaling)},
+            "inputs": [{"name": name, **as_facts(rule)} for name, rule in self._inputs.items()],
         }
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> TableEncoder:
-        """The encoder that ``to_dict`` described; anything else is refused with a ValueError."""
+        """The encoder that ``to_dict`` described; ValueError for anything else."""
         try:
-            if _checked(facts, dict)["format"] != _FORMAT:
+            if checked(facts, dict)["format"] != _FORMAT:
                 raise ValueError(f"format {facts['format']!r}")
-            encoder = cls(_checked(facts["task"], str), _checked(facts["dtype"], str))
-            target, inputs = _checked(facts["target"], dict), _checked(facts["inputs"], list)
-            encoder.target = _checked(target["name"], str)
-            encoder.classes = _read_values(target["classes"], str, int, float) if target["classes"] else ()
+            encoder = cls(checked(facts["task"], str), checked(facts["dtype"], str))
+            target, inputs = checked(facts["target"], dict), checked(facts["inputs"], list)
+            encoder.target = checked(target["name"], str)
+            encoder.classes = read_values(target["classes"], str, int, float) if target["classes"] else ()
             if (len(encoder.classes) >= 2) != (encoder.task == "classification"):
                 raise ValueError(f"{len(encoder.classes)} classes for {encoder.task}")
-            encoder._scaling = _read_numbers(target)
-            encoder._inputs = {_checked(entry["name"], str): _read_input(entry) for entry in inputs}
+            encoder._scaling = read_numbers(target)
+            encoder._inputs = {checked(entry["name"], str): read_input(entry) for entry in inputs}
             if len(encoder._inputs) != len(inputs) or not inputs or encoder.target in encoder._inputs:
-                raise ValueError("no inputs, or one name twice")
+                raise ValueError("no inputs, or duplicate names")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-            raise ValueError(sentence(f"{_WHO}.from_dict", "what to_dict gives", reason, "save it anew")) from None
+            raise ValueError(sentence(f"{_WHO}.from_dict", "the result of to_dict", reason, "save it again")) from None
         return encoder
 
     def _fitted(self) -> TableEncoder:
         if not hasattr(self, "_inputs"):
-            raise ValueError(sentence(_WHO, "to have learned from a table", "none yet", "call fit(table, target)"))
+            raise ValueError(sentence(_WHO, "to be fitted", "no table yet", "call fit(table, target)"))
         return self
 
 
-# --- learning -----------------------------------------------------------------------------------------------------
+# --- fitting ------------------------------------------------------------------------------------------------------
 
 
 def _infer_task(values: Array) -> str:
@@ -243,14 +252,14 @@ def _learn_input(table: Table, name: str) -> Numbers | Categories:
 
 
 def _learn_numbers(table: Table, name: str, values: Array) -> Numbers:
-    """Mean and standard deviation; a column without spread keeps the scale 1, and so gives 0."""
+    """Mean and standard deviation; a constant column has scale 1, and so gives 0."""
     if values.min() == values.max():
-        return Numbers(float(values[0]), 1.0)  # exact, where rounding may leave the mean beside the value
+        return Numbers(float(values[0]), 1.0)  # exact, whereas the mean may be rounded
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = float(values.mean()), float(values.std())
     if not math.isfinite(scale):
         got = f"{np.abs(values).max():g} in column {name!r} of {table.source}"
-        raise ValueError(sentence(_WHO, "numbers whose squares can be added", got, "divide the column first"))
+        raise ValueError(sentence(_WHO, "numbers small enough to be squared", got, "rescale the column first"))
     return Numbers(mean, scale or 1.0)
 
 
@@ -258,7 +267,9 @@ def _learn_target_numbers(table: Table, target: str) -> Numbers:
     values = _numeric(table, target)
     if values.min() == values.max():
         got = f"{values[0]:g} in every row"
-        raise ValueError(sentence(_WHO, f"different numbers in the target {target!r} of {table.source}", got))
+        raise ValueError(
+            sentence(_WHO, f"at least two different values in the target {target!r} of {table.source}", got)
+        )
     return _learn_numbers(table, target, values)
 
 
@@ -266,18 +277,22 @@ def _learn_classes(table: Table, target: str) -> tuple[Label, ...]:
     values = _distinct(table, target)
     if len(values) < 2:
         got = f"{values[0]!r} in every row"
-        raise ValueError(sentence(_WHO, f"two classes or more in the target {target!r} of {table.source}", got))
+        raise ValueError(sentence(_WHO, f"at least two classes in the target {target!r} of {table.source}", got))
     whole = all(isinstance(value, float) and value.is_integer() and abs(value) < 2**53 for value in values)
     return tuple(int(value) for value in values) if whole else tuple(values)
 
 
 def _distinct(table: Table, name: str) -> list[Any]:
-    """The different values of a column in sorted order, if they are few enough to be categories."""
+    """The distinct values of a column in sorted order, if there are few enough to be categories."""
     values = sorted(set(table[name].tolist()))
-    if len(values) > MAX_CATEGORIES or len(values) > max(MAX_INTEGER_CLASSES, table.row_count // 2):
-        expected = f"column {name!r} of {table.source} to have at most {MAX_CATEGORIES} categories of two rows or more"
+    limit = min(MAX_CATEGORIES, max(MAX_INTEGER_CLASSES, table.row_count // 2))
+    if len(values) > limit:
+        expected = f"at most {limit} categories in column {name!r} of {table.source}"
         got = f"{len(values)} different values in {table.row_count} rows, such as {values[0]!r}"
-        raise ValueError(sentence(_WHO, expected, got, "drop this column, or turn it into numbers or fewer groups"))
+        remedy = "drop the column, or merge categories"
+        if _WITH_COMMA.fullmatch(str(values[0])):
+            remedy = "write numbers as 1234.5, with a decimal point"
+        raise ValueError(sentence(_WHO, expected, got, remedy))
     return values
 
 
@@ -291,24 +306,26 @@ def _find_columns(table: Table, names: list[str]) -> None:
     others = [name for name in table if name not in names]
     near = difflib.get_close_matches(missing[0], others, n=1, cutoff=0.5)
     got = f"{len(table)} columns without {'it' if len(missing) == 1 else 'them'}"
-    remedy = f"did you mean {near[0]!r} by {missing[0]!r}" if near else "its columns: " + ", ".join(list(table)[:20])
+    remedy = (
+        f"did you mean {near[0]!r} instead of {missing[0]!r}" if near else "its columns: " + ", ".join(list(table)[:20])
+    )
     columns = ", ".join(map(repr, missing[:10])) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
     raise ValueError(sentence(_WHO, f"column {columns} in {table.source}", got, remedy))
 
 
-def _standardise(table: Table, name: str, rule: Numbers, dtype: np.dtype[Any]) -> Array:
+def _standardize(table: Table, name: str, rule: Numbers, dtype: np.dtype[Any]) -> Array:
     values = _numeric(table, name)
     with np.errstate(over="ignore"):
         z = ((values - rule.mean) / rule.scale).astype(dtype)
     if not np.isfinite(z).all():
         row = int(np.argmin(np.isfinite(z)))
-        expected = f"numbers in column {name!r} like those of training (about {rule.mean:g} ± {rule.scale:g})"
+        expected = f"numbers in column {name!r} like those in training (about {rule.mean:g} ± {rule.scale:g})"
         raise ValueError(sentence(_WHO, expected, f"{values[row]:g} on {table.place(row)}"))
     return z
 
 
 def _numeric(table: Table, name: str) -> Array:
-    """A column as numbers; text is refused with its place."""
+    """A column as numbers; ValueError for text, with its line."""
     if table[name].dtype != object:
         return table[name]
     values = np.empty(table.row_count)
@@ -322,7 +339,7 @@ def _numeric(table: Table, name: str) -> Array:
 
 
 def _as_text(values: Array) -> Array:
-    """A column as text; numbers are written as a CSV file has them, whole ones without a point."""
+    """A column as text; numbers as in a CSV file, integers without a decimal point."""
     if values.dtype == object:
         return values
     return np.array([str(int(v)) if v.is_integer() else repr(v) for v in values.tolist()], dtype=object)
@@ -332,38 +349,3 @@ def _codes(values: Array, categories: tuple[Label, ...]) -> Array:
     """The position of each value in ``categories``, or −1."""
     index = {category: code for code, category in enumerate(categories)}
     return np.array([index.get(value, -1) for value in values.tolist()], dtype=np.int64)
-
-
-# --- JSON and back ------------------------------------------------------------------------------------------------
-
-
-def _facts(rule: Numbers | Categories) -> dict[str, Any]:
-    if isinstance(rule, Categories):
-        return {"values": list(rule.values)}
-    return {"mean": rule.mean, "scale": rule.scale}
-
-
-def _checked(value: Any, *kinds: type) -> Any:
-    """``value``, if its type is exactly one of ``kinds`` (so that True is no number)."""
-    if type(value) not in kinds:
-        raise ValueError(f"{reprlib.repr(value)} for a {' or '.join(kind.__name__ for kind in kinds)}")
-    return value
-
-
-def _read_numbers(entry: Mapping[str, Any]) -> Numbers:
-    numbers = Numbers(float(_checked(entry["mean"], float, int)), float(_checked(entry["scale"], float, int)))
-    if not (math.isfinite(numbers.mean) and 0 < numbers.scale < math.inf):
-        raise ValueError(f"mean {numbers.mean} and scale {numbers.scale}")
-    return numbers
-
-
-def _read_input(entry: Mapping[str, Any]) -> Numbers | Categories:
-    return Categories(_read_values(entry["values"], str)) if "values" in entry else _read_numbers(entry)
-
-
-def _read_values(values: Any, *kinds: type) -> tuple[Any, ...]:
-    """Values of one kind in strictly ascending order, which no NaN is."""
-    read = tuple(_checked(value, *kinds) for value in _checked(values, list))
-    if len({type(value) for value in read}) != 1 or not all(a < b for a, b in itertools.pairwise(read)):
-        raise ValueError(f"categories {reprlib.repr(values)}")
-    return read

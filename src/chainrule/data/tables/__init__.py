@@ -9,9 +9,9 @@ from pathlib import Path
 from ..._checks import sentence
 from .delimited import read_delimited
 from .parquet import read_parquet
-from .table import Table
+from .table import AS_TEXT, Table, UnknownColumnError
 
-__all__ = ["Table", "read_table"]
+__all__ = ["AS_TEXT", "Table", "UnknownColumnError", "read_table"]
 
 
 def read_table(
@@ -35,10 +35,14 @@ def read_table(
 
     **Numbers or text.** A column is numbers if every cell is one, text if fewer than 90 % are. A column between the
     two is taken for numbers with mistakes in them, and refused, naming the first; list it in ``text`` if it is text.
+    So is a column of text whose every cell is a number with a decimal comma (``1,5``), a currency sign (``$10``) or a
+    percent sign (``12 %``). A column with a cell of digits that begin with a zero, such as ``007``, is always text.
+
+    **Parquet** states the kind of each column. The index that pandas stores is read only if ``columns`` names it.
 
     Parameters
     ----------
-    path : a file that ends in .csv, .tsv, .csv.gz, .tsv.gz or .parquet.
+    path : a file that ends in .csv, .tsv, .csv.gz, .tsv.gz or .parquet; a pipe without a suffix is read as .csv.
     header : whether the first line names the columns; None finds out.
     columns : the columns to read; None reads all. The others may hold anything.
     text : columns to read as text even if they hold numbers, such as postcodes.
@@ -52,7 +56,8 @@ def read_table(
     ------
     ValueError
         An empty file, a header alone, ragged rows, bytes that are not UTF-8, nameless or equally named columns, missing
-        values, text among numbers, an unknown suffix or column; the sentence names the file and the line.
+        values, text among numbers, numbers not written plainly, an unknown suffix or column; the sentence names the
+        file and the line.
     OSError
         The file cannot be opened.
     ModuleNotFoundError
@@ -75,6 +80,10 @@ def read_table(
     suffix = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     if suffix == ".parquet":
         return read_parquet(path, columns, text)
-    if suffix in (".csv", ".tsv"):
+    if suffix in (".csv", ".tsv") or (not suffix and _is_pipe(path)):
         return read_delimited(path, "\t,;" if suffix == ".tsv" else ",;\t", header, columns, text)
     raise ValueError(sentence("read_table", "a .csv, .tsv, .csv.gz, .tsv.gz or .parquet file", str(path)))
+
+
+def _is_pipe(path: Path) -> bool:
+    return path.exists() and not (path.is_file() or path.is_dir())

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import itertools
+import re
 import zlib
 from collections.abc import Collection
 from pathlib import Path
@@ -13,11 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from ..._checks import Array, sentence
-from .table import Table, choose_columns, missing_message
+from .numbers import number, refuse_written_numbers
+from .table import AS_TEXT, Table, choose_columns, missing_message
 
 MISSING = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "NAN", "null", "Null", "NULL"})
 _WHO = "read_table"
 _NUMERIC_SHARE = 0.9
+_LEADING_ZERO = re.compile("0[0-9]+")
 
 
 def read_delimited(
@@ -100,35 +103,27 @@ def _parse(path: Path, content: str, delimiter: str) -> tuple[list[list[str]], l
     return rows, lines
 
 
-def _number(cell: str) -> float | None:
-    """The number that a cell holds, or None; ``1_000`` is a number to Python, but not in a table."""
-    try:
-        return None if "_" in cell else float(cell)
-    except ValueError:
-        return None
-
-
 def _has_header(path: Path, rows: list[list[str]]) -> bool:
     """The rule of ``read_table``, judging the columns by the first thousand rows."""
-    first = [_number(cell) is not None for cell in rows[0]]
+    first = [number(cell) is not None for cell in rows[0]]
     if not any(first):
         return True
-    if all(number or cell.strip() in MISSING for number, cell in zip(first, rows[0], strict=True)):
+    if all(numeric or cell.strip() in MISSING for numeric, cell in zip(first, rows[0], strict=True)):
         return False
     filled = ([cell for cell in column if cell.strip() not in MISSING] for column in zip(*rows[1:1001], strict=True))
-    numeric = [sum(_number(cell) is not None for cell in cells) >= _NUMERIC_SHARE * len(cells) for cells in filled]
-    if any(below and not above for above, below in zip(first, numeric, strict=False)):
+    below = [sum(number(cell) is not None for cell in cells) >= _NUMERIC_SHARE * len(cells) for cells in filled]
+    if any(under and not above for above, under in zip(first, below, strict=False)):
         return True
-    number = rows[0][first.index(True)].strip()
-    got = f"{number!r} in a first line of text and numbers"
+    cell = rows[0][first.index(True)].strip()
+    got = f"{cell!r} in a first line of text and numbers"
     remedy = "pass header=False if this line is data, or header=True if it names the columns"
     raise ValueError(sentence(_WHO, f"a header in {path}", got, remedy))
 
 
 def _typed(path: Path, name: str, cells: list[str], lines: list[int], as_text: bool) -> Array:
     """A column as numbers or as text, by the rule of ``read_table``."""
-    if not as_text:
-        numbers = [_number(cell) for cell in cells]
+    if not as_text and not any(map(_LEADING_ZERO.fullmatch, cells)):
+        numbers = [number(cell) for cell in cells]
         strays = numbers.count(None)
         if strays == 0:
             column = np.array(numbers, dtype=np.float64)
@@ -138,8 +133,9 @@ def _typed(path: Path, name: str, cells: list[str], lines: list[int], as_text: b
         elif len(cells) - strays >= _NUMERIC_SHARE * len(cells):
             row = numbers.index(None)
         else:
+            refuse_written_numbers(f"column {name!r} of {path}", cells, lines, "line")
             return np.array(cells, dtype=object)
         got = f"{cells[row]!r} on line {lines[row]}"
-        remedy = "correct it, or declare the column as text (text=[...])"
-        raise ValueError(sentence(_WHO, f"numbers in column {name!r} of {path}", got, remedy))
+        expected = f"numbers in column {name!r} of {path}"
+        raise ValueError(sentence(_WHO, expected, got, f"correct it, or {AS_TEXT}"))
     return np.array(cells, dtype=object)

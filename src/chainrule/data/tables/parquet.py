@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..._checks import Array, require, sentence
+from .numbers import refuse_written_numbers
 from .table import Table, choose_columns
 
 _WHO = "read_table"
@@ -21,7 +22,7 @@ def read_parquet(path: Path, columns: Collection[str] | None, text: Collection[s
     with path.open("rb") as stream:
         try:
             file = parquet.ParquetFile(stream)
-            names = choose_columns(path, file.schema_arrow.names, columns, text)
+            names = choose_columns(path, _names(file.schema_arrow, columns), columns, text)
             table = file.read(columns=names)
         except (arrow.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]
@@ -31,6 +32,12 @@ def read_parquet(path: Path, columns: Collection[str] | None, text: Collection[s
     return Table({name: _from_arrow(path, arrow, name, table[name], name in text) for name in names}, source=str(path))
 
 
+def _names(schema: Any, columns: Collection[str] | None) -> list[str]:
+    """The names of the columns without those that pandas wrote for its index, unless they are asked for."""
+    index = (schema.pandas_metadata or {}).get("index_columns", [])  # a plain range of rows is a dict there
+    return [name for name in schema.names if name not in index or name in (columns or ())]
+
+
 def _from_arrow(path: Path, arrow: Any, name: str, column: Any, as_text: bool) -> Array:
     """A Parquet column as numbers or text; nulls become NaN or None, which ``Table`` refuses."""
     types = arrow.types
@@ -38,7 +45,10 @@ def _from_arrow(path: Path, arrow: Any, name: str, column: Any, as_text: bool) -
         column = column.cast(column.type.value_type)
     text = types.is_string(column.type) or types.is_large_string(column.type)
     if text or types.is_boolean(column.type) or types.is_null(column.type):
-        return np.array(column.to_pylist(), dtype=object)
+        cells = column.to_pylist()
+        if text and not as_text and None not in cells:
+            refuse_written_numbers(f"column {name!r} of {path}", cells, range(1, len(cells) + 1), "row")
+        return np.array(cells, dtype=object)
     number = types.is_integer(column.type) or types.is_floating(column.type) or types.is_decimal(column.type)
     if number and as_text:
         return np.array(column.cast(arrow.string()).to_pylist(), dtype=object)

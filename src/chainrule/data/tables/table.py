@@ -11,7 +11,16 @@ from numpy.typing import ArrayLike
 
 from ..._checks import Array, check_name, sentence
 
+AS_TEXT = "declare the column as text (text=[...])"
 _FILL = "remove or fill these rows first"
+
+
+class UnknownColumnError(ValueError):
+    """A column that the file does not have: its ``name``, and the names of those that are there, ``known``."""
+
+    def __init__(self, message: str, name: str, known: Sequence[str]) -> None:
+        super().__init__(message)
+        self.name, self.known = name, known
 
 
 class Table(Mapping[str, Array]):
@@ -150,5 +159,8 @@ def choose_columns(
             raise ValueError(sentence("read_table", expected, got, "edit its header"))
         seen.add(name)
     for name in [*(columns or ()), *text]:
-        check_name("read_table", f"a column of {path}", name, seen)
+        try:
+            check_name("read_table", f"a column of {path}", name, seen)
+        except ValueError as error:
+            raise UnknownColumnError(str(error), name, names) from None
     return [name for name in names if columns is None or name in columns]
