@@ -133,7 +133,7 @@ def files(flowers: Path, tmp_path: Path, flowers_model: Path, prices_model: Path
         ),
         (["{flowers}", "{tmp}/near.csv"], "got length, width, color (did you mean 'color'?)."),
         (["{flowers}", "{tmp}/pipes.csv"], "got length|width|colour; the delimiter must be a comma, semicolon or tab."),
-        (["{flowers}", "{tmp}/nan.csv"], "missing values in 1 of 1 rows (lines 2), in 'width'"),
+        (["{flowers}", "{tmp}/nan.csv"], "missing values in 1 of 1 rows (line 2), in 'width'"),
         (["{flowers}", "{tmp}/text.csv"], "expects numbers in column 'width', got 'wide' on line 2"),
         (["{flowers}", "{tmp}/far.csv"], "1e+300 on line 2"),
         (["{flowers}", "{tmp}/empty.csv"], "an empty file"),

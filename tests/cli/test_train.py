@@ -355,7 +355,7 @@ def test_options_that_cannot_be_are_refused(
 BAD_TABLES = {
     "empty": ("", "an empty file"),
     "a header alone": ("a,b\n", "a header alone"),
-    "NaN": ("a,b\n" + "1,2\n" * 9 + "NaN,2\n", "missing values in 1 of 10 rows (lines 11), in 'a'"),
+    "NaN": ("a,b\n" + "1,2\n" * 9 + "NaN,2\n", "missing values in 1 of 10 rows (line 11), in 'a'"),
     "infinity": ("a,b\n" + "1,2\n" * 9 + "inf,2\n", "'inf' on line 11"),
     "text among numbers": ("a,b\n" + "1,2\n" * 20 + "one,2\n", "'one' on line 22"),
     "decimal commas": ("a;b\n" + "".join(f"{row},5;{'xy'[row % 2]}\n" for row in range(50)), "write 0.5, or "),

@@ -164,3 +164,9 @@ def test_scale_begins_as_the_identity_and_multiplies_each_feature(x):
     np.testing.assert_array_equal(model.predict(x), x)
     layer.gain[:] = [1, 10, 0, -1]
     np.testing.assert_allclose(model.predict(x), x * [1, 10, 0, -1])
+
+
+def test_rows_of_another_width_are_refused_with_a_remedy():
+    model = cr.MLP([3, 2], rng=0)
+    with pytest.raises(ValueError, match=r"got \(4, 5\); pass 3 columns, or make the layer for 5\."):
+        model.predict(np.ones((4, 5)))

@@ -175,7 +175,7 @@ class FeatureLayer(Layer):
         return (self.features,)
 
     def _check_input(self, x: Array) -> None:
-        check_shape(self, "input", x, ("N", self.features), shape_remedy(x))
+        check_shape(self, "input", x, ("N", self.features), shape_remedy(x, self.features))
 
 
 def check_width(layer: Layer, features: int, input_shape: Shape | None) -> None:
@@ -186,11 +186,13 @@ def check_width(layer: Layer, features: int, input_shape: Shape | None) -> None:
         raise ValueError(sentence(repr(layer), f"{features} inputs", got, remedy))
 
 
-def shape_remedy(x: Array) -> str:
-    """What to do about images, or a single row, where rows were expected."""
+def shape_remedy(x: Array, features: int) -> str:
+    """What to do about a single row, images, or rows of another width, where rows of ``features`` were expected."""
     if x.ndim == 1:
         return "pass x[None] for a single sample"
-    return "put Flatten() in front" if x.ndim > 2 else ""
+    if x.ndim > 2:
+        return "put Flatten() in front"
+    return "" if x.shape[1] == features else f"pass {features} columns, or make the layer for {x.shape[1]}"
 
 
 def as_layers(who: str, layers: Any) -> list[Layer]:

@@ -105,7 +105,7 @@ class Linear(Layer):
         return (self.out_features,)
 
     def forward(self, x: Array, work: Workspace) -> Array:
-        check_shape(self, "input", x, ("N", self.in_features), shape_remedy(x))
+        check_shape(self, "input", x, ("N", self.in_features), shape_remedy(x, self.in_features))
         z = ops.affine(x, self.W, self.b if self.bias else None, out=work.array("z", x, self.out_features))
         work["x"], work["z"] = x, z
         if self._activation is None:

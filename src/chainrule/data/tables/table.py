@@ -143,7 +143,7 @@ def missing_message(who: str, source: str, unit: str, lines: Array, missing: Map
     bad = lines[np.logical_or.reduce(list(missing.values()))]
     first = ", ".join(str(line) for line in bad[:5]) + (", ..." if len(bad) > 5 else "")
     names = ", ".join(map(repr, list(missing)[:5])) + (", ..." if len(missing) > 5 else "")
-    got = f"missing values in {len(bad)} of {len(lines)} rows ({unit}s {first}), in {names}"
+    got = f"missing values in {len(bad)} of {len(lines)} rows ({unit}{'s' * (len(bad) > 1)} {first}), in {names}"
     return sentence(who, f"a value in every cell of {source}", got, _FILL)
 
 
