@@ -180,7 +180,7 @@ def test_callables_pass_and_all_else_is_refused() -> None:
     assert get_initializer(Normal(3.0)) == Normal(3.0)
     with pytest.raises(TypeError, match=r"write HeNormal\(\)"):
         get_initializer(HeNormal)
-    with pytest.raises(TypeError, match="a name or an initializer object, got 3"):
+    with pytest.raises(TypeError, match="the name of an initializer or a callable, got 3"):
         get_initializer(3)
 
 

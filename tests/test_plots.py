@@ -422,7 +422,9 @@ def test_a_regression_is_a_surface_with_the_data_on_it(answer):
 
 
 def test_a_constant_regression_of_a_constant_is_drawn():
-    plots.decision_regions(Model(lambda x: np.full((len(x), 1), 2.0)), CORNERS, [2.0] * 4).draw_without_rendering()
+    figure = plots.decision_regions(Model(lambda x: np.full((len(x), 1), 2.0)), CORNERS, [2.0] * 4)
+    figure.draw_without_rendering()
+    assert figure.axes[0].collections
 
 
 @pytest.mark.parametrize(

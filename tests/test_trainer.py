@@ -621,7 +621,7 @@ def test_fewer_rows_than_a_batch_are_one_batch():
     ("arguments", "error", "says"),
     [
         (dict(loss="squard_error"), ValueError, r"'squard_error' \(did you mean 'squared_error'\?\)"),
-        (dict(loss=cr.Huber), TypeError, r"expects a loss object, got the class Huber; pass Huber\(\)"),
+        (dict(loss=cr.Huber), TypeError, r"expects a loss object, got the class Huber; write Huber\(\)"),
         (dict(optimizer="adm"), ValueError, r"'adm' \(did you mean 'adam'\?\)"),
         (dict(optimizer=cr.Adam), TypeError, r"write Adam\(\)"),
         (dict(metrics=["acuracy"]), ValueError, r"'acuracy' \(did you mean 'accuracy'\?\)"),

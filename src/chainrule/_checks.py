@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -99,6 +99,15 @@ def check_name(who: str, what: str, name: str, known: Iterable[str]) -> str:
         return name
     got = repr(name) + nearest(str(name), choices)
     raise ValueError(sentence(who, f"the name of {what}", got, "known are " + ", ".join(choices)))
+
+
+def resolve(who: str, what: str, value: Any, registry: Mapping[str, Any]) -> Any:
+    """What the registry holds under a name; an object stands for itself, and a class is refused, for it is none yet."""
+    if isinstance(value, str):
+        return registry[check_name(who, what, value, registry)]
+    if isinstance(value, type):
+        raise TypeError(sentence(who, f"{what} object", f"the class {value.__name__}", f"write {value.__name__}()"))
+    return value
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

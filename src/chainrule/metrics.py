@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ._checks import Array, as_numeric, check_integer, check_name, sentence
+from ._checks import Array, as_numeric, check_integer, resolve, sentence
 from .losses.base import check_output, check_target, check_weight
 from .losses.classification import check_classes, check_labels
 
@@ -232,11 +232,10 @@ def get_metric(metric: str | Metric) -> Metric:
     >>> get_metric("accuracy").__name__
     'accuracy'
     """
-    if isinstance(metric, str):
-        return METRICS[check_name("get_metric", "a metric", metric, METRICS)]
-    if not callable(metric):
+    found: Metric = resolve("get_metric", "a metric", metric, METRICS)
+    if not callable(found):
         raise TypeError(sentence("get_metric", "the name of a metric or a callable", repr(metric)))
-    return metric
+    return found
 
 
 __all__ = [

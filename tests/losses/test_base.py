@@ -181,7 +181,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         get_loss("cross_entropi")
 
 
-@pytest.mark.parametrize(("loss", "says"), [(Huber, r"the class Huber; pass Huber\(\)"), (3, "a callable, got 3")])
+@pytest.mark.parametrize(("loss", "says"), [(Huber, r"the class Huber; write Huber\(\)"), (3, "a callable, got 3")])
 def test_what_is_no_loss_is_refused(loss: object, says: str) -> None:
     with pytest.raises(TypeError, match=says):
         get_loss(loss)

@@ -552,5 +552,5 @@ def test_an_unknown_optimizer_is_named() -> None:
         get_optimizer("admw")
     with pytest.raises(TypeError, match=r"write Adam\(\)"):
         get_optimizer(Adam)
-    with pytest.raises(TypeError, match="a name or an optimizer object, got None"):
+    with pytest.raises(TypeError, match="the name of an optimizer or an Optimizer, got None"):
         get_optimizer(None)

@@ -46,7 +46,7 @@ def pull_back(op, parameters, dy, x, y):
     return backward(dy, **{name: known[name] for name in inspect.signature(backward).parameters if name in known})
 
 
-def agree(actual, expected, dtype):
+def assert_agree(actual, expected, dtype):
     assert actual.dtype == np.dtype(dtype)
     tolerance = TOLERANCE[dtype]
     np.testing.assert_allclose(actual, expected.detach().numpy(), rtol=10 * tolerance, atol=tolerance)
@@ -58,10 +58,10 @@ def test_values_and_gradients_agree(op, parameters, twin, dtype, x, rng):
     x = x.astype(dtype)
     tensor = torch.tensor(x, requires_grad=True)
     y, expected = op(x, **parameters), twin(tensor)
-    agree(y, expected, dtype)
+    assert_agree(y, expected, dtype)
     dy = rng.standard_normal(y.shape).astype(dtype)
     expected.backward(torch.tensor(dy))
-    agree(pull_back(op, parameters, dy, x, y), tensor.grad, dtype)
+    assert_agree(pull_back(op, parameters, dy, x, y), tensor.grad, dtype)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -69,10 +69,10 @@ def test_prelu_agrees(dtype, x, rng):
     x, slope, dy = x.astype(dtype), rng.standard_normal(8).astype(dtype), rng.standard_normal(x.shape).astype(dtype)
     tensors = [torch.tensor(array, requires_grad=True) for array in (x, slope)]
     expected = functional.prelu(*tensors)
-    agree(ops.prelu(x, slope), expected, dtype)
+    assert_agree(ops.prelu(x, slope), expected, dtype)
     expected.backward(torch.tensor(dy))
     dx, dslope = ops.prelu_backward(dy, x, slope)
-    agree(dx, tensors[0].grad, dtype)
+    assert_agree(dx, tensors[0].grad, dtype)
     np.testing.assert_allclose(dslope, tensors[1].grad.numpy(), rtol=1e-5 if dtype == "float32" else 1e-12)
 
 
@@ -85,9 +85,9 @@ def test_standardisation_agrees(dtype, axis, x, rng):
         functional.batch_norm(tensor, None, None, training=True) if axis == 0 else functional.layer_norm(tensor, (8,))
     )
     y, inverse_deviation, _, _ = ops.standardize(x, axis, epsilon=1e-5)
-    agree(y, twin, dtype)
+    assert_agree(y, twin, dtype)
     twin.backward(torch.tensor(dy))
-    agree(ops.standardize_backward(dy, y, inverse_deviation, axis), tensor.grad, dtype)
+    assert_agree(ops.standardize_backward(dy, y, inverse_deviation, axis), tensor.grad, dtype)
 
 
 @pytest.mark.parametrize("name", ["gelu", "sigmoid", "silu", "tanh", "selu", "elu", "softplus", "mish", "log_softmax"])
@@ -96,6 +96,6 @@ def test_saturated_values_and_gradients_agree(name):
     x = np.array([[-1e4, -1e3, -300, -90], [90, 300, 1e3, 1e4], [1e4, 0, -1e4, 1]], np.float32)
     tensor = torch.tensor(x, requires_grad=True)
     y, expected = op(x, **parameters), twin(tensor)
-    agree(y, expected, "float32")
+    assert_agree(y, expected, "float32")
     expected.backward(torch.ones(3, 4))
-    agree(pull_back(op, parameters, np.ones_like(x), x, y), tensor.grad, "float32")
+    assert_agree(pull_back(op, parameters, np.ones_like(x), x, y), tensor.grad, "float32")

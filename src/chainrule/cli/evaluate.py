@@ -12,8 +12,8 @@ from pathlib import Path
 
 from .._checks import Array
 from ..metrics import confusion_matrix
-from .facts import Facts, open_model, written
-from .sources import labeled_rows
+from .facts import Facts, add_model_argument, open_model, written
+from .sources import add_header_option, labeled_rows
 
 EXAMPLE = "chainrule evaluate flowers-model/model.safetensors more-flowers.csv"
 MAX_CLASSES = 30  # for the table with a line per class
@@ -21,13 +21,9 @@ MAX_CLASSES = 30  # for the table with a line per class
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule evaluate``."""
-    parser.add_argument("model", metavar="MODEL", help="a model file, or the output folder of train")
+    add_model_argument(parser)
     parser.add_argument("source", metavar="SOURCE", help="a table with the target column, or the name of a data set")
-    parser.add_argument(
-        "--header",
-        action=argparse.BooleanOptionalAction,
-        help="whether the first line holds the column names (default: inferred)",
-    )
+    add_header_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,11 @@ def written(scores: Mapping[str, float], rows: int) -> str:
         return f"accuracy {100 * share:.2f} % ({round(share * rows):,} of {rows:,} rows)"
     r2 = f", R² {scores['r2']:.4f}" if "r2" in scores else ""
     return f"RMSE {scores['rmse']:.4g}, MAE {scores['mae']:.4g}{r2} ({rows:,} row{'s' * (rows != 1)})"
+
+
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    """``MODEL``, for every command that uses one."""
+    parser.add_argument("model", metavar="MODEL", help="a model file, or the output folder of train")
 
 
 def model_path(path: str) -> Path:

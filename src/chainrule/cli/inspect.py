@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..persistence import load
-from .facts import Facts, model_path
+from .facts import Facts, add_model_argument, model_path
 
 EXAMPLE = "chainrule inspect flowers-model/model.safetensors"
 MAX_NAMES = 10
@@ -15,7 +15,7 @@ MAX_NAMES = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule inspect``."""
-    parser.add_argument("model", metavar="MODEL", help="a model file, or the output folder of train")
+    add_model_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,23 +16,19 @@ from typing import TextIO
 
 from .. import ops
 from .._checks import Array, sentence
-from .facts import Facts, open_model
-from .sources import unlabeled_rows
+from .facts import Facts, add_model_argument, open_model
+from .sources import add_header_option, unlabeled_rows
 
 EXAMPLE = "chainrule predict flowers-model/model.safetensors new.csv --proba --out predictions.csv"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule predict``."""
-    parser.add_argument("model", metavar="MODEL", help="a model file, or the output folder of train")
+    add_model_argument(parser)
     parser.add_argument("table", metavar="TABLE", help="the table to predict")
     parser.add_argument("--out", metavar="FILE", help="output file (default: standard output)")
     parser.add_argument("--proba", action="store_true", help="add the probability of each class")
-    parser.add_argument(
-        "--header",
-        action=argparse.BooleanOptionalAction,
-        help="whether the first line holds the column names (default: inferred)",
-    )
+    add_header_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:

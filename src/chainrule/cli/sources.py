@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Collection
@@ -22,6 +23,15 @@ from .facts import Facts
 LEAST_ROWS = 5  # three for training, one for validation, one for the test
 _DELIMITERS = "the delimiter must be a comma, semicolon or tab"
 Rows = tuple[Array, Array]
+
+
+def add_header_option(parser: argparse._ActionsContainer) -> None:
+    """``--header`` and ``--no-header``, for every command that reads a table."""
+    parser.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line holds the column names (default: inferred)",
+    )
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from ..trainer import Trainer
 from . import pictures
 from .facts import MODEL_FILE, Facts, written
 from .recipe import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, MOST_EPOCHS, Recipe, default_epochs, default_rate
-from .sources import Problem, named_problem, resolve, table_problem
+from .sources import Problem, add_header_option, named_problem, resolve, table_problem
 
 EXAMPLE = "chainrule train flowers.csv --target species --epochs 50 --out flowers-model"
 HISTORY_FILE = "history.json"
@@ -46,11 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     table.add_argument("--task", metavar="TASK", help="classification or regression (default: inferred)")
     table.add_argument("--columns", metavar="A,B", type=names, help="columns to use (default: all)")
     table.add_argument("--text", metavar="A,B", type=names, help="numeric columns to treat as text, such as postcodes")
-    table.add_argument(
-        "--header",
-        action=argparse.BooleanOptionalAction,
-        help="whether the first line holds the column names (default: inferred)",
-    )
+    add_header_option(table)
     table.add_argument(
         "--test-fraction", metavar="X", type=float, help="fraction of rows held out for the test (default: 0.2)"
     )

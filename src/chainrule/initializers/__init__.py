@@ -7,7 +7,7 @@ rank. Numbers are drawn in float64 and then rounded to ``dtype``: a seed's float
 
 from __future__ import annotations
 
-from .._checks import check_name, sentence
+from .._checks import resolve, sentence
 from .base import Initializer, InitializerFunction
 from .plain import Normal, Ones, Orthogonal, Uniform, Zeros
 from .scaled import GlorotNormal, GlorotUniform, HeNormal, HeNormalWithBias, HeUniform, LecunNormal, LecunUniform
@@ -62,9 +62,9 @@ def get_initializer(initializer: str | InitializerFunction) -> InitializerFuncti
     >>> cr.initializers.get_initializer("normal")
     Normal(sigma=0.1)
     """
-    if isinstance(initializer, str):
-        return INITIALIZERS[check_name("get_initializer", "an initializer", initializer, INITIALIZERS)]()
-    if not callable(initializer) or isinstance(initializer, type):
-        remedy = f"write {initializer.__name__}()" if isinstance(initializer, type) else 'try "he_normal"'
-        raise TypeError(sentence("get_initializer", "a name or an initializer object", repr(initializer), remedy))
-    return initializer
+    found = resolve("get_initializer", "an initializer", initializer, INITIALIZERS)
+    if not callable(found):
+        expected = "the name of an initializer or a callable"
+        raise TypeError(sentence("get_initializer", expected, repr(initializer), 'try "he_normal"'))
+    rule: InitializerFunction = found() if isinstance(found, type) else found
+    return rule

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .._checks import check_name, sentence
+from .._checks import resolve, sentence
 from .base import Loss, LossFunction
 from .classification import BinaryCrossEntropy, CrossEntropy
 from .probabilistic import GaussianNLL, Poisson, Quantile
@@ -41,13 +41,10 @@ def get_loss(loss: str | LossFunction) -> LossFunction:
     >>> get_loss("huber")
     Huber()
     """
-    if isinstance(loss, str):
-        return LOSSES[check_name("get_loss", "a loss", loss, LOSSES)]()
-    if isinstance(loss, type):
-        raise TypeError(sentence("get_loss", "a loss object", f"the class {loss.__name__}", f"pass {loss.__name__}()"))
-    if not callable(loss):
+    found: LossFunction | type[Loss] = resolve("get_loss", "a loss", loss, LOSSES)
+    if not callable(found):
         raise TypeError(sentence("get_loss", "the name of a loss or a callable", repr(loss)))
-    return loss
+    return found() if isinstance(found, type) else found
 
 
 __all__ = [

@@ -41,7 +41,12 @@ def logsumexp(x: Array) -> Array:
 
 
 def logsumexp_backward(dy: Array, x: Array) -> Array:
-    """The pull-back of :func:`logsumexp`: dx = dy · softmax(x); dy (...), x (..., K)."""
+    """The pull-back of :func:`logsumexp`: dx = dy · softmax(x).
+
+    Parameters
+    ----------
+    dy : array (...); x : array (..., K)
+    """
     dx: Array = softmax(x) * dy[..., None]
     return dx
 
@@ -74,7 +79,13 @@ def log_softmax(x: Array, out: Array | None = None) -> Array:
 
 
 def log_softmax_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`log_softmax`: dx = dy − exp(y) Σₖ dyₖ; dy, y (..., K)."""
+    """The pull-back of :func:`log_softmax`: dx = dy − exp(y) Σₖ dyₖ.
+
+    Parameters
+    ----------
+    dy, y : arrays (..., K)
+    out : array (..., K), optional
+    """
     dx: Array = np.subtract(dy, np.exp(y) * np.sum(dy, axis=-1, keepdims=True), out=out)
     return dx
 
@@ -111,7 +122,13 @@ def softmax(x: Array, out: Array | None = None) -> Array:
 
 
 def softmax_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`softmax`: dx = y · (dy − Σₖ dyₖ yₖ); dy, y (..., K)."""
+    """The pull-back of :func:`softmax`: dx = y · (dy − Σₖ dyₖ yₖ).
+
+    Parameters
+    ----------
+    dy, y : arrays (..., K)
+    out : array (..., K), optional
+    """
     dx: Array = np.subtract(dy, np.einsum("...k,...k->...", dy, y)[..., None], out=out)
     dx *= y
     return dx

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._checks import check_name, sentence
+from .._checks import resolve, sentence
 from .adaptive import Adagrad, Adam, AdamW, NAdam, RMSprop
 from .base import Optimizer
 from .lion import Lion
@@ -57,9 +57,10 @@ def get_optimizer(optimizer: str | Optimizer | Any) -> Optimizer:
     >>> cr.optimizers.get_optimizer("adam")
     Adam(learning_rate=0.001)
     """
-    if isinstance(optimizer, str):
-        return OPTIMIZERS[check_name("get_optimizer", "an optimizer", optimizer, OPTIMIZERS)]()
-    if not isinstance(optimizer, Optimizer):
-        remedy = f"write {optimizer.__name__}()" if isinstance(optimizer, type) else 'try "adam"'
-        raise TypeError(sentence("get_optimizer", "a name or an optimizer object", repr(optimizer), remedy))
-    return optimizer
+    found = resolve("get_optimizer", "an optimizer", optimizer, OPTIMIZERS)
+    if isinstance(found, type):
+        found = found()
+    if not isinstance(found, Optimizer):
+        expected = "the name of an optimizer or an Optimizer"
+        raise TypeError(sentence("get_optimizer", expected, repr(optimizer), 'try "adam"'))
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._checks import check_name, sentence
+from ..._checks import resolve, sentence
 from ..base import Layer
 from .base import Activation
 from .gated import GELU, Mish, SiLU
@@ -49,9 +49,10 @@ ACTIVATIONS: dict[str, Activation] = {
 
 def get_activation(who: str, activation: str | Activation | None) -> Activation | None:
     """The activation of this name; an :class:`Activation` and None stand for themselves."""
-    if activation is None or isinstance(activation, Activation):
-        return activation
-    if isinstance(activation, Layer):
+    found = resolve(who, "an activation", activation, ACTIVATIONS)
+    if isinstance(found, Layer) and not isinstance(found, Activation):
         remedy = "put it behind the layer, in the list, instead"
         raise TypeError(sentence(who, "an activation without parameters", repr(activation), remedy))
-    return ACTIVATIONS[check_name(who, "an activation", activation, ACTIVATIONS)]
+    if found is None or isinstance(found, Activation):
+        return found
+    raise TypeError(sentence(who, "the name of an activation, an Activation or None", repr(activation)))
