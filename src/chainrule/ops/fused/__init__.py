@@ -1,0 +1,37 @@
+"""Compiled twins of the hot ops, where a compiler was at hand when the package was built; never required.
+
+``CHAINRULE_KERNELS=numpy`` leaves them out, ``CHAINRULE_KERNELS=fused`` insists on them; without it they are used where
+they are there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ..._checks import sentence
+
+try:
+    from . import _kernels
+except ImportError:
+    _kernels = None  # type: ignore[assignment, unused-ignore]
+
+
+def _chosen() -> str:
+    choice = os.environ.get("CHAINRULE_KERNELS", "").strip().lower()
+    if choice not in ("", "fused", "numpy"):
+        raise ValueError(sentence("CHAINRULE_KERNELS", "numpy or fused", repr(choice), "set one of them, or neither"))
+    if choice == "fused" and _kernels is None:
+        remedy = "install a C compiler and reinstall chainrule, or unset the variable"
+        raise ImportError(sentence("CHAINRULE_KERNELS=fused", "compiled kernels", "an installation without", remedy))
+    return choice or ("numpy" if _kernels is None else "fused")
+
+
+#: "fused" or "numpy": which of the two computes, settled when the package is imported.
+KERNELS = _chosen()
+
+
+def twin(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """The compiled function of the same name where kernels are in use and it has one, else the plain one."""
+    return getattr(_kernels, plain.__name__, plain) if KERNELS == "fused" else plain

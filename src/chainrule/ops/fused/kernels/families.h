@@ -1,0 +1,5 @@
+/* All kernels for one REAL, and their table. */
+#include "real.h"
+#include "elementary.h"
+#include "activations.h"
+#include "table.h"

@@ -1,0 +1,5 @@
+/* The kernels of this REAL and this processor, by name. */
+const Kernels TABLE(NAME(chainrule)) = {
+    .activate = NAME(activate),
+    .activate_backward = NAME(activate_backward),
+};
