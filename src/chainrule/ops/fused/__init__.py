@@ -31,7 +31,10 @@ def _chosen() -> str:
 #: "fused" or "numpy": which of the two computes, settled when the package is imported.
 KERNELS = _chosen()
 
+#: The compiled functions where they are in use, else None.
+compiled: Any = _kernels if KERNELS == "fused" else None
+
 
 def twin(plain: Callable[..., Any]) -> Callable[..., Any]:
     """The compiled function of the same name where kernels are in use and it has one, else the plain one."""
-    return getattr(_kernels, plain.__name__, plain) if KERNELS == "fused" else plain
+    return getattr(compiled, plain.__name__, plain)

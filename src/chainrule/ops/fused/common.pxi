@@ -15,6 +15,7 @@ cdef extern from "kernels/kernels.h" nogil:
         int kind
         double rate, shrink
         double c[6]
+        double limit, factor
 
     ctypedef struct Kernels:
         void (*activate)(int kind, Size n, const void *x, void *y, double a) noexcept nogil
@@ -35,7 +36,7 @@ cdef extern from "kernels/kernels.h" nogil:
         void (*dropout)(Size n, cnp.uint64_t key, cnp.uint64_t first, double rate, const void *x, void *y, void *mask) noexcept nogil
         void (*multiply)(Size n, const void *x, const void *factor, void *y) noexcept nogil
         void (*update)(const Update *step, Size n, void *w, const void *g, void *state1, void *state2) noexcept nogil
-        double (*square_norm)(Size n, const void *g) noexcept nogil
+        double (*square_norm)(Size n, const void *g, double limit) noexcept nogil
 
     const Kernels *chainrule_kernels(int bytes)
     const char *chainrule_instructions()

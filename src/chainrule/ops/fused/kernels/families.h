@@ -2,4 +2,5 @@
 #include "real.h"
 #include "elementary.h"
 #include "activations.h"
+#include "optimizers.h"
 #include "table.h"

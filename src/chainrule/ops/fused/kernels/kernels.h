@@ -25,11 +25,12 @@ enum {
 /* The optimizers, in the order of OPTIMIZERS in optimizers.pxi. */
 enum { SGD, RMSPROP, ADAGRAD, ADAM, NADAM, LION };
 
-/* One step of an optimizer: w <- (1 - shrink) w - rate d, with d from the gradient, the state and the coefficients c
- * that the optimizer's `coefficients` gives for this step. */
+/* One step of an optimizer: g <- factor * min(max(g, -limit), limit), then w <- (1 - shrink) w - rate d, with d from g,
+ * the state and the coefficients c that the optimizer's `coefficients` gives for this step. Without clipping limit is
+ * INFINITY and factor 1. */
 typedef struct {
     int kind;
-    double rate, shrink, c[6];
+    double rate, shrink, c[6], limit, factor;
 } Update;
 
 typedef struct {
@@ -69,7 +70,8 @@ typedef struct {
 
     /* optimizers.h; an optimizer with fewer than two arrays of state gets NULL for the others */
     void (*update)(const Update *step, Size n, void *w, const void *g, void *state1, void *state2);
-    double (*square_norm)(Size n, const void *g);
+    /* the sum of min(max(g, -limit), limit)^2 */
+    double (*square_norm)(Size n, const void *g, double limit);
 } Kernels;
 
 /* The table for float (bytes = 4) or double (8) that is fastest here, and the name of its instructions. */

@@ -2,4 +2,6 @@
 const Kernels TABLE(NAME(chainrule)) = {
     .activate = NAME(activate),
     .activate_backward = NAME(activate_backward),
+    .update = NAME(update),
+    .square_norm = NAME(square_norm),
 };
