@@ -60,10 +60,10 @@ def test_a_rate_factor_scales_the_whole_update_of_any_optimizer(make: type[Optim
         np.testing.assert_allclose(1 - halved[name], share * (1 - plain[name]), rtol=1e-9, err_msg=name)
 
 
-def test_factors_of_one_cost_nothing() -> None:
-    sgd = SGD(groups={"*": {"learning_rate_factor": 1.0, "weight_decay_factor": 1.0}})
-    sgd.setup(Parameters(SHAPES))
-    assert (sgd._rate_factor, sgd._decay_factor) == (None, None)
+def test_factors_of_one_divide_nothing() -> None:
+    sgd, parameters = SGD(groups={"*": {"learning_rate_factor": 1.0, "weight_decay_factor": 1.0}}), Parameters(SHAPES)
+    sgd.setup(parameters)
+    assert sgd.prepare(parameters.vector)[1] == [(0, parameters.vector.size, 1.0, 1.0)]
 
 
 def test_groups_need_setup() -> None:
@@ -71,6 +71,14 @@ def test_groups_need_setup() -> None:
         ValueError, match=r"SGD.step expects to know the names.*optimizer.setup\(model.parameters\) first"
     ):
         SGD(groups={"*.b": {}}).step(np.ones(2), np.ones(2))
+
+
+def test_groups_given_later_need_setup_too() -> None:
+    w, sgd = np.ones(2), SGD()
+    sgd.step(w, w.copy())
+    sgd.groups = {"*.b": {}}
+    with pytest.raises(ValueError, match=r"SGD.step expects to know the names"):
+        sgd.step(w, w.copy())
 
 
 def test_a_pattern_that_matches_nothing_is_named_with_the_nearest() -> None:

@@ -110,7 +110,9 @@ def test_a_model_without_matrices_is_left_to_adamw() -> None:
 
 
 def test_muon_needs_setup() -> None:
+    muon = Muon()
     with pytest.raises(
         ValueError, match=r"Muon.step expects to know the shapes.*call optimizer.setup\(model.parameters\)"
     ):
-        Muon().step(np.ones(3), np.ones(3))
+        muon.step(np.ones(3), np.ones(3))
+    assert muon.state == {}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
 from .._checks import Array, check_number
 from ..schedules import Schedule
-from .base import Optimizer, approach, check_betas
+from .base import Optimizer, approach
+from .checks import check_betas
 
 
 @dataclass(eq=False, repr=False)
@@ -53,6 +55,8 @@ class RMSprop(Optimizer):
     Tieleman and Hinton, Neural Networks for Machine Learning, lecture 6.5 (2012).
     """
 
+    kernel: ClassVar[str | None] = "rmsprop"
+
     rho: float = 0.99
     momentum: float = 0.0
     epsilon: float = 1e-8
@@ -67,15 +71,20 @@ class RMSprop(Optimizer):
         """The mean square, and the velocity if there is momentum."""
         return {"square": 0.0, "velocity": 0.0} if self.momentum else {"square": 0.0}
 
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """1 − ρ, ε and μ."""
+        return 1 - self.rho, self.epsilon, self.momentum
+
     def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """d or b."""
         v, *velocity = slots
-        approach(v, np.multiply(g, g, out=d), 1 - self.rho, d)
+        weight, epsilon, momentum = self.coefficients(t, rate)
+        approach(v, np.multiply(g, g, out=d), weight, d)
         np.sqrt(v, out=d)
-        d += self.epsilon
+        d += epsilon
         np.divide(g, d, out=d)
         for b in velocity:
-            b *= self.momentum
+            b *= momentum
             b += d
             return b
         return d
@@ -119,6 +128,8 @@ class Adagrad(Optimizer):
     Duchi, Hazan and Singer, Adaptive Subgradient Methods for Online Learning (2011), section 1.1.
     """
 
+    kernel: ClassVar[str | None] = "adagrad"
+
     initial_accumulator: float = 0.0
     epsilon: float = 1e-10
 
@@ -131,12 +142,16 @@ class Adagrad(Optimizer):
         """The sum of squares."""
         return {"square": self.initial_accumulator}
 
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """ε."""
+        return (self.epsilon,)
+
     def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """g / (√v + ε)."""
-        (v,) = slots
+        (v,), (epsilon,) = slots, self.coefficients(t, rate)
         v += np.multiply(g, g, out=d)
         np.sqrt(v, out=d)
-        d += self.epsilon
+        d += epsilon
         return np.divide(g, d, out=d)
 
 
@@ -178,6 +193,8 @@ class Adam(Optimizer):
     Kingma and Ba, Adam: A Method for Stochastic Optimization (2015), algorithm 1.
     """
 
+    kernel: ClassVar[str | None] = "adam"
+
     learning_rate: float | Schedule = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
@@ -191,21 +208,30 @@ class Adam(Optimizer):
         """The mean and the mean square."""
         return {"mean": 0.0, "square": 0.0}
 
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """1 − β₁, 1 − β₂, and the two numbers that hold both corrections and ε."""
+        return adam_coefficients(t, self.betas, self.epsilon)
+
     def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """m̂ / (√v̂ + ε)."""
         m, v = slots
-        return adam_direction(t, g, d, m, v, self.betas, self.epsilon)
+        return adam_direction(g, d, m, v, *self.coefficients(t, rate))
 
 
-def adam_direction(t: int, g: Array, d: Array, m: Array, v: Array, betas: tuple[float, float], epsilon: float) -> Array:
-    """m̂ / (√v̂ + ε), computed as m / (√v · c/√(1 − β₂ᵗ) + ε c) with c = 1 − β₁ᵗ."""
+def adam_coefficients(t: int, betas: tuple[float, float], epsilon: float) -> tuple[float, float, float, float]:
+    """1 − β₁, 1 − β₂, and a, b such that m̂ / (√v̂ + ε) = m / (a √v + b)."""
     beta1, beta2 = betas
-    approach(m, g, 1 - beta1, d)
-    approach(v, np.multiply(g, g, out=d), 1 - beta2, d)
     c = 1 - beta1**t
+    return 1 - beta1, 1 - beta2, c / math.sqrt(1 - beta2**t), c * epsilon
+
+
+def adam_direction(g: Array, d: Array, m: Array, v: Array, weight1: float, weight2: float, a: float, b: float) -> Array:
+    """m / (a √v + b), after m and v have approached g and g²."""
+    approach(m, g, weight1, d)
+    approach(v, np.multiply(g, g, out=d), weight2, d)
     np.sqrt(v, out=d)
-    d *= c / math.sqrt(1 - beta2**t)
-    d += c * epsilon
+    d *= a
+    d += b
     return np.divide(m, d, out=d)
 
 
@@ -284,6 +310,8 @@ class NAdam(Adam):
     Dozat, Incorporating Nesterov Momentum into Adam (2016), algorithm 2, with the schedule of its section 3; PyTorch.
     """
 
+    kernel: ClassVar[str | None] = "nadam"
+
     learning_rate: float | Schedule = 2e-3
     momentum_decay: float = 0.004
 
@@ -291,18 +319,23 @@ class NAdam(Adam):
         super().__post_init__()
         self.momentum_decay = check_number("NAdam", "momentum_decay", self.momentum_decay, minimum=0.0)
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
-        """(g a + m b) / (√v̂ + ε), computed as (g + m b/a) / (√v̂/a + ε/a)."""
-        m, v = slots
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """1 − β₁, 1 − β₂, and p, q, r such that (g a + m b) / (√v̂ + ε) = (g + r m) / (p √v + q)."""
         beta1, beta2 = self.betas
         a = (1 - _momentum(t, beta1, self.momentum_decay)) / (1 - _product(t, beta1, self.momentum_decay))
         b = _momentum(t + 1, beta1, self.momentum_decay) / (1 - _product(t + 1, beta1, self.momentum_decay))
-        approach(m, g, 1 - beta1, d)
-        approach(v, np.multiply(g, g, out=d), 1 - beta2, d)
+        return 1 - beta1, 1 - beta2, 1 / (a * math.sqrt(1 - beta2**t)), self.epsilon / a, b / a
+
+    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+        """(g + r m) / (p √v + q)."""
+        m, v = slots
+        weight1, weight2, p, q, r = self.coefficients(t, rate)
+        approach(m, g, weight1, d)
+        approach(v, np.multiply(g, g, out=d), weight2, d)
         np.sqrt(v, out=d)
-        d *= 1 / (a * math.sqrt(1 - beta2**t))
-        d += self.epsilon / a
-        np.multiply(m, b / a, out=s)
+        d *= p
+        d += q
+        np.multiply(m, r, out=s)
         s += g
         return np.divide(s, d, out=d)
 
@@ -313,10 +346,11 @@ def _momentum(t: int, beta1: float, decay: float) -> float:
 
 @lru_cache(maxsize=64)
 def _product(t: int, beta1: float, decay: float) -> float:
-    """Πₜ; once it is below 1e-17, 1 − Π is 1 and further factors change nothing."""
-    product = 1.0
-    for i in range(1, t + 1):
+    """Πₜ <= β₁ᵗ, or 0 where 1 − Πₜ is 1 anyhow."""
+    if t == 0 or beta1**t < 1e-17:
+        return float(t == 0)
+    before = t & (t - 1)  # known from an earlier step, and few factors back: half of log₂ t in the mean
+    product = _product(before, beta1, decay)
+    for i in range(before + 1, t + 1):
         product *= _momentum(i, beta1, decay)
-        if product < 1e-17:
-            break
     return product

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .._checks import Array, check_integer, check_number, sentence
+from ..ops.fused import compiled
 from ..parameters import Parameters
 from ..schedules import Schedule
-from .clipping import clip, norm_factor
-from .groups import Groups, check_groups, resolve_groups
+from .checks import NEEDS_SETUP, check_gradient, check_state_fits, check_vector, copy_state
+from .clipping import clip, norm_factor, square_norm
+from .groups import Groups, Run, check_groups, merge, resolve_groups
 
 BLOCK_BYTES = 131_072  # a block of the weights, of the gradient, of the state and the scratch stay in a core's cache
+RULE = {"kernel", "slots", "direction", "step"}  # who defines one of the last three has no kernel but its own
+NUMBERS = 8  # in a row of a plan: rate, shrink, and six coefficients
 
 
 @dataclass(eq=False, repr=False)
@@ -26,8 +31,9 @@ class Optimizer(ABC):
         w ← w − η λ w        weight decay λ, decoupled from the gradient
         w ← w − η d          d the direction, the rule of each optimizer
 
-    An optimizer knows arrays, not models. It walks along the vector in blocks that stay in the processor's cache, and
-    after the first step it allocates nothing large.
+    An optimizer knows arrays, not models. After the first step it allocates nothing large: where compiled kernels are
+    in use and have its rule (``kernel``), a step is one pass over the vector; else it walks along the vector in blocks
+    that stay in the processor's cache.
 
     Parameters
     ----------
@@ -51,6 +57,8 @@ class Optimizer(ABC):
         ``"step"``, the number of steps taken, as a 0-d int64 array. Assign a copy of it to go on from there.
     total_steps : int or None
         The number of steps planned, for schedules; counted from the very first step. Set by :meth:`setup`.
+    kernel : str or None
+        The compiled rule that computes what :meth:`direction` does. A subclass with a rule of its own has none.
 
     Examples
     --------
@@ -65,12 +73,21 @@ class Optimizer(ABC):
     array([ 0.5, -1.5])
     """
 
+    kernel: ClassVar[str | None] = None
+
     learning_rate: float | Schedule = 0.01
     _: KW_ONLY
     weight_decay: float | Schedule = 0.0
     clip_norm: float | None = None
     clip_value: float | None = None
     groups: Groups | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Whoever changes a rule does not inherit its compiled form."""
+        super().__init_subclass__(**options)
+        nearest = next(vars(base) for base in cls.__mro__ if not RULE.isdisjoint(vars(base)))
+        if "kernel" not in nearest:
+            cls.kernel = None
 
     def __post_init__(self) -> None:
         who = type(self).__name__
@@ -90,10 +107,10 @@ class Optimizer(ABC):
     def _forget_model(self) -> None:
         """Drop what belongs to one model, and what :meth:`setup` and :meth:`step` make again."""
         self._owner: Parameters | None = None
-        self._layout: dict[str, tuple[slice, tuple[int, ...]]] | None = None
-        self._rate_factor: Array | None = None
-        self._decay_factor: Array | None = None
-        self._blocks: list[slice] = []
+        self._layout: list[tuple[Run, tuple[int, ...]]] | None = None
+        self._vector: Array | None = None
+        self._runs: list[Run] = []
+        self._blocks: list[tuple[slice, float, float]] = []
         self._scratch: Array = np.empty((3, 0))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -108,6 +125,13 @@ class Optimizer(ABC):
     def slots(self) -> dict[str, float]:
         """Name and first value of each array of the state."""
         return {}
+
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """The numbers of the rule in step t = 1, 2, ..., at most six: what :meth:`direction` and the kernel compute with.
+
+        They stand here once for both, and are worked out in double precision, once for a whole step.
+        """
+        return ()
 
     @abstractmethod
     def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
@@ -132,7 +156,7 @@ class Optimizer(ABC):
             d, or any other of the arrays.
         """
 
-    # The walk, which all share.
+    # The step, which all share.
 
     def setup(self, parameters: Parameters, total_steps: int | None = None) -> None:
         """Register the parameter names and shapes, and how many steps are planned.
@@ -160,15 +184,14 @@ class Optimizer(ABC):
             raise TypeError(sentence(who, "a model's parameters", type(parameters).__name__, "pass model.parameters"))
         if total_steps is not None:
             check_integer(who, "total_steps", total_steps, minimum=0)
-        self._check_state_fits(who, parameters.vector, self.slots())
+        check_state_fits(who, self._state, self.slots(), parameters.vector)
         if self._state and self._owner is not None and self._owner is not parameters:
             remedy = "use a new optimizer for another model, or set optimizer.state = {}"
             raise ValueError(sentence(who, "the model that its state comes from", "another model", remedy))
-        self._rate_factor, self._decay_factor = resolve_groups(who, self.groups or {}, parameters)
-        self._layout = {name: (parameters.slices[name], shape) for name, shape in parameters.shapes.items()}
-        self._owner = parameters
+        runs = resolve_groups(who, self.groups or {}, parameters)
+        self._layout = list(zip(runs, parameters.shapes.values(), strict=True))
+        self._owner, self._vector, self._blocks = parameters, None, []
         self.total_steps = total_steps
-        self._prepare(parameters.vector)
 
     def step(self, vector: Array, gradient: Array) -> None:
         """Update ``vector`` in place; ``gradient`` stays as it is.
@@ -186,32 +209,66 @@ class Optimizer(ABC):
             If dtype or shape are wrong or differ from those of earlier steps, if setup is missing where it is needed,
             or if the gradient is to be clipped by norm and is not finite.
         """
-        who = f"{type(self).__name__}.step"
-        slots = self.slots()
-        self._check(who, vector, gradient, slots)
-        if not self._blocks or self._blocks[-1].stop != vector.size or self._scratch.dtype != vector.dtype:
-            self._prepare(vector)
-        rate, decay, factor = self.current_learning_rate, self._now("weight_decay"), self._clip_factor(who, gradient)
-        if not self._state:
-            self._state = {name: np.full_like(vector, value) for name, value in slots.items()}
-            self._state["step"] = np.zeros((), np.int64)
+        slots, numbers = self.slots(), self._numbers(self._steps)
+        known = vector is self._vector and (self._layout is not None or not self.groups)
+        fused = known and self._fits_kernel(vector, gradient, slots)
+        if not fused:  # what could not have changed since the last step is not checked again
+            who = f"{type(self).__name__}.step"
+            self._check_vector(who, vector, slots)
+            check_gradient(who, gradient, vector)
+            self._begin(vector, slots)
+            fused = self._fits_kernel(vector, gradient, slots)
+            if not fused:
+                self._lay_out(vector)
+        factor = 1.0 if self.clip_norm is None else self._clip_factor(gradient, self.clip_norm, fused)
         self._state["step"] += 1
-        t, arrays = int(self._state["step"]), [self._state[name] for name in slots]
-        for block in self._blocks:
-            w = vector[block]
-            g, d, s = self._scratch[:, : w.size]
-            g = clip(gradient[block], self.clip_value, factor, out=g)
-            if decay:
-                self._shrink(w, block, rate * decay, d)
-            np.multiply(self._block_direction(t, rate, block, g, d, s, arrays), rate, out=d)
-            if self._rate_factor is not None:
-                d *= self._rate_factor[block]
-            w -= d
+        arrays = [self._state[name] for name in slots]
+        if fused:
+            limit = math.inf if self.clip_value is None else self.clip_value
+            compiled.update(self.kernel, numbers, limit, factor, self._runs, vector, gradient, arrays)
+        else:
+            self._walk(numbers[0], numbers[1], factor, vector, gradient, arrays)
+
+    # Many steps at once, for a loop that is compiled itself: it runs the kernel and says how many steps it took.
+
+    def prepare(self, vector: Array) -> tuple[list[Array], list[Run]]:
+        """Check the vector as :meth:`step` does, and create the state if there is none.
+
+        Returns
+        -------
+        arrays : list of arrays (P,)
+            The state, in the order of :meth:`slots`, to be updated in place.
+        runs : list of (start, stop, rate_factor, shrink_factor)
+            Which part of the vector takes which share of the rate η and of the shrinking η λ; all of it, in order.
+        """
+        slots = self.slots()
+        self._check_vector(f"{type(self).__name__}.prepare", vector, slots)
+        self._begin(vector, slots)
+        return [self._state[name] for name in slots], self._runs
+
+    def plan(self, steps: int) -> Array:
+        """The numbers of the next steps, of which none is taken: rate η, shrink η λ and the coefficients, then zeros.
+
+        A schedule fails here as it would in :meth:`step`.
+
+        Returns
+        -------
+        array (steps, 8), float64
+        """
+        table, done = np.zeros((steps, NUMBERS)), self._steps
+        rows = [self._numbers(done + i) for i in range(steps)]
+        if rows:
+            table[:, : len(rows[0])] = rows
+        return table
+
+    def advance(self, steps: int) -> None:
+        """Count steps that were taken on the arrays of :meth:`prepare`."""
+        self._state["step"] += steps
 
     @property
     def current_learning_rate(self) -> float:
         """The learning rate that the next step will take, before any factor of a group."""
-        return self._now("learning_rate")
+        return self._now("learning_rate", self._steps)
 
     @property
     def state(self) -> dict[str, Array]:
@@ -220,19 +277,8 @@ class Optimizer(ABC):
 
     @state.setter
     def state(self, state: Mapping[str, Array]) -> None:
-        who = f"{type(self).__name__}.state"
-        names = sorted(["step", *self.slots()])
-        if state and sorted(state) != names:
-            raise ValueError(sentence(who, "the arrays " + ", ".join(names), ", ".join(sorted(state)) or "none"))
-        copy = {name: np.array(state[name]) for name in state}
-        shapes = {name: (array.shape, array.dtype) for name, array in copy.items() if name != "step"}
-        if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape, _ in shapes.values()):
-            raise ValueError(sentence(who, "flat arrays of one size and dtype", repr(shapes)))
-        if copy:
-            if copy["step"].ndim != 0:
-                raise ValueError(sentence(who, "step as a 0-d array", f"shape {copy['step'].shape}"))
-            copy["step"] = np.array(check_integer(who, "step", copy["step"].item(), minimum=0), np.int64)
-        self._state, self._owner = copy, None
+        self._state = copy_state(f"{type(self).__name__}.state", state, self.slots())
+        self._owner = self._vector = None
 
     def __repr__(self) -> str:
         shown = {
@@ -244,83 +290,97 @@ class Optimizer(ABC):
 
     # Pieces of a step.
 
-    def _prepare(self, vector: Array) -> None:
-        """Divide the vector into blocks and set scratch aside for the largest."""
-        self._blocks = self._divide(vector)
-        longest = max((block.stop - block.start for block in self._blocks), default=0)
+    @property
+    def _steps(self) -> int:
+        return int(self._state["step"]) if self._state else 0
+
+    def _numbers(self, step: int) -> tuple[float, ...]:
+        """Rate, shrink and coefficients of the step after so many."""
+        rate = self._now("learning_rate", step)
+        return rate, rate * self._now("weight_decay", step), *self.coefficients(step + 1, rate)
+
+    def _now(self, name: str, step: int) -> float:
+        """A rate, constant or scheduled, at a step."""
+        rate = getattr(self, name)
+        if callable(rate):
+            rate = rate(step, self.total_steps)
+        if type(rate) is float and 0 <= rate < math.inf:
+            return rate
+        return check_number(f"{type(self).__name__} at step {step}", name, rate, minimum=0.0)
+
+    def _begin(self, vector: Array, slots: Mapping[str, float]) -> None:
+        """Take on a vector that was checked, and create the state if there is none."""
+        if not self._state:
+            self._state = {name: np.full_like(vector, value) for name, value in slots.items()}
+            self._state["step"] = np.zeros((), np.int64)
+        if vector is not self._vector:
+            whole = (0, vector.size, 1.0, 1.0)
+            self._runs = merge([whole] if self._layout is None else [run for run, _ in self._layout])
+            self._vector = vector
+
+    def _fits_kernel(self, vector: Array, gradient: Any, slots: Mapping[str, float]) -> bool:
+        """Whether the compiled step can be taken; then vector, gradient and state fit each other, too."""
+        if compiled is None or self.kernel is None or len(self._state) != 1 + len(slots):
+            return False
+        fits: bool = compiled.takes(vector, gradient, [self._state[name] for name in slots])
+        return fits
+
+    def _clip_factor(self, gradient: Array, norm: float, fused: bool) -> float:
+        if fused:
+            square = compiled.square_norm(gradient, math.inf if self.clip_value is None else self.clip_value)
+        else:
+            blocks = (block for block, *_ in self._blocks)
+            scratch = self._scratch[0]
+            square = square_norm(clip(gradient[b], self.clip_value, 1.0, scratch[: b.stop - b.start]) for b in blocks)
+        return norm_factor(f"{type(self).__name__}.step", norm, square)
+
+    # The walk, where there is no kernel; and the reference where there is one.
+
+    def _walk(
+        self, rate: float, shrink: float, factor: float, vector: Array, gradient: Array, arrays: list[Array]
+    ) -> None:
+        t = self._steps
+        for block, rate_factor, shrink_factor in self._blocks:
+            w = vector[block]
+            g, d, s = self._scratch[:, : w.size]
+            g = clip(gradient[block], self.clip_value, factor, out=g)
+            if shrink:
+                w *= 1 - shrink * shrink_factor
+            np.multiply(self._block_direction(t, rate, block, g, d, s, arrays), rate * rate_factor, out=d)
+            w -= d
+
+    def _lay_out(self, vector: Array) -> None:
+        """Divide the vector into blocks and set scratch aside for the largest, unless that is done."""
+        if self._blocks and self._blocks[-1][0].stop == vector.size and self._scratch.dtype == vector.dtype:
+            return
+        self._blocks = self._divide(vector.itemsize)
+        longest = max((block.stop - block.start for block, *_ in self._blocks), default=0)
         self._scratch = np.empty((3, longest), vector.dtype)
 
-    def _divide(self, vector: Array) -> list[slice]:
-        return divide(0, vector.size, vector.itemsize)
+    def _divide(self, itemsize: int) -> list[tuple[slice, float, float]]:
+        return [block for run in self._runs for block in divide(run, itemsize)]
 
     def _block_direction(
         self, t: int, rate: float, block: slice, g: Array, d: Array, s: Array, arrays: list[Array]
     ) -> Array:
         return self.direction(t, rate, g, d, s, *(array[block] for array in arrays))
 
-    def _shrink(self, w: Array, block: slice, amount: float, scratch: Array) -> None:
-        """Weight decay: w ← w − amount · w, each element by its group's share."""
-        if self._decay_factor is None:
-            w *= 1 - amount
-        else:
-            np.multiply(self._decay_factor[block], w, out=scratch)
-            scratch *= amount
-            w -= scratch
-
-    def _clip_factor(self, who: str, gradient: Array) -> float:
-        if self.clip_norm is None:
-            return 1.0
-        blocks = (clip(gradient[b], self.clip_value, 1.0, self._scratch[0, : b.stop - b.start]) for b in self._blocks)
-        return norm_factor(who, self.clip_norm, blocks)
-
-    def _now(self, name: str) -> float:
-        """A rate, constant or scheduled, at the next step."""
-        value = getattr(self, name)
-        step = int(self._state["step"]) if self._state else 0
-        rate = value(step, self.total_steps) if callable(value) else value
-        return check_number(f"{type(self).__name__} at step {step}", name, rate, minimum=0.0)
-
-    def _check(self, who: str, vector: Any, gradient: Any, slots: Mapping[str, float]) -> None:
-        for what, array in (("vector", vector), ("gradient", gradient)):
-            if not isinstance(array, np.ndarray):
-                remedy = "pass model.parameters.vector and model.gradients.vector"
-                raise TypeError(sentence(who, f"{what} as a NumPy array", type(array).__name__, remedy))
-        if vector.dtype not in (np.float32, np.float64):
-            raise TypeError(sentence(who, "a vector of float32 or float64", str(vector.dtype), "convert it first"))
-        if vector.ndim != 1 or not vector.flags.writeable:
-            got = f"shape {vector.shape}" if vector.ndim != 1 else "a read-only one"
-            raise ValueError(sentence(who, "a flat vector that can be written", got))
-        if gradient.shape != vector.shape or gradient.dtype != vector.dtype:
-            expected = f"a gradient of shape {vector.shape} and dtype {vector.dtype}, as the vector has"
-            raise ValueError(sentence(who, expected, f"{gradient.shape} and {gradient.dtype}"))
-        self._check_state_fits(who, vector, slots)
+    def _check_vector(self, who: str, vector: Any, slots: Mapping[str, float]) -> None:
+        check_vector(who, vector)
+        check_state_fits(who, self._state, slots, vector)
         if self._layout is None and self.groups:
             raise ValueError(sentence(who, "to know the names in groups", "none", NEEDS_SETUP))
-        size = vector.size if self._layout is None else max((part.stop for part, _ in self._layout.values()), default=0)
+        size = vector.size if self._layout is None else max((stop for (_, stop, *_), _ in self._layout), default=0)
         if vector.size != size:
             expected = f"the vector of the {size:,} parameters given to setup"
             raise ValueError(sentence(who, expected, f"{vector.size:,}", NEEDS_SETUP))
 
-    def _check_state_fits(self, who: str, vector: Array, slots: Mapping[str, float]) -> None:
-        if self._state and len(self._state) != 1 + len(slots):
-            expected = "the state of its present parameters: " + ", ".join(["step", *slots])
-            raise ValueError(
-                sentence(who, expected, ", ".join(self._state), "assign optimizer.state = {} to begin anew")
-            )
-        for name, array in self._state.items():
-            if name != "step" and (array.shape != vector.shape or array.dtype != vector.dtype):
-                expected = f"a vector of shape {array.shape} and dtype {array.dtype}, as state[{name!r}] has"
-                got = f"{vector.shape} and {vector.dtype}"
-                raise ValueError(sentence(who, expected, got, "use a new optimizer for another model"))
 
-
-NEEDS_SETUP = "call optimizer.setup(model.parameters) first"
-
-
-def divide(start: int, stop: int, itemsize: int) -> list[slice]:
-    """The slices, short enough for the cache, that make up start:stop."""
+def divide(run: Run, itemsize: int) -> list[tuple[slice, float, float]]:
+    """The slices, short enough for the cache, that make up a run, each with the run's factors."""
+    start, stop, rate, shrink = run
     length = BLOCK_BYTES // itemsize
-    return [slice(i, min(i + length, stop)) for i in range(start, stop, length)]
+    return [(slice(i, min(i + length, stop)), rate, shrink) for i in range(start, stop, length)]
 
 
 def approach(mean: Array, target: Array, weight: float, scratch: Array) -> None:
@@ -328,12 +388,3 @@ def approach(mean: Array, target: Array, weight: float, scratch: Array) -> None:
     np.subtract(target, mean, out=scratch)
     scratch *= weight
     mean += scratch
-
-
-def check_betas(optimizer: Any, betas: tuple[float, float]) -> tuple[float, float]:
-    """The pair as floats; an error unless both are in [0, 1)."""
-    who = type(optimizer).__name__
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise TypeError(sentence(who, "betas as a pair", repr(betas), "for instance betas=(0.9, 0.999)"))
-    first, second = (check_number(who, "each of betas", beta, minimum=0.0, below=1.0) for beta in betas)
-    return first, second

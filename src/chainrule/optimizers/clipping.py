@@ -17,16 +17,18 @@ def clip(g: Array, value: float | None, factor: float, out: Array) -> Array:
     return g if factor == 1 else np.multiply(g, factor, out=out)
 
 
-def norm_factor(who: str, norm: float, blocks: Iterable[Array]) -> float:
-    """min(1, norm / ‖g‖), ‖g‖ = √Σ g² over all blocks of the gradient together."""
-    total = 0.0
-    for g in blocks:
-        total += _square(g)
-    length = math.sqrt(total) if total >= 0 else math.nan
+def norm_factor(who: str, norm: float, square: float) -> float:
+    """min(1, norm / ‖g‖), given ‖g‖²."""
+    length = math.sqrt(square) if square >= 0 else math.nan
     if not math.isfinite(length):
         remedy = "lower the learning rate, or look for NaN and overflow in the loss"
         raise ValueError(sentence(who, "a gradient whose norm is finite, to clip it", f"the norm {length}", remedy))
     return min(1.0, norm / length) if length > 0 else 1.0
+
+
+def square_norm(blocks: Iterable[Array]) -> float:
+    """Σ g² over all blocks of the gradient together."""
+    return sum(_square(g) for g in blocks)
 
 
 def _square(g: Array) -> float:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
-import numpy as np
-
-from .._checks import Array, check_name, check_number, sentence
+from .._checks import check_name, check_number, sentence
 from ..parameters import Parameters
 
 Groups: TypeAlias = Mapping[str, Mapping[str, float]]
+Run: TypeAlias = tuple[int, int, float, float]  # start and stop in the vector, factors on η and on η λ
 
 FACTORS = ("learning_rate_factor", "weight_decay_factor")
 
@@ -28,15 +27,24 @@ def check_groups(who: str, groups: Groups) -> None:
             check_number(f"{who} groups[{pattern!r}]", name, value, minimum=0.0)
 
 
-def resolve_groups(who: str, groups: Groups, parameters: Parameters) -> tuple[Array | None, Array | None]:
-    """For each element the factor on its learning rate and on its decay η λ; None where all are 1."""
-    rate, decay = np.ones_like(parameters.vector), np.ones_like(parameters.vector)
+def resolve_groups(who: str, groups: Groups, parameters: Parameters) -> list[Run]:
+    """For each parameter its place in the vector and its factors."""
+    rate, decay = dict.fromkeys(parameters, 1.0), dict.fromkeys(parameters, 1.0)
     for pattern, factors in groups.items():
         for name in _matching(who, pattern, parameters):
-            rate[parameters.slices[name]] *= factors.get("learning_rate_factor", 1.0)
-            decay[parameters.slices[name]] *= factors.get("weight_decay_factor", 1.0)
-    decay *= rate
-    return (None if np.all(rate == 1) else rate), (None if np.all(decay == 1) else decay)
+            rate[name] *= factors.get("learning_rate_factor", 1.0)
+            decay[name] *= factors.get("weight_decay_factor", 1.0)
+    return [(part.start, part.stop, rate[name], rate[name] * decay[name]) for name, part in parameters.slices.items()]
+
+
+def merge(runs: list[Run]) -> list[Run]:
+    """The same runs, neighbours of equal factors in one."""
+    merged: list[Run] = []
+    for start, stop, rate, shrink in runs:
+        if merged and merged[-1][2:] == (rate, shrink):
+            start = merged.pop()[0]
+        merged.append((start, stop, rate, shrink))
+    return merged
 
 
 def _matching(who: str, pattern: str, parameters: Parameters) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from .._checks import Array
 from ..schedules import Schedule
-from .base import Optimizer, approach, check_betas
+from .base import Optimizer, approach
+from .checks import check_betas
 
 
 @dataclass(eq=False, repr=False)
@@ -49,6 +51,8 @@ class Lion(Optimizer):
     Chen et al., Symbolic Discovery of Optimization Algorithms (2023), algorithm 2.
     """
 
+    kernel: ClassVar[str | None] = "lion"
+
     learning_rate: float | Schedule = 1e-4
     betas: tuple[float, float] = (0.9, 0.99)
 
@@ -60,12 +64,16 @@ class Lion(Optimizer):
         """The mean."""
         return {"mean": 0.0}
 
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """1 − β₁ and 1 − β₂."""
+        return 1 - self.betas[0], 1 - self.betas[1]
+
     def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """sign(β₁ m + (1 − β₁) g)."""
         (m,) = slots
-        beta1, beta2 = self.betas
+        now, later = self.coefficients(t, rate)
         np.subtract(g, m, out=d)
-        d *= 1 - beta1
+        d *= now
         d += m
-        approach(m, g, 1 - beta2, s)
+        approach(m, g, later, s)
         return np.sign(d, out=s)  # in place it is three times slower

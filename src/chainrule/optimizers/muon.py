@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from .._checks import Array, check_integer, check_number, sentence
 from ..schedules import Schedule
-from .adaptive import adam_direction
-from .base import NEEDS_SETUP, Optimizer, approach, check_betas, divide
+from .adaptive import adam_coefficients, adam_direction
+from .base import Optimizer, approach, divide
+from .checks import NEEDS_SETUP, check_betas
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest start, at the price of σ near 1 rather than at 1
 
@@ -93,25 +96,33 @@ class Muon(Optimizer):
         """The mean and the mean square."""
         return {"mean": 0.0, "square": 0.0}
 
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """AdamW's."""
+        return adam_coefficients(t, self.betas, self.epsilon)
+
     def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """AdamW's, for what is no matrix."""
         m, v = slots
-        return adam_direction(t, g, d, m, v, self.betas, self.epsilon)
+        return adam_direction(g, d, m, v, *self.coefficients(t, rate))
 
-    def _divide(self, vector: Array) -> list[slice]:
-        """Each matrix is one block; what lies between is divided as in every optimizer."""
+    def _check_vector(self, who: str, vector: Any, slots: Mapping[str, float]) -> None:
+        super()._check_vector(who, vector, slots)
         if self._layout is None:
-            raise ValueError(sentence("Muon.step", "to know the shapes of the parameters", "none", NEEDS_SETUP))
-        blocks: list[slice] = []
+            raise ValueError(sentence(who, "to know the shapes of the parameters", "none", NEEDS_SETUP))
+
+    def _divide(self, itemsize: int) -> list[tuple[slice, float, float]]:
+        """Each matrix is one block; what lies between is divided as in every optimizer."""
+        blocks: list[tuple[slice, float, float]] = []
         self._matrices = {}
-        for part, shape in self._layout.values():
+        for run, shape in self._layout or []:
             if len(shape) == 2:
-                self._matrices[part.start] = (shape[0], shape[1])
-                blocks.append(part)
+                start, stop, rate, shrink = run
+                self._matrices[start] = (shape[0], shape[1])
+                blocks.append((slice(start, stop), rate, shrink))
             else:
-                blocks += divide(part.start, part.stop, vector.itemsize)
+                blocks += divide(run, itemsize)
         side = max((min(shape) for shape in self._matrices.values()), default=0)
-        self._grams = np.empty((2, side * side), vector.dtype)
+        self._grams = np.empty((2, side * side), f"f{itemsize}")
         return blocks
 
     def _block_direction(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -53,6 +54,8 @@ class SGD(Optimizer):
     Sutskever, Martens, Dahl and Hinton, On the importance of initialization and momentum in deep learning (2013).
     """
 
+    kernel: ClassVar[str | None] = "sgd"
+
     momentum: float = 0.0
     dampening: float = 0.0
     nesterov: bool = False
@@ -69,15 +72,20 @@ class SGD(Optimizer):
         """The velocity, if there is momentum."""
         return {"velocity": 0.0} if self.momentum else {}
 
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """μ, 1 − τ, and what v weighs beside g: μ with Nesterov, else nothing."""
+        return self.momentum, 1 - self.dampening, self.momentum if self.nesterov else 0.0
+
     def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
         """g, v or g + μ v."""
         if not slots:
             return g
         (v,) = slots
-        v *= self.momentum
-        v += np.multiply(g, 1 - self.dampening, out=d)
-        if not self.nesterov:
+        momentum, weight, ahead = self.coefficients(t, rate)
+        v *= momentum
+        v += np.multiply(g, weight, out=d)
+        if not ahead:
             return v
-        np.multiply(v, self.momentum, out=d)
+        np.multiply(v, ahead, out=d)
         d += g
         return d

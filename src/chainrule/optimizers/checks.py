@@ -1,0 +1,73 @@
+"""What an optimizer is given: vectors, gradients, states and betas that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .._checks import Array, check_integer, check_number, sentence
+
+NEEDS_SETUP = "call optimizer.setup(model.parameters) first"
+
+
+def check_vector(who: str, vector: Any) -> None:
+    """Raise unless it is a flat array of float32 or float64 that can be written."""
+    _check_array(who, "vector", vector)
+    if vector.dtype not in (np.float32, np.float64):
+        raise TypeError(sentence(who, "a vector of float32 or float64", str(vector.dtype), "convert it first"))
+    if vector.ndim != 1 or not vector.flags.writeable:
+        got = f"shape {vector.shape}" if vector.ndim != 1 else "a read-only one"
+        raise ValueError(sentence(who, "a flat vector that can be written", got))
+
+
+def check_gradient(who: str, gradient: Any, vector: Array) -> None:
+    """Raise unless it is an array of the vector's shape and dtype."""
+    _check_array(who, "gradient", gradient)
+    if gradient.shape != vector.shape or gradient.dtype != vector.dtype:
+        expected = f"a gradient of shape {vector.shape} and dtype {vector.dtype}, as the vector has"
+        raise ValueError(sentence(who, expected, f"{gradient.shape} and {gradient.dtype}"))
+
+
+def check_state_fits(who: str, state: Mapping[str, Array], slots: Iterable[str], vector: Array) -> None:
+    """Raise unless a state, if there is one, has the slots and is of the vector's shape and dtype."""
+    if state and len(state) != 1 + len(list(slots)):
+        expected = "the state of its present parameters: " + ", ".join(["step", *slots])
+        raise ValueError(sentence(who, expected, ", ".join(state), "assign optimizer.state = {} to begin anew"))
+    for name, array in state.items():
+        if name != "step" and (array.shape != vector.shape or array.dtype != vector.dtype):
+            expected = f"a vector of shape {array.shape} and dtype {array.dtype}, as state[{name!r}] has"
+            got = f"{vector.shape} and {vector.dtype}"
+            raise ValueError(sentence(who, expected, got, "use a new optimizer for another model"))
+
+
+def copy_state(who: str, state: Mapping[str, Array], slots: Iterable[str]) -> dict[str, Array]:
+    """A copy of a state, which is empty or has these slots and ``"step"``."""
+    names = sorted(["step", *slots])
+    if state and sorted(state) != names:
+        raise ValueError(sentence(who, "the arrays " + ", ".join(names), ", ".join(sorted(state)) or "none"))
+    copy = {name: np.array(state[name]) for name in state}
+    shapes = {name: (array.shape, array.dtype) for name, array in copy.items() if name != "step"}
+    if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape, _ in shapes.values()):
+        raise ValueError(sentence(who, "flat arrays of one size and dtype", repr(shapes)))
+    if copy:
+        if copy["step"].ndim != 0:
+            raise ValueError(sentence(who, "step as a 0-d array", f"shape {copy['step'].shape}"))
+        copy["step"] = np.array(check_integer(who, "step", copy["step"].item(), minimum=0), np.int64)
+    return copy
+
+
+def check_betas(optimizer: Any, betas: tuple[float, float]) -> tuple[float, float]:
+    """The pair as floats; an error unless both are in [0, 1)."""
+    who = type(optimizer).__name__
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise TypeError(sentence(who, "betas as a pair", repr(betas), "for instance betas=(0.9, 0.999)"))
+    first, second = (check_number(who, "each of betas", beta, minimum=0.0, below=1.0) for beta in betas)
+    return first, second
+
+
+def _check_array(who: str, what: str, array: Any) -> None:
+    if not isinstance(array, np.ndarray):
+        remedy = "pass model.parameters.vector and model.gradients.vector"
+        raise TypeError(sentence(who, f"{what} as a NumPy array", type(array).__name__, remedy))
