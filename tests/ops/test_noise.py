@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from chainrule.ops import noise
 
 N = 40_000
 
@@ -19,12 +20,65 @@ def test_dropout_zeroes_its_fraction_and_keeps_the_mean(rate, dtype, rng):
     deviation = math.sqrt(rate * (1 - rate) / N)
     assert np.mean(y == 0) == pytest.approx(rate, abs=5 * deviation)
     assert y.mean(dtype=np.float64) == pytest.approx(3, abs=15 * deviation / (1 - rate))
-    np.testing.assert_allclose(np.unique(y), [0, 3 / (1 - rate)], rtol=1e-6)
+    np.testing.assert_allclose(np.unique(y), [0, 3 / (1 - rate)], rtol=1e-4)
 
 
 def test_a_rate_of_zero_changes_nothing(rng):
     x = rng.standard_normal((5, 4))
     np.testing.assert_array_equal(ops.dropout(x, 0.0, rng)[0], x)
+
+
+@pytest.mark.parametrize("rate", [1e-9, 0.5 / 65536 - 1e-12])
+def test_a_rate_below_half_a_65536th_drops_nothing(rate, rng):
+    x = rng.standard_normal(10**6)
+    np.testing.assert_array_equal(ops.dropout(x, rate, rng)[0], x)
+
+
+def test_a_rate_next_to_one_keeps_one_entry_in_65536(rng):
+    y, _ = ops.dropout(np.ones(10**6), 1 - 1e-16, rng)
+    assert set(np.unique(y)) == {0, 65536}
+    assert y.mean() == pytest.approx(1, abs=5 * math.sqrt(65536 / 10**6))
+
+
+SPLITMIX64 = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]  # its first outputs in the state 0
+GROUPS = [output >> shift & 0xFFFF for output in SPLITMIX64 for shift in (0, 16, 32, 48)]
+
+
+@pytest.mark.parametrize("threshold", [1, 0x454F, 0x4550, 0x8000, 0xE220, 0xE221])
+def test_the_mask_is_that_of_the_published_generator(threshold):
+    y, _ = noise.dropout_by_key(np.ones(12), threshold / 65536, key=0)
+    np.testing.assert_array_equal(y == 0, np.array(GROUPS) < threshold)
+
+
+@pytest.mark.parametrize("key", [0, 12345, 2**64 - 1])
+@pytest.mark.parametrize("first", [0, 1, 2, 3, 4, 511, 2**33 + 1])
+def test_a_part_of_a_batch_is_dropped_as_in_the_whole(first, key):
+    whole = noise.dropout_by_key(np.ones((30, 7)), 0.4, key, first)[1]
+    for rows in (slice(0, 1), slice(1, 18), slice(18, 30)):
+        part = noise.dropout_by_key(np.ones((30, 7))[rows], 0.4, key, first + 7 * rows.start)[1]
+        np.testing.assert_array_equal(part, whole[rows])
+
+
+@pytest.mark.parametrize("bits", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
+def test_the_keys_of_many_masks_are_those_drawn_one_by_one(bits):
+    one_by_one, at_once = (np.random.Generator(bits(3)) for _ in range(2))
+    for generator in (one_by_one, at_once):
+        generator.permutation(5)  # which leaves half a word behind
+    keys = at_once.integers(0, 2**64, size=9, dtype=np.uint64)
+    assert [noise.draw_key(one_by_one) for _ in range(9)] == keys.tolist()
+    assert one_by_one.random() == at_once.random()
+
+
+def test_different_keys_drop_different_entries(rng):
+    masks = np.stack([ops.dropout(np.ones(N), 0.5, rng)[1] for _ in range(4)]) / 2
+    np.testing.assert_allclose(np.corrcoef(masks), np.eye(4), atol=5 / math.sqrt(N))
+    neighbours = [np.corrcoef(masks[0, lag:], masks[0, : N - lag])[0, 1] for lag in (1, 2, 3, 4, 5)]
+    np.testing.assert_allclose(neighbours, 0, atol=5 / math.sqrt(N))
+
+
+def test_numbers_that_cannot_be_scaled_are_refused(rng):
+    with pytest.raises(TypeError, match="Cannot cast"):
+        ops.dropout(np.ones(5, int), 0.5, rng)
 
 
 def test_the_mask_is_what_the_gradient_is_multiplied_by(rng):

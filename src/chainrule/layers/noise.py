@@ -12,7 +12,7 @@ class Dropout(Layer):
 
         y = x · m,    m = 0 with probability p, else 1/(1 − p)          dx = dy · m
 
-    Prediction leaves the batch as it is; the scaling is there so the expected value is unchanged.
+    Prediction leaves the batch as it is; the scaling is there so the expected value is unchanged. p counts in 65536ths.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Dropout(Layer):
     >>> import chainrule as cr
     >>> model = cr.Sequential([cr.Dropout(0.5)], rng=0)
     >>> model.forward(np.ones((1, 8)), training=True)
-    array([[2., 2., 2., 0., 0., 0., 0., 0.]], dtype=float32)
+    array([[2., 0., 0., 2., 0., 2., 0., 2.]], dtype=float32)
     >>> model.predict(np.ones((1, 3)))
     array([[1., 1., 1.]], dtype=float32)
 

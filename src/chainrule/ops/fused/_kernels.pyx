@@ -8,3 +8,5 @@ op, its reference. The loops are in kernels/, in C; they run without the interpr
 include "common.pxi"
 include "activations.pxi"
 include "optimizers.pxi"
+include "normalization.pxi"
+include "noise.pxi"

@@ -3,4 +3,6 @@
 #include "elementary.h"
 #include "activations.h"
 #include "optimizers.h"
+#include "normalization.h"
+#include "noise.h"
 #include "table.h"

@@ -4,4 +4,12 @@ const Kernels TABLE(NAME(chainrule)) = {
     .activate_backward = NAME(activate_backward),
     .update = NAME(update),
     .square_norm = NAME(square_norm),
+    .standardize_rows = NAME(standardize_rows),
+    .standardize_columns = NAME(standardize_columns),
+    .standardize_rows_backward = NAME(standardize_rows_backward),
+    .standardize_columns_backward = NAME(standardize_columns_backward),
+    .scale = NAME(scale),
+    .scale_backward = NAME(scale_backward),
+    .dropout = NAME(dropout),
+    .multiply = NAME(multiply),
 };

@@ -1,0 +1,53 @@
+/* Inverted dropout; the definition of its mask stands in ops/noise.py. */
+
+/* Output number `word` of the splitmix64 generator whose state is `key`: the constants and shifts of Steele, Lea and
+ * Flood, Fast Splittable Pseudorandom Number Generators (2014), in Vigna's version. No output needs the one before. */
+INLINE uint64_t NAME(splitmix64)(uint64_t key, uint64_t word) {
+    uint64_t z = key + (word + 1) * 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define PIECE(i) ((i) ^ 3)
+#else
+#define PIECE(i) (i)
+#endif
+
+static void NAME(dropout)(Size n, uint64_t key, uint64_t first, double rate, const void *x_, void *y_, void *mask_) {
+    enum { WORDS = 128 };
+    union {
+        uint64_t word[WORDS];
+        uint16_t piece[4 * WORDS]; /* the four of a word, the lowest bits first */
+    } random;
+    const REAL *x = x_;
+    REAL *y = y_, *mask = mask_;
+    const int rounded = (int)(rate * 65536 + 0.5);
+    const BITS threshold = rounded < 65535 ? rounded : 65535;
+    const REAL enlarged = (REAL)(65536 / (65536 - (double)threshold));
+    uint64_t word = first / 4;
+    Size skip = (Size)(first % 4); /* pieces of the first word that belong to the element before `first` */
+    for (Size done = 0; done < n;) {
+        const Size room = 4 * WORDS - skip, m = n - done < room ? n - done : room, words = (skip + m + 3) / 4;
+        for (Size j = 0; j < words; j++) random.word[j] = NAME(splitmix64)(key, word + (uint64_t)j);
+#pragma omp simd
+        for (Size i = 0; i < m; i++) {
+            const REAL kept = (BITS)random.piece[PIECE(skip + i)] < threshold ? 0 : enlarged;
+            mask[done + i] = kept;
+            y[done + i] = x[done + i] * kept;
+        }
+        done += m;
+        word += WORDS;
+        skip = 0;
+    }
+}
+
+#undef PIECE
+
+static void NAME(multiply)(Size n, const void *x_, const void *factor_, void *y_) {
+    const REAL *x = x_, *factor = factor_;
+    REAL *y = y_;
+#pragma omp simd
+    for (Size i = 0; i < n; i++) y[i] = x[i] * factor[i];
+}

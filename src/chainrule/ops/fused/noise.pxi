@@ -1,0 +1,39 @@
+"""Dropout."""
+
+from chainrule.ops import noise as plain_noise
+
+
+def dropout(x, rate, rng, out=None, mask=None):
+    return dropout_by_key(x, rate, plain_noise.draw_key(rng), 0, out, mask)
+
+
+def dropout_by_key(x, rate, key, first=0, out=None, mask=None):
+    cdef const Kernels *k = kernels_for(x)
+    cdef object y = None if k == NULL else writable_like(x, out)
+    cdef object m = None if y is None else writable_like(x, mask)
+    if m is None:
+        return plain_noise.dropout_by_key(x, rate, key, first, out, mask)
+    cdef Size n = size(x)
+    cdef cnp.uint64_t state = key
+    cdef cnp.uint64_t start = first
+    cdef double p = rate
+    cdef void *source = data(x)
+    cdef void *target = data(y)
+    cdef void *factor = data(m)
+    with nogil:
+        k.dropout(n, state, start, p, source, target, factor)
+    return y, m
+
+
+def dropout_backward(dy, mask, out=None):
+    cdef const Kernels *k = kernels_for(dy)
+    cdef object dx = None if k == NULL or not alike(dy, mask) else writable_like(dy, out)
+    if dx is None:
+        return plain_noise.dropout_backward(dy, mask, out=out)
+    cdef Size n = size(dy)
+    cdef void *source = data(dy)
+    cdef void *factor = data(mask)
+    cdef void *target = data(dx)
+    with nogil:
+        k.multiply(n, source, factor, target)
+    return dx

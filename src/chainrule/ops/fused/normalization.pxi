@@ -1,0 +1,130 @@
+"""Standardisation, and the learned scale behind it."""
+
+from chainrule.ops import normalization as plain_normalization
+from chainrule.ops.affine import scale as plain_scale, scale_backward as plain_scale_backward
+
+
+cdef inline const Kernels *kernels_for_matrix(object x):
+    """As ``kernels_for``, for a matrix that is not empty."""
+    cdef const Kernels *k = kernels_for(x)
+    if k == NULL or cnp.PyArray_NDIM(<cnp.ndarray> x) != 2 or size(x) == 0:
+        return NULL
+    return k
+
+
+cdef inline object vector_like(object x, Size length, object out=None):
+    """A vector of x's dtype: ``out`` if a kernel may write it there, a new one if there is none, None if it fits not."""
+    cdef cnp.npy_intp shape = length
+    if out is None:
+        return cnp.PyArray_EMPTY(1, &shape, cnp.PyArray_TYPE(<cnp.ndarray> x), 0)
+    return out if is_vector(x, length, out) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out) else None
+
+
+cdef inline bint is_vector(object x, Size length, object v):
+    """Whether v is a contiguous vector of this length and of x's dtype."""
+    return kernels_for(v) == kernels_for(x) and cnp.PyArray_NDIM(<cnp.ndarray> v) == 1 and size(v) == length
+
+
+cdef inline object statistic_like(object x, bint columns):
+    """A new array for one number of each column (1, I), or of each row (N, 1)."""
+    cdef cnp.npy_intp shape[2]
+    shape[0] = 1 if columns else cnp.PyArray_DIM(<cnp.ndarray> x, 0)
+    shape[1] = cnp.PyArray_DIM(<cnp.ndarray> x, 1) if columns else 1
+    return cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(<cnp.ndarray> x), 0)
+
+
+def standardize(x, axis, epsilon=1e-5, out=None):
+    cdef const Kernels *k = kernels_for_matrix(x)
+    cdef object y = None if k == NULL or not (axis == 0 or axis == 1) else writable_like(x, out)
+    if y is None:
+        return plain_normalization.standardize(x, axis, epsilon, out=out)
+    cdef bint columns = axis == 0
+    cdef object inverse = statistic_like(x, columns)
+    cdef object mean = statistic_like(x, columns)
+    cdef object variance = statistic_like(x, columns)
+    cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> x, 0)
+    cdef Size width = cnp.PyArray_DIM(<cnp.ndarray> x, 1)
+    cdef double smallest = epsilon
+    cdef void *source = data(x)
+    cdef void *target = data(y)
+    cdef void *to_inverse = data(inverse)
+    cdef void *to_mean = data(mean)
+    cdef void *to_variance = data(variance)
+    with nogil:
+        if columns:
+            k.standardize_columns(rows, width, width, source, smallest, target, to_inverse, to_mean, to_variance)
+        else:
+            k.standardize_rows(rows, width, width, source, smallest, target, to_inverse, to_mean, to_variance)
+    return y, inverse, mean, variance
+
+
+def standardize_backward(dy, y, inverse_deviation, axis, out=None):
+    cdef const Kernels *k = kernels_for_matrix(dy)
+    cdef bint columns = axis == 0
+    if (
+        k == NULL
+        or not (columns or axis == 1)
+        or not alike(dy, y)
+        or kernels_for(inverse_deviation) != k
+        or cnp.PyArray_NDIM(<cnp.ndarray> inverse_deviation) != 2
+        or cnp.PyArray_DIM(<cnp.ndarray> inverse_deviation, axis) != 1
+        or size(inverse_deviation) != cnp.PyArray_DIM(<cnp.ndarray> dy, columns)
+    ):
+        return plain_normalization.standardize_backward(dy, y, inverse_deviation, axis, out=out)
+    cdef object dx = writable_like(dy, out)
+    if dx is None:
+        return plain_normalization.standardize_backward(dy, y, inverse_deviation, axis, out=out)
+    cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> dy, 0)
+    cdef Size width = cnp.PyArray_DIM(<cnp.ndarray> dy, 1)
+    cdef void *source = data(dy)
+    cdef void *saved = data(y)
+    cdef void *factor = data(inverse_deviation)
+    cdef void *target = data(dx)
+    with nogil:
+        if columns:
+            k.standardize_columns_backward(rows, width, width, source, saved, factor, target)
+        else:
+            k.standardize_rows_backward(rows, width, width, source, saved, factor, target)
+    return dx
+
+
+def scale(x, gain, bias=None, out=None):
+    cdef const Kernels *k = kernels_for_matrix(x)
+    cdef Size width = 0 if k == NULL else cnp.PyArray_DIM(<cnp.ndarray> x, 1)
+    cdef object y = None
+    if k != NULL and is_vector(x, width, gain) and (bias is None or is_vector(x, width, bias)):
+        y = writable_like(x, out)
+    if y is None:
+        return plain_scale(x, gain, bias, out=out)
+    cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> x, 0)
+    cdef void *source = data(x)
+    cdef void *factor = data(gain)
+    cdef void *shift = NULL if bias is None else data(bias)
+    cdef void *target = data(y)
+    with nogil:
+        k.scale(rows, width, width, source, factor, shift, target)
+    return y
+
+
+def scale_backward(dy, x, gain, out=(None, None, None), *, bias=True):
+    cdef const Kernels *k = kernels_for_matrix(dy)
+    cdef Size width = 0 if k == NULL else cnp.PyArray_DIM(<cnp.ndarray> dy, 1)
+    cdef object dx = None
+    cdef object dgain = None
+    cdef object dbias = None
+    if k != NULL and alike(dy, x) and is_vector(dy, width, gain):
+        dx = writable_like(dy, out[0])
+        dgain = vector_like(dy, width, out[1])
+        dbias = vector_like(dy, width, out[2]) if bias else None
+    if dx is None or dgain is None or (bias and dbias is None):
+        return plain_scale_backward(dy, x, gain, out=out, bias=bias)
+    cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> dy, 0)
+    cdef void *source = data(dy)
+    cdef void *saved = data(x)
+    cdef void *factor = data(gain)
+    cdef void *to_dx = data(dx)
+    cdef void *to_dgain = data(dgain)
+    cdef void *to_dbias = data(dbias) if bias else NULL
+    with nogil:
+        k.scale_backward(rows, width, width, source, saved, factor, to_dx, to_dgain, to_dbias)
+    return dx, dgain, dbias
