@@ -127,7 +127,7 @@ class Optimizer(ABC):
         return {}
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """The numbers of the rule in step t = 1, 2, ..., at most six: what :meth:`direction` and the kernel compute with.
+        """The numbers of the rule in step t = 1, 2, ..., at most six, for :meth:`direction` and for the kernel.
 
         They stand here once for both, and are worked out in double precision, once for a whole step.
         """
