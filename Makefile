@@ -4,14 +4,16 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
-# setuptools would pack what an earlier build left behind, so nothing may be left.
-TIDY := rm -rf build src/chainrule.egg-info
-SOURCES := pyproject.toml $(shell find src/chainrule -name __pycache__ -prune -o \( -type d -o -name '[a-z_]*.*' \) -print)
+# setuptools would pack what an earlier build left behind; the objects of the kernels may stay, and save compiling them anew.
+TIDY := rm -rf build/lib* build/bdist* src/chainrule.egg-info
+SOURCES := pyproject.toml setup.py $(shell find src/chainrule -name __pycache__ -prune -o -name '*.so' -o \
+	\( -type d -o -name '[a-z_]*.*' \) -print)
 TESTS := $(PY) -m pytest tests --doctest-modules --pyargs chainrule --cov
+NUMPY_ALONE := .venv/numpy/site-packages
 
 unexport PYTHONPATH
 .NOTPARALLEL:
-.PHONY: help demo test test-all lint bench clean
+.PHONY: help demo test test-numpy test-all lint bench clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -21,6 +23,9 @@ demo: .venv/.demo .venv/.installed  ## train on 1,797 real handwritten digits; t
 
 test: .venv/.dev .venv/.installed  ## every test and docstring example, with branch coverage
 	@$(TESTS)
+
+test-numpy: .venv/.dev .venv/.numpy  ## the same on NumPy alone, as it is installed where there is no C compiler
+	@env -u CHAINRULE_KERNELS PYTHONPATH="$(CURDIR)/$(NUMPY_ALONE)" $(TESTS) --cov-append
 
 test-all: .venv/.dev .venv/.installed  ## the same and the longer proofs
 	@$(TESTS) -m "slow or not slow"
@@ -37,28 +42,39 @@ clean:  ## remove all that these commands made
 	rm -rf .venv demo build dist src/chainrule.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/.made:
+# What a build needs. Without Cython the install still works, on NumPy alone.
+.venv/.made: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("chainrule needs Python >= 3.11: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	@echo "Making .venv"
 	@$(PYTHON) -m venv .venv
 	@$(PIP) 'setuptools>=77'
-	@touch $@
-
-# What the project needs: once, and again when pyproject.toml changes.
-.venv/.demo: EXTRAS := sklearn,plots
-.venv/.dev: EXTRAS := dev
-# PyTorch and JAX are timed where they are installed; their gigabytes are not fetched for it.
-.venv/.bench: EXTRAS := sklearn
-.venv/.demo .venv/.dev .venv/.bench: .venv/.made pyproject.toml
-	@echo "Installing chainrule[$(EXTRAS)]"
-	@$(TIDY)
-	@$(PIP) --no-build-isolation '.[$(EXTRAS)]'
-	@$(TIDY)
+	@$(PIP) 'cython>=3.1' 'numpy>=2.0' || echo "Going on without compiled kernels"
 	@touch $@
 
 # The project itself, alone: again when a source changes.
 .venv/.installed: .venv/.made $(SOURCES)
+	@echo "Installing chainrule"
 	@$(TIDY)
-	@$(PIP) --no-build-isolation --no-deps --force-reinstall .
+	@$(PY) -m pip install --disable-pip-version-check --verbose --no-build-isolation --no-deps --force-reinstall . \
+		>.venv/install.log 2>&1 || { cat .venv/install.log; exit 1; }
+	@sed -n 's/^ *\(chainrule: .*\)/\1/p' .venv/install.log
 	@$(TIDY)
+	@touch $@
+
+# The same without compiled kernels, beside it.
+.venv/.numpy: .venv/.made $(SOURCES)
+	@$(TIDY)
+	@rm -rf $(NUMPY_ALONE)
+	@CHAINRULE_BUILD_KERNELS=0 $(PIP) --no-build-isolation --no-deps --target $(NUMPY_ALONE) .
+	@$(TIDY)
+	@touch $@
+
+# What it needs beside NumPy: once, and again when pyproject.toml changes.
+.venv/.demo: EXTRAS := sklearn,plots
+.venv/.dev: EXTRAS := dev
+# PyTorch and JAX are timed where they are installed; their gigabytes are not fetched for it.
+.venv/.bench: EXTRAS := sklearn
+.venv/.demo .venv/.dev .venv/.bench: pyproject.toml | .venv/.installed
+	@echo "Installing what chainrule[$(EXTRAS)] needs"
+	@$(PIP) "chainrule[$(EXTRAS)]==$$($(PY) -c 'from importlib.metadata import version; print(version("chainrule"))')"
 	@touch $@

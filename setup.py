@@ -1,23 +1,96 @@
-"""The compiled kernels, which are optional: without a C compiler the package installs all the same and runs on NumPy."""
+"""The compiled kernels, which are optional: where they cannot be built the package installs all the same, and says so.
+
+NumPy alone computes then. ``CHAINRULE_BUILD_KERNELS=0`` leaves them out on purpose.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CCompilerError
+from setuptools.modified import newer_group
 
 FUSED = Path("src/chainrule/ops/fused")
 
 kernels = Extension(
     "chainrule.ops.fused._kernels",
     sources=[str(FUSED / "_kernels.pyx"), *map(str, sorted(FUSED.glob("kernels/*.c")))],
-    depends=[*map(str, FUSED.glob("*.pxi")), *map(str, FUSED.glob("kernels/*.h"))],
-    include_dirs=[np.get_include(), str(FUSED)],
+    depends=["setup.py", *map(str, sorted([*FUSED.glob("*.pxi"), *FUSED.glob("kernels/*.h")]))],
+    include_dirs=[str(FUSED)],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-    extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"],
+    extra_compile_args=["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"],
+    extra_link_args=["-Wl,-s"] if sys.platform == "linux" else [],  # without symbols: a fraction of the size
     optional=True,
 )
 
-setup(ext_modules=[kernels], cmdclass={"build_ext": build_ext})
+
+class BuildKernels(build_ext):
+    """Compile the kernels, or say in one line why not."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.cython_c_in_temp = True  # the generated C belongs in build/, not beside the sources
+
+    def build_extension(self, ext: Extension) -> None:
+        obstacle = self.obstacle()
+        if not obstacle:
+            import numpy as np
+
+            ext.include_dirs.append(np.get_include())
+            self.compiler.compile = partial(compile_each, self.compiler.compile, self.compiler.object_filenames)
+            try:
+                super().build_extension(ext)
+            except CCompilerError:
+                obstacle = "the kernels do not compile (the compiler says above why)"
+        if obstacle:
+            Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)  # what an earlier build left behind
+            print(f"chainrule: {obstacle}; installing without compiled kernels, NumPy alone will compute", flush=True)
+
+    def obstacle(self) -> str:
+        """Why this machine cannot build the kernels; "" if nothing is known against it."""
+        if self.compiler.compiler_type == "msvc":
+            return "the kernels are written for GCC and Clang, not for MSVC"
+        if missing := [name for name in ("Cython", "numpy") if find_spec(name) is None]:
+            return f"no {' and no '.join(missing)} to build with"
+        trial = Path(self.build_temp, "trial.c")
+        trial.parent.mkdir(parents=True, exist_ok=True)
+        trial.write_text("int chainrule_trial;\n", encoding="utf-8")
+        try:
+            self.compiler.compile([str(trial)], output_dir=self.build_temp)
+        except CCompilerError:
+            return "no C compiler found"
+        return ""
+
+
+def compile_each(
+    compile_: Callable[..., list[str]],
+    object_filenames: Callable[..., list[str]],
+    sources: list[str],
+    *,
+    output_dir: str,
+    depends: list[str],
+    **options: Any,
+) -> list[str]:
+    """Compile the sources side by side, and only those that are newer than their objects."""
+
+    def compile_one(source: str) -> list[str]:
+        objects = object_filenames([source], output_dir=output_dir)
+        if not newer_group([source, *depends], objects[0]):
+            return objects
+        return compile_([source], output_dir=output_dir, depends=depends, **options)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [name for objects in pool.map(compile_one, sources) for name in objects]
+
+
+wanted = os.environ.get("CHAINRULE_BUILD_KERNELS", "1") != "0"
+setup(ext_modules=[kernels] if wanted else [], cmdclass={"build_ext": BuildKernels})

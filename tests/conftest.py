@@ -15,6 +15,16 @@ settings.register_profile("chainrule", deadline=None, derandomize="CI" in os.env
 settings.load_profile("chainrule")
 
 
+def pytest_report_header() -> str:
+    """Which kernels are under test."""
+    import chainrule as cr
+
+    config = cr.show_config(mode="dicts")
+    assert config is not None
+    kernels = config["kernels"]
+    return f"chainrule: {kernels['in_use']} kernels ({kernels.get('instructions') or kernels['why']})"
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """The same numbers in every run, and fresh for every test."""

@@ -14,13 +14,13 @@ import pytest
 
 ORDER = (
     # 1 · ground
-    "_checks", "ops",
+    "_checks", "threads", "ops",
     # 2 · parts
     "initializers", "parameters", "layers", "losses", "metrics", "schedules", "optimizers",
     # 3 · whole
     "model", "gradcheck", "data", "communicator", "callbacks", "trainer", "proofs",
     # 4 · tools
-    "estimators", "tabular", "persistence", "distributed", "plots", "cli", "__main__",
+    "estimators", "tabular", "persistence", "distributed", "plots", "config", "cli", "__main__",
 )  # fmt: skip
 MAX_LINES = 400
 FROM_TOP = {"__version__"}  # all else that a module needs, it imports from the module that defines it

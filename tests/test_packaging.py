@@ -34,7 +34,8 @@ print(*(after - before - sys.stdlib_module_names))
 def third_party_loaded(*, all_modules: bool) -> set[str]:
     script = LOADED_BY % (all_modules, NEEDS_AN_EXTRA)
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return {"numpy", *result.stdout.split()} - {"chainrule"}
+    loaded = {"numpy", *result.stdout.split()} - {"chainrule"}
+    return {name for name in loaded if not name.startswith("_cython_")}  # which a compiled module makes in memory
 
 
 def package_names(requirements: list[str]) -> set[str]:

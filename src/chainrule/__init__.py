@@ -66,6 +66,7 @@ from .trainer import DivergenceError, Trainer
 
 if TYPE_CHECKING:
     from . import plots
+    from .config import show_config
     from .persistence import load, save
 
 __version__ = "0.1.0"
@@ -144,11 +145,12 @@ __all__ = [
     "read_idx",
     "read_table",
     "save",
+    "show_config",
     "split",
 ]
 
 # The tools load on first touch, so that `import chainrule` stays as light as NumPy.
-_LAZY = {"load": "persistence", "plots": "plots", "save": "persistence"}
+_LAZY = {"load": "persistence", "plots": "plots", "save": "persistence", "show_config": "config"}
 
 
 def __getattr__(name: str) -> Any:

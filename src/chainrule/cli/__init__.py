@@ -12,9 +12,16 @@ from typing import NoReturn
 
 from .. import __version__
 from .._checks import check_name
-from . import check, evaluate, inspect, predict, train
+from . import check, config, evaluate, inspect, predict, train
 
-COMMANDS = {"train": train, "predict": predict, "evaluate": evaluate, "inspect": inspect, "check": check}
+COMMANDS = {
+    "train": train,
+    "predict": predict,
+    "evaluate": evaluate,
+    "inspect": inspect,
+    "check": check,
+    "config": config,
+}
 IN_THE_SHELL = {"header=False": "--no-header", "header=True": "--header", "text=[...]": "--text"}
 FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # as argparse and the shells have them
 

@@ -2,7 +2,8 @@
 
 A backward's signature says what it needs: ``relu_backward(dy, y)`` the output, ``gelu_backward(dy, x)`` the input.
 A compiled twin stands in for an op where the package was built with a C compiler (see ``fused/``); the plain op is its
-reference, and is there by its own module: ``ops.activations.relu``. ``out=`` names the array to write into; unless the docstring says otherwise it may be the first argument itself.
+reference, and is there by its own module: ``ops.activations.relu``. ``out=`` names the array to write into; unless the
+docstring says otherwise it may be the first argument itself.
 """
 
 from . import activations

@@ -6,16 +6,23 @@ they are there.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from ..._checks import sentence
 
+_kernels: ModuleType | None = None
+#: Why there are no compiled kernels; "" where there are.
+ABSENT = ""
 try:
-    from . import _kernels
-except ImportError:
-    _kernels = None  # type: ignore[assignment, unused-ignore]
+    _kernels = importlib.import_module("._kernels", __name__)
+except ModuleNotFoundError:
+    ABSENT = "not compiled when chainrule was installed"
+except ImportError as error:
+    ABSENT = f"they do not load: {error}"
 
 
 def _chosen() -> str:
@@ -24,12 +31,14 @@ def _chosen() -> str:
         raise ValueError(sentence("CHAINRULE_KERNELS", "numpy or fused", repr(choice), "set one of them, or neither"))
     if choice == "fused" and _kernels is None:
         remedy = "install a C compiler and reinstall chainrule, or unset the variable"
-        raise ImportError(sentence("CHAINRULE_KERNELS=fused", "compiled kernels", "an installation without", remedy))
+        raise ImportError(sentence("CHAINRULE_KERNELS=fused", "compiled kernels", f"none ({ABSENT})", remedy))
     return choice or ("numpy" if _kernels is None else "fused")
 
 
 #: "fused" or "numpy": which of the two computes, settled when the package is imported.
 KERNELS = _chosen()
+#: What the compiled kernels are compiled for here: "AVX-512", "AVX2", ...; "" without them.
+INSTRUCTIONS: str = getattr(_kernels, "INSTRUCTIONS", "")
 
 #: The compiled functions where they are in use, else None.
 compiled: Any = _kernels if KERNELS == "fused" else None
@@ -37,4 +46,9 @@ compiled: Any = _kernels if KERNELS == "fused" else None
 
 def twin(plain: Callable[..., Any]) -> Callable[..., Any]:
     """The compiled function of the same name where kernels are in use and it has one, else the plain one."""
-    return getattr(compiled, plain.__name__, plain)
+    found: Callable[..., Any] | None = getattr(compiled, plain.__name__, None)
+    if found is None:
+        return plain
+    found.__doc__ = plain.__doc__
+    found.__wrapped__ = plain  # type: ignore[attr-defined]  # whose signature help() shows
+    return found

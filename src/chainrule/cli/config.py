@@ -1,0 +1,22 @@
+"""Show what computes here: versions, kernels, threads, BLAS.
+
+Put it into every report of a bug.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from ..config import show_config
+
+EXAMPLE = "chainrule config"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """``chainrule config`` takes none."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the configuration."""
+    show_config()
+    return 0

@@ -1,0 +1,159 @@
+"""What computes here: versions, kernels, threads, and the BLAS with whatever holds it back."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import __version__
+from ._checks import check_name
+from .ops import fused
+from .threads import available_threads, blas_libraries, processors
+
+PACKAGES = (
+    "numpy", "safetensors", "threadpoolctl", "tqdm", "scikit-learn", "pandas", "pyarrow", "narwhals", "onnx",
+    "matplotlib", "mpi4py",
+)  # fmt: skip
+#: The instructions of x86 processors, each wider or more than the ones before.
+LEVELS = ("SSE", "AVX", "AVX2", "AVX-512")
+#: The processors that OpenBLAS and BLIS have kernels for, and the instructions of these.
+LEVEL_OF = {
+    "prescott": "SSE", "core2": "SSE", "penryn": "SSE", "nehalem": "SSE", "barcelona": "SSE", "generic": "SSE",
+    "sandybridge": "AVX", "bulldozer": "AVX", "piledriver": "AVX", "steamroller": "AVX",
+    "excavator": "AVX2", "haswell": "AVX2", "zen": "AVX2", "zen2": "AVX2", "zen3": "AVX2",
+    "skylakex": "AVX-512", "cooperlake": "AVX-512", "sapphirerapids": "AVX-512", "skx": "AVX-512", "zen4": "AVX-512",
+    "zen5": "AVX-512",
+}  # fmt: skip
+
+
+def show_config(mode: str = "stdout") -> dict[str, Any] | None:
+    """Print what computes here, and whether the BLAS runs below the processor's ability; part of every report of a bug.
+
+    Parameters
+    ----------
+    mode : "stdout" to print, "dicts" to return the same as a dict (as ``numpy.show_config`` has it)
+
+    Returns
+    -------
+    config : dict for "dicts", None for "stdout"
+
+    Raises
+    ------
+    ValueError for another mode.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> cr.show_config()
+    chainrule  ...
+    python     ...
+    packages   numpy ...
+    kernels    ...
+    threads    ... of ... processors
+    blas       ...
+    >>> cr.show_config(mode="dicts")["kernels"]["in_use"] in ("fused", "numpy")
+    True
+    """
+    check_name("show_config", "a mode", mode, ("stdout", "dicts"))
+    config = _config()
+    if mode == "dicts":
+        return config
+    for name, text in _lines(config):
+        print(f"{name:<9}  {text}")
+    return None
+
+
+def _config() -> dict[str, Any]:
+    blas = [_library(library.info()) for library in blas_libraries()] or [_as_built()]
+    return {
+        "chainrule": __version__,
+        "python": f"{platform.python_version()} on {sys.platform} {platform.machine()}",
+        "packages": _versions(),
+        "kernels": _kernels(),
+        "threads": {"available": available_threads(), "processors": processors()},
+        "blas": blas,
+        "notes": [note for library in blas for note in _notes(library, processor_level())],
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _kernels() -> dict[str, str]:
+    if fused.KERNELS == "fused":
+        return {"in_use": "fused", "instructions": fused.INSTRUCTIONS}
+    return {"in_use": "numpy", "why": fused.ABSENT or "CHAINRULE_KERNELS=numpy"}
+
+
+def _library(info: dict[str, Any]) -> dict[str, Any]:
+    """What threadpoolctl says of a BLAS, in our words."""
+    return {
+        "library": info["internal_api"],
+        "version": info["version"],
+        "architecture": info.get("architecture"),
+        "threads": info["num_threads"],
+        "of": Path(info["filepath"]).parent.name,
+    }
+
+
+def _as_built() -> dict[str, Any]:
+    """The BLAS that NumPy was built with, where threadpoolctl knows none: Apple's Accelerate, for one."""
+    built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload, unused-ignore]
+    return {"library": built.get("name", "unknown"), "version": built.get("version")}
+
+
+def processor_level() -> str:
+    """The highest of LEVELS that NumPy finds in this processor; "" where it is no x86."""
+    simd = np.show_config(mode="dicts").get("SIMD Extensions", {})  # type: ignore[call-overload, unused-ignore]
+    found = {*simd.get("baseline", ()), *simd.get("found", ())}
+    names = {  # by NumPy since 2.4, and before
+        "AVX-512": {"X86_V4", "AVX512_SKX"},
+        "AVX2": {"X86_V3", "AVX2"},
+        "AVX": {"AVX"},
+        "SSE": {"X86_V2", "SSE"},
+    }
+    return next((level for level, known in names.items() if known & found), "")
+
+
+def _notes(library: dict[str, Any], level: str) -> Iterator[str]:
+    """A sentence for each thing that holds this BLAS back, with its remedy."""
+    name, architecture = library["library"], library.get("architecture") or ""
+    used = LEVEL_OF.get(architecture.lower())
+    if used and level and LEVELS.index(used) < LEVELS.index(level):
+        cause, remedy = f"{name} runs its kernels for {architecture}", "a newer build of NumPy may have better ones"
+        if name == "openblas" and (core := os.environ.get("OPENBLAS_CORETYPE")):
+            cause, remedy = f"OPENBLAS_CORETYPE={core} holds {name} to its kernels for {architecture}", "unset it"
+        yield f"{cause} ({used}), below what this processor can do ({level}): {remedy}."
+    if name == "openblas" and (size := os.environ.get("OPENBLAS_L2_SIZE")):
+        yield f"OPENBLAS_L2_SIZE={size} replaces the cache size that {name} finds and cuts its blocks by: unset it."
+
+
+def _lines(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The name and the text of each line."""
+    kernels, threads = config["kernels"], config["threads"]
+    yield "chainrule", config["chainrule"]
+    yield "python", config["python"]
+    yield "packages", ", ".join(f"{name} {number}" for name, number in config["packages"].items())
+    yield "kernels", f"{kernels['in_use']}: {kernels.get('instructions') or kernels['why']}"
+    yield "threads", f"{threads['available']} of {threads['processors']} processors"
+    for library in config["blas"]:
+        facts = [f"{library['library']} {library['version'] or ''}".strip()]
+        facts += [f"kernels for {library['architecture']}"] if library.get("architecture") else []
+        facts += [f"threads {library['threads']}", f"from {library['of']}"] if "threads" in library else []
+        yield "blas", ", ".join(facts)
+    for note in config["notes"]:
+        yield "note", note
