@@ -35,8 +35,8 @@ lint: .venv/.dev  ## ruff and mypy --strict
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy --strict src
 
-bench: .venv/.bench .venv/.installed  ## time a training step, ours and the others'
-	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) benchmarks/step.py
+bench: .venv/.bench .venv/.installed  ## compare our speed with that of the libraries that are installed
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m chainrule bench --out benchmarks/results $(ARGS)
 
 clean:  ## remove all that these commands made
 	rm -rf .venv demo build dist src/chainrule.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -20,7 +20,7 @@ ORDER = (
     # 3 · whole
     "model", "gradcheck", "data", "communicator", "callbacks", "trainer", "proofs",
     # 4 · tools
-    "estimators", "tabular", "persistence", "distributed", "plots", "config", "cli", "__main__",
+    "estimators", "tabular", "persistence", "distributed", "plots", "config", "bench", "cli", "__main__",
 )  # fmt: skip
 MAX_LINES = 400
 FROM_TOP = {"__version__"}  # all else that a module needs, it imports from the module that defines it

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from .. import __version__
 from .._checks import check_name
-from . import check, config, evaluate, inspect, predict, train
+from . import bench, check, config, evaluate, inspect, predict, train
 
 COMMANDS = {
     "train": train,
@@ -21,6 +21,7 @@ COMMANDS = {
     "inspect": inspect,
     "check": check,
     "config": config,
+    "bench": bench,
 }
 IN_THE_SHELL = {"header=False": "--no-header", "header=True": "--header", "text=[...]": "--text"}
 FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # as argparse and the shells have them
