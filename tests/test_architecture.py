@@ -14,7 +14,7 @@ import pytest
 
 ORDER = (
     # 1 · ground
-    "_checks", "threads", "ops",
+    "_frozen", "_checks", "threads", "ops",
     # 2 · parts
     "initializers", "parameters", "layers", "losses", "metrics", "schedules", "optimizers",
     # 3 · whole

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import initializers, metrics, ops
 from .callbacks import Callback, History, Progress
-from .data import batches, load_named, read_idx, read_table, split
+from .data.batches import batches, split
 from .gradcheck import check_vjp, gradcheck
 from .layers import (
     ELU,
@@ -67,6 +67,9 @@ from .trainer import DivergenceError, Trainer
 if TYPE_CHECKING:
     from . import plots
     from .config import show_config
+    from .data.idx import read_idx
+    from .data.named import load_named
+    from .data.tables import read_table
     from .persistence import load, save
 
 __version__ = "0.1.0"
@@ -149,8 +152,16 @@ __all__ = [
     "split",
 ]
 
-# The tools load on first touch, so that `import chainrule` stays as light as NumPy.
-_LAZY = {"load": "persistence", "plots": "plots", "save": "persistence", "show_config": "config"}
+# The tools load on first touch, each from its module, so that `import chainrule` stays as light as NumPy.
+_LAZY = {
+    "load": "persistence",
+    "load_named": "data.named",
+    "plots": "plots",
+    "read_idx": "data.idx",
+    "read_table": "data.tables",
+    "save": "persistence",
+    "show_config": "config",
+}
 
 
 def __getattr__(name: str) -> Any:

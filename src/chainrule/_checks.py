@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[Any]
+Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]  # NDArray[Any], without importing numpy.typing
 RandomState: TypeAlias = "int | np.random.Generator | None"
 
 # What Keras, PyTorch and scikit-learn call ours: for suggestions alone, they are no second names.
@@ -112,6 +110,8 @@ def resolve(who: str, what: str, value: Any, registry: Mapping[str, Any]) -> Any
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'relu'?)``, or nothing where no known name is near."""
+    import difflib  # for who made a slip
+
     by_lower = {choice.lower(): choice for choice in known}
     ours = [choice for choice in ELSEWHERE.get(name.lower(), ()) if choice.lower() in by_lower]
     near = ours or difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)

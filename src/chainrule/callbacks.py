@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from math import isfinite
@@ -108,6 +107,8 @@ class History(Callback):
 
     def to_json(self) -> str:
         """The rows as a JSON document; JSON has no infinity and no NaN, they become null."""
+        import json  # no training needs it
+
         rows = [{name: float(value) if isfinite(value) else None for name, value in row.items()} for row in self.rows]
         return json.dumps({"interrupted": self.interrupted, "rows": rows}, indent=1, allow_nan=False)
 

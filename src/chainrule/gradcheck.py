@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ._checks import Array, RandomState, as_numeric, as_rng, check_finite, check_integer, check_number, sentence
+from ._frozen import frozen
 from .losses import LossFunction, get_loss
 from .model import Sequential
 
@@ -131,7 +131,7 @@ def relative_error(numeric: float, analytic: float, scale: Any, magnitude: Any) 
     return float(error) if np.isfinite(error) else float("inf")
 
 
-@dataclass(frozen=True)
+@frozen
 class GradientCheck:
     """What :func:`gradcheck` found: for each parameter, and the input, both derivatives along a random direction.
 

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from .._checks import Array, check_name, nearest, sentence
-from ..data import load_named, read_table, split
-from ..data.batches import split_rows
-from ..data.named import NAMES, NamedData
-from ..data.tables import AS_TEXT, Table, UnknownColumnError
+from ..data.batches import split, split_rows
+from ..data.named import NAMES, NamedData, load_named
+from ..data.tables import AS_TEXT, Table, UnknownColumnError, read_table
 from ..tabular import TableEncoder
 from .facts import Facts
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +13,6 @@ from .._checks import Array, RandomState, as_rng, check_integer, sentence
 InitializerFunction: TypeAlias = Callable[[tuple[int, ...], RandomState, Any], Array]
 
 
-@dataclass(frozen=True)
 class Initializer(ABC):
     """A rule for the first values of an array; subclass it and define :meth:`draw` to make your own.
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .._checks import Array, check_number
+from .._frozen import frozen
 from .base import Initializer
 
 
-@dataclass(frozen=True)
+@frozen
 class Uniform(Initializer):
     """The same interval for every layer.
 
@@ -41,7 +40,7 @@ class Uniform(Initializer):
         return rng.uniform(self.low, self.high, shape)
 
 
-@dataclass(frozen=True)
+@frozen
 class Normal(Initializer):
     """The same bell curve for every layer.
 
@@ -69,7 +68,7 @@ class Normal(Initializer):
         return rng.normal(0.0, self.sigma, shape)
 
 
-@dataclass(frozen=True)
+@frozen
 class Orthogonal(Initializer):
     """A random matrix that changes no length: columns (or rows, if there are fewer rows) orthonormal, times a gain.
 
@@ -107,7 +106,7 @@ class Orthogonal(Initializer):
         return q if inputs >= outputs else q.T.copy()
 
 
-@dataclass(frozen=True)
+@frozen
 class Zeros(Initializer):
     """All zero, as biases begin.
 
@@ -123,7 +122,7 @@ class Zeros(Initializer):
         return np.zeros(shape)
 
 
-@dataclass(frozen=True)
+@frozen
 class Ones(Initializer):
     """All one, as gains begin.
 

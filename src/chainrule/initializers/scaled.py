@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from .._checks import Array
+from .._frozen import frozen
 from .base import Initializer
 
 
-@dataclass(frozen=True)
+@frozen
 class GlorotUniform(Initializer):
     """Keeps the variance of signals and of gradients between layers, for tanh and linear units.
 
@@ -35,7 +35,7 @@ class GlorotUniform(Initializer):
         return rng.uniform(-a, a, shape)
 
 
-@dataclass(frozen=True)
+@frozen
 class GlorotNormal(Initializer):
     """Keeps the variance of signals and of gradients between layers, for tanh and linear units.
 
@@ -58,7 +58,7 @@ class GlorotNormal(Initializer):
         return rng.normal(0.0, math.sqrt(2 / (inputs + outputs)), shape)
 
 
-@dataclass(frozen=True)
+@frozen
 class HeUniform(Initializer):
     """Keeps the mean square of signals through ReLU, which silences half of them.
 
@@ -81,7 +81,7 @@ class HeUniform(Initializer):
         return rng.uniform(-a, a, shape)
 
 
-@dataclass(frozen=True)
+@frozen
 class HeNormal(Initializer):
     """Keeps the mean square of signals through ReLU, which silences half of them.
 
@@ -103,7 +103,7 @@ class HeNormal(Initializer):
         return rng.normal(0.0, math.sqrt(2 / self.matrix(shape)[0]), shape)
 
 
-@dataclass(frozen=True)
+@frozen
 class HeNormalWithBias(Initializer):
     """:class:`HeNormal` with the bias counted as one more input.
 
@@ -121,7 +121,7 @@ class HeNormalWithBias(Initializer):
         return rng.normal(0.0, math.sqrt(2 / (self.matrix(shape)[0] + 1)), shape)
 
 
-@dataclass(frozen=True)
+@frozen
 class LecunUniform(Initializer):
     """Keeps the variance of signals through linear units and SELU.
 
@@ -144,7 +144,7 @@ class LecunUniform(Initializer):
         return rng.uniform(-a, a, shape)
 
 
-@dataclass(frozen=True)
+@frozen
 class LecunNormal(Initializer):
     """Keeps the variance of signals through linear units and SELU.
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .._checks import Array, as_numeric, check_integer, check_number, sentence
+from .._frozen import frozen
 from ..ops import sigmoid, softplus
 from .base import Loss
 
 FLOOR = 1e-12  # under a logarithm, no probability counts as smaller
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class CrossEntropy(Loss):
     """Cross-entropy over K ≥ 2 classes that exclude each other.
 
@@ -93,7 +93,7 @@ class CrossEntropy(Loss):
         return share if w is None else w * share
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class BinaryCrossEntropy(Loss):
     """Binary cross-entropy over L ≥ 1 labels, each on or off by itself.
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from .._checks import Array, as_numeric, check_number, sentence
+from .._frozen import frozen
 from .base import Loss, check_target
 
 STEEPEST = 70.0  # e^70 = 2.5e30 leaves float32 room for what is multiplied with it
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class Poisson(Loss):
     """Poisson loss for counts and rates, with z = log of the expected count.
 
@@ -53,7 +53,7 @@ class Poisson(Loss):
         return y
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class Quantile(Loss):
     """Pinball loss: one output for each of several quantiles of y.
 
@@ -104,7 +104,7 @@ class Quantile(Loss):
         return check_target(self._who, z, y, outputs=len(self.levels))
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class GaussianNLL(Loss):
     """Negative log-likelihood of a normal distribution whose mean and variance are both outputs.
 

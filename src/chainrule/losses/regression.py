@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .._checks import Array, check_number
+from .._frozen import frozen
 from .base import Loss
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class SquaredError(Loss):
     """Squared error.
 
@@ -36,7 +35,7 @@ class SquaredError(Loss):
         return r * r, 2 * r
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class HalfSquaredError(Loss):
     """Half the squared error, whose gradient is the residual itself.
 
@@ -62,7 +61,7 @@ class HalfSquaredError(Loss):
         return r * r / 2, r
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class AbsoluteError(Loss):
     """Absolute error; its minimum is the median.
 
@@ -88,7 +87,7 @@ class AbsoluteError(Loss):
         return np.abs(r), np.sign(r)
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class Huber(Loss):
     """Huber's loss: squared near the target, absolute beyond δ.
 
@@ -129,7 +128,7 @@ class Huber(Loss):
         return c * (r - c / 2), c
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class LogCosh(Loss):
     """Logarithm of the hyperbolic cosine: squared near the target, absolute far off, smooth between.
 

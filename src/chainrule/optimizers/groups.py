@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 from .._checks import check_name, check_number, sentence
@@ -48,6 +46,9 @@ def merge(runs: list[Run]) -> list[Run]:
 
 
 def _matching(who: str, pattern: str, parameters: Parameters) -> list[str]:
+    import difflib  # few have groups
+    from fnmatch import fnmatchcase
+
     names = list(parameters.shapes)
     found = [name for name in names if fnmatchcase(name, pattern)]
     if not found:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from .._frozen import frozen
 from .base import keep_integer, keep_number
 
 
-@dataclass(frozen=True)
+@frozen
 class Constant:
     """The same rate at every step.
 
@@ -35,7 +35,7 @@ class Constant:
         return self.rate
 
 
-@dataclass(frozen=True)
+@frozen
 class StepDecay:
     """A rate multiplied by a factor every so many steps.
 
@@ -71,7 +71,7 @@ class StepDecay:
         return self.rate * math.pow(self.factor, step // self.every)
 
 
-@dataclass(frozen=True)
+@frozen
 class Exponential:
     """A rate that decays smoothly, by a factor of ``decay`` over ``every`` steps.
 
@@ -106,7 +106,7 @@ class Exponential:
         return self.rate * math.pow(self.decay, step / self.every)
 
 
-@dataclass(frozen=True)
+@frozen
 class InverseScaling:
     """A rate that falls as a power of the step.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from .._checks import sentence
+from .._frozen import frozen
 from .base import check_total, cosine, elapsed, keep_integer, keep_number
 
 
-@dataclass(frozen=True)
+@frozen
 class WarmupCosine:
     """A straight climb to the rate, then half a cosine down to the final rate.
 
@@ -73,7 +73,7 @@ class WarmupCosine:
         return cosine(self.rate, self.final, progress)
 
 
-@dataclass(frozen=True)
+@frozen
 class OneCycle:
     """Up from a small rate to the highest and down to nearly nothing, along two half cosines (PyTorch's OneCycleLR).
 
@@ -126,7 +126,7 @@ class OneCycle:
         return cosine(self.rate, first / self.final_divisor, progress)
 
 
-@dataclass(frozen=True)
+@frozen
 class CosLog4:
     """Four cosine cycles, each twice as long as the one before it, from 0 to the rate and back.
 
@@ -162,7 +162,7 @@ class CosLog4:
         return self.rate * 0.5 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * t)))
 
 
-@dataclass(frozen=True)
+@frozen
 class FlatCos:
     """The full rate for the first half, then half a cosine down to 0.
 
