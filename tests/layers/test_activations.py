@@ -9,6 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import ops
+from chainrule.layers import Workspace
 from chainrule.layers.activations import ACTIVATIONS, get_activation
 
 LAYERS = {
@@ -58,6 +59,50 @@ def test_a_layer_that_does_not_keep_its_input_may_write_over_it(name, rng):
     again = layer.pull_back(dy, x if layer.keeps_input else z, over, out=np.empty_like(x))
     np.testing.assert_array_equal(over, y)
     np.testing.assert_array_equal(again, dx)
+
+
+@pytest.mark.parametrize("shape", [(700, 100), (3, 30_000), (50, 20, 30), (0, 30_000)])
+@pytest.mark.parametrize("name", LAYERS)
+def test_of_a_large_batch_each_row_is_as_it_is_alone(name, shape, rng):
+    """Blocks of rows end where they like: between rows, though, for a softmax needs the whole of its row."""
+    (layer, _), x, dy = LAYERS[name], rng.standard_normal(shape), rng.standard_normal(shape)
+    work = Workspace(True, rng)
+    y = layer.apply(x, out=np.empty_like(x))
+    np.testing.assert_allclose(layer.forward(x, work), y, rtol=1e-12)
+    dx = layer.pull_back(dy, x, y, out=np.empty_like(x))
+    np.testing.assert_allclose(layer.backward(dy, work), dx, rtol=1e-12, atol=1e-15)
+
+
+class Doubling(cr.Activation):
+    """It writes into no array that it is given, as it should, but makes its own."""
+
+    def apply(self, x, out):
+        return 2 * x
+
+    def pull_back(self, dy, x, y, out):
+        return 2 * dy
+
+
+@pytest.mark.parametrize("temporaries", [False, True])
+@pytest.mark.parametrize("rows", [3, 3000])
+def test_an_activation_that_returns_another_array_than_out_works_all_the_same(rows, temporaries, rng, monkeypatch):
+    monkeypatch.setattr(Doubling, "temporaries", temporaries)
+    x, dy = rng.standard_normal((2, rows, 30))
+    model = cr.Sequential([cr.Linear(30, 30, Doubling(), initializer=lambda shape, rng, dtype: np.eye(30))], rng=0)
+    model = model.astype("float64")
+    np.testing.assert_allclose(model.forward(x, training=True), 2 * x)
+    np.testing.assert_allclose(model.backward(dy, input_gradient=True), 2 * dy)
+
+
+@pytest.mark.parametrize("rows", [1, 100, 3000])
+def test_the_slopes_of_prelu_learn_from_every_row(rows, rng):
+    x, dy = rng.standard_normal((2, rows, 30))
+    model = cr.Sequential([cr.PReLU(30)], dtype="float64")
+    y = model.forward(x, training=True)
+    np.testing.assert_array_equal(y, np.where(x > 0, x, 0.25 * x))
+    dx = model.backward(dy, input_gradient=True)
+    np.testing.assert_array_equal(dx, np.where(x > 0, dy, 0.25 * dy))
+    np.testing.assert_allclose(model.gradients["0.slope"], np.where(x > 0, 0, x * dy).sum(axis=0), rtol=1e-12)
 
 
 def test_prelu_begins_with_its_start_and_learns_each_slope():

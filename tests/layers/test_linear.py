@@ -66,6 +66,16 @@ def test_a_penalty_in_float32_is_summed_in_float64():
     assert type(layer.penalty()) is float
 
 
+def test_the_penalty_of_large_weights_is_that_of_each_number(rng):
+    layer = cr.Linear(300, 200, l1=0.3, l2=0.5)
+    model = cr.Sequential([layer], rng=0, dtype="float64")
+    W = layer.W[:] = rng.standard_normal((300, 200))
+    assert model.penalty() == pytest.approx(0.3 * np.abs(W).sum() + 0.5 * np.square(W).sum(), rel=1e-12)
+    model.forward(np.zeros((1, 300)), training=True)
+    model.backward(np.zeros((1, 200)))
+    np.testing.assert_allclose(layer.dW, 0.3 * np.sign(W) + W, rtol=1e-14)
+
+
 VARIANCE_OF_THE_RULE = {  # of 200 inputs and 300 outputs
     None: 2 / 500,  # Glorot
     "identity": 2 / 500,
@@ -137,8 +147,8 @@ def test_arguments_that_make_no_sense_are_refused(arguments, error, says):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_warm_step_with_penalties_allocates_nothing_as_large_as_the_weights(dtype):
-    model = cr.Sequential([cr.Linear(300, 200, l1=0.1, l2=0.1)], rng=0, dtype=dtype)
-    x, dy = np.ones((4, 300), dtype), np.ones((4, 200), dtype)
+    model = cr.Sequential([cr.Linear(600, 400, l1=0.1, l2=0.1)], rng=0, dtype=dtype)
+    x, dy = np.ones((4, 600), dtype), np.ones((4, 400), dtype)
     model.forward(x, training=True)
     model.backward(dy)
     tracemalloc.start()

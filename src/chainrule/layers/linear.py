@@ -11,7 +11,7 @@ from .._checks import Array, check_integer, check_number, check_shape
 from ..initializers import get_initializer
 from ..initializers.base import InitializerFunction
 from .activations import Activation, Identity, get_activation
-from .base import FeatureLayer, Layer, Shape, Workspace, check_width, shape_remedy
+from .base import FeatureLayer, Layer, Shape, Workspace, check_width, row_blocks, shape_remedy
 
 InitializerLike: TypeAlias = "str | InitializerFunction"
 
@@ -111,27 +111,32 @@ class Linear(Layer):
         if self._activation is None:
             return z
         out = work.array("y", z) if self._activation.keeps_input else z
-        work["y"] = self._activation.apply(z, out=out)
+        work["y"] = self._activation.apply_frugally(z, out=out)
         return work["y"]
 
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
         x = work["x"]
         dz = dy
         if self._activation is not None:
-            dz = self._activation.pull_back(dy, work["z"], work["y"], out=work.array("dz", dy))
+            dz = self._activation.pull_back_frugally(dy, work["z"], work["y"], out=work.array("dz", dy))
         dx_out = work.array("dx", x) if input_gradient else None
         db_out = self.db if self.bias else None
         dx, _, _ = ops.affine_backward(dz, x, self.W, out=(dx_out, self.dW, db_out), input_gradient=input_gradient)
-        if self.l1:
-            term = np.sign(self.W, out=work.array("penalty", self.W))
-            self.dW += np.multiply(term, self.l1, out=term)
-        if self.l2:
-            self.dW += np.multiply(self.W, 2 * self.l2, out=work.array("penalty", self.W))
+        if self.l1 or self.l2:
+            self._add_penalty_gradient()
         return dx
+
+    def _add_penalty_gradient(self) -> None:
+        for rows in row_blocks(self.W):
+            W, dW = self.W[rows], self.dW[rows]
+            if self.l1:
+                dW += self.l1 * np.sign(W)
+            if self.l2:
+                dW += 2 * self.l2 * W
 
     def penalty(self) -> float:
         """λ₁ Σ|W| + λ₂ ΣW²."""
-        l1 = self.l1 * float(np.sum(np.abs(self.W), dtype=np.float64)) if self.l1 else 0.0
+        l1 = self.l1 * sum(float(np.sum(np.abs(self.W[rows]))) for rows in row_blocks(self.W)) if self.l1 else 0.0
         l2 = self.l2 * float(np.vdot(self.W, self.W)) if self.l2 else 0.0
         return l1 + l2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..._checks import resolve, sentence
+from ...ops.fused import compiled
 from ..base import Layer
 from .base import Activation
 from .gated import GELU, Mish, SiLU
@@ -45,6 +46,9 @@ ACTIVATIONS: dict[str, Activation] = {
     "softplus": Softplus(),
     "tanh": Tanh(),
 }
+
+for _name, _activation in ACTIVATIONS.items():  # each is called as its op
+    type(_activation).temporaries = not compiled(_name)
 
 
 def get_activation(who: str, activation: str | Activation | None) -> Activation | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from ..._checks import Array
-from ..base import Layer, Workspace
+from ..base import Layer, Workspace, in_blocks
 
 
 class Activation(Layer):
@@ -17,6 +17,8 @@ class Activation(Layer):
     ----------
     keeps_input : bool, whether the pull-back needs x; where it needs only y, :class:`~chainrule.Linear` lets the
         activation overwrite its own output
+    temporaries : bool, whether they make arrays on the way, as NumPy does and compiled ops do not; of a large batch
+        they are then given some rows at a time, about 64 KB, so that these arrays are small and stay in the cache
     initializer : name of the rule by which a :class:`~chainrule.Linear` with this activation draws its first weights.
         He normal, the default, keeps the variance through units that are off half of the time; Glorot uniform is for
         those that pass all of the signal, such as tanh; LeCun normal is what SELU was derived for
@@ -36,6 +38,7 @@ class Activation(Layer):
     """
 
     keeps_input = False
+    temporaries = True
     initializer = "he_normal"
 
     @abstractmethod
@@ -46,9 +49,19 @@ class Activation(Layer):
     def pull_back(self, dy: Array, x: Array, y: Array, out: Array) -> Array:
         """dx, written into ``out``."""
 
+    def apply_frugally(self, x: Array, out: Array) -> Array:
+        """:meth:`apply`, without arrays of the batch's size on the way."""
+        return in_blocks(self.apply, x, out=out) if self.temporaries else self.apply(x, out=out)
+
+    def pull_back_frugally(self, dy: Array, x: Array, y: Array, out: Array) -> Array:
+        """:meth:`pull_back`, without arrays of the batch's size on the way."""
+        return in_blocks(self.pull_back, dy, x, y, out=out) if self.temporaries else self.pull_back(dy, x, y, out=out)
+
     def forward(self, x: Array, work: Workspace) -> Array:
-        work["x"], work["y"] = x, self.apply(x, out=work.array("y", x))
+        work["x"], work["y"] = x, self.apply_frugally(x, out=work.array("y", x))
         return work["y"]
 
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
-        return self.pull_back(dy, work["x"], work["y"], out=work.array("dx", dy)) if input_gradient else None
+        if not input_gradient:
+            return None
+        return self.pull_back_frugally(dy, work["x"], work["y"], out=work.array("dx", dy))

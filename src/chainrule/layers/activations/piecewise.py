@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ... import ops
 from ..._checks import Array, check_number
-from ..base import FeatureLayer, Shape, Workspace
+from ..base import FeatureLayer, Shape, Workspace, in_blocks, row_blocks
 from .base import Activation
 
 
@@ -105,10 +107,13 @@ class PReLU(FeatureLayer):
     def forward(self, x: Array, work: Workspace) -> Array:
         self._check_input(x)
         work["x"] = x
-        return ops.prelu(x, self.slope, out=work.array("y", x))
+        return in_blocks(partial(ops.prelu, slope=self.slope), x, out=work.array("y", x))
 
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
-        dx, _ = ops.prelu_backward(dy, work["x"], self.slope, out=(work.array("dx", dy), self.dslope))
+        x, dx = work["x"], work.array("dx", dy)
+        self.dslope[:] = 0
+        for rows in row_blocks(dx):
+            self.dslope += ops.prelu_backward(dy[rows], x[rows], self.slope, out=(dx[rows], None))[1]
         return dx
 
 
