@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -135,10 +136,12 @@ def check_finite(who: str, what: str, array: Array, first_row: int = 0) -> None:
     """Raise at the first NaN or infinity, naming its row (the array's first is ``first_row``) and column."""
     if array.dtype.kind != "f":
         return
+    if array.flags.c_contiguous and math.isfinite(np.vdot(array, array)):
+        return  # a finite sum of squares proves every term finite; the BLAS reads them as fast as memory gives them
     with np.errstate(over="ignore", invalid="ignore"):
         total = np.sum(array, dtype=np.float64)
     if np.isfinite(total):
-        return  # a finite sum proves every term finite, without a boolean array as large as the data
+        return  # so does a finite sum, without a boolean array as large as the data
     bad = ~np.isfinite(array)
     if not bad.any():
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ import numpy as np
 
 from ._checks import Array, RandomState, as_numeric, as_rng, check_finite, check_integer, check_name, sentence
 from .callbacks import Callback, History, Progress, Row
-from .data.batches import SAMPLES, batches, split_rows, steps_per_epoch
+from .data.batches import SAMPLES, Batches, split_rows
 from .layers import HardSigmoid, Linear, Sigmoid, Softmax
 from .losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
 from .losses.base import check_output
@@ -141,17 +142,18 @@ class Trainer:
         for part in (data, held_out):
             self._check_targets(part)  # now, not after half an epoch
         self.epochs = check_integer("fit", "epochs", epochs)
-        self.steps_per_epoch = steps_per_epoch(len(data[0]), self.batch_size, self.drop_last, self.sample)
+        batches = Batches(*data, size=self.batch_size, rng=self.rng, drop_last=self.drop_last, sample=self.sample)
+        self.steps_per_epoch = len(batches)
         steps_before = int(self.optimizer.state.get("step", 0))
         self.optimizer.setup(self.model.parameters, total_steps=steps_before + self.epochs * self.steps_per_epoch)
         history = History()
         watchers = [*self.callbacks, history]
         if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
             watchers.append(Progress(every))
-        self._run(data, held_out, history, watchers)
+        self._run(batches, held_out, history, watchers)
         return history
 
-    def _run(self, data: Data, held_out: Data | None, history: History, watchers: Sequence[Callback]) -> None:
+    def _run(self, batches: Batches, held_out: Data | None, history: History, watchers: Sequence[Callback]) -> None:
         self.stop = False
         with ExitStack() as stack:
             for watcher in watchers:
@@ -160,40 +162,40 @@ class Trainer:
             try:
                 for epoch in range(1, self.epochs + 1):
                     self.epoch = epoch
-                    self._run_epoch(data, held_out, watchers)
+                    self._run_epoch(batches, held_out, watchers)
                     if self.stop:
                         break
             except KeyboardInterrupt:
                 history.interrupted = True
 
-    def _run_epoch(self, data: Data, held_out: Data | None, watchers: Sequence[Callback]) -> None:
+    def _run_epoch(self, batches: Batches, held_out: Data | None, watchers: Sequence[Callback]) -> None:
         for watcher in watchers:
             watcher.on_epoch_begin(self)
-        row = self._train_epoch(data, watchers)
+        row = self._train_epoch(batches, watchers)
         if held_out is not None:
             row |= {f"validation_{name}": value for name, value in self._scores(*held_out).items()}
         self._observe(row)
         for watcher in watchers:
             watcher.on_epoch_end(self, row)
 
-    def _train_epoch(self, data: Data, watchers: Sequence[Callback]) -> Row:
+    @np.errstate(over="ignore", invalid="ignore")  # what overflows is told in a sentence, as DivergenceError
+    def _train_epoch(self, batches: Batches, watchers: Sequence[Callback]) -> Row:
         """One pass over the batches; the loss and the metrics are of the outputs as they were during training."""
         start = time.perf_counter()
         total, weights = 0.0, 0.0
         seen: list[tuple[Array, ...]] = []
         rate = self.optimizer.current_learning_rate
-        for xb, yb, *rest in batches(
-            *data, size=self.batch_size, rng=self.rng, drop_last=self.drop_last, sample=self.sample
-        ):
+        for xb, yb, *rest in batches:
             wb = rest[0] if rest else None
             value, z = self._step(xb, yb, wb)
             weight = len(yb) if wb is None else float(wb.sum(dtype=np.float64))
             total, weights = total + value * weight, weights + weight
             if self.metrics:
-                seen.append((z.copy(), yb, *rest))
+                seen.append(tuple(array.copy() for array in (z, yb, *rest)))  # the next batch takes their place
             for watcher in watchers:
                 watcher.on_batch_end(self, value)
-        if not np.isfinite(self.model.parameters.vector).all():  # after the last step no loss would show it
+        vector = self.model.parameters.vector
+        if not (math.isfinite(np.vdot(vector, vector)) or np.isfinite(vector).all()):  # no later loss would show it
             raise DivergenceError(self._divergence("parameters that are not finite"))
         row = {"loss": total / weights if weights else 0.0}
         if seen:
@@ -201,7 +203,6 @@ class Trainer:
             row |= {name: float(metric(*outputs)) for name, metric in self.metrics.items()}
         return row | {"learning_rate": rate, "seconds": time.perf_counter() - start}
 
-    @np.errstate(over="ignore", invalid="ignore")  # what overflows is told in a sentence, as DivergenceError
     def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
         """Forward, loss, backward, step; the batch's loss and outputs."""
         z = self.model.forward(xb, training=True)
@@ -209,7 +210,7 @@ class Trainer:
         if not (isinstance(result, tuple) and len(result) == 2):
             raise TypeError(sentence(repr(self.loss), "to return (value, dz)", type(result).__name__))
         value, dz = float(result[0]) + self.model.penalty(), result[1]
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             raise DivergenceError(self._divergence(str(value)))
         self.model.backward(dz)
         self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)

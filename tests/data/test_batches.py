@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chainrule as cr
-from chainrule.data.batches import steps_per_epoch
+from chainrule.data.batches import Batches, steps_per_epoch
 
 sizes = st.integers(1, 60)
 
@@ -103,6 +103,73 @@ def test_what_makes_no_batches_is_refused_at_once(arguments, error, says):
     """Before the first batch is asked for."""
     with pytest.raises(error, match=says):
         cr.batches(**(dict(x=np.zeros((10, 2)), y=np.zeros(10), size=4) | arguments))
+
+
+# ---- the trainer's batches, in memory used again and again
+
+
+def of_the_trainer(arrays, size, seed=0, drop_last=False, sample="all"):
+    rng = np.random.default_rng(seed)
+    return Batches(*arrays, size=size, rng=rng, drop_last=drop_last, sample=sample)
+
+
+@given(
+    rows=sizes,
+    size=st.one_of(st.none(), sizes),
+    drop_last=st.booleans(),
+    sample=st.sampled_from(["all", "one"]),
+    weighted=st.booleans(),
+    seed=st.integers(0, 5),
+)
+def test_they_are_those_of_the_public_function_epoch_after_epoch(rows, size, drop_last, sample, weighted, seed):
+    x, y, w = numbered(rows)
+    arrays = x, y, w if weighted else None
+    ours = of_the_trainer(arrays, size, seed, drop_last, sample)
+    rng = np.random.default_rng(seed)
+    for _ in range(2):
+        expected = list(cr.batches(*arrays, size=size, rng=rng, drop_last=drop_last, sample=sample))
+        found = [tuple(array.copy() for array in batch) for batch in ours]
+        assert len(ours) == len(expected) == len(found)
+        for batch, same in zip(found, expected, strict=True):
+            assert len(batch) == len(same)
+            for array, wanted in zip(batch, same, strict=True):
+                np.testing.assert_array_equal(array, wanted)
+
+
+def test_each_lies_in_the_memory_of_the_one_before():
+    ours = of_the_trainer(numbered(10), 4)
+    places = {tuple(array.ctypes.data for array in batch) for _ in range(3) for batch in ours}
+    assert len(places) == 1
+
+
+@pytest.mark.parametrize("size", [None, 10, 20])
+def test_a_full_batch_is_the_data_themselves(size):
+    x, y, w = numbered(10)
+    ((xb, yb, wb),) = of_the_trainer((x, y, w), size)
+    assert all(np.shares_memory(part, whole) for part, whole in ((xb, x), (yb, y), (wb, w)))
+
+
+STORED = {
+    "images": lambda x: np.repeat(x, 6, axis=1).reshape(len(x), 2, 2, 3),
+    "by columns": np.asfortranarray,
+    "every other column": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+    "every other row": lambda x: np.repeat(x, 2, axis=0)[::2],
+    "backwards": lambda x: x[::-1].copy()[::-1],
+    "one column of several": lambda x: x[:, 0],
+    "read-only": lambda x: np.broadcast_to(x, x.shape),
+    "of another byte order": lambda x: x.astype(x.dtype.newbyteorder()),
+}
+
+
+@pytest.mark.parametrize("size", [4, None])
+@pytest.mark.parametrize("stored", STORED)
+def test_however_the_rows_are_stored(stored, size):
+    x, y, _ = numbered(11)
+    x = STORED[stored](x)
+    for xb, yb in of_the_trainer((x, y, None), size):
+        np.testing.assert_array_equal(xb, x[yb // 10])
+        assert xb.dtype == x.dtype
+        assert xb.flags.c_contiguous
 
 
 # ---- split

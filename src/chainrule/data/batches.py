@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,61 @@ def _cut(arrays: list[Array], order: Array | None, size: int, drop_last: bool) -
     for start in range(0, rows - size + 1 if drop_last else rows, size):
         part = slice(start, start + size)
         yield tuple(array[part] if order is None else array[order[part]] for array in arrays)
+
+
+class Batches:
+    """The epochs of a training: what :func:`batches` gives, but each batch in the memory of the one before.
+
+    A batch is valid until the next is asked for. Arrays whose rows do not lie one behind the other in memory are
+    copied once, here: from a column-major table a row is gathered forty times more slowly.
+
+    Attributes
+    ----------
+    arrays : x, y and the weights where there are any, rows in their own order
+    size : rows of a batch
+    """
+
+    def __init__(
+        self,
+        x: Array,
+        y: Array,
+        sample_weight: Array | None,
+        *,
+        size: int | None,
+        rng: np.random.Generator,
+        drop_last: bool,
+        sample: str,
+    ) -> None:
+        self.arrays = [np.ascontiguousarray(array) for array in _aligned("batches", x, y, sample_weight)]
+        self.size = len(x) if size is None else min(size, len(x))
+        self.rng = rng
+        self.drop_last = drop_last
+        self.sample = sample
+
+    def __len__(self) -> int:
+        return steps_per_epoch(len(self.arrays[0]), self.size, self.drop_last, self.sample)
+
+    def order(self) -> Array | None:
+        """Row numbers in the order of the next epoch, or None for the rows as they stand."""
+        return _order(len(self.arrays[0]), self.size, self.rng, True, self.sample)
+
+    def __iter__(self) -> Iterator[tuple[Array, ...]]:
+        order = self.order()
+        if order is None:
+            yield from _cut(self.arrays, order, self.size, self.drop_last)
+        else:
+            pairs = list(zip(self.arrays, self._buffers, strict=True))
+            for (rows,) in _cut([order], None, self.size, self.drop_last):
+                yield tuple([gather(array, rows, out=buffer[: len(rows)]) for array, buffer in pairs])
+
+    @cached_property
+    def _buffers(self) -> list[Array]:
+        return [np.empty((self.size, *array.shape[1:]), array.dtype) for array in self.arrays]
+
+
+def gather(array: Array, rows: Array, out: Array) -> Array:
+    """``array[rows]``, written into ``out``; array is contiguous, and rows are numbers of its rows."""
+    return array.take(rows, axis=0, out=out, mode="clip")  # any other mode fills a copy of out first
 
 
 def split(
