@@ -48,8 +48,8 @@ INSTRUCTIONS = chainrule_instructions().decode()
 
 
 cdef inline const Kernels *kernels_for(object x):
-    """The table for this array's dtype; NULL if x is no contiguous array of float32 or float64."""
-    if not isinstance(x, cnp.ndarray) or not cnp.PyArray_IS_C_CONTIGUOUS(x) or not cnp.PyArray_ISNOTSWAPPED(x):
+    """The table for this array's dtype; NULL if x is no contiguous, aligned array of float32 or float64."""
+    if not isinstance(x, cnp.ndarray) or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> x):
         return NULL
     cdef int kind = cnp.PyArray_TYPE(<cnp.ndarray> x)
     return SINGLE if kind == cnp.NPY_FLOAT32 else DOUBLE if kind == cnp.NPY_FLOAT64 else NULL
@@ -59,8 +59,7 @@ cdef inline bint alike(object x, object other):
     """Whether another array has x's shape and dtype, and is contiguous as x is."""
     return (
         isinstance(other, cnp.ndarray)
-        and cnp.PyArray_IS_C_CONTIGUOUS(other)
-        and cnp.PyArray_ISNOTSWAPPED(other)
+        and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> other)
         and cnp.PyArray_TYPE(<cnp.ndarray> other) == cnp.PyArray_TYPE(<cnp.ndarray> x)
         and cnp.PyArray_SAMESHAPE(<cnp.ndarray> other, <cnp.ndarray> x)
     )
@@ -72,7 +71,20 @@ cdef inline object writable_like(object x, object out):
         return cnp.PyArray_EMPTY(
             cnp.PyArray_NDIM(<cnp.ndarray> x), cnp.PyArray_DIMS(<cnp.ndarray> x), cnp.PyArray_TYPE(<cnp.ndarray> x), 0
         )
-    return out if alike(x, out) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out) else None
+    return out if alike(x, out) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out) and apart(x, out) else None
+
+
+cdef inline bint apart(object x, object out):
+    """Whether a loop may write `out` while it reads x of the same size: they share no memory, or all of it."""
+    return data(x) == data(out) or not overlap(x, out)
+
+
+cdef inline bint overlap(object x, object other):
+    cdef char *first = <char *> data(x)
+    cdef char *second = <char *> data(other)
+    return (
+        first < second + cnp.PyArray_NBYTES(<cnp.ndarray> other) and second < first + cnp.PyArray_NBYTES(<cnp.ndarray> x)
+    )
 
 
 cdef inline void *data(object x):

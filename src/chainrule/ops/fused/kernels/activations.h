@@ -1,21 +1,186 @@
-/* The activations and their pull-backs; the equations stand in ops/activations/. */
+/* The activations and their pull-backs; the equations stand in ops/activations/.
+ *
+ * Each is a function of one number, `f` and its `f_slope`, written without branches: a pull-back is dy times the slope.
+ * Where the plain op multiplies by zero or passes through a minimum, so do these: NaN, infinities and the sign of zero
+ * come out alike. */
 
-static void NAME(activate)(int kind, Size n, const void *x_, void *y_, double a) {
-    const REAL *x = x_;
+INLINE REAL NAME(relu)(REAL x) {
+    return x <= 0 ? 0 : x; /* not x > 0 ? x : 0, which loses NaN */
+}
+
+INLINE REAL NAME(relu_slope)(REAL y) {
+    return y > 0 ? 1 : 0;
+}
+
+INLINE REAL NAME(leaky_relu)(REAL x, REAL slope) {
+    const REAL below = x * slope;
+    return x > below ? x : below;
+}
+
+INLINE REAL NAME(leaky_relu_slope)(REAL y, REAL slope) {
+    const REAL least = NAME(relu_slope)(y);
+    return least > slope ? least : slope;
+}
+
+INLINE REAL NAME(hard_sigmoid)(REAL x) {
+    const REAL line = x / 6 + R(0.5), above = line <= 0 ? 0 : line;
+    return above > 1 ? 1 : above;
+}
+
+INLINE REAL NAME(hard_sigmoid_slope)(REAL y) {
+    const REAL above = y > 0 ? R(1.0) / 6 : 0;
+    return y < 1 ? above : 0;
+}
+
+INLINE REAL NAME(sigmoid_slope)(REAL y) {
+    return y * (1 - y);
+}
+
+INLINE REAL NAME(tanh_slope)(REAL y) {
+    return 1 - y * y;
+}
+
+INLINE REAL NAME(softplus)(REAL x) {
+    return (x > 0 ? x : 0) + NAME(log1p_unit)(NAME(exponential_negative)(-NAME(magnitude)(x)));
+}
+
+INLINE REAL NAME(softplus_slope)(REAL y) {
+    return -NAME(expm1)(-y);
+}
+
+INLINE REAL NAME(elu)(REAL x, REAL alpha) {
+    return x > 0 ? x : alpha * NAME(expm1)(x) + 0; /* + 0 makes -0 a 0 */
+}
+
+INLINE REAL NAME(elu_slope)(REAL y, REAL above, REAL below) {
+    return y > 0 ? above : y + below;
+}
+
+/* The λ and α of ops/activations/smooth.py. */
+#undef SELU_ALPHA
+#undef SELU_SCALE
+#define SELU_ALPHA R(1.6732632423543772848170429916717)
+#define SELU_SCALE R(1.0507009873554804934193349852946)
+
+INLINE REAL NAME(normal_cdf)(REAL x, REAL *bell) {
+    const REAL tail = NAME(normal_tail)(NAME(magnitude)(x), bell);
+    return x < 0 ? tail : 1 - tail;
+}
+
+INLINE REAL NAME(gelu)(REAL x) {
+    REAL bell;
+    return x * NAME(normal_cdf)(x, &bell);
+}
+
+INLINE REAL NAME(gelu_slope)(REAL x) {
+    REAL bell;
+    const REAL gate = NAME(normal_cdf)(x, &bell);
+    return gate + x * (bell * R(0.39894228040143267794)); /* 1 / √(2π) */
+}
+
+/* ½ (1 + tanh u) = 1 / (1 + exp(-2u)) spares the tail its cancellation; the line is 2u / x, and 2√(2/π) its level. */
+INLINE REAL NAME(gelu_tanh)(REAL x) {
+    const REAL line = R(1.59576912160573071176) * (1 + R(0.044715) * x * x);
+    return x * NAME(logistic)(x * line);
+}
+
+INLINE REAL NAME(gelu_tanh_slope)(REAL x) {
+    const REAL square = R(0.044715) * x * x, line = R(1.59576912160573071176) * (1 + square);
+    const REAL e = NAME(exponential_negative)(-NAME(magnitude)(x * line)), larger = 1 / (1 + e), smaller = e * larger;
+    const REAL gate = x < 0 ? smaller : larger;
+    return gate + x * (smaller * larger) * (R(1.59576912160573071176) * (1 + 3 * square));
+}
+
+INLINE REAL NAME(silu)(REAL x) {
+    return x * NAME(logistic)(x);
+}
+
+INLINE REAL NAME(silu_slope)(REAL x) {
+    const REAL e = NAME(exponential_negative)(-NAME(magnitude)(x)), larger = 1 / (1 + e), smaller = e * larger;
+    return (x < 0 ? smaller : larger) * (1 + x * (x < 0 ? larger : smaller));
+}
+
+/* tanh(log(1 + w)) = v / (v + 2) with v = w (w + 2), w = exp x; for x > 0 all divided by w², so that nothing overflows:
+ * part / (part + rest), e = exp(-|x|). */
+INLINE REAL NAME(mish)(REAL x) {
+    const REAL e = NAME(exponential_negative)(-NAME(magnitude)(x));
+    const REAL part = x < 0 ? e * (e + 2) : 1 + 2 * e, rest = x < 0 ? 2 : 2 * e * e;
+    return x * (part / (part + rest));
+}
+
+/* t + x σ (1 - t²), where 1 - t² = rest (whole + part) / whole² has the factor 1 + e of σ squared: no second division. */
+INLINE REAL NAME(mish_slope)(REAL x) {
+    const REAL e = NAME(exponential_negative)(-NAME(magnitude)(x));
+    const REAL part = x < 0 ? e * (e + 2) : 1 + 2 * e, factor = x < 0 ? 1 : e, inverse = 1 / (part + (x < 0 ? 2 : 2 * e * e));
+    return inverse * (part + x * (4 * e * (1 + e) * factor * inverse));
+}
+
+/* The loops. `omp simd` says that no element waits for another; y may be x itself. */
+#undef EACH
+#define EACH(result, value) \
+    _Pragma("omp simd") for (Size i = 0; i < n; i++) result = value; \
+    break
+
+static void NAME(activate)(int kind, Size n, const void *x_, void *y_, double a_) {
+    const REAL *x = x_, a = (REAL)a_;
     REAL *y = y_;
     switch (kind) {
-    case RELU:
-        for (Size i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0;
-        break;
+    case IDENTITY: memmove(y, x, (size_t)n * sizeof(REAL)); break;
+    case RELU: EACH(y[i], NAME(relu)(x[i]));
+    case LEAKY_RELU: EACH(y[i], NAME(leaky_relu)(x[i], a));
+    case HARD_SIGMOID: EACH(y[i], NAME(hard_sigmoid)(x[i]));
+    case SIGMOID: EACH(y[i], NAME(logistic)(x[i]));
+    case TANH: EACH(y[i], NAME(hyperbolic_tangent)(x[i]));
+    case SOFTPLUS: EACH(y[i], NAME(softplus)(x[i]));
+    case ELU: EACH(y[i], NAME(elu)(x[i], a));
+    case SELU: EACH(y[i], SELU_SCALE * NAME(elu)(x[i], SELU_ALPHA));
+    case GELU: EACH(y[i], NAME(gelu)(x[i]));
+    case GELU_TANH: EACH(y[i], NAME(gelu_tanh)(x[i]));
+    case SILU: EACH(y[i], NAME(silu)(x[i]));
+    case MISH: EACH(y[i], NAME(mish)(x[i]));
     }
 }
 
-static void NAME(activate_backward)(int kind, Size n, const void *dy_, const void *kept_, void *dx_, double a) {
-    const REAL *dy = dy_, *y = kept_;
+static void NAME(activate_backward)(int kind, Size n, const void *dy_, const void *kept_, void *dx_, double a_) {
+    const REAL *dy = dy_, *kept = kept_, a = (REAL)a_;
     REAL *dx = dx_;
     switch (kind) {
-    case RELU:
-        for (Size i = 0; i < n; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
-        break;
+    case IDENTITY: memmove(dx, dy, (size_t)n * sizeof(REAL)); break;
+    case RELU: EACH(dx[i], dy[i] * NAME(relu_slope)(kept[i]));
+    case LEAKY_RELU: EACH(dx[i], dy[i] * NAME(leaky_relu_slope)(kept[i], a));
+    case HARD_SIGMOID: EACH(dx[i], dy[i] * NAME(hard_sigmoid_slope)(kept[i]));
+    case SIGMOID: EACH(dx[i], dy[i] * NAME(sigmoid_slope)(kept[i]));
+    case TANH: EACH(dx[i], dy[i] * NAME(tanh_slope)(kept[i]));
+    case SOFTPLUS: EACH(dx[i], dy[i] * NAME(softplus_slope)(kept[i]));
+    case ELU: EACH(dx[i], dy[i] * NAME(elu_slope)(kept[i], 1, a));
+    case SELU: EACH(dx[i], dy[i] * NAME(elu_slope)(kept[i], SELU_SCALE, SELU_SCALE * SELU_ALPHA));
+    case GELU: EACH(dx[i], dy[i] * NAME(gelu_slope)(kept[i]));
+    case GELU_TANH: EACH(dx[i], dy[i] * NAME(gelu_tanh_slope)(kept[i]));
+    case SILU: EACH(dx[i], dy[i] * NAME(silu_slope)(kept[i]));
+    case MISH: EACH(dx[i], dy[i] * NAME(mish_slope)(kept[i]));
+    }
+}
+
+static void NAME(prelu)(Size rows, Size width, const void *x_, const void *slope_, void *y_) {
+    const REAL *x = x_, *slope = slope_;
+    REAL *y = y_;
+    for (Size row = 0; row < rows; row++, x += width, y += width) {
+#pragma omp simd
+        for (Size i = 0; i < width; i++) y[i] = NAME(relu)(x[i]) + (x[i] > 0 ? 0 : x[i]) * slope[i];
+    }
+}
+
+static void NAME(prelu_backward)(Size rows, Size width, const void *dy_, const void *x_, const void *slope_, void *dx_,
+                                 void *dslope_) {
+    const REAL *dy = dy_, *x = x_, *slope = slope_;
+    REAL *dx = dx_, *dslope = dslope_;
+    memset(dslope, 0, (size_t)width * sizeof(REAL));
+    for (Size row = 0; row < rows; row++, dy += width, x += width, dx += width) {
+#pragma omp simd
+        for (Size i = 0; i < width; i++) {
+            const REAL pull = dy[i], at = x[i]; /* before dx, which may be either of them, is written */
+            dslope[i] += pull * (at > 0 ? 0 : at);
+            dx[i] = pull * (NAME(relu_slope)(at) * (1 - slope[i]) + slope[i]);
+        }
     }
 }

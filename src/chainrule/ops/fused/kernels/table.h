@@ -2,6 +2,8 @@
 const Kernels TABLE(NAME(chainrule)) = {
     .activate = NAME(activate),
     .activate_backward = NAME(activate_backward),
+    .prelu = NAME(prelu),
+    .prelu_backward = NAME(prelu_backward),
     .update = NAME(update),
     .square_norm = NAME(square_norm),
     .standardize_rows = NAME(standardize_rows),
