@@ -156,6 +156,8 @@ def check_finite(who: str, what: str, array: Array, first_row: int = 0) -> None:
 
 def as_numeric(who: str, what: str, values: Any, dtype: np.dtype[Any] | type | None = None) -> Array:
     """``values`` as an array of numbers; strings, objects and ragged lists are refused in one sentence."""
+    if type(values) is np.ndarray and values.dtype.kind in "fiub" and (dtype is None or values.dtype == dtype):
+        return values  # what a training step passes
     try:
         array = np.asarray(values)
     except ValueError:
@@ -177,6 +179,11 @@ def as_numeric(who: str, what: str, values: Any, dtype: np.dtype[Any] | type | N
         return array
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, which check_finite finds
         return array.astype(dtype)
+
+
+def within(values: Array, low: float, high: float) -> bool:
+    """Whether all values, of which there is at least one, lie from ``low`` to ``high``; NaN does not."""
+    return bool(values.min() >= low and values.max() <= high)
 
 
 def require(module: str, extra: str, who: str) -> ModuleType:

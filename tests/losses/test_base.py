@@ -156,6 +156,25 @@ def test_parameters_of_float64_leave_float32_alone(loss: Loss, given: dict[str, 
         assert repr(getattr(loss, name)) == repr(value)
 
 
+@pytest.mark.parametrize("loss", [SquaredError(), CrossEntropy(), CrossEntropy(from_logits=False)], ids=repr)
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_the_gradient_is_written_where_it_is_wanted(loss: Loss, layout: str) -> None:
+    z, y = np.full((3, 2), 0.5), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    value, dz = loss(z, y)
+    out = np.empty((3, 2), order=layout)  # type: ignore[call-overload]
+    again, given = loss(z, y, out=out)
+    assert given is out
+    assert again == pytest.approx(value, rel=1e-14)
+    np.testing.assert_allclose(out, dz, rtol=1e-14)
+    np.testing.assert_array_equal(z, np.full((3, 2), 0.5))
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 2), (4, 3, 2)])
+def test_room_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"SquaredError expects out of shape \(3, 2\), got \("):
+        SquaredError()(np.ones((3, 2)), np.ones((3, 2)), out=np.ones(shape))
+
+
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [

@@ -6,7 +6,8 @@ A loss maps the network's output z (N, K) and the target y to one number and to 
     lₙ = Σₒ l(zₙₒ, yₙₒ)            sum over outputs
     dz = ∂L/∂z = wₙ / Σₙ wₙ · ∂lₙ/∂zₙ
 
-A loss class states l and ∂l/∂z together, in :meth:`Loss.terms`; the rest is here.
+A loss class states l and ∂l/∂z together, in :meth:`Loss.terms`; the rest is here. Where compiled kernels are in use
+and :meth:`Loss.kernel` names one, it takes the place of ``terms``.
 """
 
 from __future__ import annotations
@@ -18,9 +19,28 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._checks import Array, as_numeric, sentence
+from .. import _checks
+from .._checks import Array, as_numeric, check_shape, sentence
+from ..ops.fused import twin
 
 LossFunction: TypeAlias = Callable[..., tuple[float, Array]]
+Kernel: TypeAlias = tuple[str, tuple[float, ...]]
+
+within = twin(_checks.within)
+LARGEST = float(np.finfo(np.float64).max)
+
+
+def compiled_loss(
+    name: str, parameters: tuple[float, ...], z: Array, y: Array, weight: Array | None, out: Array | None
+) -> tuple[float, Array] | None:
+    """The weighted mean and its gradient by the kernel of this name; None where it cannot take these arrays.
+
+    This one stands in where there are no kernels, and takes none.
+    """
+    return None
+
+
+_compiled_loss = twin(compiled_loss)
 
 
 class Loss(ABC):
@@ -45,7 +65,16 @@ class Loss(ABC):
     (0.5, [[2.0], [0.0]])
     """
 
-    def __call__(self, z: Array, y: Array, weight: Array | None = None) -> tuple[float, Array]:
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A class that states new equations, or a new reduction, has not its parent's kernel."""
+        super().__init_subclass__(**options)
+        order = {name: _position(cls, name) for name in ("kernel", "terms", "__call__")}
+        if min(order["terms"], order["__call__"]) < order["kernel"]:
+            cls.kernel = Loss.kernel  # type: ignore[method-assign]
+
+    def __call__(
+        self, z: Array, y: Array, weight: Array | None = None, out: Array | None = None
+    ) -> tuple[float, Array]:
         """The loss of a batch and its gradient.
 
         Parameters
@@ -56,6 +85,8 @@ class Loss(ABC):
             Target, of the shape that the loss documents; converted to the dtype of z.
         weight : array (N,), optional
             Sample weights, finite and not negative. Weights that sum to 0 give the value 0 and a gradient of zeros.
+        out : array (N, K), optional
+            Where the gradient is written; it may be z.
 
         Returns
         -------
@@ -72,12 +103,31 @@ class Loss(ABC):
         z = check_output(self._who, z)
         y = self.target(z, y)
         w = self.sample_weight(z, y, weight)
+        kernel = self.kernel(y)
+        result: tuple[float, Array] | None = None if kernel is None else _compiled_loss(*kernel, z, y, w, out)
+        if result is not None:
+            return result
         with np.errstate(over="ignore", invalid="ignore"):  # outputs that diverged show in the value, inf or NaN
-            return _mean(*self.terms(z, y), w)
+            value, dz = _mean(*self.terms(z, y), w)
+        if out is None:
+            return value, dz
+        check_shape(self._who, "out", out, z.shape)
+        np.copyto(out, dz)
+        return value, out
 
     @abstractmethod
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         """The equations: l (N, ...), which is summed over the outputs, and ∂lₙ/∂zₙ as a new array of z's shape."""
+
+    def kernel(self, y: Array) -> Kernel | None:
+        """The compiled kernel that does what :meth:`terms` does for this target, as :meth:`target` gave it.
+
+        Returns
+        -------
+        name, parameters : str, tuple of float
+            As ``ops/fused/losses.pxi`` names the kernels; None, as here, where there is none.
+        """
+        return None
 
     def target(self, z: Array, y: Array) -> Array:
         """``y`` as :meth:`terms` takes it: shapes checked, in the dtype of z. Here: one output for each target."""
@@ -95,6 +145,11 @@ class Loss(ABC):
     @property
     def _who(self) -> str:
         return type(self).__name__
+
+
+def _position(cls: type, name: str) -> int:
+    """How far up among a class and its parents the name is defined."""
+    return next(i for i, parent in enumerate(cls.__mro__) if name in vars(parent))
 
 
 def _mean(terms: Array, dz: Array, weight: Array | None) -> tuple[float, Array]:
@@ -140,7 +195,7 @@ def check_weight(who: str, weight: Any, n: int) -> Array:
     w = as_numeric(who, "weight", weight, np.float64)
     if w.shape != (n,):
         raise ValueError(sentence(who, f"one weight for each of the {n} samples, shape ({n},)", f"{w.shape}"))
-    if not (w.min() >= 0 and w.max() < np.inf):
+    if n and not within(w, 0, LARGEST):
         fits = (w >= 0) & (w < np.inf)
         raise ValueError(sentence(who, "weights to be finite and not negative", f"{w[~fits][0]:g}"))
     return w

@@ -10,7 +10,7 @@ import numpy as np
 from .._checks import Array, as_numeric, check_integer, check_number, sentence
 from .._frozen import frozen
 from ..ops import sigmoid, softplus
-from .base import Loss
+from .base import Kernel, Loss, within
 
 FLOOR = 1e-12  # under a logarithm, no probability counts as smaller
 
@@ -78,6 +78,10 @@ class CrossEntropy(Loss):
             return _from_soft_labels(z, _smooth(y, z, self.label_smoothing))
         return _from_labels(z, y, self.label_smoothing)
 
+    def kernel(self, y: Array) -> Kernel | None:
+        kind = "cross_entropy_labels" if y.ndim == 1 else "cross_entropy_soft"
+        return (kind, (self.label_smoothing,)) if self.from_logits else None
+
     def target(self, z: Array, y: Array) -> Array:
         if z.shape[1] < 2:
             remedy = "use BinaryCrossEntropy for a single output"
@@ -141,9 +145,12 @@ class BinaryCrossEntropy(Loss):
         log_q, slope_q = _floored_log(1 - z)
         return -y * log_p - (1 - y) * log_q, -y * slope_p + (1 - y) * slope_q
 
+    def kernel(self, y: Array) -> Kernel | None:
+        return ("binary_cross_entropy", ()) if self.from_logits else None
+
     def target(self, z: Array, y: Array) -> Array:
         y = super().target(z, y)
-        if not (y.min() >= 0 and y.max() <= 1):
+        if not within(y, 0, 1):
             raise ValueError(sentence(self._who, "y from 0 to 1", f"values from {y.min():g} to {y.max():g}"))
         return y
 
@@ -215,7 +222,7 @@ def check_labels(who: str, y: Array, n_classes: int) -> Array:
     if y.dtype.kind == "f" and not (whole := y == np.floor(y)).all():
         remedy = "pass class numbers 0, 1, 2, ..., or soft labels of shape (N, K)"
         raise ValueError(sentence(who, "whole numbers as labels", f"{y[~whole][0]:g}", remedy))
-    if y.min() < 0 or y.max() >= n_classes:
+    if not within(y, 0, n_classes - 1):
         worst = y.min() if y.min() < 0 else y.max()
         raise ValueError(sentence(who, f"labels from 0 to {n_classes - 1}", f"{worst:g}", "number the classes from 0"))
     return y.astype(np.intp, copy=False)
@@ -223,10 +230,11 @@ def check_labels(who: str, y: Array, n_classes: int) -> Array:
 
 def _check_soft_labels(who: str, y: Array) -> Array:
     """Soft labels (N, K): no negative entry, and every row sums to 1 (to 0.001, for labels in low precision)."""
-    if not y.min() >= 0:
+    if not within(y, 0, np.inf):
         raise ValueError(sentence(who, "soft labels that are not negative", f"{y.min():g}"))
     total = y.sum(axis=1)
-    if not (fits := np.abs(total - 1) <= 1e-3).all():
+    if not within(total, 1 - 1e-3, 1 + 1e-3):
+        fits = np.abs(total - 1) <= 1e-3
         remedy = "use BinaryCrossEntropy and binary_accuracy where several classes hold at once"
         got = f"{total[~fits][0]:g} in row {int(np.argmin(fits))}"
         raise ValueError(sentence(who, "each row of soft labels to sum to 1", got, remedy))

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._checks import Array, as_numeric, check_number, sentence
 from .._frozen import frozen
-from .base import Loss, check_target
+from .base import Kernel, Loss, check_target, within
 
 STEEPEST = 70.0  # e^70 = 2.5e30 leaves float32 room for what is multiplied with it
 
@@ -46,9 +46,12 @@ class Poisson(Loss):
         rate = np.exp(near)
         return rate * (1 + (z - near)) - y * z, rate - y
 
+    def kernel(self, y: Array) -> Kernel | None:
+        return "poisson", ()
+
     def target(self, z: Array, y: Array) -> Array:
         y = super().target(z, y)
-        if not y.min() >= 0:
+        if not within(y, 0, math.inf):
             raise ValueError(sentence(self._who, "counts y that are not negative", f"{y.min():g}"))
         return y
 
@@ -100,6 +103,9 @@ class Quantile(Loss):
         slope = (r > 0) - np.asarray(self.levels, z.dtype)
         return slope * r, slope.reshape(z.shape)
 
+    def kernel(self, y: Array) -> Kernel | None:
+        return "quantile", (float(len(self.levels)), *self.levels)
+
     def target(self, z: Array, y: Array) -> Array:
         return check_target(self._who, z, y, outputs=len(self.levels))
 
@@ -147,6 +153,9 @@ class GaussianNLL(Loss):
         r = mu - y
         pull = r * np.exp(-v)
         return (v + r * pull + math.log(2 * math.pi)) / 2, np.hstack([pull, (1 - r * pull) / 2 * np.exp(s - v)])
+
+    def kernel(self, y: Array) -> Kernel | None:
+        return "gaussian_nll", (self.floor,)
 
     def target(self, z: Array, y: Array) -> Array:
         return check_target(self._who, z, y, outputs=2)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._checks import Array, check_number
 from .._frozen import frozen
-from .base import Loss
+from .base import Kernel, Loss
 
 
 @frozen
@@ -34,6 +34,9 @@ class SquaredError(Loss):
         r = z - y
         return r * r, 2 * r
 
+    def kernel(self, y: Array) -> Kernel | None:
+        return "squared_error", ()
+
 
 @frozen
 class HalfSquaredError(Loss):
@@ -60,6 +63,9 @@ class HalfSquaredError(Loss):
         r = z - y
         return r * r / 2, r
 
+    def kernel(self, y: Array) -> Kernel | None:
+        return "half_squared_error", ()
+
 
 @frozen
 class AbsoluteError(Loss):
@@ -85,6 +91,9 @@ class AbsoluteError(Loss):
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         r = z - y
         return np.abs(r), np.sign(r)
+
+    def kernel(self, y: Array) -> Kernel | None:
+        return "absolute_error", ()
 
 
 @frozen
@@ -127,6 +136,9 @@ class Huber(Loss):
         c = np.clip(r, -self.delta, self.delta)
         return c * (r - c / 2), c
 
+    def kernel(self, y: Array) -> Kernel | None:
+        return "huber", (self.delta,)
+
 
 @frozen
 class LogCosh(Loss):
@@ -155,3 +167,6 @@ class LogCosh(Loss):
         far = np.abs(r)
         near = np.minimum(far, 20)
         return np.log1p(2 * np.sinh(near / 2) ** 2) + (far - near), np.tanh(r)
+
+    def kernel(self, y: Array) -> Kernel | None:
+        return "log_cosh", ()

@@ -4,5 +4,7 @@
 #include "activations.h"
 #include "optimizers.h"
 #include "normalization.h"
+#include "softmax.h"
+#include "losses.h"
 #include "noise.h"
 #include "table.h"

@@ -1,0 +1,290 @@
+/* The losses: the value of each row and its gradient from one visit; the equations stand in losses/.
+ *
+ * `parameters` are, in this order: the label smoothing of the cross-entropies, delta of HUBER, the number of levels and
+ * the levels of QUANTILE, the floor of GAUSSIAN_NLL. dz may be z. */
+
+/* Both cross-entropies of narrow rows, in panels. A class without a share in a label has no part in the value, though
+ * its logit be -infinity; of soft labels every class has, as in the plain loss. */
+static void NAME(cross_entropy_narrow)(Size rows, Size width, const REAL *z, const Size *label, const REAL *y,
+                                       double smoothing, double scale, const double *share, double *values,
+                                       REAL *dz) {
+    const REAL soft = (REAL)(1 - smoothing), even = (REAL)(smoothing / (double)width);
+    NAME(Lanes) s[NAME(NARROW)], t[NAME(NARROW)], factor, weight;
+    double below[NAME(LANES)], total[NAME(LANES)], sum[NAME(LANES)];
+    for (Size n = 0; n < rows; n += NAME(LANES)) {
+        const Size here = NAME(shorter)(NAME(LANES), rows - n);
+        NAME(load_panel)(here, width, z + n * width, s);
+        if (label) {
+            memset(t, 0, (size_t)width * sizeof *t);
+            for (Size r = 0; r < here; r++) t[label[n + r]][r] = 1;
+        } else {
+            NAME(load_panel)(here, width, y + n * width, t);
+        }
+        NAME(panel_below_largest)(width, s);
+        EACH_LANE below[r] = total[r] = 0;
+        for (Size k = 0; k < width; k++) {
+            EACH_LANE {
+                t[k][r] = soft * t[k][r] + even;
+                below[r] += (label != NULL) & (t[k][r] == 0) ? 0 : t[k][r] * s[k][r];
+                total[r] += t[k][r];
+            }
+        }
+        NAME(panel_exponentials)(width, s, sum);
+        for (Size r = 0; r < NAME(LANES); r++) factor[r] = (REAL)(share ? r < here ? share[n + r] : 0 : scale);
+        EACH_LANE {
+            weight[r] = (REAL)(total[r] * factor[r] / sum[r]);
+            below[r] = total[r] * NAME(log_of_sum)(sum[r]) - below[r];
+        }
+        for (Size k = 0; k < width; k++) {
+            EACH_LANE s[k][r] = s[k][r] * weight[r] - t[k][r] * factor[r];
+        }
+        NAME(store_panel)(here, width, (const NAME(Lanes) *)s, dz + n * width);
+        memcpy(values + n, below, (size_t)here * sizeof *below);
+    }
+}
+
+/* A row of dz holds exp(z - max z), and *value the sum of t (z - max z), which become p - t and the loss. t is
+ * soft y + even and sums to `total`; where y is NULL, the caller subtracts what belongs to the label alone. */
+INLINE void NAME(finish_cross_entropy)(Size width, double total, const REAL *y, double soft, double even,
+                                       double factor, double *value, REAL *dz) {
+    const double sum = NAME(row_sum)(width, dz);
+    *value = total * log(sum) - *value;
+    const REAL scale = (REAL)(total * factor / sum), floor = (REAL)(even * factor), slope = (REAL)(soft * factor);
+    if (y) {
+#pragma omp simd
+        for (Size k = 0; k < width; k++) dz[k] = dz[k] * scale - (slope * y[k] + floor);
+    } else {
+#pragma omp simd
+        for (Size k = 0; k < width; k++) dz[k] = dz[k] * scale - floor;
+    }
+}
+
+static void NAME(cross_entropy_labels)(Size rows, Size width, const REAL *z, const Size *label, double smoothing,
+                                       double scale, const double *share, double *values, REAL *dz) {
+    const double even = smoothing / (double)width;
+    const Size group = NAME(rows_in_group)(width);
+    for (Size n = 0; n < rows; n += group) {
+        const Size here = NAME(shorter)(group, rows - n);
+        for (Size r = n; r < n + here; r++) {
+            NAME(below_largest)(width, z + r * width, dz + r * width);
+            values[r] = (1 - smoothing) * dz[r * width + label[r]];
+            if (smoothing > 0) values[r] += even * NAME(row_sum)(width, dz + r * width);
+        }
+        NAME(exponentials)(here * width, dz + n * width, dz + n * width);
+        for (Size r = n; r < n + here; r++) {
+            const double factor = share ? share[r] : scale;
+            NAME(finish_cross_entropy)(width, 1, NULL, 0, even, factor, values + r, dz + r * width);
+            dz[r * width + label[r]] -= (REAL)((1 - smoothing) * factor);
+        }
+    }
+}
+
+static void NAME(cross_entropy_soft)(Size rows, Size width, const REAL *z, const REAL *y, double smoothing,
+                                     double scale, const double *share, double *values, REAL *dz) {
+    const double even = smoothing / (double)width, soft = 1 - smoothing;
+    const Size group = NAME(rows_in_group)(width);
+    for (Size n = 0; n < rows; n += group) {
+        const Size here = NAME(shorter)(group, rows - n);
+        for (Size r = n; r < n + here; r++) {
+            const REAL *t = y + r * width;
+            REAL *below = dz + r * width;
+            NAME(below_largest)(width, z + r * width, below);
+            double sum = 0;
+#pragma omp simd reduction(+ : sum)
+            for (Size k = 0; k < width; k++) sum += (soft * t[k] + even) * below[k];
+            values[r] = sum;
+        }
+        NAME(exponentials)(here * width, dz + n * width, dz + n * width);
+        for (Size r = n; r < n + here; r++) {
+            const REAL *t = y + r * width;
+            const double total = soft * NAME(row_sum)(width, t) + smoothing, factor = share ? share[r] : scale;
+            NAME(finish_cross_entropy)(width, total, t, soft, even, factor, values + r, dz + r * width);
+        }
+    }
+}
+
+/* Of losses that are sums over single outputs: the terms, and their derivatives times a factor. */
+INLINE void NAME(loss_terms)(int kind, Size n, const REAL *z, const REAL *y, const REAL *level, REAL delta,
+                             REAL factor, REAL *term, REAL *dz) {
+    switch (kind) {
+    case BINARY_CROSS_ENTROPY:
+#pragma omp simd
+        for (Size i = 0; i < n; i++) {
+            const REAL e = NAME(exponential_negative)(-NAME(magnitude)(z[i]));
+            term[i] = (z[i] > 0 ? z[i] : 0) - y[i] * z[i] + NAME(log1p_unit)(e);
+            dz[i] = ((z[i] < 0 ? e : 1) / (1 + e) - y[i]) * factor;
+        }
+        break;
+    case SQUARED_ERROR:
+#pragma omp simd
+        for (Size i = 0; i < n; i++) {
+            const REAL r = z[i] - y[i];
+            term[i] = r * r;
+            dz[i] = 2 * r * factor;
+        }
+        break;
+    case HALF_SQUARED_ERROR:
+#pragma omp simd
+        for (Size i = 0; i < n; i++) {
+            const REAL r = z[i] - y[i];
+            term[i] = r * r / 2;
+            dz[i] = r * factor;
+        }
+        break;
+    case ABSOLUTE_ERROR:
+#pragma omp simd
+        for (Size i = 0; i < n; i++) {
+            const REAL r = z[i] - y[i];
+            term[i] = NAME(magnitude)(r);
+            dz[i] = (r > 0 ? 1 : r < 0 ? -1 : r) * factor; /* r is 0 or NaN */
+        }
+        break;
+    case HUBER:
+#pragma omp simd
+        for (Size i = 0; i < n; i++) {
+            const REAL r = z[i] - y[i], above = r < -delta ? -delta : r, clipped = above > delta ? delta : above;
+            term[i] = clipped * (r - clipped / 2);
+            dz[i] = clipped * factor;
+        }
+        break;
+    case LOG_COSH:
+        /* with u = exp(-|r|) - 1: cosh r - 1 = u²/(2 + 2u), exact near 0; |r| + log(1 + exp(-2|r|)) - log 2 farther
+         * off, where the first is above 1; tanh |r| = -(2u + u²)/(2 + 2u + u²) */
+#pragma omp simd
+        for (Size i = 0; i < n; i++) {
+            const REAL r = z[i] - y[i], far = NAME(magnitude)(r), u = NAME(expm1)(-far), e = 1 + u;
+            const REAL small = far < R(1.3) ? u * u / (2 * e) : e * e;
+            term[i] = NAME(log1p_unit)(small) + (far < R(1.3) ? 0 : far - R(0.69314718055994530942));
+            dz[i] = NAME(copy_sign)(-u * (1 + e) / (1 + e * e), r) * factor;
+        }
+        break;
+    case POISSON:
+#pragma omp simd
+        for (Size i = 0; i < n; i++) {
+            const REAL near = z[i] > 70 ? 70 : z[i], rate = NAME(exponential)(near);
+            term[i] = rate * (1 + (z[i] - near)) - y[i] * z[i];
+            dz[i] = (rate - y[i]) * factor;
+        }
+        break;
+    case QUANTILE:
+#pragma omp simd
+        for (Size i = 0; i < n; i++) {
+            const REAL r = z[i] - y[i], slope = (r > 0 ? 1 : 0) - level[i];
+            term[i] = slope * r;
+            dz[i] = slope * factor;
+        }
+        break;
+    }
+}
+
+/* For the quantile loss: the target and the level of each of n outputs from output number `at`. */
+INLINE void NAME(spread_quantiles)(Size at, Size n, const REAL *y, const double *parameters, REAL *target,
+                                   REAL *level) {
+    const Size levels = (Size)parameters[0];
+    Size q = at % levels;
+    y += at / levels;
+    for (Size i = 0; i < n; i++) {
+        target[i] = *y;
+        level[i] = (REAL)parameters[1 + q];
+        if (++q == levels) q = 0, y++;
+    }
+}
+
+/* Adds the terms of each row to its value, and gives its gradient the share. Sums of few terms are plain loops: they
+ * take less time than to fill and to add up the lanes of a vector. */
+INLINE void NAME(sum_and_share)(Size rows, Size width, const REAL *term, const double *share, double *values,
+                                REAL *dz) {
+    for (Size r = 0; r < rows; r++) {
+        double sum = 0;
+        if (width <= NAME(NARROW)) {
+            for (Size i = 0; i < width; i++) sum += term[r * width + i];
+        } else {
+            sum = NAME(row_sum)(width, term + r * width);
+        }
+        values[r] += sum;
+    }
+    if (share == NULL) return;
+    for (Size r = 0; r < rows; r++) {
+        const REAL factor = (REAL)share[r];
+        for (Size i = 0; i < width; i++) dz[r * width + i] *= factor;
+    }
+}
+
+static void NAME(loss_of_outputs)(int kind, Size rows, Size width, const REAL *z, const REAL *y,
+                                  const double *parameters, double scale, const double *share, double *values,
+                                  REAL *dz) {
+    const Size group = NAME(rows_in_group)(width);
+    const REAL factor = share ? 1 : (REAL)scale, delta = kind == HUBER ? (REAL)parameters[0] : 0;
+    REAL term[NAME(GROUP)], target[NAME(GROUP)], level[NAME(GROUP)];
+    memset(values, 0, (size_t)rows * sizeof *values);
+    for (Size n = 0; n < rows; n += group) {
+        const Size here = NAME(shorter)(group, rows - n);
+        for (Size k = 0; k < width; k += NAME(GROUP)) { /* more than once for a long row only */
+            const Size part = NAME(shorter)(NAME(GROUP), width - k), at = n * width + k;
+            const REAL *aim = kind == QUANTILE ? target : y + at;
+            if (kind == QUANTILE) NAME(spread_quantiles)(at, here * part, y, parameters, target, level);
+            NAME(loss_terms)(kind, here * part, z + at, aim, level, delta, factor, term, dz + at);
+            NAME(sum_and_share)(here, part, term, share ? share + n : NULL, values + n, dz + at);
+        }
+    }
+}
+
+/* Means and log variances are brought together from their places in the rows, and the gradients put back there. */
+static void NAME(gaussian_nll)(Size rows, Size width, const REAL *z, const REAL *y, double floor, double scale,
+                               const double *share, double *values, REAL *dz) {
+    const REAL lowest = (REAL)log(floor);
+    const Size targets = width / 2, all = rows * targets;
+    REAL mu[NAME(GROUP)], s[NAME(GROUP)], term[NAME(GROUP)];
+    memset(values, 0, (size_t)rows * sizeof *values);
+    for (Size from = 0; from < all; from += NAME(GROUP)) {
+        const Size m = NAME(shorter)(NAME(GROUP), all - from);
+        Size row = from / targets, column = from % targets;
+        const Size first_row = row, first_column = column;
+        for (Size i = 0; i < m; i++) {
+            mu[i] = z[row * width + column];
+            s[i] = z[row * width + targets + column];
+            if (++column == targets) column = 0, row++;
+        }
+#pragma omp simd
+        for (Size i = 0; i < m; i++) {
+            const REAL off = NAME(magnitude)(s[i] - lowest), larger = s[i] < lowest ? lowest : s[i];
+            const REAL v = larger + NAME(log1p_unit)(NAME(exponential_negative)(-off));
+            const REAL r = mu[i] - y[from + i], pull = r * NAME(exponential)(-v);
+            term[i] = (v + r * pull + R(1.83787706640934548356)) / 2; /* log 2 pi */
+            mu[i] = pull;
+            s[i] = (1 - r * pull) / 2 * NAME(exponential_negative)(s[i] - v);
+        }
+        row = first_row;
+        column = first_column;
+        for (Size i = 0; i < m; i++) {
+            const REAL factor = (REAL)(share ? share[row] : scale);
+            values[row] += term[i];
+            dz[row * width + column] = mu[i] * factor;
+            dz[row * width + targets + column] = s[i] * factor;
+            if (++column == targets) column = 0, row++;
+        }
+    }
+}
+
+static void NAME(loss)(int kind, Size rows, Size outputs, const void *z, const void *y, const double *parameters,
+                       double scale, const double *share, double *values, void *dz) {
+    switch (kind) {
+    case CROSS_ENTROPY_LABELS:
+        if (outputs <= NAME(NARROW))
+            NAME(cross_entropy_narrow)(rows, outputs, z, y, NULL, parameters[0], scale, share, values, dz);
+        else
+            NAME(cross_entropy_labels)(rows, outputs, z, y, parameters[0], scale, share, values, dz);
+        break;
+    case CROSS_ENTROPY_SOFT:
+        if (outputs <= NAME(NARROW))
+            NAME(cross_entropy_narrow)(rows, outputs, z, NULL, y, parameters[0], scale, share, values, dz);
+        else
+            NAME(cross_entropy_soft)(rows, outputs, z, y, parameters[0], scale, share, values, dz);
+        break;
+    case GAUSSIAN_NLL:
+        NAME(gaussian_nll)(rows, outputs, z, y, parameters[0], scale, share, values, dz);
+        break;
+    default:
+        NAME(loss_of_outputs)(kind, rows, outputs, z, y, parameters, scale, share, values, dz);
+    }
+}
