@@ -207,15 +207,13 @@ def test_many_at_once_leave_nothing_behind() -> None:
 
 def test_without_threadpoolctl_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     before = present()
-    blas_libraries.cache_clear()
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "threadpoolctl", None)
-        assert blas_libraries() == ()
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    monkeypatch.setattr(threads, "blas_libraries", blas_libraries.__wrapped__)
+    assert threads.blas_libraries() == ()
+    assert available_threads() == 4
+    with blas_threads(0):
         assert available_threads() == 4
-        with blas_threads(0):
-            assert available_threads() == 4
-    blas_libraries.cache_clear()
-    assert present() == before
+        assert present() == before
 
 
 def test_processors_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
