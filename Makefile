@@ -4,7 +4,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
-# setuptools would pack what an earlier build left behind; the objects of the kernels may stay, and save compiling them anew.
+# setuptools would pack what an earlier build left behind; the objects of the kernels may stay, and save time.
 TIDY := rm -rf build/lib* build/bdist* src/chainrule.egg-info
 SOURCES := pyproject.toml setup.py $(shell find src/chainrule -name __pycache__ -prune -o -name '*.so' -o \
 	\( -type d -o -name '[a-z_]*.*' \) -print)

@@ -19,11 +19,9 @@ from chainrule import ops
 from chainrule.ops import activations, fused
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = (
-    "src", "tests", "examples", "benchmarks", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE",
-    "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "Makefile",
-)  # fmt: skip
-IGNORED = shutil.ignore_patterns("__pycache__", "*.so", "*.egg-info", "_kernels.c")
+MADE = shutil.ignore_patterns(
+    "__pycache__", ".*", "*.so", "*.egg-info", "_kernels.c", "build", "dist", "demo", "results"
+)
 LINE = "chainrule: {}; installing without compiled kernels, NumPy alone will compute"
 BACKEND = "import sys; from setuptools import build_meta as backend; getattr(backend, sys.argv[1])(sys.argv[2])"
 REPORT = """
@@ -46,14 +44,7 @@ needs_compiler = pytest.mark.skipif(
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A copy of what a build needs, with nothing built in it."""
-    folder = tmp_path / "source"
-    folder.mkdir()
-    for part in PARTS:
-        if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, ignore=IGNORED)
-        else:
-            shutil.copy(ROOT / part, folder / part)
-    return folder
+    return Path(shutil.copytree(ROOT, tmp_path / "source", ignore=MADE))
 
 
 def run(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -179,7 +170,7 @@ def test_a_compiled_twin_is_documented_as_its_plain_op() -> None:
 def test_kernels_that_do_not_load_are_told(tmp_path: Path) -> None:
     """As after an update of Python or NumPy that no longer fits them."""
     package = tmp_path / "chainrule"
-    shutil.copytree(Path(fused.__file__).parents[2], package, ignore=IGNORED)
+    shutil.copytree(Path(fused.__file__).parents[2], package, ignore=MADE)
     (package / "ops/fused" / f"_kernels{EXTENSION_SUFFIXES[0]}").write_bytes(b"no library")
     said = run("-c", REPORT, tmp_path).stdout
     assert "{'in_use': 'numpy', 'why': 'they do not load: " in said

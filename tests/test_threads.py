@@ -14,7 +14,6 @@ import pytest
 from chainrule import threads
 from chainrule.threads import LARGE, available_threads, blas_libraries, blas_threads, processors
 
-joblib = pytest.importorskip("joblib")
 threadpoolctl = pytest.importorskip("threadpoolctl")
 needs_blas = pytest.mark.skipif(not blas_libraries(), reason="threadpoolctl knows no BLAS of this process")
 
@@ -77,6 +76,7 @@ def test_variables_of_a_new_process(name: str) -> None:
 @needs_blas
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # joblib's own, on the newest Python
 def test_workers_of_joblib_share_the_processors() -> None:
+    joblib = pytest.importorskip("joblib")
     share = max(1, joblib.cpu_count() // 2)
     found = joblib.Parallel(n_jobs=2, backend="loky")(joblib.delayed(available_threads)() for _ in range(4))
     assert all(1 <= number <= share for number in found)

@@ -19,10 +19,9 @@ _kernels: ModuleType | None = None
 ABSENT = ""
 try:
     _kernels = importlib.import_module("._kernels", __name__)
-except ModuleNotFoundError:
-    ABSENT = "not compiled when chainrule was installed"
 except ImportError as error:
-    ABSENT = f"they do not load: {error}"
+    absent = isinstance(error, ModuleNotFoundError) and error.name == f"{__name__}._kernels"
+    ABSENT = "not compiled when chainrule was installed" if absent else f"they do not load: {error}"
 
 
 def _chosen() -> str:
