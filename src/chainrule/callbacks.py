@@ -32,6 +32,12 @@ class Callback:
     to True and training ends after this epoch. ``row`` is what the epoch gave: loss, validation_loss, metrics,
     learning_rate, seconds; a callback may add to it.
 
+    Attributes
+    ----------
+    live : bool, whether training must stand still, right after the step or the epoch, while a hook runs. A callback
+        that only records what it is told, and neither looks at the model nor stops the training, may say False: then
+        many steps, and many epochs of a few steps each, may be taken before it is told of each of them
+
     Examples
     --------
     >>> import chainrule as cr
@@ -39,6 +45,8 @@ class Callback:
     ...     def on_epoch_end(self, trainer, row):
     ...         trainer.stop = row["loss"] < 0.1
     """
+
+    live = True
 
     def on_train_begin(self, trainer: Training) -> None:
         """Before the first epoch."""
@@ -75,6 +83,8 @@ class History(Callback):
     >>> history["loss"], history.columns, len(history)
     ([0.7, 0.3], ['loss'], 2)
     """
+
+    live = False
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.rows = list(rows)
@@ -135,6 +145,8 @@ class Progress(Callback):
     epoch  50/100  loss ...
     epoch 100/100  loss ...
     """
+
+    live = False
 
     def __init__(self, every: int = 1, file: TextIO | None = None) -> None:
         self.every = check_integer("Progress", "every", every)

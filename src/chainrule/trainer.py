@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
+from math import isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +21,8 @@ from .losses.base import check_output
 from .metrics import get_metric
 from .model import Sequential
 from .optimizers import Optimizer, get_optimizer
+from .plan import CALL_SECONDS, Plan, Targets, plan_training
+from .steps import Steps, Taken, all_finite
 
 Metric: TypeAlias = "str | Callable[..., float]"
 Data: TypeAlias = tuple[Array, Array, Array | None]
@@ -139,82 +141,78 @@ class Trainer:
         """
         data = self._as_data("fit", x, y, sample_weight)
         data, held_out = self._validation_data(data, validation)
-        for part in (data, held_out):
-            self._check_targets(part)  # now, not after half an epoch
+        targets, _ = (self._check_targets(part) for part in (data, held_out))  # now, not after half an epoch
         self.epochs = check_integer("fit", "epochs", epochs)
         batches = Batches(*data, size=self.batch_size, rng=self.rng, drop_last=self.drop_last, sample=self.sample)
         self.steps_per_epoch = len(batches)
         steps_before = int(self.optimizer.state.get("step", 0))
         self.optimizer.setup(self.model.parameters, total_steps=steps_before + self.epochs * self.steps_per_epoch)
+        training = self.model, self.loss, self.optimizer, batches
+        steps = plan_training(*training, targets) or Steps(*training)
         history = History()
         watchers = [*self.callbacks, history]
         if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
             watchers.append(Progress(every))
-        self._run(batches, held_out, history, watchers)
+        self._run(steps, held_out, history, watchers)
         return history
 
-    def _run(self, batches: Batches, held_out: Data | None, history: History, watchers: Sequence[Callback]) -> None:
-        self.stop = False
+    def _run(self, steps: Steps | Plan, held_out: Data | None, history: History, watchers: Sequence[Callback]) -> None:
+        self.epoch, self.stop = 0, False
+        looks = [held_out, *self.metrics, getattr(self.optimizer.learning_rate, "observe", None)]
+        unseen = not any(looks) and not any(watcher.live for watcher in watchers)
         with ExitStack() as stack:
             for watcher in watchers:
                 stack.callback(watcher.on_train_end, self)  # also when another callback, or the training, fails
                 watcher.on_train_begin(self)
             try:
-                for epoch in range(1, self.epochs + 1):
-                    self.epoch = epoch
-                    self._run_epoch(batches, held_out, watchers)
-                    if self.stop:
-                        break
+                together = 1
+                while self.epoch < self.epochs and not self.stop:
+                    start = time.perf_counter()
+                    self._run_epochs(min(together, self.epochs - self.epoch), steps, held_out, watchers)
+                    if unseen and time.perf_counter() - start < CALL_SECONDS / 2:
+                        together *= 2  # epochs of a few steps, at whose end nobody looks
             except KeyboardInterrupt:
                 history.interrupted = True
 
-    def _run_epoch(self, batches: Batches, held_out: Data | None, watchers: Sequence[Callback]) -> None:
+    def _run_epochs(self, count: int, steps: Steps | Plan, held_out: Data | None, watchers: Sequence[Callback]) -> None:
+        self._begin_epoch(watchers)
+        for index, row in enumerate(self._train_epochs(count, steps, watchers)):
+            if index:
+                self._begin_epoch(watchers)
+            if held_out is not None:
+                row |= {f"validation_{name}": value for name, value in self._scores(*held_out).items()}
+            self._observe(row)
+            for watcher in watchers:
+                watcher.on_epoch_end(self, row)
+
+    def _begin_epoch(self, watchers: Sequence[Callback]) -> None:
+        self.epoch += 1
         for watcher in watchers:
             watcher.on_epoch_begin(self)
-        row = self._train_epoch(batches, watchers)
-        if held_out is not None:
-            row |= {f"validation_{name}": value for name, value in self._scores(*held_out).items()}
-        self._observe(row)
-        for watcher in watchers:
-            watcher.on_epoch_end(self, row)
 
-    @np.errstate(over="ignore", invalid="ignore")  # what overflows is told in a sentence, as DivergenceError
-    def _train_epoch(self, batches: Batches, watchers: Sequence[Callback]) -> Row:
-        """One pass over the batches; the loss and the metrics are of the outputs as they were during training."""
+    def _train_epochs(self, count: int, steps: Steps | Plan, watchers: Sequence[Callback]) -> list[Row]:
+        """Passes over the batches; the loss and the metrics are of the outputs as they were during training."""
         start = time.perf_counter()
-        total, weights = 0.0, 0.0
-        seen: list[tuple[Array, ...]] = []
-        rate = self.optimizer.current_learning_rate
-        for xb, yb, *rest in batches:
-            wb = rest[0] if rest else None
-            value, z = self._step(xb, yb, wb)
-            weight = len(yb) if wb is None else float(wb.sum(dtype=np.float64))
-            total, weights = total + value * weight, weights + weight
-            if self.metrics:
-                seen.append(tuple(array.copy() for array in (z, yb, *rest)))  # the next batch takes their place
-            for watcher in watchers:
-                watcher.on_batch_end(self, value)
-        vector = self.model.parameters.vector
-        if not (math.isfinite(np.vdot(vector, vector)) or np.isfinite(vector).all()):  # no later loss would show it
-            raise DivergenceError(self._divergence("parameters that are not finite"))
-        row = {"loss": total / weights if weights else 0.0}
+        watching = [watcher for watcher in watchers if type(watcher).on_batch_end is not Callback.on_batch_end]
+        seen: list[tuple[Array, ...]] | None = [] if self.metrics else None
+        taken: list[Taken] = []
+        for some in steps.epochs(count, seen, one_by_one=any(watcher.live for watcher in watching)):
+            taken += some
+            if not isfinite(some[-1].loss):
+                raise DivergenceError(self._divergence(str(some[-1].loss), len(taken)))
+            for watcher in watching:
+                for step in some:
+                    watcher.on_batch_end(self, step.loss)
+        if not all_finite(self.model.parameters.vector):  # after the last step no loss would show it
+            raise DivergenceError(self._divergence("parameters that are not finite", len(taken)))
+        seconds = (time.perf_counter() - start) / count
+        each = self.steps_per_epoch
+        rows = [_row(taken[index * each : (index + 1) * each]) for index in range(count)]
         if seen:
             outputs = [np.concatenate(parts) for parts in zip(*seen, strict=True)]
-            row |= {name: float(metric(*outputs)) for name, metric in self.metrics.items()}
-        return row | {"learning_rate": rate, "seconds": time.perf_counter() - start}
-
-    def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
-        """Forward, loss, backward, step; the batch's loss and outputs."""
-        z = self.model.forward(xb, training=True)
-        result = self.loss(z, yb, wb)
-        if not (isinstance(result, tuple) and len(result) == 2):
-            raise TypeError(sentence(repr(self.loss), "to return (value, dz)", type(result).__name__))
-        value, dz = float(result[0]) + self.model.penalty(), result[1]
-        if not math.isfinite(value):
-            raise DivergenceError(self._divergence(str(value)))
-        self.model.backward(dz)
-        self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)
-        return value, z
+            scores = {name: float(metric(*outputs)) for name, metric in self.metrics.items()}
+            rows = [{"loss": rows[0]["loss"]} | scores | {"learning_rate": rows[0]["learning_rate"]}]
+        return [row | {"seconds": seconds} for row in rows]
 
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """The loss (penalties included) and the metrics on these data, dropout off; arguments as for :meth:`fit`."""
@@ -266,18 +264,27 @@ class Trainer:
         kept, aside = (tuple(None if array is None else array[rows] for array in data) for rows in parts)
         return kept, aside  # type: ignore[return-value]
 
-    def _check_targets(self, data: Data | None) -> None:
-        """The whole of y and the weights against the loss, with outputs of zeros that take no memory."""
+    def _check_targets(self, data: Data | None) -> Targets | None:
+        """The whole of y and the weights as the loss takes them, for outputs of zeros that take no memory."""
         if data is None or not isinstance(self.loss, Loss):
-            return
+            return None
         x, y, weight = data
         z = self.model.predict(x[: self.batch_size])
         outputs = np.broadcast_to(z.dtype.type(0), (len(x), *z.shape[1:]))
-        self.loss.sample_weight(outputs, self.loss.target(check_output(repr(self.loss), outputs), y), weight)
+        target = self.loss.target(check_output(repr(self.loss), outputs), y)
+        return target, self.loss.sample_weight(outputs, target, weight)
 
-    def _divergence(self, got: str) -> str:
-        rate = self.optimizer.current_learning_rate
-        return sentence("fit", "a finite loss", f"{got} in epoch {self.epoch} at learning rate {rate:g}", START_AGAIN)
+    def _divergence(self, got: str, steps: int) -> str:
+        """``steps`` counts those taken since ``epoch`` began, the last of which went wrong."""
+        rate, epoch = self.optimizer.current_learning_rate, self.epoch + (steps - 1) // self.steps_per_epoch
+        return sentence("fit", "a finite loss", f"{got} in epoch {epoch} at learning rate {rate:g}", START_AGAIN)
+
+
+def _row(taken: list[Taken]) -> Row:
+    """An epoch's loss, the mean over its batches by their weights, and the learning rate it began with."""
+    weight = sum(step.weight for step in taken)
+    total = sum(step.loss * step.weight for step in taken)
+    return {"loss": total / weight if weight else 0.0, "learning_rate": taken[0].rate}
 
 
 def _as_list(what: str, values: Any) -> list[Any]:

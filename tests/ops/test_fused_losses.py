@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+
 from chainrule import losses
 from chainrule.losses import CrossEntropy, GaussianNLL, Huber, Loss, Quantile, SquaredError
 from chainrule.ops.fused import KERNELS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from chainrule.ops.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from parity import DTYPES, SHAPES, distance, kernels, precise, unaligned
 

@@ -113,9 +113,16 @@ class Batches:
     def __len__(self) -> int:
         return steps_per_epoch(len(self.arrays[0]), self.size, self.drop_last, self.sample)
 
+    @property
+    def rows(self) -> int:
+        """How many rows an epoch has: fewer than the data where a short last batch is left out, or one is drawn."""
+        whole = len(self) * self.size
+        return whole if self.drop_last else min(whole, len(self.arrays[0]))
+
     def order(self) -> Array | None:
         """Row numbers in the order of the next epoch, or None for the rows as they stand."""
-        return _order(len(self.arrays[0]), self.size, self.rng, True, self.sample)
+        order = _order(len(self.arrays[0]), self.size, self.rng, True, self.sample)
+        return None if order is None else order[: self.rows]
 
     def __iter__(self) -> Iterator[tuple[Array, ...]]:
         order = self.order()

@@ -48,7 +48,7 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 for _name, _activation in ACTIVATIONS.items():  # each is called as its op
-    type(_activation).temporaries = not compiled(_name)
+    type(_activation).temporaries = not hasattr(compiled, _name)
 
 
 def get_activation(who: str, activation: str | Activation | None) -> Activation | None:

@@ -43,11 +43,6 @@ INSTRUCTIONS: str = getattr(_kernels, "INSTRUCTIONS", "")
 compiled: Any = _kernels if KERNELS == "fused" else None
 
 
-def compiled(name: str) -> bool:
-    """Whether the op of this name has a compiled twin, and kernels are in use."""
-    return KERNELS == "fused" and hasattr(_kernels, name)
-
-
 def twin(plain: Callable[..., Any]) -> Callable[..., Any]:
     """The compiled function of the same name where kernels are in use and it has one, else the plain one."""
     found: Callable[..., Any] | None = getattr(compiled, plain.__name__, None)

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3, cdivision=True
 """The compiled twins of the hot ops: same names, same signatures, same numbers to rounding.
 
 Each takes contiguous float32 or float64 arrays of the processor's own byte order; for anything else it calls the plain
@@ -12,3 +12,4 @@ include "normalization.pxi"
 include "softmax.pxi"
 include "losses.pxi"
 include "noise.pxi"
+include "plan.pxi"

@@ -9,13 +9,73 @@ cnp.import_array()
 
 ctypedef Py_ssize_t Size
 
+cdef extern from "kernels/plan.h" nogil:
+    enum:
+        PLAN_THREADS
+
+    ctypedef struct Stage:
+        int kind, activation, keeps_input, dropout
+        Size inputs, outputs
+        double a, momentum, l1, l2
+        void *W
+        void *b
+        void *dW
+        void *db
+        void *y
+        void *dy
+        void *kept
+        void *inverse
+        void *mean
+        void *variance
+        double *running_mean
+        double *running_variance
+
+    ctypedef struct Run:
+        Size start, stop
+        double rate, decay
+
+    ctypedef struct PlanStruct "Plan":
+        Stage *stages
+        int count, first_learning
+        Size inputs, outputs
+        const void *x
+        const char *y
+        Size y_bytes
+        const double *weight
+        const cnp.int64_t *order
+        Size epoch_rows, batch, epoch_steps, first, steps
+        int loss
+        const double *parameters
+        int optimizer
+        void *vector
+        void *gradient
+        void *state1
+        void *state2
+        Size size
+        Run *runs
+        int run_count
+        double clip_norm, clip_value
+        const double (*updates)[8]
+        const cnp.uint64_t *keys
+        int dropouts
+        void *x_room
+        char *y_room
+        double *share
+        double *row_value
+        double *penalty
+        double *squares
+        void *rooms[64]
+        double *value
+        void *z
+        Size done
+        int threads, arrived, meeting
+
 # Declared `noexcept nogil`: no kernel can raise, none needs the interpreter.
 cdef extern from "kernels/kernels.h" nogil:
     ctypedef struct Update:
         int kind
-        double rate, shrink
+        double rate, shrink, limit, factor
         double c[6]
-        double limit, factor
 
     ctypedef struct Kernels:
         void (*activate)(int kind, Size n, const void *x, void *y, double a) noexcept nogil
@@ -37,6 +97,12 @@ cdef extern from "kernels/kernels.h" nogil:
         void (*multiply)(Size n, const void *x, const void *factor, void *y) noexcept nogil
         void (*update)(const Update *step, Size n, void *w, const void *g, void *state1, void *state2) noexcept nogil
         double (*square_norm)(Size n, const void *g, double limit) noexcept nogil
+        void (*product)(
+            Size rows, Size columns, Size inner, const void *a, Size a_row, Size a_inner, const void *b, Size b_inner,
+            Size b_column, const void *bias, void *c, void *room,
+        ) noexcept nogil
+        void (*run_plan)(PlanStruct *plan, int thread) noexcept nogil
+        Size product_room
 
     const Kernels *chainrule_kernels(int bytes)
     const char *chainrule_instructions()

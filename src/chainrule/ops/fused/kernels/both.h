@@ -4,11 +4,14 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "plan.h"
 
 #define JOINED(a, b) a##_##b
 #define JOIN(a, b) JOINED(a, b)
 #define TABLE(name) JOIN(name, ISA)
 #define INLINE static inline __attribute__((always_inline))
+
+#include "meet.h"
 
 #define SINGLE
 #include "families.h"

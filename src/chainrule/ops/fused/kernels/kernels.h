@@ -33,6 +33,8 @@ typedef struct {
     double rate, shrink, c[6], limit, factor;
 } Update;
 
+struct Plan;
+
 typedef struct {
     /* activations.h; `kept` is what the op's backward takes, x or y. Any output may be the input. */
     void (*activate)(int kind, Size n, const void *x, void *y, double a);
@@ -72,6 +74,13 @@ typedef struct {
     void (*update)(const Update *step, Size n, void *w, const void *g, void *state1, void *state2);
     /* the sum of min(max(g, -limit), limit)^2 */
     double (*square_norm)(Size n, const void *g, double limit);
+
+    /* gemm.h: c = a b + bias, contiguous; a and b may be transposed, as their strides say; room of product_room bytes */
+    void (*product)(Size rows, Size columns, Size inner, const void *a, Size a_row, Size a_inner, const void *b,
+                    Size b_inner, Size b_column, const void *bias, void *c, void *room);
+    /* plan_run.h: what one of the plan's threads does */
+    void (*run_plan)(struct Plan *plan, int thread);
+    Size product_room; /* bytes */
 } Kernels;
 
 /* The table for float (bytes = 4) or double (8) that is fastest here, and the name of its instructions. */

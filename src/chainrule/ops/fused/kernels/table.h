@@ -1,4 +1,11 @@
 /* The kernels of this REAL and this processor, by name. */
+static void NAME(contiguous_product)(Size rows, Size columns, Size inner, const void *a, Size a_row, Size a_inner,
+                                     const void *b, Size b_inner, Size b_column, const void *bias, void *c,
+                                     void *room) {
+    NAME(product)(rows, columns, inner, (NAME(Operand)){a, a_row, a_inner}, (NAME(Operand)){b, b_column, b_inner},
+                  bias, c, columns, room, NULL, NULL);
+}
+
 const Kernels TABLE(NAME(chainrule)) = {
     .activate = NAME(activate),
     .activate_backward = NAME(activate_backward),
@@ -19,4 +26,7 @@ const Kernels TABLE(NAME(chainrule)) = {
     .scale_backward = NAME(scale_backward),
     .dropout = NAME(dropout),
     .multiply = NAME(multiply),
+    .product = NAME(contiguous_product),
+    .run_plan = NAME(run_plan),
+    .product_room = DEPTH * PANEL * sizeof(REAL),
 };

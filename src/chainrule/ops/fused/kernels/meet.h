@@ -1,0 +1,31 @@
+/* Where the threads of a plan wait for each other. */
+#ifdef _WIN32
+#include <windows.h>
+#define give_way() SwitchToThread()
+#else
+#include <sched.h>
+#define give_way() sched_yield()
+#endif
+#if defined(__x86_64__)
+#define breathe() __builtin_ia32_pause()
+#else
+#define breathe() ((void)0)
+#endif
+#define PATIENCE 4096 /* looks, about 50 µs, before a waiting thread lets others have its processor */
+
+/* Return when every thread of the plan has come here. They spin: two steps of a small network are microseconds apart,
+ * a lock's wake-up alone would take longer. */
+static void meet(Plan *p) {
+    if (p->threads == 1) return;
+    const int meeting = __atomic_load_n(&p->meeting, __ATOMIC_ACQUIRE);
+    if (__atomic_add_fetch(&p->arrived, 1, __ATOMIC_ACQ_REL) == p->threads) {
+        __atomic_store_n(&p->arrived, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&p->meeting, meeting + 1, __ATOMIC_RELEASE);
+        return;
+    }
+    for (int looks = 0; __atomic_load_n(&p->meeting, __ATOMIC_ACQUIRE) == meeting; looks++)
+        if (looks < PATIENCE)
+            breathe();
+        else
+            give_way();
+}

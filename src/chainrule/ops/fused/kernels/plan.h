@@ -1,0 +1,81 @@
+/* A plan: everything that some steps of training need, so that they run as one call without the interpreter.
+ *
+ * compiled.py writes it from a model, a loss and an optimizer; plan_run.h carries it out. Arrays of REAL are void *. */
+#ifndef CHAINRULE_PLAN_H
+#define CHAINRULE_PLAN_H
+
+#include "kernels.h"
+
+#define PLAN_THREADS 64 /* at most */
+
+/* The stages, in the order of STAGES in plan.pxi. */
+enum { AFFINE, ACTIVATION, DROPOUT, BATCH_NORM, LAYER_NORM };
+
+/* One layer. Batches are (rows, inputs) and (rows, outputs); what a kind does not use is NULL or 0. */
+typedef struct {
+    int kind, activation, keeps_input, dropout; /* dropout: its number among the dropouts, to find its keys */
+    Size inputs, outputs;
+    double a;        /* of the activation; or the rate of dropout; or the epsilon of a normalisation */
+    double momentum; /* of the running statistics */
+    double l1, l2;
+    void *W, *b, *dW, *db; /* W, b or gain, bias, and their gradients */
+    void *y, *dy;          /* the output and its gradient; of AFFINE dy becomes dz */
+    void *kept;            /* z of a gated activation, the mask of dropout, the standardised batch */
+    void *inverse, *mean, *variance; /* of a normalisation: of each row or column */
+    double *running_mean, *running_variance;
+} Stage;
+
+/* A part of the flat vector whose learning rate and decay have the same factors. */
+typedef struct {
+    Size start, stop;
+    double rate, decay;
+} Run;
+
+typedef struct Plan {
+    /* the network */
+    Stage *stages;
+    int count, first_learning; /* stages, and the first that has parameters: nothing in front of it needs a gradient */
+    Size inputs, outputs;
+
+    /* the data: rows of x, y and weight in the order given, or as they stand if it is NULL */
+    const void *x;
+    const char *y;
+    Size y_bytes; /* of a row of y */
+    const double *weight;
+    const int64_t *order;
+    Size epoch_rows, batch, epoch_steps; /* rows and steps of an epoch: after them the next epoch's order begins */
+    Size first, steps;                   /* the steps to do, counted from the first epoch in `order` */
+
+    /* the loss */
+    int loss;
+    const double *parameters;
+
+    /* the optimizer */
+    int optimizer;
+    void *vector, *gradient, *state1, *state2;
+    Size size;
+    Run *runs;
+    int run_count;
+    double clip_norm, clip_value;  /* 0: no clipping */
+    const double (*updates)[8];    /* for each step rate, shrink and six coefficients */
+    const uint64_t *keys;          /* for each step, one for each dropout */
+    int dropouts;
+
+    /* room for a batch */
+    void *x_room;
+    char *y_room;
+    double *share, *row_value; /* w / sum of w, and the loss of each row */
+    double *penalty;           /* of each row of the weights */
+    double *squares;           /* the gradient's squared norm, for each chunk of the vector */
+    void *rooms[PLAN_THREADS]; /* for each thread */
+
+    /* what comes out */
+    double *value; /* the loss of each step */
+    void *z;       /* the outputs of all steps, or NULL */
+    Size done;     /* steps; fewer than asked for if a loss was not finite */
+
+    /* the threads' meeting point */
+    int threads, arrived, meeting;
+} Plan;
+
+#endif

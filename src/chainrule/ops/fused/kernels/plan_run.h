@@ -1,0 +1,141 @@
+/* The steps of a plan, carried out by one or more threads that meet twice a step.
+ *
+ * First each thread takes its own rows of the batch through all layers, forward, loss and backward, and needs nobody.
+ * Then, all rows done, each takes its own part of the parameters: their gradients, summed over all rows, and the
+ * optimizer's step. Every number is computed by one thread in one order, so that the result does not depend on how many
+ * threads there are. */
+#define CHUNK 16384 /* parameters whose squares are summed together for the norm of the gradient */
+
+/* This thread's rows of the batch: in place, or gathered in the epoch's order. */
+static void NAME(gather)(NAME(Step) *s, Size start) {
+    const Plan *p = s->plan;
+    const int64_t *order = p->order;
+    if (order == NULL) {
+        s->x = (const REAL *)p->x + start % p->epoch_rows * p->inputs;
+        s->y = p->y + start % p->epoch_rows * p->y_bytes;
+        return;
+    }
+    s->x = p->x_room;
+    s->y = p->y_room;
+    for (Size r = s->r0; r < s->r1; r++) {
+        memcpy((REAL *)p->x_room + r * p->inputs, (const REAL *)p->x + order[start + r] * p->inputs,
+               p->inputs * sizeof(REAL));
+        memcpy(p->y_room + r * p->y_bytes, p->y + order[start + r] * p->y_bytes, p->y_bytes);
+    }
+}
+
+/* w / sum of w of this thread's rows. */
+static void NAME(weigh)(const NAME(Step) *s, Size start) {
+    const Plan *p = s->plan;
+    if (p->weight == NULL) return;
+    double total = 0;
+    for (Size r = 0; r < s->n; r++) total += p->weight[p->order ? p->order[start + r] : start % p->epoch_rows + r];
+    for (Size r = s->r0; r < s->r1; r++) {
+        const double w = p->weight[p->order ? p->order[start + r] : start % p->epoch_rows + r];
+        p->share[r] = total > 0 ? w / total : 0;
+    }
+}
+
+/* The loss of the whole batch, which every thread sums for itself. */
+static double NAME(batch_value)(const NAME(Step) *s) {
+    const Plan *p = s->plan;
+    double sum = 0;
+    for (Size r = 0; r < s->n; r++) sum += p->weight ? p->share[r] * p->row_value[r] : p->row_value[r];
+    return p->weight ? sum : sum / (double)s->n;
+}
+
+static void NAME(loss_of_rows)(const NAME(Step) *s, Size start) {
+    const Plan *p = s->plan;
+    const Stage *last = &p->stages[p->count - 1];
+    const Size rows = s->r1 - s->r0, at = s->r0 * p->outputs;
+    const REAL *z = (REAL *)last->y + at;
+    NAME(loss)(p->loss, rows, p->outputs, z, s->y + s->r0 * p->y_bytes, p->parameters, 1.0 / (double)s->n,
+               p->weight ? p->share + s->r0 : NULL, p->row_value + s->r0, (REAL *)last->dy + at);
+    if (p->z != NULL) memcpy((REAL *)p->z + start * p->outputs + at, z, rows * p->outputs * sizeof(REAL));
+}
+
+/* min(1, clip_norm / norm of the gradient), NaN if that is not finite; each thread squares its own chunks, all add them in the same order. */
+static double NAME(clip_factor)(const NAME(Step) *s) {
+    Plan *p = s->plan;
+    if (p->clip_norm == 0) return 1;
+    const Size chunks = (p->size + CHUNK - 1) / CHUNK;
+    for (Size c = s->thread; c < chunks; c += p->threads) {
+        const Size n = p->size - c * CHUNK < CHUNK ? p->size - c * CHUNK : CHUNK;
+        p->squares[c] = NAME(square_norm)(n, (REAL *)p->gradient + c * CHUNK, s->update.limit);
+    }
+    meet(p);
+    double total = 0;
+    for (Size c = 0; c < chunks; c++) total += p->squares[c];
+    if (total - total != 0) return NAN;
+    return sqrt(total) > p->clip_norm ? p->clip_norm / sqrt(total) : 1;
+}
+
+/* The optimizer over this thread's part of the whole vector, where the gradient had to be complete before: to be
+ * clipped, or because a penalty belongs to it. 0, and nothing done, if the gradient's norm is not finite. */
+static int NAME(learn_all)(const NAME(Step) *s) {
+    const Plan *p = s->plan;
+    const double factor = NAME(clip_factor)(s);
+    if (factor != factor) return 0;
+    for (const Run *run = p->runs; run < p->runs + p->run_count; run++) {
+        const Size size = run->stop - run->start;
+        const Size from = run->start + NAME(share)(size, LANES, s->thread, p->threads);
+        const Size to = run->start + NAME(share)(size, LANES, s->thread + 1, p->threads);
+        Update update = NAME(update_at)(s, run->start);
+        update.factor = factor;
+        NAME(learn)(p, &update, from, 1, to - from, 0, (REAL *)p->gradient + from, 0);
+    }
+    return 1;
+}
+
+static int NAME(learns_at_once)(const Plan *p) {
+    int simple = p->clip_norm == 0 && p->clip_value == 0 && p->batch <= DEPTH;
+    for (int i = 0; i < p->count; i++) simple = simple && p->stages[i].l1 == 0 && p->stages[i].l2 == 0;
+    return simple;
+}
+
+static Size NAME(most_inputs)(const Plan *p) {
+    Size most = 0;
+    for (int i = 0; i < p->count; i++) most = p->stages[i].inputs > most ? p->stages[i].inputs : most;
+    return most;
+}
+
+/* What thread `thread` does of the plan. All threads of the plan must be in here at the same time. */
+static void NAME(run_plan)(Plan *p, int thread) {
+    const int at_once = NAME(learns_at_once)(p);
+    const Size largest = NAME(most_inputs)(p);
+    NAME(Step) s = {.plan = p, .thread = thread};
+    for (Size index = 0; index < p->steps; index++) {
+        const Size step = p->first + index, in_epoch = step % p->epoch_steps * p->batch;
+        const Size start = step / p->epoch_steps * p->epoch_rows + in_epoch;
+        s.index = index;
+        s.n = p->epoch_rows - in_epoch < p->batch ? p->epoch_rows - in_epoch : p->batch;
+        s.r0 = s.n * thread / p->threads;
+        s.r1 = s.n * (thread + 1) / p->threads;
+        s.update = (Update){.kind = p->optimizer, .limit = p->clip_value == 0 ? INFINITY : p->clip_value, .factor = 1};
+        s.update.rate = p->updates[index][0];
+        s.update.shrink = p->updates[index][1];
+        memcpy(s.update.c, p->updates[index] + 2, sizeof s.update.c);
+
+        NAME(gather)(&s, start);
+        NAME(weigh)(&s, start);
+        NAME(forward)(&s);
+        NAME(loss_of_rows)(&s, start);
+        NAME(backward)(&s);
+        for (Size i = thread; !at_once && i < largest; i += p->threads) p->penalty[i] = 0;
+        meet(p);
+        double value = NAME(batch_value)(&s);
+        int finite = value - value == 0;
+        for (int i = p->first_learning; finite && i < p->count; i++) NAME(gradients)(&s, i, at_once);
+        if (finite && !at_once) {
+            meet(p);
+            for (Size i = 0; i < largest; i++) value += p->penalty[i];
+            finite = NAME(learn_all)(&s);
+        }
+        if (thread == 0) {
+            p->value[index] = value;
+            p->done = index + (finite ? 1 : 0);
+        }
+        if (!finite) return;
+        meet(p);
+    }
+}

@@ -1,0 +1,226 @@
+/* What each kind of stage does with a thread's rows, forward and backward, and with its share of the gradients. */
+
+/* The part of `size` things that falls to a thread, in whole multiples of `grain`. */
+INLINE Size NAME(share)(Size size, Size grain, int thread, int threads) {
+    const Size grains = (size + grain - 1) / grain, end = grains * thread / threads * grain;
+    return end < size ? end : size;
+}
+
+#ifndef ROW_BLOCK
+#define ROW_BLOCK 128 /* rows of a product whose result the activation still finds in the cache */
+#endif
+
+/* A step as one thread sees it: its rows are r0 ... r1 of n. */
+typedef struct {
+    Plan *plan;
+    int thread;
+    Size index, n, r0, r1; /* index counts from the plan's first step */
+    const REAL *x;
+    const char *y;
+    Update update;
+} NAME(Step);
+
+INLINE const REAL *NAME(input)(const NAME(Step) *s, int i) {
+    return i == 0 ? s->x : s->plan->stages[i - 1].y;
+}
+
+static void NAME(forward_affine)(const NAME(Step) *s, const Stage *t, const REAL *x) {
+    for (Size r = s->r0; r < s->r1; r += ROW_BLOCK) {
+        const Size rows = s->r1 - r < ROW_BLOCK ? s->r1 - r : ROW_BLOCK;
+        REAL *y = (REAL *)t->y + r * t->outputs, *z = t->keeps_input ? (REAL *)t->kept + r * t->outputs : y;
+        NAME(product)(rows, t->outputs, t->inputs, (NAME(Operand)){x + r * t->inputs, t->inputs, 1},
+                      (NAME(Operand)){t->W, 1, t->outputs}, t->b, z, t->outputs, s->plan->rooms[s->thread], NULL, NULL);
+        if (t->activation != IDENTITY) NAME(activate)(t->activation, rows * t->outputs, z, y, t->a);
+    }
+}
+
+/* Statistics over the batch need all rows: each thread takes its own columns, between two meetings. */
+static void NAME(forward_batch_norm)(const NAME(Step) *s, const Stage *t, const REAL *x) {
+    const int threads = s->plan->threads;
+    const Size from = NAME(share)(t->inputs, LANES, s->thread, threads);
+    const Size columns = NAME(share)(t->inputs, LANES, s->thread + 1, threads) - from;
+    REAL *standard = (REAL *)t->kept + from, *mean = (REAL *)t->mean + from, *variance = (REAL *)t->variance + from;
+    meet(s->plan);
+    NAME(standardize_columns)(s->n, columns, t->inputs, x + from, t->a, standard, (REAL *)t->inverse + from, mean,
+                              variance);
+    NAME(scale)(s->n, columns, t->inputs, standard, (REAL *)t->W + from, (REAL *)t->b + from, (REAL *)t->y + from);
+    const double unbiased = (double)s->n / (double)(s->n - 1);
+    for (Size i = 0; i < columns; i++) {
+        double *m = t->running_mean + from + i, *v = t->running_variance + from + i;
+        *m += t->momentum * (mean[i] - *m);
+        *v += t->momentum * (variance[i] * unbiased - *v);
+    }
+    meet(s->plan);
+}
+
+static void NAME(forward)(const NAME(Step) *s) {
+    const Size rows = s->r1 - s->r0;
+    for (int i = 0; i < s->plan->count; i++) {
+        const Stage *t = &s->plan->stages[i];
+        const Size at = s->r0 * t->inputs;
+        const REAL *x = NAME(input)(s, i);
+        REAL *y = (REAL *)t->y + s->r0 * t->outputs, *kept = t->kept == NULL ? NULL : (REAL *)t->kept + at;
+        switch (t->kind) {
+        case AFFINE:
+            NAME(forward_affine)(s, t, x);
+            break;
+        case ACTIVATION:
+            NAME(activate)(t->activation, rows * t->outputs, x + at, y, t->a);
+            break;
+        case DROPOUT: {
+            const uint64_t key = s->plan->keys[s->index * s->plan->dropouts + t->dropout];
+            NAME(dropout)(rows * t->outputs, key, (uint64_t)at, t->a, x + at, y, kept);
+            break;
+        }
+        case BATCH_NORM:
+            NAME(forward_batch_norm)(s, t, x);
+            break;
+        case LAYER_NORM:
+            NAME(standardize_rows)(rows, t->inputs, t->inputs, x + at, t->a, kept, (REAL *)t->inverse + s->r0,
+                                   (REAL *)t->mean + s->r0, (REAL *)t->variance + s->r0);
+            NAME(scale)(rows, t->inputs, t->inputs, kept, t->W, t->b, y);
+            break;
+        }
+    }
+}
+
+static void NAME(backward_batch_norm)(const NAME(Step) *s, const Stage *t, REAL *dx) {
+    const int threads = s->plan->threads;
+    const Size from = NAME(share)(t->inputs, LANES, s->thread, threads);
+    const Size columns = NAME(share)(t->inputs, LANES, s->thread + 1, threads) - from;
+    const REAL *standard = (REAL *)t->kept + from;
+    meet(s->plan);
+    NAME(scale_backward)(s->n, columns, t->inputs, (REAL *)t->dy + from, standard, (REAL *)t->W + from,
+                         dx == NULL ? NULL : dx + from, (REAL *)t->dW + from, (REAL *)t->db + from);
+    if (dx != NULL)
+        NAME(standardize_columns_backward)(s->n, columns, t->inputs, dx + from, standard, (REAL *)t->inverse + from,
+                                           dx + from);
+    meet(s->plan);
+}
+
+static void NAME(backward)(const NAME(Step) *s) {
+    const Size rows = s->r1 - s->r0;
+    for (int i = s->plan->count - 1; i >= s->plan->first_learning; i--) {
+        const Stage *t = &s->plan->stages[i];
+        const Size in = s->r0 * t->inputs, out = s->r0 * t->outputs;
+        REAL *dy = (REAL *)t->dy + out;
+        REAL *dx = i == s->plan->first_learning ? NULL : (REAL *)s->plan->stages[i - 1].dy + in;
+        switch (t->kind) {
+        case AFFINE:
+            if (t->activation != IDENTITY)
+                NAME(activate_backward)(t->activation, rows * t->outputs, dy,
+                                        (REAL *)(t->keeps_input ? t->kept : t->y) + out, dy, t->a);
+            if (dx != NULL)
+                NAME(product)(rows, t->inputs, t->outputs, (NAME(Operand)){dy, t->outputs, 1},
+                              (NAME(Operand)){t->W, t->outputs, 1}, NULL, dx, t->inputs, s->plan->rooms[s->thread],
+                              NULL, NULL);
+            break;
+        case ACTIVATION:
+            NAME(activate_backward)(t->activation, rows * t->outputs, dy,
+                                    t->keeps_input ? NAME(input)(s, i) + in : (REAL *)t->y + out, dx, t->a);
+            break;
+        case DROPOUT:
+            NAME(multiply)(rows * t->outputs, dy, (REAL *)t->kept + in, dx);
+            break;
+        case BATCH_NORM:
+            NAME(backward_batch_norm)(s, t, dx == NULL ? NULL : s->plan->stages[i - 1].dy);
+            break;
+        case LAYER_NORM:
+            if (dx != NULL) {
+                NAME(scale)(rows, t->inputs, t->inputs, dy, t->W, NULL, dx);
+                NAME(standardize_rows_backward)(rows, t->inputs, t->inputs, dx, (REAL *)t->kept + in,
+                                                (REAL *)t->inverse + s->r0, dx);
+            }
+            break;
+        }
+    }
+}
+
+/* The step of the optimizer for the parameters from `offset` on, whose learning rate has its run's factors. */
+static Update NAME(update_at)(const NAME(Step) *s, Size offset) {
+    const Run *run = s->plan->runs;
+    while (run->stop <= offset && run < s->plan->runs + s->plan->run_count - 1) run++;
+    Update update = s->update;
+    update.rate *= run->rate;
+    update.shrink *= run->decay;
+    return update;
+}
+
+/* That step on rows of `columns` parameters, the first at `offset`, with their gradient g. */
+static void NAME(learn)(const Plan *p, const Update *update, Size offset, Size rows, Size columns, Size stride,
+                        const REAL *g, Size g_stride) {
+    NAME(update_rows)(update, rows, columns, stride, g_stride, (REAL *)p->vector + offset, g,
+                      p->state1 == NULL ? NULL : (REAL *)p->state1 + offset,
+                      p->state2 == NULL ? NULL : (REAL *)p->state2 + offset);
+}
+
+/* The rows of a weight matrix that a product's tiles are the gradient of. */
+typedef struct {
+    const Plan *plan;
+    Update update;
+    Size offset, columns; /* of the first row in the vector, and how many each row has */
+} NAME(Weights);
+
+/* A tile of dW, still in the first-level cache, moves its weights: dW itself is never written. */
+static void NAME(learn_tile)(const void *weights, Size row, Size rows, Size column, Size columns, REAL *tile) {
+    const NAME(Weights) *w = weights;
+    NAME(learn)(w->plan, &w->update, w->offset + row * w->columns + column, rows, columns, w->columns, tile, PANEL);
+}
+
+/* dW += the gradient of the penalty, whose value goes to penalty[row]. */
+static void NAME(penalize)(const Stage *t, Size from, Size to, double *penalty) {
+    const REAL l1 = (REAL)t->l1, l2 = (REAL)(2 * t->l2);
+    for (Size i = from; i < to; i++) {
+        const REAL *w = (REAL *)t->W + i * t->outputs;
+        REAL *dw = (REAL *)t->dW + i * t->outputs;
+        double absolute = 0, square = 0;
+#pragma omp simd reduction(+ : absolute, square)
+        for (Size o = 0; o < t->outputs; o++) {
+            dw[o] += (w[o] > 0 ? l1 : w[o] < 0 ? -l1 : 0) + l2 * w[o];
+            absolute += w[o] > 0 ? w[o] : -w[o];
+            square += (double)w[o] * w[o];
+        }
+        penalty[i] += t->l1 * absolute + t->l2 * square;
+    }
+}
+
+/* db[from ... to] = the sum of dz over the rows. */
+static void NAME(sum_rows)(Size rows, Size width, const REAL *dz, REAL *db, Size from, Size to) {
+    memset(db + from, 0, (to - from) * sizeof(REAL));
+    for (Size n = 0; n < rows; n++)
+        for (Size o = from; o < to; o++) db[o] += dz[n * width + o];
+}
+
+/* The optimizer's step on parameters from ... to of a vector such as a bias. */
+static void NAME(learn_vector)(const NAME(Step) *s, const REAL *w, const REAL *g, Size from, Size to) {
+    const Size offset = w - (REAL *)s->plan->vector + from;
+    const Update update = NAME(update_at)(s, offset);
+    NAME(learn)(s->plan, &update, offset, 1, to - from, 0, g + from, 0);
+}
+
+/* This thread's share of a stage's gradients; with `at_once` each goes straight into the optimizer. */
+static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
+    const Plan *p = s->plan;
+    const Stage *t = &p->stages[i];
+    if (t->W == NULL) return;
+    const Size from = NAME(share)(t->outputs, LANES, s->thread, p->threads);
+    const Size to = NAME(share)(t->outputs, LANES, s->thread + 1, p->threads);
+    if (t->kind == AFFINE) {
+        const Size grain = 2 * t->outputs <= PANEL ? TALL_ROWS : TILE_ROWS;
+        const Size top = NAME(share)(t->inputs, grain, s->thread, p->threads);
+        const Size rows = NAME(share)(t->inputs, grain, s->thread + 1, p->threads) - top;
+        const Size offset = (REAL *)t->W - (REAL *)p->vector + top * t->outputs;
+        const NAME(Weights) weights = {p, NAME(update_at)(s, offset), offset, t->outputs};
+        NAME(product)(rows, t->outputs, s->n, (NAME(Operand)){NAME(input)(s, i) + top, 1, t->inputs},
+                      (NAME(Operand)){t->dy, 1, t->outputs}, NULL, at_once ? NULL : (REAL *)t->dW + top * t->outputs,
+                      t->outputs, p->rooms[s->thread], NAME(learn_tile), &weights);
+        if (t->l1 != 0 || t->l2 != 0) NAME(penalize)(t, top, top + rows, p->penalty);
+        if (t->b != NULL) NAME(sum_rows)(s->n, t->outputs, t->dy, t->db, from, to);
+    } else {
+        if (t->kind == LAYER_NORM)
+            NAME(scale_backward)(s->n, to - from, t->outputs, (REAL *)t->dy + from, (REAL *)t->kept + from,
+                                 (REAL *)t->W + from, NULL, (REAL *)t->dW + from, (REAL *)t->db + from);
+        if (at_once) NAME(learn_vector)(s, t->W, t->dW, from, to);
+    }
+    if (at_once && t->b != NULL) NAME(learn_vector)(s, t->b, t->db, from, to);
+}

@@ -1,0 +1,264 @@
+"""Training as a plan: the steps of whole epochs as one compiled call.
+
+The interpreter takes some microseconds for every operation, a small network little more for the whole step. So where
+the layers, the loss and the optimizer all have compiled kernels, they are written down once, as a list of stages over
+arrays that are laid out once, and a call carries out as many steps as fit into a twentieth of a second. What has no
+kernel (a layer of the user's own, say) has no plan, and is trained operation by operation, with the same result to
+rounding.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from threading import Event, Thread
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ._checks import Array
+from .data.batches import Batches
+from .layers import (
+    ELU,
+    GELU,
+    SELU,
+    Activation,
+    BatchNorm,
+    Dropout,
+    Flatten,
+    HardSigmoid,
+    Identity,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    Mish,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
+from .losses import Loss, LossFunction
+from .model import Sequential
+from .ops.fused import compiled
+from .optimizers import Optimizer
+from .optimizers.clipping import norm_factor
+from .steps import Taken
+from .threads import available_threads
+
+Stage: TypeAlias = dict[str, Any]
+Targets: TypeAlias = "tuple[Array, Array | None]"  # y and the weights, as the loss takes them
+
+CALL_SECONDS = 0.05  # of a call, after which Ctrl-C and progress have their turn
+ROWS_A_THREAD = 8  # fewer rows would leave the registers of a product's tile half empty
+WORK_A_THREAD = 200_000  # multiplications of a step, about 5 µs; the threads' two meetings take a tenth of that
+
+#: The activations that have a kernel, and the attribute that is its parameter.
+KERNELS: dict[type[Activation], tuple[str, str | None]] = {
+    ELU: ("elu", "alpha"),
+    GELU: ("gelu", None),
+    HardSigmoid: ("hard_sigmoid", None),
+    Identity: ("identity", None),
+    LeakyReLU: ("leaky_relu", "slope"),
+    Mish: ("mish", None),
+    ReLU: ("relu", None),
+    SELU: ("selu", None),
+    SiLU: ("silu", None),
+    Sigmoid: ("sigmoid", None),
+    Softplus: ("softplus", None),
+    Tanh: ("tanh", None),
+}
+
+
+class Plan:
+    """The compiled steps of one training, with the interface of :class:`~chainrule.steps.Steps`."""
+
+    def __init__(
+        self,
+        kernel: Any,
+        model: Sequential,
+        optimizer: Optimizer,
+        batches: Batches,
+        threads: int,
+    ) -> None:
+        self._kernel, self._model, self._optimizer = kernel, model, optimizer
+        self._batches, self._threads = batches, threads
+        self._at_once = 1.0  # how many steps fit into CALL_SECONDS, learned from call to call
+
+    def epochs(self, count: int, seen: list[tuple[Array, ...]] | None, one_by_one: bool) -> Iterator[list[Taken]]:
+        """Train for ``count`` epochs, and tell of the steps as they are taken, many at a time unless ``one_by_one``.
+
+        The outputs, targets and weights are added to ``seen``, if there is one; ``count`` must be 1 then.
+        """
+        batches = self._batches
+        orders, keys = zip(*((batches.order(), self._draw_keys()) for _ in range(count)), strict=True)
+        order = None if orders[0] is None else np.concatenate(orders)
+        key = None if keys[0] is None else np.concatenate(keys)
+        weights = self._weights(order, count)
+        outputs = None if seen is None else np.empty((batches.rows, self._kernel.outputs), self._model.dtype)
+        steps, done = count * len(batches), 0
+        while done < steps:
+            size = 1 if one_by_one else min(steps - done, max(1, int(self._at_once)))
+            losses, rates = self._call(order, done, size, key, outputs)
+            yield [Taken(*step) for step in zip(losses, weights[done : done + size], rates, strict=False)]
+            done += size
+        if seen is not None and outputs is not None:
+            chosen = slice(batches.rows) if order is None else order
+            seen.append((outputs, *(array[chosen] for array in batches.arrays[1:])))
+
+    def _call(
+        self, order: Array | None, first: int, count: int, keys: Array | None, outputs: Array | None
+    ) -> tuple[list[float], list[float]]:
+        """Take steps, and tell their losses and learning rates; a loss that is not finite is the last, and no step."""
+        updates, losses = self._optimizer.plan(count), np.empty(count)
+        start = time.perf_counter()
+        part = None if keys is None else keys[first : first + count]
+        self._kernel.begin(order, first, updates, part, losses, outputs, self._threads)
+        taken = self._work()
+        self._at_once = min(count * CALL_SECONDS / (time.perf_counter() - start), 2 * self._at_once + 8)
+        self._optimizer.advance(taken)
+        if taken < count and np.isfinite(losses[taken]):
+            norm_factor(f"{type(self._optimizer).__name__}.step", 1.0, np.nan)  # its gradient was not: that raises
+        told = slice(min(taken + 1, count))
+        return losses[told].tolist(), updates[told, 0].tolist()
+
+    def _weights(self, order: Array | None, count: int) -> list[float]:
+        """The weight of each batch of ``count`` epochs: its rows, or the sum of their sample weights."""
+        batches = self._batches
+        starts = (np.arange(count)[:, None] * batches.rows + np.arange(0, batches.rows, batches.size)).ravel()
+        if len(batches.arrays) == 2:
+            sizes: list[float] = np.diff(starts, append=count * batches.rows).astype(float).tolist()
+            return sizes
+        weight = batches.arrays[2]
+        ordered = np.tile(weight[: batches.rows], count) if order is None else weight[order]
+        sums: list[float] = np.add.reduceat(ordered, starts, dtype=np.float64).tolist()
+        return sums
+
+    def _draw_keys(self) -> Array | None:
+        """One for each dropout in each step of an epoch, in the order in which the layers would draw them."""
+        shape = (len(self._batches), self._kernel.dropouts)
+        return self._model.rng.integers(0, 2**64, size=shape, dtype=np.uint64) if shape[1] else None
+
+    def _work(self) -> int:
+        """Take the steps on all threads, of which this is one."""
+        complete = Event()  # no thread may begin unless all are there: they wait for each other at every step
+
+        def work(index: int) -> None:
+            complete.wait()
+            self._kernel.work(index)
+
+        others = [Thread(target=work, args=(index,), daemon=True) for index in range(1, self._threads)]
+        for thread in others:
+            thread.start()
+        complete.set()
+        taken: int = self._kernel.work(0)
+        for thread in others:
+            thread.join()
+        return taken
+
+
+def plan_training(
+    model: Sequential, loss: LossFunction, optimizer: Optimizer, batches: Batches, targets: Targets | None
+) -> Plan | None:
+    """The plan of a training, or None if a part of it has no compiled kernel.
+
+    The optimizer must have been set up for the model; ``targets`` are the checked y and weights of all rows.
+    """
+    if compiled is None or optimizer.kernel is None or not isinstance(loss, Loss) or targets is None:
+        return None
+    y, weight = targets
+    kernel = loss.kernel(y)
+    stages = _stages(model, batches.arrays[0])
+    if kernel is None or stages is None or _has_lone_row(stages, batches):
+        return None  # a batch of one row has no variance: the layer itself says so
+    arrays, runs = optimizer.prepare(model.parameters.vector)
+    plan = compiled.Plan(
+        stages,
+        model.parameters.vector,
+        model.gradients.vector,
+        batches.arrays[0],
+        np.ascontiguousarray(y),
+        None if weight is None else np.ascontiguousarray(weight, np.float64),
+        batches.size,
+        batches.rows,
+        (compiled.LOSSES.index(kernel[0]), kernel[1]),
+        (compiled.OPTIMIZERS[optimizer.kernel], arrays, optimizer.clip_norm or 0.0, optimizer.clip_value or 0.0),
+        runs,
+    )
+    return Plan(plan, model, optimizer, batches, _threads(stages, batches.size))
+
+
+def _threads(stages: list[Stage], batch: int) -> int:
+    """As many as have work enough between two meetings."""
+    work = 3 * batch * sum(stage["inputs"] * stage["outputs"] for stage in stages if stage["kind"] == "affine")
+    most: int = compiled.MOST_THREADS
+    return max(1, min(available_threads(), most, batch // ROWS_A_THREAD, work // WORK_A_THREAD))
+
+
+def _has_lone_row(stages: list[Stage], batches: Batches) -> bool:
+    """Whether BatchNorm would meet a batch of one row."""
+    lone = batches.size == 1 or batches.rows % batches.size == 1
+    return lone and any(stage["kind"] == "batch_norm" for stage in stages)
+
+
+def _stages(model: Sequential, x: Array) -> list[Stage] | None:
+    """The layers as stages, or None if one of them has no kernel or nothing is to be learned."""
+    layers = [layer for layer in model.layers if not _does_nothing(layer)]
+    if x.ndim < 2 or (x.ndim > 2 and not isinstance(model.layers[0], Flatten)):
+        return None
+    width = int(np.prod(x.shape[1:]))
+    stages: list[Stage] = []
+    for layer in layers:
+        stage = _stage(layer, width)
+        if stage is None or stage["inputs"] != width:
+            return None
+        stages.append(stage)
+        width = stage["outputs"]
+    return stages if any("W" in stage for stage in stages) else None
+
+
+def _does_nothing(layer: Layer) -> bool:
+    """Flatten, since batches are laid out by rows, and dropout of nothing."""
+    return type(layer) is Flatten or (type(layer) is Dropout and layer.rate == 0)
+
+
+def _stage(layer: Layer, width: int) -> Stage | None:
+    """What kernels/plan.h needs of a layer; a subclass may compute something else, so it has no kernel."""
+    if type(layer) is Linear:
+        return _linear(layer)
+    if type(layer) is Dropout:
+        return {"kind": "dropout", "inputs": width, "outputs": width, "a": layer.rate}
+    if type(layer) in (BatchNorm, LayerNorm):
+        return _normalization(layer)
+    activation = _activation(layer)
+    return None if activation is None else {"kind": "activation", "inputs": width, "outputs": width} | activation
+
+
+def _linear(layer: Linear) -> Stage | None:
+    activation = {} if layer._activation is None else _activation(layer._activation)
+    if activation is None:
+        return None
+    stage = {"kind": "affine", "inputs": layer.in_features, "outputs": layer.out_features, "W": layer.W, "dW": layer.dW}
+    bias = {"b": layer.b, "db": layer.db} if layer.bias else {}
+    return stage | bias | {"l1": layer.l1, "l2": layer.l2} | activation
+
+
+def _normalization(layer: Any) -> Stage:
+    stage = {"inputs": layer.features, "outputs": layer.features, "a": layer.epsilon}
+    stage |= {"W": layer.gain, "b": layer.bias, "dW": layer.dgain, "db": layer.dbias}
+    if isinstance(layer, LayerNorm):
+        return stage | {"kind": "layer_norm"}
+    running = {"running_mean": layer.running_mean, "running_variance": layer.running_variance}
+    return stage | running | {"kind": "batch_norm", "momentum": layer.momentum}
+
+
+def _activation(layer: Layer) -> Stage | None:
+    """The kernel of an activation, its parameter, and whether its pull-back needs the input."""
+    if not isinstance(layer, Activation) or type(layer) not in KERNELS:
+        return None
+    name, parameter = KERNELS[type(layer)]
+    if isinstance(layer, GELU) and layer.approximate == "tanh":
+        name = "gelu_tanh"
+    a = getattr(layer, parameter) if parameter else 0.0
+    return {"activation": compiled.ACTIVATIONS.index(name), "a": a, "keeps_input": layer.keeps_input}

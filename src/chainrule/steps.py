@@ -1,0 +1,67 @@
+"""The steps of training, operation by operation: forward, loss, backward, step.
+
+Where all of them have compiled kernels, plan.py takes many steps in one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite
+from typing import NamedTuple
+
+import numpy as np
+
+from ._checks import Array, sentence
+from .data.batches import Batches
+from .losses import LossFunction
+from .model import Sequential
+from .optimizers import Optimizer
+
+
+class Taken(NamedTuple):
+    """What is known of a step once it is taken; it was not, if the loss is not finite."""
+
+    loss: float
+    weight: float
+    rate: float
+
+
+class Steps:
+    """The steps of one training, each a few calls of the interpreter: for whatever layers, loss and optimizer."""
+
+    def __init__(self, model: Sequential, loss: LossFunction, optimizer: Optimizer, batches: Batches) -> None:
+        self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
+
+    def epochs(self, count: int, seen: list[tuple[Array, ...]] | None, one_by_one: bool) -> Iterator[list[Taken]]:
+        """Train for ``count`` epochs, and tell of the steps as they are taken.
+
+        The outputs, targets and weights of the batches are added to ``seen``, if there is one. Steps come one by one
+        here even if they need not.
+        """
+        for _ in range(count):
+            for xb, yb, *rest in self.batches:
+                rate = self.optimizer.current_learning_rate
+                loss, z = self._step(xb, yb, rest[0] if rest else None)
+                weight = float(rest[0].sum(dtype=np.float64)) if rest else float(len(yb))
+                if seen is not None:
+                    seen.append(tuple(array.copy() for array in (z, yb, *rest)))  # the next batch takes their place
+                yield [Taken(loss, weight, rate)]
+
+    @np.errstate(over="ignore", invalid="ignore")  # what overflows is told in a sentence, as DivergenceError
+    def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
+        """The batch's loss, with the model's penalties, and its outputs; the parameters move if the loss is finite."""
+        z = self.model.forward(xb, training=True)
+        result = self.loss(z, yb, wb)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(sentence(repr(self.loss), "to return (value, dz)", type(result).__name__))
+        value, dz = float(result[0]) + self.model.penalty(), result[1]
+        if isfinite(value):
+            self.model.backward(dz)
+            self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)
+        return value, z
+
+
+def all_finite(x: Array) -> bool:
+    """Whether no number is NaN or infinite. The sum of the squares tells, unless it overflows itself."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())

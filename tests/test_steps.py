@@ -1,0 +1,58 @@
+"""The steps of training, one operation after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.data.batches import Batches
+from chainrule.steps import Steps, all_finite
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(50, 3)), RNG.integers(0, 2, 50)
+
+
+def steps_for(model: cr.Sequential, weight: np.ndarray | None = None) -> Steps:
+    batches = Batches(X, Y, weight, size=20, rng=np.random.default_rng(1), drop_last=False, sample="all")
+    return Steps(model, cr.CrossEntropy(), cr.SGD(0.1), batches)
+
+
+def test_they_are_the_loop_written_by_hand():
+    model, twin = (cr.MLP([3, 4, 2], rng=0, dtype="float64") for _ in range(2))
+    told = [step.loss for some in steps_for(model).epochs(2, None, one_by_one=False) for step in some]
+    loss, optimizer, rng, losses = cr.CrossEntropy(), cr.SGD(0.1), np.random.default_rng(1), []
+    for _ in range(2):
+        for xb, yb in cr.batches(X, Y, size=20, rng=rng):
+            value, dz = loss(twin.forward(xb, training=True), yb)
+            twin.backward(dz)
+            optimizer.step(twin.parameters.vector, twin.gradients.vector)
+            losses.append(value)
+    assert told == losses
+    np.testing.assert_array_equal(model.parameters.vector, twin.parameters.vector)
+
+
+def test_each_tells_its_weight_and_rate():
+    weight = RNG.random(50)
+    taken = [step for some in steps_for(cr.MLP([3, 2], rng=0), weight).epochs(1, None, one_by_one=True) for step in some]
+    assert sum(step.weight for step in taken) == pytest.approx(weight.sum(), rel=1e-12)
+    assert [step.weight for some in steps_for(cr.MLP([3, 2])).epochs(1, None, True) for step in some] == [20, 20, 10]
+    assert {step.rate for step in taken} == {0.1}
+
+
+def test_what_was_seen_is_kept_though_the_next_batch_takes_its_place():
+    seen: list[tuple[np.ndarray, ...]] = []
+    for _ in steps_for(cr.MLP([3, 2], rng=0)).epochs(1, seen, one_by_one=True):
+        pass
+    labels = np.concatenate([y for _, y in seen])
+    order = np.random.default_rng(1).permutation(50)
+    np.testing.assert_array_equal(labels, Y[order])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_all_finite(dtype):
+    huge = np.full(5, np.finfo(dtype).max, dtype)  # whose squares overflow
+    assert all_finite(huge)
+    for bad in (np.nan, np.inf, -np.inf):
+        huge[3] = bad
+        assert not all_finite(huge)
