@@ -192,8 +192,8 @@ def plan_training(
 def _threads(stages: list[Stage], batch: int) -> int:
     """As many as have work enough between two meetings."""
     work = 3 * batch * sum(stage["inputs"] * stage["outputs"] for stage in stages if stage["kind"] == "affine")
-    most: int = compiled.MOST_THREADS
-    return max(1, min(available_threads(), most, batch // ROWS_A_THREAD, work // WORK_A_THREAD))
+    threads: int = min(available_threads(), compiled.MOST_THREADS, batch // ROWS_A_THREAD, work // WORK_A_THREAD)
+    return max(1, threads)
 
 
 def _has_lone_row(stages: list[Stage], batches: Batches) -> bool:

@@ -40,7 +40,7 @@ def leaky_relu_backward(dy, y, slope=0.01, out=None):
 
 def prelu(x, slope, out=None):
     cdef const Kernels *k = kernels_for(x)
-    cdef object y = None if k == NULL or not columns(x, slope) else writable_like(x, out)
+    cdef object y = None if k == NULL or not is_column_slope(x, slope) else writable_like(x, out)
     if y is None or overlap(y, slope):
         return plain_activations.prelu(x, slope, out)
     cdef Size rows = len(x), width = size(slope)
@@ -55,7 +55,7 @@ def prelu(x, slope, out=None):
 def prelu_backward(dy, x, slope, out=(None, None)):
     cdef const Kernels *k = kernels_for(dy)
     cdef object dx = None, dslope = None
-    if k != NULL and alike(dy, x) and columns(dy, slope):
+    if k != NULL and alike(dy, x) and is_column_slope(dy, slope):
         dx_out, dslope_out = out
         dx = writable_like(dy, dx_out)
         dslope = writable_like(slope, dslope_out)
@@ -200,18 +200,11 @@ cdef inline bint is_number(object x):
     return cnp.PyArray_NDIM(<cnp.ndarray> x) == 0
 
 
+cdef inline bint is_column_slope(object x, object slope):
+    """Whether x is a matrix and slope has one number for each of its columns, in its dtype."""
+    return cnp.PyArray_NDIM(<cnp.ndarray> x) == 2 and is_vector(x, cnp.PyArray_DIM(<cnp.ndarray> x, 1), slope)
+
+
 cdef inline bint weak(object number):
     """A number of Python's own, which takes the dtype of the array; one of NumPy's may change it."""
     return type(number) is float or type(number) is int
-
-
-cdef inline bint columns(object x, object slope):
-    """Whether x is a matrix and slope has one number for each of its columns, in its dtype."""
-    return (
-        cnp.PyArray_NDIM(<cnp.ndarray> x) == 2
-        and isinstance(slope, cnp.ndarray)
-        and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> slope)
-        and cnp.PyArray_TYPE(<cnp.ndarray> slope) == cnp.PyArray_TYPE(<cnp.ndarray> x)
-        and cnp.PyArray_NDIM(<cnp.ndarray> slope) == 1
-        and cnp.PyArray_DIM(<cnp.ndarray> slope, 0) == cnp.PyArray_DIM(<cnp.ndarray> x, 1)
-    )

@@ -100,19 +100,29 @@ INLINE REAL NAME(silu_slope)(REAL x) {
     return (x < 0 ? smaller : larger) * (1 + x * (x < 0 ? larger : smaller));
 }
 
-/* tanh(log(1 + w)) = v / (v + 2) with v = w (w + 2), w = exp x; for x > 0 all divided by w², so that nothing overflows:
- * part / (part + rest), e = exp(-|x|). */
-INLINE REAL NAME(mish)(REAL x) {
-    const REAL e = NAME(exponential_negative)(-NAME(magnitude)(x));
-    const REAL part = x < 0 ? e * (e + 2) : 1 + 2 * e, rest = x < 0 ? 2 : 2 * e * e;
-    return x * (part / (part + rest));
+/* `below` where x has a minus sign, else `above`, by its bits: from a ?: the compiler makes a branch in the scalar rest
+ * of a loop, and what it fuses with a sum there is not what it fuses in the vectors. */
+INLINE REAL NAME(by_sign)(REAL x, REAL below, REAL above) {
+    const UBITS minus = 0 - (NAME(bits)(x) >> (sizeof(REAL) * 8 - 1));
+    return NAME(from_bits)((NAME(bits)(below) & minus) | (NAME(bits)(above) & ~minus));
 }
 
-/* t + x σ (1 - t²), where 1 - t² = rest (whole + part) / whole² has the factor 1 + e of σ squared: no second division. */
+/* tanh(log(1 + w)) = v / (v + 2) with v = w (w + 2) and w = exp x = up / down, one of which is 1 and the other
+ * e = exp(-|x|), so that nothing overflows: part / whole. */
+INLINE REAL NAME(mish)(REAL x) {
+    const REAL e = NAME(exponential_negative)(-NAME(magnitude)(x));
+    const REAL up = NAME(by_sign)(x, e, 1), down = NAME(by_sign)(x, 1, e);
+    const REAL part = up * (1 + e) + e;
+    return x * (part / (2 * down * down + part));
+}
+
+/* t + x σ (1 - t²), where 1 - t² = (whole + part) (whole - part) / whole² has the factor 1 + e of σ squared: one
+ * division is enough. */
 INLINE REAL NAME(mish_slope)(REAL x) {
     const REAL e = NAME(exponential_negative)(-NAME(magnitude)(x));
-    const REAL part = x < 0 ? e * (e + 2) : 1 + 2 * e, factor = x < 0 ? 1 : e, inverse = 1 / (part + (x < 0 ? 2 : 2 * e * e));
-    return inverse * (part + x * (4 * e * (1 + e) * factor * inverse));
+    const REAL up = NAME(by_sign)(x, e, 1), down = NAME(by_sign)(x, 1, e);
+    const REAL part = up * (1 + e) + e, inverse = 1 / (2 * down * down + part);
+    return inverse * (x * (4 * e * (1 + e) * down * inverse) + part);
 }
 
 /* The loops. `omp simd` says that no element waits for another; y may be x itself. */
