@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ..._checks import Array
@@ -24,17 +23,12 @@ class PyTorch:
             self.optimizer: Any = torch.optim.Adam(self.model.parameters(), rate, fused=True)
         else:
             self.optimizer = torch.optim.SGD(self.model.parameters(), rate, momentum=MOMENTUM, fused=True)
-        self.compute = functional.mse_loss if problem.row.regression else functional.cross_entropy
-        self.loss = self.make_loss()
-
-    def make_loss(self) -> Callable[[Any, Any], Any]:
-        """The loss of a batch as a function of its x and y."""
-        return lambda xb, yb: self.compute(self.model(xb), yb)
+        self.compute: Any = functional.mse_loss if problem.row.regression else functional.cross_entropy
 
     def step(self, xb: Any, yb: Any) -> None:
         """Forward, backward, update."""
         self.optimizer.zero_grad(set_to_none=True)
-        self.loss(xb, yb).backward()
+        self.compute(self.model(xb), yb).backward()
         self.optimizer.step()
 
     def train(self, passes: int) -> None:
