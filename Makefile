@@ -13,7 +13,7 @@ NUMPY_ALONE := .venv/numpy/site-packages
 
 unexport PYTHONPATH
 .NOTPARALLEL:
-.PHONY: help demo test test-numpy test-all lint bench clean
+.PHONY: help demo test test-numpy test-all lint bench bench-peers clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -36,7 +36,9 @@ lint: .venv/.dev  ## ruff and mypy --strict
 	@$(PY) -m mypy --strict src
 
 bench: .venv/.bench .venv/.installed  ## compare our speed with that of the libraries that are installed
-	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m chainrule bench --out benchmarks/results $(ARGS)
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .venv/bin/chainrule bench $(ARGS) --out benchmarks/results
+
+bench-peers: .venv/.peers  ## install the libraries to compare with, gigabytes: PyTorch, JAX, ONNX Runtime
 
 clean:  ## remove all that these commands made
 	rm -rf .venv demo build dist src/chainrule.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

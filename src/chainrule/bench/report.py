@@ -1,4 +1,4 @@
-"""The figures as tables: on the terminal while they come, in Markdown from a file."""
+"""The figures as lines on the terminal while they come."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from .machine import restricted
 from .peers import FLOOR, PEERS
 
 Measured = Mapping[str, Any]  # one row of the file
-BEST = "pytorch_best"
-EAGER, COMPILED = "pytorch", "pytorch_compile"
-NAMES = {key: peer.name for key, peer in PEERS.items()} | {BEST: "PyTorch, the better"}
+BEST, EAGER, COMPILED = "pytorch_best", "pytorch", "pytorch_compile"
+BELOW = (FLOOR.key, "numpy")  # of these we are a multiple; the others are a multiple of ours
+NAMES = {key: peer.name for key, peer in PEERS.items()} | {
+    BEST: "PyTorch's best",
+    "numpy": "NumPy",
+    "ours": "chainrule",
+}
 
 
-def peers_of(row: Measured) -> dict[str, Measured]:
-    """The row's peers, and the faster of the two ways to run PyTorch where both ran."""
+def with_best(row: Measured) -> dict[str, Measured]:
+    """The row's peers, and as one more the faster of the ways to run PyTorch that ran."""
     peers: dict[str, Measured] = dict(row["peers"])
-    if EAGER in peers and COMPILED in peers:
-        peers[BEST] = min((peers[EAGER], peers[COMPILED]), key=lambda peer: float(peer["ratio"]))
-    elif EAGER in peers or COMPILED in peers:
-        peers[BEST] = peers.get(EAGER) or peers[COMPILED]
+    ways = [peers[key] for key in (EAGER, COMPILED) if key in peers]
+    if ways:
+        peers[BEST] = min(ways, key=lambda way: float(way["ratio"]))
     return peers
 
 
 def times(key: str, peer: Measured) -> tuple[float, float, float]:
-    """Median, least and greatest: theirs by ours, but ours by the floor's."""
+    """Median, least and greatest of theirs by ours; of ours by the floor's."""
     ratios = peer["ratio"], peer["min"], peer["max"]
-    return (1 / ratios[0], 1 / ratios[2], 1 / ratios[1]) if key == FLOOR.key else ratios
+    return (1 / ratios[0], 1 / ratios[2], 1 / ratios[1]) if key in BELOW else ratios
 
 
 def geometric_means(rows: Iterable[Measured], names: Collection[str]) -> dict[str, tuple[float, int]]:
@@ -37,32 +40,58 @@ def geometric_means(rows: Iterable[Measured], names: Collection[str]) -> dict[st
     logs: dict[str, list[float]] = {}
     for row in rows:
         if row["row"] in names:
-            for key, peer in peers_of(row).items():
+            for key, peer in with_best(row).items():
                 logs.setdefault(key, []).append(math.log(times(key, peer)[0]))
     return {key: (math.exp(sum(values) / len(values)), len(values)) for key, values in logs.items()}
 
 
-def row_lines(row: Measured) -> str:
+def averages(rows: list[Measured]) -> list[tuple[str, dict[str, tuple[float, int]]]]:
+    """The geometric means over the grid, and over all rows if others were measured."""
+    grid = {row.name for row in GRID}
+    measured = {row["row"] for row in rows}
+    over = [("the grid", grid & measured), ("all rows", measured if measured - grid else set())]
+    return [(title, geometric_means(rows, names)) for title, names in over if names]
+
+
+def row_lines(row: Measured, unit: str) -> str:
     """A row as it is printed when it has been measured."""
-    lines = [f"{row['row']}: {milliseconds(row['seconds'])} a step"]
+    lines = [f"{row['row']}: {duration(row['seconds'])} {unit}"]
     for key, peer in row["peers"].items():
         middle, least, most = times(key, peer)
-        what = "ours by the floor's" if key == FLOOR.key else f"{milliseconds(peer['seconds'])} a step"
-        lines.append(f"    {NAMES[key]:<20}{middle:7.2f}×  ({least:.2f} to {most:.2f})  {what}")
+        more = "  (ours by theirs)" if key in BELOW else ""
+        spread = f"({least:.2f} to {most:.2f})"
+        lines.append(f"    {NAMES[key]:<20}{middle:7.2f}×  {spread:<18} {duration(peer['seconds'])}{more}")
     lines += [f"    {NAMES[key]:<20}      –   {reason}" for key, reason in row["left_out"].items()]
     return "\n".join(lines)
 
 
 def mean_lines(rows: list[Measured]) -> str:
-    """The geometric means over the grid and over all rows."""
-    lines = []
-    grid = {row.name for row in GRID}
-    over = [("the grid", grid)] if any(row["row"] in grid for row in rows) else []
-    if any(row["row"] not in grid for row in rows):
-        over.append(("all rows", {row["row"] for row in rows}))
-    for title, names in over:
-        for key, (mean, count) in geometric_means(rows, names).items():
-            lines.append(f"    {NAMES[key]:<20}{mean:7.2f}×  geometric mean over {title} ({count})")
+    """The geometric means, and of how many rows each is."""
+    return "\n".join(
+        f"geometric mean over {title}: "
+        + ", ".join(f"{NAMES[key]} {mean:.2f}× ({count})" for key, (mean, count) in means.items())
+        for title, means in averages(rows)
+    )
+
+
+def size_lines(sizes: Mapping[str, int]) -> str:
+    """Megabytes on disk."""
+    parts = [f"{NAMES[key]} {megabytes(size)}" for key, size in sizes.items() if key != "wheel"]
+    return f"installed size: {', '.join(parts)}; our wheel {megabytes(sizes['wheel'])}"
+
+
+def memory_lines(peaks: Mapping[str, int]) -> str:
+    """Megabytes of memory."""
+    return "peak memory of a small training: " + ", ".join(f"{NAMES[key]} {megabytes(p)}" for key, p in peaks.items())
+
+
+def mnist_lines(found: Mapping[str, Any]) -> str:
+    """Seconds to the target."""
+    lines = [f"MNIST to {100 * found['target']:.2f} %: {found['recipe']}"]
+    for key, side in found["sides"].items():
+        reached = ["–" if seconds is None else f"{seconds:.1f}" for seconds in side["reached"]]
+        median = "not reached" if side["median"] is None else f"{side['median']:.1f} s"
+        lines.append(f"    {NAMES[key]:<20}{median:>12}  (seeds: {', '.join(reached)})")
     return "\n".join(lines)
 
 
@@ -77,8 +106,14 @@ def machine_line(facts: Mapping[str, Any]) -> str:
     )
 
 
-def milliseconds(seconds: float) -> str:
-    """Three figures that count."""
-    if seconds < 1e-3:
-        return f"{1e6 * seconds:.3g} µs"
-    return f"{1e3 * seconds:.3g} ms"
+def duration(seconds: float) -> str:
+    """Three figures, in the unit that fits."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{1e6 * seconds:.3g} µs"
+
+
+def megabytes(size: int) -> str:
+    """In 10⁶ bytes."""
+    return f"{size / 1e6:.3g} MB"

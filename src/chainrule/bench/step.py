@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .grid import NotOffered, Problem, Row, make_problem
-from .peers import FLOOR, Contestant, Peer
+from .peers import FLOOR, Contestant, Peer, admit
 from .peers.ours import Ours
-from .timing import Pace, Run, interleave
+from .timing import Pace, Run, figures, interleave
 
 TOLERANCE = 1e-3  # of the loss, after the same batches in the same order
 LOOSE = 0.05  # of the first loss, after a pass more, each with batches and dropout of its own
@@ -75,22 +73,9 @@ class Reference:
 def measure(row: Row, peers: Iterable[Peer], pace: Pace) -> dict[str, Any]:
     """The row's figures, as JSON values; who cannot do it, or trains something else, is left out with the reason."""
     reference = Reference(make_problem(row))
-    left_out: dict[str, str] = {}
-    ready: dict[str, Run] = {}
+    ready, left_out = admit(peers, reference.admit)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of other libraries, about themselves
-        for peer in peers:
-            try:
-                ready[peer.key] = reference.admit(peer).train
-            except NotOffered as reason:
-                left_out[peer.key] = str(reason)
-            except Exception as error:  # no compiler, no memory: whatever it is, the others can still be compared
-                lines = str(error).strip().splitlines() or [""]
-                left_out[peer.key] = f"{type(error).__name__}: {lines[0]}"
-        pairs = interleave(reference.ours.train, ready, pace, row.steps)
-    return {
-        "row": row.name,
-        "seconds": statistics.median([seconds for pair in pairs.values() for seconds in pair.ours] or [math.nan]),
-        "peers": {key: pair.summary() for key, pair in pairs.items()},
-        "left_out": left_out,
-    }
+        runs: dict[str, Run] = {key: contestant.train for key, contestant in ready.items()}
+        pairs = interleave(reference.ours.train, runs, pace, row.steps)
+    return figures(row.name, pairs, left_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -80,3 +81,13 @@ def interleave(ours: Run, others: dict[str, Run], pace: Pace, units: int = 1) ->
             pairs[name].ours.append(taken[id(mine)])
             pairs[name].theirs.append(taken[id(side)])
     return pairs
+
+
+def figures(name: str, pairs: dict[str, Pairs], left_out: dict[str, str]) -> dict[str, Any]:
+    """One row of a table, as JSON values."""
+    return {
+        "row": name,
+        "seconds": statistics.median([seconds for pair in pairs.values() for seconds in pair.ours] or [math.nan]),
+        "peers": {key: pair.summary() for key, pair in pairs.items()},
+        "left_out": left_out,
+    }

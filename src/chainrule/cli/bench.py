@@ -1,7 +1,8 @@
 """Compare our speed on this machine with that of the other libraries that are installed.
 
 Ours and theirs run in turn; each figure is a median of paired ratios with the least and the greatest, and above 1 we
-are faster. ROW is the name of a row, grid, variants or all.
+are faster. SECTION is step (a training step), predict, import, size, memory or mnist (the time to 98.42 %); without
+one it is all but mnist.
 """
 
 from __future__ import annotations
@@ -10,43 +11,115 @@ import argparse
 import datetime
 import json
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from .._checks import check_integer, check_name, check_number
-from ..bench import machine, report, step
+from ..bench import footprint, machine, markdown, mnist, predict, report, step
 from ..bench.grid import choose
 from ..bench.peers import INSTALL, PEERS, Peer
 from ..bench.timing import Pace
 
-EXAMPLE = "chainrule bench --rows 784-128-10x32 --rounds 5"
+EXAMPLE = "chainrule bench step --rows 784-128-10x32 --rounds 5"
+BUSY = 0.3  # load for each core, above which figures say more about the others who use the machine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule bench``."""
-    parser.add_argument("--rows", metavar="ROW,...", default="all", help="rows to measure (default: %(default)s)")
+    parser.add_argument("sections", metavar="SECTION", nargs="*", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument(
+        "--rows",
+        metavar="ROW,...",
+        default="all",
+        help="for step: names such as 784-32-10x32, grid, variants, all (default: %(default)s)",
+    )
     parser.add_argument("--peers", metavar="PEER,...", help=f"of {', '.join(PEERS)} (default: those installed)")
     parser.add_argument("--rounds", metavar="N", type=int, default=9, help="paired rounds (default: %(default)s)")
     parser.add_argument(
         "--seconds", metavar="S", type=float, default=0.2, help="of each side in a round (default: %(default)s)"
     )
-    parser.add_argument("--out", metavar="PATH", type=Path, help="write the figures as JSON: a file, or a folder")
+    parser.add_argument("--seeds", metavar="N", type=int, default=5, help="for mnist (default: %(default)s)")
+    parser.add_argument("--out", metavar="PATH", type=Path, help="write the figures: a .json file, or a folder for it")
+    parser.add_argument(
+        "--markdown", metavar="FILE", type=Path, help="print such a file as tables, and measure nothing"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the tables as they come."""
-    pace = Pace(
+    """Print the figures as they come, and keep them in the file."""
+    if args.markdown is not None:
+        print(markdown.render(json.loads(args.markdown.read_text(encoding="utf-8"))))
+        return 0
+    args.pace = Pace(
         check_integer("bench", "--rounds", args.rounds), check_number("bench", "--seconds", args.seconds, above=0)
     )
-    rows, peers = choose(args.rows.split(",")), chosen_peers(args.peers)
-    facts: dict[str, Any] = {"machine": machine.describe(), "date": f"{datetime.date.today()}", "step": []}
+    args.chosen = choose(args.rows.split(","))
+    check_integer("bench", "--seeds", args.seeds)
+    sections = [check_name("bench", "a section", name, SECTIONS) for name in args.sections or DEFAULT]
+    args.peers = chosen_peers(args.peers)
+    facts: dict[str, Any] = {"machine": machine.describe(), "date": f"{datetime.date.today()}"}
     print(report.machine_line(facts["machine"]), flush=True)
-    for row in rows:
-        facts["step"].append(step.measure(row, peers, pace))
-        print(report.row_lines(facts["step"][-1]), flush=True)
-        write(args.out, facts)
-    print(report.mean_lines(facts["step"]))
+    if (facts["machine"]["load"] or [0])[0] > BUSY * facts["machine"]["cores"]:
+        print("note: other programs keep this machine busy; figures of a quiet one will differ", file=sys.stderr)
+    for name in sections:
+        for lines in SECTIONS[name](args, facts):
+            print(lines, flush=True)
+            write(args.out, facts)
     return 0
+
+
+def steps(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """A training step of each row."""
+    facts["step"] = []
+    peers = [peer for peer in args.peers if peer.trains]
+    for row in args.chosen:
+        facts["step"].append(step.measure(row, peers, args.pace))
+        yield report.row_lines(facts["step"][-1], "a step")
+    yield report.mean_lines(facts["step"])
+
+
+def predictions(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """A prediction of one row and of many."""
+    facts["predict"] = []
+    for count in predict.COUNTS:
+        facts["predict"].append(predict.measure(count, args.peers, args.pace))
+        yield report.row_lines(facts["predict"][-1], "a prediction")
+
+
+def imports(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """The time of an import."""
+    facts["import"] = footprint.measure_import(args.pace.rounds)
+    yield report.row_lines(facts["import"], "in a new process")
+
+
+def sizes(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """The size on disk."""
+    facts["size"] = footprint.measure_size()
+    yield report.size_lines(facts["size"])
+
+
+def memory(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """The peak of a process that trains."""
+    facts["memory"] = footprint.measure_memory(args.peers)
+    yield report.memory_lines(facts["memory"])
+
+
+def digits(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """The time to a good network."""
+    facts["mnist"] = mnist.measure(range(args.seeds))
+    yield report.mnist_lines(facts["mnist"])
+
+
+SECTIONS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], Iterator[str]]] = {
+    "step": steps,
+    "predict": predictions,
+    "import": imports,
+    "size": sizes,
+    "memory": memory,
+    "mnist": digits,
+}
+DEFAULT = [name for name in SECTIONS if name != "mnist"]
 
 
 def chosen_peers(names: str | None) -> list[Peer]:
@@ -63,6 +136,6 @@ def write(out: Path | None, facts: dict[str, Any]) -> None:
     """The figures so far, so that an interrupted run keeps them."""
     if out is None:
         return
-    path = out / f"{machine.slug(facts['machine'])}-{facts['date']}.json" if out.suffix != ".json" else out
+    path = out if out.suffix == ".json" else out / f"{machine.slug(facts['machine'])}-{facts['date']}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

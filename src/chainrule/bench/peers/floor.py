@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._checks import Array
 from ..grid import Problem
+from .contract import Predictor
 
 
 class Floor:
@@ -35,3 +36,17 @@ class Floor:
 
 
 contestant = Floor
+
+
+def predictor(problem: Problem, x: Array) -> Predictor:
+    """The products of a prediction."""
+    weights = [W for W, _ in problem.weights]
+    outputs = [np.empty((len(x), W.shape[1]), W.dtype) for W in weights]
+
+    def call() -> Array:
+        h = x
+        for W, y in zip(weights, outputs, strict=True):
+            h = np.matmul(h, W, out=y)
+        return h
+
+    return Predictor(call)

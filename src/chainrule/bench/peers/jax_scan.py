@@ -9,6 +9,7 @@ import numpy as np
 
 from ..._checks import Array
 from ..grid import MOMENTUM, Problem
+from .contract import Predictor
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -141,3 +142,11 @@ class Jax:
 
 
 contestant = Jax
+
+
+def predictor(problem: Problem, x: Array) -> Predictor:
+    """The network under ``jit``, from device array to device array."""
+    made = Jax(problem)
+    parameters, _, running, _ = made.carry
+    given = made.jax.numpy.asarray(x)
+    return Predictor(lambda: made.apply(parameters, running, given).block_until_ready())

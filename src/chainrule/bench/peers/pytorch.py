@@ -6,6 +6,7 @@ from typing import Any
 
 from ..._checks import Array
 from ..grid import MOMENTUM, Problem, Row
+from .contract import Predictor
 
 
 class PyTorch:
@@ -77,3 +78,16 @@ def make_model(problem: Problem) -> Any:
 
 
 contestant = PyTorch
+
+
+def predictor(problem: Problem, x: Array) -> Predictor:
+    """The network in inference mode, from tensor to tensor."""
+    import torch
+
+    model, given = make_model(problem).eval(), torch.from_numpy(x)
+
+    def call() -> Any:
+        with torch.inference_mode():
+            return model(given)
+
+    return Predictor(call)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._checks import Array
 from ..grid import MOMENTUM, Problem
-from .pytorch import PyTorch
+from .contract import Predictor
+from .pytorch import PyTorch, make_model
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -69,3 +71,18 @@ class PyTorchCompiled(PyTorch):
 
 
 contestant = PyTorchCompiled
+
+
+def predictor(problem: Problem, x: Array) -> Predictor:
+    """The compiled network in inference mode, from tensor to tensor."""
+    import torch
+
+    torch.compiler.reset()
+    model: Any = torch.compile(make_model(problem).eval(), dynamic=False)
+    given = torch.from_numpy(x)
+
+    def call() -> Any:
+        with torch.inference_mode():
+            return model(given)
+
+    return Predictor(call)

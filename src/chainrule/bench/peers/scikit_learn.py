@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._checks import Array
 from ..grid import MOMENTUM, NotOffered, Problem
+from .contract import Predictor
 
 
 class ScikitLearn:
@@ -62,3 +63,9 @@ class ScikitLearn:
 
 
 contestant = ScikitLearn
+
+
+def predictor(problem: Problem, x: Array) -> Predictor:
+    """``predict_proba``, with its checks."""
+    model = ScikitLearn(problem).model
+    return Predictor(lambda: model.predict_proba(x), probabilities=True)

@@ -1,0 +1,1 @@
+"""Our own speed from commit to commit: `asv run` and `asv compare` in benchmarks/."""

@@ -1,0 +1,14 @@
+"""The time of the import, and the size of the package."""
+
+from chainrule.bench.footprint import measure_size
+
+
+def timeraw_import() -> str:
+    return "import chainrule"
+
+
+def track_wheel() -> int:
+    return int(measure_size()["wheel"])
+
+
+track_wheel.unit = "bytes"
