@@ -124,8 +124,9 @@ def check_shape(who: object, what: str, array: Array, shape: tuple[int | str, ..
 
     ``who`` may be any object: it is written out only in the error.
     """
-    fits = array.ndim == len(shape) and all(
-        isinstance(want, str) or want == have for want, have in zip(shape, array.shape, strict=True)
+    fits = array.shape == shape or (
+        array.ndim == len(shape)
+        and all(isinstance(want, str) or want == have for want, have in zip(shape, array.shape, strict=True))
     )
     if not fits:
         written = ", ".join(str(n) for n in shape) + ("," if len(shape) == 1 else "")
@@ -134,14 +135,8 @@ def check_shape(who: object, what: str, array: Array, shape: tuple[int | str, ..
 
 def check_finite(who: str, what: str, array: Array, first_row: int = 0) -> None:
     """Raise at the first NaN or infinity, naming its row (the array's first is ``first_row``) and column."""
-    if array.dtype.kind != "f":
+    if array.dtype.kind != "f" or _surely_finite(array):
         return
-    if array.flags.c_contiguous and math.isfinite(np.vdot(array, array)):
-        return  # a finite sum of squares proves every term finite; the BLAS reads them as fast as memory gives them
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = np.sum(array, dtype=np.float64)
-    if np.isfinite(total):
-        return  # so does a finite sum, without a boolean array as large as the data
     bad = ~np.isfinite(array)
     if not bad.any():
         return
@@ -154,27 +149,24 @@ def check_finite(who: str, what: str, array: Array, first_row: int = 0) -> None:
     raise ValueError(sentence(who, f"finite numbers in {what}", f"{array[where]}{place}{count}", remedy))
 
 
+def _surely_finite(array: Array) -> bool:
+    """Whether a sum over all is finite: then every term is, and no boolean array as large as the data was needed."""
+    if array.flags.forc:
+        flat = array.ravel("K")  # a view
+        if math.isfinite(np.vdot(flat, flat)):
+            return True  # the BLAS reads as fast as memory gives; of squares that overflow vdot says nothing
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(np.sum(array, dtype=np.float64))
+
+
 def as_numeric(who: str, what: str, values: Any, dtype: np.dtype[Any] | type | None = None) -> Array:
     """``values`` as an array of numbers; strings, objects and ragged lists are refused in one sentence."""
-    if type(values) is np.ndarray and values.dtype.kind in "fiub" and (dtype is None or values.dtype == dtype):
-        return values  # what a training step passes
     try:
         array = np.asarray(values)
     except ValueError:
         raise TypeError(sentence(who, f"{what} to be an array of numbers", "rows of different lengths")) from None
-    got, remedy = f"dtype {array.dtype}", "encode text as numbers first"
-    if array.dtype.kind == "O":
-        if any(isinstance(value, (str, bytes)) for value in array.flat):
-            got += " that holds text"  # which astype would read as numbers where it can
-        else:
-            try:
-                array = array.astype(np.float64)
-            except (TypeError, ValueError):
-                pass  # reported below, like any other array that holds no numbers
     if array.dtype.kind not in "fiub":
-        if array.dtype.kind == "c":
-            remedy = "take the real part or the magnitude first"
-        raise TypeError(sentence(who, f"{what} to be an array of numbers", got, remedy))
+        array = _objects_as_numbers(who, what, array)
     if dtype is None or array.dtype == dtype:
         return array
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, which check_finite finds
@@ -184,6 +176,21 @@ def as_numeric(who: str, what: str, values: Any, dtype: np.dtype[Any] | type | N
 def within(values: Array, low: float, high: float) -> bool:
     """Whether all values, of which there is at least one, lie from ``low`` to ``high``; NaN does not."""
     return bool(values.min() >= low and values.max() <= high)
+
+
+def _objects_as_numbers(who: str, what: str, array: Array) -> Array:
+    got, remedy = f"dtype {array.dtype}", "encode text as numbers first"
+    if array.dtype.kind == "c":
+        remedy = "take the real part or the magnitude first"
+    elif array.dtype.kind == "O":
+        if any(isinstance(value, (str, bytes)) for value in array.flat):
+            got += " that holds text"  # which astype would read as numbers where it can
+        else:
+            try:
+                return array.astype(np.float64)
+            except (TypeError, ValueError):
+                pass  # reported below, like any other array that holds no numbers
+    raise TypeError(sentence(who, f"{what} to be an array of numbers", got, remedy))
 
 
 def require(module: str, extra: str, who: str) -> ModuleType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,10 @@ from .layers.activations import Activation, get_activation
 from .layers.base import Shape, as_layers, backward_through, bind, forward_through, unbind, walk
 from .layers.linear import InitializerLike
 from .parameters import Parameters, as_float_dtype
+
+# How many rows are predicted at a time: more make no better products, and their activations would leave the cache.
+BATCH_BYTES = 4 << 20  # of the widest activations
+LEAST_ROWS, MOST_ROWS = 128, 4096
 
 
 class Sequential:
@@ -79,9 +84,13 @@ class Sequential:
         self._rng = as_rng(rng, "Sequential")
         self.dtype = as_float_dtype("Sequential", dtype)
         self.metadata: dict[str, Any] = {}
-        self._workspace: Workspace | None = None
-        _check_layers(self.layers)
+        self._forget_batches()
+        self._widest = _check_layers(self.layers)
         self._bind(Parameters(parameter_shapes(self.layers), self.dtype))
+
+    def _forget_batches(self) -> None:
+        self._workspace: Workspace | None = None  # from forward to backward
+        self._free: list[Workspace] = []  # of predictions that have ended, for those to come
 
     def _bind(self, parameters: Parameters) -> None:
         self.parameters = parameters
@@ -96,7 +105,7 @@ class Sequential:
     @rng.setter
     def rng(self, rng: RandomState) -> None:
         self._rng = as_rng(rng, "Sequential")
-        self._workspace = None  # it holds the generator that was
+        self._forget_batches()  # they hold the generator that was
 
     @property
     def buffers(self) -> dict[str, Array]:
@@ -136,14 +145,19 @@ class Sequential:
         """The sum of the layers' L1 and L2 penalties, part of the loss."""
         return sum(layer.penalty() for _, layer in walk(self.layers))
 
-    def predict(self, x: Any, batch_size: int = 1024) -> Array:
+    def predict(self, x: Any, batch_size: int | None = None) -> Array:
         """The outputs y for any number of rows, ``batch_size`` at a time, so that memory stays bounded.
 
-        It leaves no trace on the model: many threads may predict with one. NaN or infinity in x raises ValueError.
+        None takes as many rows at a time as the processor's cache holds. It leaves no trace on the model: many
+        threads may predict with one. NaN or infinity in x raises ValueError.
         """
         x = _as_batch(x)
-        size = check_integer("predict", "batch_size", batch_size)
-        work = Workspace(False, self.rng)
+        size = self._rows_in_cache(x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
+        free = self._free
+        try:
+            work = free.pop()  # so it is this call's alone
+        except IndexError:
+            work = Workspace(False, self.rng)
         y: Array = np.empty(0)
         for start in range(0, max(len(x), 1), size):  # no rows still make one batch: it tells the shape of the outputs
             batch = _as_batch(x[start : start + size], self.dtype)
@@ -152,7 +166,17 @@ class Sequential:
             if start == 0:
                 y = np.empty((len(x), *outputs.shape[1:]), outputs.dtype)
             y[start : start + size] = outputs
+        work.forget()
+        if batch_size is None:
+            free.append(work)
         return y
+
+    def _rows_in_cache(self, x: Array) -> int:
+        """How many rows to predict at a time."""
+        if len(x) <= LEAST_ROWS:
+            return LEAST_ROWS
+        widest = max(self._widest, math.prod(x.shape[1:]))
+        return min(max(BATCH_BYTES // (widest * self.dtype.itemsize), LEAST_ROWS), MOST_ROWS)
 
     def summary(self) -> str:
         """A table of the layers: what they are, the shape of their output, how many parameters they have."""
@@ -206,7 +230,7 @@ class Sequential:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without workspace and gradients: a copy or a pickle holds no batch, and its parameters once."""
-        return self.__dict__ | {"_workspace": None, "gradients": None}
+        return self.__dict__ | {"_workspace": None, "_free": [], "gradients": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -310,8 +334,8 @@ def _as_batch(x: Any, dtype: Any = None) -> Array:
     return batch
 
 
-def _check_layers(layers: Sequence[Layer]) -> None:
-    """Each once and in one model only, each as wide as the one before gives."""
+def _check_layers(layers: Sequence[Layer]) -> int:
+    """Each once and in one model only, each as wide as the one before gives; the widest output that is known."""
     seen: set[int] = set()
     for _, layer in walk(layers):
         if id(layer) in seen or layer._bound:
@@ -325,5 +349,8 @@ def _check_layers(layers: Sequence[Layer]) -> None:
                 expected = "parameters that are not called as the gradient of another"
                 raise ValueError(sentence(repr(layer), expected, f"{name!r} and 'd{name}'", "rename one of them"))
     shape: Shape | None = None
+    widest = 1
     for layer in layers:
         shape = layer.output_shape(shape)
+        widest = max(widest, math.prod(shape or ()))
+    return widest

@@ -46,6 +46,12 @@ class Workspace(dict[str, Array]):
             room = self._arrays[name] = np.empty(shape, like.dtype)
         return room[: shape[0]]
 
+    def forget(self) -> None:
+        """Let go of the batch, part of which is the caller's own; the room for the next stays."""
+        self.clear()
+        for child in self._children.values():
+            child.forget()
+
     def child(self, index: int) -> Workspace:
         """The workspace of the layer's ``index``-th own layer."""
         if index not in self._children:
@@ -194,7 +200,7 @@ class FeatureLayer(Layer):
         return (self.features,)
 
     def _check_input(self, x: Array) -> None:
-        check_shape(self, "input", x, ("N", self.features), shape_remedy(x, self.features))
+        check_rows(self, x, self.features)
 
 
 def check_width(layer: Layer, features: int, input_shape: Shape | None) -> None:
@@ -205,8 +211,13 @@ def check_width(layer: Layer, features: int, input_shape: Shape | None) -> None:
         raise ValueError(sentence(repr(layer), f"{features} inputs", got, remedy))
 
 
-def shape_remedy(x: Array, features: int) -> str:
-    """What to do about a single row, images, or rows of another width, where rows of ``features`` were expected."""
+def check_rows(layer: Layer, x: Array, features: int) -> None:
+    """Raise unless the batch is (N, features), and say what to do about a single row, images or another width."""
+    if x.ndim != 2 or x.shape[1] != features:
+        check_shape(layer, "input", x, ("N", features), _shape_remedy(x, features))
+
+
+def _shape_remedy(x: Array, features: int) -> str:
     if x.ndim == 1:
         return "pass x[None] for a single sample"
     if x.ndim > 2:

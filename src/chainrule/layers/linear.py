@@ -11,7 +11,7 @@ from .._checks import Array, check_integer, check_number, check_shape
 from ..initializers import get_initializer
 from ..initializers.base import InitializerFunction
 from .activations import Activation, Identity, get_activation
-from .base import FeatureLayer, Layer, Shape, Workspace, check_width, row_blocks, shape_remedy
+from .base import FeatureLayer, Layer, Shape, Workspace, check_rows, check_width, row_blocks
 
 InitializerLike: TypeAlias = "str | InitializerFunction"
 
@@ -105,7 +105,7 @@ class Linear(Layer):
         return (self.out_features,)
 
     def forward(self, x: Array, work: Workspace) -> Array:
-        check_shape(self, "input", x, ("N", self.in_features), shape_remedy(x, self.in_features))
+        check_rows(self, x, self.in_features)
         z = ops.affine(x, self.W, self.b if self.bias else None, out=work.array("z", x, self.out_features))
         work["x"], work["z"] = x, z
         if self._activation is None:
