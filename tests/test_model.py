@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import tracemalloc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -109,6 +110,7 @@ def test_a_copys_views_are_its_own_vectors(model, x, twin_of):
 
 def test_a_copy_holds_no_batch(model, rng, twin_of):
     small = len(pickle.dumps(model))
+    model.predict(rng.standard_normal((10_000, 4)))
     step(model, rng.standard_normal((10_000, 4)))
     assert len(pickle.dumps(model)) < small + 100
     assert len(pickle.dumps(twin_of(model))) < small + 100
@@ -139,7 +141,7 @@ def test_another_dtype_must_be_one_of_two(model):
 # ---- predictions
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 49, 50, 51, 10_000])
+@pytest.mark.parametrize("batch_size", [None, 1, 7, 49, 50, 51, 10_000])
 def test_the_size_of_batches_changes_no_prediction(model, x, batch_size):
     step(model, x)
     np.testing.assert_allclose(model.predict(x, batch_size), model.predict(x), rtol=1e-5, atol=1e-6)
@@ -168,6 +170,41 @@ def test_eight_threads_may_predict_with_one_model(model, rng):
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda batch: model.predict(batch, batch_size=32), batches))
     np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.parametrize("rows", [1, 8, 9, 5000])
+def test_eight_threads_predict_any_number_of_rows(rows, rng):
+    """A few in one compiled call, more in room that other predictions used before."""
+    model = cr.MLP([20, 60, 30, 3], rng=0)
+    batches = [rng.standard_normal((rows, 20)) for _ in range(32)]
+    alone = [model.predict(batch) for batch in batches]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(3):
+            np.testing.assert_array_equal(list(pool.map(model.predict, batches)), alone)
+
+
+@pytest.mark.parametrize("rows", [1, 9, 300])
+def test_a_prediction_is_the_callers_own(model, rng, rows):
+    """Later predictions do not write into it, and none keeps the rows that it was given."""
+    x = rng.standard_normal((rows, 4)).astype(np.float32)
+    y = model.predict(x)
+    before = y.copy()
+    model.predict(2 * x)
+    np.testing.assert_array_equal(y, before)
+    seen = weakref.ref(x)
+    del x
+    assert seen() is None
+
+
+@pytest.mark.parametrize("rows", [9, 10_000])
+def test_a_prediction_allocates_nothing_but_its_outputs_once_it_is_warm(rows):
+    model, x = cr.MLP([100, 200, 10], rng=0), np.ones((rows, 100), np.float32)
+    model.predict(x)
+    tracemalloc.start()
+    y = model.predict(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < y.nbytes + 64_000
 
 
 def test_nothing_predicted_for_no_rows(model):

@@ -46,6 +46,13 @@ def test_importing_chainrule_loads_numpy_and_nothing_else() -> None:
     assert third_party_loaded(all_modules=False) == {"numpy"}
 
 
+def test_importing_chainrule_loads_no_more_of_the_standard_library_than_training_needs() -> None:
+    heavy = {"csv", "difflib", "fnmatch", "gzip", "hashlib", "json", "pathlib", "tempfile", "urllib.parse"}
+    script = f"import sys, numpy; had = set(sys.modules); import chainrule; print(*{heavy} & (set(sys.modules) - had))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
+
+
 def test_no_module_but_those_built_on_scikit_learn_loads_more_than_numpy() -> None:
     assert third_party_loaded(all_modules=True) == {"numpy"}
 

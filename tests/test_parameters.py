@@ -89,3 +89,17 @@ def test_assigning_copies_into_the_vector_that_all_look_at():
     assert not np.array_equal(model.predict(x), other.predict(x))
     with pytest.raises(ValueError, match=r"Parameters expects a vector of shape \(26,\), got \(3,\)"):
         model.parameters.vector = np.ones(3)
+
+
+@pytest.mark.parametrize(
+    "twin_of", [lambda p: p, copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))], ids=["new", "copy", "pickle"]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1, 1000, 100_000])
+def test_the_vector_begins_where_a_cache_line_does(size, dtype, twin_of):
+    parameters = cr.Parameters({"W": (size,)}, dtype)
+    parameters.vector[:] = np.arange(size)
+    twin = twin_of(parameters)
+    assert twin.vector.ctypes.data % 64 == 0
+    assert twin.vector.dtype == dtype
+    np.testing.assert_array_equal(twin.vector, np.arange(size))

@@ -23,12 +23,15 @@ from ._checks import (
 from .layers import LAYERS, Dropout, Layer, Linear, Softmax, Workspace, layer_from_config
 from .layers.activations import Activation, get_activation
 from .layers.base import Shape, as_layers, backward_through, bind, forward_through, unbind, walk
+from .layers.kernels import dense_layers
 from .layers.linear import InitializerLike
+from .ops.fused import compiled
 from .parameters import Parameters, as_float_dtype
 
 # How many rows are predicted at a time: more make no better products, and their activations would leave the cache.
 BATCH_BYTES = 4 << 20  # of the widest activations
 LEAST_ROWS, MOST_ROWS = 128, 4096
+FEW_ROWS = 8  # up to which the time goes into reading the weights, and into Python
 
 
 class Sequential:
@@ -152,13 +155,15 @@ class Sequential:
         threads may predict with one. NaN or infinity in x raises ValueError.
         """
         x = _as_batch(x)
+        if batch_size is None and len(x) <= FEW_ROWS and (y := self._predict_few(x)) is not None:
+            return y
         size = self._rows_in_cache(x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
         free = self._free
         try:
             work = free.pop()  # so it is this call's alone
         except IndexError:
             work = Workspace(False, self.rng)
-        y: Array = np.empty(0)
+        y = np.empty(0)
         for start in range(0, max(len(x), 1), size):  # no rows still make one batch: it tells the shape of the outputs
             batch = _as_batch(x[start : start + size], self.dtype)
             check_finite("predict", "x", batch, first_row=start)
@@ -169,6 +174,16 @@ class Sequential:
         work.forget()
         if batch_size is None:
             free.append(work)
+        return y
+
+    def _predict_few(self, x: Array) -> Array | None:
+        """In one compiled call, where every layer has a kernel."""
+        layers = None if compiled is None else dense_layers(self.layers)
+        if layers is None:
+            return None
+        x = _as_batch(x, self.dtype)
+        check_finite("predict", "x", x)
+        y: Array | None = compiled.forward(layers, x)
         return y
 
     def _rows_in_cache(self, x: Array) -> int:

@@ -42,6 +42,8 @@ class Workspace(dict[str, Array]):
         """
         shape = like.shape if width is None else (len(like), width)
         room = self._arrays.get(name)
+        if room is not None and room.shape == shape and room.dtype == like.dtype:
+            return room
         if room is None or len(room) < shape[0] or room.shape[1:] != shape[1:] or room.dtype != like.dtype:
             room = self._arrays[name] = np.empty(shape, like.dtype)
         return room[: shape[0]]

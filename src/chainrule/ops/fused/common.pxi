@@ -82,6 +82,7 @@ cdef extern from "kernels/kernels.h" nogil:
         void (*activate_backward)(int kind, Size n, const void *dy, const void *kept, void *dx, double a) noexcept nogil
         void (*prelu)(Size rows, Size width, const void *x, const void *slope, void *y) noexcept nogil
         void (*prelu_backward)(Size rows, Size width, const void *dy, const void *x, const void *slope, void *dx, void *dslope) noexcept nogil
+        void (*affine_few)(Size rows, Size inputs, Size outputs, const void *x, const void *W, const void *b, void *y) noexcept nogil
         void (*loss)(int kind, Size rows, Size outputs, const void *z, const void *y, const double *parameters, double scale, const double *share, double *values, void *dz) noexcept nogil
         void (*softmax)(Size rows, Size width, const void *x, void *y) noexcept nogil
         void (*softmax_backward)(Size rows, Size width, const void *dy, const void *y, void *dx) noexcept nogil

@@ -10,4 +10,6 @@
 #include "gemm.h"
 #include "plan_stages.h"
 #include "plan_run.h"
+#include "noise.h"
+#include "few_rows.h"
 #include "table.h"

@@ -43,6 +43,9 @@ typedef struct {
     void (*prelu_backward)(Size rows, Size width, const void *dy, const void *x, const void *slope, void *dx,
                            void *dslope);
 
+    /* few_rows.h: y = x W + b; b may be NULL */
+    void (*affine_few)(Size rows, Size inputs, Size outputs, const void *x, const void *W, const void *b, void *y);
+
     /* losses.h: values[n] = the sum over the outputs of row n; dz its derivative times (share ? share[n] : scale). */
     void (*loss)(int kind, Size rows, Size outputs, const void *z, const void *y, const double *parameters,
                  double scale, const double *share, double *values, void *dz);

@@ -29,4 +29,5 @@ const Kernels TABLE(NAME(chainrule)) = {
     .product = NAME(contiguous_product),
     .run_plan = NAME(run_plan),
     .product_room = DEPTH * PANEL * sizeof(REAL),
+    .affine_few = NAME(affine_few),
 };
