@@ -74,9 +74,10 @@ clean:  ## remove all that these commands made
 # What it needs beside NumPy: once, and again when pyproject.toml changes.
 .venv/.demo: EXTRAS := sklearn,plots
 .venv/.dev: EXTRAS := dev
-# PyTorch and JAX are timed where they are installed; their gigabytes are not fetched for it.
+# PyTorch and JAX are timed where they are installed; `make bench` does not fetch their gigabytes.
 .venv/.bench: EXTRAS := sklearn
-.venv/.demo .venv/.dev .venv/.bench: pyproject.toml | .venv/.installed
+.venv/.peers: EXTRAS := bench
+.venv/.demo .venv/.dev .venv/.bench .venv/.peers: pyproject.toml | .venv/.installed
 	@echo "Installing what chainrule[$(EXTRAS)] needs"
 	@$(PIP) "chainrule[$(EXTRAS)]==$$($(PY) -c 'from importlib.metadata import version; print(version("chainrule"))')"
 	@touch $@
