@@ -18,27 +18,8 @@ import numpy as np
 
 from ._checks import Array
 from .data.batches import Batches
-from .layers import (
-    ELU,
-    GELU,
-    SELU,
-    Activation,
-    BatchNorm,
-    Dropout,
-    Flatten,
-    HardSigmoid,
-    Identity,
-    Layer,
-    LayerNorm,
-    LeakyReLU,
-    Linear,
-    Mish,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Tanh,
-)
+from .layers import Activation, BatchNorm, Dropout, Flatten, Layer, LayerNorm, Linear
+from .layers.kernels import activation_kernel
 from .losses import Loss, LossFunction
 from .model import Sequential
 from .ops.fused import compiled
@@ -53,22 +34,6 @@ Targets: TypeAlias = "tuple[Array, Array | None]"  # y and the weights, as the l
 CALL_SECONDS = 0.05  # of a call, after which Ctrl-C and progress have their turn
 ROWS_A_THREAD = 8  # fewer rows would leave the registers of a product's tile half empty
 WORK_A_THREAD = 200_000  # multiplications of a step, about 5 µs; the threads' two meetings take a tenth of that
-
-#: The activations that have a kernel, and the attribute that is its parameter.
-KERNELS: dict[type[Activation], tuple[str, str | None]] = {
-    ELU: ("elu", "alpha"),
-    GELU: ("gelu", None),
-    HardSigmoid: ("hard_sigmoid", None),
-    Identity: ("identity", None),
-    LeakyReLU: ("leaky_relu", "slope"),
-    Mish: ("mish", None),
-    ReLU: ("relu", None),
-    SELU: ("selu", None),
-    SiLU: ("silu", None),
-    Sigmoid: ("sigmoid", None),
-    Softplus: ("softplus", None),
-    Tanh: ("tanh", None),
-}
 
 
 class Plan:
@@ -253,12 +218,9 @@ def _normalization(layer: Any) -> Stage:
     return stage | running | {"kind": "batch_norm", "momentum": layer.momentum}
 
 
-def _activation(layer: Layer) -> Stage | None:
+def _activation(layer: Layer | None) -> Stage | None:
     """The kernel of an activation, its parameter, and whether its pull-back needs the input."""
-    if not isinstance(layer, Activation) or type(layer) not in KERNELS:
+    kernel = activation_kernel(layer)
+    if kernel is None or not isinstance(layer, Activation):
         return None
-    name, parameter = KERNELS[type(layer)]
-    if isinstance(layer, GELU) and layer.approximate == "tanh":
-        name = "gelu_tanh"
-    a = getattr(layer, parameter) if parameter else 0.0
-    return {"activation": compiled.ACTIVATIONS.index(name), "a": a, "keeps_input": layer.keeps_input}
+    return {"activation": kernel[0], "a": kernel[1], "keeps_input": layer.keeps_input}

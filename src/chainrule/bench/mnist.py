@@ -11,7 +11,7 @@ import numpy as np
 
 from .._checks import Array
 from ..callbacks import Callback, Row, Training
-from ..data import load_named
+from ..data.named import load_named
 from ..data.named import NamedData
 from ..model import MLP, Sequential
 from ..optimizers import Adam
