@@ -3,7 +3,7 @@
 #define AT_ONCE 8 /* rows of W: y is loaded and stored once for all of them */
 
 /* y += x W for `count` rows of W, a constant where this is inlined. */
-INLINE void NAME(add_products)(const int count, Size outputs, const REAL *x, const REAL *W, REAL *restrict y) {
+INLINE void NAME(add_few)(const int count, Size outputs, const REAL *x, const REAL *W, REAL *restrict y) {
     for (Size o = 0; o < outputs; o++) {
         REAL sum = y[o];
 #pragma GCC unroll 8
@@ -24,7 +24,7 @@ static void NAME(affine_few)(Size rows, Size inputs, Size outputs, const void *x
     Size i = 0;
     for (; i + AT_ONCE <= inputs; i += AT_ONCE, W += AT_ONCE * outputs)
         for (Size r = 0; r < rows; r++)
-            NAME(add_products)(AT_ONCE, outputs, x + r * inputs + i, W, y + r * outputs);
+            NAME(add_few)(AT_ONCE, outputs, x + r * inputs + i, W, y + r * outputs);
     for (; i < inputs; i++, W += outputs)
-        for (Size r = 0; r < rows; r++) NAME(add_products)(1, outputs, x + r * inputs + i, W, y + r * outputs);
+        for (Size r = 0; r < rows; r++) NAME(add_few)(1, outputs, x + r * inputs + i, W, y + r * outputs);
 }
