@@ -20,9 +20,6 @@ def identity_backward(dy, out=None):
     return activate(IDENTITY, plain_activations.identity_backward, dy, out)
 
 
-#: The kinds of kernels.h, by name.
-ACTIVATIONS = ("identity", "relu")
-
 def relu(x, out=None):
     return activate(RELU, plain_activations.relu, x, out)
 
