@@ -115,7 +115,7 @@ def test_layered_mlp_with_the_same_dropout_masks(digits: Any) -> None:
     start, rng = model.parameters.vector.copy(), copy.deepcopy(model.rng)
 
     def keep(shape: tuple[int, ...]) -> np.ndarray:
-        return np.where(rng.random(shape) < 0.25, 0.0, 1 / 0.75)
+        return cr.ops.dropout(np.ones(shape), 0.25, rng)[1]
 
     oracle = layered_mlp.LayeredMLP(weights(model), biases(model), "relu", True, "cross-entropy", rate=0.1, keep=keep)
     loss = cr.CrossEntropy(from_logits=False)

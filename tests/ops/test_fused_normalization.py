@@ -11,7 +11,7 @@ from parity import DTYPES, SHAPES, distance, kernels, precise, unaligned
 
 EACH_DTYPE = pytest.mark.parametrize("dtype", DTYPES)
 EACH_SHAPE = pytest.mark.parametrize("shape", SHAPES, ids=str)
-ULP = {np.dtype("float32"): 1, np.dtype("float64"): 4}  # of a sum in double, whose own rounding float32 does not see
+ULP = {np.dtype("float32"): 1, np.dtype("float64"): 8}  # of a sum in double, whose roundings float32 does not see
 EACH_AXIS = pytest.mark.parametrize("axis", [0, 1])
 
 
@@ -35,7 +35,7 @@ def test_standardize(batch, axis):
     assert distance(variance, exact[3], largest * np.sqrt(exact[3])) <= 2 * ULP[batch.dtype]
     shifted = distance(variance, exact[3], largest**2 * 1e-6)  # what rounding the mean does to a variance near 0
     assert distance(inverse, exact[1]) <= 2 + shifted
-    assert distance(y, exact[0], largest * exact[1]) <= 4
+    assert distance(y, exact[0], largest * exact[1]) <= 4 * ULP[batch.dtype]
 
 
 @EACH_DTYPE
