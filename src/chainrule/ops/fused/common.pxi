@@ -17,6 +17,7 @@ cdef extern from "kernels/plan.h" nogil:
         int kind, activation, keeps_input, dropout
         Size inputs, outputs
         double a, momentum, l1, l2
+        double *penalty
         void *W
         void *b
         void *dW
@@ -62,7 +63,6 @@ cdef extern from "kernels/plan.h" nogil:
         char *y_room
         double *share
         double *row_value
-        double *penalty
         double *squares
         void *rooms[64]
         double *value
@@ -102,6 +102,7 @@ cdef extern from "kernels/kernels.h" nogil:
             Size rows, Size columns, Size inner, const void *a, Size a_row, Size a_inner, const void *b, Size b_inner,
             Size b_column, const void *bias, void *c, void *room,
         ) noexcept nogil
+        void (*sum_rows)(Size rows, Size width, const void *dz, void *db, Size start, Size stop) noexcept nogil
         void (*run_plan)(PlanStruct *plan, int thread) noexcept nogil
         Size product_room
 

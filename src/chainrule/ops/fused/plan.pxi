@@ -54,7 +54,6 @@ cdef class Plan:
         p.state2 = self.address(states[1]) if len(states) > 1 else NULL
         p.x_room, p.y_room = self.room((batch, p.inputs), kind), <char *> self.room(batch * p.y_bytes, np.uint8)
         p.share, p.row_value = <double *> self.room(batch, float), <double *> self.room(batch, float)
-        p.penalty = <double *> self.room(max(stage["inputs"] for stage in stages), float)
         p.squares = <double *> self.room(vector.size // 16384 + 1, float)
         self.set_stages(stages, kind)
         self.set_runs(runs)
@@ -77,6 +76,8 @@ cdef class Plan:
             t.kind, t.inputs, t.outputs = STAGES.index(stage["kind"]), stage["inputs"], stage["outputs"]
             t.activation, t.keeps_input, t.a = stage.get("activation", 0), stage.get("keeps_input", 0), stage.get("a", 0.0)
             t.momentum, t.l1, t.l2 = stage.get("momentum", 0.0), stage.get("l1", 0.0), stage.get("l2", 0.0)
+            if t.l1 or t.l2:
+                t.penalty = <double *> self.room(t.inputs, float)
             t.W, t.b = self.address(stage.get("W")), self.address(stage.get("b"))
             t.dW, t.db = self.address(stage.get("dW")), self.address(stage.get("db"))
             t.y, t.dy = self.room((p.batch, t.outputs), kind), self.room((p.batch, t.outputs), kind)

@@ -81,6 +81,8 @@ typedef struct {
     /* gemm.h: c = a b + bias, contiguous; a and b may be transposed, as their strides say; room of product_room bytes */
     void (*product)(Size rows, Size columns, Size inner, const void *a, Size a_row, Size a_inner, const void *b,
                     Size b_inner, Size b_column, const void *bias, void *c, void *room);
+    /* plan_stages.h: db[start ... stop] = the sums of these columns of dz */
+    void (*sum_rows)(Size rows, Size width, const void *dz, void *db, Size start, Size stop);
     /* plan_run.h: what one of the plan's threads does */
     void (*run_plan)(struct Plan *plan, int thread);
     Size product_room; /* bytes */

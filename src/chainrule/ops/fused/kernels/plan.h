@@ -17,7 +17,7 @@ typedef struct {
     Size inputs, outputs;
     double a;        /* of the activation; or the rate of dropout; or the epsilon of a normalisation */
     double momentum; /* of the running statistics */
-    double l1, l2;
+    double l1, l2, *penalty; /* and what the penalty is for each row of W */
     void *W, *b, *dW, *db; /* W, b or gain, bias, and their gradients */
     void *y, *dy;          /* the output and its gradient; of AFFINE dy becomes dz */
     void *kept;            /* z of a gated activation, the mask of dropout, the standardised batch */
@@ -65,7 +65,6 @@ typedef struct Plan {
     void *x_room;
     char *y_room;
     double *share, *row_value; /* w / sum of w, and the loss of each row */
-    double *penalty;           /* of each row of the weights */
     double *squares;           /* the gradient's squared norm, for each chunk of the vector */
     void *rooms[PLAN_THREADS]; /* for each thread */
 

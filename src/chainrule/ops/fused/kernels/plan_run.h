@@ -89,20 +89,21 @@ static int NAME(learn_all)(const NAME(Step) *s) {
 
 static int NAME(learns_at_once)(const Plan *p) {
     int simple = p->clip_norm == 0 && p->clip_value == 0 && p->batch <= DEPTH;
-    for (int i = 0; i < p->count; i++) simple = simple && p->stages[i].l1 == 0 && p->stages[i].l2 == 0;
+    for (int i = 0; i < p->count; i++) simple = simple && p->stages[i].penalty == NULL;
     return simple;
 }
 
-static Size NAME(most_inputs)(const Plan *p) {
-    Size most = 0;
-    for (int i = 0; i < p->count; i++) most = p->stages[i].inputs > most ? p->stages[i].inputs : most;
-    return most;
+/* The penalties of all layers, row after row. */
+static double NAME(penalties)(const Plan *p) {
+    double sum = 0;
+    for (const Stage *t = p->stages; t < p->stages + p->count; t++)
+        for (Size i = 0; t->penalty != NULL && i < t->inputs; i++) sum += t->penalty[i];
+    return sum;
 }
 
 /* What thread `thread` does of the plan. All threads of the plan must be in here at the same time. */
 static void NAME(run_plan)(Plan *p, int thread) {
     const int at_once = NAME(learns_at_once)(p);
-    const Size largest = NAME(most_inputs)(p);
     NAME(Step) s = {.plan = p, .thread = thread};
     for (Size index = 0; index < p->steps; index++) {
         const Size step = p->first + index, in_epoch = step % p->epoch_steps * p->batch;
@@ -121,14 +122,13 @@ static void NAME(run_plan)(Plan *p, int thread) {
         NAME(forward)(&s);
         NAME(loss_of_rows)(&s, start);
         NAME(backward)(&s);
-        for (Size i = thread; !at_once && i < largest; i += p->threads) p->penalty[i] = 0;
         meet(p);
         double value = NAME(batch_value)(&s);
         int finite = value - value == 0;
         for (int i = p->first_learning; finite && i < p->count; i++) NAME(gradients)(&s, i, at_once);
         if (finite && !at_once) {
             meet(p);
-            for (Size i = 0; i < largest; i++) value += p->penalty[i];
+            value += NAME(penalties)(p);
             finite = NAME(learn_all)(&s);
         }
         if (thread == 0) {

@@ -167,8 +167,8 @@ static void NAME(learn_tile)(const void *weights, Size row, Size rows, Size colu
     NAME(learn)(w->plan, &w->update, w->offset + row * w->columns + column, rows, columns, w->columns, tile, PANEL);
 }
 
-/* dW += the gradient of the penalty, whose value goes to penalty[row]. */
-static void NAME(penalize)(const Stage *t, Size from, Size to, double *penalty) {
+/* dW += the gradient of the penalty, for some rows of W. */
+static void NAME(penalize)(const Stage *t, Size from, Size to) {
     const REAL l1 = (REAL)t->l1, l2 = (REAL)(2 * t->l2);
     for (Size i = from; i < to; i++) {
         const REAL *w = (REAL *)t->W + i * t->outputs;
@@ -180,15 +180,19 @@ static void NAME(penalize)(const Stage *t, Size from, Size to, double *penalty) 
             absolute += w[o] > 0 ? w[o] : -w[o];
             square += (double)w[o] * w[o];
         }
-        penalty[i] += t->l1 * absolute + t->l2 * square;
+        t->penalty[i] = t->l1 * absolute + t->l2 * square;
     }
 }
 
-/* db[from ... to] = the sum of dz over the rows. */
-static void NAME(sum_rows)(Size rows, Size width, const REAL *dz, REAL *db, Size from, Size to) {
-    memset(db + from, 0, (to - from) * sizeof(REAL));
-    for (Size n = 0; n < rows; n++)
-        for (Size o = from; o < to; o++) db[o] += dz[n * width + o];
+/* db[start ... stop] = the sums of these columns of dz. */
+static void NAME(sum_rows)(Size rows, Size width, const void *dz_, void *db_, Size start, Size stop) {
+    const REAL *dz = dz_;
+    REAL *db = db_;
+    memset(db + start, 0, (stop - start) * sizeof(REAL));
+    for (Size n = 0; n < rows; n++) {
+#pragma omp simd
+        for (Size o = start; o < stop; o++) db[o] += dz[n * width + o];
+    }
 }
 
 /* The optimizer's step on parameters from ... to of a vector such as a bias. */
@@ -214,7 +218,7 @@ static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
         NAME(product)(rows, t->outputs, s->n, (NAME(Operand)){NAME(input)(s, i) + top, 1, t->inputs},
                       (NAME(Operand)){t->dy, 1, t->outputs}, NULL, at_once ? NULL : (REAL *)t->dW + top * t->outputs,
                       t->outputs, p->rooms[s->thread], NAME(learn_tile), &weights);
-        if (t->l1 != 0 || t->l2 != 0) NAME(penalize)(t, top, top + rows, p->penalty);
+        if (t->penalty != NULL) NAME(penalize)(t, top, top + rows);
         if (t->b != NULL) NAME(sum_rows)(s->n, t->outputs, t->dy, t->db, from, to);
     } else {
         if (t->kind == LAYER_NORM)

@@ -27,6 +27,7 @@ const Kernels TABLE(NAME(chainrule)) = {
     .dropout = NAME(dropout),
     .multiply = NAME(multiply),
     .product = NAME(contiguous_product),
+    .sum_rows = NAME(sum_rows),
     .run_plan = NAME(run_plan),
     .product_room = DEPTH * PANEL * sizeof(REAL),
     .affine_few = NAME(affine_few),
