@@ -106,8 +106,10 @@ def machine_line(facts: Mapping[str, Any]) -> str:
     )
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | None) -> str:
     """Three figures, in the unit that fits."""
+    if seconds is None:
+        return "–"
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"

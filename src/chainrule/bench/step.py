@@ -13,12 +13,13 @@ from .peers.ours import Ours
 from .timing import Pace, Run, figures, interleave
 
 TOLERANCE = 1e-3  # of the loss, after the same batches in the same order
+LEAST_STEPS = 20  # in the same order
 LOOSE = 0.05  # of the first loss, after a pass more, each with batches and dropout of its own
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Of one contestant: at the start, after a pass in the order of the rows, and after a shuffled one behind it."""
+    """Of one contestant: at the start, after passes in the order of the rows, and after a shuffled one behind them."""
 
     start: float
     in_order: float
@@ -26,9 +27,10 @@ class Losses:
 
 
 def losses(contestant: Contestant, problem: Problem) -> Losses:
-    """Train two passes and say what they gave; whatever compiles on first use has then done so."""
+    """Train some passes and say what they gave; whatever compiles on first use has then done so."""
     start = problem.loss(contestant.outputs())
-    contestant.train_in_order()
+    for _ in range(0, LEAST_STEPS, problem.row.steps):
+        contestant.train_in_order()
     in_order = problem.loss(contestant.outputs())
     contestant.train(1)
     return Losses(start, in_order, problem.loss(contestant.outputs()))
