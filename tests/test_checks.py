@@ -255,3 +255,12 @@ def test_names_from_elsewhere_are_answered_with_ours(make, ours):
 def test_attributes_from_elsewhere_are_answered_with_ours(name, ours):
     with pytest.raises(AttributeError, match=rf"has no attribute '{name}' \(did you mean '{ours}'\?\)"):
         getattr(cr, name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_all_finite(dtype):
+    huge = np.full(5, np.finfo(dtype).max, dtype)  # whose squares overflow
+    assert all_finite(huge)
+    for bad in (np.nan, np.inf, -np.inf):
+        huge[3] = bad
+        assert not all_finite(huge)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _checks
 from ._checks import (
     Array,
     RandomState,
@@ -23,15 +24,18 @@ from ._checks import (
 from .layers import LAYERS, Dropout, Layer, Linear, Softmax, Workspace, layer_from_config
 from .layers.activations import Activation, get_activation
 from .layers.base import Shape, as_layers, backward_through, bind, forward_through, unbind, walk
-from .layers.kernels import dense_layers
+from .layers.kernels import Dense, dense_layers
 from .layers.linear import InitializerLike
-from .ops.fused import compiled
+from .ops.fused import compiled, twin
 from .parameters import Parameters, as_float_dtype
+from .threads import available_threads
 
 # How many rows are predicted at a time: with fewer the threads of the BLAS meet more often, more would gain nothing.
+all_finite = twin(_checks.all_finite)
+
 BATCH_BYTES = 16 << 20  # of the widest activations
 LEAST_ROWS, MOST_ROWS = 128, 4096
-FEW_ROWS = 8  # up to which the time goes into reading the weights, and into Python
+WORK_A_THREAD = 10_000_000  # multiplications, 0.2 ms: a second thread for predictions is twice that in coming
 
 
 class Sequential:
@@ -155,9 +159,10 @@ class Sequential:
         written. NaN or infinity in x raises ValueError.
         """
         x = _as_batch(x)
-        if batch_size is None and len(x) <= FEW_ROWS and (y := self._predict_few(x)) is not None:
-            return y
         size = self._rows_at_a_time(x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
+        layers = dense_layers(self.layers) if compiled is not None and x.ndim == 2 and len(x) else None
+        if layers and (y := self._predict_compiled(layers, x, size)) is not None:
+            return y
         free = self._free
         try:
             work = free.pop()  # so it is this call's alone
@@ -165,8 +170,7 @@ class Sequential:
             work = Workspace(False, self.rng)
         y = np.empty(0)
         for start in range(0, max(len(x), 1), size):  # no rows still make one batch: it tells the shape of the outputs
-            batch = _as_batch(x[start : start + size], self.dtype)
-            check_finite("predict", "x", batch, first_row=start)
+            batch = self._checked(x, start, size)
             outputs = forward_through(self.layers, batch, work)
             if start == 0:
                 y = np.empty((len(x), *outputs.shape[1:]), outputs.dtype)
@@ -176,14 +180,36 @@ class Sequential:
             free.append(work)
         return y
 
-    def _predict_few(self, x: Array) -> Array | None:
-        """In one compiled call, where every layer has a kernel."""
-        layers = None if compiled is None else dense_layers(self.layers)
-        if layers is None:
-            return None
-        x = _as_batch(x, self.dtype)
-        check_finite("predict", "x", x)
-        y: Array | None = compiled.forward(layers, x)
+    def _checked(self, x: Array, start: int, size: int) -> Array:
+        batch = _as_batch(x[start : start + size], self.dtype)
+        if not all_finite(batch):
+            check_finite("predict", "x", batch, first_row=start)
+        return batch
+
+    def _predict_compiled(self, layers: list[Dense], x: Array, size: int) -> Array | None:
+        """Where every layer has a kernel: without the interpreter, and many rows on all threads."""
+        if len(x) <= size and len(x) * self.parameters.vector.size < 2 * WORK_A_THREAD:
+            y: Array | None = compiled.forward(layers, self._checked(x, 0, len(x)))
+            return y
+        first = compiled.forward(layers, self._checked(x, 0, 1))
+        if first is None:
+            return None  # the layers themselves say what does not fit
+        y = np.empty((len(x), first.shape[1]), self.dtype)
+        threads = max(1, min(available_threads(), len(x) * self.parameters.vector.size // WORK_A_THREAD))
+        size = min(size, -(-len(x) // threads))
+
+        def predict_part(start: int) -> None:
+            compiled.forward(layers, self._checked(x, start, size), out=y[start : start + size])
+
+        starts = range(0, len(x), size)
+        if threads == 1:
+            for start in starts:
+                predict_part(start)
+        else:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(predict_part, starts))
         return y
 
     def _rows_at_a_time(self, x: Array) -> int:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._checks import Array, RandomState, as_numeric, as_rng, check_finite, check_integer, check_name, sentence
+from ._checks import Array, RandomState, all_finite, as_numeric, as_rng, check_finite, check_integer, check_name, sentence
 from .callbacks import Callback, History, Progress, Row
 from .data.batches import SAMPLES, Batches, split_rows
 from .layers import HardSigmoid, Linear, Sigmoid, Softmax
@@ -22,7 +22,7 @@ from .metrics import get_metric
 from .model import Sequential
 from .optimizers import Optimizer, get_optimizer
 from .plan import CALL_SECONDS, Plan, Targets, plan_training
-from .steps import Steps, Taken, all_finite
+from .steps import Steps, Taken
 
 Metric: TypeAlias = "str | Callable[..., float]"
 Data: TypeAlias = tuple[Array, Array, Array | None]
@@ -198,11 +198,12 @@ class Trainer:
         taken: list[Taken] = []
         for some in steps.epochs(count, seen, one_by_one=any(watcher.live for watcher in watching)):
             taken += some
-            if not isfinite(some[-1].loss):
-                raise DivergenceError(self._divergence(str(some[-1].loss), len(taken)))
+            last = some[-1][0]
+            if not isfinite(last):
+                raise DivergenceError(self._divergence(str(last), len(taken)))
             for watcher in watching:
-                for step in some:
-                    watcher.on_batch_end(self, step.loss)
+                for loss, _, _ in some:
+                    watcher.on_batch_end(self, loss)
         if not all_finite(self.model.parameters.vector):  # after the last step no loss would show it
             raise DivergenceError(self._divergence("parameters that are not finite", len(taken)))
         seconds = (time.perf_counter() - start) / count
@@ -212,7 +213,9 @@ class Trainer:
             outputs = [np.concatenate(parts) for parts in zip(*seen, strict=True)]
             scores = {name: float(metric(*outputs)) for name, metric in self.metrics.items()}
             rows = [{"loss": rows[0]["loss"]} | scores | {"learning_rate": rows[0]["learning_rate"]}]
-        return [row | {"seconds": seconds} for row in rows]
+        for row in rows:
+            row["seconds"] = seconds
+        return rows
 
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """The loss (penalties included) and the metrics on these data, dropout off; arguments as for :meth:`fit`."""
@@ -269,7 +272,7 @@ class Trainer:
         if data is None or not isinstance(self.loss, Loss):
             return None
         x, y, weight = data
-        z = self.model.predict(x[: self.batch_size])
+        z = self.model.predict(x[:8])
         outputs = np.broadcast_to(z.dtype.type(0), (len(x), *z.shape[1:]))
         target = self.loss.target(check_output(repr(self.loss), outputs), y)
         return target, self.loss.sample_weight(outputs, target, weight)
@@ -282,9 +285,10 @@ class Trainer:
 
 def _row(taken: list[Taken]) -> Row:
     """An epoch's loss, the mean over its batches by their weights, and the learning rate it began with."""
-    weight = sum(step.weight for step in taken)
-    total = sum(step.loss * step.weight for step in taken)
-    return {"loss": total / weight if weight else 0.0, "learning_rate": taken[0].rate}
+    total, weights = 0.0, 0.0
+    for loss, weight, _ in taken:
+        total, weights = total + loss * weight, weights + weight
+    return {"loss": total / weights if weights else 0.0, "learning_rate": taken[0][2]}
 
 
 def _as_list(what: str, values: Any) -> list[Any]:

@@ -1,6 +1,6 @@
-"""The prediction of a few rows as one call: it takes some microseconds, and each step through Python would count."""
-
-from libc.stdlib cimport free, malloc
+"""The prediction of rows as one call: for a few it takes some microseconds, and each step through Python would count;
+many go through all layers in blocks that stay in the cache.
+"""
 
 cdef struct Dense:
     Size inputs, outputs
@@ -11,13 +11,15 @@ cdef struct Dense:
 
 cdef enum:
     MOST_LAYERS = 64
+    FEW_ROWS = 3  # for which reading W once, in its order, is all that counts
+    BLOCK_ROWS = 96  # whole tiles, few enough for the second-level cache
 
 
-def forward(list layers, x):
+def forward(list layers, x, out=None):
     """The outputs y (N, O) for x (N, I) through ``(W, b, activation, a)`` of each layer in turn.
 
     W is (I, O) or None, b (O,) or None, the activation a number of ACTIVATIONS, or -1 for none. Returns None if
-    an array is not as the kernels need it: all contiguous, of one dtype and of shapes that fit.
+    an array is not as the kernels need it: all contiguous, of one dtype and of shapes that fit; y is ``out``, if given.
     """
     cdef const Kernels *k = kernels_for(x)
     cdef Dense net[MOST_LAYERS]
@@ -40,16 +42,25 @@ def forward(list layers, x):
         net[count].outputs, net[count].activation, net[count].a = width, activation, a
         widest = max(widest, width)
         count += 1
-    cdef Size room = rows * widest * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x)
-    cdef cnp.npy_intp[2] shape = [rows, width]
-    y = cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(<cnp.ndarray> x), 0)
-    cdef char *rooms = <char *> malloc(2 * room + 1)
+    cdef Size room = min(rows, <Size> BLOCK_ROWS) * widest * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x)
+    y = matrix_like(x, rows, width, out)
+    if y is None or overlap(y, x):
+        return None
+    cdef char *rooms = <char *> malloc(2 * room + (1 if rows <= FEW_ROWS else k.product_room))
     if rooms == NULL:
         raise MemoryError
-    cdef void *source = data(x)
-    cdef void *last = data(y)
+    cdef char *source = <char *> data(x)
+    cdef char *last = <char *> data(y)
+    cdef Size x_step = length(x, 1) * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x)
+    cdef Size y_step = width * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x)
+    cdef Size first = 0
     with nogil:
-        carry_forward(k, net, count, rows, source, rooms, room, last)
+        while first < rows:
+            carry_forward(
+                k, net, count, min(rows - first, <Size> BLOCK_ROWS), source + first * x_step, rooms, room,
+                last + first * y_step,
+            )
+            first += BLOCK_ROWS
     free(rooms)
     return y
 
@@ -66,8 +77,14 @@ cdef void carry_forward(
         target = last
         if index < count - 1:
             target = rooms + (index % 2) * room
-        if layer.W != NULL:
+        if layer.W != NULL and rows <= FEW_ROWS:
             k.affine_few(rows, layer.inputs, layer.outputs, source, layer.W, layer.b, target)
+            source = target
+        elif layer.W != NULL:
+            k.product(
+                rows, layer.outputs, layer.inputs, source, layer.inputs, 1, layer.W, layer.outputs, 1, layer.b, target,
+                rooms + 2 * room,
+            )
             source = target
         if layer.activation >= 0:
             k.activate(layer.activation, rows * layer.outputs, source, target, layer.a)

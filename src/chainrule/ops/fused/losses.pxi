@@ -1,8 +1,9 @@
 """The losses."""
 
+from libc.float cimport DBL_MAX, FLT_MAX
 from libc.string cimport memset
 
-from chainrule._checks import within as plain_within
+from chainrule._checks import all_finite as plain_all_finite, within as plain_within
 
 cdef extern from "kernels/kernels.h":
     int CROSS_ENTROPY_LABELS, QUANTILE, GAUSSIAN_NLL
@@ -131,3 +132,12 @@ def within(values, double low, double high):
     if is_labels(values):
         return all_within(<Size *> data(values), size(values), low, high)
     return plain_within(values, low, high)
+
+
+def all_finite(array):
+    cdef const Kernels *k = kernels_for(array)
+    if k == SINGLE:
+        return all_within(<float *> data(array), size(array), -FLT_MAX, FLT_MAX)
+    if k == DOUBLE:
+        return all_within(<double *> data(array), size(array), -DBL_MAX, DBL_MAX)
+    return plain_all_finite(array)

@@ -151,8 +151,9 @@ static const REAL *NAME(panel)(NAME(Operand) b, Size k, Size depth, Size column,
     return room;
 }
 
-/* What is done with a tile of C that is wanted nowhere else: it lies at c, with PANEL numbers from row to row. */
-typedef void (*NAME(TileDone))(const void *context, Size row, Size rows, Size column, Size columns, REAL *c);
+/* What is done with a tile of C that is wanted nowhere else: it lies at c, with PANEL numbers from row to row. Before
+ * the tile is computed it is called with c = NULL, to fetch what it will need into the cache meanwhile. */
+typedef void (*NAME(TileDone))(const void *context, Size row, Size rows, Size column, Size columns, const REAL *c);
 
 /* C[rows × columns] = A B + bias (a row, or NULL). With c = NULL no C is written: `done` is given each tile, and inner
  * must be at most DEPTH. `room` has space for DEPTH × PANEL numbers. */
@@ -176,6 +177,7 @@ static void NAME(product)(Size rows, Size columns, Size inner, NAME(Operand) a, 
                 Size to_row = c_row;
                 if (c == NULL || wide % LANES != 0) {
                     to = small, to_row = PANEL;
+                    if (c == NULL) done(context, row, height, column, wide, NULL);
                     for (Size m = 0; k > 0 && m < height; m++) memcpy(to + m * PANEL, at + m * c_row, wide * sizeof(REAL));
                 }
                 NAME(any_tile)((int)height, vectors, depth, part, panel, b_inner, to, to_row, k > 0 ? to : start,

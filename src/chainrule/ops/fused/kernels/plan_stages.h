@@ -154,6 +154,14 @@ static void NAME(learn)(const Plan *p, const Update *update, Size offset, Size r
                       p->state2 == NULL ? NULL : (REAL *)p->state2 + offset);
 }
 
+/* Begin to load some weights and their state: rows of a tile lie too far apart for the processor to guess the next. */
+INLINE void NAME(fetch)(const Plan *p, Size offset, Size columns) {
+    const void *arrays[] = {p->vector, p->state1, p->state2};
+    for (int i = 0; i < 3 && arrays[i] != NULL; i++)
+        for (Size o = 0; o < columns; o += 64 / (Size)sizeof(REAL))
+            __builtin_prefetch((const REAL *)arrays[i] + offset + o, 1);
+}
+
 /* The rows of a weight matrix that a product's tiles are the gradient of. */
 typedef struct {
     const Plan *plan;
@@ -162,10 +170,15 @@ typedef struct {
 } NAME(Weights);
 
 /* A tile of dW, still in the first-level cache, moves its weights: dW itself is never written. */
-static void NAME(learn_tile)(const void *weights, Size row, Size rows, Size column, Size columns, REAL *tile) {
+static void NAME(learn_tile)(const void *weights, Size row, Size rows, Size column, Size columns, const REAL *tile) {
     const NAME(Weights) *w = weights;
-    NAME(learn)(w->plan, &w->update, w->offset + row * w->columns + column, rows, columns, w->columns, tile, PANEL);
+    const Size offset = w->offset + row * w->columns + column;
+    if (tile != NULL)
+        NAME(learn)(w->plan, &w->update, offset, rows, columns, w->columns, tile, PANEL);
+    else
+        for (Size m = 0; m < rows; m++) NAME(fetch)(w->plan, offset + m * w->columns, columns);
 }
+
 
 /* dW += the gradient of the penalty, for some rows of W. */
 static void NAME(penalize)(const Stage *t, Size from, Size to) {
@@ -184,14 +197,20 @@ static void NAME(penalize)(const Stage *t, Size from, Size to) {
     }
 }
 
-/* db[start ... stop] = the sums of these columns of dz. */
+/* db[start ... stop] = the sums of these columns of dz, each summed in a register. */
 static void NAME(sum_rows)(Size rows, Size width, const void *dz_, void *db_, Size start, Size stop) {
     const REAL *dz = dz_;
     REAL *db = db_;
-    memset(db + start, 0, (stop - start) * sizeof(REAL));
-    for (Size n = 0; n < rows; n++) {
-#pragma omp simd
-        for (Size o = start; o < stop; o++) db[o] += dz[n * width + o];
+    Size o = start;
+    for (; o + LANES <= stop; o += LANES) {
+        NAME(Vector) sum = {0};
+        for (Size n = 0; n < rows; n++) sum += *(const NAME(Loose) *)(dz + n * width + o);
+        *(NAME(Loose) *)(db + o) = sum;
+    }
+    for (; o < stop; o++) {
+        REAL sum = 0;
+        for (Size n = 0; n < rows; n++) sum += dz[n * width + o];
+        db[o] = sum;
     }
 }
 
