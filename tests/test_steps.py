@@ -34,7 +34,9 @@ def test_they_are_the_loop_written_by_hand():
 
 def test_each_tells_its_weight_and_rate():
     weight = RNG.random(50)
-    taken = [step for some in steps_for(cr.MLP([3, 2], rng=0), weight).epochs(1, None, one_by_one=True) for step in some]
+    taken = [
+        step for some in steps_for(cr.MLP([3, 2], rng=0), weight).epochs(1, None, one_by_one=True) for step in some
+    ]
     assert sum(weight for _, weight, _ in taken) == pytest.approx(weight.sum(), rel=1e-12)
     assert [weight for some in steps_for(cr.MLP([3, 2])).epochs(1, None, True) for _, weight, _ in some] == [20, 20, 10]
     assert {rate for _, _, rate in taken} == {0.1}
@@ -47,3 +49,15 @@ def test_what_was_seen_is_kept_though_the_next_batch_takes_its_place():
     labels = np.concatenate([y for _, y in seen])
     order = np.random.default_rng(1).permutation(50)
     np.testing.assert_array_equal(labels, Y[order])
+
+
+def test_small_products_have_one_thread_of_the_blas_and_give_the_others_back():
+    from threadpoolctl import threadpool_info
+
+    def most() -> int:
+        return max((each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"), default=1)
+
+    before = most()
+    inside = [most() for _ in steps_for(cr.MLP([3, 4, 2], rng=0)).epochs(1, None, one_by_one=True)]
+    assert set(inside) == {1}
+    assert most() == before

@@ -5,8 +5,8 @@ Where all of them have compiled kernels, plan.py takes many steps in one call.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from math import isfinite
 from typing import TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from .data.batches import Batches
 from .losses import LossFunction
 from .model import Sequential
 from .optimizers import Optimizer
+from .threads import blas_threads
 
 
 #: What is known of a step once it is taken: the loss, the weight of its batch, the learning rate. A plain tuple: small
@@ -35,14 +36,20 @@ class Steps:
         The outputs, targets and weights of the batches are added to ``seen``, if there is one. Steps come one by one
         here even if they need not.
         """
-        for _ in range(count):
-            for xb, yb, *rest in self.batches:
-                rate = self.optimizer.current_learning_rate
-                loss, z = self._step(xb, yb, rest[0] if rest else None)
-                weight = float(rest[0].sum(dtype=np.float64)) if rest else float(len(yb))
-                if seen is not None:
-                    seen.append(tuple(array.copy() for array in (z, yb, *rest)))  # the next batch takes their place
-                yield [(loss, weight, rate)]
+        with blas_threads(self._largest_product()):
+            for _ in range(count):
+                for xb, yb, *rest in self.batches:
+                    rate = self.optimizer.current_learning_rate
+                    loss, z = self._step(xb, yb, rest[0] if rest else None)
+                    weight = float(rest[0].sum(dtype=np.float64)) if rest else float(len(yb))
+                    if seen is not None:
+                        seen.append(tuple(array.copy() for array in (z, yb, *rest)))  # the next batch takes their place
+                    yield [(loss, weight, rate)]
+
+    def _largest_product(self) -> int:
+        """Operations of the largest matrix product of a step."""
+        matrices = (math.prod(shape) for shape in self.model.parameters.shapes.values() if len(shape) == 2)
+        return 2 * self.batches.size * max(matrices, default=0)
 
     @np.errstate(over="ignore", invalid="ignore")  # what overflows is told in a sentence, as DivergenceError
     def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
@@ -52,7 +59,7 @@ class Steps:
         if not (isinstance(result, tuple) and len(result) == 2):
             raise TypeError(sentence(repr(self.loss), "to return (value, dz)", type(result).__name__))
         value, dz = float(result[0]) + self.model.penalty(), result[1]
-        if isfinite(value):
+        if math.isfinite(value):
             self.model.backward(dz)
             self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)
         return value, z

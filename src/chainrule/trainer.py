@@ -12,7 +12,17 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._checks import Array, RandomState, all_finite, as_numeric, as_rng, check_finite, check_integer, check_name, sentence
+from ._checks import (
+    Array,
+    RandomState,
+    all_finite,
+    as_numeric,
+    as_rng,
+    check_finite,
+    check_integer,
+    check_name,
+    sentence,
+)
 from .callbacks import Callback, History, Progress, Row
 from .data.batches import SAMPLES, Batches, split_rows
 from .layers import HardSigmoid, Linear, Sigmoid, Softmax
