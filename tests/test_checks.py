@@ -7,7 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import _checks
-from chainrule._checks import sentence
+from chainrule._checks import all_finite, sentence
 
 
 @pytest.mark.parametrize(

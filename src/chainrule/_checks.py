@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, TypeAlias

@@ -18,7 +18,6 @@ from .model import Sequential
 from .optimizers import Optimizer
 from .threads import blas_threads
 
-
 #: What is known of a step once it is taken: the loss, the weight of its batch, the learning rate. A plain tuple: small
 #: networks take a hundred thousand steps a second. If the loss is not finite, the step was not taken.
 Taken: TypeAlias = tuple[float, float, float]

@@ -11,8 +11,7 @@ import numpy as np
 
 from .._checks import Array
 from ..callbacks import Callback, Row, Training
-from ..data.named import load_named
-from ..data.named import NamedData
+from ..data.named import NamedData, load_named
 from ..model import MLP, Sequential
 from ..optimizers import Adam
 from ..schedules import WarmupCosine
