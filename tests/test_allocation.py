@@ -108,9 +108,6 @@ def test_an_activation(name, dtype):
     assert small(found), found
 
 
-# Until the ops take room from the layer: in plain NumPy they square and multiply a whole batch on the way.
-WHOLE_BATCH = pytest.mark.xfail(reason="the plain standardisation makes temporaries of the batch's size", strict=False)
-
 LAYERS = {
     "dropout": lambda: cr.Dropout(0.2),
     "gaussian noise": lambda: cr.GaussianNoise(0.1),
@@ -123,9 +120,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=WHOLE_BATCH if name.endswith(" norm") else ()) for name in LAYERS]
-)
+@pytest.mark.parametrize("name", LAYERS)
 def test_a_layer(name):
     found = largest(net(LAYERS[name]()))
     assert small(found), found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,6 @@ import numpy as np
 from .._checks import Array, check_integer, check_shape, sentence
 
 Shape = tuple[int, ...]
-
-BLOCK_BYTES = 65_536  # the largest temporary of a training step; several of them stay in a core's second cache
 
 
 class Workspace(dict[str, Array]):
@@ -59,23 +57,6 @@ class Workspace(dict[str, Array]):
         if index not in self._children:
             self._children[index] = Workspace(self.training, self.rng)
         return self._children[index]
-
-
-def row_blocks(array: Array) -> Iterator[slice]:
-    """Whole rows of the array, at most 64 KB of them at a time; a longer row is a block by itself."""
-    rows = max(BLOCK_BYTES * len(array) // max(array.nbytes, 1), 1)
-    return (slice(start, start + rows) for start in range(0, len(array), rows))
-
-
-def in_blocks(function: Callable[..., Array], *arrays: Array, out: Array) -> Array:
-    """``function(*arrays, out=out)`` for a function of each row, block by block: its temporaries are no larger."""
-    if out.nbytes <= BLOCK_BYTES:
-        return function(*arrays, out=out)
-    for rows in row_blocks(out):
-        result = function(*[array[rows] for array in arrays], out=(part := out[rows]))
-        if result is not part:
-            part[...] = result
-    return out
 
 
 class Layer(ABC):

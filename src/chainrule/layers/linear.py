@@ -10,8 +10,9 @@ from .. import ops
 from .._checks import Array, check_integer, check_number, check_shape
 from ..initializers import get_initializer
 from ..initializers.base import InitializerFunction
+from ..ops.blocks import row_blocks
 from .activations import Activation, Identity, get_activation
-from .base import FeatureLayer, Layer, Shape, Workspace, check_rows, check_width, row_blocks
+from .base import FeatureLayer, Layer, Shape, Workspace, check_rows, check_width
 
 InitializerLike: TypeAlias = "str | InitializerFunction"
 

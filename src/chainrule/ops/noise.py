@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._checks import Array
+from .blocks import row_blocks
 
 
 def dropout(
@@ -83,8 +84,12 @@ def dropout_by_key(
     """
     mask = np.empty(x.shape, x.dtype) if mask is None else mask
     threshold = min(int(rate * 65536 + 0.5), 65535)
-    dropped = _random_16_bits(key, first, x.size).reshape(x.shape) < threshold
-    np.multiply(~dropped, 65536 / (65536 - threshold), out=mask, casting="same_kind")
+    rows = np.atleast_1d(mask)
+    width = rows[:1].size
+    for block in row_blocks(rows):
+        part = rows[block]
+        kept = _random_16_bits(key, first + block.start * width, part.size).reshape(part.shape) >= threshold
+        np.multiply(kept, 65536 / (65536 - threshold), out=part, casting="same_kind")
     return np.multiply(x, mask, out=out), mask
 
 

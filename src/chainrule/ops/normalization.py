@@ -22,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._checks import Array
+from .blocks import row_blocks
 
 
 def standardize(
@@ -55,7 +56,7 @@ def standardize(
     """
     mean: Array = np.mean(x, axis=axis, keepdims=True)
     y: Array = np.subtract(x, mean, out=out)
-    variance: Array = np.mean(np.square(y), axis=axis, keepdims=True)
+    variance: Array = _mean_product(y, y, axis)
     inverse_deviation: Array = 1 / np.sqrt(variance + epsilon)
     y *= inverse_deviation
     return y, inverse_deviation, mean, variance
@@ -71,8 +72,15 @@ def standardize_backward(dy: Array, y: Array, inverse_deviation: Array, axis: in
     axis : int, the same as in the forward
     out : array (N, I), optional
     """
-    along_y = np.mean(dy * y, axis=axis, keepdims=True)
+    along_y = np.broadcast_to(_mean_product(dy, y, axis), y.shape)
     dx: Array = np.subtract(dy, np.mean(dy, axis=axis, keepdims=True), out=out)
-    dx -= y * along_y
+    for rows in row_blocks(dx):
+        dx[rows] -= y[rows] * along_y[rows]
     dx *= inverse_deviation
     return dx
+
+
+def _mean_product(a: Array, b: Array, axis: int) -> Array:
+    """mean(a · b) along an axis, which is kept, without an array of the products."""
+    total: Array = np.expand_dims(np.einsum("ni,ni->i" if axis == 0 else "ni,ni->n", a, b), axis)
+    return total / a.shape[axis]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from ..._checks import Array
-from ..base import Layer, Workspace, in_blocks
+from ...ops.blocks import in_blocks
+from ..base import Layer, Workspace
 
 
 class Activation(Layer):

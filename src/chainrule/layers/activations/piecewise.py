@@ -8,7 +8,8 @@ import numpy as np
 
 from ... import ops
 from ..._checks import Array, check_number
-from ..base import FeatureLayer, Shape, Workspace, in_blocks, row_blocks
+from ...ops.blocks import in_blocks, row_blocks
+from ..base import FeatureLayer, Shape, Workspace
 from .base import Activation
 
 
