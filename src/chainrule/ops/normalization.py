@@ -82,5 +82,5 @@ def standardize_backward(dy: Array, y: Array, inverse_deviation: Array, axis: in
 
 def _mean_product(a: Array, b: Array, axis: int) -> Array:
     """mean(a · b) along an axis, which is kept, without an array of the products."""
-    total: Array = np.expand_dims(np.einsum("ni,ni->i" if axis == 0 else "ni,ni->n", a, b), axis)
-    return total / a.shape[axis]
+    mean: Array = np.expand_dims(np.einsum("ni,ni->i" if axis == 0 else "ni,ni->n", a, b), axis) / a.shape[axis]
+    return mean
