@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -339,6 +342,24 @@ def test_what_has_no_kernel_is_trained_operation_by_operation(parts, monkeypatch
 def test_batch_norm_refuses_a_batch_of_one_row():
     with pytest.raises(ValueError, match="at least two rows"):
         trained(NETS["batch normalisation"](), cr.SGD(0.1), batch_size=ROWS - 1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_ends_between_two_steps_and_every_step_is_counted(threads, monkeypatch):
+    monkeypatch.setattr("chainrule.plan.WORK_A_THREAD", 1)
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", str(threads))
+    model = cr.MLP([INPUTS, 20, CLASSES], rng=0)
+    trainer = cr.Trainer(model, "cross_entropy", batch_size=None)
+    timer = Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    history = trainer.fit(X, LABELS, epochs=10**7, verbose=0)
+    timer.join()
+    assert history.interrupted
+    steps = int(trainer.optimizer.state["step"])
+    twin = cr.MLP([INPUTS, 20, CLASSES], rng=0)
+    cr.Trainer(twin, "cross_entropy", batch_size=None).fit(X, LABELS, epochs=steps, verbose=0)
+    np.testing.assert_array_equal(model.parameters.vector, twin.parameters.vector)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_two_trainings_at_the_same_time():

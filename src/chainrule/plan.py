@@ -9,9 +9,11 @@ rounding.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
-from threading import Event, Thread
+from contextlib import contextmanager
+from threading import Event, Thread, current_thread, main_thread
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -58,7 +60,7 @@ class Plan:
         """
         batches = self._batches
         orders, keys = zip(*((batches.order(), self._draw_keys()) for _ in range(count)), strict=True)
-        order = None if orders[0] is None else np.concatenate(orders)
+        order = None if orders[0] is None else np.concatenate(orders).astype(np.int64, copy=False)
         key = None if keys[0] is None else np.concatenate(keys)
         weights = self._weights(order, count)
         outputs = None if seen is None else np.empty((batches.rows, self._kernel.outputs), self._model.dtype)
@@ -77,12 +79,13 @@ class Plan:
     ) -> tuple[list[float], list[float]]:
         """Take steps, and tell their losses and learning rates; a loss that is not finite is the last, and no step."""
         updates, losses = self._optimizer.plan(count), np.empty(count)
-        start = time.perf_counter()
         part = None if keys is None else keys[first : first + count]
-        self._kernel.begin(order, first, updates, part, losses, outputs, self._threads)
-        taken = self._work()
+        start = time.perf_counter()
+        with interrupts_later():
+            self._kernel.begin(order, first, updates, part, losses, outputs, self._threads)
+            taken = self._work()
+            self._optimizer.advance(taken)
         self._at_once = min(count * CALL_SECONDS / (time.perf_counter() - start), 2 * self._at_once + 8)
-        self._optimizer.advance(taken)
         if taken < count and np.isfinite(losses[taken]):
             norm_factor(f"{type(self._optimizer).__name__}.step", 1.0, np.nan)  # its gradient was not: that raises
         told = slice(min(taken + 1, count))
@@ -121,6 +124,22 @@ class Plan:
         for thread in others:
             thread.join()
         return taken
+
+
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """Ctrl-C waits until the end: in between, threads would wait for one that never comes, and steps go uncounted."""
+    if current_thread() is not main_thread():
+        yield  # only the main thread is ever interrupted
+        return
+    pending: list[tuple[Any, ...]] = []
+    handler = signal.signal(signal.SIGINT, lambda *arguments: pending.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if pending and callable(handler):
+        handler(*pending[0])
 
 
 def plan_training(
