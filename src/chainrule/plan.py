@@ -36,6 +36,7 @@ Targets: TypeAlias = "tuple[Array, Array | None]"  # y and the weights, as the l
 CALL_SECONDS = 0.05  # of a call, after which Ctrl-C and progress have their turn
 ROWS_A_THREAD = 8  # fewer rows would leave the registers of a product's tile half empty
 WORK_A_THREAD = 250_000  # multiplications of a step, some 5 µs, to pay for what the threads read of each other
+SLOWEST = 5e9  # multiplications a second that any processor takes, for the first guess of a call's length
 
 
 class Plan:
@@ -47,11 +48,13 @@ class Plan:
         model: Sequential,
         optimizer: Optimizer,
         batches: Batches,
-        threads: int,
+        work: int,
     ) -> None:
-        self._kernel, self._model, self._optimizer = kernel, model, optimizer
-        self._batches, self._threads = batches, threads
-        self._at_once = 1.0  # how many steps fit into CALL_SECONDS, learned from call to call
+        self._kernel, self._model, self._optimizer, self._batches = kernel, model, optimizer, batches
+        threads: int = min(available_threads(), compiled.MOST_THREADS)
+        self._threads = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
+        #: How many steps fit into CALL_SECONDS: a cautious guess at first, then learned from call to call.
+        self._at_once = CALL_SECONDS / (work / SLOWEST + 1e-6)
 
     def epochs(self, count: int, seen: list[tuple[Array, ...]] | None, one_by_one: bool) -> Iterator[list[Taken]]:
         """Train for ``count`` epochs, and tell of the steps as they are taken, many at a time unless ``one_by_one``.
@@ -170,14 +173,13 @@ def plan_training(
         (compiled.OPTIMIZERS[optimizer.kernel], arrays, optimizer.clip_norm or 0.0, optimizer.clip_value or 0.0),
         runs,
     )
-    return Plan(plan, model, optimizer, batches, _threads(stages, batches.size))
+    return Plan(plan, model, optimizer, batches, _work_of(stages, batches.size))
 
 
-def _threads(stages: list[Stage], batch: int) -> int:
-    """As many as have work enough between two meetings."""
-    work = 3 * batch * sum(stage["inputs"] * stage["outputs"] for stage in stages if stage["kind"] == "affine")
-    threads: int = min(available_threads(), compiled.MOST_THREADS, batch // ROWS_A_THREAD, work // WORK_A_THREAD)
-    return max(1, threads)
+def _work_of(stages: list[Stage], batch: int) -> int:
+    """The multiplications of a step."""
+    products: int = sum(stage["inputs"] * stage["outputs"] for stage in stages if stage["kind"] == "affine")
+    return 3 * batch * products
 
 
 def _has_lone_row(stages: list[Stage], batches: Batches) -> bool:

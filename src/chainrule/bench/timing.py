@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 Run: TypeAlias = Callable[[int], object]  # does its work so many times
 
-PAUSE = 0.05  # seconds: OpenBLAS's idle threads spin for 2²⁶ cycles, and would take a core from the other side
+PAUSE = 0.15  # seconds between two sides: the idle threads of OpenBLAS spin for 0.1 s, on the processor that ours wants
 LEAST_RUNS, MOST_RUNS = 3, 1_000_000  # one call trains for several epochs, as people do
 
 
