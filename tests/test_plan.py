@@ -350,7 +350,8 @@ def test_ctrl_c_ends_between_two_steps_and_every_step_is_counted(threads, monkey
     monkeypatch.setenv("CHAINRULE_NUM_THREADS", str(threads))
     model = cr.MLP([INPUTS, 20, CLASSES], rng=0)
     trainer = cr.Trainer(model, "cross_entropy", batch_size=None)
-    timer = Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    trainer.fit(X, LABELS, epochs=1, verbose=0)  # so that nothing is left that is slow at first
+    timer = Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
     history = trainer.fit(X, LABELS, epochs=10**7, verbose=0)
     timer.join()
