@@ -9,7 +9,6 @@ rounding.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -135,6 +134,8 @@ def interrupts_later() -> Iterator[None]:
     if current_thread() is not main_thread():
         yield  # only the main thread is ever interrupted
         return
+    import signal  # its enumerations would be a sixtieth of the package's import
+
     pending: list[tuple[Any, ...]] = []
     handler = signal.signal(signal.SIGINT, lambda *arguments: pending.append(arguments))
     try:
