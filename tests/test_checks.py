@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -264,3 +267,36 @@ def test_all_finite(dtype):
     for bad in (np.nan, np.inf, -np.inf):
         huge[3] = bad
         assert not all_finite(huge)
+
+
+def test_whether_all_are_finite_is_told_without_an_array_as_large():
+    x = np.full(1_000_000, np.finfo(np.float32).max, np.float32)
+    tracemalloc.start()
+    assert all_finite(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000
+
+
+@pytest.mark.parametrize("wrong", [np.nan, -np.inf])
+@pytest.mark.parametrize("kind", ["csr_matrix", "csc_array", "coo_array"])
+def test_what_is_not_finite_in_a_sparse_matrix_has_a_place(kind, wrong):
+    sparse = pytest.importorskip("scipy.sparse")
+    x = np.zeros((7, 4))
+    x[1, 3], x[5, 2] = 1.0, wrong
+    with pytest.raises(ValueError, match=rf"f expects finite numbers in x, got {wrong} at row 15, column 2 \(1 such"):
+        _checks.check_finite("f", "x", getattr(sparse, kind)(x), first_row=10)
+
+
+def test_a_sparse_matrix_that_is_finite_is_let_through():
+    sparse = pytest.importorskip("scipy.sparse")
+    _checks.check_finite("f", "x", sparse.csr_array(np.eye(3)))
+    _checks.check_finite("f", "x", sparse.csr_array(np.eye(3, dtype=int)))
+
+
+def test_what_is_sparse_is_told_only_by_scipy_where_it_is_loaded(monkeypatch):
+    sparse = pytest.importorskip("scipy.sparse")
+    assert _checks.is_sparse(sparse.eye_array(2))
+    assert not any(map(_checks.is_sparse, [np.eye(2), [[1.0]], 1.0, None]))
+    monkeypatch.delitem(sys.modules, "scipy.sparse")
+    assert not _checks.is_sparse([[1.0]])

@@ -370,3 +370,32 @@ def test_two_trainings_at_the_same_time():
         models = list(pool.map(lambda seed: trained(NETS["wide"](), cr.Adam(1e-2))[0], range(4)))
     for model in models[1:]:
         np.testing.assert_array_equal(model.parameters.vector, models[0].parameters.vector)
+
+
+@pytest.mark.parametrize("batch_size", [32, 50, None], ids=str)
+@pytest.mark.parametrize("metrics", [[], ["accuracy"]], ids=["unseen", "with a metric"])
+def test_an_order_of_ones_own(batch_size, metrics, monkeypatch):
+    """Rows drawn again, others left out; with weights, and dropout, whose numbers come from the model's generator."""
+
+    def train():
+        draw = np.random.default_rng(3)
+        return trained(
+            NETS["dropout"](),
+            cr.Adam(1e-2),
+            weight=WEIGHTS,
+            batch_size=batch_size,
+            metrics=metrics,
+            sample=lambda rows: draw.integers(0, rows, rows),
+            fit={"epochs": 9},
+        )
+
+    assert_same_training(monkeypatch, train)
+
+
+def test_a_sparse_x_has_no_plan(monkeypatch):
+    sparse = pytest.importorskip("scipy.sparse")
+    plans = []
+    monkeypatch.setattr(trainer_module, "plan_training", lambda *parts: plans.append(plan_training(*parts)))
+    model = cr.Sequential(small_net(), rng=1)
+    cr.Trainer(model, "cross_entropy").fit(sparse.csr_array(X), LABELS, epochs=1, verbose=0)
+    assert plans == [None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -132,32 +133,71 @@ def check_shape(who: object, what: str, array: Array, shape: tuple[int | str, ..
         raise ValueError(sentence(str(who), f"{what} of shape ({written})", str(array.shape), remedy))
 
 
-def check_finite(who: str, what: str, array: Array, first_row: int = 0) -> None:
+def check_finite(who: str, what: str, array: Any, first_row: int = 0) -> None:
     """Raise at the first NaN or infinity, naming its row (the array's first is ``first_row``) and column."""
-    if array.dtype.kind != "f" or all_finite(array):
+    numbers: Array = array.data if is_sparse(array) else array
+    if numbers.dtype.kind != "f" or all_finite(numbers):
         return
-    bad = ~np.isfinite(array)
-    where = tuple(int(i) for i in np.argwhere(bad)[0])
+    bad = ~np.isfinite(numbers)
+    first = tuple(int(i) for i in np.argwhere(bad)[0])
+    where = _place(array, *first) if is_sparse(array) else first
     place = f" at row {where[0] + first_row}" if where else ""
     if len(where) > 1:
         place += f", column {', '.join(map(str, where[1:]))}"
     count = f" ({int(bad.sum())} such in all)" if where else ""
     remedy = "remove or fill these rows first" if where else "remove or fill it first"
-    raise ValueError(sentence(who, f"finite numbers in {what}", f"{array[where]}{place}{count}", remedy))
+    raise ValueError(sentence(who, f"finite numbers in {what}", f"{numbers[first]}{place}{count}", remedy))
 
 
 def all_finite(array: Array) -> bool:
-    """Whether no number is NaN or infinite. A finite sum says so without an array as large as the data.
+    """Whether no number is NaN or infinite. A finite sum says so; where it overflows, the extremes do.
+
+    Neither needs an array as large as the data.
 
     Not the BLAS's dot product, though it is faster: its threads would go on spinning for some 25 ms after it, in the
     way of the training that comes next.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(np.sum(array)) or np.isfinite(array).all())
+        return bool(np.isfinite(np.sum(array)) or (np.isfinite(array.min()) and np.isfinite(array.max())))
+
+
+def is_sparse(values: Any) -> bool:
+    """Whether this is one of SciPy's sparse matrices or arrays: whoever has one has imported scipy.sparse."""
+    if isinstance(values, np.ndarray):
+        return False
+    known = getattr(sys.modules.get("scipy.sparse"), "issparse", None)
+    return known is not None and bool(known(values))
+
+
+def as_samples(who: str, x: Any, dtype: np.dtype[Any] | type | None = None) -> Array:
+    """x (N, ...) as numbers: dense, or in SciPy's CSR format if it is sparse, whose length is ``x.shape[0]`` alone."""
+    if is_sparse(x):
+        sparse: Array = as_csr(who, x, dtype)
+        return sparse
+    array = as_numeric(who, "x", x, dtype)
+    if array.ndim == 0:
+        raise ValueError(sentence(who, "a batch of samples", "a single number", "pass x of shape (N, ...)"))
+    return array
+
+
+def as_csr(who: str, x: Any, dtype: np.dtype[Any] | type | None = None) -> Any:
+    """Sparse x (N, I) of any format in the one whose rows lie together; x itself if it is so already."""
+    if x.ndim != 2:
+        raise ValueError(sentence(who, "sparse x of shape (N, I)", str(x.shape), "pass a matrix of one row a sample"))
+    if x.dtype.kind not in "fiub":
+        raise TypeError(sentence(who, "x to be sparse and of numbers", f"dtype {x.dtype}"))
+    with np.errstate(over="ignore"):  # as in as_numeric
+        return x.tocsr().astype(x.dtype if dtype is None else dtype, copy=False)
+
+
+def _place(x: Any, index: int) -> tuple[int, int]:
+    """The row and column of a number that is stored in the sparse x."""
+    entries = x.tocoo()
+    return int(entries.row[index]), int(entries.col[index])
 
 
 def as_numeric(who: str, what: str, values: Any, dtype: np.dtype[Any] | type | None = None) -> Array:
-    """``values`` as an array of numbers; strings, objects and ragged lists are refused in one sentence."""
+    """``values`` as an array of numbers; strings, objects, ragged lists, sparse ones are refused in a sentence."""
     try:
         array = np.asarray(values)
     except ValueError:
@@ -179,6 +219,8 @@ def _objects_as_numbers(who: str, what: str, array: Array) -> Array:
     got, remedy = f"dtype {array.dtype}", "encode text as numbers first"
     if array.dtype.kind == "c":
         remedy = "take the real part or the magnitude first"
+    elif array.ndim == 0 and is_sparse(array.item()):
+        got, remedy = "a sparse one", f"pass {what}.toarray()"
     elif array.dtype.kind == "O":
         if any(isinstance(value, (str, bytes)) for value in array.flat):
             got += " that holds text"  # which astype would read as numbers where it can

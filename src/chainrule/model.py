@@ -15,17 +15,19 @@ from ._checks import (
     RandomState,
     as_numeric,
     as_rng,
+    as_samples,
     check_finite,
     check_integer,
     check_number,
     check_shape,
+    is_sparse,
     sentence,
 )
 from .layers import LAYERS, Dropout, Layer, Linear, Softmax, Workspace, layer_from_config
 from .layers.activations import Activation, get_activation
-from .layers.base import Shape, as_layers, backward_through, bind, forward_through, unbind, walk
+from .layers.base import Shape, as_layers, backward_through, bind, forward_through, parameter_shapes, unbind, walk
 from .layers.kernels import Dense, dense_layers
-from .layers.linear import InitializerLike
+from .layers.linear import InitializerLike, check_takes_sparse
 from .ops.fused import compiled, twin
 from .parameters import Parameters, as_float_dtype
 from .threads import available_threads
@@ -120,13 +122,13 @@ class Sequential:
         return {prefix + name: array for prefix, layer in walk(self.layers) for name, array in layer.buffers().items()}
 
     def forward(self, x: Any, training: bool = False) -> Array:
-        """The outputs y for a batch x (N, ...).
+        """The outputs y for a batch x (N, ...), which may be sparse as for :meth:`predict`.
 
         With ``training=True`` dropout and batch statistics are on, and what :meth:`backward` needs is kept in a
         workspace that the next such call reuses: y is then valid until that call. Where no layer changes it, y may be
         x itself.
         """
-        x = _as_batch(x, self.dtype)
+        x = self._as_batch(x, self.dtype)
         if not training:
             return forward_through(self.layers, x, Workspace(False, self.rng))
         if self._workspace is None:
@@ -156,11 +158,14 @@ class Sequential:
         """The outputs y for any number of rows, ``batch_size`` at a time, so that memory stays bounded.
 
         None chooses it by the width of the layers. Many threads may predict with one model: nothing that they share is
-        written. NaN or infinity in x raises ValueError.
+        written. NaN or infinity in x raises ValueError. Where the first layer is Linear, x may be one of SciPy's sparse
+        matrices, which is not made dense.
         """
-        x = _as_batch(x)
+        x = self._as_batch(x)
+        rows = x.shape[0]
         size = self._rows_at_a_time(x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
-        layers = dense_layers(self.layers) if compiled is not None and x.ndim == 2 and len(x) else None
+        fast = compiled is not None and isinstance(x, np.ndarray) and x.ndim == 2 and rows
+        layers = dense_layers(self.layers) if fast else None
         if layers and (y := self._predict_compiled(layers, x, size)) is not None:
             return y
         free = self._free
@@ -169,20 +174,28 @@ class Sequential:
         except IndexError:
             work = Workspace(False, self.rng)
         y = np.empty(0)
-        for start in range(0, max(len(x), 1), size):  # no rows still make one batch: it tells the shape of the outputs
+        for start in range(0, max(rows, 1), size):  # no rows still make one batch: it tells the shape of the outputs
             batch = self._checked(x, start, size)
             outputs = forward_through(self.layers, batch, work)
             if start == 0:
-                y = np.empty((len(x), *outputs.shape[1:]), outputs.dtype)
+                y = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
             y[start : start + size] = outputs
         work.forget()
         if batch_size is None:
             free.append(work)
         return y
 
+    def _as_batch(self, x: Any, dtype: Any = None) -> Array:
+        batch = as_samples("the model", x, dtype)
+        if is_sparse(batch):
+            check_takes_sparse(self.layers)
+        return batch
+
     def _checked(self, x: Array, start: int, size: int) -> Array:
-        batch = _as_batch(x[start : start + size], self.dtype)
-        if not all_finite(batch):
+        batch = x[start : start + size]
+        if batch.dtype != self.dtype:
+            batch = as_samples("the model", batch, self.dtype)
+        if not (isinstance(batch, np.ndarray) and all_finite(batch)):
             check_finite("predict", "x", batch, first_row=start)
         return batch
 
@@ -214,9 +227,9 @@ class Sequential:
 
     def _rows_at_a_time(self, x: Array) -> int:
         """How many rows to predict at a time."""
-        if len(x) <= LEAST_ROWS:
+        if x.shape[0] <= LEAST_ROWS:
             return LEAST_ROWS
-        widest = max(self._widest, math.prod(x.shape[1:]))
+        widest = self._widest if is_sparse(x) else max(self._widest, math.prod(x.shape[1:]))
         return min(max(BATCH_BYTES // (widest * self.dtype.itemsize), LEAST_ROWS), MOST_ROWS)
 
     def summary(self) -> str:
@@ -353,11 +366,6 @@ def blank(layers: Sequence[Layer], dtype: Any) -> Sequential:
     return model
 
 
-def parameter_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:
-    """The shape of every parameter of these layers, by name; nothing is allocated."""
-    return {prefix + name: shape for prefix, layer in walk(layers) for name, shape in layer.parameter_shapes().items()}
-
-
 def layers_from_config(
     config: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] | None = None
 ) -> list[Layer]:
@@ -366,13 +374,6 @@ def layers_from_config(
     if not isinstance(descriptions, list):
         raise ValueError(sentence("a model's description", 'a list "layers"', repr(descriptions)))
     return [layer_from_config(item, LAYERS | dict(custom_layers or {})) for item in descriptions]
-
-
-def _as_batch(x: Any, dtype: Any = None) -> Array:
-    batch = as_numeric("the model", "x", x, dtype)
-    if batch.ndim == 0:
-        raise ValueError(sentence("the model", "a batch of samples", "a single number", "pass x of shape (N, ...)"))
-    return batch
 
 
 def _check_layers(layers: Sequence[Layer]) -> int:

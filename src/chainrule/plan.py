@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._checks import Array
+from ._checks import Array, is_sparse
 from .data.batches import Batches
 from .layers import Activation, BatchNorm, Dropout, Flatten, Layer, LayerNorm, Linear
 from .layers.kernels import activation_kernel
@@ -154,6 +154,8 @@ def plan_training(
     The optimizer must have been set up for the model; ``targets`` are the checked y and weights of all rows.
     """
     if compiled is None or optimizer.kernel is None or not isinstance(loss, Loss) or targets is None:
+        return None
+    if is_sparse(batches.arrays[0]):
         return None
     y, weight = targets
     kernel = loss.kernel(y)

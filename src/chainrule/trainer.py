@@ -18,13 +18,13 @@ from ._checks import (
     all_finite,
     as_numeric,
     as_rng,
+    as_samples,
     check_finite,
     check_integer,
-    check_name,
     sentence,
 )
 from .callbacks import Callback, History, Progress, Row
-from .data.batches import SAMPLES, Batches, split_rows
+from .data.batches import Batches, Sample, check_sample, split_rows
 from .layers import HardSigmoid, Linear, Sigmoid, Softmax
 from .losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
 from .losses.base import check_output
@@ -70,7 +70,9 @@ class Trainer:
     metrics : names ("accuracy", ...) or callables ``(z, y, weight) -> float``, recorded after each epoch
     callbacks : :class:`~chainrule.Callback` objects
     rng : int, Generator or None for the order of batches; None takes the model's generator
-    sample : "all", or "one" random batch an epoch
+    sample : "all", "one" random batch an epoch, or a function ``sample(rows) -> array (rows,)`` of the row numbers of
+        the next epoch in their order, as for :func:`~chainrule.batches`: ``np.arange`` leaves the rows where they are.
+        It is called once an epoch, for several short epochs ahead
     drop_last : bool, leave out a last short batch
 
     Examples
@@ -84,6 +86,13 @@ class Trainer:
     >>> history = trainer.fit(x, y, epochs=30, verbose=0)
     >>> trainer.evaluate(x, y)["accuracy"] > 0.95
     True
+
+    Rows in an order of your own:
+
+    >>> bootstrap = lambda rows: rng.integers(0, rows, rows)
+    >>> trainer = cr.Trainer(cr.MLP([2, 32, 2], rng=0), "cross_entropy", sample=bootstrap)
+    >>> len(trainer.fit(x, y, epochs=3, verbose=0))
+    3
     """
 
     def __init__(
@@ -95,7 +104,7 @@ class Trainer:
         metrics: Sequence[Metric] = (),
         callbacks: Sequence[Callback] = (),
         rng: RandomState = None,
-        sample: str = "all",
+        sample: Sample = "all",
         drop_last: bool = False,
     ) -> None:
         if not isinstance(model, Sequential):
@@ -110,7 +119,7 @@ class Trainer:
             if not isinstance(callback, Callback):
                 raise TypeError(sentence("Trainer", "Callback objects in callbacks", repr(callback), "make one first"))
         self.rng = model.rng if rng is None else as_rng(rng, "Trainer")
-        self.sample = check_name("Trainer", "a way to sample", sample, SAMPLES)
+        self.sample = check_sample("Trainer", sample)
         self.drop_last = drop_last
         self.epoch = self.epochs = self.steps_per_epoch = 0
         self.stop = False
@@ -133,7 +142,8 @@ class Trainer:
 
         Parameters
         ----------
-        x : array (N, ...), converted to the model's dtype
+        x : array (N, ...), converted to the model's dtype; where the first layer is Linear, also one of SciPy's sparse
+            matrices, which is never made dense
         y : array (N,) of labels or (N, O) of numbers, as the loss wants it
         sample_weight : array (N,), optional
         validation : (x, y), (x, y, sample_weight), or the fraction of the rows to set aside (labels keep their shares)
@@ -247,10 +257,10 @@ class Trainer:
             observe(row.get("validation_loss", row["loss"]))
 
     def _as_data(self, who: str, x: Any, y: Any, sample_weight: Any) -> Data:
-        x = as_numeric(who, "x", x, self.model.dtype)
+        x = as_samples(who, x, self.model.dtype)
         y = as_numeric(who, "y", y)
         weight = None if sample_weight is None else as_numeric(who, "sample_weight", sample_weight, self.model.dtype)
-        lengths = {len(array) if array.ndim else 0 for array in (x, y, weight) if array is not None}
+        lengths = {array.shape[0] if array.ndim else 0 for array in (x, y, weight) if array is not None}
         if lengths == {0}:
             raise ValueError(sentence(who, "at least one row", "empty data"))
         if len(lengths) > 1:
@@ -283,7 +293,7 @@ class Trainer:
             return None
         x, y, weight = data
         z = self.model.predict(x[:8])
-        outputs = np.broadcast_to(z.dtype.type(0), (len(x), *z.shape[1:]))
+        outputs = np.broadcast_to(z.dtype.type(0), (x.shape[0], *z.shape[1:]))
         target = self.loss.target(check_output(repr(self.loss), outputs), y)
         return target, self.loss.sample_weight(outputs, target, weight)
 

@@ -96,6 +96,8 @@ def test_the_full_batch_draws_no_numbers():
         (dict(size=0), ValueError, "batches expects size >= 1"),
         (dict(size=2.5), TypeError, "batches expects size to be an integer"),
         (dict(sample="two"), ValueError, r"the name of a way to sample, got 'two'; known are all, one"),
+        (dict(sample=2), TypeError, "batches expects sample to be a name or a function of the number of rows, got 2"),
+        (dict(sample=np.arange(10)), TypeError, r"pass sample=lambda rows: order"),
         (dict(rng=-1), TypeError, "batches expects rng"),
     ],
 )
@@ -103,6 +105,129 @@ def test_what_makes_no_batches_is_refused_at_once(arguments, error, says):
     """Before the first batch is asked for."""
     with pytest.raises(error, match=says):
         cr.batches(**(dict(x=np.zeros((10, 2)), y=np.zeros(10), size=4) | arguments))
+
+
+# ---- an order of one's own
+
+
+@given(rows=sizes, size=st.one_of(st.none(), sizes), drop_last=st.booleans(), seed=st.integers(0, 5))
+def test_rows_come_in_the_order_that_a_function_gives(rows, size, drop_last, seed):
+    order = np.random.default_rng(seed).integers(0, rows, rows)
+    epoch = list(cr.batches(*numbered(rows), size=size, drop_last=drop_last, sample=lambda count: order[:count]))
+    whole = rows // min(size or rows, rows) * min(size or rows, rows) if drop_last else rows
+    assert rows_of(epoch).tolist() == order[:whole].tolist()
+    assert len(epoch) == steps_per_epoch(rows, size, drop_last, lambda count: order)
+
+
+def test_a_function_is_asked_once_an_epoch_and_draws_from_no_other_generator():
+    asked = []
+
+    def backwards(rows):
+        asked.append(rows)
+        return list(range(rows))[::-1]
+
+    ours = of_the_trainer(numbered(5), 2, sample=backwards)
+    before = ours.rng.bit_generator.state
+    assert [xb[:, 0].tolist() for xb, _, _ in ours] == [[4, 3], [2, 1], [0]]
+    assert asked == [5]
+    list(ours)
+    assert asked == [5, 5]
+    assert ours.rng.bit_generator.state == before
+
+
+def test_the_array_of_an_order_may_be_used_again():
+    rng, order = np.random.default_rng(0), np.arange(20)
+
+    def shuffled(rows):
+        rng.shuffle(order)
+        return order
+
+    ours = of_the_trainer(numbered(20), 5, sample=shuffled)
+    first = ours.order()
+    kept = first.copy()
+    assert ours.order().tolist() != kept.tolist()
+    assert first.tolist() == kept.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "uint64"])
+def test_the_numbers_of_an_order_are_any_integers(dtype):
+    epoch = cr.batches(*numbered(10), size=4, sample=lambda rows: np.arange(rows, dtype=dtype))
+    assert rows_of(epoch).tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("order", "error", "says"),
+    [
+        (np.arange(10.0), TypeError, "sample expects to return integers from 0 to 9, got dtype float64"),
+        (np.ones(10, bool), TypeError, "got dtype bool"),
+        (["a"] * 10, TypeError, "sample expects the order to be an array of numbers, got dtype <U1"),
+        (np.arange(9), ValueError, r"sample expects an order of shape \(10,\), got \(9,\)"),
+        (np.arange(10)[:, None], ValueError, r"got \(10, 1\)"),
+        (None, ValueError, r"got \(\)"),
+        (np.arange(10) - 1, ValueError, "sample expects to return integers from 0 to 9, got numbers from -1 to 8"),
+        (np.arange(10) + 1, ValueError, "got numbers from 1 to 10"),
+    ],
+)
+@pytest.mark.parametrize("size", [4, None])
+def test_what_is_no_order_is_refused(order, error, says, size):
+    with pytest.raises(error, match=says):
+        list(cr.batches(*numbered(10), size=size, sample=lambda rows: order))
+    with pytest.raises(error, match=says):
+        list(of_the_trainer(numbered(10), size, sample=lambda rows: order))
+
+
+# ---- sparse rows
+
+SPARSE = ["csr_matrix", "csr_array", "csc_matrix", "coo_array", "lil_array", "dok_matrix", "bsr_array", "dia_array"]
+
+
+@pytest.mark.parametrize("kind", SPARSE)
+@pytest.mark.parametrize(
+    "arguments", [dict(size=3, rng=0), dict(size=None), dict(size=4, sample="one", rng=0)], ids=str
+)
+def test_batches_of_sparse_rows_are_sparse(kind, arguments):
+    sparse = pytest.importorskip("scipy.sparse")
+    x, y, w = numbered(10)
+    x[4] = 0
+    of_dense = cr.batches(x, y, w, **arguments)
+    of_sparse = cr.batches(getattr(sparse, kind)(x), y, w, **arguments)
+    for (xb, yb, wb), (sb, same_y, same_w) in zip(of_dense, of_sparse, strict=True):
+        assert sb.format == "csr"
+        np.testing.assert_array_equal(sb.toarray(), xb)
+        np.testing.assert_array_equal(same_y, yb)
+        np.testing.assert_array_equal(same_w, wb)
+
+
+@pytest.mark.parametrize(("size", "sample"), [(3, "all"), (None, "all"), (4, "one"), (20, "all")])
+def test_the_trainers_batches_of_sparse_rows_are_those_of_the_dense(size, sample):
+    sparse = pytest.importorskip("scipy.sparse")
+    x, y, w = numbered(10)
+    dense = of_the_trainer((x, y, w), size, sample=sample)
+    ours = of_the_trainer((sparse.csr_array(x), y, w), size, sample=sample)
+    assert (len(ours), ours.rows, ours.size) == (len(dense), dense.rows, dense.size)
+    for _ in range(2):
+        for (xb, yb, wb), (sb, same_y, same_w) in zip(dense, ours, strict=True):
+            np.testing.assert_array_equal(sb.toarray(), xb)
+            np.testing.assert_array_equal(same_y, yb)
+            np.testing.assert_array_equal(same_w, wb)
+
+
+def test_sparse_rows_are_split():
+    sparse = pytest.importorskip("scipy.sparse")
+    x, y, _ = numbered(10)
+    dense, of_sparse = (cr.split(data, y, 0.3, rng=0) for data in (x, sparse.coo_array(x)))
+    for part, same in zip(dense, of_sparse, strict=True):
+        np.testing.assert_array_equal(part, same.toarray() if hasattr(same, "toarray") else same)
+
+
+def test_sparse_rows_that_do_not_fit_are_refused():
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(ValueError, match="x, y and weights of equal length, got 10 and 9"):
+        cr.batches(sparse.csr_array((10, 2)), np.zeros(9), size=4)
+    with pytest.raises(ValueError, match="batches expects at least one row"):
+        cr.batches(sparse.csr_array((0, 2)), np.zeros(0), size=4)
+    with pytest.raises(TypeError, match="batches expects x to be sparse and of numbers, got dtype complex128"):
+        cr.batches(sparse.csr_array((3, 2), dtype=complex), np.zeros(3), size=4)
 
 
 # ---- the trainer's batches, in memory used again and again

@@ -51,6 +51,25 @@ def test_the_gradients_are_written_where_they_are_wanted(backward, problem):
         np.testing.assert_array_equal(gradient, expected)
 
 
+@pytest.mark.parametrize("kind", ["csr_matrix", "csr_array", "csc_array"])
+@pytest.mark.parametrize("roomy", [True, False], ids=["out", "no out"])
+def test_a_sparse_x_gives_what_the_dense_one_does(kind, roomy, problem):
+    sparse = pytest.importorskip("scipy.sparse")
+    dy, x, W, b = problem
+    x[x < 0.5] = 0
+    x[2] = 0
+    s = getattr(sparse, kind)(x)
+    out = np.empty_like(dy) if roomy else None
+    y = ops.affine(s, W, b, out=out)
+    assert y is out or not roomy
+    np.testing.assert_allclose(y, ops.affine(x, W, b), rtol=1e-13)
+    room = (None, np.empty_like(W), np.empty_like(b)) if roomy else (None, None, None)
+    gradients = ops.affine_backward(dy, s, W, out=room)
+    assert not roomy or gradients[1] is room[1]
+    for gradient, expected in zip(gradients, ops.affine_backward(dy, x, W), strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-13)
+
+
 def test_scale_is_affine_with_a_diagonal_matrix(rng):
     dy, x, gain, bias = (rng.standard_normal(shape) for shape in [(6, 3), (6, 3), (3,), (3,)])
     np.testing.assert_allclose(ops.scale(x, gain, bias), ops.affine(x, np.diag(gain), bias), rtol=1e-13)

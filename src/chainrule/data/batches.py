@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._checks import Array, RandomState, as_rng, check_integer, check_name, check_number, sentence
+from .._checks import (
+    Array,
+    RandomState,
+    as_csr,
+    as_numeric,
+    as_rng,
+    check_integer,
+    check_name,
+    check_number,
+    check_shape,
+    is_sparse,
+    sentence,
+    within,
+)
 
+#: "all", "one", or a function of the number of rows that gives the row numbers of the next epoch.
+Sample: TypeAlias = "str | Callable[[int], Array]"
 SAMPLES = ("all", "one")
 
 
@@ -22,13 +37,13 @@ def batches(
     rng: RandomState = None,
     shuffle: bool = True,
     drop_last: bool = False,
-    sample: str = "all",
+    sample: Sample = "all",
 ) -> Iterator[tuple[Array, ...]]:
     """The batches of one epoch.
 
     Parameters
     ----------
-    x : array (N, ...)
+    x : array (N, ...), or one of SciPy's sparse matrices, whose batches are then CSR
     y : array (N, ...)
     sample_weight : array (N,), optional
     size : rows of a batch; None takes all rows as one batch, in their own order
@@ -36,7 +51,8 @@ def batches(
     shuffle : bool; False keeps the rows' order
     drop_last : bool; True leaves out a last batch shorter than ``size``
     sample : "all" goes through every row once; "one" draws a single batch of ``size`` different rows, and that is
-        the epoch
+        the epoch; or a function ``sample(rows) -> array (rows,)`` that gives the row numbers of the next epoch in their
+        order: a permutation, or rows drawn again. It is called once an epoch, and neither shuffle nor rng matters then
 
     Yields
     ------
@@ -51,15 +67,29 @@ def batches(
     [[0, 1], [2, 3], [4]]
     >>> [len(yb) for xb, yb in cr.batches(x, y, size=2, rng=0, drop_last=True)]
     [2, 2]
+    >>> backwards = lambda rows: np.arange(rows)[::-1]
+    >>> [yb.tolist() for xb, yb in cr.batches(x, y, size=2, sample=backwards)]
+    [[4, 3], [2, 1], [0]]
     """
     arrays = _aligned("batches", x, y, sample_weight)
-    rows = len(arrays[0])
-    check_name("batches", "a way to sample", sample, SAMPLES)
+    rows = arrays[0].shape[0]
+    check_sample("batches", sample)
     size = rows if size is None else min(check_integer("batches", "size", size), rows)
     return _cut(arrays, _order(rows, size, as_rng(rng, "batches"), shuffle, sample), size, drop_last)
 
 
-def steps_per_epoch(rows: int, size: int | None, drop_last: bool, sample: str) -> int:
+def check_sample(who: str, sample: Any) -> Sample:
+    """``sample`` if it is a function or one of the known names."""
+    if isinstance(sample, str):
+        return check_name(who, "a way to sample", sample, SAMPLES)
+    if callable(sample):
+        function: Sample = sample
+        return function
+    expected = "sample to be a name or a function of the number of rows"
+    raise TypeError(sentence(who, expected, repr(sample), "pass sample=lambda rows: order"))
+
+
+def steps_per_epoch(rows: int, size: int | None, drop_last: bool, sample: Sample) -> int:
     """How many batches :func:`batches` gives."""
     size = rows if size is None else min(size, rows)
     if sample == "one":
@@ -67,15 +97,29 @@ def steps_per_epoch(rows: int, size: int | None, drop_last: bool, sample: str) -
     return rows // size if drop_last else -(-rows // size)
 
 
-def _order(rows: int, size: int, rng: np.random.Generator, shuffle: bool, sample: str) -> Array | None:
+def _order(rows: int, size: int, rng: np.random.Generator, shuffle: bool, sample: Sample) -> Array | None:
     """Row numbers in the order of the epoch, or None for the rows as they stand."""
+    if callable(sample):
+        return _row_numbers(sample(rows), rows)
     if sample == "one":
         return rng.choice(rows, size, replace=False)
     return rng.permutation(rows) if shuffle and size < rows else None
 
 
+def _row_numbers(order: Any, rows: int) -> Array:
+    """What a ``sample`` of the user's gave, in memory of our own: the next epoch's may come in the same array."""
+    found = as_numeric("sample", "the order", order)
+    expected = f"to return integers from 0 to {rows - 1}"
+    check_shape("sample", "an order", found, (rows,))
+    if found.dtype.kind not in "iu":
+        raise TypeError(sentence("sample", expected, f"dtype {found.dtype}"))
+    if not within(found, 0, rows - 1):
+        raise ValueError(sentence("sample", expected, f"numbers from {found.min()} to {found.max()}"))
+    return found.astype(np.intp)
+
+
 def _cut(arrays: list[Array], order: Array | None, size: int, drop_last: bool) -> Iterator[tuple[Array, ...]]:
-    rows = len(arrays[0]) if order is None else len(order)
+    rows = arrays[0].shape[0] if order is None else len(order)
     for start in range(0, rows - size + 1 if drop_last else rows, size):
         part = slice(start, start + size)
         yield tuple(array[part] if order is None else array[order[part]] for array in arrays)
@@ -85,7 +129,8 @@ class Batches:
     """The epochs of a training: what :func:`batches` gives, but each batch in the memory of the one before.
 
     A batch is valid until the next is asked for. Arrays whose rows do not lie one behind the other in memory are
-    copied once, here: from a column-major table a row is gathered forty times more slowly.
+    copied once, here: from a column-major table a row is gathered forty times more slowly. Batches of a sparse x are
+    sparse, each in memory of its own.
 
     Attributes
     ----------
@@ -102,26 +147,28 @@ class Batches:
         size: int | None,
         rng: np.random.Generator,
         drop_last: bool,
-        sample: str,
+        sample: Sample,
     ) -> None:
-        self.arrays = [np.ascontiguousarray(array) for array in _aligned("batches", x, y, sample_weight)]
-        self.size = len(x) if size is None else min(size, len(x))
+        aligned = _aligned("batches", x, y, sample_weight)
+        self.arrays = [array if is_sparse(array) else np.ascontiguousarray(array) for array in aligned]
+        self._rows: int = self.arrays[0].shape[0]
+        self.size: int = self._rows if size is None else min(size, self._rows)
         self.rng = rng
         self.drop_last = drop_last
         self.sample = sample
 
     def __len__(self) -> int:
-        return steps_per_epoch(len(self.arrays[0]), self.size, self.drop_last, self.sample)
+        return steps_per_epoch(self._rows, self.size, self.drop_last, self.sample)
 
     @property
     def rows(self) -> int:
         """How many rows an epoch has: fewer than the data where a short last batch is left out, or one is drawn."""
         whole = len(self) * self.size
-        return whole if self.drop_last else min(whole, len(self.arrays[0]))
+        return whole if self.drop_last else min(whole, self._rows)
 
     def order(self) -> Array | None:
         """Row numbers in the order of the next epoch, or None for the rows as they stand."""
-        order = _order(len(self.arrays[0]), self.size, self.rng, True, self.sample)
+        order = _order(self._rows, self.size, self.rng, True, self.sample)
         return None if order is None else order[: self.rows]
 
     def __iter__(self) -> Iterator[tuple[Array, ...]]:
@@ -131,16 +178,20 @@ class Batches:
         else:
             pairs = list(zip(self.arrays, self._buffers, strict=True))
             for (rows,) in _cut([order], None, self.size, self.drop_last):
-                yield tuple([gather(array, rows, out=buffer[: len(rows)]) for array, buffer in pairs])
+                yield tuple([gather(array, rows, buffer) for array, buffer in pairs])
 
     @cached_property
-    def _buffers(self) -> list[Array]:
-        return [np.empty((self.size, *array.shape[1:]), array.dtype) for array in self.arrays]
+    def _buffers(self) -> list[Array | None]:
+        return [
+            None if is_sparse(array) else np.empty((self.size, *array.shape[1:]), array.dtype) for array in self.arrays
+        ]
 
 
-def gather(array: Array, rows: Array, out: Array) -> Array:
-    """``array[rows]``, written into ``out``; array is contiguous, and rows are numbers of its rows."""
-    return array.take(rows, axis=0, out=out, mode="clip")  # any other mode fills a copy of out first
+def gather(array: Array, rows: Array, room: Array | None) -> Array:
+    """``array[rows]``, in ``room`` if there is some; array is contiguous then, and rows are numbers of its rows."""
+    if room is None:
+        return array[rows]
+    return array.take(rows, axis=0, out=room[: len(rows)], mode="clip")  # any other mode fills a copy of out first
 
 
 def split(
@@ -208,8 +259,9 @@ def _in_proportion(labels: Array, count: int) -> Array:
 
 
 def _aligned(who: str, x: Any, y: Any, sample_weight: Any) -> list[Array]:
-    arrays = [np.asarray(array) for array in (x, y, sample_weight) if array is not None]
-    lengths = [len(array) if array.ndim else 0 for array in arrays]
+    x = as_csr(who, x) if is_sparse(x) else np.asarray(x)
+    arrays = [x, *[np.asarray(array) for array in (y, sample_weight) if array is not None]]
+    lengths = [array.shape[0] if array.ndim else 0 for array in arrays]
     if len(set(lengths)) > 1:
         raise ValueError(sentence(who, "x, y and weights of equal length", " and ".join(map(str, lengths))))
     if lengths[0] == 0:

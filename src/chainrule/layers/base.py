@@ -38,7 +38,7 @@ class Workspace(dict[str, Array]):
 
         The same memory comes back at each step; it grows when a batch is longer, a shorter batch uses its beginning.
         """
-        shape = like.shape if width is None else (len(like), width)
+        shape = like.shape if width is None else (like.shape[0], width)
         room = self._arrays.get(name)
         if room is not None and room.shape == shape and room.dtype == like.dtype:
             return room
@@ -225,6 +225,11 @@ def walk(layers: Sequence[Layer], prefix: str = "") -> Iterator[tuple[str, Layer
     for index, layer in enumerate(layers):
         yield f"{prefix}{index}.", layer
         yield from walk(layer.children, f"{prefix}{index}.")
+
+
+def parameter_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:
+    """The shape of every parameter of these layers, by name; nothing is allocated."""
+    return {prefix + name: shape for prefix, layer in walk(layers) for name, shape in layer.parameter_shapes().items()}
 
 
 def bind(layers: Sequence[Layer], parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
 
 from .. import ops
-from .._checks import Array, check_integer, check_number, check_shape
+from .._checks import Array, check_integer, check_number, check_shape, sentence
 from ..initializers import get_initializer
 from ..initializers.base import InitializerFunction
 from ..ops.blocks import row_blocks
 from .activations import Activation, Identity, get_activation
 from .base import FeatureLayer, Layer, Shape, Workspace, check_rows, check_width
+from .noise import Dropout
 
 InitializerLike: TypeAlias = "str | InitializerFunction"
 
@@ -25,6 +27,7 @@ class Linear(Layer):
         dz = dy · σ′      dx = dz Wᵀ      dW = xᵀ dz + λ₁ sign W + 2 λ₂ W      db = Σₙ dzₙ
 
     The penalty λ₁ Σ|W| + λ₂ ΣW² enters the loss that is reported and the gradient alike; biases are not penalised.
+    As a model's first layer it takes SciPy's sparse matrices as they are.
 
     Parameters
     ----------
@@ -147,6 +150,14 @@ class Linear(Layer):
         bias = "" if self.bias else ", no bias"
         penalty = "".join(f", {name}={value:g}" for name, value in (("l1", self.l1), ("l2", self.l2)) if value)
         return f"Linear({self.in_features} → {self.out_features}{activation}{bias}{penalty})"
+
+
+def check_takes_sparse(layers: Sequence[Layer]) -> None:
+    """Raise unless a sparse x would meet Linear first: what other layers make of it is dense."""
+    first = next((layer for layer in layers if not (type(layer) is Dropout and layer.rate == 0)), None)
+    if not isinstance(first, Linear):
+        remedy = "begin the model with Linear(...), or pass x.toarray()"
+        raise TypeError(sentence("the model" if first is None else repr(first), "dense x", "a sparse one", remedy))
 
 
 class Scale(FeatureLayer):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from .._checks import Array
+from .._checks import Array, is_sparse
 
 Gradients = tuple[Array | None, Array | None, Array | None]
 
@@ -18,7 +20,7 @@ def affine(x: Array, W: Array, b: Array | None = None, out: Array | None = None)
 
     Parameters
     ----------
-    x : array (N, I)
+    x : array (N, I), or one of SciPy's sparse matrices, which is not made dense
     W : array (I, O)
     b : array (O,) or None for no bias
     out : array (N, O), optional, where y is written
@@ -33,7 +35,7 @@ def affine(x: Array, W: Array, b: Array | None = None, out: Array | None = None)
     >>> affine(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]), np.array([0.5]))
     array([[11.5]])
     """
-    y: Array = np.matmul(x, W, out=out)
+    y = _product(x, W, out)
     if b is not None:
         y += b
     return y
@@ -52,16 +54,28 @@ def affine_backward(
 
     Parameters
     ----------
-    dy : array (N, O); x : array (N, I); W : array (I, O)
+    dy : array (N, O); x : array (N, I), dense or sparse; W : array (I, O)
     out : arrays (dx (N, I), dW (I, O), db (O,)), each of them may be None
     bias : bool, whether there is a b
     input_gradient : bool; the first layer of a network needs no dx, which saves a third of its work
     """
     dx_out, dW_out, db_out = out
-    dW = np.matmul(x.T, dy, out=dW_out)
+    dW = _product(x.T, dy, dW_out)
     db = np.sum(dy, axis=0, out=db_out) if bias else None
     dx = np.matmul(dy, W.T, out=dx_out) if input_gradient else None
     return dx, dW, db
+
+
+def _product(left: Any, right: Array, out: Array | None) -> Array:
+    """left · right, where left may be sparse; such a product cannot be told where to write."""
+    if not is_sparse(left):
+        product: Array = np.matmul(left, right, out=out)
+        return product
+    product = left @ right
+    if out is None:
+        return product
+    out[...] = product
+    return out
 
 
 def scale(x: Array, gain: Array, bias: Array | None = None, out: Array | None = None) -> Array:

@@ -21,8 +21,8 @@ import numpy as np
 from .. import __version__
 from .._checks import Array, nearest, sentence
 from ..layers import LAYERS, Layer
-from ..layers.base import Shape, walk
-from ..model import Sequential, blank, layers_from_config, parameter_shapes
+from ..layers.base import Shape, parameter_shapes, walk
+from ..model import Sequential, blank, layers_from_config
 from ..parameters import as_float_dtype
 
 FORMAT = 1
