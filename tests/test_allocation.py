@@ -55,13 +55,16 @@ class Largest(cr.Callback):
         return self.trace
 
 
+SETTINGS = ("metrics", "sample", "drop_last", "batch_size", "average_penalty")  # those of Trainer; the others are fit's
+
+
 def largest(model: cr.Sequential, loss: Any = "cross_entropy", optimizer: Any = None, y: Any = None, **fit: Any) -> Any:
     """The bytes, and the line, of the largest allocation of a training on batches of 128 × 784."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((ROWS, 784)).astype(model.dtype)
     y = rng.integers(0, 10, ROWS) if y is None else y
     largest = Largest()
-    options = {name: fit.pop(name) for name in ("metrics", "sample", "drop_last", "batch_size") if name in fit}
+    options = {name: fit.pop(name) for name in SETTINGS if name in fit}
     trainer = cr.Trainer(
         model, loss, optimizer or cr.Adam(1e-4), callbacks=[largest], **({"batch_size": BATCH} | options)
     )
@@ -126,8 +129,9 @@ def test_a_layer(name):
     assert small(found), found
 
 
-def test_penalties():
-    found = largest(net(l1=1e-5, l2=1e-4))
+@pytest.mark.parametrize("average", [False, True])
+def test_penalties(average):
+    found = largest(net(l1=1e-5, l2=1e-4), average_penalty=average)
     assert small(found), found
 
 

@@ -39,6 +39,11 @@ NETS: dict[str, Callable[[], list[cr.Layer]]] = {
         cr.Linear(9, CLASSES),
     ],
     "penalties": lambda: [cr.Linear(INPUTS, 33, "relu", l1=1e-3, l2=1e-2), cr.Linear(33, CLASSES, l2=0.1)],
+    "wide with penalties": lambda: [
+        cr.Linear(INPUTS, 130, "relu", l1=1e-3),
+        cr.Linear(130, 70, "relu", l1=1e-3, l2=1e-2),
+        cr.Linear(70, CLASSES, l2=0.1),
+    ],
     "dropout": lambda: [
         cr.Dropout(0.1),
         cr.Linear(INPUTS, 33, "relu"),
@@ -217,14 +222,31 @@ def test_single_precision(monkeypatch):
     assert_same_training(monkeypatch, lambda: trained(NETS["wide"](), cr.Adam(1e-3), dtype="float32"), 1e-5)
 
 
-@pytest.mark.parametrize("net", ["wide", "dropout", "batch normalisation", "layer normalisation", "penalties"])
+@pytest.mark.parametrize("weight", [None, WEIGHTS, np.where(WEIGHTS < 0.8, 0, WEIGHTS)], ids=["no", "weights", "zeros"])
+@pytest.mark.parametrize("clip", [{}, {"clip_norm": 0.1}, {"clip_value": 0.01}], ids=str)
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("net", ["penalties", "wide with penalties"])
+def test_penalties(net, average, clip, weight, monkeypatch):
+    """Batches of 4 rows, the last of 2; of the weights that are mostly 0, those of some batches all are."""
+    settings = dict(batch_size=4, weight=weight, average_penalty=average)
+    assert_same_training(
+        monkeypatch, lambda: trained(NETS[net](), cr.SGD(0.01, momentum=0.9, **clip), **settings), 1e-10
+    )
+
+
+NORMALISED = ["batch normalisation", "layer normalisation"]
+
+
+@pytest.mark.parametrize("net", ["wide", "dropout", *NORMALISED, "penalties", "wide with penalties"])
 @pytest.mark.parametrize("clip", [None, 0.1])
-def test_every_number_of_threads_gives_the_same_bits(net, clip, monkeypatch):
+@pytest.mark.parametrize("average", [False, True])
+def test_every_number_of_threads_gives_the_same_bits(net, clip, average, monkeypatch):
     monkeypatch.setattr("chainrule.plan.WORK_A_THREAD", 1)
     vectors = []
     for threads in (1, 2, 3):
         monkeypatch.setenv("CHAINRULE_NUM_THREADS", str(threads))
-        model, history, _ = trained(NETS[net](), cr.Adam(1e-2, clip_norm=clip), batch_size=48, weight=WEIGHTS)
+        settings = dict(batch_size=48, weight=WEIGHTS, average_penalty=average)
+        model, history, _ = trained(NETS[net](), cr.Adam(1e-2, clip_norm=clip), **settings)
         vectors.append((model.parameters.vector.tobytes(), history["loss"]))
     assert vectors[0] == vectors[1] == vectors[2]
 

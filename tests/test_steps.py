@@ -14,9 +14,9 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(50, 3)), RNG.integers(0, 2, 50)
 
 
-def steps_for(model: cr.Sequential, weight: np.ndarray | None = None) -> Steps:
+def steps_for(model: cr.Sequential, weight: np.ndarray | None = None, average_penalty: bool = False) -> Steps:
     batches = Batches(X, Y, weight, size=20, rng=np.random.default_rng(1), drop_last=False, sample="all")
-    return Steps(model, cr.CrossEntropy(), cr.SGD(0.1), batches)
+    return Steps(model, cr.CrossEntropy(), cr.SGD(0.1), batches, average_penalty)
 
 
 def test_they_are_the_loop_written_by_hand():
@@ -41,6 +41,16 @@ def test_each_tells_its_weight_and_rate():
     assert sum(weight for _, weight, _ in taken) == pytest.approx(weight.sum(), rel=1e-12)
     assert [weight for some in steps_for(cr.MLP([3, 2])).epochs(1, None, True) for _, weight, _ in some] == [20, 20, 10]
     assert {rate for _, _, rate in taken} == {0.1}
+
+
+def test_a_batch_that_weighs_nothing_has_no_averaged_penalty():
+    model = cr.MLP([3, 4, 2], l1=0.1, l2=0.1, rng=0)
+    before = model.parameters.vector.copy()
+    taken = [
+        step for some in steps_for(model, np.zeros(50), average_penalty=True).epochs(1, None, True) for step in some
+    ]
+    assert [loss for loss, _, _ in taken] == [0, 0, 0]
+    np.testing.assert_array_equal(model.parameters.vector, before)
 
 
 def test_what_was_seen_is_kept_though_the_next_batch_takes_its_place():

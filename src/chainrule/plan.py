@@ -147,7 +147,12 @@ def interrupts_later() -> Iterator[None]:
 
 
 def plan_training(
-    model: Sequential, loss: LossFunction, optimizer: Optimizer, batches: Batches, targets: Targets | None
+    model: Sequential,
+    loss: LossFunction,
+    optimizer: Optimizer,
+    batches: Batches,
+    average_penalty: bool,
+    targets: Targets | None,
 ) -> Plan | None:
     """The plan of a training, or None if a part of it has no compiled kernel.
 
@@ -175,6 +180,7 @@ def plan_training(
         (compiled.LOSSES.index(kernel[0]), kernel[1]),
         (compiled.OPTIMIZERS[optimizer.kernel], arrays, optimizer.clip_norm or 0.0, optimizer.clip_value or 0.0),
         runs,
+        average_penalty,
     )
     return Plan(plan, model, optimizer, batches, _work_of(stages, batches.size))
 

@@ -14,6 +14,7 @@ import numpy as np
 from ._checks import Array, sentence
 from .data.batches import Batches
 from .losses import LossFunction
+from .losses.base import total_weight
 from .model import Sequential
 from .optimizers import Optimizer
 from .threads import blas_threads
@@ -26,8 +27,16 @@ Taken: TypeAlias = tuple[float, float, float]
 class Steps:
     """The steps of one training, each a few calls of the interpreter: for whatever layers, loss and optimizer."""
 
-    def __init__(self, model: Sequential, loss: LossFunction, optimizer: Optimizer, batches: Batches) -> None:
+    def __init__(
+        self,
+        model: Sequential,
+        loss: LossFunction,
+        optimizer: Optimizer,
+        batches: Batches,
+        average_penalty: bool = False,
+    ) -> None:
         self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
+        self.average_penalty = average_penalty
 
     def epochs(self, count: int, seen: list[tuple[Array, ...]] | None, one_by_one: bool) -> Iterator[list[Taken]]:
         """Train for ``count`` epochs, and tell of the steps as they are taken.
@@ -57,8 +66,17 @@ class Steps:
         result = self.loss(z, yb, wb)
         if not (isinstance(result, tuple) and len(result) == 2):
             raise TypeError(sentence(repr(self.loss), "to return (value, dz)", type(result).__name__))
-        value, dz = float(result[0]) + self.model.penalty(), result[1]
+        total = total_weight(self.loss, z, yb, wb) if self.average_penalty else 1.0
+        share = 1 / total if total else 0.0
+        value, dz = float(result[0]) + share * self.model.penalty(), result[1]
         if math.isfinite(value):
-            self.model.backward(dz)
+            self._backward(dz, total, share)
             self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)
         return value, z
+
+    def _backward(self, dz: Array, total: float, share: float) -> None:
+        """∂L/∂θ + share · ∂P/∂θ, whatever the layers: backward adds the whole ∂P/∂θ, here to ∂L/∂θ times ``total``."""
+        self.model.backward(dz if total == 1 else np.multiply(dz, total))
+        if share != 1:
+            gradient = self.model.gradients.vector
+            gradient *= share

@@ -27,7 +27,7 @@ from .callbacks import Callback, History, Progress, Row
 from .data.batches import Batches, Sample, check_sample, split_rows
 from .layers import HardSigmoid, Linear, Sigmoid, Softmax
 from .losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
-from .losses.base import check_output
+from .losses.base import check_output, total_weight
 from .metrics import get_metric
 from .model import Sequential
 from .optimizers import Optimizer, get_optimizer
@@ -59,7 +59,12 @@ class DivergenceError(ValueError):
 class Trainer:
     """Fits a model to data by batches: forward, loss, backward, step.
 
-        L(θ) = Σₙ wₙ l(f(xₙ; θ), yₙ) / Σₙ wₙ + penalties          θ ← optimizer(θ, ∂L/∂θ)
+        L(θ) = Σₙ wₙ l(f(xₙ; θ), yₙ) / Σₙ wₙ + P(θ)          θ ← optimizer(θ, ∂L/∂θ)
+
+    over the rows n of a batch, where w are their weights (1 if there are none, times the loss's class weights) and P is
+    the sum of the layers' penalties. With ``average_penalty`` it is
+
+        L(θ) = (Σₙ wₙ l(f(xₙ; θ), yₙ) + P(θ)) / Σₙ wₙ
 
     Parameters
     ----------
@@ -74,6 +79,7 @@ class Trainer:
         the next epoch in their order, as for :func:`~chainrule.batches`: ``np.arange`` leaves the rows where they are.
         It is called once an epoch, for several short epochs ahead
     drop_last : bool, leave out a last short batch
+    average_penalty : bool, divide P by Σₙ wₙ too, as scikit-learn's MLP does (its ``alpha`` is 2 ``l2``)
 
     Examples
     --------
@@ -106,6 +112,7 @@ class Trainer:
         rng: RandomState = None,
         sample: Sample = "all",
         drop_last: bool = False,
+        average_penalty: bool = False,
     ) -> None:
         if not isinstance(model, Sequential):
             raise TypeError(sentence("Trainer", "a Sequential model", repr(model), "write Trainer(model, loss, ...)"))
@@ -121,6 +128,7 @@ class Trainer:
         self.rng = model.rng if rng is None else as_rng(rng, "Trainer")
         self.sample = check_sample("Trainer", sample)
         self.drop_last = drop_last
+        self.average_penalty = average_penalty
         self.epoch = self.epochs = self.steps_per_epoch = 0
         self.stop = False
         _check_output_fits(model, self.loss)
@@ -167,7 +175,7 @@ class Trainer:
         self.steps_per_epoch = len(batches)
         steps_before = int(self.optimizer.state.get("step", 0))
         self.optimizer.setup(self.model.parameters, total_steps=steps_before + self.epochs * self.steps_per_epoch)
-        training = self.model, self.loss, self.optimizer, batches
+        training = self.model, self.loss, self.optimizer, batches, self.average_penalty
         steps = plan_training(*training, targets) or Steps(*training)
         history = History()
         watchers = [*self.callbacks, history]
@@ -244,7 +252,11 @@ class Trainer:
     @np.errstate(over="ignore", invalid="ignore")
     def _scores(self, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
         z = self.model.predict(x)
-        scores = {"loss": float(self.loss(z, y, weight)[0]) + self.model.penalty()}
+        loss, penalty = float(self.loss(z, y, weight)[0]), self.model.penalty()
+        if self.average_penalty:
+            total = total_weight(self.loss, z, y, weight)
+            penalty = penalty / total if total else 0.0
+        scores = {"loss": loss + penalty}
         if not np.isfinite(scores["loss"]):
             got = f"{scores['loss']}: the outputs overflow"
             raise DivergenceError(sentence("Trainer", "a finite loss on these data", got, START_AGAIN))

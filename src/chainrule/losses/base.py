@@ -147,6 +147,13 @@ class Loss(ABC):
         return type(self).__name__
 
 
+def total_weight(loss: LossFunction, z: Array, y: Array, weight: Array | None) -> float:
+    """Σₙ wₙ as the loss takes it: sample weights times class weights, or the rows where all weigh the same."""
+    if isinstance(loss, Loss):
+        weight = loss.sample_weight(z, loss.target(z, y), weight)
+    return float(len(z) if weight is None else weight.sum(dtype=np.float64))
+
+
 def _position(cls: type, name: str) -> int:
     """How far up among a class and its parents the name is defined."""
     return next(i for i, parent in enumerate(cls.__mro__) if name in vars(parent))

@@ -45,7 +45,7 @@ cdef extern from "kernels/plan.h" nogil:
         const double *weight
         const cnp.int64_t *order
         Size epoch_rows, batch, epoch_steps, first, steps
-        int loss
+        int loss, average_penalty
         const double *parameters
         int optimizer
         void *vector

@@ -23,6 +23,7 @@ cdef class Plan:
     batch, epoch_rows : rows of a batch, rows of an epoch
     loss, optimizer : (kind, parameters) and (kind, arrays of state, clip_norm or 0, clip_value or 0)
     runs : list of (start, stop, rate factor, decay factor), in order, together the whole vector
+    average_penalty : whether the penalties are divided by the sum of the batch's weights
     """
 
     cdef PlanStruct plan
@@ -37,7 +38,7 @@ cdef class Plan:
         free(self.plan.stages)
         free(self.plan.runs)
 
-    def __init__(self, stages, vector, gradient, x, y, weight, batch, epoch_rows, loss, optimizer, runs):
+    def __init__(self, stages, vector, gradient, x, y, weight, batch, epoch_rows, loss, optimizer, runs, average_penalty):
         self.kept = []
         self.kernels = kernels_for(vector)
         cdef PlanStruct *p = &self.plan
@@ -49,6 +50,7 @@ cdef class Plan:
         p.weight = <const double *> self.address(weight)
         p.vector, p.gradient, p.size = self.address(vector), self.address(gradient), vector.size
         p.loss, p.parameters = loss[0], <const double *> self.address(np.array([*loss[1], 0.0]))
+        p.average_penalty = bool(average_penalty)
         p.optimizer, states, p.clip_norm, p.clip_value = optimizer
         p.state1 = self.address(states[0]) if len(states) > 0 else NULL
         p.state2 = self.address(states[1]) if len(states) > 1 else NULL

@@ -151,9 +151,10 @@ static const REAL *NAME(panel)(NAME(Operand) b, Size k, Size depth, Size column,
     return room;
 }
 
-/* What is done with a tile of C that is wanted nowhere else: it lies at c, with PANEL numbers from row to row. Before
- * the tile is computed it is called with c = NULL, to fetch what it will need into the cache meanwhile. */
-typedef void (*NAME(TileDone))(const void *context, Size row, Size rows, Size column, Size columns, const REAL *c);
+/* What is done with a tile of C that is wanted nowhere else: it lies at c, with PANEL numbers from row to row, and the
+ * tiles of a row of C come in the order of their columns. Before the tile is computed it is called with c = NULL, to
+ * fetch what it will need into the cache meanwhile. */
+typedef void (*NAME(TileDone))(const void *context, Size row, Size rows, Size column, Size columns, REAL *c);
 
 /* C[rows × columns] = A B + bias (a row, or NULL). With c = NULL no C is written: `done` is given each tile, and inner
  * must be at most DEPTH. `room` has space for DEPTH × PANEL numbers. */

@@ -17,7 +17,7 @@ typedef struct {
     Size inputs, outputs;
     double a;        /* of the activation; or the rate of dropout; or the epsilon of a normalisation */
     double momentum; /* of the running statistics */
-    double l1, l2, *penalty; /* and what the penalty is for each row of W */
+    double l1, l2, *penalty; /* and what the batch's penalty is for each row of W */
     void *W, *b, *dW, *db; /* W, b or gain, bias, and their gradients */
     void *y, *dy;          /* the output and its gradient; of AFFINE dy becomes dz */
     void *kept;            /* z of a gated activation, the mask of dropout, the standardised batch */
@@ -47,7 +47,7 @@ typedef struct Plan {
     Size first, steps;                   /* the steps to do, counted from the first epoch in `order` */
 
     /* the loss */
-    int loss;
+    int loss, average_penalty; /* whether the penalties are divided by the sum of the batch's weights */
     const double *parameters;
 
     /* the optimizer */

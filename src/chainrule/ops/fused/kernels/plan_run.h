@@ -24,9 +24,10 @@ static void NAME(gather)(NAME(Step) *s, Size start) {
     }
 }
 
-/* w / sum of w of this thread's rows. */
-static void NAME(weigh)(const NAME(Step) *s, Size start) {
+/* w / sum of w of this thread's rows, and the share of the penalties in the batch's loss. */
+static void NAME(weigh)(NAME(Step) *s, Size start) {
     const Plan *p = s->plan;
+    s->penalty_share = p->average_penalty ? 1 / (double)s->n : 1;
     if (p->weight == NULL) return;
     double total = 0;
     for (Size r = 0; r < s->n; r++) total += p->weight[p->order ? p->order[start + r] : start % p->epoch_rows + r];
@@ -34,6 +35,7 @@ static void NAME(weigh)(const NAME(Step) *s, Size start) {
         const double w = p->weight[p->order ? p->order[start + r] : start % p->epoch_rows + r];
         p->share[r] = total > 0 ? w / total : 0;
     }
+    if (p->average_penalty) s->penalty_share = total > 0 ? 1 / total : 0;
 }
 
 /* The loss of the whole batch, which every thread sums for itself. */
@@ -71,7 +73,7 @@ static double NAME(clip_factor)(const NAME(Step) *s) {
 }
 
 /* The optimizer over this thread's part of the whole vector, where the gradient had to be complete before: to be
- * clipped, or because a penalty belongs to it. 0, and nothing done, if the gradient's norm is not finite. */
+ * clipped, or because it is summed in parts. 0, and nothing done, if the gradient's norm is not finite. */
 static int NAME(learn_all)(const NAME(Step) *s) {
     const Plan *p = s->plan;
     const double factor = NAME(clip_factor)(s);
@@ -87,12 +89,6 @@ static int NAME(learn_all)(const NAME(Step) *s) {
     return 1;
 }
 
-static int NAME(learns_at_once)(const Plan *p) {
-    int simple = p->clip_norm == 0 && p->clip_value == 0 && p->batch <= DEPTH;
-    for (int i = 0; i < p->count; i++) simple = simple && p->stages[i].penalty == NULL;
-    return simple;
-}
-
 /* The penalties of all layers, row after row. */
 static double NAME(penalties)(const Plan *p) {
     double sum = 0;
@@ -103,7 +99,7 @@ static double NAME(penalties)(const Plan *p) {
 
 /* What thread `thread` does of the plan. All threads of the plan must be in here at the same time. */
 static void NAME(run_plan)(Plan *p, int thread) {
-    const int at_once = NAME(learns_at_once)(p);
+    const int at_once = p->clip_norm == 0 && p->clip_value == 0 && p->batch <= DEPTH;
     NAME(Step) s = {.plan = p, .thread = thread};
     for (Size index = 0; index < p->steps; index++) {
         const Size step = p->first + index, in_epoch = step % p->epoch_steps * p->batch;
@@ -123,19 +119,18 @@ static void NAME(run_plan)(Plan *p, int thread) {
         NAME(loss_of_rows)(&s, start);
         NAME(backward)(&s);
         meet(p);
-        double value = NAME(batch_value)(&s);
+        const double value = NAME(batch_value)(&s);
         int finite = value - value == 0;
         for (int i = p->first_learning; finite && i < p->count; i++) NAME(gradients)(&s, i, at_once);
         if (finite && !at_once) {
             meet(p);
-            value += NAME(penalties)(p);
             finite = NAME(learn_all)(&s);
         }
-        if (thread == 0) {
-            p->value[index] = value;
+        if (finite) meet(p);
+        if (thread == 0) { /* the others write no penalty before the next step's meeting */
+            p->value[index] = value + NAME(penalties)(p);
             p->done = index + (finite ? 1 : 0);
         }
         if (!finite) return;
-        meet(p);
     }
 }

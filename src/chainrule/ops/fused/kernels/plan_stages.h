@@ -17,6 +17,7 @@ typedef struct {
     Size index, n, r0, r1; /* index counts from the plan's first step */
     const REAL *x;
     const char *y;
+    double penalty_share; /* of the batch */
     Update update;
 } NAME(Step);
 
@@ -162,39 +163,43 @@ INLINE void NAME(fetch)(const Plan *p, Size offset, Size columns) {
             __builtin_prefetch((const REAL *)arrays[i] + offset + o, 1);
 }
 
-/* The rows of a weight matrix that a product's tiles are the gradient of. */
+/* The rows of a weight matrix, from `top` on, that a product's tiles are the gradient of. */
 typedef struct {
     const Plan *plan;
+    const Stage *stage;
+    Size top, columns, offset; /* offset: of the first row in the vector */
+    double l1, l2;             /* for this batch */
     Update update;
-    Size offset, columns; /* of the first row in the vector, and how many each row has */
 } NAME(Weights);
 
-/* A tile of dW, still in the first-level cache, moves its weights: dW itself is never written. */
-static void NAME(learn_tile)(const void *weights, Size row, Size rows, Size column, Size columns, const REAL *tile) {
-    const NAME(Weights) *w = weights;
-    const Size offset = w->offset + row * w->columns + column;
-    if (tile != NULL)
-        NAME(learn)(w->plan, &w->update, offset, rows, columns, w->columns, tile, PANEL);
-    else
-        for (Size m = 0; m < rows; m++) NAME(fetch)(w->plan, offset + m * w->columns, columns);
+/* dw += the gradient of the penalty on these weights; its value is added to what the columns before gave their rows. */
+static void NAME(penalize)(const NAME(Weights) *weights, Size row, Size rows, Size column, Size columns, REAL *dw,
+                           Size dw_row) {
+    const REAL *w = (REAL *)weights->plan->vector + weights->offset + row * weights->columns + column;
+    const REAL l1 = (REAL)weights->l1, l2 = (REAL)weights->l2;
+    double *penalty = weights->stage->penalty + weights->top + row;
+    for (Size m = 0; m < rows; m++, w += weights->columns, dw += dw_row) {
+        REAL value = 0;
+#pragma omp simd reduction(+ : value)
+        for (Size j = 0; j < columns; j++) {
+            const REAL pull = (w[j] > 0 ? l1 : w[j] < 0 ? -l1 : 0) + l2 * w[j];
+            dw[j] += pull + l2 * w[j];
+            value += pull * w[j];
+        }
+        penalty[m] = (column == 0 ? 0 : penalty[m]) + value;
+    }
 }
 
-
-/* dW += the gradient of the penalty, for some rows of W. */
-static void NAME(penalize)(const Stage *t, Size from, Size to) {
-    const REAL l1 = (REAL)t->l1, l2 = (REAL)(2 * t->l2);
-    for (Size i = from; i < to; i++) {
-        const REAL *w = (REAL *)t->W + i * t->outputs;
-        REAL *dw = (REAL *)t->dW + i * t->outputs;
-        double absolute = 0, square = 0;
-#pragma omp simd reduction(+ : absolute, square)
-        for (Size o = 0; o < t->outputs; o++) {
-            dw[o] += (w[o] > 0 ? l1 : w[o] < 0 ? -l1 : 0) + l2 * w[o];
-            absolute += w[o] > 0 ? w[o] : -w[o];
-            square += (double)w[o] * w[o];
-        }
-        t->penalty[i] = t->l1 * absolute + t->l2 * square;
+/* A tile of dW, still in the first-level cache, moves its weights: dW itself is never written. */
+static void NAME(learn_tile)(const void *weights, Size row, Size rows, Size column, Size columns, REAL *tile) {
+    const NAME(Weights) *w = weights;
+    const Size offset = w->offset + row * w->columns + column;
+    if (tile == NULL) {
+        for (Size m = 0; m < rows; m++) NAME(fetch)(w->plan, offset + m * w->columns, columns);
+        return;
     }
+    if (w->stage->penalty != NULL) NAME(penalize)(w, row, rows, column, columns, tile, PANEL);
+    NAME(learn)(w->plan, &w->update, offset, rows, columns, w->columns, tile, PANEL);
 }
 
 /* db[start ... stop] = the sums of these columns of dz, each summed in a register. */
@@ -233,11 +238,13 @@ static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
         const Size top = NAME(share)(t->inputs, grain, s->thread, p->threads);
         const Size rows = NAME(share)(t->inputs, grain, s->thread + 1, p->threads) - top;
         const Size offset = (REAL *)t->W - (REAL *)p->vector + top * t->outputs;
-        const NAME(Weights) weights = {p, NAME(update_at)(s, offset), offset, t->outputs};
+        const double l1 = s->penalty_share * t->l1, l2 = s->penalty_share * t->l2;
+        const NAME(Weights) weights = {p, t, top, t->outputs, offset, l1, l2, NAME(update_at)(s, offset)};
+        REAL *dW = (REAL *)t->dW + top * t->outputs;
         NAME(product)(rows, t->outputs, s->n, (NAME(Operand)){NAME(input)(s, i) + top, 1, t->inputs},
-                      (NAME(Operand)){t->dy, 1, t->outputs}, NULL, at_once ? NULL : (REAL *)t->dW + top * t->outputs,
-                      t->outputs, p->rooms[s->thread], NAME(learn_tile), &weights);
-        if (t->penalty != NULL) NAME(penalize)(t, top, top + rows);
+                      (NAME(Operand)){t->dy, 1, t->outputs}, NULL, at_once ? NULL : dW, t->outputs,
+                      p->rooms[s->thread], NAME(learn_tile), &weights);
+        if (!at_once && t->penalty != NULL) NAME(penalize)(&weights, 0, rows, 0, t->outputs, dW, t->outputs);
         if (t->b != NULL) NAME(sum_rows)(s->n, t->outputs, t->dy, t->db, from, to);
     } else {
         if (t->kind == LAYER_NORM)
