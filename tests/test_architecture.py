@@ -22,6 +22,7 @@ ORDER = (
     # 4 · tools
     "estimators", "tabular", "persistence", "distributed", "plots", "config", "bench", "cli", "__main__",
 )  # fmt: skip
+LIBRARIES = {"estimators": ("scipy", "sklearn")}  # that a part is nothing without; it is imported when first used
 MAX_LINES = 400
 FROM_TOP = {"__version__"}  # all else that a module needs, it imports from the module that defines it
 
@@ -109,7 +110,8 @@ def broken_order(top: str, modules: dict[str, Module]) -> Iterator[str]:
             place = f"{module.name}:{found.line}"
             package = found.target.split(".")[0]
             if package != top:
-                if found.immediate and package != "numpy" and package not in sys.stdlib_module_names:
+                at_once = {"numpy", *sys.stdlib_module_names, *LIBRARIES.get(module.part, ())}
+                if found.immediate and package not in at_once:
                     yield f"{place} imports {package} at module level: import it where it is used"
             elif module.part == "":
                 continue  # the top package gathers the public names of all

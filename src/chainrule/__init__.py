@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import initializers, metrics, ops
-from .callbacks import Callback, History, Progress
+from .callbacks import Callback, History, MaxNorm, Progress, WeightAverage
 from .data.batches import batches, split
 from .gradcheck import check_vjp, gradcheck
 from .layers import (
@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from .data.idx import read_idx
     from .data.named import load_named
     from .data.tables import read_table
+    from .estimators import MLPClassifier, MLPRegressor, from_sklearn, to_sklearn
     from .persistence import load, save
 
 __version__ = "0.1.0"
@@ -111,6 +112,9 @@ __all__ = [
     "Lion",
     "LogCosh",
     "Loss",
+    "MLPClassifier",
+    "MLPRegressor",
+    "MaxNorm",
     "Mish",
     "Muon",
     "NAdam",
@@ -136,8 +140,10 @@ __all__ = [
     "Tanh",
     "Trainer",
     "WarmupCosine",
+    "WeightAverage",
     "batches",
     "check_vjp",
+    "from_sklearn",
     "gradcheck",
     "initializers",
     "load",
@@ -150,10 +156,14 @@ __all__ = [
     "save",
     "show_config",
     "split",
+    "to_sklearn",
 ]
 
 # The tools load on first touch, each from its module, so that `import chainrule` stays as light as NumPy.
 _LAZY = {
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
+    "from_sklearn": "estimators",
     "load": "persistence",
     "load_named": "data.named",
     "plots": "plots",
@@ -161,6 +171,7 @@ _LAZY = {
     "read_table": "data.tables",
     "save": "persistence",
     "show_config": "config",
+    "to_sklearn": "estimators",
 }
 
 

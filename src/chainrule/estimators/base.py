@@ -1,0 +1,282 @@
+"""What the classifier and the regressor share: from X and y to a trained model, and its weights."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from .._checks import Array, sentence
+from ..callbacks import Callback, WeightAverage
+from ..losses import Loss
+from ..model import Sequential
+from ..optimizers import Optimizer
+from .lbfgs import minimize_loss
+from .parameters import (
+    CONSTRAINTS,
+    STOCHASTIC,
+    build_model,
+    build_optimizer,
+    check_together,
+    hidden_sizes,
+    linear_layers,
+)
+from .training import Data, restore_best, train
+
+SPARSE = ["csr", "csc"]
+FLOATS = (np.float64, np.float32)
+
+
+class Views(list[Array]):
+    """Arrays of the model's parameters; to assign one copies it into the model."""
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self[index][...] = value
+
+
+class BaseMLP(BaseEstimator):
+    """A multilayer perceptron that is trained by :class:`~chainrule.Trainer`; the subclass says what y is."""
+
+    _parameter_constraints = CONSTRAINTS
+
+    scaler_: Any = None
+    model_: Sequential
+    loss_: float
+    n_iter_: int
+    t_: int
+    n_outputs_: int
+    n_features_in_: int
+    _loss: Loss
+    _optimizer: Optimizer
+
+    # What a subclass states.
+
+    @abstractmethod
+    def _check_data(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
+        """X and y validated, and what is to be known of y remembered."""
+
+    @abstractmethod
+    def _targets(self, y: Array) -> Array:
+        """y as the loss takes it."""
+
+    @abstractmethod
+    def _make_loss(self) -> tuple[Loss, int, str]:
+        """The loss, how many outputs the network needs for it, and what turns these into predictions."""
+
+    @abstractmethod
+    def _metric(self, y: Array, z: Array, weight: Array | None) -> float:
+        """The default score of network outputs z."""
+
+    def _see(self, y: Array, weight: Array | None, fresh: bool) -> None:
+        """Take notice of what is about to be trained on."""
+
+    def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
+        """What each row counts for."""
+        return weight
+
+    # Training.
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        weight: Any,
+        held_out: tuple[Any, Any, Any] = (None, None, None),
+        incremental: bool = False,
+    ) -> Any:
+        hidden_sizes(self)
+        check_together(self)
+        fresh = not hasattr(self, "model_") or not (self.warm_start or incremental)
+        X, y = self._check_data(X, y, reset=fresh, incremental=incremental)
+        if weight is not None:
+            weight = _check_sample_weight(weight, X, dtype=X.dtype, ensure_non_negative=True)
+        random = check_random_state(self.random_state)
+        if fresh:
+            self._begin(X, y, weight, random)
+        self._check_architecture()
+        self._see(y, weight, fresh or not incremental)
+        given = self._given_validation(*held_out)
+        data = self._network_data(X, y, weight)
+        if self.solver in STOCHASTIC:
+            self._fit_stochastic(data, y, given, random, incremental)
+        else:
+            minimize_loss(self, data)
+        if not np.isfinite(self.model_.parameters.vector).all():
+            from .advice import after_divergence
+
+            raise ValueError(after_divergence(self, X, ValueError("")))
+        return self
+
+    def _begin(self, X: Any, y: Array, weight: Array | None, random: np.random.RandomState) -> None:
+        """A new model, and nothing recorded of its training."""
+        self.n_iter_ = self.t_ = 0
+        self._fit_scalers(X, y, weight)
+        self._new_network(X.dtype, random)
+        if self.solver in STOCHASTIC:
+            self.loss_curve_: list[float] = []
+            self.validation_loss_curve_: list[float] = []
+            self.validation_scores_: list[float] | None = [] if self.early_stopping else None
+            self.best_validation_score_ = -np.inf if self.early_stopping else None
+            self.best_loss_ = None if self.early_stopping else np.inf
+
+    def _new_network(self, dtype: Any, random: np.random.RandomState) -> None:
+        self._loss, outputs, self.out_activation_ = self._make_loss()
+        self.n_layers_ = len(hidden_sizes(self)) + 2
+        self.model_ = build_model(self, self.n_features_in_, outputs, dtype, random)
+        self.__dict__.pop("_optimizer", None)
+        self._average = WeightAverage(self.average) if self.average else None
+        self._no_improvement_count, self._best = 0, None
+
+    def _fit_stochastic(
+        self, data: Data, y: Array, given: tuple[Data, Array] | None, random: np.random.RandomState, incremental: bool
+    ) -> None:
+        if not hasattr(self, "_optimizer"):
+            self._optimizer = build_optimizer(self)
+        if given is None and self.early_stopping:
+            data, given = self._set_aside(data, y, random)
+        score = self._score_function(*given) if given is not None and self.early_stopping else None
+        watchers: list[Callback] = [] if self._average is None else [self._average]
+        if not incremental:
+            self.n_iter_ = self._no_improvement_count = 0
+        ended = train(
+            self, data, given[0] if given else None, score, random, 1 if incremental else self.max_iter, watchers
+        )
+        if score is not None and (ended or not incremental):
+            restore_best(self)
+            self._no_improvement_count = 0
+
+    def _check_architecture(self) -> None:
+        """A warm start goes on with the network that is there."""
+        have = [layer.out_features for layer in linear_layers(self.model_)[:-1]]
+        if have != hidden_sizes(self):
+            remedy = "set warm_start=False, or call clone() for a new estimator"
+            got = f"hidden_layer_sizes={hidden_sizes(self)}"
+            raise ValueError(sentence(type(self).__name__, f"the hidden layers {have} that were trained", got, remedy))
+
+    # Data.
+
+    def _fit_scalers(self, X: Any, y: Array, weight: Array | None) -> None:
+        self.scaler_ = None
+        if self.scale:
+            self.scaler_ = StandardScaler(with_mean=not issparse(X)).fit(X, sample_weight=weight)
+
+    def _inputs(self, X: Any) -> Any:
+        return X if self.scaler_ is None else self.scaler_.transform(X)
+
+    def _network_data(self, X: Any, y: Array, weight: Array | None) -> Data:
+        return Data(self._inputs(X), self._targets(y), self._row_weights(y, weight))
+
+    def _given_validation(self, X_val: Any, y_val: Any, weight_val: Any) -> tuple[Data, Array] | None:
+        """The user's own validation rows: as the network takes them, and their y."""
+        if X_val is None and y_val is None:
+            return None
+        if X_val is None or y_val is None:
+            raise ValueError(sentence(type(self).__name__, "X_val and y_val together", "one of them"))
+        if self.solver not in STOCHASTIC:
+            raise ValueError(sentence(type(self).__name__, 'solver "adam" or "sgd" for X_val', f"{self.solver!r}"))
+        X_val, y_val = self._check_data(X_val, y_val, reset=False, incremental=True)
+        if weight_val is not None:
+            weight_val = _check_sample_weight(weight_val, X_val, dtype=X_val.dtype, ensure_non_negative=True)
+        return self._network_data(X_val, y_val, weight_val), y_val
+
+    def _set_aside(self, data: Data, y: Array, random: np.random.RandomState) -> tuple[Data, tuple[Data, Array]]:
+        """``validation_fraction`` of the rows, the same as scikit-learn takes."""
+        rows = np.arange(data.x.shape[0])
+        binary = self.n_outputs_ == 1 and hasattr(self, "classes_")
+        size = self.validation_fraction if self.validation_fraction * len(rows) > 1 else 2  # two rows at least
+        if len(rows) < 3 or not self.validation_fraction:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset "
+                f"(n_samples={len(rows)})."
+            )
+        kept, aside = train_test_split(rows, random_state=random, test_size=size, stratify=y if binary else None)
+        return data.at(kept), (data.at(aside), y[aside])
+
+    def _score_function(self, data: Data, y: Array) -> Callable[[], float]:
+        """The score of the validation rows, of the averaged weights if there are such."""
+        twin = copy.copy(self)  # it takes arrays without the names of columns
+        twin.__dict__.pop("feature_names_in_", None)
+        scorer = None if self.scoring is None else check_scoring(twin, self.scoring)
+        extra = {} if data.weight is None else {"sample_weight": data.weight}
+
+        def score() -> float:
+            if scorer is None:
+                z = self.model_.predict(data.x)
+                return float(self._metric(y, z, data.weight)) if np.isfinite(z).all() else np.nan
+            twin.scaler_ = None  # these rows went through it
+            return float(scorer(twin, data.x, y, **extra))
+
+        def score_average() -> float:
+            if self._average is None:
+                return score()
+            self._average.swap(self.model_)
+            try:
+                return score()
+            finally:
+                self._average.swap(self.model_)
+
+        return score_average
+
+    # Prediction.
+
+    def _outputs(self, X: Any) -> Array:
+        """What the network says: logits or numbers."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False)
+        return self.model_.predict(self._inputs(X))
+
+    # Weights, as scikit-learn shows them.
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """The weight matrices (inputs, outputs), layer by layer, as views into ``model_``."""
+        return self._views("W")
+
+    @coefs_.setter
+    def coefs_(self, arrays: Sequence[Array]) -> None:
+        self._assign("W", arrays)
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """The bias vectors, layer by layer, as views into ``model_``."""
+        return self._views("b")
+
+    @intercepts_.setter
+    def intercepts_(self, arrays: Sequence[Array]) -> None:
+        self._assign("b", arrays)
+
+    def _views(self, name: str) -> Views:
+        if "model_" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no weights before fit")
+        return Views(getattr(layer, name) for layer in linear_layers(self.model_))
+
+    def _assign(self, name: str, arrays: Sequence[Array]) -> None:
+        for view, array in zip(self._views(name), arrays, strict=True):
+            view[...] = array
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def stochastic_only(estimator: Any) -> bool:
+    """Whether there is ``partial_fit``; scikit-learn's words where there is not."""
+    if estimator.solver not in STOCHASTIC:
+        raise AttributeError(
+            f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not stochastic."
+        )
+    return True

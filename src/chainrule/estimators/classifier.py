@@ -1,0 +1,308 @@
+"""MLPClassifier."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+from sklearn.utils.validation import validate_data
+
+from .. import ops
+from .._checks import Array, sentence
+from ..losses import BinaryCrossEntropy, CrossEntropy, Loss
+from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
+from .parameters import CONSTRAINTS, keep_parameters
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """A multilayer perceptron that classifies, with the interface of scikit-learn's of the same name.
+
+        L = (Σₙ wₙ l(zₙ, yₙ) + α/2 ΣW²) / Σₙ wₙ  for each batch,  l the cross-entropy of softmax(z) or sigmoid(z)
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of ints, the units of each hidden layer
+    activation : name, activation object, or a list of one for each hidden layer; scikit-learn's "identity", "logistic",
+        "tanh" and "relu", and all of chainrule's, such as "gelu" or ``LeakyReLU(0.1)``
+    solver : "adam", "sgd" or "lbfgs" (the exact loss of all rows, for small data)
+    alpha : float >= 0, α
+    batch_size : int, or "auto" for min(200, N)
+    learning_rate : "constant", "invscaling" or "adaptive", for solver="sgd"
+    learning_rate_init : float > 0, η
+    power_t : float, the exponent of "invscaling"
+    max_iter : int, the most epochs (of lbfgs: iterations)
+    shuffle : bool, a new order of the rows in each epoch
+    random_state : int, RandomState or None, for first weights, validation rows, order and dropout; for the same number
+        the first weights, the validation rows and the order are those of scikit-learn
+    tol, n_iter_no_change : training ends when the loss, or with ``early_stopping`` the validation score, has not
+        improved by tol for more than so many epochs
+    verbose : bool, print a line an epoch
+    warm_start : bool, let ``fit`` go on from the last weights, with the state of the optimizer
+    momentum, nesterovs_momentum : for solver="sgd"
+    early_stopping : bool, stop by the score of validation rows, and return to the best weights; also in ``partial_fit``
+    validation_fraction : float in [0, 1), the part of the rows that is set aside for it if no X_val is given
+    beta_1, beta_2, epsilon : for solver="adam"
+    max_fun : int, the most evaluations of the loss, for solver="lbfgs"
+    dropout, input_dropout : float in [0, 1), the fraction of hidden units, and of inputs, dropped in training
+    normalization : "batch", "layer" or None, in front of each activation
+    class_weight : dict from class to weight, "balanced", or None
+    label_smoothing : float in [0, 1), the part of each target that is spread over all classes
+    optimizer : name ("adamw", "muon", ...) or :class:`~chainrule.Optimizer`, instead of the solver's; an object brings
+        its own learning rate and weight decay
+    schedule : "cosine", "one_cycle", "flat_cosine", "cos_log4" or "reduce_on_plateau", with learning_rate_init as the
+        peak, over max_iter epochs; or any schedule
+    weight_decay : float >= 0, decoupled (AdamW), beside alpha
+    max_norm : float or None, the greatest length of the weights into one unit
+    average : float in (0, 1) or None, e.g. 0.999: predict with the running mean of the weights of so long a memory
+    scale : bool, standardise the columns of X inside
+    scoring : name or scorer of scikit-learn for early stopping; None for accuracy, or with class_weight minus the loss
+    callbacks : list of :class:`~chainrule.Callback`
+
+    Attributes
+    ----------
+    classes_ : array (K,)
+    model_ : :class:`~chainrule.Sequential`, the network, whose outputs are logits
+    coefs_, intercepts_ : lists of arrays, views into model_
+    loss_curve_, loss_, best_loss_ : the loss of each epoch, the last and the least
+    validation_scores_, best_validation_score_ : with early_stopping
+    validation_loss_curve_ : the loss of the validation rows, where there are such
+    n_iter_, t_ : epochs of the last fit, and rows seen in all
+    n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_ : as in scikit-learn
+
+    Raises
+    ------
+    ValueError, TypeError for parameters and data that do not fit, in scikit-learn's words where it has them;
+    DivergenceError (a ValueError) when training diverges, with what to do.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from chainrule import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier((16,), solver="lbfgs", scale=True, class_weight="balanced", random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.97
+    True
+    """
+
+    _parameter_constraints = CONSTRAINTS | {
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    classes_: Array
+    _class_counts: Array
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        normalization: str | None = None,
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
+        optimizer: Any = None,
+        schedule: Any = None,
+        weight_decay: float = 0.0,
+        max_norm: float | None = None,
+        average: float | None = None,
+        scale: bool = False,
+        scoring: Any = None,
+        callbacks: Any = None,
+    ) -> None:
+        keep_parameters(self, locals())
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
+        """Train on X and y, from new weights unless ``warm_start``.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (N, I)
+        y : array (N,) of labels, or (N, K) of zeros and ones for K labels that a row may have together
+        sample_weight : array (N,), optional; 2 counts as the row twice, 0 as no row
+        X_val, y_val, sample_weight_val : validation rows of your own, instead of a part of X for early stopping; with
+            them ``validation_loss_curve_`` is recorded
+
+        Returns
+        -------
+        self
+        """
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        return self
+
+    @available_if(stochastic_only)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
+        """One epoch over X and y, going on from where the model and its optimizer stand.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val : as for :meth:`fit`
+        classes : array (K,), all classes there will ever be; needed at the first call
+
+        Returns
+        -------
+        self
+        """
+        if _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._multilabel = multilabel
+            self.classes_ = np.arange(np.shape(y)[1]) if multilabel else unique_labels(classes)
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class of each row (N,); or (N, K) zeros and ones, 1 for each label more likely than not."""
+        return self._decide(self._outputs(X))
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class (N, K), in the order of ``classes_``."""
+        return self._probabilities(self._outputs(X))
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithm of :meth:`predict_proba`."""
+        return np.log(self.predict_proba(X))
+
+    def _probabilities(self, z: Array) -> Array:
+        """Probabilities, of which none rounds to 0 or 1: their logarithm is a number, however sure the network is."""
+        p = ops.softmax(z) if self.out_activation_ == "softmax" else ops.sigmoid(z)
+        if self.out_activation_ == "logistic" and not self._multilabel:
+            p = np.hstack([1 - p, p])
+        limits = np.finfo(p.dtype)
+        return np.clip(p, limits.tiny, 1 - limits.epsneg, out=p)
+
+    def _decide(self, z: Array) -> Array:
+        if self._multilabel:
+            return (z > 0).astype(int)
+        index = (z[:, 0] > 0).astype(int) if self.n_outputs_ == 1 else z.argmax(axis=1)
+        return self.classes_[np.minimum(index, len(self.classes_) - 1)]
+
+    def _metric(self, y: Array, z: Array, weight: Array | None) -> float:
+        """Accuracy; where classes are weighted, minus the loss: a few heavy rows would decide the accuracy."""
+        if self.class_weight is None:
+            return float(accuracy_score(y, self._decide(z), sample_weight=weight))
+        return -self._loss(z, self._targets(y), weight)[0]
+
+    def _check_data(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
+        X, y = validate_data(self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=FLOATS, reset=reset)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        kind = type_of_target(y)
+        if "multioutput" in kind:
+            raise ValueError("Multioutput target data is not supported with label binarization")
+        y = y.toarray() if issparse(y) else y
+        if not hasattr(self, "classes_") or (reset and not incremental):
+            self._multilabel = kind.startswith("multilabel")
+            self.classes_ = unique_labels(y)
+        else:
+            self._check_classes(y, incremental)
+        return X, y
+
+    def _check_classes(self, y: Array, incremental: bool) -> None:
+        """The labels of a later fit are those of the first, or of a validation set or part of the rows, among them."""
+        if (y.ndim == 2) != self._multilabel:
+            kinds = "zeros and ones (N, K)", "labels (N,)"
+            expected, got = kinds if self._multilabel else kinds[::-1]
+            raise ValueError(sentence(type(self).__name__, f"y as before, {expected}", got))
+        classes = unique_labels(y)
+        if not incremental and set(classes) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                f"Previously got {self.classes_}, `y` has {classes}"
+            )
+        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+
+    def _targets(self, y: Array) -> Array:
+        if not self._multilabel and len(self.classes_) > 2:
+            return np.searchsorted(self.classes_, y)
+        ones = y != 0 if self._multilabel else (y == self.classes_[-1])[:, None] & (len(self.classes_) == 2)
+        return ones * (1 - self.label_smoothing) + self.label_smoothing / 2
+
+    def _make_loss(self) -> tuple[Loss, int, str]:
+        count = len(self.classes_)
+        if self._multilabel or count <= 2:
+            self.n_outputs_ = count if self._multilabel else 1
+            return BinaryCrossEntropy(), self.n_outputs_, "logistic"
+        self.n_outputs_ = count
+        return CrossEntropy(label_smoothing=float(self.label_smoothing)), count, "softmax"
+
+    def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
+        """The rows' own weights times those of their classes."""
+        if self.class_weight is None:
+            return weight
+        if self.class_weight != "balanced" or self._multilabel:
+            by_class = compute_sample_weight(self.class_weight, y)
+        else:
+            by_class = self._balance[np.searchsorted(self.classes_, y)]
+        return by_class if weight is None else by_class * weight
+
+    def _see(self, y: Array, weight: Array | None, fresh: bool) -> None:
+        """Count the classes, so that those of all parts together weigh the same; a row of weight 2 counts twice."""
+        if self.class_weight == "balanced" and not self._multilabel:
+            count = np.bincount(np.searchsorted(self.classes_, y), weight, minlength=len(self.classes_))
+            self._class_counts = count if fresh else self._class_counts + count
+            seen = self._class_counts[self._class_counts > 0]
+            self._balance = seen.mean() / np.where(self._class_counts > 0, self._class_counts, np.inf)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,41 @@
+"""L-BFGS, by SciPy, over the flat vector of parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.utils.optimize import _check_optimize_result
+
+from .._checks import Array
+from .parameters import set_penalty
+from .training import Data
+
+
+def minimize_loss(estimator: Any, data: Data) -> None:
+    """Move the estimator's model to a minimum of the loss of all rows, and set ``loss_`` and ``n_iter_``.
+
+    L(θ) = (Σₙ wₙ l(f(xₙ; θ), yₙ) + α/2 ΣW²) / Σₙ wₙ
+    """
+    model, loss = estimator.model_, estimator._loss
+    x, y, weight = data
+    set_penalty(model, float(estimator.alpha / (x.shape[0] if weight is None else weight.sum(dtype=np.float64))))
+
+    def value_and_gradient(vector: Array) -> tuple[float, Array]:
+        model.parameters.vector[:] = vector
+        value, dz = loss(model.forward(x, training=True), y, weight)
+        model.backward(dz)
+        return value + model.penalty(), model.gradients.vector.astype(np.float64)
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = minimize(
+            value_and_gradient,
+            model.parameters.vector.astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
+            options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
+        )
+    model.parameters.vector[:] = result.x
+    estimator.loss_ = float(result.fun)
+    estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)

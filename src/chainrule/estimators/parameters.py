@@ -1,0 +1,199 @@
+"""The constructor's parameters: what each may be, and the network and the optimizer that they describe."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from .._checks import Array, sentence
+from ..callbacks import Callback
+from ..layers import BatchNorm, Dropout, Layer, LayerNorm, Linear
+from ..layers.activations import ACTIVATIONS, Activation, get_activation
+from ..model import Sequential
+from ..optimizers import OPTIMIZERS, SGD, Optimizer
+from ..schedules import CosLog4, FlatCos, OneCycle, ReduceOnPlateau, Schedule, WarmupCosine
+from .adam import AdamOfKingma
+
+SCHEDULES: dict[str, type[Any]] = {
+    "cos_log4": CosLog4,
+    "cosine": WarmupCosine,
+    "flat_cosine": FlatCos,
+    "one_cycle": OneCycle,
+    "reduce_on_plateau": ReduceOnPlateau,
+}
+NORMALIZATIONS: dict[str, type[Any]] = {"batch": BatchNorm, "layer": LayerNorm}
+CLASSIC = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}  # scikit-learn's activations
+STOCHASTIC = ("adam", "sgd")
+OF_THE_STEPS = ("dropout", "input_dropout", "max_norm", "average", "optimizer", "schedule", "callbacks")
+
+#: What each parameter may be, in scikit-learn's terms, so that it words the errors.
+CONSTRAINTS: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "activation": [StrOptions({*CLASSIC, *ACTIVATIONS} - {"softmax"}), Activation, list, tuple],
+    "solver": [StrOptions({"lbfgs", *STOCHASTIC})],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "power_t": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="left")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "beta_1": [Interval(Real, 0, 1, closed="left")],
+    "beta_2": [Interval(Real, 0, 1, closed="left")],
+    "epsilon": [Interval(Real, 0, None, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+    "max_fun": [Interval(Integral, 1, None, closed="left")],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "input_dropout": [Interval(Real, 0, 1, closed="left")],
+    "normalization": [StrOptions(set(NORMALIZATIONS)), None],
+    "optimizer": [StrOptions(set(OPTIMIZERS)), Optimizer, None],
+    "schedule": [StrOptions(set(SCHEDULES)), callable, None],
+    "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "max_norm": [Interval(Real, 0, None, closed="neither"), None],
+    "average": [Interval(Real, 0, 1, closed="neither"), None],
+    "scale": ["boolean"],
+    "scoring": [str, callable, None],
+    "callbacks": [list, tuple, None],
+}
+
+
+def keep_parameters(estimator: Any, local: dict[str, Any]) -> None:
+    """What scikit-learn asks of a constructor: each parameter becomes an attribute, as it is."""
+    vars(estimator).update({name: value for name, value in local.items() if name not in ("self", "__class__")})
+
+
+def check_together(estimator: Any) -> None:
+    """Refuse values that are each allowed, and contradict each other."""
+    who = type(estimator).__name__
+    if estimator.solver == "lbfgs":
+        given = [name for name in OF_THE_STEPS if getattr(estimator, name) not in (None, 0)]
+        given += ["normalization='batch'"] if estimator.normalization == "batch" else []
+        if given:
+            remedy = 'leave it out, or take solver="adam" or "sgd"'
+            raise ValueError(sentence(f'{who}(solver="lbfgs")', "the exact loss of all rows", given[0], remedy))
+    if estimator.learning_rate != "constant" and estimator.schedule is not None:
+        got = f"learning_rate={estimator.learning_rate!r} and a schedule"
+        raise ValueError(sentence(who, "one rule for the learning rate", got, "leave one of them out"))
+    for callback in estimator.callbacks or ():
+        if not isinstance(callback, Callback):
+            raise TypeError(sentence(who, "chainrule.Callback objects in callbacks", repr(callback)))
+
+
+def hidden_sizes(estimator: Any) -> list[int]:
+    """``hidden_layer_sizes`` as a list; a number stands for one layer."""
+    sizes = estimator.hidden_layer_sizes
+    sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+    if any(size <= 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return [int(size) for size in sizes]
+
+
+def activations(estimator: Any, count: int) -> list[Activation]:
+    """One for each hidden layer."""
+    given, who = estimator.activation, type(estimator).__name__
+    each = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given] * count
+    if len(each) != count:
+        expected = f"one activation for each of {count} hidden layers"
+        raise ValueError(sentence(who, expected, f"{len(each)}: {given!r}"))
+    named = [CLASSIC.get(one, one) if isinstance(one, str) else one for one in each]
+    return [found for one in named if (found := get_activation(who, one)) is not None]
+
+
+def build_model(estimator: Any, inputs: int, outputs: int, dtype: Any, random: np.random.RandomState) -> Sequential:
+    """The network, which gives logits or numbers, with its first weights.
+
+    For scikit-learn's own activations these are drawn as scikit-learn draws them, from the same generator in the same
+    order, so that the same seed gives the same network; for all others by the activation's own rule.
+    """
+    sizes = hidden_sizes(estimator)
+    chosen = activations(estimator, len(sizes))
+    layers: list[Layer] = [Dropout(estimator.input_dropout)] if estimator.input_dropout else []
+    for width, size, activation in zip([inputs, *sizes], sizes, chosen, strict=False):
+        if estimator.normalization is None:
+            layers.append(Linear(width, size, activation=activation))
+        else:
+            layers += [Linear(width, size), NORMALIZATIONS[estimator.normalization](size), copy.copy(activation)]
+        if estimator.dropout:
+            layers.append(Dropout(estimator.dropout))
+    layers.append(Linear([inputs, *sizes][-1], outputs))
+    classic = isinstance(estimator.activation, str) and estimator.activation in CLASSIC
+    noisy = estimator.dropout or estimator.input_dropout
+    model = Sequential(layers, rng=0 if classic else _seed(random), dtype=dtype)
+    if classic:
+        factor = 2.0 if estimator.activation == "logistic" else 6.0
+        for layer in linear_layers(model):
+            bound = np.sqrt(factor / (layer.in_features + layer.out_features))
+            layer.W[:] = random.uniform(-bound, bound, layer.W.shape)
+            layer.b[:] = random.uniform(-bound, bound, layer.b.shape)
+    if classic and noisy:
+        model.rng = _seed(random)
+    return model
+
+
+def _seed(random: np.random.RandomState) -> int:
+    return int(random.randint(np.iinfo(np.int32).max))
+
+
+def linear_layers(model: Sequential) -> list[Linear]:
+    """The dense layers, whose W and b are ``coefs_`` and ``intercepts_``."""
+    return [layer for layer in model.layers if isinstance(layer, Linear)]
+
+
+def set_penalty(model: Sequential, alpha: float) -> None:
+    """The penalty α/2 ΣW²."""
+    for layer in linear_layers(model):
+        layer.l2 = alpha / 2
+
+
+def build_optimizer(estimator: Any) -> Optimizer:
+    """What ``optimizer`` says, else ``solver``, with the learning rate, its schedule and the weight decay."""
+    chosen = estimator.optimizer
+    if isinstance(chosen, Optimizer):
+        return copy.deepcopy(chosen)
+    rate: float | Schedule = float(estimator.learning_rate_init)
+    if isinstance(estimator.schedule, str):
+        rate = SCHEDULES[estimator.schedule](rate)
+    elif estimator.schedule is not None:
+        rate = copy.deepcopy(estimator.schedule)
+    decay = float(estimator.weight_decay)
+    if chosen is not None:
+        return OPTIMIZERS[chosen](rate, weight_decay=decay) if decay else OPTIMIZERS[chosen](rate)
+    if estimator.solver == "sgd":
+        ahead = bool(estimator.nesterovs_momentum and estimator.momentum)
+        return SGD(rate, momentum=float(estimator.momentum), nesterov=ahead, weight_decay=decay)
+    betas = float(estimator.beta_1), float(estimator.beta_2)
+    return AdamOfKingma(rate, betas=betas, epsilon=float(estimator.epsilon), weight_decay=decay)
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Another learning rate for SGD, whose steps so far were of the old one.
+
+    scikit-learn's velocity −η v holds the rates at which its parts were taken; ours is v, so v changes with η.
+    """
+    if "velocity" in optimizer.state:
+        optimizer.state["velocity"] *= optimizer.current_learning_rate / rate
+    optimizer.learning_rate = rate
+
+
+def snapshot(model: Sequential) -> list[Array]:
+    """A copy of all that training changes."""
+    return [array.copy() for array in (model.parameters.vector, *model.buffers.values())]
+
+
+def restore(model: Sequential, taken: list[Array]) -> None:
+    """Undo what training changed since the snapshot."""
+    for array, value in zip((model.parameters.vector, *model.buffers.values()), taken, strict=True):
+        array[...] = value

@@ -1,0 +1,282 @@
+"""MLPRegressor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import validate_data
+
+from .._checks import Array, sentence
+from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, Poisson, Quantile
+from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
+from .parameters import CONSTRAINTS, keep_parameters
+
+LOSSES: dict[str, type[Loss]] = {
+    "absolute_error": AbsoluteError,
+    "gaussian_nll": GaussianNLL,
+    "huber": Huber,
+    "log_cosh": LogCosh,
+    "poisson": Poisson,
+    "quantile": Quantile,
+    "squared_error": HalfSquaredError,
+}
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """A multilayer perceptron that predicts numbers, with the interface of scikit-learn's of the same name.
+
+        L = (Σₙ wₙ l(zₙ, yₙ) + α/2 ΣW²) / Σₙ wₙ  for each batch,  l = ½ Σ (z − y)²  by default, summed over the targets
+
+    scikit-learn's reported squared loss is the mean over the targets, its gradient that of the sum; ours is the sum in
+    both.
+
+    Parameters
+    ----------
+    loss : "squared_error", "poisson" (with e to the output as the prediction), "absolute_error", "huber", "log_cosh",
+        "quantile" (0.1, 0.5 and 0.9), "gaussian_nll" (with the spread predicted, too), or a loss object such as
+        ``Huber(2.0)`` or ``Quantile([0.05, 0.95])``
+    hidden_layer_sizes : int or sequence of ints, the units of each hidden layer
+    activation : name, activation object, or a list of one for each hidden layer; scikit-learn's "identity", "logistic",
+        "tanh" and "relu", and all of chainrule's, such as "gelu" or ``LeakyReLU(0.1)``
+    solver : "adam", "sgd" or "lbfgs" (the exact loss of all rows, for small data)
+    alpha : float >= 0, α
+    batch_size : int, or "auto" for min(200, N)
+    learning_rate : "constant", "invscaling" or "adaptive", for solver="sgd"
+    learning_rate_init : float > 0, η
+    power_t : float, the exponent of "invscaling"
+    max_iter : int, the most epochs (of lbfgs: iterations)
+    shuffle : bool, a new order of the rows in each epoch
+    random_state : int, RandomState or None, for first weights, validation rows, order and dropout; for the same number
+        the first weights, the validation rows and the order are those of scikit-learn
+    tol, n_iter_no_change : training ends when the loss, or with ``early_stopping`` the validation score, has not
+        improved by tol for more than so many epochs
+    verbose : bool, print a line an epoch
+    warm_start : bool, let ``fit`` go on from the last weights, with the state of the optimizer
+    momentum, nesterovs_momentum : for solver="sgd"
+    early_stopping : bool, stop by the score of validation rows, and return to the best weights; also in ``partial_fit``
+    validation_fraction : float in [0, 1), the part of the rows that is set aside for it if no X_val is given
+    beta_1, beta_2, epsilon : for solver="adam"
+    max_fun : int, the most evaluations of the loss, for solver="lbfgs"
+    dropout, input_dropout : float in [0, 1), the fraction of hidden units, and of inputs, dropped in training
+    normalization : "batch", "layer" or None, in front of each activation
+    optimizer : name ("adamw", "muon", ...) or :class:`~chainrule.Optimizer`, instead of the solver's; an object brings
+        its own learning rate and weight decay
+    schedule : "cosine", "one_cycle", "flat_cosine", "cos_log4" or "reduce_on_plateau", with learning_rate_init as the
+        peak, over max_iter epochs; or any schedule
+    weight_decay : float >= 0, decoupled (AdamW), beside alpha
+    max_norm : float or None, the greatest length of the weights into one unit
+    average : float in (0, 1) or None, e.g. 0.999: predict with the running mean of the weights of so long a memory
+    scale : bool, standardise the columns of X, and with any loss but Poisson y, inside
+    scoring : name or scorer of scikit-learn for early stopping; None for R²
+    callbacks : list of :class:`~chainrule.Callback`
+
+    Attributes
+    ----------
+    model_ : :class:`~chainrule.Sequential`, the network, whose outputs are predictions before eᶻ or the scale of y
+    coefs_, intercepts_ : lists of arrays, views into model_
+    loss_curve_, loss_, best_loss_ : the loss of each epoch, the last and the least
+    validation_scores_, best_validation_score_ : with early_stopping
+    validation_loss_curve_ : the loss of the validation rows, where there are such
+    n_iter_, t_ : epochs of the last fit, and rows seen in all
+    n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_ : as in scikit-learn
+
+    Raises
+    ------
+    ValueError, TypeError for parameters and data that do not fit, in scikit-learn's words where it has them;
+    DivergenceError (a ValueError) when training diverges, with what to do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule import MLPRegressor
+    >>> x = np.linspace(-3, 3, 300)[:, None]
+    >>> y = np.sin(x[:, 0]) + np.random.default_rng(0).normal(scale=0.2, size=300)
+    >>> model = MLPRegressor("gaussian_nll", (16,), activation="tanh", solver="lbfgs", tol=0.01, random_state=0).fit(x, y)
+    >>> mean, std = model.predict([[1.5]], return_std=True)
+    >>> mean.round(1), std.round(1)
+    (array([1.]), array([0.2]))
+    """
+
+    target_scaler_: Any = None
+    _parameter_constraints = CONSTRAINTS | {"loss": [StrOptions(set(LOSSES)), Loss]}
+
+    def __init__(
+        self,
+        loss: Any = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        normalization: str | None = None,
+        optimizer: Any = None,
+        schedule: Any = None,
+        weight_decay: float = 0.0,
+        max_norm: float | None = None,
+        average: float | None = None,
+        scale: bool = False,
+        scoring: Any = None,
+        callbacks: Any = None,
+    ) -> None:
+        keep_parameters(self, locals())
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPRegressor:
+        """Train on X and y, from new weights unless ``warm_start``.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (N, I)
+        y : array (N,) or (N, D) of numbers
+        sample_weight : array (N,), optional; 2 counts as the row twice, 0 as no row
+        X_val, y_val, sample_weight_val : validation rows of your own, instead of a part of X for early stopping; with
+            them ``validation_loss_curve_`` is recorded
+
+        Returns
+        -------
+        self
+        """
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        return self
+
+    @available_if(stochastic_only)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPRegressor:
+        """One epoch over X and y, going on from where model and optimizer stand; arguments as for :meth:`fit`."""
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+        return self
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """The predicted numbers.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (N, I)
+        return_std : bool; with ``loss="gaussian_nll"`` give the predicted standard deviation, too
+
+        Returns
+        -------
+        y : array (N,) or (N, D); for Q quantiles (N, Q) or (N, D, Q)
+        std : array of the same shape, if asked for
+        """
+        z = self._outputs(X)
+        if not return_std:
+            return self._numbers(z)
+        if not isinstance(self._loss, GaussianNLL):
+            got = f"loss={self.loss!r}"
+            raise ValueError(sentence("MLPRegressor.predict(return_std=True)", 'loss="gaussian_nll"', got))
+        variance = np.exp(z[:, self.n_outputs_ :]) + self._loss.floor
+        return self._numbers(z), self._shaped(np.sqrt(variance) * self._spread)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² of the predictions; of quantiles, that of the one nearest to the median."""
+        return float(r2_score(y, self._middle(self.predict(X)), sample_weight=sample_weight))
+
+    def _numbers(self, z: Array) -> Array:
+        """What the network's outputs predict, in the units of y."""
+        z = z.reshape(len(z), -1, self._levels) if self._levels > 1 else z[:, : self.n_outputs_]
+        if isinstance(self._loss, Poisson):
+            return self._shaped(np.exp(z))
+        if self.target_scaler_ is None:
+            return self._shaped(z)
+        spread, mean = self._spread, self.target_scaler_.mean_
+        if z.ndim == 3:
+            spread, mean = spread[:, None], mean[:, None]
+        return self._shaped((z * spread + mean).astype(z.dtype, copy=False))
+
+    @property
+    def _spread(self) -> Any:
+        return 1 if self.target_scaler_ is None else self.target_scaler_.scale_
+
+    @property
+    def _levels(self) -> int:
+        return len(self._loss.levels) if isinstance(self._loss, Quantile) else 1
+
+    def _shaped(self, numbers: Array) -> Array:
+        return numbers[:, 0] if self.n_outputs_ == 1 else numbers
+
+    def _middle(self, prediction: Array) -> Array:
+        if not isinstance(self._loss, Quantile) or self._levels == 1:
+            return prediction
+        nearest: int = np.argmin(np.abs(np.array(self._loss.levels) - 0.5)).item()
+        return np.take(prediction, nearest, axis=-1)
+
+    def _metric(self, y: Array, z: Array, weight: Array | None) -> float:
+        return float(r2_score(y, self._middle(self._numbers(z)), sample_weight=weight))
+
+    def _check_data(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
+        X, y = validate_data(
+            self, X, y, accept_sparse=SPARSE, multi_output=True, y_numeric=True, dtype=FLOATS, reset=reset
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        width = 1 if y.ndim == 1 else y.shape[1]
+        if reset:
+            self.n_outputs_ = width
+        elif width != self.n_outputs_:
+            raise ValueError(sentence("MLPRegressor", f"{self.n_outputs_} targets, as before", str(width)))
+        return X, y.astype(X.dtype, copy=False)
+
+    def _fit_scalers(self, X: Any, y: Array, weight: Array | None) -> None:
+        super()._fit_scalers(X, y, weight)
+        self.target_scaler_ = None
+        if self.scale and self._given_loss() is not Poisson:
+            self.target_scaler_ = StandardScaler().fit(y.reshape(len(y), -1), sample_weight=weight)
+
+    def _given_loss(self) -> type[Loss]:
+        return LOSSES[self.loss] if isinstance(self.loss, str) else type(self.loss)
+
+    def _targets(self, y: Array) -> Array:
+        y = y.reshape(len(y), -1)
+        return y if self.target_scaler_ is None else self.target_scaler_.transform(y).astype(y.dtype, copy=False)
+
+    def _make_loss(self) -> tuple[Loss, int, str]:
+        loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
+        outputs = self.n_outputs_ * (len(loss.levels) if isinstance(loss, Quantile) else 1)
+        if isinstance(loss, GaussianNLL):
+            outputs *= 2
+        return loss, outputs, "exp" if isinstance(loss, Poisson) else "identity"

@@ -1,0 +1,168 @@
+"""Training by batches: when it ends, by scikit-learn's rules, and what it records."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import shuffle
+
+from .._checks import Array
+from ..callbacks import Callback, MaxNorm, Training
+from ..layers import BatchNorm
+from ..trainer import DivergenceError, Trainer
+from .advice import after_divergence, after_last_iteration
+from .parameters import restore, set_penalty, set_rate, snapshot
+
+LEAST_RATE = 1e-6  # below which learning_rate="adaptive" gives up
+
+
+class Data(NamedTuple):
+    """Rows as the network takes them: x, targets, weights or None."""
+
+    x: Any
+    y: Array
+    weight: Array | None
+
+    def at(self, rows: Array) -> Data:
+        """Some of the rows."""
+        return Data(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
+
+
+class Order:
+    """The rows' order from epoch to epoch: the last one shuffled, drawn as scikit-learn draws it, or none."""
+
+    def __init__(self, random: np.random.RandomState, shuffled: bool) -> None:
+        self.random, self.shuffled = random, shuffled
+        self._rows: Array | None = None
+
+    def __call__(self, rows: int) -> Array:
+        if self._rows is None:
+            self._rows = np.arange(rows)
+        if self.shuffled:
+            self._rows = shuffle(self._rows, random_state=self.random)
+        return self._rows
+
+
+class Watch(Callback):
+    """Keeps the estimator's curves, and ends the training when they no longer improve."""
+
+    def __init__(self, estimator: Any, rows: int, score: Callable[[], float] | None) -> None:
+        self.estimator, self.rows, self.score = estimator, rows, score
+        self.converged = False
+
+    def on_epoch_end(self, trainer: Training, row: dict[str, float]) -> None:
+        fitted = self.estimator
+        fitted.n_iter_ += 1
+        fitted.t_ += self.rows
+        fitted.loss_ = row["loss"]
+        fitted.loss_curve_.append(fitted.loss_)
+        if "validation_loss" in row:
+            fitted.validation_loss_curve_.append(row["validation_loss"])
+        if fitted.verbose:
+            print(f"Iteration {fitted.n_iter_}, loss = {fitted.loss_:.8f}")
+        self._count_improvement(trainer)
+        if fitted.solver == "sgd" and fitted.learning_rate == "invscaling" and fitted.optimizer is None:
+            set_rate(trainer.optimizer, fitted.learning_rate_init / (fitted.t_ + 1) ** fitted.power_t)
+        if fitted._no_improvement_count > fitted.n_iter_no_change:
+            self._end(trainer)
+
+    def _count_improvement(self, trainer: Training) -> None:
+        fitted = self.estimator
+        if self.score is None:
+            improved = not fitted.loss_ > fitted.best_loss_ - fitted.tol
+            fitted.best_loss_ = min(fitted.best_loss_, fitted.loss_)
+        else:
+            improved = self.see(self.score(), trainer.model)
+        fitted._no_improvement_count = 0 if improved else fitted._no_improvement_count + 1
+
+    def see(self, score: float, model: Any) -> bool:
+        """Record a score of the validation rows, and the weights if it is the best; whether it is better by tol."""
+        fitted = self.estimator
+        fitted.validation_scores_.append(score)
+        if fitted.verbose:
+            print(f"Validation score: {score:f}")
+        improved = not score < fitted.best_validation_score_ + fitted.tol
+        if score > fitted.best_validation_score_:
+            fitted.best_validation_score_ = score
+            fitted._best = snapshot(model)
+        return improved
+
+    def _end(self, trainer: Training) -> None:
+        """Stop; or, with an adaptive learning rate, go on with a fifth of it."""
+        fitted = self.estimator
+        what = "Training loss" if self.score is None else "Validation score"
+        message = (
+            f"{what} did not improve more than tol={fitted.tol:f} for {fitted.n_iter_no_change} consecutive epochs."
+        )
+        adapts = fitted.solver == "sgd" and fitted.learning_rate == "adaptive" and fitted.optimizer is None
+        rate = trainer.optimizer.current_learning_rate
+        if adapts and rate > LEAST_RATE:
+            set_rate(trainer.optimizer, rate / 5)
+            fitted._no_improvement_count = 0
+            outcome = f" Setting learning rate to {rate / 5:f}"
+        else:
+            trainer.stop = self.converged = True
+            outcome = " Learning rate too small. Stopping." if adapts else " Stopping."
+        if fitted.verbose:
+            print(message + outcome)
+
+
+def train(
+    estimator: Any,
+    data: Data,
+    held_out: Data | None,
+    score: Callable[[], float] | None,
+    random: np.random.RandomState,
+    epochs: int,
+    watchers: list[Callback],
+) -> bool:
+    """Epochs of training for the estimator's model; whether it ended because nothing improved any more.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss or the weights are no longer finite, and no earlier weights were found good by validation.
+    """
+    model, rows = estimator.model_, data.x.shape[0]
+    size = min(200, rows) if estimator.batch_size == "auto" else min(estimator.batch_size, rows)
+    if estimator.batch_size != "auto" and estimator.batch_size > rows:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4
+        )
+    set_penalty(model, float(estimator.alpha))
+    watch = Watch(estimator, rows, score)
+    limits = [MaxNorm(estimator.max_norm)] if estimator.max_norm else []
+    trainer = Trainer(
+        model,
+        estimator._loss,
+        estimator._optimizer,
+        batch_size=size,
+        callbacks=[*limits, *watchers, *(estimator.callbacks or ()), watch],
+        sample=Order(random, estimator.shuffle),
+        drop_last=rows % size == 1 and any(isinstance(layer, BatchNorm) for layer in model.layers),
+        average_penalty=True,
+    )
+    try:
+        history = trainer.fit(*data, validation=held_out, epochs=epochs, verbose=0)
+    except DivergenceError as error:
+        message = after_divergence(estimator, data.x, error)
+        if score is None:
+            raise DivergenceError(message) from error
+        watch.see(np.nan, model)
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
+        return True
+    if history.interrupted:
+        warnings.warn("Training interrupted by user.", stacklevel=4)
+    elif not watch.converged and not trainer.stop and epochs == estimator.max_iter > 1:
+        warnings.warn(after_last_iteration(estimator), ConvergenceWarning, stacklevel=4)
+    return watch.converged
+
+
+def restore_best(estimator: Any) -> None:
+    """The weights of the best validation score again."""
+    if estimator._best is not None:
+        restore(estimator.model_, estimator._best)
