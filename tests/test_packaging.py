@@ -19,13 +19,15 @@ PACKAGE_OF = {"sklearn": "scikit-learn"}  # where the module and its package dif
 NEEDS_AN_EXTRA = ("chainrule.estimators", "chainrule.tabular")  # their classes inherit from scikit-learn's
 
 LOADED_BY = """
-import importlib, pkgutil, sys
+import importlib, pathlib, sys
 import numpy.random  # with whatever NumPy itself brings
 before = {name.split(".")[0] for name in sys.modules}
 import chainrule
-for module in pkgutil.walk_packages(chainrule.__path__, "chainrule."):
-    if %r and not module.name.startswith(%r) and not module.name.endswith("__main__"):
-        importlib.import_module(module.name)
+root = pathlib.Path(chainrule.__path__[0])
+for path in sorted(root.rglob("*.py")):
+    name = ".".join(["chainrule", *path.relative_to(root).with_suffix("").parts]).removesuffix(".__init__")
+    if %r and not name.startswith(%r) and not name.endswith("__main__"):
+        importlib.import_module(name)
 after = {name.split(".")[0] for name in sys.modules}
 print(*(after - before - sys.stdlib_module_names))
 """
