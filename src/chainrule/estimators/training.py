@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import shuffle
 
 from .._checks import Array
 from ..callbacks import Callback, MaxNorm, Training
@@ -43,7 +42,9 @@ class Order:
         if self._rows is None:
             self._rows = np.arange(rows)
         if self.shuffled:
-            self._rows = shuffle(self._rows, random_state=self.random)
+            drawn = np.arange(rows)
+            self.random.shuffle(drawn)
+            self._rows = self._rows[drawn]
         return self._rows
 
 
