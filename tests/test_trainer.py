@@ -473,6 +473,22 @@ def test_validation_data_are_scored_after_each_epoch(classes, weighted, rng):
     assert scores["accuracy"] == pytest.approx(metrics.accuracy(trainer.model.predict(x[40:]), y[40:], weight))
 
 
+@pytest.mark.parametrize("batch_size", [8, None])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_held_out_by_number_are_scored_and_not_learned_from(numbers, weighted, batch_size, rng):
+    x, y = numbers
+    weight = rng.uniform(0.5, 2, len(x)) if weighted else None
+    aside = np.array([3, 0, 17])
+    kept = np.setdiff1d(np.arange(len(x)), aside)
+    parts = [[None if array is None else array[rows] for array in (x, y, weight)] for rows in (kept, aside)]
+    by_number, copied = (regression(rng=0, batch_size=batch_size, metrics=["r2_score"]) for _ in range(2))
+    history = by_number.fit(x, y, weight, validation=aside, epochs=3, verbose=0)
+    expected = copied.fit(*parts[0], validation=tuple(parts[1]), epochs=3, verbose=0)
+    np.testing.assert_array_equal(by_number.model.parameters.vector, copied.model.parameters.vector)
+    for column in set(history) - {"seconds"}:
+        assert history[column] == expected[column], column
+
+
 def test_validation_data_are_not_learned_from(numbers):
     x, y = numbers
     with_them, without = regression(rng=0), regression(rng=0)
@@ -833,11 +849,14 @@ WITH_NAN = np.where(np.arange(24).reshape(8, 3) == 7, np.nan, 1.0)
         (
             dict(validation=1),
             TypeError,
-            r"fit expects validation to be \(x, y\) or a fraction like 0\.1, got a value of type int",
+            r"to be \(x, y\), a fraction like 0\.1, or an array of row numbers, got a value of type int",
         ),
         (dict(validation=1.0), ValueError, "split expects fraction > 0 and < 1"),
         (dict(validation=(X,)), TypeError, "got a value of type tuple"),
-        (dict(validation=X), TypeError, "got a value of type ndarray"),
+        (dict(validation=X), ValueError, r"validation expects an array of row numbers from 0 to \d+, got shape"),
+        (dict(validation=np.array([0, 99])), ValueError, "row numbers from 0 to .*, got numbers from 0 to 99"),
+        (dict(validation=np.array([1, 1])), ValueError, "got a row twice"),
+        (dict(validation=np.arange(len(X))), ValueError, "got all rows, which leaves none to train on"),
         (dict(validation=(X, Y[:3])), ValueError, "validation expects x, y and weights of equal length"),
         (dict(validation=(WITH_NAN, Y)), ValueError, "validation expects finite numbers in x"),
         (dict(epochs=0), ValueError, "fit expects epochs >= 1, got 0"),

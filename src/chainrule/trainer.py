@@ -24,7 +24,7 @@ from ._checks import (
     sentence,
 )
 from .callbacks import Callback, History, Progress, Row
-from .data.batches import Batches, Sample, check_sample, split_rows
+from .data.batches import Batches, Sample, check_sample, rest_of, split_rows
 from .layers import HardSigmoid, Linear, Sigmoid, Softmax
 from .losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
 from .losses.base import check_output, total_weight
@@ -36,6 +36,7 @@ from .steps import Steps, Taken
 
 Metric: TypeAlias = "str | Callable[..., float]"
 Data: TypeAlias = tuple[Array, Array, Array | None]
+Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"
 
 START_AGAIN = "start again with a new model and a lower learning rate, or standardise x (and y for a regression)"
 COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
@@ -138,7 +139,7 @@ class Trainer:
         x: Any,
         y: Any,
         sample_weight: Any = None,
-        validation: tuple[Any, ...] | float | None = None,
+        validation: Validation = None,
         epochs: int = 10,
         verbose: int = 1,
         every: int = 1,
@@ -154,7 +155,8 @@ class Trainer:
             matrices, which is never made dense
         y : array (N,) of labels or (N, O) of numbers, as the loss wants it
         sample_weight : array (N,), optional
-        validation : (x, y), (x, y, sample_weight), or the fraction of the rows to set aside (labels keep their shares)
+        validation : (x, y), (x, y, sample_weight), the fraction of the rows to set aside (labels keep their shares), or
+            an array of the numbers of these rows; they are copied, the others are not
         epochs : int
         verbose : 0 for silence, 1 for a line an epoch (and a bar on a terminal)
         every : int, epochs from line to line
@@ -168,10 +170,17 @@ class Trainer:
         ValueError, TypeError for data that do not fit; DivergenceError when the loss is no longer finite.
         """
         data = self._as_data("fit", x, y, sample_weight)
-        data, held_out = self._validation_data(data, validation)
+        held_out, kept = self._validation_data(data, validation)
         targets, _ = (self._check_targets(part) for part in (data, held_out))  # now, not after half an epoch
         self.epochs = check_integer("fit", "epochs", epochs)
-        batches = Batches(*data, size=self.batch_size, rng=self.rng, drop_last=self.drop_last, sample=self.sample)
+        batches = Batches(
+            *data,
+            size=self.batch_size,
+            rng=self.rng,
+            drop_last=self.drop_last,
+            sample=self.sample,
+            chosen=kept,
+        )
         self.steps_per_epoch = len(batches)
         steps_before = int(self.optimizer.state.get("step", 0))
         self.optimizer.setup(self.model.parameters, total_steps=steps_before + self.epochs * self.steps_per_epoch)
@@ -284,20 +293,25 @@ class Trainer:
             raise ValueError(sentence(who, "a sample_weight above 0", "zeros only"))
         return x, y, weight
 
-    def _validation_data(self, data: Data, validation: tuple[Any, ...] | float | None) -> tuple[Data, Data | None]:
+    def _validation_data(self, data: Data, validation: Validation) -> tuple[Data | None, Array | None]:
+        """What is held out, and the rows that are left for training if these are part of the data."""
         if validation is None or (isinstance(validation, (int, float)) and validation == 0):
-            return data, None
+            return None, None
         if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
             xv, yv, *rest = validation
-            return data, self._as_data("validation", xv, yv, rest[0] if rest else None)
-        if not isinstance(validation, (float, np.floating)):
-            got = f"a value of type {type(validation).__name__}"
-            raise TypeError(sentence("fit", "validation to be (x, y) or a fraction like 0.1", got))
+            return self._as_data("validation", xv, yv, rest[0] if rest else None), None
         y = data[1]
-        labels = y.ndim == 1 and (isinstance(self.loss, CrossEntropy) or y.dtype.kind in "iub")
-        parts = split_rows(y, validation, self.rng, stratify=labels)
-        kept, aside = (tuple(None if array is None else array[rows] for array in data) for rows in parts)
-        return kept, aside  # type: ignore[return-value]
+        if isinstance(validation, np.ndarray):
+            kept, aside = rest_of(validation, len(y))
+        elif isinstance(validation, (float, np.floating)):
+            labels = y.ndim == 1 and (isinstance(self.loss, CrossEntropy) or y.dtype.kind in "iub")
+            kept, aside = split_rows(y, validation, self.rng, stratify=labels)
+        else:
+            got = f"a value of type {type(validation).__name__}"
+            expected = "validation to be (x, y), a fraction like 0.1, or an array of row numbers"
+            raise TypeError(sentence("fit", expected, got))
+        x, y, weight = data
+        return (x[aside], y[aside], None if weight is None else weight[aside]), kept
 
     def _check_targets(self, data: Data | None) -> Targets | None:
         """The whole of y and the weights as the loss takes them, for outputs of zeros that take no memory."""

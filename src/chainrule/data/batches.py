@@ -136,6 +136,7 @@ class Batches:
     ----------
     arrays : x, y and the weights where there are any, rows in their own order
     size : rows of a batch
+    chosen : the numbers of the rows that take part, where not all do
     """
 
     def __init__(
@@ -148,10 +149,12 @@ class Batches:
         rng: np.random.Generator,
         drop_last: bool,
         sample: Sample,
+        chosen: Array | None = None,
     ) -> None:
         aligned = _aligned("batches", x, y, sample_weight)
         self.arrays = [array if is_sparse(array) else np.ascontiguousarray(array) for array in aligned]
-        self._rows: int = self.arrays[0].shape[0]
+        self.chosen = chosen
+        self._rows: int = self.arrays[0].shape[0] if chosen is None else len(chosen)
         self.size: int = self._rows if size is None else min(size, self._rows)
         self.rng = rng
         self.drop_last = drop_last
@@ -169,6 +172,8 @@ class Batches:
     def order(self) -> Array | None:
         """Row numbers in the order of the next epoch, or None for the rows as they stand."""
         order = _order(self._rows, self.size, self.rng, True, self.sample)
+        if self.chosen is not None:
+            order = self.chosen if order is None else self.chosen[order]
         return None if order is None else order[: self.rows]
 
     def __iter__(self) -> Iterator[tuple[Array, ...]]:
@@ -240,6 +245,21 @@ def split_rows(y: Array, fraction: float, rng: np.random.Generator, stratify: bo
     aside = np.zeros(rows, bool)
     aside[taken] = True
     return np.flatnonzero(~aside), np.flatnonzero(aside)
+
+
+def rest_of(aside: Array, rows: int) -> tuple[Array, Array]:
+    """The numbers of all other rows, and these, which must be different, and not all."""
+    expected = f"an array of row numbers from 0 to {rows - 1}"
+    if aside.ndim != 1 or aside.dtype.kind not in "iu" or not len(aside):
+        raise ValueError(sentence("validation", expected, f"shape {aside.shape}, dtype {aside.dtype}"))
+    if not within(aside, 0, rows - 1):
+        raise ValueError(sentence("validation", expected, f"numbers from {aside.min()} to {aside.max()}"))
+    left = np.ones(rows, bool)
+    left[aside] = False
+    if rows - left.sum() < len(aside) or not left.any():
+        got = "a row twice" if left.any() else "all rows, which leaves none to train on"
+        raise ValueError(sentence("validation", expected, got))
+    return np.flatnonzero(left), aside
 
 
 def _in_proportion(labels: Array, count: int) -> Array:

@@ -31,7 +31,7 @@ from .parameters import (
     hidden_sizes,
     linear_layers,
 )
-from .training import Data, restore_best, train
+from .training import Data, Order, restore_best, train
 
 SPARSE = ["csr", "csc"]
 FLOATS = (np.float64, np.float32)
@@ -142,15 +142,17 @@ class BaseMLP(BaseEstimator):
     ) -> None:
         if not hasattr(self, "_optimizer"):
             self._optimizer = build_optimizer(self)
+        held_out: Data | Array | None = None if given is None else given[0]
+        order = Order(random, self.shuffle)
         if given is None and self.early_stopping:
-            data, given = self._set_aside(data, y, random)
+            kept, held_out = self._split(y, random)
+            given = data.at(held_out), y[held_out]
+            order.start_with(kept)
         score = self._score_function(*given) if given is not None and self.early_stopping else None
         watchers: list[Callback] = [] if self._average is None else [self._average]
         if not incremental:
             self.n_iter_ = self._no_improvement_count = 0
-        ended = train(
-            self, data, given[0] if given else None, score, random, 1 if incremental else self.max_iter, watchers
-        )
+        ended = train(self, data, held_out, score, order, 1 if incremental else self.max_iter, watchers)
         if score is not None and (ended or not incremental):
             restore_best(self)
             self._no_improvement_count = 0
@@ -189,18 +191,19 @@ class BaseMLP(BaseEstimator):
             weight_val = _check_sample_weight(weight_val, X_val, dtype=X_val.dtype, ensure_non_negative=True)
         return self._network_data(X_val, y_val, weight_val), y_val
 
-    def _set_aside(self, data: Data, y: Array, random: np.random.RandomState) -> tuple[Data, tuple[Data, Array]]:
-        """``validation_fraction`` of the rows, the same as scikit-learn takes."""
-        rows = np.arange(data.x.shape[0])
-        binary = self.n_outputs_ == 1 and hasattr(self, "classes_")
-        size = self.validation_fraction if self.validation_fraction * len(rows) > 1 else 2  # two rows at least
-        if len(rows) < 3 or not self.validation_fraction:
+    def _split(self, y: Array, random: np.random.RandomState) -> tuple[Array, Array]:
+        """The numbers of the rows to train on and of ``validation_fraction`` of them, in scikit-learn's order."""
+        count = len(y)
+        size = self.validation_fraction if self.validation_fraction * count > 1 else 2  # two rows at least
+        if count < 3 or not self.validation_fraction:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset "
-                f"(n_samples={len(rows)})."
+                f"(n_samples={count})."
             )
-        kept, aside = train_test_split(rows, random_state=random, test_size=size, stratify=y if binary else None)
-        return data.at(kept), (data.at(aside), y[aside])
+        binary = self.n_outputs_ == 1 and hasattr(self, "classes_")
+        stratify = y if binary else None
+        kept, aside = train_test_split(np.arange(count), random_state=random, test_size=size, stratify=stratify)
+        return kept, aside
 
     def _score_function(self, data: Data, y: Array) -> Callable[[], float]:
         """The score of the validation rows, of the averaged weights if there are such."""

@@ -98,7 +98,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     >>> from chainrule import MLPRegressor
     >>> x = np.linspace(-3, 3, 300)[:, None]
     >>> y = np.sin(x[:, 0]) + np.random.default_rng(0).normal(scale=0.2, size=300)
-    >>> model = MLPRegressor("gaussian_nll", (16,), activation="tanh", solver="lbfgs", tol=0.01, random_state=0).fit(x, y)
+    >>> model = MLPRegressor("gaussian_nll", (16,), activation="tanh", solver="lbfgs", tol=0.01, random_state=0)
+    >>> model = model.fit(x, y)
     >>> mean, std = model.predict([[1.5]], return_std=True)
     >>> mean.round(1), std.round(1)
     (array([1.]), array([0.2]))

@@ -38,6 +38,10 @@ class Order:
         self.random, self.shuffled = random, shuffled
         self._rows: Array | None = None
 
+    def start_with(self, rows: Array) -> None:
+        """The first order: that of these row numbers; an epoch counts only the rows that take part."""
+        self._rows = np.argsort(np.argsort(rows))
+
     def __call__(self, rows: int) -> Array:
         if self._rows is None:
             self._rows = np.arange(rows)
@@ -115,20 +119,23 @@ class Watch(Callback):
 def train(
     estimator: Any,
     data: Data,
-    held_out: Data | None,
+    held_out: Data | Array | None,
     score: Callable[[], float] | None,
-    random: np.random.RandomState,
+    order: Order,
     epochs: int,
     watchers: list[Callback],
 ) -> bool:
     """Epochs of training for the estimator's model; whether it ended because nothing improved any more.
+
+    ``held_out`` are validation rows, or the numbers of those among the data that are not trained on.
 
     Raises
     ------
     DivergenceError
         If the loss or the weights are no longer finite, and no earlier weights were found good by validation.
     """
-    model, rows = estimator.model_, data.x.shape[0]
+    model = estimator.model_
+    rows = data.x.shape[0] - (len(held_out) if isinstance(held_out, np.ndarray) else 0)
     size = min(200, rows) if estimator.batch_size == "auto" else min(estimator.batch_size, rows)
     if estimator.batch_size != "auto" and estimator.batch_size > rows:
         warnings.warn(
@@ -143,7 +150,7 @@ def train(
         estimator._optimizer,
         batch_size=size,
         callbacks=[*limits, *watchers, *(estimator.callbacks or ()), watch],
-        sample=Order(random, estimator.shuffle),
+        sample=order,
         drop_last=rows % size == 1 and any(isinstance(layer, BatchNorm) for layer in model.layers),
         average_penalty=True,
     )
