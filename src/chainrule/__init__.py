@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from .data.idx import read_idx
     from .data.named import load_named
     from .data.tables import read_table
+    from .diagnosis import diagnose
     from .estimators import MLPClassifier, MLPRegressor, from_sklearn, to_sklearn
     from .persistence import load, save
 
@@ -143,6 +144,7 @@ __all__ = [
     "WeightAverage",
     "batches",
     "check_vjp",
+    "diagnose",
     "from_sklearn",
     "gradcheck",
     "initializers",
@@ -163,6 +165,7 @@ __all__ = [
 _LAZY = {
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "diagnose": "diagnosis",
     "from_sklearn": "estimators",
     "load": "persistence",
     "load_named": "data.named",

@@ -1,0 +1,239 @@
+"""Is this network in a state to learn? Signals, gradients and steps of each layer, and what to do about them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._checks import Array, as_numeric, check_finite, sentence
+from .layers import HardSigmoid, Layer, Sigmoid, Tanh
+from .layers.base import Workspace
+from .losses import BinaryCrossEntropy, CrossEntropy, LossFunction, get_loss
+from .model import Sequential
+from .optimizers import Optimizer, get_optimizer
+
+MOST_ROWS = 2048  # that are looked at
+WIDE = 100.0  # times as wide as others, or away from 0 in its own widths: such a column is to be scaled
+MANY_DEAD, MANY_SATURATED = 0.3, 0.5  # of a layer's units
+VANISHED, EXPLODED = 1e-3, 1e3  # the first layer's gradient by the last's, each by the size of its weights
+SLOW, FAST = 1e-5, 1e-1  # a step by the weights that it moves
+LIMITS: dict[type[Layer], tuple[float, float]] = {Sigmoid: (0, 1), HardSigmoid: (0, 1), Tanh: (-1, 1)}
+
+
+@dataclass(frozen=True)
+class LayerState:
+    """One layer on these data: its outputs, and for layers with parameters their gradient and the next step.
+
+    Attributes
+    ----------
+    name : str, as ``repr`` writes the layer
+    mean, spread : of all numbers of its output
+    dead : the share of its units that are 0 for every row
+    saturated : the share of its outputs within 1 % of the limits of a sigmoid or tanh
+    weight, gradient, step : Euclidean norms of its parameters, of their gradient, and of the optimizer's next step; NaN
+        for a layer without parameters
+    """
+
+    name: str
+    mean: float
+    spread: float
+    dead: float
+    saturated: float
+    weight: float
+    gradient: float
+    step: float
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What :func:`diagnose` found: ``print`` it, or read its parts.
+
+    Attributes
+    ----------
+    layers : list of :class:`LayerState`
+    loss : float, of the rows looked at
+    findings : list of str, a sentence each with what to do; empty if nothing looks wrong
+    """
+
+    layers: list[LayerState]
+    loss: float
+    findings: list[str]
+
+    def __str__(self) -> str:
+        head = ("layer", "output", "dead", "saturated", "‖W‖", "‖dW‖", "step/‖W‖")
+        rows = [head, *map(_written, self.layers)]
+        wide = [max(len(row[i]) for row in rows) for i in range(len(head))]
+        table = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows]
+        return "\n".join([*table, f"loss {self.loss:.4g}", *(self.findings or ["Nothing looks wrong."])])
+
+
+def diagnose(
+    model: Sequential, x: Any, y: Any, loss: str | LossFunction | None = None, optimizer: str | Optimizer = "adam"
+) -> Diagnosis:
+    """Look at a model with some data, before training or when it does not learn; nothing of it is changed.
+
+    Parameters
+    ----------
+    model : :class:`~chainrule.Sequential`
+    x : array (N, ...), of which the first 2,048 rows are looked at
+    y : array (N,) or (N, O), as the loss wants it
+    loss : as for :class:`~chainrule.Trainer`; None takes the cross-entropy for integer labels, else the squared error
+    optimizer : as for the Trainer; its next step is computed on a copy
+
+    Returns
+    -------
+    diagnosis : :class:`Diagnosis`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(100, 3)) * [1, 1, 1e6]
+    >>> y = (x[:, 0] > 0).astype(int)
+    >>> print(cr.diagnose(cr.MLP([3, 8, 2], rng=0), x, y).findings[0])
+    Column 2 of x has a spread of 9.55e+05, the median column 1.09: standardise x.
+    """
+    if not isinstance(model, Sequential):
+        raise TypeError(sentence("diagnose", "a Sequential model", repr(model)))
+    model = copy.deepcopy(model)
+    x = as_numeric("diagnose", "x", x, model.dtype)[:MOST_ROWS]
+    y = as_numeric("diagnose", "y", y)[:MOST_ROWS]
+    if not len(x):
+        raise ValueError(sentence("diagnose", "at least one row", "empty data"))
+    check_finite("diagnose", "x", x)
+    check_finite("diagnose", "y", y)
+    loss = _loss_for(model, y, loss)
+    value, states = _states(model, x, y, loss, copy.deepcopy(get_optimizer(optimizer)))
+    findings = [
+        *_about_inputs(x),
+        *_about_targets(y, labels=isinstance(loss, (CrossEntropy, BinaryCrossEntropy))),
+        *_about_outputs(states),
+        *_about_steps(states),
+    ]
+    return Diagnosis(states, value, findings)
+
+
+def _loss_for(model: Sequential, y: Array, loss: str | LossFunction | None) -> LossFunction:
+    if loss is not None:
+        return get_loss(loss)
+    labels = y.ndim == 1 and y.dtype.kind in "iub"
+    single = model.layers[-1].output_shape(None) == (1,)
+    return get_loss(("binary_cross_entropy" if single else "cross_entropy") if labels else "squared_error")
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _states(
+    model: Sequential, x: Array, y: Array, loss: LossFunction, optimizer: Optimizer
+) -> tuple[float, list[LayerState]]:
+    """One step of training on a copy, looked at from within."""
+    outputs, work, signal = [], Workspace(False, model.rng), x
+    for index, layer in enumerate(model.layers):
+        signal = layer.forward(signal, work.child(index))
+        outputs.append(signal.reshape(len(signal), -1).astype(np.float64))
+    z = model.forward(x, training=True)
+    single = z.shape[1:] == (1,) and y.ndim == 1
+    value, dz = loss(z, y[:, None] if single else y, None)
+    model.backward(dz)
+    weights = {name: array.copy() for name, array in model.parameters.items()}
+    optimizer.setup(model.parameters, total_steps=1000)
+    optimizer.step(model.parameters.vector, model.gradients.vector)
+    steps = {name: array - weights[name] for name, array in model.parameters.items()}
+    states = [
+        _state(layer, output, *(_norm(arrays, f"{index}.") for arrays in (weights, model.gradients, steps)))
+        for index, (layer, output) in enumerate(zip(model.layers, outputs, strict=True))
+    ]
+    return float(value) + model.penalty(), states
+
+
+def _norm(arrays: Mapping[str, Array], prefix: str) -> float:
+    """The Euclidean norm of all of a layer's arrays together; NaN if it has none."""
+    squares = [
+        float(np.sum(np.square(array, dtype=np.float64))) for name, array in arrays.items() if name.startswith(prefix)
+    ]
+    return float(np.sqrt(sum(squares))) if squares else np.nan
+
+
+def _state(layer: Layer, output: Array, weight: float, gradient: float, step: float) -> LayerState:
+    limits = LIMITS.get(type(getattr(layer, "_activation", None) or layer))
+    saturated = 0.0
+    if limits is not None:
+        low, high = limits
+        margin = 0.01 * (high - low)
+        saturated = float(np.mean((output < low + margin) | (output > high - margin)))
+    dead = float(np.mean(~output.any(axis=0)))
+    return LayerState(repr(layer), float(output.mean()), float(output.std()), dead, saturated, weight, gradient, step)
+
+
+def _about_inputs(x: Array) -> Iterator[str]:
+    columns = x.reshape(len(x), -1).astype(np.float64)
+    mean, spread = columns.mean(axis=0), columns.std(axis=0)
+    if not spread.any():
+        yield "All rows of x are alike: there is nothing to learn from."
+        return
+    usual = float(np.median(spread[spread > 0]))
+    widest = int(np.argmax(spread))
+    if spread[widest] > WIDE * min(usual, 1):
+        found = f"a spread of {spread[widest]:.3g}, the median column {usual:.3g}"
+        yield f"Column {widest} of x has {found}: standardise x."
+    far = int(np.argmax(np.abs(mean) / np.where(spread > 0, spread, np.inf)))
+    if abs(mean[far]) > WIDE * spread[far] > 0:
+        yield f"Column {far} of x has a mean of {mean[far]:.3g} and a spread of {spread[far]:.3g}: standardise x."
+    constant = np.flatnonzero((spread == 0) & (mean != 0))
+    if len(constant):
+        first = constant[0]
+        yield f"Column {first} of x is always {mean[first]:.3g} ({len(constant)} such in all): leave it out."
+
+
+def _about_targets(y: Array, labels: bool) -> Iterator[str]:
+    if not labels and y.std() > WIDE:
+        yield f"y has a spread of {y.std():.3g}: standardise y, or its errors outgrow every weight."
+
+
+def _about_outputs(states: list[LayerState]) -> Iterator[str]:
+    for index, state in enumerate(states[:-1]):
+        who = f"Layer {index}, {state.name}, has"
+        if state.dead > MANY_DEAD:
+            yield f"{who} {state.dead:.0%} dead units: lower the learning rate, or take leaky_relu or gelu."
+        if state.saturated > MANY_SATURATED:
+            share = f"{state.saturated:.0%} of its outputs at their limits"
+            yield f"{who} {share}: standardise x, or begin with smaller weights."
+
+
+def _about_steps(states: list[LayerState]) -> Iterator[str]:
+    trained = [(f"Layer {index}, {state.name},", state) for index, state in enumerate(states) if state.weight > 0]
+    if not trained:
+        return
+    for who, state in trained:
+        if not np.isfinite(state.gradient):
+            yield f"{who} has a gradient that is not finite: standardise x and y, or begin with smaller weights."
+            return
+    by_pace = sorted(trained, key=lambda pair: pair[1].step / pair[1].weight)
+    least, most = by_pace[0], by_pace[-1]
+    if (ratio := most[1].step / most[1].weight) > FAST:
+        yield f"{most[0]} would move by {ratio:.0%} of its weights in one step: lower the learning rate."
+    if (ratio := least[1].step / least[1].weight) < SLOW:
+        yield f"{least[0]} would move by {ratio:.1g} of its weights in one step: raise the learning rate."
+    first, last = (state.gradient / state.weight for _, state in (trained[0], trained[-1]))
+    found = f"on its way to the first layer ({first:.2g} against {last:.2g} of the weights)"
+    if first < VANISHED * last:
+        yield f"The gradient vanishes {found}: normalise, or take relu."
+    elif first > EXPLODED * last > 0:
+        yield f"The gradient grows {found}: normalise, or set clip_norm."
+
+
+def _written(state: LayerState) -> tuple[str, ...]:
+    learns = not np.isnan(state.weight)
+    return (
+        state.name,
+        f"{state.mean:.2g} ± {state.spread:.2g}",
+        f"{state.dead:.0%}",
+        f"{state.saturated:.0%}",
+        f"{state.weight:.3g}" if learns else "",
+        f"{state.gradient:.2g}" if learns else "",
+        f"{state.step / state.weight:.1g}" if learns and state.weight else "",
+    )
