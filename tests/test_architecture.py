@@ -18,7 +18,8 @@ ORDER = (
     # 2 · parts
     "initializers", "parameters", "layers", "losses", "metrics", "schedules", "optimizers",
     # 3 · whole
-    "model", "gradcheck", "data", "communicator", "callbacks", "steps", "plan", "trainer", "proofs", "diagnosis",
+    "model", "gradcheck", "data", "communicator", "callbacks", "steps", "plan", "trainer", "proofs", "rates",
+    "diagnosis",
     # 4 · tools
     "estimators", "tabular", "persistence", "distributed", "plots", "config", "bench", "cli", "__main__",
 )  # fmt: skip

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from .diagnosis import diagnose
     from .estimators import MLPClassifier, MLPRegressor, from_sklearn, to_sklearn
     from .persistence import load, save
+    from .rates import learning_rate_range_test
 
 __version__ = "0.1.0"
 
@@ -148,6 +149,7 @@ __all__ = [
     "from_sklearn",
     "gradcheck",
     "initializers",
+    "learning_rate_range_test",
     "load",
     "load_named",
     "metrics",
@@ -167,6 +169,7 @@ _LAZY = {
     "MLPRegressor": "estimators",
     "diagnose": "diagnosis",
     "from_sklearn": "estimators",
+    "learning_rate_range_test": "rates",
     "load": "persistence",
     "load_named": "data.named",
     "plots": "plots",

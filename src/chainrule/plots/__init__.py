@@ -11,10 +11,10 @@ from __future__ import annotations
 from .matrix import confusion
 from .regions import decision_regions
 from .regression import predictions
-from .training import curves
+from .training import curves, learning_rates
 from .weights import first_layer_weights
 
-__all__ = ["confusion", "curves", "decision_regions", "first_layer_weights", "predictions"]
+__all__ = ["confusion", "curves", "decision_regions", "first_layer_weights", "learning_rates", "predictions"]
 
 
 def __dir__() -> list[str]:

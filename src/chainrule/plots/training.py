@@ -67,6 +67,37 @@ def curves(history: Any, ax: Axes | None = None) -> Figure:
     return figure
 
 
+def learning_rates(test: Any, ax: Axes | None = None) -> Figure:
+    """Draw a :func:`~chainrule.learning_rate_range_test`: the loss over the learning rate, and the suggested one.
+
+    Parameters
+    ----------
+    test : what `learning_rate_range_test` returned.
+    ax : axes to draw on; None makes a new figure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> x = np.linspace(-1, 1, 64)[:, None]
+    >>> trainer = cr.Trainer(cr.MLP([1, 8, 1], rng=0), "squared_error", "adam")
+    >>> figure = cr.plots.learning_rates(cr.learning_rate_range_test(trainer, x, x**2))
+    >>> figure.axes[0].get_xscale(), figure.axes[0].get_xlabel()
+    ('log', 'learning rate')
+    """
+    figure, ax = canvas("learning_rates", ax, (6.4, 3.6))
+    ax.plot(test.rates, test.losses, color=GRAY, alpha=0.5, linewidth=0.8, label="of each batch")
+    ax.plot(test.rates, test.smoothed, color=BLUE, label="running mean")
+    ax.axvline(test.suggestion, color=VERMILION, linestyle="--", label=f"suggested: {test.suggestion:.2g}")
+    ax.set_xscale("log")
+    ax.set_ylim(top=test.smoothed[0] + (test.smoothed[0] - test.smoothed.min()) + 1e-12)
+    ax.set_xlabel("learning rate")
+    ax.set_ylabel("loss")
+    ax.legend(frameon=False)
+    tidy(ax)
+    return figure
+
+
 def _history_columns(who: str, history: Any) -> dict[str, Array]:
     """One float array per name, NaN where an epoch has no such number."""
     if isinstance(history, str):
