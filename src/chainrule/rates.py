@@ -139,7 +139,8 @@ def _running_mean(losses: Array) -> Array:
     sums = np.concatenate([[0.0], np.cumsum(losses)])
     at = np.arange(len(losses))
     start, stop = np.maximum(at - reach, 0), np.minimum(at + reach + 1, len(losses))
-    return (sums[stop] - sums[start]) / (stop - start)
+    mean: Array = (sums[stop] - sums[start]) / (stop - start)
+    return mean
 
 
 def _steepest(rates: Array, smoothed: Array) -> float:
