@@ -73,6 +73,13 @@ def test_diabetes_is_predicted_about_as_well_as_can_be(run: Runner) -> None:
     assert pictures == {"diabetes_predictions.png", "diabetes_curves.png"}
 
 
+def test_weighted_classes_find_more_of_what_is_rare(run: Runner) -> None:
+    said, pictures = run("change_one_import.py")
+    plain = number(r"class_weight=None .* balanced accuracy ([\d.]+)%", said)
+    assert number(r"class_weight='balanced' .* balanced accuracy ([\d.]+)%", said) > plain + 5
+    assert pictures == {"rare_digit_curves.png"}
+
+
 def test_one_epoch_of_mnist_is_a_good_start(run: Runner, data_dir: Path) -> None:
     if not (data_dir / "mnist").is_dir():
         pytest.skip("the folder named by CHAINRULE_DATA holds no mnist")

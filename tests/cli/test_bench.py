@@ -46,6 +46,21 @@ def test_the_small_sections(shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert "MNIST to 50.00 %: quick" in answer.out
 
 
+def test_a_fit_of_the_estimators(shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    monkeypatch.setenv("CHAINRULE_DATA", str(tmp_path))
+    monkeypatch.setattr("chainrule.bench.estimators.HIDDEN", ((4,),))
+    out = tmp_path / "fits.json"
+    answer = shell("bench", "estimators", "--seeds", 2, "--out", out)
+    assert answer.code == 0
+    assert "digits 64-4-10: " in answer.out
+    assert "adult is left out: " in answer.out
+    assert "geometric mean over all rows: scikit-learn " in answer.out
+    (row,) = json.loads(out.read_text(encoding="utf-8"))["estimators"]
+    assert len(row["scores"]["ours"]) == 2
+    assert "| digits 64-4-10 |" in shell("bench", "--markdown", out).out
+
+
 def test_who_is_absent_is_left_out_with_one_line(shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "find_spec", lambda name: None if name == "jax" else True)
     assert bench.chosen_peers("floor, jax_scan") == [peers.FLOOR]

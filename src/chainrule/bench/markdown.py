@@ -6,7 +6,19 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .report import BEST, COMPILED, EAGER, NAMES, averages, duration, machine_line, megabytes, times, with_best
+from .report import (
+    BEST,
+    COMPILED,
+    EAGER,
+    NAMES,
+    averages,
+    duration,
+    machine_line,
+    megabytes,
+    spread,
+    times,
+    with_best,
+)
 
 COLUMNS = ("floor", BEST, EAGER, COMPILED, "jax_scan", "onnx_runtime", "scikit_learn")
 
@@ -18,6 +30,8 @@ def render(facts: Mapping[str, Any]) -> str:
         parts.append(table("training step", facts["step"], (key for key in COLUMNS if key not in (EAGER, COMPILED))))
     if facts.get("predict"):
         parts.append(table("prediction", facts["predict"], (key for key in COLUMNS if key != BEST)))
+    if facts.get("estimators"):
+        parts.append(fit_table(facts["estimators"]))
     small = [lines for name, make in SMALL.items() if facts.get(name) for lines in make(facts[name])]
     if small:
         parts.append("\n".join(["| | chainrule | others |", "|---|---|---|", *small]))
@@ -41,6 +55,20 @@ def table(title: str, rows: list[Mapping[str, Any]], columns: Iterable[str]) -> 
         for over, means in averages(rows):
             cells = [f"**{means[key][0]:.2f}×**" if key in means else "–" for key in shown]
             lines.append(f"| {' | '.join([f'**geometric mean of {over}**', '', *cells])} |")
+    return "\n".join(lines)
+
+
+def fit_table(rows: list[Mapping[str, Any]]) -> str:
+    """A line for each row that both fitted: seconds, the paired ratio, and the scores on the test rows."""
+    key = "scikit_learn"
+    lines = ["| fit | ours | scikit-learn | times | test score, ours | scikit-learn |", "|---" * 6 + "|"]
+    for row in (row for row in rows if key in row["peers"]):
+        peer, scores = row["peers"][key], row["scores"]
+        cells = [written(row["row"]), duration(row["seconds"]), duration(peer["seconds"]), cell(key, peer)]
+        cells += [f"{row['score']} {spread(scores['ours'])}", spread(scores["theirs"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    for over, means in averages(rows):
+        lines.append(f"| **geometric mean of {over}** |  |  | **{means[key][0]:.2f}×** |  |  |")
     return "\n".join(lines)
 
 

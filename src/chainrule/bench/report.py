@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -72,6 +73,20 @@ def mean_lines(rows: list[Measured]) -> str:
         + ", ".join(f"{NAMES[key]} {mean:.2f}× ({count})" for key, (mean, count) in means.items())
         for title, means in averages(rows)
     )
+
+
+def fit_lines(row: Measured) -> str:
+    """A row of the estimators: the time, and the scores on the test rows."""
+    lines = [row_lines(row, "a fit")]
+    if row["peers"]:
+        ours, theirs = (spread(row["scores"][side]) for side in ("ours", "theirs"))
+        lines.append(f"    test {row['score']} {ours}, theirs {theirs}")
+    return "\n".join(lines)
+
+
+def spread(scores: list[float]) -> str:
+    """Mean and standard deviation."""
+    return f"{statistics.mean(scores):.4f}" + (f" ± {statistics.stdev(scores):.4f}" if len(scores) > 1 else "")
 
 
 def size_lines(sizes: Mapping[str, int]) -> str:

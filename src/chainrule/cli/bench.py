@@ -1,8 +1,9 @@
 """Compare our speed on this machine with that of the other libraries that are installed.
 
 Ours and theirs run in turn; each figure is a median of paired ratios with the least and the greatest, and above 1 we
-are faster. SECTION is step (a training step), predict, import, size, memory or mnist (the time to 98.42 %); without
-one it is all but mnist.
+are faster. SECTION is step (a training step), predict, import, size, memory, mnist (the time to 98.42 %) or estimators
+(a fit of MLPClassifier and MLPRegressor, on the digits and the data sets that the folder CHAINRULE_DATA holds); without
+one it is all but the last two, which take minutes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .._checks import check_integer, check_name, check_number
-from ..bench import footprint, machine, markdown, mnist, predict, report, step
+from ..bench import estimators, footprint, machine, markdown, mnist, predict, report, step
 from ..bench.grid import choose
 from ..bench.peers import INSTALL, PEERS, Peer
 from ..bench.timing import Pace
@@ -39,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", metavar="S", type=float, default=0.2, help="of each side in a round (default: %(default)s)"
     )
-    parser.add_argument("--seeds", metavar="N", type=int, default=5, help="for mnist (default: %(default)s)")
+    parser.add_argument(
+        "--seeds", metavar="N", type=int, default=5, help="for mnist and estimators (default: %(default)s)"
+    )
     parser.add_argument("--out", metavar="PATH", type=Path, help="write the figures: a .json file, or a folder for it")
     parser.add_argument(
         "--markdown", metavar="FILE", type=Path, help="print such a file as tables, and measure nothing"
@@ -111,6 +114,19 @@ def digits(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
     yield report.mnist_lines(facts["mnist"])
 
 
+def fits(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """A fit of each data set with each network."""
+    facts["estimators"] = []
+    for name in estimators.DATA:
+        chosen = list(estimators.tasks(name))
+        if not chosen:
+            yield f"{name} is left out: it is not in the folder that CHAINRULE_DATA names"
+        for task in chosen:
+            facts["estimators"].append(estimators.measure(task, range(args.seeds)))
+            yield report.fit_lines(facts["estimators"][-1])
+    yield report.mean_lines(facts["estimators"])
+
+
 SECTIONS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], Iterator[str]]] = {
     "step": steps,
     "predict": predictions,
@@ -118,8 +134,9 @@ SECTIONS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], Iterator[str]
     "size": sizes,
     "memory": memory,
     "mnist": digits,
+    "estimators": fits,
 }
-DEFAULT = [name for name in SECTIONS if name != "mnist"]
+DEFAULT = [name for name in SECTIONS if name not in ("mnist", "estimators")]
 
 
 def chosen_peers(names: str | None) -> list[Peer]:
