@@ -66,6 +66,7 @@ from .trainer import DivergenceError, Trainer
 
 if TYPE_CHECKING:
     from . import plots
+    from .checkpoint import Checkpoint
     from .config import show_config
     from .data.idx import read_idx
     from .data.named import load_named
@@ -91,6 +92,7 @@ __all__ = [
     "BatchNorm",
     "BinaryCrossEntropy",
     "Callback",
+    "Checkpoint",
     "Constant",
     "CosLog4",
     "CrossEntropy",
@@ -165,6 +167,7 @@ __all__ = [
 
 # The tools load on first touch, each from its module, so that `import chainrule` stays as light as NumPy.
 _LAZY = {
+    "Checkpoint": "checkpoint",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "diagnose": "diagnosis",

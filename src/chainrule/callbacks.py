@@ -62,8 +62,18 @@ class Callback:
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         """After the last batch of an epoch and its validation."""
 
+    def on_pause(self, trainer: Training) -> None:
+        """Between two steps, some twenty times a second, and after each epoch, when all have been told of the last."""
+
     def on_train_end(self, trainer: Training) -> None:
         """After the last epoch, also when training was interrupted or failed."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold for the training to go on with this callback: numbers, text, arrays."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take such a state again."""
 
 
 class MaxNorm(Callback):
@@ -149,6 +159,15 @@ class WeightAverage(Callback):
     def on_train_end(self, trainer: Training) -> None:
         if self._in_training:
             self.swap(trainer.model)
+
+    def state(self) -> dict[str, Any]:
+        return (
+            {} if self._other is None else {"steps": self.steps, "other": self._other, "in_training": self._in_training}
+        )
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        if state:
+            self.steps, self._other, self._in_training = state["steps"], state["other"], state["in_training"]
 
     def swap(self, model: Sequential) -> None:
         """Exchange θ and θ̄ in the model: between two epochs to see how the mean does, and back."""

@@ -6,12 +6,15 @@ and sample weights (N,). Empty batches, shapes that do not match, weights below 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
 from ._checks import Array, as_numeric, check_integer, resolve, sentence
+from .losses import LossFunction
 from .losses.base import check_output, check_target, check_weight
 from .losses.classification import check_classes, check_labels
 
@@ -238,6 +241,26 @@ def get_metric(metric: str | Metric) -> Metric:
     return found
 
 
+def named_metrics(loss: LossFunction, metrics: Sequence[str | Metric], taken: Sequence[str] = ()) -> dict[str, Metric]:
+    """The metrics by the names of their columns in a History, each its own and none of those that are taken."""
+    named: dict[str, Metric] = {}
+    for metric in metrics:
+        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+        if name in named or name in taken:
+            remedy = "give the function a name of its own"
+            raise ValueError(sentence("Trainer", "metrics of different names", f"another {name!r}", remedy))
+        named[name] = _metric_for(loss, metric)
+    return named
+
+
+def _metric_for(loss: LossFunction, metric: str | Metric) -> Metric:
+    """A named metric that cuts at a threshold cuts probabilities at ½, as it cuts logits at 0."""
+    function = get_metric(metric)
+    on_probabilities = not getattr(loss, "from_logits", True)
+    cuts = isinstance(metric, str) and "threshold" in inspect.signature(function).parameters
+    return partial(function, threshold=0.5) if on_probabilities and cuts else function
+
+
 __all__ = [
     "METRICS",
     "accuracy",
@@ -246,6 +269,7 @@ __all__ = [
     "confusion_matrix",
     "get_metric",
     "mean_absolute_error",
+    "named_metrics",
     "r2_score",
     "root_mean_squared_error",
 ]

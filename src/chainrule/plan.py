@@ -26,7 +26,7 @@ from .model import Sequential
 from .ops.fused import compiled
 from .optimizers import Optimizer
 from .optimizers.clipping import norm_factor
-from .steps import Taken
+from .steps import Taken, Underway
 from .threads import available_threads
 
 Stage: TypeAlias = dict[str, Any]
@@ -49,32 +49,41 @@ class Plan:
         batches: Batches,
         work: int,
     ) -> None:
-        self._kernel, self._model, self._optimizer, self._batches = kernel, model, optimizer, batches
+        self._kernel, self._model, self._optimizer, self.batches = kernel, model, optimizer, batches
         threads: int = min(available_threads(), compiled.MOST_THREADS)
         self._threads = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
+        self.underway: Underway | None = None  # assign one to go on with it
         #: How many steps fit into CALL_SECONDS: a cautious guess at first, then learned from call to call.
         self._at_once = CALL_SECONDS / (work / SLOWEST + 1e-6)
 
     def epochs(self, count: int, seen: list[tuple[Array, ...]] | None, one_by_one: bool) -> Iterator[list[Taken]]:
         """Train for ``count`` epochs, and tell of the steps as they are taken, many at a time unless ``one_by_one``.
 
-        The outputs, targets and weights are added to ``seen``, if there is one; ``count`` must be 1 then.
+        The outputs, targets and weights are added to ``seen``, if there is one; ``count`` must be 1 then, as it must
+        where an epoch is under way, which is gone on with.
         """
-        batches = self._batches
-        orders, keys = zip(*((batches.order(), self._draw_keys()) for _ in range(count)), strict=True)
-        order = None if orders[0] is None else np.concatenate(orders).astype(np.int64, copy=False)
-        key = None if keys[0] is None else np.concatenate(keys)
+        batches = self.batches
+        epoch = self.underway = self.underway or self._draw(count)
+        order, key, done = epoch.order, epoch.keys, epoch.done
         weights = self._weights(order, count)
         outputs = None if seen is None else np.empty((batches.rows, self._kernel.outputs), self._model.dtype)
-        steps, done = count * len(batches), 0
+        steps = count * len(batches)
         while done < steps:
             size = 1 if one_by_one else min(steps - done, max(1, int(self._at_once)))
             losses, rates = self._call(order, done, size, key, outputs)
-            yield list(zip(losses, weights[done : done + size], rates, strict=False))
-            done += size
+            taken = list(zip(losses, weights[done : done + size], rates, strict=False))
+            done = epoch.done = done + size
+            yield taken
+        self.underway = None
         if seen is not None and outputs is not None:
             chosen = slice(batches.rows) if order is None else order
             seen.append((outputs, *(array[chosen] for array in batches.arrays[1:])))
+
+    def _draw(self, count: int) -> Underway:
+        """The order of the rows and the keys of the dropouts for some epochs."""
+        orders, keys = zip(*((self.batches.order(), self._draw_keys()) for _ in range(count)), strict=True)
+        order = None if orders[0] is None else np.concatenate(orders).astype(np.int64, copy=False)
+        return Underway(order, None if keys[0] is None else np.concatenate(keys))
 
     def _call(
         self, order: Array | None, first: int, count: int, keys: Array | None, outputs: Array | None
@@ -95,7 +104,7 @@ class Plan:
 
     def _weights(self, order: Array | None, count: int) -> list[float]:
         """The weight of each batch of ``count`` epochs: its rows, or the sum of their sample weights."""
-        batches = self._batches
+        batches = self.batches
         starts = (np.arange(count)[:, None] * batches.rows + np.arange(0, batches.rows, batches.size)).ravel()
         if len(batches.arrays) == 2:
             sizes: list[float] = np.diff(starts, append=count * batches.rows).astype(float).tolist()
@@ -107,7 +116,7 @@ class Plan:
 
     def _draw_keys(self) -> Array | None:
         """One for each dropout in each step of an epoch, in the order in which the layers would draw them."""
-        shape = (len(self._batches), self._kernel.dropouts)
+        shape = (len(self.batches), self._kernel.dropouts)
         return self._model.rng.integers(0, 2**64, size=shape, dtype=np.uint64) if shape[1] else None
 
     def _work(self) -> int:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -24,6 +25,45 @@ from .threads import blas_threads
 Taken: TypeAlias = tuple[float, float, float]
 
 
+def summary(taken: list[Taken]) -> dict[str, float]:
+    """An epoch's loss, the mean over its batches by their weights, and the learning rate it began with."""
+    total, weights = 0.0, 0.0
+    for loss, weight, _ in taken:
+        total, weights = total + loss * weight, weights + weight
+    return {"loss": total / weights if weights else 0.0, "learning_rate": taken[0][2]}
+
+
+@dataclass
+class Underway:
+    """An epoch of which ``done`` steps are taken: what it takes to go on as if nothing had happened."""
+
+    order: Array | None
+    keys: Array | None  # of the dropouts in each step, where a plan drew them in advance
+    done: int = 0
+
+
+@dataclass
+class Progressed:
+    """How far a training has come: whole epochs, and what is done of the next."""
+
+    epoch: int = 0
+    rows: list[dict[str, float]] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+    underway: Underway | None = None
+    data_rows: int | None = None  # of an epoch
+    generators: list[Any] | None = None  # the states of the random generators
+
+    def steps(self, per_epoch: int) -> int:
+        """The steps that are taken."""
+        return self.epoch * per_epoch + len(self.taken)
+
+    def check(self, data_rows: int) -> None:
+        """Raise unless the data are as long as they were."""
+        if self.data_rows not in (None, data_rows):
+            expected = f"data of {self.data_rows} rows an epoch, as before"
+            raise ValueError(sentence("fit", expected, str(data_rows), "pass the data that were trained on"))
+
+
 class Steps:
     """The steps of one training, each a few calls of the interpreter: for whatever layers, loss and optimizer."""
 
@@ -37,22 +77,26 @@ class Steps:
     ) -> None:
         self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
         self.average_penalty = average_penalty
+        self.underway: Underway | None = None  # assign one to go on with it
 
     def epochs(self, count: int, seen: list[tuple[Array, ...]] | None, one_by_one: bool) -> Iterator[list[Taken]]:
         """Train for ``count`` epochs, and tell of the steps as they are taken.
 
         The outputs, targets and weights of the batches are added to ``seen``, if there is one. Steps come one by one
-        here even if they need not.
+        here even if they need not. An epoch that is under way is gone on with, and is the first of them.
         """
         with blas_threads(self._largest_product()):
             for _ in range(count):
-                for xb, yb, *rest in self.batches:
+                epoch = self.underway = self.underway or Underway(self.batches.order(), None)
+                for xb, yb, *rest in self.batches.epoch(epoch.order, epoch.done):
                     rate = self.optimizer.current_learning_rate
                     loss, z = self._step(xb, yb, rest[0] if rest else None)
                     weight = float(rest[0].sum(dtype=np.float64)) if rest else float(len(yb))
                     if seen is not None:
                         seen.append(tuple(array.copy() for array in (z, yb, *rest)))  # the next batch takes their place
+                    epoch.done += 1
                     yield [(loss, weight, rate)]
+                self.underway = None
 
     def _largest_product(self) -> int:
         """Operations of the largest matrix product of a step."""

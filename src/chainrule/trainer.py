@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from math import isfinite
 from typing import Any, TypeAlias
 
@@ -28,13 +27,12 @@ from .data.batches import Batches, Sample, check_sample, rest_of, split_rows
 from .layers import HardSigmoid, Linear, Sigmoid, Softmax
 from .losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
 from .losses.base import check_output, total_weight
-from .metrics import get_metric
+from .metrics import Metric, named_metrics
 from .model import Sequential
 from .optimizers import Optimizer, get_optimizer
-from .plan import CALL_SECONDS, Plan, Targets, plan_training
-from .steps import Steps, Taken
+from .plan import CALL_SECONDS, Targets, plan_training
+from .steps import Progressed, Steps, summary
 
-Metric: TypeAlias = "str | Callable[..., float]"
 Data: TypeAlias = tuple[Array, Array, Array | None]
 Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"
 
@@ -108,7 +106,7 @@ class Trainer:
         loss: str | LossFunction,
         optimizer: str | Optimizer = "adam",
         batch_size: int | None = 32,
-        metrics: Sequence[Metric] = (),
+        metrics: Sequence[str | Metric] = (),
         callbacks: Sequence[Callback] = (),
         rng: RandomState = None,
         sample: Sample = "all",
@@ -121,7 +119,7 @@ class Trainer:
         self.loss = get_loss(loss)
         self.optimizer = get_optimizer(optimizer)
         self.batch_size = None if batch_size is None else check_integer("Trainer", "batch_size", batch_size)
-        self.metrics = _named_metrics(self.loss, _as_list("metrics", metrics))
+        self.metrics = named_metrics(self.loss, _as_list("metrics", metrics), COLUMNS)
         self.callbacks = _as_list("callbacks", callbacks)
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
@@ -132,6 +130,8 @@ class Trainer:
         self.average_penalty = average_penalty
         self.epoch = self.epochs = self.steps_per_epoch = 0
         self.stop = False
+        self.history = History()
+        self._resumed: Progressed | None = None
         _check_output_fits(model, self.loss)
 
     def fit(
@@ -169,6 +169,7 @@ class Trainer:
         ------
         ValueError, TypeError for data that do not fit; DivergenceError when the loss is no longer finite.
         """
+        self.generators_at_first = self.generators
         data = self._as_data("fit", x, y, sample_weight)
         held_out, kept = self._validation_data(data, validation)
         targets, _ = (self._check_targets(part) for part in (data, held_out))  # now, not after half an epoch
@@ -182,19 +183,54 @@ class Trainer:
             chosen=kept,
         )
         self.steps_per_epoch = len(batches)
-        steps_before = int(self.optimizer.state.get("step", 0))
+        resumed, self._resumed = self._resumed or Progressed(), None
+        resumed.check(batches.rows)
+        if resumed.generators is not None:
+            self.generators = resumed.generators
+        steps_before = int(self.optimizer.state.get("step", 0)) - resumed.steps(self.steps_per_epoch)
         self.optimizer.setup(self.model.parameters, total_steps=steps_before + self.epochs * self.steps_per_epoch)
         training = self.model, self.loss, self.optimizer, batches, self.average_penalty
-        steps = plan_training(*training, targets) or Steps(*training)
-        history = History()
-        watchers = [*self.callbacks, history]
+        self._steps = plan_training(*training, targets) or Steps(*training)
+        self._steps.underway, self._taken = resumed.underway, resumed.taken
+        self.epoch, self.stop, self.history = resumed.epoch, False, History(resumed.rows)
+        watchers = [*self.callbacks, self.history]
         if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
             watchers.append(Progress(every))
-        self._run(steps, held_out, history, watchers)
-        return history
+        self._run(held_out, watchers)
+        return self.history
 
-    def _run(self, steps: Steps | Plan, held_out: Data | None, history: History, watchers: Sequence[Callback]) -> None:
-        self.epoch, self.stop = 0, False
+    def resume(self, path: str | os.PathLike[str]) -> Trainer:
+        """Take the state of a training that :class:`~chainrule.Checkpoint` wrote: the next :meth:`fit` goes on with it.
+
+        With the same data and arguments it ends with the very weights, to the bit, that the training would have ended
+        with had it never stopped.
+
+        Parameters
+        ----------
+        path : a checkpoint, or the folder of which the newest whole one is taken
+
+        Raises
+        ------
+        ValueError if the checkpoint is damaged, or is of another network or optimizer; OSError if it cannot be read.
+        """
+        from pathlib import Path  # with what a checkpoint needs, loaded when there is one
+
+        from .checkpoint import restore
+
+        self._resumed = restore(self, Path(path))
+        return self
+
+    @property
+    def generators(self) -> list[Any]:
+        """The states of the model's random generator and of its own; assign such a list to go back to it."""
+        return [rng.bit_generator.state for rng in (self.model.rng, self.rng)]
+
+    @generators.setter
+    def generators(self, states: list[Any]) -> None:
+        for rng, state in zip((self.model.rng, self.rng), states, strict=True):
+            rng.bit_generator.state = state
+
+    def _run(self, held_out: Data | None, watchers: Sequence[Callback]) -> None:
         looks = [held_out, *self.metrics, getattr(self.optimizer.learning_rate, "observe", None)]
         unseen = not any(looks) and not any(watcher.live for watcher in watchers)
         with ExitStack() as stack:
@@ -205,15 +241,15 @@ class Trainer:
                 together = 1
                 while self.epoch < self.epochs and not self.stop:
                     start = time.perf_counter()
-                    self._run_epochs(min(together, self.epochs - self.epoch), steps, held_out, watchers)
+                    self._run_epochs(min(together, self.epochs - self.epoch), held_out, watchers)
                     if unseen and time.perf_counter() - start < CALL_SECONDS / 2:
                         together *= 2  # epochs of a few steps, at whose end nobody looks
             except KeyboardInterrupt:
-                history.interrupted = True
+                self.history.interrupted = True
 
-    def _run_epochs(self, count: int, steps: Steps | Plan, held_out: Data | None, watchers: Sequence[Callback]) -> None:
+    def _run_epochs(self, count: int, held_out: Data | None, watchers: Sequence[Callback]) -> None:
         self._begin_epoch(watchers)
-        for index, row in enumerate(self._train_epochs(count, steps, watchers)):
+        for index, row in enumerate(self._train_epochs(count, watchers)):
             if index:
                 self._begin_epoch(watchers)
             if held_out is not None:
@@ -221,19 +257,21 @@ class Trainer:
             self._observe(row)
             for watcher in watchers:
                 watcher.on_epoch_end(self, row)
+        for watcher in watchers:
+            watcher.on_pause(self)
 
     def _begin_epoch(self, watchers: Sequence[Callback]) -> None:
         self.epoch += 1
         for watcher in watchers:
             watcher.on_epoch_begin(self)
 
-    def _train_epochs(self, count: int, steps: Steps | Plan, watchers: Sequence[Callback]) -> list[Row]:
+    def _train_epochs(self, count: int, watchers: Sequence[Callback]) -> list[Row]:
         """Passes over the batches; the loss and the metrics are of the outputs as they were during training."""
         start = time.perf_counter()
         watching = [watcher for watcher in watchers if type(watcher).on_batch_end is not Callback.on_batch_end]
         seen: list[tuple[Array, ...]] | None = [] if self.metrics else None
-        taken: list[Taken] = []
-        for some in steps.epochs(count, seen, one_by_one=any(watcher.live for watcher in watching)):
+        taken = self._taken
+        for some in self._steps.epochs(count, seen, one_by_one=any(watcher.live for watcher in watching)):
             taken += some
             last = some[-1][0]
             if not isfinite(last):
@@ -241,11 +279,15 @@ class Trainer:
             for watcher in watching:
                 for loss, _, _ in some:
                     watcher.on_batch_end(self, loss)
+            if seen is None and len(taken) < count * self.steps_per_epoch:  # a checkpoint holds no outputs
+                for watcher in watchers:
+                    watcher.on_pause(self)
+        self._taken = []
         if not all_finite(self.model.parameters.vector):  # after the last step no loss would show it
             raise DivergenceError(self._divergence("parameters that are not finite", len(taken)))
         seconds = (time.perf_counter() - start) / count
         each = self.steps_per_epoch
-        rows = [_row(taken[index * each : (index + 1) * each]) for index in range(count)]
+        rows = [summary(taken[index * each : (index + 1) * each]) for index in range(count)]
         if seen:
             outputs = [np.concatenate(parts) for parts in zip(*seen, strict=True)]
             scores = {name: float(metric(*outputs)) for name, metric in self.metrics.items()}
@@ -329,43 +371,11 @@ class Trainer:
         return sentence("fit", "a finite loss", f"{got} in epoch {epoch} at learning rate {rate:g}", START_AGAIN)
 
 
-def _row(taken: list[Taken]) -> Row:
-    """An epoch's loss, the mean over its batches by their weights, and the learning rate it began with."""
-    total, weights = 0.0, 0.0
-    for loss, weight, _ in taken:
-        total, weights = total + loss * weight, weights + weight
-    return {"loss": total / weights if weights else 0.0, "learning_rate": taken[0][2]}
-
-
 def _as_list(what: str, values: Any) -> list[Any]:
     if not isinstance(values, (list, tuple)):
         remedy = f"write {what}=[{'' if values is None else repr(values)}]"
         raise TypeError(sentence("Trainer", f"a list of {what}", repr(values), remedy))
     return list(values)
-
-
-def _named_metrics(loss: LossFunction, metrics: list[Metric]) -> dict[str, Callable[..., float]]:
-    """By the names of their columns in the History, each its own."""
-    named: dict[str, Callable[..., float]] = {}
-    for metric in metrics:
-        name = _name(metric)
-        if name in named or name in COLUMNS:
-            remedy = "give the function a name of its own"
-            raise ValueError(sentence("Trainer", "metrics of different names", f"another {name!r}", remedy))
-        named[name] = _metric_for(loss, metric)
-    return named
-
-
-def _metric_for(loss: LossFunction, metric: Metric) -> Callable[..., float]:
-    """A named metric that cuts at a threshold cuts probabilities at ½, as it cuts logits at 0."""
-    function = get_metric(metric)
-    on_probabilities = not getattr(loss, "from_logits", True)
-    cuts = isinstance(metric, str) and "threshold" in inspect.signature(function).parameters
-    return partial(function, threshold=0.5) if on_probabilities and cuts else function
-
-
-def _name(metric: Metric) -> str:
-    return metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
 
 
 def _check_output_fits(model: Sequential, loss: LossFunction) -> None:

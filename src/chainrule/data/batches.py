@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -177,12 +178,15 @@ class Batches:
         return None if order is None else order[: self.rows]
 
     def __iter__(self) -> Iterator[tuple[Array, ...]]:
-        order = self.order()
+        return self.epoch(self.order())
+
+    def epoch(self, order: Array | None, first: int = 0) -> Iterator[tuple[Array, ...]]:
+        """The batches of an epoch whose order is known, from the one of this number on."""
         if order is None:
-            yield from _cut(self.arrays, order, self.size, self.drop_last)
+            yield from islice(_cut(self.arrays, order, self.size, self.drop_last), first, None)
         else:
             pairs = list(zip(self.arrays, self._buffers, strict=True))
-            for (rows,) in _cut([order], None, self.size, self.drop_last):
+            for (rows,) in islice(_cut([order], None, self.size, self.drop_last), first, None):
                 yield tuple([gather(array, rows, buffer) for array, buffer in pairs])
 
     @cached_property

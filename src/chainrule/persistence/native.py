@@ -11,8 +11,8 @@ import inspect
 import json
 import os
 import reprlib
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import __version__
 from .._checks import Array, nearest, sentence
+from ..files import check_readable, refusal, write_arrays
 from ..layers import LAYERS, Layer
 from ..layers.base import Shape, parameter_shapes, walk
 from ..model import Sequential, blank, layers_from_config
@@ -27,8 +28,6 @@ from ..parameters import as_float_dtype
 
 FORMAT = 1
 _KEY = "chainrule"
-_AGAIN = "copy or save the file again"
-_MAX_REASON = 300  # characters of somebody else's message that fit into our sentence
 _DTYPES = {
     "float32": "F32",
     "float64": "F64",
@@ -95,7 +94,7 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     for name, array in tensors.items():
         if array.dtype.name not in _DTYPES:
             raise TypeError(sentence("save", f"numbers in the buffer {name!r}", f"dtype {array.dtype}"))
-    _write(tensors, {_KEY: header}, Path(path))
+    write_arrays("save", Path(path), tensors, {_KEY: header})
 
 
 def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
@@ -137,7 +136,7 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
     array([[42.]], dtype=float32)
     """
     path = Path(path)
-    _check_readable(path)
+    check_readable("load", path, "model file")
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -187,47 +186,10 @@ def _classes(value: Layer | Sequence[Any]) -> Iterator[type[Layer]]:
             yield from _classes(item)
 
 
-def _write(tensors: Mapping[str, Array], header: dict[str, str], path: Path) -> None:
-    """Into a temporary file in the same folder, which is then moved into place."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        partial.touch(exist_ok=False)
-        mode = partial.stat().st_mode  # as the user wants new files; safetensors makes its own private
-        save_file(dict(tensors), partial, metadata=header)
-        partial.chmod(mode)
-        with partial.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError as error:
-        remedy = "choose a folder that exists and that you may write to"
-        reason = error.strerror or str(error)
-        raise type(error)(sentence("save", f"to write {path}", reason, remedy)) from None
-    except SafetensorError as error:
-        raise OSError(sentence("save", f"to write {path}", str(error))) from None
-    finally:
-        try:
-            partial.unlink(missing_ok=True)
-        except OSError:
-            pass  # the parent is not a directory: reported above
-
-
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def _refusal(path: Path, expected: str, got: str, remedy: str = _AGAIN) -> ValueError:
-    short = got if len(got) <= _MAX_REASON else got[:_MAX_REASON] + "…"
-    return ValueError(sentence("load", f"{path} {expected}", short, remedy))
-
-
-def _check_readable(path: Path) -> None:
-    try:
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise type(error)(sentence("load", f"a model file at {path}", error.strerror or str(error))) from None
+_refusal = partial(refusal, "load")
 
 
 def _form(tensor: Any) -> Form:

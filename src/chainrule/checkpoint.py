@@ -1,0 +1,229 @@
+"""Checkpoints: all that a training is, so that one that is broken off goes on as if it had not been."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import __version__
+from ._checks import Array, check_integer, check_number, sentence
+from .callbacks import Callback, Training
+from .files import DIGEST, digest, read_arrays, refusal, write_arrays
+from .steps import Progressed, Underway
+
+FORMAT = 1
+KEY = "chainrule_checkpoint"
+SUFFIX = ".safetensors"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ANOTHER = "resume with the network, optimizer and callbacks that were trained"
+
+
+class Checkpoint(Callback):
+    """Writes all that the training is into a file, so that it can go on from there: see ``Trainer.resume``.
+
+    Parameters, running statistics, the optimizer's state and schedule, epoch and batch, the random generators, the
+    History and the state of the callbacks are in it. It is written beside its place, flushed to the disk and moved: a
+    crash at any moment leaves the one before. Ctrl-C and SIGTERM wait for the end of a step, write a last checkpoint
+    and end the training.
+
+    Parameters
+    ----------
+    folder : where the files ``step-00000123.safetensors`` go; made if it does not exist
+    every : int, epochs from checkpoint to checkpoint
+    seconds : float or None, also write when so many seconds have passed, in the midst of an epoch
+    keep : int, how many of the newest stay
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> x, y = np.eye(8), np.arange(8) % 2
+    >>> def trainer(folder):
+    ...     return cr.Trainer(cr.MLP([8, 4, 2], rng=0), "cross_entropy", callbacks=[cr.Checkpoint(folder)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     first = trainer(folder).fit(x, y, epochs=2, verbose=0)  # and here the lights go out
+    ...     history = trainer(folder).resume(folder).fit(x, y, epochs=5, verbose=0)
+    >>> len(history)
+    5
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], every: int = 1, seconds: float | None = None, keep: int = 2
+    ) -> None:
+        self.folder = Path(folder)
+        self.every = check_integer("Checkpoint", "every", every)
+        self.seconds = None if seconds is None else check_number("Checkpoint", "seconds", seconds, above=0)
+        self.keep = check_integer("Checkpoint", "keep", keep)
+        self._asked: int | None = None  # the signal that asks to end
+        self._handlers: dict[int, Any] = {}
+
+    def on_train_begin(self, trainer: Training) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._written, self._epoch = time.monotonic(), trainer.epoch
+        self._asked = None
+        if threading.current_thread() is threading.main_thread():
+            self._handlers = {number: signal.signal(number, self._ask) for number in SIGNALS}
+
+    def _ask(self, number: int, frame: Any) -> None:
+        self._asked = number
+
+    def on_pause(self, trainer: Training) -> None:
+        between = trainer._steps.underway is None  # type: ignore[attr-defined]
+        due = between and trainer.epoch % self.every == 0
+        late = self.seconds is not None and time.monotonic() - self._written > self.seconds
+        if due or late or self._asked is not None:
+            path = self.write(trainer)
+        if self._asked is not None:
+            print(f"Interrupted: resume from {path}", flush=True)
+            raise KeyboardInterrupt
+
+    def write(self, trainer: Any) -> Path:
+        """Write a checkpoint now, and remove those that are too many."""
+        arrays, facts = capture(trainer)
+        path = self.folder / f"step-{int(trainer.optimizer.state['step']):08d}{SUFFIX}"
+        header = {KEY: json.dumps(facts)}
+        write_arrays("Checkpoint", path, arrays, header | {DIGEST: digest(arrays, header)})
+        self._written = time.monotonic()
+        for old in checkpoints(self.folder)[self.keep :]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def on_train_end(self, trainer: Training) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The files in a folder, the newest first."""
+    return sorted(folder.glob(f"step-*{SUFFIX}"), reverse=True)
+
+
+def capture(trainer: Any) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The state of a training, as arrays and as facts that JSON can hold."""
+    model, optimizer, underway = trainer.model, trainer.optimizer, trainer._steps.underway
+    arrays = dict(_of_model(model)) | {f"optimizer/{name}": array for name, array in optimizer.state.items()}
+    if underway is not None:
+        found = {"order": underway.order, "keys": underway.keys, "taken": np.array(trainer._taken, np.float64)}
+        arrays |= {f"epoch/{name}": array for name, array in found.items() if array is not None}
+    states = []
+    for index, callback in enumerate(_stateful(trainer)):
+        state = callback.state()
+        held = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+        arrays |= {f"callback/{index}/{name}": array for name, array in held.items()}
+        states.append([type(callback).__name__, {name: value for name, value in state.items() if name not in held}])
+    facts = {
+        "format": FORMAT,
+        "version": __version__,
+        "model": model.config(),
+        "optimizer": type(optimizer).__name__,
+        "schedule": _observed(optimizer),
+        "epoch": trainer.epoch - (underway is not None),
+        "done": None if underway is None else underway.done,
+        "rows": trainer.history.rows,
+        "data_rows": trainer._steps.batches.rows,
+        "generators_at_first": _plain(trainer.generators_at_first),
+        "generators": _plain(trainer.generators),
+        "callbacks": states,
+    }
+    return {name: np.array(array, order="C") for name, array in arrays.items()}, facts
+
+
+def restore(trainer: Any, path: Path) -> Progressed:
+    """Give a trainer the state that a checkpoint holds; how far that training had come."""
+    path, arrays, facts = _read(path)
+    model, optimizer = trainer.model, trainer.optimizer
+    for what, have, want in (
+        ("network", facts.get("model"), model.config()),
+        ("optimizer", facts.get("optimizer"), type(optimizer).__name__),
+        ("callbacks", [name for name, _ in facts["callbacks"]], [type(c).__name__ for c in _stateful(trainer)]),
+    ):
+        if have != want:
+            raise refusal("resume", path, f"to be of this {what}, {want}", str(have), ANOTHER)
+    held = dict(_of_model(model))
+    if {name: array.shape for name, array in held.items()} != _shapes(arrays, tuple(held)):
+        raise refusal("resume", path, "to hold every parameter", "others", ANOTHER)
+    for name, array in held.items():
+        array[...] = arrays[name]
+    optimizer.state = _under(arrays, "optimizer/")
+    for name, value in (facts["schedule"] or {}).items():
+        setattr(optimizer.learning_rate, name, value)
+    trainer.generators = facts["generators_at_first"]  # fit sets the same rows aside again
+    for index, (callback, (_, state)) in enumerate(zip(_stateful(trainer), facts["callbacks"], strict=True)):
+        callback.load_state(state | _under(arrays, f"callback/{index}/"))
+    progress = Progressed(facts["epoch"], facts["rows"], data_rows=facts["data_rows"], generators=facts["generators"])
+    if facts["done"] is not None:
+        epoch = _under(arrays, "epoch/")
+        progress.underway = Underway(epoch.get("order"), epoch.get("keys"), facts["done"])
+        progress.taken = [tuple(step) for step in epoch["taken"].tolist()]
+    return progress
+
+
+def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
+    """The checkpoint, or of a folder the newest that is whole."""
+    if not path.is_dir():
+        return path, *_facts(path)
+    found = checkpoints(path)
+    for index, candidate in enumerate(found):
+        try:
+            return candidate, *_facts(candidate)
+        except ValueError as error:
+            if index == len(found) - 1:
+                raise
+            warnings.warn(f"{error} The one before it is taken.", stacklevel=4)
+    raise FileNotFoundError(sentence("resume", f"a checkpoint in {path}", "none"))
+
+
+def _facts(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    arrays, header = read_arrays("resume", path)
+    if KEY not in header:
+        raise refusal("resume", path, "to be a checkpoint", "another safetensors file", "pass what Checkpoint wrote")
+    facts = json.loads(header[KEY])  # whose digest is right: it is as it was written
+    if facts["format"] != FORMAT:
+        got = f"format {facts['format']}, written by version {facts.get('version')}"
+        raise refusal("resume", path, f"to be of format {FORMAT}", got, "install the version that wrote it")
+    return arrays, facts
+
+
+def _of_model(model: Any) -> Iterator[tuple[str, Array]]:
+    yield "model/parameters", model.parameters.vector
+    for name, array in model.buffers.items():
+        yield f"buffer/{name}", array
+
+
+def _under(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _shapes(arrays: Mapping[str, Array], names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    return {name: arrays[name].shape for name in names if name in arrays}
+
+
+def _observed(optimizer: Any) -> dict[str, float] | None:
+    """What a schedule that watches the loss remembers."""
+    schedule = optimizer.learning_rate
+    return dict(vars(schedule)) if hasattr(schedule, "observe") else None
+
+
+def _stateful(trainer: Any) -> list[Callback]:
+    """The callbacks that remember something."""
+    return [callback for callback in trainer.callbacks if type(callback).state is not Callback.state]
+
+
+def _plain(value: Any) -> Any:
+    """As JSON holds it."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value

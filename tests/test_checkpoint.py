@@ -1,0 +1,221 @@
+"""A training that is broken off, at any step, and gone on with, ends as the one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(203, 6))
+Y = RNG.integers(0, 3, 203)
+WEIGHT = RNG.uniform(0.5, 2, 203)
+
+
+class StopAfter(cr.Callback):
+    """The power fails after so many steps."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    def on_pause(self, trainer):
+        if trainer.optimizer.state["step"] >= self.left:
+            raise MemoryError
+
+
+class Plain(cr.Layer):
+    """A layer without a kernel, so that training goes operation by operation."""
+
+    def forward(self, x, work):
+        return x
+
+    def backward(self, dy, work, input_gradient=True):
+        return dy
+
+
+def trainer(folder, *more, plain=False, optimizer=None, **arguments):
+    layers = [cr.Linear(6, 16, "relu"), cr.BatchNorm(16), cr.Dropout(0.3), cr.Linear(16, 3)]
+    model = cr.Sequential([*layers, Plain()] if plain else layers, rng=0)
+    optimizer = cr.Adam(cr.OneCycle(0.01)) if optimizer is None else optimizer
+    callbacks = [cr.Checkpoint(folder, **arguments), cr.WeightAverage(0.9)]
+    return cr.Trainer(model, "cross_entropy", optimizer, batch_size=16, callbacks=[*callbacks, *more], rng=1)
+
+
+def fit(trainer, epochs=6):
+    return trainer.fit(X, Y, WEIGHT, validation=(X[:50], Y[:50]), epochs=epochs, verbose=0)
+
+
+def assert_equal(mine, expected):
+    np.testing.assert_array_equal(mine.model.parameters.vector, expected.model.parameters.vector)
+    for name, array in expected.model.buffers.items():
+        np.testing.assert_array_equal(mine.model.buffers[name], array)
+    for name, array in expected.optimizer.state.items():
+        np.testing.assert_array_equal(mine.optimizer.state[name], array)
+    for column in set(expected.history) - {"seconds"}:
+        assert mine.history[column] == expected.history[column], column
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["plan", "op by op"])
+@pytest.mark.parametrize("steps", [1, 7, 13, 14, 31, 77])
+def test_a_broken_training_goes_on_to_the_same_bits(tmp_path, steps, plain, monkeypatch):
+    monkeypatch.setattr("chainrule.plan.CALL_SECONDS", 1e-9)  # so that there is a pause after every step
+    whole = trainer(tmp_path / "whole", plain=plain)
+    fit(whole)
+    broken = trainer(tmp_path / "broken", seconds=1e-9, plain=plain)
+    broken.callbacks.append(StopAfter(steps))
+    with pytest.raises(MemoryError):
+        fit(broken)
+    again = trainer(tmp_path / "broken", plain=plain)
+    fit(again.resume(tmp_path / "broken"))
+    assert_equal(again, whole)
+
+
+def test_a_schedule_that_watches_the_loss_goes_on(tmp_path):
+    def patient():
+        return cr.SGD(cr.ReduceOnPlateau(0.5, factor=0.5, patience=0), momentum=0.9)
+
+    whole = trainer(tmp_path / "whole", optimizer=patient())
+    fit(whole)
+    broken = trainer(tmp_path / "broken", optimizer=patient())
+    broken.callbacks.append(StopAfter(13 * 3))
+    with pytest.raises(MemoryError):
+        fit(broken)
+    again = trainer(tmp_path / "broken", optimizer=patient())
+    fit(again.resume(tmp_path / "broken"))
+    assert_equal(again, whole)
+    assert len(set(again.history["learning_rate"])) > 1
+
+
+def test_only_the_newest_stay_and_a_finished_training_has_nothing_to_do(tmp_path):
+    first = trainer(tmp_path, every=2, keep=2)
+    fit(first)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "step-00000052.safetensors",
+        "step-00000078.safetensors",
+    ]
+    again = trainer(tmp_path, every=2)
+    fit(again.resume(tmp_path))
+    np.testing.assert_array_equal(again.optimizer.state["step"], 78)
+    assert len(again.history) == 6
+
+
+def changed(path, where):
+    data = bytearray(path.read_bytes())
+    data[where] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("where", [-1, -400, 30])
+def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_taken(tmp_path, where):
+    fit(trainer(tmp_path))
+    _, newest = sorted(tmp_path.iterdir())
+    changed(newest, where)
+    with pytest.raises(ValueError, match=r"resume expects .*step-00000078.safetensors to be"):
+        trainer(tmp_path).resume(newest)
+    again = trainer(tmp_path)
+    with pytest.warns(UserWarning, match=r"step-00000078.*The one before it is taken\."):
+        again.resume(tmp_path)
+    np.testing.assert_array_equal(again.optimizer.state["step"], 65)
+    fit(again)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda folder: cr.Trainer(cr.MLP([6, 3], rng=0), "cross_entropy"), "to be of this network"),
+        (lambda folder: trainer(folder, optimizer=cr.SGD(0.1)), "to be of this optimizer, SGD, got Adam"),
+        (lambda folder: trainer(folder, cr.WeightAverage()), "to be of this callbacks, .*WeightAverage'], got"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_refused(tmp_path, make, says):
+    fit(trainer(tmp_path), epochs=1)
+    with pytest.raises(ValueError, match=says):
+        make(tmp_path).resume(tmp_path)
+
+
+def test_other_data_are_refused(tmp_path):
+    fit(trainer(tmp_path), epochs=1)
+    with pytest.raises(ValueError, match=r"fit expects data of 203 rows an epoch, as before, got 100"):
+        trainer(tmp_path).resume(tmp_path).fit(X[:100], Y[:100], epochs=2, verbose=0)
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"resume expects a checkpoint in .*, got none"):
+        trainer(tmp_path).resume(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"resume expects a file at .*nothing"):
+        trainer(tmp_path).resume(tmp_path / "nothing")
+    cr.save(cr.MLP([1, 1], rng=0), tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=r"resume expects .*model.safetensors to be as it was written"):
+        trainer(tmp_path).resume(tmp_path / "model.safetensors")
+
+
+SCRIPT = """
+    import sys
+    import numpy as np, chainrule as cr
+    folder, resume = sys.argv[1], sys.argv[2] == "resume"
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2000, 20)).astype(np.float32), rng.integers(0, 5, 2000)
+    layers = [cr.Linear(20, 64, "relu"), cr.BatchNorm(64), cr.Dropout(0.2), cr.Linear(64, 5)]
+    model, optimizer = cr.Sequential(layers, rng=0), cr.Adam(cr.WarmupCosine(0.01))
+    callbacks = [cr.Checkpoint(folder, seconds=0.01)]
+    trainer = cr.Trainer(model, "cross_entropy", optimizer, batch_size=32, callbacks=callbacks)
+    if resume:
+        trainer.resume(folder)
+    print("ready", flush=True)
+    history = trainer.fit(x, y, validation=0.1, epochs=150, verbose=0)
+    np.save(folder + "/weights.npy", trainer.model.parameters.vector)
+    print("interrupted" if history.interrupted else "done", flush=True)
+"""
+
+
+def run(folder, how, wait=None, number=signal.SIGKILL):
+    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(folder), how]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    if wait is not None:
+        time.sleep(wait)
+        process.send_signal(number)
+    return process.communicate()[0]
+
+
+def killed_and_resumed(folder, waits):
+    folder.mkdir()
+    how = "start"
+    for wait in waits:
+        run(folder, how, wait)
+        how = "resume" if any(folder.glob("step-*")) else "start"
+    assert run(folder, how).endswith("done\n")
+    return np.load(folder / "weights.npy")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_a_killed_process_is_gone_on_with_to_the_same_bits(tmp_path):
+    whole = killed_and_resumed(tmp_path / "whole", [])
+    np.testing.assert_array_equal(killed_and_resumed(tmp_path / "killed", [0.05, 0.1]), whole)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_thirty_kills_at_random_moments(tmp_path):
+    whole = killed_and_resumed(tmp_path / "whole", [])
+    for trial in range(10):
+        waits = np.random.default_rng(trial).uniform(0.0, 0.3, 3)
+        np.testing.assert_array_equal(killed_and_resumed(tmp_path / f"{trial}", waits), whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_a_polite_signal_writes_a_checkpoint_and_says_how_to_go_on(tmp_path, number):
+    said = run(tmp_path, "start", 0.1, number)
+    assert "Interrupted: resume from" in said
+    assert said.endswith("interrupted\n")
+    assert run(tmp_path, "resume").endswith("done\n")
