@@ -96,10 +96,19 @@ def test_a_fit_that_fails_is_torn_down():
     assert recorder.told[-1] == "teardown"
 
 
-def test_an_iteration_that_is_broken_off_ends_too():
+class Spoil(cr.Callback):
+    """Makes the third epoch diverge."""
+
+    def on_epoch_begin(self, trainer):
+        if trainer.epoch == 3:
+            trainer.model.parameters.vector[:] = np.nan
+
+
+def test_an_epoch_that_is_broken_off_ends_too():
     recorder = Recorder()
-    cr.MLPClassifier(**SETTINGS | dict(solver="lbfgs", max_fun=2)).set_callbacks(recorder).fit(X, Y)
-    assert recorder.told.count("iteration begins") == recorder.told.count("iteration ends")
+    model = cr.MLPClassifier(**SETTINGS, early_stopping=True, callbacks=[Spoil()]).set_callbacks(recorder)
+    assert model.fit(X, Y).n_iter_ == 2
+    assert recorder.told == ["setup", "fit begins", *["epoch begins", "epoch ends"] * 3, "fit ends", "teardown"]
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
