@@ -122,6 +122,10 @@ class WeightAverage(Callback):
     ----------
     decay : float in (0, 1); the mean reaches back over some 1 / (1 − decay) steps
 
+    Attributes
+    ----------
+    in_training : bool, whether the model holds θ, and not θ̄
+
     Examples
     --------
     >>> import chainrule as cr
@@ -138,7 +142,7 @@ class WeightAverage(Callback):
         self.decay = check_number("WeightAverage", "decay", decay, above=0, below=1)
         self.steps = 0
         self._other: Array | None = None  # θ̄ in training, θ afterwards
-        self._in_training = True
+        self.in_training = True
 
     def on_train_begin(self, trainer: Training) -> None:
         vector = trainer.model.parameters.vector
@@ -147,7 +151,7 @@ class WeightAverage(Callback):
         if self._other.shape != vector.shape:
             got = f"one of {vector.size} instead of {self._other.size} parameters"
             raise ValueError(sentence("WeightAverage", "the model that it averages", got, "make another for it"))
-        if not self._in_training:
+        if not self.in_training:
             self.swap(trainer.model)
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
@@ -157,7 +161,7 @@ class WeightAverage(Callback):
             self._other += (1 - decay) * (trainer.model.parameters.vector - self._other)
 
     def on_train_end(self, trainer: Training) -> None:
-        if self._in_training:
+        if self.in_training:
             self.swap(trainer.model)
 
     def state(self) -> dict[str, Any]:
@@ -172,7 +176,7 @@ class WeightAverage(Callback):
     def swap(self, model: Sequential) -> None:
         """Exchange θ and θ̄ in the model: between two epochs to see how the mean does, and back."""
         if self._other is not None:
-            self._in_training = not self._in_training
+            self.in_training = not self.in_training
             aside = model.parameters.vector.copy()
             model.parameters.vector[:] = self._other
             self._other[:] = aside

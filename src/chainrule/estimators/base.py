@@ -21,6 +21,7 @@ from ..callbacks import Callback, WeightAverage
 from ..losses import Loss
 from ..model import Sequential
 from ..optimizers import Optimizer
+from .callbacks import TakesCallbacks, tasks_of
 from .lbfgs import minimize_loss
 from .parameters import (
     CONSTRAINTS,
@@ -44,7 +45,7 @@ class Views(list[Array]):
         self[index][...] = value
 
 
-class BaseMLP(BaseEstimator):
+class BaseMLP(TakesCallbacks, BaseEstimator):
     """A multilayer perceptron that is trained by :class:`~chainrule.Trainer`; the subclass says what y is."""
 
     _parameter_constraints = CONSTRAINTS
@@ -96,6 +97,7 @@ class BaseMLP(BaseEstimator):
     ) -> Any:
         hidden_sizes(self)
         check_together(self)
+        raw = X, y, weight
         fresh = not hasattr(self, "model_") or not (self.warm_start or incremental)
         X, y = self._check_data(X, y, reset=fresh, incremental=incremental)
         if weight is not None:
@@ -107,14 +109,17 @@ class BaseMLP(BaseEstimator):
         self._see(y, weight, fresh or not incremental)
         given = self._given_validation(*held_out)
         data = self._network_data(X, y, weight)
+        tasks = tasks_of(self, *raw, count=1 if incremental else self.max_iter)
         if self.solver in STOCHASTIC:
-            self._fit_stochastic(data, y, given, random, incremental)
+            self._fit_stochastic(data, y, given, random, incremental, [tasks] if tasks else [])
         else:
-            minimize_loss(self, data)
+            minimize_loss(self, data, tasks)
         if not np.isfinite(self.model_.parameters.vector).all():
             from .advice import after_divergence
 
             raise ValueError(after_divergence(self, X, ValueError("")))
+        if tasks:
+            tasks.finish()
         return self
 
     def _begin(self, X: Any, y: Array, weight: Array | None, random: np.random.RandomState) -> None:
@@ -138,7 +143,13 @@ class BaseMLP(BaseEstimator):
         self._no_improvement_count, self._best = 0, None
 
     def _fit_stochastic(
-        self, data: Data, y: Array, given: tuple[Data, Array] | None, random: np.random.RandomState, incremental: bool
+        self,
+        data: Data,
+        y: Array,
+        given: tuple[Data, Array] | None,
+        random: np.random.RandomState,
+        incremental: bool,
+        listeners: list[Callback],
     ) -> None:
         if not hasattr(self, "_optimizer"):
             self._optimizer = build_optimizer(self)
@@ -152,7 +163,8 @@ class BaseMLP(BaseEstimator):
         watchers: list[Callback] = [] if self._average is None else [self._average]
         if not incremental:
             self.n_iter_ = self._no_improvement_count = 0
-        ended = train(self, data, held_out, score, order, 1 if incremental else self.max_iter, watchers)
+        epochs = 1 if incremental else self.max_iter
+        ended = train(self, data, held_out, score, order, epochs, watchers, listeners)
         if score is not None and (ended or not incremental):
             restore_best(self)
             self._no_improvement_count = 0

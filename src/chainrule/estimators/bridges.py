@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 import sklearn.neural_network as theirs
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.validation import check_is_fitted
 
 from .._checks import Array, sentence
-from ..layers import BatchNorm, Dropout, Linear
+from ..layers import BatchNorm, Dropout, Identity, Linear, ReLU, Sigmoid, Tanh
+from ..layers.activations import Activation
 from ..losses import GaussianNLL
 from .classifier import MLPClassifier
-from .parameters import CLASSIC
+from .parameters import activations, hidden_sizes, snapshot
 from .regressor import MLPRegressor
 
+NAMES = {Identity: "identity", Sigmoid: "logistic", Tanh: "tanh", ReLU: "relu"}  # scikit-learn's
 #: What training leaves behind, under the same name in both libraries.
 RECORDS = (
-    *("n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "out_activation_", "n_iter_", "t_"),
+    *("classes_", "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "out_activation_", "n_iter_", "t_"),
     *("loss_", "best_loss_", "loss_curve_", "validation_scores_", "best_validation_score_"),
 )
 
@@ -46,32 +49,28 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
     >>> bool((cr.from_sklearn(theirs).predict(X) == theirs.predict(X)).all())
     True
     """
-    from sklearn.utils.validation import check_is_fitted
-
-    ours: MLPClassifier | MLPRegressor
-    if isinstance(estimator, theirs.MLPClassifier):
-        ours = MLPClassifier(**estimator.get_params())
-        check_is_fitted(estimator)
-        ours.classes_ = estimator.classes_
-        ours._multilabel = estimator._label_binarizer.y_type_.startswith("multilabel")
-    elif isinstance(estimator, theirs.MLPRegressor):
-        ours = MLPRegressor(**estimator.get_params())
-        check_is_fitted(estimator)
-        ours.n_outputs_ = estimator.n_outputs_
-    else:
+    if not isinstance(estimator, (theirs.MLPClassifier, theirs.MLPRegressor)):
         expected = "a fitted MLPClassifier or MLPRegressor of scikit-learn"
-        raise TypeError(sentence("from_sklearn", expected, f"{type(estimator).__name__}"))
-    ours.n_features_in_ = estimator.n_features_in_
+        raise TypeError(sentence("from_sklearn", expected, type(estimator).__name__))
+    check_is_fitted(estimator)
+    ours: Any = _with_parameters(
+        MLPClassifier if isinstance(estimator, theirs.MLPClassifier) else MLPRegressor, estimator
+    )
+    if isinstance(ours, MLPClassifier):
+        ours._multilabel = estimator._label_binarizer.y_type_.startswith("multilabel")
+    _carry_over(RECORDS, estimator, ours)
     ours._new_network(estimator.coefs_[0].dtype, np.random.RandomState(0))
-    for name in RECORDS:
-        if hasattr(estimator, name):
-            setattr(ours, name, copy.copy(getattr(estimator, name)))
     ours.coefs_, ours.intercepts_ = estimator.coefs_, estimator.intercepts_
+    ours.validation_loss_curve_ = []
+    if getattr(ours, "best_validation_score_", None) is not None:
+        ours._best = snapshot(ours.model_)
     return ours
 
 
 def to_sklearn(estimator: Any) -> Any:
     """scikit-learn's estimator with the weights of ours: what scaling and batch normalisation do is part of them.
+
+    It predicts the same, the quantiles of one target as several; trained further, it minimises scikit-learn's own loss.
 
     Parameters
     ----------
@@ -80,7 +79,8 @@ def to_sklearn(estimator: Any) -> Any:
     Raises
     ------
     ValueError if scikit-learn's has no such network: another activation than its four, layer normalisation, a predicted
-    spread; TypeError if it is no estimator of ours.
+    spread, quantiles of several targets; TypeError if it is no estimator of ours;
+    ``sklearn.exceptions.NotFittedError`` if it is not fitted.
 
     Examples
     --------
@@ -91,40 +91,51 @@ def to_sklearn(estimator: Any) -> Any:
     >>> bool((cr.to_sklearn(ours).predict(X) == ours.predict(X)).all())
     True
     """
-    from sklearn.utils.validation import check_is_fitted
-
     if not isinstance(estimator, (MLPClassifier, MLPRegressor)):
         raise TypeError(sentence("to_sklearn", "a chainrule MLPClassifier or MLPRegressor", type(estimator).__name__))
     check_is_fitted(estimator)
-    cls = theirs.MLPClassifier if isinstance(estimator, MLPClassifier) else theirs.MLPRegressor
-    known = cls().get_params()
-    given = {name: value for name, value in estimator.get_params().items() if name in known}
+    weights, biases = plain_weights(estimator)
+    changed = {"activation": _activation(estimator)}
     if isinstance(estimator, MLPRegressor):
-        given["loss"] = "poisson" if estimator.out_activation_ == "exp" else "squared_error"
-    twin = cls(**given | {"activation": _activation(estimator)})
-    for name in RECORDS:
-        if hasattr(estimator, name):
-            setattr(twin, name, copy.copy(getattr(estimator, name)))
-    twin.coefs_, twin.intercepts_ = plain_weights(estimator)
-    twin.n_outputs_ = len(twin.intercepts_[-1])
+        changed["loss"] = "poisson" if estimator.out_activation_ == "exp" else "squared_error"
+    cls = theirs.MLPClassifier if isinstance(estimator, MLPClassifier) else theirs.MLPRegressor
+    twin = _with_parameters(cls, estimator, **changed)
+    _carry_over(RECORDS, estimator, twin)
+    twin.coefs_, twin.intercepts_ = weights, biases
+    twin.n_outputs_ = len(biases[-1])
+    twin._best_coefs, twin._best_intercepts = copy.deepcopy((weights, biases))
     twin._no_improvement_count = 0
     if isinstance(estimator, MLPClassifier):
-        count = len(estimator.classes_)
-        labels = np.eye(count, dtype=int) if estimator._multilabel else estimator.classes_
-        twin.classes_, twin._label_binarizer = estimator.classes_, LabelBinarizer().fit(labels)
+        labels = np.eye(len(twin.classes_), dtype=int) if estimator._multilabel else twin.classes_
+        twin._label_binarizer = LabelBinarizer().fit(labels)
     return twin
 
 
+def _with_parameters(cls: type[Any], estimator: Any, **changed: Any) -> Any:
+    """A new estimator with the parameters that both have, each a copy."""
+    known = cls().get_params()
+    given = {name: value for name, value in estimator.get_params().items() if name in known} | changed
+    if given.get("loss", "squared_error") != "squared_error" and "loss" not in known:
+        got = f"loss={given['loss']!r}"
+        raise ValueError(sentence("to_sklearn", "squared_error, which this version of scikit-learn has", got))
+    return cls(**{name: copy.deepcopy(value) for name, value in given.items() if name in known})
+
+
+def _carry_over(names: tuple[str, ...], source: Any, target: Any) -> None:
+    for name in names:
+        if hasattr(source, name):
+            setattr(target, name, copy.copy(getattr(source, name)))
+
+
 def _activation(estimator: Any) -> str:
-    """The one of scikit-learn's four that stands behind every hidden layer."""
-    given = estimator.activation
-    names = set(given) if isinstance(given, (list, tuple)) else {given}
-    by_ours = {ours: name for name, ours in CLASSIC.items()}
-    found = {name if name in CLASSIC else by_ours.get(name) for name in names if isinstance(name, str)}
-    if len(names) != 1 or None in found or len(found) != 1:
-        expected = "one activation among " + ", ".join(CLASSIC)
-        raise ValueError(sentence("to_sklearn", expected, f"{given!r}", "scikit-learn's networks have no other"))
-    return str(found.pop())
+    """The one of scikit-learn's four that stands behind every hidden layer; without one, any would do."""
+    chosen: list[Activation] = activations(estimator, len(hidden_sizes(estimator)))
+    kinds = {type(one) for one in chosen} or {Identity}
+    if len(kinds) != 1 or not kinds <= NAMES.keys():
+        expected = "one activation among " + ", ".join(NAMES.values())
+        remedy = "scikit-learn's networks have no other"
+        raise ValueError(sentence("to_sklearn", expected, repr(estimator.activation), remedy))
+    return NAMES[kinds.pop()]
 
 
 def plain_weights(estimator: Any) -> tuple[list[Array], list[Array]]:
@@ -133,30 +144,32 @@ def plain_weights(estimator: Any) -> tuple[list[Array], list[Array]]:
     A normalisation (z − mean) / √(variance + ε) · gain + bias behind zW + b is part of W and b; so is the scaling of X
     in front of the first layer, and of y behind the last.
     """
-    if isinstance(getattr(estimator, "_loss", None), GaussianNLL):
-        raise ValueError(sentence("to_sklearn", "a network that predicts numbers alone", "loss='gaussian_nll'"))
+    loss = getattr(estimator, "_loss", None)
+    if isinstance(loss, GaussianNLL):
+        raise ValueError(sentence("to_sklearn", "a network that predicts numbers alone", "a predicted spread"))
+    levels = getattr(estimator, "_levels", 1)
+    if levels > 1 and estimator.n_outputs_ > 1:
+        got = f"{levels} quantiles of {estimator.n_outputs_} targets"
+        raise ValueError(sentence("to_sklearn", "one number for each target, or quantiles of one", got))
     weights: list[Array] = []
     biases: list[Array] = []
     for layer in estimator.model_.layers:
         if isinstance(layer, Linear):
-            weights.append(layer.W.copy())
-            biases.append(layer.b.copy())
+            weights.append(layer.W.astype(np.float64))
+            biases.append(layer.b.astype(np.float64))
         elif isinstance(layer, BatchNorm):
             factor = layer.gain / np.sqrt(layer.running_variance + layer.epsilon)
-            weights[-1] = (weights[-1] * factor).astype(layer.gain.dtype)
-            biases[-1] = ((biases[-1] - layer.running_mean) * factor + layer.bias).astype(layer.gain.dtype)
-        elif not isinstance(layer, Dropout) and layer.parameter_shapes():
+            weights[-1] = weights[-1] * factor
+            biases[-1] = (biases[-1] - layer.running_mean) * factor + layer.bias
+        elif not isinstance(layer, (Dropout, Activation)):
             raise ValueError(sentence("to_sklearn", "dense layers and batch normalisation", repr(layer)))
-    dtype = weights[0].dtype
     if estimator.scaler_ is not None:
-        scaled = weights[0] / estimator.scaler_.scale_[:, None]
+        weights[0] = weights[0] / estimator.scaler_.scale_[:, None]
         if estimator.scaler_.with_mean:
-            biases[0] = (biases[0] - estimator.scaler_.mean_ @ scaled).astype(dtype)
-        weights[0] = scaled.astype(dtype)
+            biases[0] = biases[0] - estimator.scaler_.mean_ @ weights[0]
     target = getattr(estimator, "target_scaler_", None)
-    if target is not None:
-        levels = len(biases[-1]) // len(target.scale_)
-        spread, mean = (np.repeat(numbers, levels) for numbers in (target.scale_, target.mean_))
-        weights[-1] = (weights[-1] * spread).astype(dtype)
-        biases[-1] = (biases[-1] * spread + mean).astype(dtype)
-    return weights, biases
+    if target is not None:  # several outputs for one target are its quantiles, in the same units
+        weights[-1] = weights[-1] * target.scale_
+        biases[-1] = biases[-1] * target.scale_ + target.mean_
+    dtype = estimator.model_.dtype
+    return [W.astype(dtype) for W in weights], [b.astype(dtype) for b in biases]

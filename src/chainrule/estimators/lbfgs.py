@@ -9,11 +9,12 @@ from scipy.optimize import minimize
 from sklearn.utils.optimize import _check_optimize_result
 
 from .._checks import Array
+from .callbacks import Tasks
 from .parameters import set_penalty
 from .training import Data
 
 
-def minimize_loss(estimator: Any, data: Data) -> None:
+def minimize_loss(estimator: Any, data: Data, tasks: Tasks | None = None) -> None:
     """Move the estimator's model to a minimum of the loss of all rows, and set ``loss_`` and ``n_iter_``.
 
     L(θ) = (Σₙ wₙ l(f(xₙ; θ), yₙ) + α/2 ΣW²) / Σₙ wₙ
@@ -23,6 +24,8 @@ def minimize_loss(estimator: Any, data: Data) -> None:
     set_penalty(model, float(estimator.alpha / (x.shape[0] if weight is None else weight.sum(dtype=np.float64))))
 
     def value_and_gradient(vector: Array) -> tuple[float, Array]:
+        if tasks:
+            tasks.begin()
         model.parameters.vector[:] = vector
         value, dz = loss(model.forward(x, training=True), y, weight)
         model.backward(dz)
@@ -34,6 +37,7 @@ def minimize_loss(estimator: Any, data: Data) -> None:
             model.parameters.vector.astype(np.float64),
             method="L-BFGS-B",
             jac=True,
+            callback=tasks.after_iteration if tasks else None,
             options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
         )
     model.parameters.vector[:] = result.x

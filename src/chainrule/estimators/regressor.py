@@ -75,7 +75,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     average : float in (0, 1) or None, e.g. 0.999: predict with the running mean of the weights of so long a memory
     scale : bool, standardise the columns of X, and with any loss but Poisson y, inside
     scoring : name or scorer of scikit-learn for early stopping; None for R²
-    callbacks : list of :class:`~chainrule.Callback`
+    callbacks : list of :class:`~chainrule.Callback`; scikit-learn's own go to ``set_callbacks``, which its 1.9 brought
 
     Attributes
     ----------

@@ -124,10 +124,12 @@ def train(
     order: Order,
     epochs: int,
     watchers: list[Callback],
+    listeners: list[Callback],
 ) -> bool:
     """Epochs of training for the estimator's model; whether it ended because nothing improved any more.
 
     ``held_out`` are validation rows, or the numbers of those among the data that are not trained on.
+    ``listeners`` are told of an epoch after all else was done and recorded.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def train(
         estimator._loss,
         estimator._optimizer,
         batch_size=size,
-        callbacks=[*limits, *watchers, *(estimator.callbacks or ()), watch],
+        callbacks=[*limits, *watchers, *(estimator.callbacks or ()), watch, *listeners],
         sample=order,
         drop_last=rows % size == 1 and any(isinstance(layer, BatchNorm) for layer in model.layers),
         average_penalty=True,
