@@ -96,6 +96,14 @@ def test_balanced_counts_all_parts_so_far():
     assert_same(balanced, classifier().fit(X, Y))  # a new fit has forgotten them
 
 
+def test_balanced_may_begin_between_two_parts():
+    late = classifier(class_weight="balanced").fit(X, Y)  # whose counts are forgotten
+    late.set_params(class_weight=None).fit(X, Y).set_params(class_weight="balanced")
+    late.partial_fit(X[:120], Y[:120])
+    weight = compute_sample_weight("balanced", Y[:120])
+    assert_same(late, classifier().fit(X, Y).partial_fit(X[:120], Y[:120], weight))
+
+
 def test_class_weights_hold_where_a_part_lacks_a_class():
     given = {"a": 2.0, "b": 1.0, "c": 0.5}
     rows = Y != 1

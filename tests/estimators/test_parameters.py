@@ -230,3 +230,30 @@ def test_nothing_is_there_before_fit(estimator):
     with pytest.raises(NotFittedError, match=f"This {estimator.__name__} instance is not fitted yet"):
         estimator().predict(X)
     assert not hasattr(estimator(), "coefs_")
+
+
+# ---- weights that are given
+
+
+def test_weights_may_be_read_and_given():
+    model = cr.MLPClassifier(**SETTINGS).fit(X, Y)
+    model.coefs_ = [np.full_like(W, 0.5) for W in model.coefs_]
+    model.intercepts_[1] = [1.0, 2.0, 3.0]
+    model.intercepts_[:1] = [np.zeros(8)]
+    z = np.maximum(X @ np.full((4, 8), 0.5), 0) @ np.full((8, 3), 0.5) + [1.0, 2.0, 3.0]
+    np.testing.assert_allclose(model.model_.predict(X), z, rtol=1e-12)
+
+
+def test_weights_of_another_shape_are_refused_in_a_sentence():
+    model = cr.MLPClassifier(**SETTINGS).fit(X, Y)
+    before = [W.copy() for W in model.coefs_]
+    with pytest.raises(ValueError, match=r"coefs_ and intercepts_ expects an array of shape \(4, 8\), got \(8, 4\)"):
+        model.coefs_ = [model.coefs_[0].T, model.coefs_[1]]
+    with pytest.raises(ValueError, match="MLPClassifier expects 2 arrays, one for each layer of weights, got 1"):
+        model.coefs_ = [np.zeros((4, 8))]
+    with pytest.raises(ValueError, match=r"an array of shape \(3,\), got \(\)"):
+        model.intercepts_[1] = 0.0
+    with pytest.raises(TypeError, match="numbers"):
+        model.intercepts_[1] = ["a", "b", "c"]
+    for W, kept in zip(model.coefs_, before, strict=True):
+        np.testing.assert_array_equal(W, kept)

@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .. import _checks
-from .._checks import Array, sentence
+from .._checks import Array, as_numeric, check_shape, sentence
 from ..callbacks import Callback, WeightAverage
 from ..losses import Loss
 from ..model import Sequential
@@ -50,7 +50,10 @@ class Views(list[Array]):
     """Arrays of the model's parameters; to assign one copies it into the model."""
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self[index][...] = value
+        for view, array in zip(self[index], value, strict=True) if isinstance(index, slice) else [(self[index], value)]:
+            array = as_numeric("coefs_ and intercepts_", "each", array)
+            check_shape("coefs_ and intercepts_", "an array", array, view.shape)
+            view[...] = array
 
 
 class BaseMLP(BaseEstimator):
@@ -315,8 +318,11 @@ class BaseMLP(BaseEstimator):
         return Views(getattr(layer, name) for layer in linear_layers(self.model_))
 
     def _assign(self, name: str, arrays: Sequence[Array]) -> None:
-        for view, array in zip(self._views(name), arrays, strict=True):
-            view[...] = array
+        views = self._views(name)
+        if len(arrays) != len(views):
+            expected = f"{len(views)} arrays, one for each layer of weights"
+            raise ValueError(sentence(type(self).__name__, expected, f"{len(arrays)}"))
+        views[:] = arrays
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")

@@ -312,9 +312,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _see(self, y: Array, weight: Array | None, fresh: bool) -> None:
         """Count the classes, so that those of all parts together weigh the same; a row of weight 2 counts twice."""
+        if fresh:
+            self.__dict__.pop("_class_counts", None)
         if self.class_weight == "balanced" and not self._multilabel:
             count = np.bincount(np.searchsorted(self.classes_, y), weight, minlength=len(self.classes_))
-            self._class_counts = count if fresh else self._class_counts + count
+            self._class_counts = getattr(self, "_class_counts", 0) + count
             seen = self._class_counts[self._class_counts > 0]
             self._balance = seen.mean() / np.where(self._class_counts > 0, self._class_counts, np.inf)
 
