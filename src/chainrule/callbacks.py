@@ -77,9 +77,9 @@ class Callback:
 
 
 class MaxNorm(Callback):
-    """Keeps the weights that lead to any one unit short: after each step a column of W that is too long is shortened.
+    """Keeps the weights that lead to any one unit short: a column of W that is too long is shortened.
 
-        W[:, o] ← W[:, o] · min(1, limit / ‖W[:, o]‖)
+        W[:, o] ← W[:, o] · min(1, limit / ‖W[:, o]‖)          before the first step and after each
 
     With dropout and a large learning rate this keeps a network from growing without bound.
 
@@ -104,6 +104,9 @@ class MaxNorm(Callback):
 
     def __init__(self, limit: float) -> None:
         self.limit = check_number("MaxNorm", "limit", limit, above=0)
+
+    def on_train_begin(self, trainer: Training) -> None:
+        self.on_batch_end(trainer, 0.0)
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
         for W in trainer.model.parameters.values():

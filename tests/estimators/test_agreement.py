@@ -74,6 +74,7 @@ def test_sample_weights_act_as_in_scikit_learn(problem, solver):
     assert_same_weights(expected, fitted)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_float32_stays_and_predicts_the_same_to_rounding(problem):
     X, y = PROBLEMS[problem]

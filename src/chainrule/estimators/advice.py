@@ -7,18 +7,36 @@ from typing import Any
 import numpy as np
 
 from .._checks import Array
+from ..losses import (
+    AbsoluteError,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    HalfSquaredError,
+    Huber,
+    LogCosh,
+    Poisson,
+    SquaredError,
+)
 
 WIDE = 1e3  # a column with numbers this large needs to be scaled
 RECENT = 10  # epochs
 FALLING = 1e-3  # of the loss, an epoch
+STILL = 1e-9
+OF_RESIDUALS = HalfSquaredError, SquaredError, AbsoluteError, Huber, LogCosh
+ENOUGH = 10_000  # rows, to know the loss of a constant
 
 
-def after_divergence(estimator: Any, x: Any, error: Exception) -> str:
+def after_divergence(estimator: Any, data: Any, error: str) -> str:
     """scikit-learn's sentence, then ours, then the likely cause."""
-    remedies = [advice for advice in (_about_scale(estimator, x), _about_rate(estimator)) if advice]
-    return (
-        "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
-        f"preprocessed. {error} {'; '.join(remedies)}."
+    found = _about_inputs(estimator, data.x), _about_targets(estimator, data.y), _about_rate(estimator)
+    remedies = "; ".join(advice for advice in found if advice) or "standardise X (scale=True)"
+    return " ".join(
+        [
+            "Solver produced non-finite parameter weights.",
+            "The input data may contain large values and need to be preprocessed.",
+            *([error] if error else []),
+            f"{remedies[0].upper()}{remedies[1:]}.",
+        ]
     )
 
 
@@ -30,31 +48,100 @@ def after_last_iteration(estimator: Any) -> str:
     )
 
 
+def after_learning_nothing(estimator: Any, data: Any) -> str:
+    """What to say where a constant would do as well as the network; nothing if it would not, or if it is unknown."""
+    constant = _best_constant(estimator._loss, data)
+    if constant is None:
+        return ""
+    some = slice(None, None, -(-data.y.shape[0] // ENOUGH))
+    y, weight = data.y[some], None if data.weight is None else data.weight[some]
+    if weight is not None and not weight.any():
+        return ""
+    z = np.broadcast_to(constant.astype(estimator.model_.dtype), (len(y), len(constant)))
+    least = estimator._loss(z, y, weight)[0]
+    total = data.y.shape[0] if data.weight is None else float(data.weight.sum(dtype=np.float64))
+    loss = estimator.loss_ - estimator.model_.penalty() / total
+    if not loss >= least > 0:
+        return ""
+    found = _about_inputs(estimator, data.x), _about_targets(estimator, data.y)
+    remedies = [advice for advice in found if advice] + ["try a higher or a lower learning_rate_init"]
+    return (
+        f"Stochastic Optimizer: The network has learned nothing: its loss ends at {loss:.3g}, and a constant "
+        f"prediction has {least:.3g}. {remedies[0][0].upper()}{'; '.join(remedies)[1:]}."
+    )
+
+
+def _best_constant(loss: Any, data: Any) -> Array | None:
+    """The outputs that a network gives which has found out how y is distributed, and no more."""
+    if isinstance(loss, CrossEntropy):
+        counts = np.bincount(data.y, data.weight)
+        return np.log(np.maximum(counts, np.finfo(float).tiny) / counts.sum())
+    if not isinstance(
+        loss, (BinaryCrossEntropy, HalfSquaredError, SquaredError, AbsoluteError, Huber, LogCosh, Poisson)
+    ):
+        return None
+    mean = np.average(data.y, axis=0, weights=data.weight)
+    if isinstance(loss, BinaryCrossEntropy):
+        return np.log(mean / (1 - mean)) if ((mean > 0) & (mean < 1)).all() else None
+    if isinstance(loss, Poisson):
+        return np.log(mean) if (mean > 0).all() else None
+    return mean
+
+
 def _about_curve(curve: list[float]) -> str:
     recent = np.array(curve[-RECENT - 1 :])
     if len(recent) < 2 or not (np.isfinite(recent).all() and recent[0] > 0 and recent[-1] > 0):
         return "Raise max_iter, or tol."
-    fall = 1 - (recent[-1] / recent[0]) ** (1 / (len(recent) - 1))
+    if np.ptp(recent) <= STILL * recent[-1]:
+        return (
+            "The loss stands still: raise tol; or, if it is too high, the units may all be saturated or dead, "
+            "so lower learning_rate_init, or standardise X (scale=True)."
+        )
+    steadily = np.median(recent[1:] / recent[:-1])  # not one great fall, long ago
+    fall = 1 - max((recent[-1] / recent[0]) ** (1 / (len(recent) - 1)), steadily)
     if fall > FALLING:
         return f"The loss still falls by {100 * fall:.2g} % an epoch: raise max_iter."
+    if recent[-1] > 1.01 * curve[0]:
+        return (
+            f"The loss has risen from {curve[0]:.3g} to {recent[-1]:.3g}: "
+            "lower learning_rate_init, or standardise X (scale=True)."
+        )
     if recent[-1] > 0.99 * curve[0]:
         return "The loss has hardly fallen at all: standardise X (scale=True), or raise learning_rate_init."
     return "The loss moves up and down: lower learning_rate_init, or raise batch_size or tol."
 
 
-def _about_scale(estimator: Any, x: Any) -> str:
+def _about_inputs(estimator: Any, x: Any) -> str:
     """The widest column of x, if it is wide."""
-    low, high = _ranges(x)
-    widest = int(np.argmax(np.maximum(np.abs(low), np.abs(high))))
-    if max(abs(low[widest]), abs(high[widest])) < WIDE:
+    wide = _widest(x)
+    if wide is None:
         return ""
+    column, low, high = wide
     names = getattr(estimator, "feature_names_in_", None)
-    name = f"column {widest}" if names is None else f"column {names[widest]!r}"
-    return f"{name} of X goes from {low[widest]:.3g} to {high[widest]:.3g}: standardise X (scale=True)"
+    name = f"column {column}" if names is None else f"column {str(names[column])!r}"
+    return f"{name} of X goes from {low:.3g} to {high:.3g}: standardise X (scale=True)"
+
+
+def _about_targets(estimator: Any, y: Any) -> str:
+    """The same for the numbers of a regression."""
+    wide = None if hasattr(estimator, "classes_") else _widest(y)
+    return (
+        ""
+        if wide is None
+        else f"the target y goes from {wide[1]:.3g} to {wide[2]:.3g}: standardise y (scale=True does), or divide it"
+    )
 
 
 def _about_rate(estimator: Any) -> str:
     return "" if estimator.solver == "lbfgs" else f"lower learning_rate_init={estimator.learning_rate_init:g}"
+
+
+def _widest(x: Any) -> tuple[int, float, float] | None:
+    """The column with the largest number, and its range, if that is large."""
+    low, high = _ranges(x)
+    column = int(np.argmax(np.maximum(np.abs(low), np.abs(high))))
+    wide = max(abs(low[column]), abs(high[column])) >= WIDE
+    return (column, float(low[column]), float(high[column])) if wide else None
 
 
 def _ranges(x: Any) -> tuple[Array, Array]:

@@ -16,33 +16,45 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .._checks import Array, sentence
+from .. import _checks
+from .._checks import Array, as_numeric, check_shape, sentence
 from ..callbacks import Callback, WeightAverage
 from ..losses import Loss
 from ..model import Sequential
+from ..ops.fused import twin
 from ..optimizers import Optimizer
 from .callbacks import TakesCallbacks, tasks_of
 from .lbfgs import minimize_loss
 from .parameters import (
     CONSTRAINTS,
+    OF_THE_NETWORK,
+    OF_THE_OPTIMIZER,
     STOCHASTIC,
     build_model,
     build_optimizer,
     check_together,
     hidden_sizes,
     linear_layers,
+    renew_optimizer,
+    settings,
 )
-from .training import Data, Order, restore_best, train
+from .training import Data, HeldOut, Order, best_restored, takes_weight, train
 
 SPARSE = ["csr", "csc"]
 FLOATS = (np.float64, np.float32)
+RECORDS = ("loss_curve_", "validation_loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_")
+
+all_finite = twin(_checks.all_finite)
 
 
 class Views(list[Array]):
     """Arrays of the model's parameters; to assign one copies it into the model."""
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self[index][...] = value
+        for view, array in zip(self[index], value, strict=True) if isinstance(index, slice) else [(self[index], value)]:
+            array = as_numeric("coefs_ and intercepts_", "each", array)
+            check_shape("coefs_ and intercepts_", "an array", array, view.shape)
+            view[...] = array
 
 
 class BaseMLP(TakesCallbacks, BaseEstimator):
@@ -59,6 +71,9 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
     n_features_in_: int
     _loss: Loss
     _optimizer: Optimizer
+    _described: dict[str, str]  # what the optimizer was made from
+    _average: WeightAverage | None
+    _best: tuple[list[Array], WeightAverage | None] | None  # by the score of the validation rows
 
     # What a subclass states.
 
@@ -103,21 +118,20 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         if weight is not None:
             weight = _check_sample_weight(weight, X, dtype=X.dtype, ensure_non_negative=True)
         random = check_random_state(self.random_state)
+        if self.input_dropout and issparse(X):
+            who = f"{type(self).__name__}(input_dropout={self.input_dropout:g})"
+            raise TypeError(sentence(who, "dense X", "a sparse one", "leave input_dropout out, or pass X.toarray()"))
         if fresh:
             self._begin(X, y, weight, random)
-        self._check_architecture()
+        self._go_on()
         self._see(y, weight, fresh or not incremental)
         given = self._given_validation(*held_out)
         data = self._network_data(X, y, weight)
         tasks = tasks_of(self, *raw, count=1 if incremental else self.max_iter)
         if self.solver in STOCHASTIC:
-            self._fit_stochastic(data, y, given, random, incremental, [tasks] if tasks else [])
+            self._fit_stochastic(data, y, weight, given, random, incremental, [tasks] if tasks else [])
         else:
             minimize_loss(self, data, tasks)
-        if not np.isfinite(self.model_.parameters.vector).all():
-            from .advice import after_divergence
-
-            raise ValueError(after_divergence(self, X, ValueError("")))
         if tasks:
             tasks.finish()
         return self
@@ -125,19 +139,28 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
     def _begin(self, X: Any, y: Array, weight: Array | None, random: np.random.RandomState) -> None:
         """A new model, and nothing recorded of its training."""
         self.n_iter_ = self.t_ = 0
+        for name in RECORDS:
+            self.__dict__.pop(name, None)
         self._fit_scalers(X, y, weight)
         self._new_network(X.dtype, random)
-        if self.solver in STOCHASTIC:
-            self.loss_curve_: list[float] = []
-            self.validation_loss_curve_: list[float] = []
-            self.validation_scores_: list[float] | None = [] if self.early_stopping else None
-            self.best_validation_score_ = -np.inf if self.early_stopping else None
-            self.best_loss_ = None if self.early_stopping else np.inf
+
+    def _keep_records(self) -> None:
+        """Those that there are go on."""
+        self.loss_curve_: list[float] = getattr(self, "loss_curve_", [])
+        self.validation_loss_curve_: list[float] = getattr(self, "validation_loss_curve_", [])
+        if not self.early_stopping:
+            self.validation_scores_: list[float] | None = None
+            self.best_validation_score_: float | None = None
+            best = getattr(self, "best_loss_", None)
+            self.best_loss_ = np.inf if best is None else best
+        elif getattr(self, "validation_scores_", None) is None:
+            self.validation_scores_, self.best_validation_score_, self.best_loss_ = [], -np.inf, None
 
     def _new_network(self, dtype: Any, random: np.random.RandomState) -> None:
         self._loss, outputs, self.out_activation_ = self._make_loss()
         self.n_layers_ = len(hidden_sizes(self)) + 2
         self.model_ = build_model(self, self.n_features_in_, outputs, dtype, random)
+        self._built = settings(self, OF_THE_NETWORK)
         self.__dict__.pop("_optimizer", None)
         self._average = WeightAverage(self.average) if self.average else None
         self._no_improvement_count, self._best = 0, None
@@ -146,36 +169,50 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         self,
         data: Data,
         y: Array,
-        given: tuple[Data, Array] | None,
+        weight: Array | None,
+        given: HeldOut | None,
         random: np.random.RandomState,
         incremental: bool,
         listeners: list[Callback],
     ) -> None:
+        described = settings(self, OF_THE_OPTIMIZER)
         if not hasattr(self, "_optimizer"):
             self._optimizer = build_optimizer(self)
-        held_out: Data | Array | None = None if given is None else given[0]
+        elif described != self._described:
+            self._optimizer = renew_optimizer(self, self._optimizer)
+        self._described = described
+        self._keep_records()
+        held_out: Data | Array | None = None if given is None else given.data
         order = Order(random, self.shuffle)
         if given is None and self.early_stopping:
             kept, held_out = self._split(y, random)
-            given = data.at(held_out), y[held_out]
+            given = HeldOut(data.at(held_out), y[held_out], None if weight is None else weight[held_out])
             order.start_with(kept)
-        score = self._score_function(*given) if given is not None and self.early_stopping else None
+        score = self._score_function(given) if given is not None and self.early_stopping else None
         watchers: list[Callback] = [] if self._average is None else [self._average]
         if not incremental:
             self.n_iter_ = self._no_improvement_count = 0
-        epochs = 1 if incremental else self.max_iter
-        ended = train(self, data, held_out, score, order, epochs, watchers, listeners)
-        if score is not None and (ended or not incremental):
-            restore_best(self)
+        ended = train(self, data, held_out, score, order, incremental, watchers, listeners)
+        if score is not None and (ended or not incremental) and self._best is not None:
+            self._average = best_restored(self.model_, *self._best)
             self._no_improvement_count = 0
 
-    def _check_architecture(self) -> None:
-        """A warm start goes on with the network that is there."""
-        have = [layer.out_features for layer in linear_layers(self.model_)[:-1]]
-        if have != hidden_sizes(self):
-            remedy = "set warm_start=False, or call clone() for a new estimator"
+    def _go_on(self) -> None:
+        """With the network that is there, by the loss that is asked for now."""
+        who, remedy = type(self).__name__, "set warm_start=False, or call clone() for a new estimator"
+        have = [layer.out_features for layer in linear_layers(self.model_)]
+        if have[:-1] != hidden_sizes(self):
             got = f"hidden_layer_sizes={hidden_sizes(self)}"
-            raise ValueError(sentence(type(self).__name__, f"the hidden layers {have} that were trained", got, remedy))
+            raise ValueError(sentence(who, f"the hidden layers {have[:-1]} that were trained", got, remedy))
+        for name, now in settings(self, OF_THE_NETWORK).items():
+            if now != self._built[name]:
+                expected = f"{name}={self._built[name]} as in the fit that it goes on from"
+                raise ValueError(sentence(who, expected, f"{name}={now}", remedy))
+        loss, outputs, activation = self._make_loss()
+        if (outputs, activation) != (have[-1], self.out_activation_):
+            expected = f"a loss for the {have[-1]} outputs ({self.out_activation_}) that were trained"
+            raise ValueError(sentence(who, expected, f"{loss!r}, which takes {outputs} ({activation})", remedy))
+        self._loss = loss
 
     # Data.
 
@@ -185,14 +222,21 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
             self.scaler_ = StandardScaler(with_mean=not issparse(X)).fit(X, sample_weight=weight)
 
     def _inputs(self, X: Any) -> Any:
-        return X if self.scaler_ is None else self.scaler_.transform(X)
+        if self.scaler_ is None:
+            return X
+        if issparse(X) and self.scaler_.with_mean:
+            who = f"{type(self).__name__}(scale=True)"
+            raise TypeError(sentence(who, "dense X, as it was fitted on", "a sparse one", "pass X.toarray()"))
+        return self.scaler_.transform(X)
 
     def _network_data(self, X: Any, y: Array, weight: Array | None) -> Data:
         return Data(self._inputs(X), self._targets(y), self._row_weights(y, weight))
 
-    def _given_validation(self, X_val: Any, y_val: Any, weight_val: Any) -> tuple[Data, Array] | None:
-        """The user's own validation rows: as the network takes them, and their y."""
+    def _given_validation(self, X_val: Any, y_val: Any, weight_val: Any) -> HeldOut | None:
+        """The user's own validation rows."""
         if X_val is None and y_val is None:
+            if weight_val is not None:
+                raise ValueError(sentence(type(self).__name__, "X_val and y_val", "sample_weight_val alone"))
             return None
         if X_val is None or y_val is None:
             raise ValueError(sentence(type(self).__name__, "X_val and y_val together", "one of them"))
@@ -201,7 +245,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         X_val, y_val = self._check_data(X_val, y_val, reset=False, incremental=True)
         if weight_val is not None:
             weight_val = _check_sample_weight(weight_val, X_val, dtype=X_val.dtype, ensure_non_negative=True)
-        return self._network_data(X_val, y_val, weight_val), y_val
+        return HeldOut(self._network_data(X_val, y_val, weight_val), y_val, weight_val)
 
     def _split(self, y: Array, random: np.random.RandomState) -> tuple[Array, Array]:
         """The numbers of the rows to train on and of ``validation_fraction`` of them, in scikit-learn's order."""
@@ -217,19 +261,20 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         kept, aside = train_test_split(np.arange(count), random_state=random, test_size=size, stratify=stratify)
         return kept, aside
 
-    def _score_function(self, data: Data, y: Array) -> Callable[[], float]:
+    def _score_function(self, held_out: HeldOut) -> Callable[[], float]:
         """The score of the validation rows, of the averaged weights if there are such."""
-        twin = copy.copy(self)  # it takes arrays without the names of columns
-        twin.__dict__.pop("feature_names_in_", None)
-        scorer = None if self.scoring is None else check_scoring(twin, self.scoring)
-        extra = {} if data.weight is None else {"sample_weight": data.weight}
+        data, y, weight = held_out
+        nameless = copy.copy(self)  # it takes arrays without the names of columns
+        nameless.__dict__.pop("feature_names_in_", None)
+        scorer = None if self.scoring is None else check_scoring(nameless, self.scoring)
+        extra = {"sample_weight": weight} if weight is not None and takes_weight(scorer) else {}
 
         def score() -> float:
             if scorer is None:
                 z = self.model_.predict(data.x)
                 return float(self._metric(y, z, data.weight)) if np.isfinite(z).all() else np.nan
-            twin.scaler_ = None  # these rows went through it
-            return float(scorer(twin, data.x, y, **extra))
+            nameless.scaler_ = None  # these rows went through it
+            return float(scorer(nameless, data.x, y, **extra))
 
         def score_average() -> float:
             if self._average is None:
@@ -248,7 +293,13 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         """What the network says: logits or numbers."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False)
-        return self.model_.predict(self._inputs(X))
+        z = self.model_.predict(self._inputs(X))
+        if not all_finite(z):
+            row = int(np.argmin(np.isfinite(z).all(axis=1)))
+            got = f"{z[row]} for row {row}"
+            remedy = "look for very large numbers in X, and for a fit that diverged"
+            raise ValueError(sentence(type(self).__name__, "finite outputs of its network", got, remedy))
+        return z
 
     # Weights, as scikit-learn shows them.
 
@@ -276,8 +327,11 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         return Views(getattr(layer, name) for layer in linear_layers(self.model_))
 
     def _assign(self, name: str, arrays: Sequence[Array]) -> None:
-        for view, array in zip(self._views(name), arrays, strict=True):
-            view[...] = array
+        views = self._views(name)
+        if len(arrays) != len(views):
+            expected = f"{len(views)} arrays, one for each layer of weights"
+            raise ValueError(sentence(type(self).__name__, expected, f"{len(arrays)}"))
+        views[:] = arrays
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")

@@ -63,7 +63,7 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
     ours.coefs_, ours.intercepts_ = estimator.coefs_, estimator.intercepts_
     ours.validation_loss_curve_ = []
     if getattr(ours, "best_validation_score_", None) is not None:
-        ours._best = snapshot(ours.model_)
+        ours._best = snapshot(ours.model_), None
     return ours
 
 

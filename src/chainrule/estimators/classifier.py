@@ -64,12 +64,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     optimizer : name ("adamw", "muon", ...) or :class:`~chainrule.Optimizer`, instead of the solver's; an object brings
         its own learning rate and weight decay
     schedule : "cosine", "one_cycle", "flat_cosine", "cos_log4" or "reduce_on_plateau", with learning_rate_init as the
-        peak, over max_iter epochs; or any schedule
+        peak, over max_iter epochs, or calls of ``partial_fit``; or any schedule
     weight_decay : float >= 0, decoupled (AdamW), beside alpha
     max_norm : float or None, the greatest length of the weights into one unit
     average : float in (0, 1) or None, e.g. 0.999: predict with the running mean of the weights of so long a memory
-    scale : bool, standardise the columns of X inside
-    scoring : name or scorer of scikit-learn for early stopping; None for accuracy, or with class_weight minus the loss
+    scale : bool, standardise the columns of X inside; in ``partial_fit`` as the first part of the rows says
+    scoring : name or scorer of scikit-learn for early stopping, called with sample weights, if there are any, where it
+        takes them; None for accuracy, or with class_weight minus the loss
     callbacks : list of :class:`~chainrule.Callback`; scikit-learn's own go to ``set_callbacks``, which its 1.9 brought
 
     Attributes
@@ -221,7 +222,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Probabilities, of which none rounds to 0 or 1: their logarithm is a number, however sure the network is."""
         p = ops.softmax(z) if self.out_activation_ == "softmax" else ops.sigmoid(z)
         if self.out_activation_ == "logistic" and not self._multilabel:
-            p = np.hstack([1 - p, p])
+            p = np.hstack([1 - p, p]) if len(self.classes_) > 1 else np.ones_like(p)
         limits = np.finfo(p.dtype)
         return np.clip(p, limits.tiny, 1 - limits.epsneg, out=p)
 
@@ -288,17 +289,34 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """The rows' own weights times those of their classes."""
         if self.class_weight is None:
             return weight
-        if self.class_weight != "balanced" or self._multilabel:
-            by_class = compute_sample_weight(self.class_weight, y)
+        if self._multilabel:
+            by_row = compute_sample_weight(self.class_weight, y)
         else:
-            by_class = self._balance[np.searchsorted(self.classes_, y)]
-        return by_class if weight is None else by_class * weight
+            given = self.class_weight
+            by_class = self._balance if given == "balanced" else self._of_the_classes(given)
+            by_row = by_class[np.searchsorted(self.classes_, y)]
+        return by_row if weight is None else by_row * weight
+
+    def _of_the_classes(self, given: Any) -> Array:
+        """The weight of each class, 1 where none is given; of all classes, whichever these rows have."""
+        who, classes = f"{type(self).__name__}(class_weight={given!r})", self.classes_.tolist()
+        if not isinstance(given, dict):
+            raise ValueError(sentence(who, "a dict from class to weight, or 'balanced'", "a list", "pass its dict"))
+        unknown = [label for label in given if label not in classes]
+        if unknown:
+            raise ValueError(sentence(who, f"classes among {classes}", f"{unknown}"))
+        weights = np.array([given.get(label, 1) for label in classes], float)
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError(sentence(who, "weights that are finite and not negative", f"{weights.tolist()}"))
+        return weights
 
     def _see(self, y: Array, weight: Array | None, fresh: bool) -> None:
         """Count the classes, so that those of all parts together weigh the same; a row of weight 2 counts twice."""
+        if fresh:
+            self.__dict__.pop("_class_counts", None)
         if self.class_weight == "balanced" and not self._multilabel:
             count = np.bincount(np.searchsorted(self.classes_, y), weight, minlength=len(self.classes_))
-            self._class_counts = count if fresh else self._class_counts + count
+            self._class_counts = getattr(self, "_class_counts", 0) + count
             seen = self._class_counts[self._class_counts > 0]
             self._balance = seen.mean() / np.where(self._class_counts > 0, self._class_counts, np.inf)
 

@@ -8,7 +8,9 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.utils.optimize import _check_optimize_result
 
-from .._checks import Array
+from .._checks import Array, sentence
+from ..trainer import DivergenceError
+from .advice import after_divergence
 from .callbacks import Tasks
 from .parameters import set_penalty
 from .training import Data
@@ -21,7 +23,11 @@ def minimize_loss(estimator: Any, data: Data, tasks: Tasks | None = None) -> Non
     """
     model, loss = estimator.model_, estimator._loss
     x, y, weight = data
-    set_penalty(model, float(estimator.alpha / (x.shape[0] if weight is None else weight.sum(dtype=np.float64))))
+    total = x.shape[0] if weight is None else float(weight.sum(dtype=np.float64))
+    if not total > 0:
+        expected = "a row whose weight, times that of its class, is above 0"
+        raise ValueError(sentence(type(estimator).__name__, expected, "none"))
+    set_penalty(model, float(estimator.alpha / total))
 
     def value_and_gradient(vector: Array) -> tuple[float, Array]:
         if tasks:
@@ -42,4 +48,6 @@ def minimize_loss(estimator: Any, data: Data, tasks: Tasks | None = None) -> Non
         )
     model.parameters.vector[:] = result.x
     estimator.loss_ = float(result.fun)
+    if not (np.isfinite(estimator.loss_) and np.isfinite(result.x).all()):
+        raise DivergenceError(after_divergence(estimator, data, ""))
     estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from .._checks import Array, sentence
@@ -29,7 +30,12 @@ SCHEDULES: dict[str, type[Any]] = {
 NORMALIZATIONS: dict[str, type[Any]] = {"batch": BatchNorm, "layer": LayerNorm}
 CLASSIC = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}  # scikit-learn's activations
 STOCHASTIC = ("adam", "sgd")
-OF_THE_STEPS = ("dropout", "input_dropout", "max_norm", "average", "optimizer", "schedule", "callbacks")
+OF_THE_STEPS = ("dropout", "input_dropout", "max_norm", "average", "optimizer", "schedule", "weight_decay", "callbacks")
+OF_THE_NETWORK = ("activation", "normalization", "dropout", "input_dropout", "average", "scale")
+OF_THE_OPTIMIZER = (
+    *("solver", "optimizer", "schedule", "learning_rate_init", "weight_decay"),
+    *("momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon"),
+)
 
 #: What each parameter may be, in scikit-learn's terms, so that it words the errors.
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -65,7 +71,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "max_norm": [Interval(Real, 0, None, closed="neither"), None],
     "average": [Interval(Real, 0, 1, closed="neither"), None],
     "scale": ["boolean"],
-    "scoring": [str, callable, None],
+    "scoring": [StrOptions(set(get_scorer_names())), callable, None],
     "callbacks": [list, tuple, None],
 }
 
@@ -79,23 +85,43 @@ def check_together(estimator: Any) -> None:
     """Refuse values that are each allowed, and contradict each other."""
     who = type(estimator).__name__
     if estimator.solver == "lbfgs":
-        given = [name for name in OF_THE_STEPS if getattr(estimator, name) not in (None, 0)]
+        given = [name for name in OF_THE_STEPS if getattr(estimator, name)]
         given += ["normalization='batch'"] if estimator.normalization == "batch" else []
         if given:
             remedy = 'leave it out, or take solver="adam" or "sgd"'
             raise ValueError(sentence(f'{who}(solver="lbfgs")', "the exact loss of all rows", given[0], remedy))
-    if estimator.learning_rate != "constant" and estimator.schedule is not None:
-        got = f"learning_rate={estimator.learning_rate!r} and a schedule"
-        raise ValueError(sentence(who, "one rule for the learning rate", got, "leave one of them out"))
+    _check_rates(estimator, who)
     for callback in estimator.callbacks or ():
         if not isinstance(callback, Callback):
             raise TypeError(sentence(who, "chainrule.Callback objects in callbacks", repr(callback)))
+
+
+def _check_rates(estimator: Any, who: str) -> None:
+    """One rule says how large a step is."""
+    schedule, optimizer = estimator.schedule, estimator.optimizer
+    if isinstance(schedule, type):
+        expected, got = "a schedule object", f"the class {schedule.__name__}"
+        raise TypeError(sentence(who, expected, got, f"write {schedule.__name__}(...)"))
+    for name, other in (("schedule", schedule), ("optimizer", optimizer)):
+        if estimator.learning_rate != "constant" and other is not None:
+            got = f"learning_rate={estimator.learning_rate!r} and {name}={other!r}"
+            raise ValueError(sentence(who, "one rule for the learning rate", got, "leave one of them out"))
+    if isinstance(optimizer, Optimizer):
+        for name in ("schedule", "weight_decay"):
+            if getattr(estimator, name):
+                got = f"{name}={getattr(estimator, name)!r} beside it"
+                remedy = (
+                    "give it to the optimizer" if name == "weight_decay" else "make it the optimizer's learning_rate"
+                )
+                raise ValueError(sentence(who, "an optimizer that is complete", got, remedy))
 
 
 def hidden_sizes(estimator: Any) -> list[int]:
     """``hidden_layer_sizes`` as a list; a number stands for one layer."""
     sizes = estimator.hidden_layer_sizes
     sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+    if not all(isinstance(size, Integral) for size in sizes):
+        raise TypeError(sentence(type(estimator).__name__, "integers in hidden_layer_sizes", f"{sizes}"))
     if any(size <= 0 for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     return [int(size) for size in sizes]
@@ -109,7 +135,11 @@ def activations(estimator: Any, count: int) -> list[Activation]:
         expected = f"one activation for each of {count} hidden layers"
         raise ValueError(sentence(who, expected, f"{len(each)}: {given!r}"))
     named = [CLASSIC.get(one, one) if isinstance(one, str) else one for one in each]
-    return [found for one in named if (found := get_activation(who, one)) is not None]
+    found = [get_activation(who, one) for one in named]
+    chosen = [one for one in found if one is not None]
+    if len(chosen) != count:
+        raise TypeError(sentence(who, "activations by name or as objects", f"{given!r}", 'write "identity" for none'))
+    return chosen
 
 
 def build_model(estimator: Any, inputs: int, outputs: int, dtype: Any, random: np.random.RandomState) -> Sequential:
@@ -176,6 +206,19 @@ def build_optimizer(estimator: Any) -> Optimizer:
         return SGD(rate, momentum=float(estimator.momentum), nesterov=ahead, weight_decay=decay)
     betas = float(estimator.beta_1), float(estimator.beta_2)
     return AdamOfKingma(rate, betas=betas, epsilon=float(estimator.epsilon), weight_decay=decay)
+
+
+def settings(estimator: Any, names: Sequence[str]) -> dict[str, str]:
+    """Some of the parameters, as they are written: to see later whether one was changed."""
+    return {name: repr(getattr(estimator, name)) for name in names}
+
+
+def renew_optimizer(estimator: Any, old: Optimizer) -> Optimizer:
+    """The optimizer that the parameters describe now, with the state of the old one where it is of the same kind."""
+    new = build_optimizer(estimator)
+    if type(new) is type(old) and new.slots().keys() == old.slots().keys() and old.state:
+        new.state = old.state
+    return new
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
-from .._checks import Array, sentence
+from .._checks import Array, check_finite, sentence
 from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, Poisson, Quantile
 from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
 from .parameters import CONSTRAINTS, keep_parameters
@@ -69,12 +69,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     optimizer : name ("adamw", "muon", ...) or :class:`~chainrule.Optimizer`, instead of the solver's; an object brings
         its own learning rate and weight decay
     schedule : "cosine", "one_cycle", "flat_cosine", "cos_log4" or "reduce_on_plateau", with learning_rate_init as the
-        peak, over max_iter epochs; or any schedule
+        peak, over max_iter epochs, or calls of ``partial_fit``; or any schedule
     weight_decay : float >= 0, decoupled (AdamW), beside alpha
     max_norm : float or None, the greatest length of the weights into one unit
     average : float in (0, 1) or None, e.g. 0.999: predict with the running mean of the weights of so long a memory
-    scale : bool, standardise the columns of X, and with any loss but Poisson y, inside
-    scoring : name or scorer of scikit-learn for early stopping; None for R²
+    scale : bool, standardise the columns of X, and with any loss but Poisson y, inside; in ``partial_fit`` as the
+        first part of the rows says
+    scoring : name or scorer of scikit-learn for early stopping, called with sample weights, if there are any, where it
+        takes them; None for R²
     callbacks : list of :class:`~chainrule.Callback`; scikit-learn's own go to ``set_callbacks``, which its 1.9 brought
 
     Attributes
@@ -210,7 +212,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if not isinstance(self._loss, GaussianNLL):
             got = f"loss={self.loss!r}"
             raise ValueError(sentence("MLPRegressor.predict(return_std=True)", 'loss="gaussian_nll"', got))
-        variance = np.exp(z[:, self.n_outputs_ :]) + self._loss.floor
+        variance = _exp(z[:, self.n_outputs_ :]) + self._loss.floor
         return self._numbers(z), self._shaped(np.sqrt(variance) * self._spread)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -221,7 +223,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """What the network's outputs predict, in the units of y."""
         z = z.reshape(len(z), -1, self._levels) if self._levels > 1 else z[:, : self.n_outputs_]
         if isinstance(self._loss, Poisson):
-            return self._shaped(np.exp(z))
+            return self._shaped(_exp(z))
         if self.target_scaler_ is None:
             return self._shaped(z)
         spread, mean = self._spread, self.target_scaler_.mean_
@@ -260,7 +262,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             self.n_outputs_ = width
         elif width != self.n_outputs_:
             raise ValueError(sentence("MLPRegressor", f"{self.n_outputs_} targets, as before", str(width)))
-        return X, y.astype(X.dtype, copy=False)
+        with np.errstate(over="ignore"):
+            y = y.astype(X.dtype, copy=False)
+        check_finite("MLPRegressor", "y", y)  # what float32 cannot hold
+        return X, y
 
     def _fit_scalers(self, X: Any, y: Array, weight: Array | None) -> None:
         super()._fit_scalers(X, y, weight)
@@ -281,3 +286,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if isinstance(loss, GaussianNLL):
             outputs *= 2
         return loss, outputs, "exp" if isinstance(loss, Poisson) else "identity"
+
+
+def _exp(z: Array) -> Array:
+    """eᶻ, or the largest number there is."""
+    with np.errstate(over="ignore"):
+        return np.minimum(np.exp(z), np.finfo(z.dtype).max)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,11 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._checks import Array
-from ..callbacks import Callback, MaxNorm, Training
+from .._checks import Array, sentence
+from ..callbacks import Callback, MaxNorm, Training, WeightAverage
 from ..layers import BatchNorm
+from ..model import Sequential
 from ..trainer import DivergenceError, Trainer
-from .advice import after_divergence, after_last_iteration
+from .advice import after_divergence, after_last_iteration, after_learning_nothing
 from .parameters import restore, set_penalty, set_rate, snapshot
 
 LEAST_RATE = 1e-6  # below which learning_rate="adaptive" gives up
@@ -29,6 +32,14 @@ class Data(NamedTuple):
     def at(self, rows: Array) -> Data:
         """Some of the rows."""
         return Data(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
+
+
+class HeldOut(NamedTuple):
+    """Rows to validate with: as the network takes them, and what the user said of them."""
+
+    data: Data
+    y: Array
+    weight: Array | None
 
 
 class Order:
@@ -55,9 +66,13 @@ class Order:
 class Watch(Callback):
     """Keeps the estimator's curves, and ends the training when they no longer improve."""
 
-    def __init__(self, estimator: Any, rows: int, score: Callable[[], float] | None) -> None:
-        self.estimator, self.rows, self.score = estimator, rows, score
+    def __init__(self, estimator: Any, rows: int, score: Callable[[], float] | None, incremental: bool) -> None:
+        self.estimator, self.rows, self.score, self.incremental = estimator, rows, score, incremental
         self.converged = False
+
+    def on_train_begin(self, trainer: Training) -> None:
+        if self.incremental:  # a schedule sees max_iter calls as one training
+            trainer.optimizer.total_steps = self.estimator.max_iter * trainer.steps_per_epoch
 
     def on_epoch_end(self, trainer: Training, row: dict[str, float]) -> None:
         fitted = self.estimator
@@ -81,10 +96,10 @@ class Watch(Callback):
             improved = not fitted.loss_ > fitted.best_loss_ - fitted.tol
             fitted.best_loss_ = min(fitted.best_loss_, fitted.loss_)
         else:
-            improved = self.see(self.score(), trainer.model)
+            improved = self.see(self.score())
         fitted._no_improvement_count = 0 if improved else fitted._no_improvement_count + 1
 
-    def see(self, score: float, model: Any) -> bool:
+    def see(self, score: float) -> bool:
         """Record a score of the validation rows, and the weights if it is the best; whether it is better by tol."""
         fitted = self.estimator
         fitted.validation_scores_.append(score)
@@ -93,7 +108,7 @@ class Watch(Callback):
         improved = not score < fitted.best_validation_score_ + fitted.tol
         if score > fitted.best_validation_score_:
             fitted.best_validation_score_ = score
-            fitted._best = snapshot(model)
+            fitted._best = snapshot(fitted.model_), copy.deepcopy(fitted._average)
         return improved
 
     def _end(self, trainer: Training) -> None:
@@ -122,11 +137,11 @@ def train(
     held_out: Data | Array | None,
     score: Callable[[], float] | None,
     order: Order,
-    epochs: int,
+    incremental: bool,
     watchers: list[Callback],
     listeners: list[Callback],
 ) -> bool:
-    """Epochs of training for the estimator's model; whether it ended because nothing improved any more.
+    """max_iter epochs of training, or one if incremental; whether it ended because nothing improved any more.
 
     ``held_out`` are validation rows, or the numbers of those among the data that are not trained on.
     ``listeners`` are told of an epoch after all else was done and recorded.
@@ -143,8 +158,12 @@ def train(
         warnings.warn(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4
         )
+    by_batch = any(isinstance(layer, BatchNorm) for layer in model.layers)
+    if by_batch and size < 2:
+        who = f"{type(estimator).__name__}(normalization='batch')"
+        raise ValueError(sentence(who, "batches of two rows and more", "one row", "take normalization='layer'"))
     set_penalty(model, float(estimator.alpha))
-    watch = Watch(estimator, rows, score)
+    watch = Watch(estimator, rows, score, incremental)
     limits = [MaxNorm(estimator.max_norm)] if estimator.max_norm else []
     trainer = Trainer(
         model,
@@ -153,26 +172,40 @@ def train(
         batch_size=size,
         callbacks=[*limits, *watchers, *(estimator.callbacks or ()), watch, *listeners],
         sample=order,
-        drop_last=rows % size == 1 and any(isinstance(layer, BatchNorm) for layer in model.layers),
+        drop_last=by_batch and rows % size == 1,
         average_penalty=True,
     )
     try:
+        epochs = 1 if incremental else estimator.max_iter
         history = trainer.fit(*data, validation=held_out, epochs=epochs, verbose=0)
     except DivergenceError as error:
-        message = after_divergence(estimator, data.x, error)
-        if score is None:
+        message = after_divergence(estimator, data, str(error))
+        if score is None or estimator._best is None:
             raise DivergenceError(message) from error
-        watch.see(np.nan, model)
+        watch.see(np.nan)
         warnings.warn(message, ConvergenceWarning, stacklevel=4)
         return True
     if history.interrupted:
         warnings.warn("Training interrupted by user.", stacklevel=4)
-    elif not watch.converged and not trainer.stop and epochs == estimator.max_iter > 1:
+    elif not (incremental or watch.converged or trainer.stop):
         warnings.warn(after_last_iteration(estimator), ConvergenceWarning, stacklevel=4)
+    elif watch.converged and score is None and (message := after_learning_nothing(estimator, data)):
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
     return watch.converged
 
 
-def restore_best(estimator: Any) -> None:
-    """The weights of the best validation score again."""
-    if estimator._best is not None:
-        restore(estimator.model_, estimator._best)
+def best_restored(model: Sequential, taken: list[Array], average: WeightAverage | None) -> WeightAverage | None:
+    """Put the weights of the best validation score into the model; with the average that goes on from them."""
+    restore(model, taken)
+    average = copy.deepcopy(average)
+    if average is not None:
+        average.swap(model)  # as when training ends: the model holds the mean
+    return average
+
+
+def takes_weight(scorer: Any) -> bool:
+    """Whether a scorer of scikit-learn, or a function of the user's, has a use for sample weights."""
+    if hasattr(scorer, "_accept_sample_weight"):
+        return bool(scorer._accept_sample_weight())
+    parameters = inspect.signature(scorer).parameters.values() if callable(scorer) else ()
+    return any(parameter.name == "sample_weight" for parameter in parameters)
