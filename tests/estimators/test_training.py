@@ -634,3 +634,7 @@ def test_memory_mapped_rows_are_not_copied(tmp_path):
     assert peak_of(lambda: model.fit(mapped, labels)) < 60
     assert peak_of(lambda: model.predict(mapped)) < 60
     assert peak_of(lambda: regressor(hidden_layer_sizes=(4,), max_iter=1).fit(mapped, labels)) < 60
+    scaled = classifier(hidden_layer_sizes=(4,), max_iter=1, scale=True).fit(mapped[:3_000], labels[:3_000])
+    assert peak_of(lambda: scaled.predict(mapped)) < 60
+    ends = np.r_[0:5, len(mapped) - 5 : len(mapped)]
+    np.testing.assert_allclose(scaled.predict_proba(mapped)[ends], scaled.predict_proba(mapped[ends]), rtol=1e-5)

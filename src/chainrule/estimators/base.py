@@ -43,6 +43,7 @@ from .training import Data, HeldOut, Order, best_restored, takes_weight, train
 SPARSE = ["csr", "csc"]
 FLOATS = (np.float64, np.float32)
 RECORDS = ("loss_curve_", "validation_loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_")
+SCALED_BYTES = 16 << 20
 
 all_finite = twin(_checks.all_finite)
 
@@ -293,13 +294,19 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         """What the network says: logits or numbers."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False)
-        z = self.model_.predict(self._inputs(X))
+        z = self.model_.predict(X) if self.scaler_ is None else self._predict_scaled(X)
         if not all_finite(z):
             row = int(np.argmin(np.isfinite(z).all(axis=1)))
             got = f"{z[row]} for row {row}"
             remedy = "look for very large numbers in X, and for a fit that diverged"
             raise ValueError(sentence(type(self).__name__, "finite outputs of its network", got, remedy))
         return z
+
+    def _predict_scaled(self, X: Any) -> Array:
+        """A part of the rows at a time: the whole of X is not copied to be scaled."""
+        size = max(1, SCALED_BYTES // (X.shape[1] * X.dtype.itemsize))
+        parts = [X[start : start + size] for start in range(0, X.shape[0], size)]
+        return np.concatenate([self.model_.predict(self._inputs(part)) for part in parts])
 
     # Weights, as scikit-learn shows them.
 
