@@ -168,13 +168,13 @@ class WeightAverage(Callback):
             self.swap(trainer.model)
 
     def state(self) -> dict[str, Any]:
-        return (
-            {} if self._other is None else {"steps": self.steps, "other": self._other, "in_training": self._in_training}
-        )
+        if self._other is None:
+            return {}
+        return {"steps": self.steps, "other": self._other, "in_training": self.in_training}
 
     def load_state(self, state: dict[str, Any]) -> None:
         if state:
-            self.steps, self._other, self._in_training = state["steps"], state["other"], state["in_training"]
+            self.steps, self._other, self.in_training = state["steps"], state["other"], state["in_training"]
 
     def swap(self, model: Sequential) -> None:
         """Exchange θ and θ̄ in the model: between two epochs to see how the mean does, and back."""
