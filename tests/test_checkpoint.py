@@ -45,7 +45,7 @@ def trainer(folder, *more, plain=False, optimizer=None, **arguments):
     layers = [cr.Linear(6, 16, "relu"), cr.BatchNorm(16), cr.Dropout(0.3), cr.Linear(16, 3)]
     model = cr.Sequential([*layers, Plain()] if plain else layers, rng=0)
     optimizer = cr.Adam(cr.OneCycle(0.01)) if optimizer is None else optimizer
-    callbacks = [cr.Checkpoint(folder, **arguments), cr.WeightAverage(0.9)]
+    callbacks = [cr.Checkpoint(folder, **arguments), cr.WeightAverage(0.9), cr.EarlyStopping(patience=50)]
     return cr.Trainer(model, "cross_entropy", optimizer, batch_size=16, callbacks=[*callbacks, *more], rng=1)
 
 

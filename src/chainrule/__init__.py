@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import initializers, metrics, ops
-from .callbacks import Callback, History, MaxNorm, Progress, WeightAverage
+from .callbacks import Callback, EarlyStopping, History, MaxNorm, Progress, TimeLimit, WeightAverage
 from .data.batches import batches, split
 from .gradcheck import check_vjp, gradcheck
 from .layers import (
@@ -98,6 +98,7 @@ __all__ = [
     "CrossEntropy",
     "DivergenceError",
     "Dropout",
+    "EarlyStopping",
     "Exponential",
     "FlatCos",
     "Flatten",
@@ -142,6 +143,7 @@ __all__ = [
     "SquaredError",
     "StepDecay",
     "Tanh",
+    "TimeLimit",
     "Trainer",
     "WarmupCosine",
     "WeightAverage",

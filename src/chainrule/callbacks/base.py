@@ -1,0 +1,70 @@
+"""The hooks, on one screen."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+from ..model import Sequential
+from ..optimizers import Optimizer
+
+Row: TypeAlias = dict[str, float]
+
+
+class Training(Protocol):
+    """What a callback sees of the trainer; ``epoch`` counts from 1, ``stop = True`` ends the training after it."""
+
+    model: Sequential
+    optimizer: Optimizer
+    epoch: int
+    epochs: int
+    steps_per_epoch: int
+    stop: bool
+
+
+class Callback:
+    """Hooks that the trainer calls; override those you need.
+
+    ``trainer`` holds ``model``, ``optimizer``, ``epoch`` (from 1), ``epochs``, ``steps_per_epoch`` and ``stop``: set it
+    to True and training ends after this epoch. ``row`` is what the epoch gave: loss, validation_loss, metrics,
+    learning_rate, seconds; a callback may add to it.
+
+    Attributes
+    ----------
+    live : bool, whether training must stand still, right after the step or the epoch, while a hook runs. A callback
+        that only records what it is told, and neither looks at the model nor stops the training, may say False: then
+        many steps, and many epochs of a few steps each, may be taken before it is told of each of them
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> class StopWhenGood(cr.Callback):
+    ...     def on_epoch_end(self, trainer, row):
+    ...         trainer.stop = row["loss"] < 0.1
+    """
+
+    live = True
+
+    def on_train_begin(self, trainer: Training) -> None:
+        """Before the first epoch."""
+
+    def on_epoch_begin(self, trainer: Training) -> None:
+        """Before the first batch of an epoch."""
+
+    def on_batch_end(self, trainer: Training, loss: float) -> None:
+        """After each step, with the batch's loss."""
+
+    def on_epoch_end(self, trainer: Training, row: Row) -> None:
+        """After the last batch of an epoch and its validation."""
+
+    def on_pause(self, trainer: Training) -> None:
+        """Between two steps, some twenty times a second, and after each epoch, when all have been told of the last."""
+
+    def on_train_end(self, trainer: Training) -> None:
+        """After the last epoch, also when training was interrupted or failed."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold for the training to go on with this callback: numbers, text, arrays."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take such a state again."""

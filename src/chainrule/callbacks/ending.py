@@ -1,0 +1,132 @@
+"""When a training ends before its last epoch."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from .._checks import Array, check_integer, check_name, check_number
+from ..model import Sequential
+from .base import Callback, Row, Training
+
+
+class EarlyStopping(Callback):
+    """Ends the training when a number of its record has not improved for some epochs, and returns to the best weights.
+
+    Parameters
+    ----------
+    monitor : a column of the History: "validation_loss", "loss", "validation_accuracy", ...
+    patience : int, the epochs without improvement after which training ends
+    min_delta : float >= 0, what counts as improvement must be more than this
+    higher_is_better : bool or None; None means: yes, unless the name ends in "loss" or "error"
+    restore_best : bool, whether to return to the parameters and running statistics of the best epoch, of the last one
+        where several are as good
+
+    Attributes
+    ----------
+    best, best_epoch : the best number and its epoch, counted from 1; None before the first
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = rng.normal(size=(200, 5)), rng.normal(size=(200, 1))  # there is nothing to learn
+    >>> stopping = cr.EarlyStopping(patience=3)
+    >>> trainer = cr.Trainer(cr.MLP([5, 64, 1], rng=0), "squared_error", callbacks=[stopping])
+    >>> history = trainer.fit(x, y, validation=0.5, epochs=100, verbose=0)
+    >>> len(history) == stopping.best_epoch + 3 < 100
+    True
+    """
+
+    def __init__(
+        self,
+        monitor: str = "validation_loss",
+        patience: int = 10,
+        min_delta: float = 0.0,
+        higher_is_better: bool | None = None,
+        restore_best: bool = True,
+    ) -> None:
+        self.monitor = monitor
+        self.patience = check_integer("EarlyStopping", "patience", patience)
+        self.min_delta = check_number("EarlyStopping", "min_delta", min_delta, minimum=0)
+        self.higher_is_better = (
+            not monitor.endswith(("loss", "error")) if higher_is_better is None else higher_is_better
+        )
+        self.restore_best = restore_best
+        self._start_again()
+
+    def _start_again(self) -> None:
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+        self._mark: float | None = None  # from which an improvement counts
+        self._waited = 0
+        self._weights: list[Array] = []
+
+    def on_train_begin(self, trainer: Training) -> None:
+        if trainer.epoch == 0:  # else it goes on from a checkpoint
+            self._start_again()
+
+    def on_epoch_end(self, trainer: Training, row: Row) -> None:
+        value = row[check_name("EarlyStopping", "a column", self.monitor, row)]
+        if self._gain(value, self.best) >= 0:
+            self.best, self.best_epoch = value, trainer.epoch
+            self._weights = [array.copy() for array in _learned(trainer.model)] if self.restore_best else []
+        self._waited += 1
+        if self._gain(value, self._mark) > self.min_delta:
+            self._mark, self._waited = value, 0
+        if self._waited >= self.patience:
+            trainer.stop = True
+
+    def _gain(self, value: float, over: float | None) -> float:
+        if over is None:
+            return np.inf
+        return value - over if self.higher_is_better else over - value
+
+    def on_train_end(self, trainer: Training) -> None:
+        for array, best in zip(_learned(trainer.model), self._weights, strict=False):
+            array[...] = best
+
+    def state(self) -> dict[str, Any]:
+        weights = {f"weights/{index}": array for index, array in enumerate(self._weights)}
+        numbers = {"best": self.best, "best_epoch": self.best_epoch, "mark": self._mark, "waited": self._waited}
+        return numbers | weights
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self._mark, self._waited = state["mark"], state["waited"]
+        self._weights = [state[f"weights/{index}"] for index in range(len(state) - 4)]
+
+
+def _learned(model: Sequential) -> list[Array]:
+    """What training changes."""
+    return [model.parameters.vector, *model.buffers.values()]
+
+
+class TimeLimit(Callback):
+    """Ends the training when it has taken so long, in the midst of an epoch if need be.
+
+    Parameters
+    ----------
+    seconds : float, > 0
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> trainer = cr.Trainer(cr.MLP([1, 8, 1], rng=0), "squared_error", callbacks=[cr.TimeLimit(0.1)])
+    >>> history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=10**9, verbose=0)
+    >>> history.interrupted
+    True
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = check_number("TimeLimit", "seconds", seconds, above=0)
+
+    def on_train_begin(self, trainer: Training) -> None:
+        self._end = time.monotonic() + self.seconds
+
+    def on_pause(self, trainer: Training) -> None:
+        if time.monotonic() > self._end:
+            raise KeyboardInterrupt  # the trainer ends as for Ctrl-C, and keeps what was learned

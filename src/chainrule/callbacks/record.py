@@ -1,0 +1,134 @@
+"""What is kept of a training, and the lines that a user sees of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from math import isfinite
+from typing import Any, TextIO
+
+from .._checks import check_integer, check_name
+from .base import Callback, Row, Training
+
+
+class History(Callback):
+    """The record of a training: one row an epoch.
+
+    ``history["loss"]`` is the list of a column: ``loss`` (mean over the epoch's batches as they were trained, penalties
+    included), ``validation_loss``, each metric (of the outputs as they were during training) and ``validation_`` +
+    metric, ``learning_rate``, ``seconds``.
+
+    Attributes
+    ----------
+    rows : list of dict
+    interrupted : bool, whether Ctrl-C ended the training
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> history = cr.History([{"loss": 0.7}, {"loss": 0.3}])
+    >>> history["loss"], history.columns, len(history)
+    ([0.7, 0.3], ['loss'], 2)
+    """
+
+    live = False
+
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        self.rows = list(rows)
+        self.interrupted = False
+
+    @property
+    def columns(self) -> list[str]:
+        """The names that ``history[name]`` knows."""
+        return list(dict.fromkeys(name for row in self.rows for name in row))
+
+    def __getitem__(self, name: str) -> list[float]:
+        check_name("History", "a column", name, self.columns)
+        return [row[name] for row in self.rows if name in row]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def keys(self) -> list[str]:
+        """The columns again, so that ``dict(history)`` and ``pandas.DataFrame(dict(history))`` work."""
+        return self.columns
+
+    def __repr__(self) -> str:
+        return f"History({len(self)} epochs of {', '.join(self.columns) or 'nothing yet'})"
+
+    def to_json(self) -> str:
+        """The rows as a JSON document; JSON has no infinity and no NaN, they become null."""
+        import json  # no training needs it
+
+        rows = [{name: float(value) if isfinite(value) else None for name, value in row.items()} for row in self.rows]
+        return json.dumps({"interrupted": self.interrupted, "rows": rows}, indent=1, allow_nan=False)
+
+    def on_epoch_end(self, trainer: Training, row: Row) -> None:
+        self.rows.append(row)
+
+
+class Progress(Callback):
+    """A line for every few epochs; on a terminal also a bar that moves with the batches and leaves no trace.
+
+    Parameters
+    ----------
+    every : int, epochs from line to line; the first and the last epoch always have one
+    file : where to write; default standard error
+
+    Examples
+    --------
+    >>> import sys
+    >>> import chainrule as cr
+    >>> model = cr.MLP([1, 1], rng=0)
+    >>> trainer = cr.Trainer(model, "squared_error", cr.SGD(0.1), callbacks=[cr.Progress(every=50, file=sys.stdout)])
+    >>> history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=100)  # doctest: +ELLIPSIS
+    epoch   1/100  loss ...
+    epoch  50/100  loss ...
+    epoch 100/100  loss ...
+    """
+
+    live = False
+
+    def __init__(self, every: int = 1, file: TextIO | None = None) -> None:
+        self.every = check_integer("Progress", "every", every)
+        self.file = file
+        self._bar: Any = None
+
+    def on_train_begin(self, trainer: Training) -> None:
+        self._out = sys.stderr if self.file is None else self.file
+        if self._out.isatty():
+            from tqdm import tqdm
+
+            steps = trainer.epochs * trainer.steps_per_epoch
+            self._bar = tqdm(total=steps, file=self._out, leave=False, unit="batch", dynamic_ncols=True)
+
+    def on_epoch_begin(self, trainer: Training) -> None:
+        if self._bar is not None:
+            self._bar.set_description(f"epoch {trainer.epoch}/{trainer.epochs}", refresh=False)
+
+    def on_batch_end(self, trainer: Training, loss: float) -> None:
+        if self._bar is not None:
+            self._bar.update()
+
+    def on_epoch_end(self, trainer: Training, row: Row) -> None:
+        last = trainer.epoch == trainer.epochs or trainer.stop
+        if not (trainer.epoch == 1 or trainer.epoch % self.every == 0 or last):
+            return
+        width = len(str(trainer.epochs))
+        numbers = [f"{name} {value:.4g}" for name, value in row.items() if name not in ("learning_rate", "seconds")]
+        line = "  ".join([f"epoch {trainer.epoch:>{width}}/{trainer.epochs}", *numbers, f"{row['seconds']:.2g} s"])
+        if self._bar is not None:
+            self._bar.write(line, file=self._out)
+        else:
+            print(line, file=self._out, flush=True)
+
+    def on_train_end(self, trainer: Training) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
