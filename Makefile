@@ -24,8 +24,8 @@ demo: .venv/.demo .venv/.installed  ## train on 1,797 real handwritten digits; t
 test: .venv/.dev .venv/.installed  ## every test and docstring example, with branch coverage
 	@$(TESTS)
 
-test-numpy: .venv/.dev .venv/.numpy  ## the same on NumPy alone, as it is installed where there is no C compiler
-	@env -u CHAINRULE_KERNELS PYTHONPATH="$(CURDIR)/$(NUMPY_ALONE)" $(TESTS) --cov-append
+test-numpy: .venv/.dev .venv/.numpy  ## the same on NumPy alone, as installed without a C compiler; no coverage
+	@env -u CHAINRULE_KERNELS PYTHONPATH="$(CURDIR)/$(NUMPY_ALONE)" $(TESTS) --no-cov
 
 test-all: .venv/.dev .venv/.installed  ## the same and the longer proofs
 	@$(TESTS) -m "slow or not slow"
