@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, dataclass, fields
+from inspect import get_annotations
 from typing import Any, TypeVar, cast, dataclass_transform
 
 T = TypeVar("T")
@@ -15,7 +16,8 @@ def frozen(cls: type[T]) -> type[T]:
     dataclasses compiles each method of each class anew: for the thirty that we have, a tenth of ``import numpy``.
     Here it compiles ``__init__`` alone; the others are written out once.
     """
-    made = cast(Any, dataclass(eq=False, repr=False)(cls))
+    own = bool(get_annotations(cls))  # else the inherited __init__ does
+    made = cast(Any, dataclass(eq=False, repr=False, match_args=own, init=own)(cls))
     made.__dataclass_params__.frozen = True  # what is derived from it must be frozen too
     names = {field.name for field in fields(made)}
 
