@@ -107,6 +107,41 @@ def test_only_the_newest_stay_and_a_finished_training_has_nothing_to_do(tmp_path
     assert len(again.history) == 6
 
 
+def test_what_an_earlier_training_left_does_not_count_as_newer(tmp_path):
+    fit(trainer(tmp_path, keep=2))
+    second = trainer(tmp_path, keep=2)
+    fit(second, epochs=3)
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["step-00000026", "step-00000039"]
+    again = trainer(tmp_path)
+    fit(again.resume(tmp_path), epochs=3)
+    assert_equal(again, second)
+
+
+def test_with_metrics_a_checkpoint_waits_for_the_end_of_the_epoch_and_an_interruption_does_not(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("chainrule.plan.CALL_SECONDS", 1e-9)
+
+    class Interrupt(cr.Callback):
+        def on_pause(self, trainer):
+            if trainer.optimizer.state["step"] == 20:
+                signal.raise_signal(signal.SIGINT)
+
+    broken = trainer(tmp_path / "broken", Interrupt(), seconds=1e-9)
+    broken.metrics = cr.metrics.named_metrics(broken.loss, ["accuracy"])
+    history = fit(broken)
+    assert history.interrupted
+    assert broken.optimizer.state["step"] < 26
+    assert "Interrupted: resume from" in capsys.readouterr().out
+    assert [path.stem for path in (tmp_path / "broken").iterdir()] == ["step-00000013"]
+    whole, again = trainer(tmp_path / "whole"), trainer(tmp_path / "broken")
+    for one in (whole, again):
+        one.metrics = cr.metrics.named_metrics(one.loss, ["accuracy"])
+    fit(whole)
+    fit(again.resume(tmp_path / "broken"))
+    assert_equal(again, whole)
+
+
 def changed(path, where):
     data = bytearray(path.read_bytes())
     data[where] ^= 1

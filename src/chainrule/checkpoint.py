@@ -39,8 +39,9 @@ class Checkpoint(Callback):
     ----------
     folder : where the files ``step-00000123.safetensors`` go; made if it does not exist
     every : int, epochs from checkpoint to checkpoint
-    seconds : float or None, also write when so many seconds have passed, in the midst of an epoch
-    keep : int, how many of the newest stay
+    seconds : float or None, also write when so many seconds have passed, in the midst of an epoch; but a trainer with
+        ``metrics``, which need the outputs of a whole epoch, is only written at the end of one
+    keep : int, how many of the newest files in the folder stay, those of an earlier training included
 
     Examples
     --------
@@ -69,7 +70,7 @@ class Checkpoint(Callback):
 
     def on_train_begin(self, trainer: Training) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._written, self._epoch = time.monotonic(), trainer.epoch
+        self._written = time.monotonic()
         self._asked = None
         if threading.current_thread() is threading.main_thread():
             self._handlers = {number: signal.signal(number, self._ask) for number in SIGNALS}
@@ -77,14 +78,15 @@ class Checkpoint(Callback):
     def _ask(self, number: int, frame: Any) -> None:
         self._asked = number
 
-    def on_pause(self, trainer: Training) -> None:
-        between = trainer._steps.underway is None  # type: ignore[attr-defined]
+    def on_pause(self, trainer: Any) -> None:
+        between = trainer.progress.underway is None
         due = between and trainer.epoch % self.every == 0
         late = self.seconds is not None and time.monotonic() - self._written > self.seconds
-        if due or late or self._asked is not None:
-            path = self.write(trainer)
+        if (due or late or self._asked is not None) and (between or not trainer.metrics):
+            self.write(trainer)
         if self._asked is not None:
-            print(f"Interrupted: resume from {path}", flush=True)
+            newest = next(iter(checkpoints(self.folder)), None)
+            print(f"Interrupted: resume from {newest}" if newest else "Interrupted before any checkpoint", flush=True)
             raise KeyboardInterrupt
 
     def write(self, trainer: Any) -> Path:
@@ -105,16 +107,17 @@ class Checkpoint(Callback):
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The files in a folder, the newest first."""
-    return sorted(folder.glob(f"step-*{SUFFIX}"), reverse=True)
+    """The files in a folder, the last written first, whatever an earlier training left there."""
+    return sorted(folder.glob(f"step-*{SUFFIX}"), key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
 
 def capture(trainer: Any) -> tuple[dict[str, Array], dict[str, Any]]:
     """The state of a training, as arrays and as facts that JSON can hold."""
-    model, optimizer, underway = trainer.model, trainer.optimizer, trainer._steps.underway
+    model, optimizer, progress = trainer.model, trainer.optimizer, trainer.progress
     arrays = dict(_of_model(model)) | {f"optimizer/{name}": array for name, array in optimizer.state.items()}
+    underway = progress.underway
     if underway is not None:
-        found = {"order": underway.order, "keys": underway.keys, "taken": np.array(trainer._taken, np.float64)}
+        found = {"order": underway.order, "keys": underway.keys, "taken": np.array(progress.taken, np.float64)}
         arrays |= {f"epoch/{name}": array for name, array in found.items() if array is not None}
     states = []
     for index, callback in enumerate(_stateful(trainer)):
@@ -128,12 +131,12 @@ def capture(trainer: Any) -> tuple[dict[str, Array], dict[str, Any]]:
         "model": model.config(),
         "optimizer": type(optimizer).__name__,
         "schedule": _observed(optimizer),
-        "epoch": trainer.epoch - (underway is not None),
+        "epoch": progress.epoch,
         "done": None if underway is None else underway.done,
-        "rows": trainer.history.rows,
-        "data_rows": trainer._steps.batches.rows,
+        "rows": progress.rows,
+        "data_rows": progress.data_rows,
         "generators_at_first": _plain(trainer.generators_at_first),
-        "generators": _plain(trainer.generators),
+        "generators": _plain(progress.generators),
         "callbacks": states,
     }
     return {name: np.array(array, order="C") for name, array in arrays.items()}, facts

@@ -221,6 +221,13 @@ class Trainer:
         return self
 
     @property
+    def progress(self) -> Progressed:
+        """How far the training that is under way has come."""
+        underway, rows = self._steps.underway, self._steps.batches.rows
+        whole = self.epoch - (underway is not None)
+        return Progressed(whole, self.history.rows, self._taken, underway, rows, self.generators)
+
+    @property
     def generators(self) -> list[Any]:
         """The states of the model's random generator and of its own; assign such a list to go back to it."""
         return [rng.bit_generator.state for rng in (self.model.rng, self.rng)]
@@ -279,7 +286,7 @@ class Trainer:
             for watcher in watching:
                 for loss, _, _ in some:
                     watcher.on_batch_end(self, loss)
-            if seen is None and len(taken) < count * self.steps_per_epoch:  # a checkpoint holds no outputs
+            if len(taken) < count * self.steps_per_epoch:
                 for watcher in watchers:
                     watcher.on_pause(self)
         self._taken = []
