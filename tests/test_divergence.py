@@ -148,6 +148,20 @@ class Broken(cr.Linear):
         return dx
 
 
+def test_a_part_that_fails_when_it_is_looked_at_hides_nothing():
+    count = [0]
+
+    def loss(z, y, weight):
+        count[0] += 1
+        if count[0] > 3:
+            raise RuntimeError("it takes three batches only")
+        return (np.nan if count[0] == 3 else 1.0), np.zeros_like(z)
+
+    error = fails(cr.Trainer(network(), loss, cr.SGD(0.1)))
+    assert "got a loss of nan in epoch 1, step 3, at learning rate 0.1; guard the loss" in str(error)
+    assert error.layer is None
+
+
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
 def test_a_gradient_that_is_not_finite_is_found_where_it_came_from(clip_norm, monkeypatch):
     """Though the layer behind saturates, and no loss shows it."""

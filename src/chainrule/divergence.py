@@ -76,8 +76,11 @@ def explained(trainer: Any, fault: str, good: LastGood) -> DivergenceError:
     epochs, step = divmod(place, len(batches))
     rows = _rows(trainer._steps.underway, batches, epochs, step)
     batch = [array[rows] for array in batches.arrays]
+    layer: str | None = None
+    found = ""
     with np.errstate(all="ignore"):
-        layer, found = next(_findings(trainer, rows, *batch), (None, ""))
+        with suppress(Exception):  # of a layer or loss of the user's: it must not hide what happened
+            layer, found = next(_findings(trainer, rows, *batch), (None, ""))
         cause = _cause(trainer, batches.arrays, rows, taken)
     epoch, rate = trainer.epoch + epochs, trainer.optimizer.current_learning_rate
     got = f"{fault} in epoch {epoch}, step {step + 1}, at learning rate {rate:g}" + (f": {found}" if found else "")
@@ -107,7 +110,7 @@ def _findings(
     model, loss = trainer.model, trainer.loss
     layers = [(repr(layer), f"layer {index}, {layer!r},") for index, layer in enumerate(model.layers)]
     for index in _layers_with(model.parameters):
-        yield layers[index][0], f"the step before made the parameters of {layers[index][1][:-1]} infinite"
+        yield layers[index][0], f"the parameters of {layers[index][1]} are no longer finite"
     signal, work = x, Workspace(True, copy.deepcopy(model.rng))
     for index, layer in enumerate(model.layers):
         signal = layer.forward(signal, work.child(index))

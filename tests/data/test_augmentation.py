@@ -230,3 +230,35 @@ def test_distorted_digits_teach_more_than_few_digits_alone():
         trainer.fit(x, y, epochs=150, verbose=0)
         scores[name] = trainer.evaluate(digits.x_test, digits.y_test)["accuracy"]
     assert scores["distorted"] > scores["plain"] + 0.01
+
+
+def test_a_training_with_changed_batches_goes_on_to_the_same_bits(tmp_path):
+    """Broken off in the midst of an epoch, with metrics, an average that has not begun, and mixtures."""
+    x, y = np.random.default_rng(0).random((90, 784), dtype=np.float32), np.arange(90) % 3
+
+    def trained(folder, limit=None, resume=False):
+        class PowerFailure(cr.Callback):
+            def on_pause(self, trainer):
+                if trainer.step == limit:
+                    raise MemoryError
+
+        trainer = cr.Trainer(
+            cr.MLP([784, 8, 3], rng=0),
+            "cross_entropy",
+            batch_size=16,
+            metrics=["accuracy"],
+            augment=[cr.RandomDistortion(SHAPE), cr.MixUp(0.3, classes=3)],
+            callbacks=[cr.Checkpoint(folder, seconds=1e-9), cr.WeightAverage(None, start=0.5), PowerFailure()],
+        )
+        if resume:
+            trainer.resume(folder)
+        trainer.fit(x, y, epochs=5, verbose=0)
+        return trainer
+
+    whole = trained(tmp_path / "whole")
+    for limit in (3, 15, 20):
+        with pytest.raises(MemoryError):
+            trained(tmp_path / str(limit), limit)
+        again = trained(tmp_path / str(limit), resume=True)
+        np.testing.assert_array_equal(again.model.parameters.vector, whole.model.parameters.vector)
+        assert again.history["accuracy"] == whole.history["accuracy"]
