@@ -66,6 +66,7 @@ from .trainer import DivergenceError, Trainer
 
 if TYPE_CHECKING:
     from . import plots
+    from .callbacks.logs import CSVLog, MLflow, TensorBoard
     from .checkpoint import Checkpoint
     from .config import show_config
     from .data.idx import read_idx
@@ -91,6 +92,7 @@ __all__ = [
     "AdamW",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "CSVLog",
     "Callback",
     "Checkpoint",
     "Constant",
@@ -119,6 +121,7 @@ __all__ = [
     "Loss",
     "MLPClassifier",
     "MLPRegressor",
+    "MLflow",
     "MaxNorm",
     "Mish",
     "Muon",
@@ -143,6 +146,7 @@ __all__ = [
     "SquaredError",
     "StepDecay",
     "Tanh",
+    "TensorBoard",
     "TimeLimit",
     "Trainer",
     "WarmupCosine",
@@ -169,9 +173,12 @@ __all__ = [
 
 # The tools load on first touch, each from its module, so that `import chainrule` stays as light as NumPy.
 _LAZY = {
+    "CSVLog": "callbacks.logs",
     "Checkpoint": "checkpoint",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "MLflow": "callbacks.logs",
+    "TensorBoard": "callbacks.logs",
     "diagnose": "diagnosis",
     "from_sklearn": "estimators",
     "learning_rate_range_test": "rates",
