@@ -116,6 +116,31 @@ def test_a_failing_callback_is_heard_and_the_others_may_tidy_up():
     assert diary.calls[-1] == "fit ends"
 
 
+def test_optuna_breaks_a_trial_off_and_leaves_the_trainer_clean():
+    optuna = pytest.importorskip("optuna", reason="Optuna is not installed")
+    before, after = Diary(), Diary()
+    x = np.arange(6.0)[:, None]
+
+    class Prune(cr.Callback):
+        def on_epoch_end(self, trainer, row):
+            trial.report(row["validation_loss"], trainer.epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+    trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", cr.SGD(1e-3), callbacks=[before, Prune(), after])
+    study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=0.0, n_warmup_steps=3))
+    trial = study.ask()
+    with pytest.raises(optuna.TrialPruned):
+        trainer.fit(x, 2 * x, validation=(x, 2 * x), epochs=9, verbose=0)
+    study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    assert study.trials[0].intermediate_values.keys() == {1, 2, 3}
+    assert list(study.trials[0].intermediate_values.values())[:2] == trainer.history["validation_loss"]
+    assert [diary.calls[-1] for diary in (before, after)] == ["fit ends", "fit ends"]
+    assert not trainer.history.interrupted
+    trainer.callbacks.pop(1)
+    assert len(trainer.fit(x, 2 * x, epochs=2, verbose=0)) == 2
+
+
 def test_a_callback_may_add_a_column():
     history = fit(At(2, lambda trainer, row: row.update(distance=0.5)), epochs=3)
     assert history["distance"] == [0.5]
