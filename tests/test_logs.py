@@ -38,7 +38,7 @@ class PowerFails(cr.Callback):
         self.epoch = epoch
 
     def on_pause(self, trainer):
-        if trainer.epoch == self.epoch:
+        if len(trainer.history) == self.epoch:
             raise MemoryError
 
 
