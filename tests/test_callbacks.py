@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import time
+import typing
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,6 +116,31 @@ def test_a_failing_callback_is_heard_and_the_others_may_tidy_up():
     assert diary.calls[-1] == "fit ends"
 
 
+def test_optuna_breaks_a_trial_off_and_leaves_the_trainer_clean():
+    optuna = pytest.importorskip("optuna", reason="Optuna is not installed")
+    before, after = Diary(), Diary()
+    x = np.arange(6.0)[:, None]
+
+    class Prune(cr.Callback):
+        def on_epoch_end(self, trainer, row):
+            trial.report(row["validation_loss"], trainer.epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+    trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", cr.SGD(1e-3), callbacks=[before, Prune(), after])
+    study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=0.0, n_warmup_steps=3))
+    trial = study.ask()
+    with pytest.raises(optuna.TrialPruned):
+        trainer.fit(x, 2 * x, validation=(x, 2 * x), epochs=9, verbose=0)
+    study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    assert study.trials[0].intermediate_values.keys() == {1, 2, 3}
+    assert list(study.trials[0].intermediate_values.values())[:2] == trainer.history["validation_loss"]
+    assert [diary.calls[-1] for diary in (before, after)] == ["fit ends", "fit ends"]
+    assert not trainer.history.interrupted
+    trainer.callbacks.pop(1)
+    assert len(trainer.fit(x, 2 * x, epochs=2, verbose=0)) == 2
+
+
 def test_a_callback_may_add_a_column():
     history = fit(At(2, lambda trainer, row: row.update(distance=0.5)), epochs=3)
     assert history["distance"] == [0.5]
@@ -152,6 +180,12 @@ def test_the_record_is_written_in_short(rows, written):
 
 
 # ---- Progress
+
+
+@pytest.fixture(autouse=True)
+def at_home(monkeypatch):
+    """As where a person sits, wherever the tests run."""
+    monkeypatch.delenv("CI", raising=False)
 
 
 def lines_of(file):
@@ -238,6 +272,92 @@ def test_the_bar_goes_away_when_training_fails():
     with pytest.raises(RuntimeError, match="own trouble"):
         fit(cr.Progress(file=terminal), At(2, fail))
     assert [line.split("  ")[0] for line in screen(terminal.getvalue())] == ["epoch 1/4", "epoch 2/4", ""]
+
+
+class Bar:
+    """Stands for tqdm's bar in a notebook."""
+
+    made: typing.ClassVar[list] = []
+
+    def __init__(self, **arguments):
+        self.arguments, self.steps, self.lines, self.closed = arguments, 0, [], False
+        Bar.made.append(self)
+
+    def set_description(self, text, refresh):
+        self.description = text
+
+    def update(self):
+        self.steps += 1
+
+    def write(self, line, file):
+        print(line, file=file)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """IPython has been imported, and runs in the shell of this name; gives the bars that were made."""
+
+    def run_in(name):
+        running = type(name, (), {})()
+        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: running))
+        monkeypatch.setitem(sys.modules, "tqdm.auto", SimpleNamespace(tqdm=Bar))
+        monkeypatch.setattr(Bar, "made", [])
+        return Bar.made
+
+    return run_in
+
+
+def test_a_notebook_gets_a_bar_of_its_own_and_lines_without_a_red_ground(shell, capsys):
+    bars = shell("ZMQInteractiveShell")
+    fit(epochs=2, verbose=1)
+    (bar,) = bars
+    assert (bar.arguments["total"], bar.steps, bar.description, bar.closed) == (6, 6, "epoch 2/2", True)
+    assert bar.arguments["file"] is sys.stdout
+    out, err = capsys.readouterr()
+    assert [line.split("  ")[0] for line in out.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+    assert err == ""
+
+
+def test_a_file_of_ones_own_gets_lines_in_a_notebook_too(shell):
+    bars, file = shell("ZMQInteractiveShell"), io.StringIO()
+    fit(cr.Progress(file=file), epochs=2)
+    assert lines_of(file) == ["epoch 1/2", "epoch 2/2"]
+    assert bars == []
+
+
+def test_ipython_on_a_terminal_is_a_terminal(shell, monkeypatch):
+    bars, terminal = shell("TerminalInteractiveShell"), Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    fit(epochs=2, verbose=1)
+    assert "6/6" in terminal.getvalue()
+    assert bars == []
+
+
+@pytest.mark.parametrize("place", ["terminal", "notebook"])
+@pytest.mark.parametrize(("value", "bar"), [("true", False), ("1", False), ("false", True), ("0", True), ("", True)])
+def test_in_ci_there_are_lines_alone(shell, monkeypatch, place, value, bar):
+    bars, terminal = shell("ZMQInteractiveShell" if place == "notebook" else "NoneType"), Terminal()
+    monkeypatch.setenv("CI", value)
+    monkeypatch.setattr(sys, "stdout" if place == "notebook" else "stderr", terminal)
+    fit(epochs=2, verbose=1)
+    assert bool(bars or "\r" in terminal.getvalue()) == bar
+    assert [line.split("  ")[0] for line in screen(terminal.getvalue())] == ["epoch 1/2", "epoch 2/2", ""]
+
+
+def test_a_bar_begins_where_a_checkpoint_ended(tmp_path):
+    def trainer(*callbacks):
+        callbacks = [cr.Checkpoint(tmp_path), *callbacks]
+        return cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", batch_size=2, callbacks=callbacks)
+
+    x, terminal = np.arange(6.0)[:, None], Terminal()
+    trainer().fit(x, x, epochs=3, verbose=0)
+    trainer(cr.Progress(file=terminal)).resume(tmp_path).fit(x, x, epochs=5)
+    assert "9/15" in terminal.getvalue()
+    assert "15/15" in terminal.getvalue()
+    assert [line.split("  ")[0] for line in screen(terminal.getvalue())] == ["epoch 4/5", "epoch 5/5", ""]
 
 
 @pytest.mark.parametrize(("every", "error"), [(0, ValueError), (1.5, TypeError)])

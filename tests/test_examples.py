@@ -80,6 +80,22 @@ def test_weighted_classes_find_more_of_what_is_rare(run: Runner) -> None:
     assert pictures == {"rare_digit_curves.png"}
 
 
+def test_settings_are_found_and_bad_trials_broken_off(run: Runner) -> None:
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    said, pictures = run("search_settings.py", "--trials", "7")
+    assert number(r"scikit-learn: ([\d.]+)% of the test digits right", said) > 94
+    assert number(r"Optuna: validation loss ([\d.]+)", said) < 0.2
+    assert number(r"(\d+) trials broken off", said) >= 1
+    assert pictures == set()
+
+
+def test_settings_are_found_without_optuna_too(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    said, _ = run("search_settings.py", "--trials", "2")
+    assert number(r"scikit-learn: ([\d.]+)% of the test digits right", said) > 80
+    assert said.endswith("Optuna is not installed: pip install optuna\n")
+
+
 def test_one_epoch_of_mnist_is_a_good_start(run: Runner, data_dir: Path) -> None:
     if not (data_dir / "mnist").is_dir():
         pytest.skip("the folder named by CHAINRULE_DATA holds no mnist")

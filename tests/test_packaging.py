@@ -15,7 +15,7 @@ import chainrule as cr
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-PACKAGE_OF = {"sklearn": "scikit-learn"}  # where the module and its package differ in name
+PACKAGE_OF = {"sklearn": "scikit-learn", "mlflow": "mlflow-skinny"}  # where the module and its package differ in name
 NEEDS_AN_EXTRA = ("chainrule.estimators", "chainrule.tabular")  # their classes inherit from scikit-learn's
 
 LOADED_BY = """
@@ -75,7 +75,7 @@ def test_the_citation_states_the_version() -> None:
 
 def test_all_is_what_a_user_would_want() -> None:
     assert EXTRAS["all"] == ["chainrule[sklearn,tabular,onnx,plots,logging]"]
-    assert set(EXTRAS) == {"sklearn", "tabular", "onnx", "plots", "logging", "mpi", "bench", "dev", "all"}
+    assert set(EXTRAS) == {"sklearn", "tabular", "onnx", "plots", "logging", "mlflow", "mpi", "bench", "dev", "all"}
 
 
 def test_the_package_says_that_it_is_typed() -> None:

@@ -76,6 +76,7 @@ from .trainer import Trainer
 
 if TYPE_CHECKING:
     from . import plots
+    from .callbacks.logs import CSVLog, MLflow, TensorBoard
     from .checkpoint import Checkpoint
     from .config import show_config
     from .data.augmentation import MixUp, RandomDistortion
@@ -102,6 +103,7 @@ __all__ = [
     "AdamW",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "CSVLog",
     "Callback",
     "Checkpoint",
     "Constant",
@@ -130,6 +132,7 @@ __all__ = [
     "Loss",
     "MLPClassifier",
     "MLPRegressor",
+    "MLflow",
     "MaxNorm",
     "Mish",
     "MixUp",
@@ -156,6 +159,7 @@ __all__ = [
     "SquaredError",
     "StepDecay",
     "Tanh",
+    "TensorBoard",
     "TerminateOnDivergence",
     "TimeLimit",
     "Trainer",
@@ -183,11 +187,14 @@ __all__ = [
 
 # The tools load on first touch, each from its module, so that `import chainrule` stays as light as NumPy.
 _LAZY = {
+    "CSVLog": "callbacks.logs",
     "Checkpoint": "checkpoint",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "MLflow": "callbacks.logs",
     "MixUp": "data.augmentation",
     "RandomDistortion": "data.augmentation",
+    "TensorBoard": "callbacks.logs",
     "diagnose": "diagnosis",
     "from_sklearn": "estimators",
     "learning_rate_range_test": "rates",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from math import isfinite
 from typing import Any, TextIO
 
@@ -74,12 +76,14 @@ class History(Callback):
 
 
 class Progress(Callback):
-    """A line for every few epochs; on a terminal also a bar that moves with the batches and leaves no trace.
+    """A line for every few epochs; on a terminal or in a notebook also a bar that moves with the batches, then goes.
+
+    Where the environment variable ``CI`` is set there are lines alone, whatever the output is.
 
     Parameters
     ----------
     every : int, epochs from line to line; the first and the last epoch always have one
-    file : where to write; default standard error
+    file : where to write; default standard error, in a notebook standard output, which has no red ground there
 
     Examples
     --------
@@ -101,12 +105,14 @@ class Progress(Callback):
         self._bar: Any = None
 
     def on_train_begin(self, trainer: Training) -> None:
-        self._out = sys.stderr if self.file is None else self.file
-        if self._out.isatty():
-            from tqdm import tqdm
-
-            steps = trainer.epochs * trainer.steps_per_epoch
-            self._bar = tqdm(total=steps, file=self._out, leave=False, unit="batch", dynamic_ncols=True)
+        notebook = self.file is None and _in_notebook()
+        self._out = self.file if self.file is not None else sys.stdout if notebook else sys.stderr
+        if (notebook or self._out.isatty()) and os.environ.get("CI", "").lower() in ("", "0", "false"):
+            # tqdm.auto knows what the notebook can show, and takes 30 ms to load
+            tqdm = import_module("tqdm.auto" if notebook else "tqdm").tqdm
+            done, steps = (epochs * trainer.steps_per_epoch for epochs in (trainer.epoch, trainer.epochs))
+            look = {"file": self._out, "leave": False, "unit": "batch", "dynamic_ncols": True}
+            self._bar = tqdm(initial=done, total=steps, **look)
 
     def on_epoch_begin(self, trainer: Training) -> None:
         if self._bar is not None:
@@ -132,3 +138,9 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _in_notebook() -> bool:
+    """Whether this runs in a kernel of Jupyter's: who is in one has imported IPython."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
+    return type(get_ipython()).__name__ == "ZMQInteractiveShell"

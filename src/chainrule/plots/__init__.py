@@ -2,20 +2,21 @@
 
 ``pyplot`` is not used: no window opens, no figure stays in memory, and your style settings do not change. Save the
 figure with ``figure.savefig("curves.png", dpi=150)``; a notebook shows it when it is the last line of a cell (after
-``%matplotlib inline``). With ``ax=`` the plot is drawn on your own axes, and their figure is returned; create that
+``%matplotlib inline``). A plot that takes ``ax=`` is drawn on your own axes, and their figure is returned; create that
 figure with ``layout="compressed"``, which leaves room for every label.
 """
 
 from __future__ import annotations
 
+from .diagnosis import health
 from .matrix import confusion
 from .regions import decision_regions
 from .regression import predictions
 from .training import curves, learning_rates
 from .weights import first_layer_weights
 
-__all__ = ["confusion", "curves", "decision_regions", "first_layer_weights", "learning_rates", "predictions"]
+__all__ = ["confusion", "curves", "decision_regions", "first_layer_weights", "health", "learning_rates", "predictions"]
 
 
 def __dir__() -> list[str]:
-    return __all__  # `weights` and `regression` are files, not plots
+    return __all__  # `weights` and `diagnosis` are files, not plots
