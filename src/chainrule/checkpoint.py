@@ -18,7 +18,7 @@ from . import __version__
 from ._checks import Array, check_integer, check_number, sentence
 from .callbacks import Callback, Row, Training
 from .callbacks.best import Best
-from .files import DIGEST, digest, read_arrays, refusal, writable_folder, write_arrays
+from .files import DIGEST, digest, read_arrays, refusal, remove_partials, writable_folder, write_arrays
 from .steps import Progressed, Underway
 
 FORMAT = 1
@@ -83,7 +83,7 @@ class Checkpoint(Callback):
         self._handlers: dict[int, Any] = {}
 
     def on_train_begin(self, trainer: Any) -> None:
-        writable_folder("Checkpoint", self.folder)
+        remove_partials(writable_folder("Checkpoint", self.folder), f"step-*{SUFFIX}", BEST)
         self._written = time.monotonic()
         self._asked = None
         self._best = None if self.monitor is None else Best("Checkpoint", self.monitor, self.higher_is_better)

@@ -72,6 +72,13 @@ def replacing(who: str, path: Path) -> Iterator[Path]:
             pass  # the parent is not a directory: reported above
 
 
+def remove_partials(folder: Path, *names: str) -> None:
+    """What a process that was killed left of files of these names (``step-*``) while it wrote them."""
+    for name in names:
+        for partial in folder.glob(f".{name}.{'[0-9a-f]' * 8}"):
+            partial.unlink(missing_ok=True)
+
+
 def read_arrays(who: str, path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """The arrays and the header of a file that was written with its :func:`digest`, which is held against them."""
     from safetensors import SafetensorError, safe_open

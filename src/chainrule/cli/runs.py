@@ -15,7 +15,7 @@ from typing import Any
 from .._checks import Array, sentence
 from ..checkpoint import Checkpoint, checkpoints
 from ..config import show_config
-from ..files import check_readable, digest, refusal, write_text
+from ..files import check_readable, digest, refusal, remove_partials, write_text
 from ..layers.activations import get_activation
 from ..layers.kernels import activation_kernel
 from ..model import Sequential
@@ -96,13 +96,12 @@ class Run:
         """Record what came out; checkpoints are of no more use if all was trained."""
         self.result = result | {"parameters_sha256": digest({**model.parameters, **model.buffers}, {})}
         self.write()
-        if self.ended:
-            self.remove_checkpoints()
+        self.remove_checkpoints([] if result["interrupted"] else None)
 
-    def remove_checkpoints(self) -> None:
-        """All of them, and the folder unless something else is in it."""
+    def remove_checkpoints(self, those: list[Path] | None = None) -> None:
+        """All, unless they are named; and the folder if nothing is left in it."""
         folder = self.folder / CHECKPOINTS
-        for path in checkpoints(folder):
+        for path in checkpoints(folder) if those is None else those:
             path.unlink(missing_ok=True)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
@@ -189,6 +188,7 @@ def begin(
         run.changes = differing
     else:
         run.remove_checkpoints()  # of a run that was never gone on with
+    remove_partials(out, "*.json", "*.safetensors")
     run.write()
     return run, differing
 
