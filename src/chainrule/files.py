@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -33,32 +34,26 @@ def write_arrays(who: str, path: Path, arrays: Mapping[str, Array], header: Mapp
     arrays : name → C-contiguous array of numbers
     header : name → text
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save  # not save_file: its own temporary file would outlive a process that is killed
 
-    with replacing(who, path) as partial:
-        try:
-            save_file(dict(arrays), partial, metadata=dict(header))
-        except SafetensorError as error:
-            raise OSError(str(error)) from None
+    with replacing(who, path) as stream:
+        stream.write(save(dict(arrays), metadata=dict(header)))
 
 
 def write_text(who: str, path: Path, text: str) -> None:
     """Into a file, whole or not at all."""
-    with replacing(who, path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    with replacing(who, path) as stream:
+        stream.write(text.encode())
 
 
 @contextmanager
-def replacing(who: str, path: Path) -> Iterator[Path]:
+def replacing(who: str, path: Path) -> Iterator[BinaryIO]:
     """A temporary file in the same folder, which is then flushed to the disk and moved into place, or removed."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        partial.touch(exist_ok=False)
-        mode = partial.stat().st_mode  # as the user wants new files; safetensors makes its own private
-        yield partial
-        partial.chmod(mode)
-        with partial.open("rb+") as stream:
+        with partial.open("xb") as stream:
+            yield stream
+            stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)
     except OSError as error:
