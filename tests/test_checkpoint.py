@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import numpy as np
@@ -398,3 +399,46 @@ def test_facts_that_are_none_are_refused(tmp_path, text):
     for read in (trainer(tmp_path / "y").resume, cr.load):
         with pytest.raises(ValueError, match=r"(resume|load) expects .* to say what it holds"):
             read(tmp_path / "x")
+
+
+def test_what_json_cannot_hold_is_told_where_the_training_is(tmp_path):
+    class Odd(cr.Callback):
+        def state(self):
+            return {"odd": object()}
+
+    one = trainer(tmp_path, Odd())
+    with pytest.raises(TypeError, match="object is not JSON serializable"):
+        fit(one, epochs=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_training_goes_on_while_a_checkpoint_is_written_and_a_failure_is_told_soon(tmp_path, monkeypatch):
+    gone_on = threading.Event()
+
+    def slow(descriptor):
+        assert gone_on.wait(30)
+        raise OSError(28, "No space left on device")
+
+    class GoesOn(cr.Callback):
+        def on_epoch_begin(self, trainer):
+            if trainer.epoch == 2:
+                gone_on.set()
+
+    monkeypatch.setattr("os.fsync", slow)
+    one = trainer(tmp_path, GoesOn())
+    with pytest.raises(OSError, match=r"Checkpoint expects to write .*00000013.safetensors, got No space left"):
+        fit(one)
+    assert one.epoch == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_may_be_written_at_any_time(tmp_path):
+    written = []
+
+    class Now(cr.Callback):
+        def on_epoch_end(self, trainer, row):
+            written.append(trainer.callbacks[0].write(trainer))
+            assert written[-1].is_file()
+
+    fit(trainer(tmp_path, Now(), every=None), epochs=1)
+    assert [path.name for path in written] == ["step-00000013.safetensors"]

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,8 @@ class Checkpoint(Callback):
 
     Parameters, running statistics, the optimizer's state and schedule, epoch and batch, the random generators, the
     History and the state of the callbacks are in it. It is written beside its place, flushed to the disk and moved: a
-    crash at any moment leaves the one before. Ctrl-C and SIGTERM wait for the end of a step, write a last checkpoint
-    and end the training. ``load`` gives the model of a checkpoint, to predict with.
+    crash at any moment leaves the one before. Meanwhile the training goes on. Ctrl-C and SIGTERM wait for the end of a
+    step, write a last checkpoint and end the training. ``load`` gives the model of a checkpoint, to predict with.
 
     Parameters
     ----------
@@ -81,6 +81,7 @@ class Checkpoint(Callback):
         self.monitor, self.higher_is_better = monitor, higher_is_better
         self._asked: int | None = None  # the signal that asks to end
         self._handlers: dict[int, Any] = {}
+        self._writer = Background()
 
     def on_train_begin(self, trainer: Any) -> None:
         remove_partials(writable_folder("Checkpoint", self.folder), f"step-*{SUFFIX}", BEST)
@@ -102,16 +103,18 @@ class Checkpoint(Callback):
 
     def on_pause(self, trainer: Any) -> None:
         between = trainer.progress.underway is None
-        if between and self._improved:
-            self._improved = False
-            self._write(trainer, BEST)  # before the next step-*, whose History already tells of it
+        names = [BEST] if between and self._improved else []  # first: the History in the next already tells of it
         due = between and self.every is not None and trainer.epoch % self.every == 0
         late = self.seconds is not None and time.monotonic() - self._written > self.seconds
         if (due or late or self._asked is not None) and (between or not trainer.metrics):
-            self.write(trainer)
+            names.append(_name(trainer))
+        if names:
+            self._begin(trainer, names)
         if self._asked is not None:
+            self._writer.wait()
             self.say()
             raise KeyboardInterrupt
+        self._writer.look()
 
     def say(self) -> None:
         """Tell the user who interrupted the training how it can go on."""
@@ -120,23 +123,66 @@ class Checkpoint(Callback):
 
     def write(self, trainer: Any) -> Path:
         """Write a checkpoint now, and remove those that are too many."""
-        path = self._write(trainer, f"step-{int(trainer.optimizer.state['step']):08d}{SUFFIX}")
-        self._written = time.monotonic()
+        name = _name(trainer)
+        self._begin(trainer, [name])
+        self._writer.wait()
+        return self.folder / name
+
+    def _begin(self, trainer: Any, names: list[str]) -> None:
+        """Take the state, which the next step changes, and leave the rest to the background."""
+        self._writer.wait()
+        state = capture(trainer)
+        self._writer.begin(lambda: self._write(names, *state))
+        self._improved = self._improved and BEST not in names
+        self._written = self._written if names == [BEST] else time.monotonic()
+
+    def _write(self, names: list[str], arrays: dict[str, Array], facts: dict[str, Any]) -> None:
+        header = {KEY: json.dumps(facts)}
+        header[DIGEST] = digest(arrays, header)
+        for name in names:
+            write_arrays("Checkpoint", self.folder / name, arrays, header)
         for old in checkpoints(self.folder)[self.keep :]:
             old.unlink(missing_ok=True)
-        return path
-
-    def _write(self, trainer: Any, name: str) -> Path:
-        arrays, facts = capture(trainer)
-        header = {KEY: json.dumps(facts)}
-        path = self.folder / name
-        write_arrays("Checkpoint", path, arrays, header | {DIGEST: digest(arrays, header)})
-        return path
 
     def on_train_end(self, trainer: Training) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
+        self._writer.wait()
+
+
+class Background:
+    """One piece of work at a time in a thread of its own; what goes wrong in it is raised by look and by wait."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
+
+    def begin(self, work: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=self._run, args=(work,))
+        self._thread.start()
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:
+            self._error = error
+
+    def look(self) -> None:
+        """Wait if there is nothing to wait for."""
+        if self._thread is not None and not self._thread.is_alive():
+            self.wait()
+
+    def wait(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+        self._thread, error, self._error = None, self._error, None
+        if error is not None:
+            raise error
+
+
+def _name(trainer: Any) -> str:
+    return f"step-{int(trainer.optimizer.state['step']):08d}{SUFFIX}"
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -2,9 +2,8 @@
 
 Ours and theirs run in turn; each figure is a median of paired ratios with the least and the greatest, and above 1 we
 are faster. SECTION is step (a training step), predict, import, size, memory, overhead (what callbacks add to an epoch),
-mnist (the time to 98.42 %) or estimators
-(a fit of MLPClassifier and MLPRegressor, on the digits and the data sets that the folder CHAINRULE_DATA holds); without
-one it is all but the last two, which take minutes.
+mnist (the time to 98.42 %) or estimators (a fit of MLPClassifier and MLPRegressor, on the digits and the data sets that
+the folder CHAINRULE_DATA holds); without one it is all but the last two, which take minutes.
 """
 
 from __future__ import annotations
