@@ -14,12 +14,12 @@ import pytest
 
 ORDER = (
     # 1 · ground
-    "_frozen", "_checks", "files", "threads", "ops",
+    "_frozen", "_checks", "errors", "files", "threads", "ops",
     # 2 · parts
     "initializers", "parameters", "layers", "losses", "metrics", "schedules", "optimizers",
     # 3 · whole
-    "model", "gradcheck", "data", "communicator", "callbacks", "steps", "plan", "checkpoint", "trainer",
-    "proofs", "rates", "diagnosis",
+    "model", "gradcheck", "data", "communicator", "callbacks", "steps", "plan", "checkpoint", "inputs", "diagnosis",
+    "divergence", "trainer", "proofs", "rates",
     # 4 · tools
     "estimators", "tabular", "persistence", "distributed", "plots", "config", "bench", "cli", "__main__",
 )  # fmt: skip

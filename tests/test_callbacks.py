@@ -352,19 +352,67 @@ def test_training_goes_on_from_the_weights_and_not_from_their_mean():
     np.testing.assert_array_equal(once.model.parameters.vector, twice.model.parameters.vector)
 
 
-def test_the_mean_can_be_looked_at_between_epochs():
+def test_who_looks_at_the_end_of_an_epoch_sees_the_mean():
     average = cr.WeightAverage(0.5)
+    diary = AfterEachStep(lambda model: model.parameters.vector.copy())
     found = []
 
     def look(trainer, row):
-        before = trainer.model.parameters.vector.copy()
-        average.swap(trainer.model)
         found.append(trainer.model.parameters.vector.copy())
         average.swap(trainer.model)
-        np.testing.assert_array_equal(trainer.model.parameters.vector, before)
+        np.testing.assert_array_equal(trainer.model.parameters.vector, diary.seen[-1])
+        average.swap(trainer.model)
 
-    model = trained(average, At(3, look), rate=0.01)
+    model = trained(diary, average, At(3, look), rate=0.01)
     np.testing.assert_array_equal(model.parameters.vector, found[0])
+
+
+def test_validation_is_of_the_mean():
+    found = []
+
+    class Look(cr.Callback):
+        def on_validation_end(self, trainer, scores):
+            found.append((scores["loss"], trainer.evaluate(X, Y)["loss"]))
+
+    average = cr.WeightAverage(0.9)
+    trainer = cr.Trainer(cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.05), 4, callbacks=[average, Look()])
+    history = trainer.fit(X, Y, validation=(X, Y), epochs=3, verbose=0)
+    assert [of_mean for of_mean, _ in found] == [again for _, again in found] == history["validation_loss"]
+    assert trainer.evaluate(X, Y)["loss"] == found[-1][0]
+    average.swap(trainer.model)
+    assert trainer.evaluate(X, Y)["loss"] != found[-1][0]
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_with_early_stopping_the_best_mean_is_restored(order):
+    callbacks = [cr.WeightAverage(0.9), cr.EarlyStopping(patience=50)]
+    if order:
+        callbacks.reverse()
+    x, y = np.random.default_rng(0).normal(size=(60, 3)), np.random.default_rng(1).normal(size=(60, 2))
+    trainer = cr.Trainer(cr.MLP([3, 40, 2], rng=0), "squared_error", cr.Adam(0.01), 8, callbacks=callbacks)
+    history = trainer.fit(x[:30], y[:30], validation=(x[30:], y[30:]), epochs=60, verbose=0)
+    assert history["validation_loss"][-1] > min(history["validation_loss"])
+    assert trainer.evaluate(x[30:], y[30:])["loss"] == min(history["validation_loss"])
+
+
+def test_stochastic_weight_averaging_is_the_mean_of_the_last_steps():
+    diary = AfterEachStep(lambda model: model.parameters.vector.copy())
+    trainer = cr.Trainer(
+        cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.01), 4, callbacks=[cr.WeightAverage(None, 0.75), diary]
+    )
+    trainer.fit(X, Y, epochs=8, verbose=0)
+    last = diary.seen[3 * len(diary.seen) // 4 :]
+    np.testing.assert_allclose(trainer.model.parameters.vector, np.mean(last, axis=0), rtol=1e-5, atol=1e-7)
+
+
+def test_running_statistics_are_averaged_with_the_weights():
+    layers = [cr.Linear(3, 4), cr.BatchNorm(4), cr.Linear(4, 2)]
+    diary = AfterEachStep(lambda model: model.buffers["1.running_mean"].copy())
+    trainer = cr.Trainer(
+        cr.Sequential(layers, rng=0), "squared_error", cr.SGD(0.01), 4, callbacks=[cr.WeightAverage(None), diary]
+    )
+    trainer.fit(X, Y, epochs=3, verbose=0)
+    np.testing.assert_allclose(trainer.model.buffers["1.running_mean"], np.mean(diary.seen, axis=0), rtol=1e-6)
 
 
 def test_before_any_step_there_is_nothing_to_swap():
@@ -399,7 +447,7 @@ def test_one_average_belongs_to_one_model():
 
 
 @pytest.mark.parametrize(
-    ("decay", "error"), [(0, ValueError), (1, ValueError), (np.nan, ValueError), (None, TypeError)]
+    ("decay", "error"), [(0, ValueError), (1, ValueError), (np.nan, ValueError), ("0.9", TypeError)]
 )
 def test_a_decay_lies_between_0_and_1(decay, error):
     with pytest.raises(error, match="WeightAverage expects decay"):

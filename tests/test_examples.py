@@ -88,6 +88,23 @@ def test_one_epoch_of_mnist_is_a_good_start(run: Runner, data_dir: Path) -> None
     assert pictures == {"mnist_curves.png", "mnist_confusion.png"}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("distort", "least"), [((), 96), (("--distort",), 97)])
+def test_one_epoch_of_the_record_is_a_good_start(run: Runner, data_dir: Path, distort: tuple[str, ...], least) -> None:
+    if not (data_dir / "mnist").is_dir():
+        pytest.skip("the folder named by CHAINRULE_DATA holds no mnist")
+    said, _ = run("mnist_record.py", *distort, "--epochs", "1", "--seeds", "0")
+    assert number(r"seed 0: test accuracy ([\d.]+)%", said) > least
+    assert "an ensemble of 1" in said
+
+
+def test_recipes_are_compared(run: Runner) -> None:
+    said, _ = run("recipes_that_learn_more.py", "--data", "digits", "--epochs", "5", "--seeds", "0")
+    scores = [number(rf"{name} +([\d.]+)%", said) for name in ("plain", "max-norm", "noise", "averaging", "mix-up")]
+    assert min(scores) > 90
+    assert number(r"distortions +([\d.]+)%", said) > 90
+
+
 def test_the_pictures_go_where_they_are_asked_to_go(run: Runner, tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     said, pictures = run("fit_three_points.py", "--epochs", "5", "--seed", "0", "--out", "pictures")

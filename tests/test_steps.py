@@ -21,7 +21,7 @@ def steps_for(model: cr.Sequential, weight: np.ndarray | None = None, average_pe
 
 def test_they_are_the_loop_written_by_hand():
     model, twin = (cr.MLP([3, 4, 2], rng=0, dtype="float64") for _ in range(2))
-    told = [loss for some in steps_for(model).epochs(2, None, one_by_one=False) for loss, _, _ in some]
+    told = [loss for some in steps_for(model).epochs(2, False, one_by_one=False) for loss, _, _ in some]
     loss, optimizer, rng, losses = cr.CrossEntropy(), cr.SGD(0.1), np.random.default_rng(1), []
     for _ in range(2):
         for xb, yb in cr.batches(X, Y, size=20, rng=rng):
@@ -36,10 +36,14 @@ def test_they_are_the_loop_written_by_hand():
 def test_each_tells_its_weight_and_rate():
     weight = RNG.random(50)
     taken = [
-        step for some in steps_for(cr.MLP([3, 2], rng=0), weight).epochs(1, None, one_by_one=True) for step in some
+        step for some in steps_for(cr.MLP([3, 2], rng=0), weight).epochs(1, False, one_by_one=True) for step in some
     ]
     assert sum(weight for _, weight, _ in taken) == pytest.approx(weight.sum(), rel=1e-12)
-    assert [weight for some in steps_for(cr.MLP([3, 2])).epochs(1, None, True) for _, weight, _ in some] == [20, 20, 10]
+    assert [weight for some in steps_for(cr.MLP([3, 2])).epochs(1, False, True) for _, weight, _ in some] == [
+        20,
+        20,
+        10,
+    ]
     assert {rate for _, _, rate in taken} == {0.1}
 
 
@@ -47,19 +51,21 @@ def test_a_batch_that_weighs_nothing_has_no_averaged_penalty():
     model = cr.MLP([3, 4, 2], l1=0.1, l2=0.1, rng=0)
     before = model.parameters.vector.copy()
     taken = [
-        step for some in steps_for(model, np.zeros(50), average_penalty=True).epochs(1, None, True) for step in some
+        step for some in steps_for(model, np.zeros(50), average_penalty=True).epochs(1, False, True) for step in some
     ]
     assert [loss for loss, _, _ in taken] == [0, 0, 0]
     np.testing.assert_array_equal(model.parameters.vector, before)
 
 
 def test_what_was_seen_is_kept_though_the_next_batch_takes_its_place():
-    seen: list[tuple[np.ndarray, ...]] = []
-    for _ in steps_for(cr.MLP([3, 2], rng=0)).epochs(1, seen, one_by_one=True):
+    steps = steps_for(cr.MLP([3, 2], rng=0))
+    for _ in steps.epochs(1, True, one_by_one=True):
         pass
-    labels = np.concatenate([y for _, y in seen])
+    outputs, labels = steps.seen
     order = np.random.default_rng(1).permutation(50)
     np.testing.assert_array_equal(labels, Y[order])
+    assert outputs.shape == (50, 2)
+    assert outputs.any(axis=1).all()
 
 
 @pytest.mark.skipif(not blas_libraries(), reason="threadpoolctl finds no BLAS")
@@ -68,6 +74,6 @@ def test_small_products_have_one_thread_of_the_blas_and_give_the_others_back():
         return max(library.get_num_threads() for library in blas_libraries())
 
     before = most()
-    inside = [most() for _ in steps_for(cr.MLP([3, 4, 2], rng=0)).epochs(1, None, one_by_one=True)]
+    inside = [most() for _ in steps_for(cr.MLP([3, 4, 2], rng=0)).epochs(1, False, one_by_one=True)]
     assert set(inside) == {1}
     assert most() == before

@@ -6,8 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import initializers, metrics, ops
-from .callbacks import Callback, EarlyStopping, History, MaxNorm, Progress, TimeLimit, WeightAverage
+from .callbacks import (
+    Callback,
+    EarlyStopping,
+    History,
+    MaxNorm,
+    Progress,
+    TerminateOnDivergence,
+    TimeLimit,
+    WeightAverage,
+)
 from .data.batches import batches, split
+from .errors import DivergenceError
 from .gradcheck import check_vjp, gradcheck
 from .layers import (
     ELU,
@@ -62,12 +72,13 @@ from .schedules import (
     StepDecay,
     WarmupCosine,
 )
-from .trainer import DivergenceError, Trainer
+from .trainer import Trainer
 
 if TYPE_CHECKING:
     from . import plots
     from .checkpoint import Checkpoint
     from .config import show_config
+    from .data.augmentation import MixUp, RandomDistortion
     from .data.idx import read_idx
     from .data.named import load_named
     from .data.tables import read_table
@@ -121,6 +132,7 @@ __all__ = [
     "MLPRegressor",
     "MaxNorm",
     "Mish",
+    "MixUp",
     "Muon",
     "NAdam",
     "OneCycle",
@@ -131,6 +143,7 @@ __all__ = [
     "Progress",
     "Quantile",
     "RMSprop",
+    "RandomDistortion",
     "ReLU",
     "ReduceOnPlateau",
     "Residual",
@@ -143,6 +156,7 @@ __all__ = [
     "SquaredError",
     "StepDecay",
     "Tanh",
+    "TerminateOnDivergence",
     "TimeLimit",
     "Trainer",
     "WarmupCosine",
@@ -172,6 +186,8 @@ _LAZY = {
     "Checkpoint": "checkpoint",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "MixUp": "data.augmentation",
+    "RandomDistortion": "data.augmentation",
     "diagnose": "diagnosis",
     "from_sklearn": "estimators",
     "learning_rate_range_test": "rates",

@@ -41,8 +41,7 @@ class Checkpoint(Callback):
     ----------
     folder : where the files ``step-00000123.safetensors`` go, and ``best.safetensors``; made if it does not exist
     every : int, epochs from checkpoint to checkpoint, or None: as ``seconds`` say
-    seconds : float or None, also write when so many seconds have passed, in the midst of an epoch; but a trainer with
-        ``metrics``, which need the outputs of a whole epoch, is only written at the end of one
+    seconds : float or None, also write when so many seconds have passed, in the midst of an epoch
     keep : int, how many of the newest files in the folder stay, those of an earlier training included
     monitor : a column of the History ("validation_loss", "validation_accuracy", ...) or None: the checkpoint of the
         epoch in which it was best, of the last one where several are as good, stays as ``best.safetensors``
@@ -106,7 +105,7 @@ class Checkpoint(Callback):
         names = [BEST] if between and self._improved else []  # first: the History in the next already tells of it
         due = between and self.every is not None and trainer.epoch % self.every == 0
         late = self.seconds is not None and time.monotonic() - self._written > self.seconds
-        if (due or late or self._asked is not None) and (between or not trainer.metrics):
+        if due or late or self._asked is not None:
             names.append(_name(trainer))
         if names:
             self._begin(trainer, names)
@@ -198,6 +197,7 @@ def capture(trainer: Any) -> tuple[dict[str, Array], dict[str, Any]]:
     underway = progress.underway
     if underway is not None:
         found = {"order": underway.order, "keys": underway.keys, "taken": np.array(progress.taken, np.float64)}
+        found |= {f"seen/{index}": array for index, array in enumerate(underway.seen)}
         arrays |= {f"epoch/{name}": array for name, array in found.items() if array is not None}
     states = []
     for index, callback in enumerate(_stateful(trainer)):
@@ -247,7 +247,8 @@ def restore(trainer: Any, path: Path) -> Progressed:
     progress = Progressed(facts["epoch"], facts["rows"], data_rows=facts["data_rows"], generators=facts["generators"])
     if facts["done"] is not None:
         epoch = _under(arrays, "epoch/")
-        progress.underway = Underway(epoch.get("order"), epoch.get("keys"), facts["done"])
+        seen = [epoch[f"seen/{index}"] for index in range(sum(name.startswith("seen/") for name in epoch))]
+        progress.underway = Underway(epoch.get("order"), epoch.get("keys"), facts["done"], seen)
         progress.taken = [tuple(step) for step in epoch["taken"].tolist()]
     return progress
 

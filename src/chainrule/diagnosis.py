@@ -110,8 +110,9 @@ def diagnose(
     loss = _loss_for(model, y, loss)
     value, states = _states(model, x, y, loss, copy.deepcopy(get_optimizer(optimizer)))
     findings = [
-        *_about_inputs(x),
-        *_about_targets(y, labels=isinstance(loss, (CrossEntropy, BinaryCrossEntropy))),
+        *about_scale(x),
+        *_about_constants(x),
+        *about_targets(y, labels=isinstance(loss, (CrossEntropy, BinaryCrossEntropy))),
         *_about_outputs(states),
         *_about_steps(states),
     ]
@@ -169,13 +170,11 @@ def _state(layer: Layer, output: Array, weight: float, gradient: float, step: fl
     return LayerState(repr(layer), float(output.mean()), float(output.std()), dead, saturated, weight, gradient, step)
 
 
-def _about_inputs(x: Array) -> Iterator[str]:
+def about_scale(x: Array) -> Iterator[str]:
+    """Columns of x that are too wide, or too far from 0."""
     columns = x.reshape(len(x), -1).astype(np.float64)
     mean, spread = columns.mean(axis=0), columns.std(axis=0)
-    if not spread.any():
-        yield "All rows of x are alike: there is nothing to learn from."
-        return
-    usual = float(np.median(spread[spread > 0]))
+    usual = float(np.median(spread[spread > 0])) if spread.any() else 0.0
     widest = int(np.argmax(spread))
     if spread[widest] > WIDE * min(usual, 1):
         found = f"a spread of {spread[widest]:.3g}, the median column {usual:.3g}"
@@ -183,15 +182,24 @@ def _about_inputs(x: Array) -> Iterator[str]:
     far = int(np.argmax(np.abs(mean) / np.where(spread > 0, spread, np.inf)))
     if abs(mean[far]) > WIDE * spread[far] > 0:
         yield f"Column {far} of x has a mean of {mean[far]:.3g} and a spread of {spread[far]:.3g}: standardise x."
-    constant = np.flatnonzero((spread == 0) & (mean != 0))
+
+
+def _about_constants(x: Array) -> Iterator[str]:
+    columns = x.reshape(len(x), -1)
+    constant = np.flatnonzero((columns == columns[0]).all(axis=0))
+    if len(constant) == columns.shape[1]:
+        yield "All rows of x are alike: there is nothing to learn from."
+        return
+    constant = constant[columns[0, constant] != 0]  # pixels at the margin are no mistake
     if len(constant):
-        first = constant[0]
-        yield f"Column {first} of x is always {mean[first]:.3g} ({len(constant)} such in all): leave it out."
+        found = f"always {columns[0, constant[0]]:.3g} ({len(constant)} such in all)"
+        yield f"Column {constant[0]} of x is {found}: leave it out."
 
 
-def _about_targets(y: Array, labels: bool) -> Iterator[str]:
-    if not labels and y.std() > WIDE:
-        yield f"y has a spread of {y.std():.3g}: standardise y, or its errors outgrow every weight."
+def about_targets(y: Array, labels: bool) -> Iterator[str]:
+    """Numbers to predict that are too wide."""
+    if not labels and y.std(dtype=np.float64) > WIDE:
+        yield f"y has a spread of {y.std(dtype=np.float64):.3g}: standardise y, or its errors outgrow every weight."
 
 
 def _about_outputs(states: list[LayerState]) -> Iterator[str]:

@@ -10,7 +10,7 @@ rounding.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread, current_thread, main_thread
 from typing import Any, TypeAlias
@@ -18,15 +18,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ._checks import Array, is_sparse
-from .data.batches import Batches
+from .data.batches import Augmentation, Batches
 from .layers import Activation, BatchNorm, Dropout, Flatten, Layer, LayerNorm, Linear
 from .layers.kernels import activation_kernel
 from .losses import Loss, LossFunction
 from .model import Sequential
 from .ops.fused import compiled
 from .optimizers import Optimizer
-from .optimizers.clipping import norm_factor
-from .steps import Taken, Underway
+from .steps import ENDLESS_GRADIENT, Taken, Underway
 from .threads import available_threads
 
 Stage: TypeAlias = dict[str, Any]
@@ -53,31 +52,31 @@ class Plan:
         threads: int = min(available_threads(), compiled.MOST_THREADS)
         self._threads = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
         self.underway: Underway | None = None  # assign one to go on with it
+        self.seen: list[Array] = []  # outputs, targets and weights of the last epoch, if they were to be kept
+        self.fault: str | None = None  # what was not finite, where the last step was not taken
         #: How many steps fit into CALL_SECONDS: a cautious guess at first, then learned from call to call.
         self._at_once = CALL_SECONDS / (work / SLOWEST + 1e-6)
 
-    def epochs(self, count: int, seen: list[tuple[Array, ...]] | None, one_by_one: bool) -> Iterator[list[Taken]]:
+    def epochs(self, count: int, keep: bool, one_by_one: bool) -> Iterator[list[Taken]]:
         """Train for ``count`` epochs, and tell of the steps as they are taken, many at a time unless ``one_by_one``.
 
-        The outputs, targets and weights are added to ``seen``, if there is one; ``count`` must be 1 then, as it must
-        where an epoch is under way, which is gone on with.
+        The outputs, targets and weights are then in ``seen``, if told to ``keep`` them; ``count`` must be 1 then, as it
+        must where an epoch is under way, which is gone on with.
         """
         batches = self.batches
         epoch = self.underway = self.underway or self._draw(count)
-        order, key, done = epoch.order, epoch.keys, epoch.done
-        weights = self._weights(order, count)
-        outputs = None if seen is None else np.empty((batches.rows, self._kernel.outputs), self._model.dtype)
+        if keep and not epoch.seen:
+            chosen = slice(batches.rows) if epoch.order is None else epoch.order
+            outputs = np.zeros((batches.rows, self._kernel.outputs), self._model.dtype)
+            epoch.seen = [outputs, *(array[chosen] for array in batches.arrays[1:])]
+        weights = self._weights(epoch.order, count)
         steps = count * len(batches)
-        while done < steps:
-            size = 1 if one_by_one else min(steps - done, max(1, int(self._at_once)))
-            losses, rates = self._call(order, done, size, key, outputs)
-            taken = list(zip(losses, weights[done : done + size], rates, strict=False))
-            done = epoch.done = done + size
-            yield taken
-        self.underway = None
-        if seen is not None and outputs is not None:
-            chosen = slice(batches.rows) if order is None else order
-            seen.append((outputs, *(array[chosen] for array in batches.arrays[1:])))
+        while epoch.done < steps:
+            first, size = epoch.done, 1 if one_by_one else min(steps - epoch.done, max(1, int(self._at_once)))
+            losses, rates = self._call(epoch, size)
+            epoch.done += len(losses)
+            yield list(zip(losses, weights[first : first + size], rates, strict=False))
+        self.underway, self.seen = None, epoch.seen
 
     def _draw(self, count: int) -> Underway:
         """The order of the rows and the keys of the dropouts for some epochs."""
@@ -85,21 +84,22 @@ class Plan:
         order = None if orders[0] is None else np.concatenate(orders).astype(np.int64, copy=False)
         return Underway(order, None if keys[0] is None else np.concatenate(keys))
 
-    def _call(
-        self, order: Array | None, first: int, count: int, keys: Array | None, outputs: Array | None
-    ) -> tuple[list[float], list[float]]:
-        """Take steps, and tell their losses and learning rates; a loss that is not finite is the last, and no step."""
+    def _call(self, epoch: Underway, count: int) -> tuple[list[float], list[float]]:
+        """Take steps, and tell their losses and learning rates; the last of them was not taken if it has a fault."""
+        first, keys, outputs = epoch.done, epoch.keys, epoch.seen[0] if epoch.seen else None
         updates, losses = self._optimizer.plan(count), np.empty(count)
         part = None if keys is None else keys[first : first + count]
         start = time.perf_counter()
         with interrupts_later():
-            self._kernel.begin(order, first, updates, part, losses, outputs, self._threads)
+            self._kernel.begin(epoch.order, first, updates, part, losses, outputs, self._threads)
             taken = self._work()
             self._optimizer.advance(taken)
         self._at_once = min(count * CALL_SECONDS / (time.perf_counter() - start), 2 * self._at_once + 8)
-        if taken < count and np.isfinite(losses[taken]):
-            norm_factor(f"{type(self._optimizer).__name__}.step", 1.0, np.nan)  # its gradient was not: that raises
         told = slice(min(taken + 1, count))
+        if not np.isfinite(last := losses[told][-1]):
+            self.fault = f"a loss of {last}"
+        elif taken < count:
+            self.fault = ENDLESS_GRADIENT
         return losses[told].tolist(), updates[told, 0].tolist()
 
     def _weights(self, order: Array | None, count: int) -> list[float]:
@@ -161,15 +161,16 @@ def plan_training(
     optimizer: Optimizer,
     batches: Batches,
     average_penalty: bool,
+    augment: Sequence[Augmentation],
     targets: Targets | None,
 ) -> Plan | None:
-    """The plan of a training, or None if a part of it has no compiled kernel.
+    """The plan of a training, or None if a part of it has no compiled kernel, or changes the batches.
 
     The optimizer must have been set up for the model; ``targets`` are the checked y and weights of all rows.
     """
     if compiled is None or optimizer.kernel is None or not isinstance(loss, Loss) or targets is None:
         return None
-    if is_sparse(batches.arrays[0]):
+    if is_sparse(batches.arrays[0]) or augment:
         return None
     y, weight = targets
     kernel = loss.kernel(y)

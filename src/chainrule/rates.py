@@ -10,7 +10,8 @@ import numpy as np
 
 from ._checks import Array, check_integer, check_number, sentence
 from .callbacks import Callback, Training
-from .trainer import DivergenceError, Trainer
+from .errors import DivergenceError
+from .trainer import Trainer
 
 RECENT = 5  # steps, over which noise is averaged
 LOST = 4.0  # times the least loss, at which the test ends
@@ -118,6 +119,7 @@ def learning_rate_range_test(
         sample=trainer.sample,
         drop_last=trainer.drop_last,
         average_penalty=trainer.average_penalty,
+        augment=trainer.augment,
     )
     try:
         while len(recorder.losses) < steps:

@@ -6,22 +6,25 @@ Where all of them have compiled kernels, plan.py takes many steps in one call.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ._checks import Array, sentence
-from .data.batches import Batches
+from .data.batches import Augmentation, Batches
+from .errors import DivergenceError
 from .losses import LossFunction
 from .losses.base import total_weight
 from .model import Sequential
 from .optimizers import Optimizer
 from .threads import blas_threads
 
+ENDLESS_GRADIENT = "a gradient whose norm is not finite"
+
 #: What is known of a step once it is taken: the loss, the weight of its batch, the learning rate. A plain tuple: small
-#: networks take a hundred thousand steps a second. If the loss is not finite, the step was not taken.
+#: networks take a hundred thousand steps a second. Where there is a ``fault``, the last step was not taken.
 Taken: TypeAlias = tuple[float, float, float]
 
 
@@ -40,6 +43,7 @@ class Underway:
     order: Array | None
     keys: Array | None  # of the dropouts in each step, where a plan drew them in advance
     done: int = 0
+    seen: list[Array] = field(default_factory=list)  # outputs, targets, weights: rows in the epoch's order, so far
 
 
 @dataclass(eq=False, repr=False)
@@ -74,29 +78,43 @@ class Steps:
         optimizer: Optimizer,
         batches: Batches,
         average_penalty: bool = False,
+        augment: Sequence[Augmentation] = (),
     ) -> None:
         self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
         self.average_penalty = average_penalty
+        self.augment = augment
         self.underway: Underway | None = None  # assign one to go on with it
+        self.seen: list[Array] = []  # outputs, targets and weights of the last epoch, if they were to be kept
+        self.fault: str | None = None  # what was not finite, where the last step was not taken
 
-    def epochs(self, count: int, seen: list[tuple[Array, ...]] | None, one_by_one: bool) -> Iterator[list[Taken]]:
+    def epochs(self, count: int, keep: bool, one_by_one: bool) -> Iterator[list[Taken]]:
         """Train for ``count`` epochs, and tell of the steps as they are taken.
 
-        The outputs, targets and weights of the batches are added to ``seen``, if there is one. Steps come one by one
-        here even if they need not. An epoch that is under way is gone on with, and is the first of them.
+        The outputs, targets and weights of the batches are then in ``seen``, if told to ``keep`` them. Steps come one
+        by one here even if they need not. An epoch that is under way is gone on with, and is the first of them.
         """
         with blas_threads(self._largest_product()):
             for _ in range(count):
                 epoch = self.underway = self.underway or Underway(self.batches.order(), None)
                 for xb, yb, *rest in self.batches.epoch(epoch.order, epoch.done):
+                    for change in self.augment:
+                        xb, yb = change(xb, yb, self.batches.rng)
                     rate = self.optimizer.current_learning_rate
                     loss, z = self._step(xb, yb, rest[0] if rest else None)
                     weight = float(rest[0].sum(dtype=np.float64)) if rest else float(len(yb))
-                    if seen is not None:
-                        seen.append(tuple(array.copy() for array in (z, yb, *rest)))  # the next batch takes their place
+                    if keep:
+                        self._keep(epoch, z, yb, *rest)
                     epoch.done += 1
                     yield [(loss, weight, rate)]
-                self.underway = None
+                self.underway, self.seen = None, epoch.seen
+
+    def _keep(self, epoch: Underway, *arrays: Array) -> None:
+        """Copy the batch's arrays to their place in the epoch's."""
+        if not epoch.seen:
+            epoch.seen = [np.zeros((self.batches.rows, *array.shape[1:]), array.dtype) for array in arrays]
+        start = epoch.done * self.batches.size
+        for room, array in zip(epoch.seen, arrays, strict=True):
+            room[start : start + len(array)] = array
 
     def _largest_product(self) -> int:
         """Operations of the largest matrix product of a step."""
@@ -105,7 +123,7 @@ class Steps:
 
     @np.errstate(over="ignore", invalid="ignore")  # what overflows is told in a sentence, as DivergenceError
     def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
-        """The batch's loss, with the model's penalties, and its outputs; the parameters move if the loss is finite."""
+        """The batch's loss, with the model's penalties, and its outputs; the parameters move if there is no fault."""
         z = self.model.forward(xb, training=True)
         result = self.loss(z, yb, wb)
         if not (isinstance(result, tuple) and len(result) == 2):
@@ -113,9 +131,14 @@ class Steps:
         total = total_weight(self.loss, z, yb, wb) if self.average_penalty else 1.0
         share = 1 / total if total else 0.0
         value, dz = float(result[0]) + share * self.model.penalty(), result[1]
-        if math.isfinite(value):
-            self._backward(dz, total, share)
+        if not math.isfinite(value):
+            self.fault = f"a loss of {value}"
+            return value, z
+        self._backward(dz, total, share)
+        try:
             self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)
+        except DivergenceError:
+            self.fault = ENDLESS_GRADIENT
         return value, z
 
     def _backward(self, dz: Array, total: float, share: float) -> None:

@@ -6,53 +6,24 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from math import isfinite
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from ._checks import (
-    Array,
-    RandomState,
-    all_finite,
-    as_numeric,
-    as_rng,
-    as_samples,
-    check_finite,
-    check_integer,
-    sentence,
-)
+from ._checks import Array, RandomState, as_rng, check_integer, sentence
 from .callbacks import Callback, History, Progress, Row
-from .data.batches import Batches, Sample, check_sample, rest_of, split_rows
-from .layers import HardSigmoid, Linear, Sigmoid, Softmax
-from .losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
-from .losses.base import check_output, total_weight
+from .data.batches import Augmentation, Batches, Sample, check_sample
+from .errors import DivergenceError
+from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets
+from .losses import LossFunction, get_loss
+from .losses.base import total_weight
 from .metrics import Metric, named_metrics
 from .model import Sequential
 from .optimizers import Optimizer, get_optimizer
-from .plan import CALL_SECONDS, Targets, plan_training
+from .plan import CALL_SECONDS, plan_training
 from .steps import Progressed, Steps, summary
 
-Data: TypeAlias = tuple[Array, Array, Array | None]
-Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"
-
-START_AGAIN = "start again with a new model and a lower learning rate, or standardise x (and y for a regression)"
 COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
-
-
-class DivergenceError(ValueError):
-    """The loss is no longer a finite number.
-
-    Examples
-    --------
-    >>> import chainrule as cr
-    >>> trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", cr.SGD(1e30))
-    >>> try:
-    ...     history = trainer.fit([[1.0], [2.0]], [[1.0], [3.0]], verbose=0)
-    ... except cr.DivergenceError:
-    ...     print("lower the learning rate")
-    lower the learning rate
-    """
 
 
 class Trainer:
@@ -79,6 +50,8 @@ class Trainer:
         It is called once an epoch, for several short epochs ahead
     drop_last : bool, leave out a last short batch
     average_penalty : bool, divide P by Σₙ wₙ too, as scikit-learn's MLP does (its ``alpha`` is 2 ``l2``)
+    augment : functions ``(x, y, rng) -> (x, y)``, each of which changes the batches of training in turn, as
+        :class:`~chainrule.MixUp` and :class:`~chainrule.RandomDistortion` do
 
     Examples
     --------
@@ -112,6 +85,7 @@ class Trainer:
         sample: Sample = "all",
         drop_last: bool = False,
         average_penalty: bool = False,
+        augment: Sequence[Augmentation] = (),
     ) -> None:
         if not isinstance(model, Sequential):
             raise TypeError(sentence("Trainer", "a Sequential model", repr(model), "write Trainer(model, loss, ...)"))
@@ -119,8 +93,8 @@ class Trainer:
         self.loss = get_loss(loss)
         self.optimizer = get_optimizer(optimizer)
         self.batch_size = None if batch_size is None else check_integer("Trainer", "batch_size", batch_size)
-        self.metrics = named_metrics(self.loss, _as_list("metrics", metrics), COLUMNS)
-        self.callbacks = _as_list("callbacks", callbacks)
+        self.metrics = named_metrics(self.loss, as_list("metrics", metrics), COLUMNS)
+        self.callbacks = as_list("callbacks", callbacks)
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise TypeError(sentence("Trainer", "Callback objects in callbacks", repr(callback), "make one first"))
@@ -128,11 +102,12 @@ class Trainer:
         self.sample = check_sample("Trainer", sample)
         self.drop_last = drop_last
         self.average_penalty = average_penalty
+        self.augment = as_list("augment", augment)
         self.epoch = self.epochs = self.steps_per_epoch = 0
         self.stop = False
         self.history = History()
         self._resumed: Progressed | None = None
-        _check_output_fits(model, self.loss)
+        check_output_fits(model, self.loss)
 
     def fit(
         self,
@@ -167,12 +142,15 @@ class Trainer:
 
         Raises
         ------
-        ValueError, TypeError for data that do not fit; DivergenceError when the loss is no longer finite.
+        ValueError, TypeError for data that do not fit; DivergenceError, which names the step, the layer and the likely
+        cause, when the loss, the gradient or the parameters are no longer finite: model, optimizer and callbacks are
+        then as they were a moment before.
         """
         self.generators_at_first = self.generators
-        data = self._as_data("fit", x, y, sample_weight)
-        held_out, kept = self._validation_data(data, validation)
-        targets, _ = (self._check_targets(part) for part in (data, held_out))  # now, not after half an epoch
+        data = as_data("fit", self.model, x, y, sample_weight)
+        held_out, kept = as_validation(data, validation, self.model, self.loss, self.rng)
+        # now, not after half an epoch:
+        targets, _ = (check_targets(self.model, self.loss, part) for part in (data, held_out))
         self.epochs = check_integer("fit", "epochs", epochs)
         batches = Batches(
             *data,
@@ -187,9 +165,10 @@ class Trainer:
         resumed.check(batches.rows)
         if resumed.generators is not None:
             self.generators = resumed.generators
-        steps_before = int(self.optimizer.state.get("step", 0)) - resumed.steps(self.steps_per_epoch)
-        self.optimizer.setup(self.model.parameters, total_steps=steps_before + self.epochs * self.steps_per_epoch)
-        training = self.model, self.loss, self.optimizer, batches, self.average_penalty
+        self._steps_before = int(self.optimizer.state.get("step", 0)) - resumed.steps(self.steps_per_epoch)
+        total_steps = self._steps_before + self.epochs * self.steps_per_epoch
+        self.optimizer.setup(self.model.parameters, total_steps=total_steps)
+        training = self.model, self.loss, self.optimizer, batches, self.average_penalty, self.augment
         self._steps = plan_training(*training, targets) or Steps(*training)
         self._steps.underway, self._taken = resumed.underway, resumed.taken
         self.epoch, self.stop, self.history = resumed.epoch, False, History(resumed.rows)
@@ -221,6 +200,11 @@ class Trainer:
         return self
 
     @property
+    def step(self) -> int:
+        """How many steps the training has taken, those before a checkpoint that it goes on from included."""
+        return int(self.optimizer.state.get("step", 0)) - self._steps_before
+
+    @property
     def progress(self) -> Progressed:
         """How far the training that is under way has come."""
         underway, rows = self._steps.underway, self._steps.batches.rows
@@ -238,12 +222,15 @@ class Trainer:
             rng.bit_generator.state = state
 
     def _run(self, held_out: Data | None, watchers: Sequence[Callback]) -> None:
+        from .divergence import LastGood  # no import of the package needs it
+
         looks = [held_out, *self.metrics, getattr(self.optimizer.learning_rate, "observe", None)]
         unseen = not any(looks) and not any(watcher.live for watcher in watchers)
         with ExitStack() as stack:
             for watcher in watchers:
                 stack.callback(watcher.on_train_end, self)  # also when another callback, or the training, fails
                 watcher.on_train_begin(self)
+            self._good = LastGood(self)
             try:
                 together = 1
                 while self.epoch < self.epochs and not self.stop:
@@ -253,14 +240,22 @@ class Trainer:
                         together *= 2  # epochs of a few steps, at whose end nobody looks
             except KeyboardInterrupt:
                 self.history.interrupted = True
+            except DivergenceError:
+                self._good.restore()
+                raise
 
     def _run_epochs(self, count: int, held_out: Data | None, watchers: Sequence[Callback]) -> None:
         self._begin_epoch(watchers)
         for index, row in enumerate(self._train_epochs(count, watchers)):
             if index:
                 self._begin_epoch(watchers)
+            for watcher in watchers:
+                watcher.on_validation_begin(self)
             if held_out is not None:
-                row |= {f"validation_{name}": value for name, value in self._scores(*held_out).items()}
+                scores = self._scores(*held_out)
+                for watcher in watchers:
+                    watcher.on_validation_end(self, scores)
+                row |= {f"validation_{name}": value for name, value in scores.items()}
             self._observe(row)
             for watcher in watchers:
                 watcher.on_epoch_end(self, row)
@@ -275,37 +270,43 @@ class Trainer:
     def _train_epochs(self, count: int, watchers: Sequence[Callback]) -> list[Row]:
         """Passes over the batches; the loss and the metrics are of the outputs as they were during training."""
         start = time.perf_counter()
-        watching = [watcher for watcher in watchers if type(watcher).on_batch_end is not Callback.on_batch_end]
-        seen: list[tuple[Array, ...]] | None = [] if self.metrics else None
-        taken = self._taken
-        for some in self._steps.epochs(count, seen, one_by_one=any(watcher.live for watcher in watching)):
-            taken += some
-            last = some[-1][0]
-            if not isfinite(last):
-                raise DivergenceError(self._divergence(str(last), len(taken)))
-            for watcher in watching:
-                for loss, _, _ in some:
-                    watcher.on_batch_end(self, loss)
-            if len(taken) < count * self.steps_per_epoch:
-                for watcher in watchers:
-                    watcher.on_pause(self)
-        self._taken = []
-        if not all_finite(self.model.parameters.vector):  # after the last step no loss would show it
-            raise DivergenceError(self._divergence("parameters that are not finite", len(taken)))
+        try:
+            self._take_steps(count, watchers)
+        except DivergenceError as error:
+            from .divergence import explained
+
+            raise explained(self, str(error), self._good) from None
+        taken, self._taken = self._taken, []
         seconds = (time.perf_counter() - start) / count
         each = self.steps_per_epoch
         rows = [summary(taken[index * each : (index + 1) * each]) for index in range(count)]
-        if seen:
-            outputs = [np.concatenate(parts) for parts in zip(*seen, strict=True)]
-            scores = {name: float(metric(*outputs)) for name, metric in self.metrics.items()}
+        if self.metrics:
+            scores = {name: float(metric(*self._steps.seen)) for name, metric in self.metrics.items()}
             rows = [{"loss": rows[0]["loss"]} | scores | {"learning_rate": rows[0]["learning_rate"]}]
         for row in rows:
             row["seconds"] = seconds
         return rows
 
+    def _take_steps(self, count: int, watchers: Sequence[Callback]) -> None:
+        watching = [watcher for watcher in watchers if type(watcher).on_batch_end is not Callback.on_batch_end]
+        one_by_one = any(watcher.live for watcher in watching)
+        for some in self._steps.epochs(count, bool(self.metrics), one_by_one):
+            self._taken += some
+            if self._steps.fault:
+                raise DivergenceError(self._steps.fault)
+            for watcher in watching:
+                for loss, _, _ in some:
+                    watcher.on_batch_end(self, loss)
+            if len(self._taken) < count * self.steps_per_epoch:
+                for watcher in watchers:
+                    watcher.on_pause(self)
+                self._good.keep()
+        self._good.check()  # after the last step no loss would show it
+        self._good.keep()
+
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """The loss (penalties included) and the metrics on these data, dropout off; arguments as for :meth:`fit`."""
-        return self._scores(*self._as_data("evaluate", x, y, sample_weight))
+        return self._scores(*as_data("evaluate", self.model, x, y, sample_weight))
 
     @np.errstate(over="ignore", invalid="ignore")
     def _scores(self, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
@@ -317,7 +318,8 @@ class Trainer:
         scores = {"loss": loss + penalty}
         if not np.isfinite(scores["loss"]):
             got = f"{scores['loss']}: the outputs overflow"
-            raise DivergenceError(sentence("Trainer", "a finite loss on these data", got, START_AGAIN))
+            remedy = "lower the learning rate, or standardise x (and y for a regression)"
+            raise DivergenceError(sentence("Trainer", "a finite loss on these data", got, remedy))
         return scores | {name: float(metric(z, y, weight)) for name, metric in self.metrics.items()}
 
     def _observe(self, row: Row) -> None:
@@ -325,76 +327,3 @@ class Trainer:
         observe = getattr(self.optimizer.learning_rate, "observe", None)
         if observe is not None:
             observe(row.get("validation_loss", row["loss"]))
-
-    def _as_data(self, who: str, x: Any, y: Any, sample_weight: Any) -> Data:
-        x = as_samples(who, x, self.model.dtype)
-        y = as_numeric(who, "y", y)
-        weight = None if sample_weight is None else as_numeric(who, "sample_weight", sample_weight, self.model.dtype)
-        lengths = {array.shape[0] if array.ndim else 0 for array in (x, y, weight) if array is not None}
-        if lengths == {0}:
-            raise ValueError(sentence(who, "at least one row", "empty data"))
-        if len(lengths) > 1:
-            got = f"x {x.shape}, y {y.shape}" + ("" if weight is None else f", weights {weight.shape}")
-            raise ValueError(sentence(who, "x, y and weights of equal length", got))
-        check_finite(who, "x", x)
-        check_finite(who, "y", y)
-        if weight is not None and not weight.any():
-            raise ValueError(sentence(who, "a sample_weight above 0", "zeros only"))
-        return x, y, weight
-
-    def _validation_data(self, data: Data, validation: Validation) -> tuple[Data | None, Array | None]:
-        """What is held out, and the rows that are left for training if these are part of the data."""
-        if validation is None or (isinstance(validation, (int, float)) and validation == 0):
-            return None, None
-        if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
-            xv, yv, *rest = validation
-            return self._as_data("validation", xv, yv, rest[0] if rest else None), None
-        y = data[1]
-        if isinstance(validation, np.ndarray):
-            kept, aside = rest_of(validation, len(y))
-        elif isinstance(validation, (float, np.floating)):
-            labels = y.ndim == 1 and (isinstance(self.loss, CrossEntropy) or y.dtype.kind in "iub")
-            kept, aside = split_rows(y, validation, self.rng, stratify=labels)
-        else:
-            got = f"a value of type {type(validation).__name__}"
-            expected = "validation to be (x, y), a fraction like 0.1, or an array of row numbers"
-            raise TypeError(sentence("fit", expected, got))
-        x, y, weight = data
-        return (x[aside], y[aside], None if weight is None else weight[aside]), kept
-
-    def _check_targets(self, data: Data | None) -> Targets | None:
-        """The whole of y and the weights as the loss takes them, for outputs of zeros that take no memory."""
-        if data is None or not isinstance(self.loss, Loss):
-            return None
-        x, y, weight = data
-        z = self.model.predict(x[:8])
-        outputs = np.broadcast_to(z.dtype.type(0), (x.shape[0], *z.shape[1:]))
-        target = self.loss.target(check_output(repr(self.loss), outputs), y)
-        return target, self.loss.sample_weight(outputs, target, weight)
-
-    def _divergence(self, got: str, steps: int) -> str:
-        """``steps`` counts those taken since ``epoch`` began, the last of which went wrong."""
-        rate, epoch = self.optimizer.current_learning_rate, self.epoch + (steps - 1) // self.steps_per_epoch
-        return sentence("fit", "a finite loss", f"{got} in epoch {epoch} at learning rate {rate:g}", START_AGAIN)
-
-
-def _as_list(what: str, values: Any) -> list[Any]:
-    if not isinstance(values, (list, tuple)):
-        remedy = f"write {what}=[{'' if values is None else repr(values)}]"
-        raise TypeError(sentence("Trainer", f"a list of {what}", repr(values), remedy))
-    return list(values)
-
-
-def _check_output_fits(model: Sequential, loss: LossFunction) -> None:
-    """A probability must not go through a second softmax: it would train, and badly."""
-    if not isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
-        return
-    last = model.layers[-1]
-    activation = getattr(last, "_activation", last)
-    gives_probabilities = isinstance(activation, Softmax if isinstance(loss, CrossEntropy) else (Sigmoid, HardSigmoid))
-    surely_logits = isinstance(last, Linear) and not gives_probabilities  # of a layer of the user's own we know nothing
-    if gives_probabilities if loss.from_logits else surely_logits:
-        expected = f"the model's {'logits' if loss.from_logits else 'probabilities'}"
-        got = f"a model that ends in {last!r}"
-        remedy = f"pass loss=cr.{type(loss).__name__}(from_logits={not loss.from_logits})"
-        raise ValueError(sentence(repr(loss), expected, got, remedy))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import Callback, Row, Training
-from .ending import EarlyStopping, TimeLimit
+from .ending import EarlyStopping, TerminateOnDivergence, TimeLimit
 from .record import History, Progress
 from .weights import MaxNorm, WeightAverage
 
@@ -14,6 +14,7 @@ __all__ = [
     "MaxNorm",
     "Progress",
     "Row",
+    "TerminateOnDivergence",
     "TimeLimit",
     "Training",
     "WeightAverage",

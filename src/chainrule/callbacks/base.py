@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeAlias
 
+from .._checks import Array
 from ..model import Sequential
 from ..optimizers import Optimizer
 
@@ -11,7 +12,10 @@ Row: TypeAlias = dict[str, float]
 
 
 class Training(Protocol):
-    """What a callback sees of the trainer; ``epoch`` counts from 1, ``stop = True`` ends the training after it."""
+    """What a callback sees of the trainer; ``epoch`` counts from 1, ``stop = True`` ends the training after it.
+
+    ``step`` counts the steps that the training has taken, those before a checkpoint that it goes on from included.
+    """
 
     model: Sequential
     optimizer: Optimizer
@@ -20,19 +24,24 @@ class Training(Protocol):
     steps_per_epoch: int
     stop: bool
 
+    @property
+    def step(self) -> int: ...
+
 
 class Callback:
     """Hooks that the trainer calls; override those you need.
 
-    ``trainer`` holds ``model``, ``optimizer``, ``epoch`` (from 1), ``epochs``, ``steps_per_epoch`` and ``stop``: set it
-    to True and training ends after this epoch. ``row`` is what the epoch gave: loss, validation_loss, metrics,
-    learning_rate, seconds; a callback may add to it.
+    ``trainer`` holds ``model``, ``optimizer``, ``epoch`` (from 1), ``epochs``, ``step`` (those taken),
+    ``steps_per_epoch`` and ``stop``: set it to True and training ends after this epoch. ``row`` is what the epoch gave:
+    loss, validation_loss, metrics, learning_rate, seconds; a callback may add to it.
 
     Attributes
     ----------
     live : bool, whether training must stand still, right after the step or the epoch, while a hook runs. A callback
         that only records what it is told, and neither looks at the model nor stops the training, may say False: then
         many steps, and many epochs of a few steps each, may be taken before it is told of each of them
+    follows : bool, whether its state follows the weights, as a running mean does, and goes back with them when the
+        training diverges
 
     Examples
     --------
@@ -43,6 +52,7 @@ class Callback:
     """
 
     live = True
+    follows = False
 
     def on_train_begin(self, trainer: Training) -> None:
         """Before the first epoch."""
@@ -52,6 +62,12 @@ class Callback:
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
         """After each step, with the batch's loss."""
+
+    def on_validation_begin(self, trainer: Training) -> None:
+        """After the last batch of an epoch, before its validation, also where there are no data to validate with."""
+
+    def on_validation_end(self, trainer: Training, scores: Row) -> None:
+        """After the validation of an epoch, with its loss and metrics by their plain names."""
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         """After the last batch of an epoch and its validation."""
@@ -68,3 +84,8 @@ class Callback:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take such a state again."""
+
+
+def learned(model: Sequential) -> list[Array]:
+    """What training changes of a model: parameters and running statistics."""
+    return [model.parameters.vector, *model.buffers.values()]

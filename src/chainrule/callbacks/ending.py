@@ -6,9 +6,11 @@ import time
 from typing import Any
 
 from .._checks import Array, check_integer, check_number
-from ..model import Sequential
-from .base import Callback, Row, Training
+from ..errors import DivergenceError
+from .base import Callback, Row, Training, learned
 from .best import Best
+
+FIRST = 10  # losses, whose mean is what a training began with
 
 
 class EarlyStopping(Callback):
@@ -72,12 +74,12 @@ class EarlyStopping(Callback):
         return self._best.epoch
 
     def on_train_begin(self, trainer: Training) -> None:
-        if trainer.epoch == 0:  # else it goes on from a checkpoint
+        if trainer.step == 0:  # else it goes on from a checkpoint
             self._start_again()
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         if self._best.look(row, trainer.epoch):
-            self._weights = [array.copy() for array in _learned(trainer.model)] if self.restore_best else []
+            self._weights = [array.copy() for array in learned(trainer.model)] if self.restore_best else []
         self._waited += 1
         value = self._best.of(row)
         if self._best.gain(value, self._mark) > self.min_delta:
@@ -86,7 +88,7 @@ class EarlyStopping(Callback):
             trainer.stop = True
 
     def on_train_end(self, trainer: Training) -> None:
-        for array, best in zip(_learned(trainer.model), self._weights, strict=False):
+        for array, best in zip(learned(trainer.model), self._weights, strict=False):
             array[...] = best
 
     def state(self) -> dict[str, Any]:
@@ -100,9 +102,51 @@ class EarlyStopping(Callback):
         self._weights = [state[f"weights/{index}"] for index in range(len(state) - 4)]
 
 
-def _learned(model: Sequential) -> list[Array]:
-    """What training changes."""
-    return [model.parameters.vector, *model.buffers.values()]
+class TerminateOnDivergence(Callback):
+    """Ends the training with a DivergenceError when a batch's loss is far above those that the training began with.
+
+    A loss that is not finite always does so; this catches the network that is lost before it gets there, or never
+    does: with Adam and a learning rate that is much too high the loss can stay at a million for ever.
+
+    Parameters
+    ----------
+    factor : float > 1; how many times the first loss (the mean of the first ten) is far above
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> x, y = np.eye(8), np.arange(8.0)[:, None]
+    >>> watch = cr.TerminateOnDivergence()
+    >>> trainer = cr.Trainer(cr.MLP([8, 4, 1], rng=0), "squared_error", cr.Adam(1e4), batch_size=2, callbacks=[watch])
+    >>> try:
+    ...     history = trainer.fit(x, y, epochs=100, verbose=0)
+    ... except cr.DivergenceError as error:
+    ...     print("in epoch", error.epoch, "step", error.step)
+    in epoch 1 step 2
+    """
+
+    def __init__(self, factor: float = 100.0) -> None:
+        self.factor = check_number("TerminateOnDivergence", "factor", factor, above=1)
+        self._first: list[float] = []
+
+    def on_train_begin(self, trainer: Training) -> None:
+        if trainer.step == 0:  # else it goes on from a checkpoint
+            self._first = []
+
+    def on_batch_end(self, trainer: Training, loss: float) -> None:
+        if self._first:
+            usual = abs(sum(self._first) / len(self._first))
+            if loss > self.factor * usual > 0:
+                raise DivergenceError(f"a loss of {loss:.3g}, {loss / usual:.3g} times the first,")
+        if len(self._first) < FIRST:
+            self._first.append(loss)
+
+    def state(self) -> dict[str, Any]:
+        return {"first": list(self._first)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self._first = list(state["first"])
 
 
 class TimeLimit(Callback):

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._checks import Array, check_number, sentence
 from ..model import Sequential
-from .base import Callback, Training
+from .base import Callback, Training, learned
 
 
 class MaxNorm(Callback):
@@ -50,15 +50,20 @@ class MaxNorm(Callback):
 
 
 class WeightAverage(Callback):
-    """Leaves the model with a running mean of its parameters, which is often better than the last of them.
+    """Leaves the model with a mean of its parameters, which is often better than the last of them.
 
-        θ̄ ← d θ̄ + (1 − d) θ after each step,      d = min(decay, (1 + t) / (10 + t)),  t = 1, 2, ...
+        θ̄ ← d θ̄ + (1 − d) θ after each step t = 1, 2, ... of the average
 
-    When training ends, the model holds θ̄; when it goes on, with the same callback, it goes on from θ.
+        d = min(decay, (1 + t) / (10 + t)), a running mean         d = 1 − 1/t without decay, the mean of all
+
+    Running statistics are averaged likewise. Validation sees θ̄, and so does whoever looks at the model at the end of an
+    epoch. When training ends, the model holds θ̄; when it goes on, with the same callback, it goes on from θ.
 
     Parameters
     ----------
-    decay : float in (0, 1); the mean reaches back over some 1 / (1 − decay) steps
+    decay : float in (0, 1), or None; the mean reaches back over some 1 / (1 − decay) steps, or over all
+    start : float in [0, 1), the part of the training after which the average begins. ``decay=None, start=0.75`` is
+        stochastic weight averaging
 
     Attributes
     ----------
@@ -73,48 +78,68 @@ class WeightAverage(Callback):
 
     References
     ----------
-    Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging (1992); the growing d is TensorFlow's.
+    Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging (1992); Izmailov et al., Averaging
+    Weights Leads to Wider Optima and Better Generalization (2018); the growing d is TensorFlow's.
     """
 
-    def __init__(self, decay: float = 0.999) -> None:
-        self.decay = check_number("WeightAverage", "decay", decay, above=0, below=1)
+    follows = True
+
+    def __init__(self, decay: float | None = 0.999, start: float = 0.0) -> None:
+        self.decay = None if decay is None else check_number("WeightAverage", "decay", decay, above=0, below=1)
+        self.start = check_number("WeightAverage", "start", start, minimum=0, below=1)
         self.steps = 0
-        self._other: Array | None = None  # θ̄ in training, θ afterwards
         self.in_training = True
+        self._other: list[Array] = []  # θ̄ in training, θ otherwise
+        self._waits = 0  # steps before the first that counts
 
     def on_train_begin(self, trainer: Training) -> None:
-        vector = trainer.model.parameters.vector
-        if self._other is None:
-            self._other = vector.copy()
-        if self._other.shape != vector.shape:
-            got = f"one of {vector.size} instead of {self._other.size} parameters"
+        arrays = learned(trainer.model)
+        if not self._other:
+            self._other = [array.copy() for array in arrays]
+        if [array.shape for array in self._other] != [array.shape for array in arrays]:
+            got = f"one of {arrays[0].size} instead of {self._other[0].size} parameters"
             raise ValueError(sentence("WeightAverage", "the model that it averages", got, "make another for it"))
+        self._waits = int(self.start * trainer.epochs * trainer.steps_per_epoch) - trainer.step
+        self.on_epoch_begin(trainer)
+
+    def on_epoch_begin(self, trainer: Training) -> None:
         if not self.in_training:
             self.swap(trainer.model)
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
-        if self._other is not None:
-            self.steps += 1
-            decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-            self._other += (1 - decay) * (trainer.model.parameters.vector - self._other)
+        self._waits -= 1
+        if self._waits >= 0:
+            return
+        self.steps += 1
+        if self.steps == 1 and self.start:
+            d = 0.0  # nothing of the weights before
+        elif self.decay is None:
+            d = 1 - 1 / self.steps
+        else:
+            d = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for mean, array in zip(self._other, learned(trainer.model), strict=True):
+            mean += (1 - d) * (array - mean)
 
-    def on_train_end(self, trainer: Training) -> None:
-        if self.in_training:
+    def on_validation_begin(self, trainer: Training) -> None:
+        if self.in_training and self.steps:
             self.swap(trainer.model)
 
+    def on_train_end(self, trainer: Training) -> None:
+        self.on_validation_begin(trainer)
+
     def state(self) -> dict[str, Any]:
-        if self._other is None:
-            return {}
-        return {"steps": self.steps, "other": self._other, "in_training": self.in_training}
+        others = {f"other/{index}": array for index, array in enumerate(self._other)}
+        return {"steps": self.steps, "in_training": self.in_training} | others
 
     def load_state(self, state: dict[str, Any]) -> None:
-        if state:
-            self.steps, self._other, self.in_training = state["steps"], state["other"], state["in_training"]
+        self.steps, self.in_training = state["steps"], state["in_training"]
+        self._other = [np.array(state[f"other/{index}"]) for index in range(len(state) - 2)]
 
     def swap(self, model: Sequential) -> None:
         """Exchange θ and θ̄ in the model: between two epochs to see how the mean does, and back."""
-        if self._other is not None:
+        if self._other:
             self.in_training = not self.in_training
-            aside = model.parameters.vector.copy()
-            model.parameters.vector[:] = self._other
-            self._other[:] = aside
+            for other, array in zip(self._other, learned(model), strict=True):
+                aside = array.copy()
+                array[...] = other
+                other[...] = aside

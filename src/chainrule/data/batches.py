@@ -27,6 +27,8 @@ from .._checks import (
 #: "all", "one", or a function of the number of rows that gives the row numbers of the next epoch.
 Sample: TypeAlias = "str | Callable[[int], Array]"
 SAMPLES = ("all", "one")
+#: (x, y, rng) -> (x, y), a changed batch of as many rows in new arrays; the batch itself must stay as it is.
+Augmentation: TypeAlias = "Callable[[Array, Array, np.random.Generator], tuple[Array, Array]]"
 
 
 def batches(

@@ -36,9 +36,10 @@ from .parameters import (
     hidden_sizes,
     linear_layers,
     renew_optimizer,
+    restore,
     settings,
 )
-from .training import Data, HeldOut, Order, best_restored, takes_weight, train
+from .training import Data, HeldOut, Order, takes_weight, train
 
 SPARSE = ["csr", "csc"]
 FLOATS = (np.float64, np.float32)
@@ -195,7 +196,9 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
             self.n_iter_ = self._no_improvement_count = 0
         ended = train(self, data, held_out, score, order, incremental, watchers, listeners)
         if score is not None and (ended or not incremental) and self._best is not None:
-            self._average = best_restored(self.model_, *self._best)
+            weights, average = self._best
+            restore(self.model_, weights)
+            self._average = copy.deepcopy(average)  # training may go on from it more than once
             self._no_improvement_count = 0
 
     def _go_on(self) -> None:
@@ -263,7 +266,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         return kept, aside
 
     def _score_function(self, held_out: HeldOut) -> Callable[[], float]:
-        """The score of the validation rows, of the averaged weights if there are such."""
+        """The score of the validation rows, by what the model holds: the averaged weights, at the end of an epoch."""
         data, y, weight = held_out
         nameless = copy.copy(self)  # it takes arrays without the names of columns
         nameless.__dict__.pop("feature_names_in_", None)
@@ -277,16 +280,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
             nameless.scaler_ = None  # these rows went through it
             return float(scorer(nameless, data.x, y, **extra))
 
-        def score_average() -> float:
-            if self._average is None:
-                return score()
-            self._average.swap(self.model_)
-            try:
-                return score()
-            finally:
-                self._average.swap(self.model_)
-
-        return score_average
+        return score
 
     # Prediction.
 

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from sklearn.utils.optimize import _check_optimize_result
 
 from .._checks import Array, sentence
-from ..trainer import DivergenceError
+from ..errors import DivergenceError
 from .advice import after_divergence
 from .callbacks import Tasks
 from .parameters import set_penalty

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from .._checks import Array, sentence
 from ..callbacks import Callback
+from ..callbacks.base import learned
 from ..layers import BatchNorm, Dropout, Layer, LayerNorm, Linear
 from ..layers.activations import ACTIVATIONS, Activation, get_activation
 from ..model import Sequential
@@ -233,10 +234,10 @@ def set_rate(optimizer: Optimizer, rate: float) -> None:
 
 def snapshot(model: Sequential) -> list[Array]:
     """A copy of all that training changes."""
-    return [array.copy() for array in (model.parameters.vector, *model.buffers.values())]
+    return [array.copy() for array in learned(model)]
 
 
 def restore(model: Sequential, taken: list[Array]) -> None:
     """Undo what training changed since the snapshot."""
-    for array, value in zip((model.parameters.vector, *model.buffers.values()), taken, strict=True):
+    for array, value in zip(learned(model), taken, strict=True):
         array[...] = value

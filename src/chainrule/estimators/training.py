@@ -12,12 +12,12 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._checks import Array, sentence
-from ..callbacks import Callback, MaxNorm, Training, WeightAverage
+from ..callbacks import Callback, MaxNorm, Training
+from ..errors import DivergenceError
 from ..layers import BatchNorm
-from ..model import Sequential
-from ..trainer import DivergenceError, Trainer
+from ..trainer import Trainer
 from .advice import after_divergence, after_last_iteration, after_learning_nothing
-from .parameters import restore, set_penalty, set_rate, snapshot
+from .parameters import set_penalty, set_rate, snapshot
 
 LEAST_RATE = 1e-6  # below which learning_rate="adaptive" gives up
 
@@ -192,15 +192,6 @@ def train(
     elif watch.converged and score is None and (message := after_learning_nothing(estimator, data)):
         warnings.warn(message, ConvergenceWarning, stacklevel=4)
     return watch.converged
-
-
-def best_restored(model: Sequential, taken: list[Array], average: WeightAverage | None) -> WeightAverage | None:
-    """Put the weights of the best validation score into the model; with the average that goes on from them."""
-    restore(model, taken)
-    average = copy.deepcopy(average)
-    if average is not None:
-        average.swap(model)  # as when training ends: the model holds the mean
-    return average
 
 
 def takes_weight(scorer: Any) -> bool:

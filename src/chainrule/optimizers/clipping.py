@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from .._checks import Array, sentence
+from ..errors import DivergenceError
 
 
 def clip(g: Array, value: float | None, factor: float, out: Array) -> Array:
@@ -22,7 +23,9 @@ def norm_factor(who: str, norm: float, square: float) -> float:
     length = math.sqrt(square) if square >= 0 else math.nan
     if not math.isfinite(length):
         remedy = "lower the learning rate, or look for NaN and overflow in the loss"
-        raise ValueError(sentence(who, "a gradient whose norm is finite, to clip it", f"the norm {length}", remedy))
+        raise DivergenceError(
+            sentence(who, "a gradient whose norm is finite, to clip it", f"the norm {length}", remedy)
+        )
     return min(1.0, norm / length) if length > 0 else 1.0
 
 

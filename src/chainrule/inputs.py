@@ -1,0 +1,92 @@
+"""What a training is given, checked, and as arrays."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ._checks import Array, as_numeric, as_samples, check_finite, sentence
+from .data.batches import rest_of, split_rows
+from .layers import HardSigmoid, Linear, Sigmoid, Softmax
+from .losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
+from .losses.base import check_output
+from .model import Sequential
+from .plan import Targets
+
+Data: TypeAlias = tuple[Array, Array, Array | None]
+Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"
+
+
+def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> Data:
+    """x in the model's dtype, y, and the weights or None, all of one length and finite."""
+    x = as_samples(who, x, model.dtype)
+    y = as_numeric(who, "y", y)
+    weight = None if sample_weight is None else as_numeric(who, "sample_weight", sample_weight, model.dtype)
+    lengths = {array.shape[0] if array.ndim else 0 for array in (x, y, weight) if array is not None}
+    if lengths == {0}:
+        raise ValueError(sentence(who, "at least one row", "empty data"))
+    if len(lengths) > 1:
+        got = f"x {x.shape}, y {y.shape}" + ("" if weight is None else f", weights {weight.shape}")
+        raise ValueError(sentence(who, "x, y and weights of equal length", got))
+    check_finite(who, "x", x)
+    check_finite(who, "y", y)
+    if weight is not None and not weight.any():
+        raise ValueError(sentence(who, "a sample_weight above 0", "zeros only"))
+    return x, y, weight
+
+
+def as_validation(
+    data: Data, validation: Validation, model: Sequential, loss: LossFunction, rng: np.random.Generator
+) -> tuple[Data | None, Array | None]:
+    """What is held out, and the rows that are left for training if these are part of the data."""
+    if validation is None or (isinstance(validation, (int, float)) and validation == 0):
+        return None, None
+    if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
+        xv, yv, *rest = validation
+        return as_data("validation", model, xv, yv, rest[0] if rest else None), None
+    x, y, weight = data
+    if isinstance(validation, np.ndarray):
+        kept, aside = rest_of(validation, len(y))
+    elif isinstance(validation, (float, np.floating)):
+        labels = y.ndim == 1 and (isinstance(loss, CrossEntropy) or y.dtype.kind in "iub")
+        kept, aside = split_rows(y, validation, rng, stratify=labels)
+    else:
+        got = f"a value of type {type(validation).__name__}"
+        expected = "validation to be (x, y), a fraction like 0.1, or an array of row numbers"
+        raise TypeError(sentence("fit", expected, got))
+    return (x[aside], y[aside], None if weight is None else weight[aside]), kept
+
+
+def check_targets(model: Sequential, loss: LossFunction, data: Data | None) -> Targets | None:
+    """The whole of y and the weights as the loss takes them, for outputs of zeros that take no memory."""
+    if data is None or not isinstance(loss, Loss):
+        return None
+    x, y, weight = data
+    z = model.predict(x[:8])
+    outputs = np.broadcast_to(z.dtype.type(0), (x.shape[0], *z.shape[1:]))
+    target = loss.target(check_output(repr(loss), outputs), y)
+    return target, loss.sample_weight(outputs, target, weight)
+
+
+def check_output_fits(model: Sequential, loss: LossFunction) -> None:
+    """A probability must not go through a second softmax: it would train, and badly."""
+    if not isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
+        return
+    last = model.layers[-1]
+    activation = getattr(last, "_activation", last)
+    gives_probabilities = isinstance(activation, Softmax if isinstance(loss, CrossEntropy) else (Sigmoid, HardSigmoid))
+    surely_logits = isinstance(last, Linear) and not gives_probabilities  # of a layer of the user's own we know nothing
+    if gives_probabilities if loss.from_logits else surely_logits:
+        expected = f"the model's {'logits' if loss.from_logits else 'probabilities'}"
+        got = f"a model that ends in {last!r}"
+        remedy = f"pass loss=cr.{type(loss).__name__}(from_logits={not loss.from_logits})"
+        raise ValueError(sentence(repr(loss), expected, got, remedy))
+
+
+def as_list(what: str, values: Any) -> list[Any]:
+    """A list, of a list or tuple."""
+    if not isinstance(values, (list, tuple)):
+        remedy = f"write {what}=[{'' if values is None else repr(values)}]"
+        raise TypeError(sentence("Trainer", f"a list of {what}", repr(values), remedy))
+    return list(values)

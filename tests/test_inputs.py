@@ -1,0 +1,77 @@
+"""What a training is given: checked at the start, in one sentence each, and brought into the model's dtype."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.inputs import as_data, as_validation, check_targets
+
+X, Y = np.arange(12.0).reshape(6, 2), np.arange(6) % 2
+MODEL = cr.MLP([2, 3, 2], rng=0)
+LOSS = cr.CrossEntropy()
+
+
+def test_x_and_weights_take_the_models_dtype_and_y_keeps_its_own():
+    x, y, weight = as_data("fit", MODEL, X.tolist(), Y, [1, 2, 3, 4, 5, 6])
+    assert (x.dtype, y.dtype, weight.dtype) == (np.float32, Y.dtype, np.float32)
+    assert as_data("fit", MODEL, X, Y, None)[2] is None
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "weight", "says"),
+    [
+        (X, Y[:5], None, "x, y and weights of equal length, got x (6, 2), y (5,)"),
+        (X, Y, np.ones(5), "equal length, got x (6, 2), y (6,), weights (5,)"),
+        (X[:0], Y[:0], None, "at least one row, got empty data"),
+        (X, Y, np.zeros(6), "a sample_weight above 0, got zeros only"),
+        (np.where(X == 5, np.nan, X), Y, None, "finite numbers in x, got nan at row 2, column 1"),
+        (X * 1e300, Y, None, "finite numbers in x, got inf"),  # too large for float32
+    ],
+)
+def test_what_does_not_fit_is_told(x, y, weight, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        as_data("fit", MODEL, x, y, weight)
+
+
+@pytest.mark.parametrize("nothing", [None, 0, 0.0])
+def test_nothing_is_held_out_unless_asked_for(nothing):
+    assert as_validation((X, Y, None), nothing, MODEL, LOSS, np.random.default_rng(0)) == (None, None)
+
+
+def test_a_fraction_is_held_out_in_the_classes_shares():
+    held_out, kept = as_validation((X, Y, Y + 1.0), 1 / 3, MODEL, LOSS, np.random.default_rng(0))
+    assert held_out is not None
+    x, y, weight = held_out
+    assert sorted(y) == [0, 1]
+    np.testing.assert_array_equal(weight, y + 1)
+    assert kept is not None
+    assert sorted([*x[:, 0], *X[kept, 0]]) == X[:, 0].tolist()
+
+
+@pytest.mark.parametrize("wrong", ["0.1", (X,), (X, Y, None, None), 3])
+def test_other_things_do_not_say_what_to_hold_out(wrong):
+    with pytest.raises(TypeError, match=r"expects validation to be \(x, y\), a fraction like 0.1, or an array of row"):
+        as_validation((X, Y, None), wrong, MODEL, LOSS, np.random.default_rng(0))
+
+
+def test_the_whole_of_the_targets_is_looked_at_before_the_first_step():
+    labels = Y.copy()
+    labels[5] = 2
+    before = MODEL.parameters.vector.copy()
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        cr.Trainer(MODEL, LOSS, batch_size=2).fit(X, labels, verbose=0)
+    np.testing.assert_array_equal(MODEL.parameters.vector, before)
+
+
+def test_a_loss_of_ones_own_takes_what_it_likes():
+    assert check_targets(MODEL, lambda z, y, weight: (0.0, z), (X, Y, None)) is None
+
+
+@pytest.mark.parametrize("name", ["metrics", "callbacks", "augment"])
+def test_one_thing_is_no_list(name):
+    with pytest.raises(TypeError, match=f"Trainer expects a list of {name}"):
+        cr.Trainer(MODEL, LOSS, **{name: "accuracy"})
