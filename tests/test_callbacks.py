@@ -669,3 +669,11 @@ def test_a_time_limit_ends_the_training_in_an_epoch_and_keeps_what_was_learned(b
     if batch_size == 2:
         assert len(history) == 0  # half a million steps are not taken in that time
     assert (trainer.model.parameters.vector != before).all()
+
+
+def test_a_number_is_better_than_none_that_is_no_number():
+    stopping = cr.EarlyStopping("loss", patience=2)
+    trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error")
+    for trainer.epoch, value in enumerate([np.nan, 3.0, np.nan, np.nan], start=1):
+        stopping.on_epoch_end(trainer, {"loss": value})
+    assert (stopping.best, stopping.best_epoch, trainer.stop) == (3.0, 2, True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import checkpoint, files
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(203, 6))
@@ -256,3 +259,185 @@ def test_a_polite_signal_writes_a_checkpoint_and_says_how_to_go_on(tmp_path, num
     assert "Interrupted: resume from" in said
     assert said.endswith("interrupted\n")
     assert run(tmp_path, "resume").endswith("done\n")
+
+
+class Says(cr.Callback):
+    """A column of the record, as it was said to be."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def on_epoch_end(self, trainer, row):
+        row["said_error"] = self.values[trainer.epoch - 1]
+
+
+def saying(folder, values, **arguments):
+    model = cr.Sequential([cr.Linear(6, 16, "relu"), cr.BatchNorm(16), cr.Dropout(0.3), cr.Linear(16, 3)], rng=0)
+    callbacks = [Says(values), cr.Checkpoint(folder, monitor="said_error", **arguments)]
+    return cr.Trainer(model, "cross_entropy", cr.Adam(), batch_size=16, callbacks=callbacks, rng=1)
+
+
+def epoch_of(path):
+    """Of a checkpoint."""
+    one = saying(path.parent, [])
+    one.resume(path)
+    return one._resumed.epoch
+
+
+@pytest.mark.parametrize(
+    ("values", "higher", "best"),
+    [
+        ([3, 2, 4, 5], None, 2),
+        ([3, 2, 4, 2], None, 4),
+        ([3, 2, 4, 1], True, 3),
+        ([np.float32(1), 2, 3, 4], None, 1),
+        ([float("nan"), 2, float("nan"), 3], None, 2),
+        ([float("nan"), float("nan"), float("nan"), float("nan")], None, 1),
+    ],
+)
+def test_the_best_epoch_has_a_checkpoint_of_its_own(tmp_path, values, higher, best):
+    one = saying(tmp_path, values, keep=1, higher_is_better=higher)
+    one.fit(X, Y, epochs=4, verbose=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "step-00000052.safetensors"]
+    assert epoch_of(tmp_path / "best.safetensors") == best
+
+
+def test_the_best_alone(tmp_path):
+    saying(tmp_path, [1, 2, 3], every=None).fit(X, Y, epochs=3, verbose=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["best.safetensors"]
+
+
+@pytest.mark.parametrize("values", [[2, 1, 3, 2, 4], [2, 1, 3, 0, 4]])
+def test_the_best_so_far_is_known_to_a_training_that_goes_on(tmp_path, values):
+    whole = saying(tmp_path / "whole", values)
+    whole.fit(X, Y, epochs=5, verbose=0)
+    broken = saying(tmp_path / "broken", values)
+    broken.callbacks.append(StopAfter(13 * 3))
+    with pytest.raises(MemoryError):
+        broken.fit(X, Y, epochs=5, verbose=0)
+    again = saying(tmp_path / "broken", values).resume(tmp_path / "broken")
+    again.fit(X, Y, epochs=5, verbose=0)
+    best = [cr.load(tmp_path / name / "best.safetensors") for name in ("whole", "broken")]
+    np.testing.assert_array_equal(best[0].parameters.vector, best[1].parameters.vector)
+    assert epoch_of(tmp_path / "broken" / "best.safetensors") == 1 + int(np.argmin(values))
+    np.testing.assert_array_equal(again.model.parameters.vector, whole.model.parameters.vector)
+
+
+def test_a_training_goes_on_from_its_best_epoch(tmp_path):
+    saying(tmp_path, [2, 1, 3, 4]).fit(X, Y, epochs=4, verbose=0)
+    again = saying(tmp_path, [2, 1, 3, 4]).resume(tmp_path / "best.safetensors")
+    assert len(again.fit(X, Y, epochs=4, verbose=0)) == 4
+    whole = saying(tmp_path / "whole", [2, 1, 3, 4])
+    whole.fit(X, Y, epochs=4, verbose=0)
+    np.testing.assert_array_equal(again.model.parameters.vector, whole.model.parameters.vector)
+
+
+def test_a_column_that_is_not_there_is_told(tmp_path):
+    one = saying(tmp_path, [1])
+    one.callbacks[1] = cr.Checkpoint(tmp_path, monitor="said_eror")
+    with pytest.raises(ValueError, match=r"Checkpoint expects the name of a column, got 'said_eror' \(did you mean"):
+        one.fit(X, Y, epochs=1, verbose=0)
+
+
+def test_the_model_of_a_checkpoint_predicts(tmp_path):
+    one = saying(tmp_path, [1, 2])
+    one.fit(X, Y, epochs=2, verbose=0)
+    model = cr.load(tmp_path / "step-00000026.safetensors")
+    np.testing.assert_array_equal(model.predict(X), one.model.predict(X))
+    assert model.metadata == {}
+    assert model.dtype == one.model.dtype
+    cr.save(model, tmp_path / "model")
+    np.testing.assert_array_equal(cr.load(tmp_path / "model").predict(X), model.predict(X))
+
+
+def test_the_model_of_a_checkpoint_may_have_layers_of_ones_own(tmp_path):
+    fit(trainer(tmp_path, plain=True), epochs=1)
+    (path,) = tmp_path.iterdir()
+    with pytest.raises(ValueError, match=r"load expects .* to describe a model that can be built.*Plain"):
+        cr.load(path)
+    assert isinstance(cr.load(path, custom_layers={"Plain": Plain}).layers[-1], Plain)
+
+
+def rewritten(path, change):
+    """With a digest that is right."""
+    arrays, header = files.read_arrays("resume", path)
+    facts = json.loads(header[checkpoint.KEY])
+    change(arrays, facts)
+    header[checkpoint.KEY] = json.dumps(facts)
+    files.write_arrays("save", path, arrays, header | {files.DIGEST: files.digest(arrays, header)})
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda arrays, facts: facts.pop("model"), "to describe its model, got None"),
+        (lambda arrays, facts: facts.update(model=[]), r"to describe its model, got \[\]"),
+        (lambda arrays, facts: facts.update(format=99), "to be of format 1, got format 99, written by version '0"),
+        (lambda arrays, facts: facts["model"].update(layers=[{"type": "Linear"}]), "to describe a model that can be"),
+        (lambda arrays, facts: facts["model"]["layers"][0].update(out_features=10**12), "sizes that fit into the"),
+        (lambda arrays, facts: facts["model"]["layers"][3].update(out_features=2), "'model/parameters'"),
+        (lambda arrays, facts: arrays.pop("buffer/1.running_mean"), "'buffer/1.running_mean', got none"),
+        (
+            lambda arrays, facts: arrays.update({"model/parameters": np.zeros(3)}),
+            "'model/parameters', got F64 of shape",
+        ),
+    ],
+)
+def test_a_checkpoint_that_was_tampered_with_is_not_loaded(tmp_path, change, says):
+    fit(trainer(tmp_path), epochs=1)
+    (path,) = tmp_path.iterdir()
+    rewritten(path, change)
+    with pytest.raises(ValueError, match=rf"^load expects .*{says}"):
+        cr.load(path)
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", "[" * 100_000])
+def test_facts_that_are_none_are_refused(tmp_path, text):
+    arrays, header = {"a": np.zeros(1)}, {checkpoint.KEY: text}
+    files.write_arrays("save", tmp_path / "x", arrays, header | {files.DIGEST: files.digest(arrays, header)})
+    for read in (trainer(tmp_path / "y").resume, cr.load):
+        with pytest.raises(ValueError, match=r"(resume|load) expects .* to say what it holds"):
+            read(tmp_path / "x")
+
+
+def test_what_json_cannot_hold_is_told_where_the_training_is(tmp_path):
+    class Odd(cr.Callback):
+        def state(self):
+            return {"odd": object()}
+
+    one = trainer(tmp_path, Odd())
+    with pytest.raises(TypeError, match="object is not JSON serializable"):
+        fit(one, epochs=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_training_goes_on_while_a_checkpoint_is_written_and_a_failure_is_told_soon(tmp_path, monkeypatch):
+    gone_on = threading.Event()
+
+    def slow(descriptor):
+        assert gone_on.wait(30)
+        raise OSError(28, "No space left on device")
+
+    class GoesOn(cr.Callback):
+        def on_epoch_begin(self, trainer):
+            if trainer.epoch == 2:
+                gone_on.set()
+
+    monkeypatch.setattr("os.fsync", slow)
+    one = trainer(tmp_path, GoesOn())
+    with pytest.raises(OSError, match=r"Checkpoint expects to write .*00000013.safetensors, got No space left"):
+        fit(one)
+    assert one.epoch == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_may_be_written_at_any_time(tmp_path):
+    written = []
+
+    class Now(cr.Callback):
+        def on_epoch_end(self, trainer, row):
+            written.append(trainer.callbacks[0].write(trainer))
+            assert written[-1].is_file()
+
+    fit(trainer(tmp_path, Now(), every=None), epochs=1)
+    assert [path.name for path in written] == ["step-00000013.safetensors"]

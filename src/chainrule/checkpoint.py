@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ import numpy as np
 
 from . import __version__
 from ._checks import Array, check_integer, check_number, sentence
-from .callbacks import Callback, Training
-from .files import DIGEST, digest, read_arrays, refusal, write_arrays
+from .callbacks import Callback, Row, Training
+from .callbacks.best import Best
+from .files import DIGEST, digest, read_arrays, refusal, remove_partials, writable_folder, write_arrays
 from .steps import Progressed, Underway
 
 FORMAT = 1
 KEY = "chainrule_checkpoint"
 SUFFIX = ".safetensors"
+BEST = f"best{SUFFIX}"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ANOTHER = "resume with the network, optimizer and callbacks that were trained"
 
@@ -32,15 +34,18 @@ class Checkpoint(Callback):
 
     Parameters, running statistics, the optimizer's state and schedule, epoch and batch, the random generators, the
     History and the state of the callbacks are in it. It is written beside its place, flushed to the disk and moved: a
-    crash at any moment leaves the one before. Ctrl-C and SIGTERM wait for the end of a step, write a last checkpoint
-    and end the training.
+    crash at any moment leaves the one before. Meanwhile the training goes on. Ctrl-C and SIGTERM wait for the end of a
+    step, write a last checkpoint and end the training. ``load`` gives the model of a checkpoint, to predict with.
 
     Parameters
     ----------
-    folder : where the files ``step-00000123.safetensors`` go; made if it does not exist
-    every : int, epochs from checkpoint to checkpoint
+    folder : where the files ``step-00000123.safetensors`` go, and ``best.safetensors``; made if it does not exist
+    every : int, epochs from checkpoint to checkpoint, or None: as ``seconds`` say
     seconds : float or None, also write when so many seconds have passed, in the midst of an epoch
     keep : int, how many of the newest files in the folder stay, those of an earlier training included
+    monitor : a column of the History ("validation_loss", "validation_accuracy", ...) or None: the checkpoint of the
+        epoch in which it was best, of the last one where several are as good, stays as ``best.safetensors``
+    higher_is_better : bool or None; None means: yes, unless the name of the column ends in "loss" or "error"
 
     Examples
     --------
@@ -49,71 +54,146 @@ class Checkpoint(Callback):
     >>> import chainrule as cr
     >>> x, y = np.eye(8), np.arange(8) % 2
     >>> def trainer(folder):
-    ...     return cr.Trainer(cr.MLP([8, 4, 2], rng=0), "cross_entropy", callbacks=[cr.Checkpoint(folder)])
+    ...     callbacks = [cr.Checkpoint(folder, monitor="loss")]
+    ...     return cr.Trainer(cr.MLP([8, 4, 2], rng=0), "cross_entropy", callbacks=callbacks)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     first = trainer(folder).fit(x, y, epochs=2, verbose=0)  # and here the lights go out
     ...     history = trainer(folder).resume(folder).fit(x, y, epochs=5, verbose=0)
+    ...     model = cr.load(folder + "/best.safetensors")
     >>> len(history)
     5
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], every: int = 1, seconds: float | None = None, keep: int = 2
+        self,
+        folder: str | os.PathLike[str],
+        every: int | None = 1,
+        seconds: float | None = None,
+        keep: int = 2,
+        monitor: str | None = None,
+        higher_is_better: bool | None = None,
     ) -> None:
         self.folder = Path(folder)
-        self.every = check_integer("Checkpoint", "every", every)
+        self.every = None if every is None else check_integer("Checkpoint", "every", every)
         self.seconds = None if seconds is None else check_number("Checkpoint", "seconds", seconds, above=0)
         self.keep = check_integer("Checkpoint", "keep", keep)
+        self.monitor, self.higher_is_better = monitor, higher_is_better
         self._asked: int | None = None  # the signal that asks to end
         self._handlers: dict[int, Any] = {}
+        self._writer = Background()
 
-    def on_train_begin(self, trainer: Training) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def on_train_begin(self, trainer: Any) -> None:
+        remove_partials(writable_folder("Checkpoint", self.folder), f"step-*{SUFFIX}", BEST)
         self._written = time.monotonic()
         self._asked = None
+        self._best = None if self.monitor is None else Best("Checkpoint", self.monitor, self.higher_is_better)
+        self._improved = False
+        for epoch, row in enumerate(trainer.history.rows, start=1):  # of a training that goes on
+            if self._best is not None and self.monitor in row:
+                self._best.look(row, epoch)
         if threading.current_thread() is threading.main_thread():
             self._handlers = {number: signal.signal(number, self._ask) for number in SIGNALS}
 
     def _ask(self, number: int, frame: Any) -> None:
         self._asked = number
 
+    def on_epoch_end(self, trainer: Training, row: Row) -> None:
+        self._improved = self._best is not None and self._best.look(row, trainer.epoch)
+
     def on_pause(self, trainer: Any) -> None:
         between = trainer.progress.underway is None
-        due = between and trainer.epoch % self.every == 0
+        names = [BEST] if between and self._improved else []  # first: the History in the next already tells of it
+        due = between and self.every is not None and trainer.epoch % self.every == 0
         late = self.seconds is not None and time.monotonic() - self._written > self.seconds
         if due or late or self._asked is not None:
-            self.write(trainer)
+            names.append(_name(trainer))
+        if names:
+            self._begin(trainer, names)
         if self._asked is not None:
-            newest = next(iter(checkpoints(self.folder)), None)
-            print(f"Interrupted: resume from {newest}" if newest else "Interrupted before any checkpoint", flush=True)
+            self._writer.wait()
+            self.say()
             raise KeyboardInterrupt
+        self._writer.look()
+
+    def say(self) -> None:
+        """Tell the user who interrupted the training how it can go on."""
+        newest = next(iter(checkpoints(self.folder)), None)
+        print(f"Interrupted: resume from {newest}" if newest else "Interrupted before any checkpoint", flush=True)
 
     def write(self, trainer: Any) -> Path:
         """Write a checkpoint now, and remove those that are too many."""
-        arrays, facts = capture(trainer)
-        path = self.folder / f"step-{int(trainer.optimizer.state['step']):08d}{SUFFIX}"
+        name = _name(trainer)
+        self._begin(trainer, [name])
+        self._writer.wait()
+        return self.folder / name
+
+    def _begin(self, trainer: Any, names: list[str]) -> None:
+        """Take the state, which the next step changes, and leave the rest to the background."""
+        self._writer.wait()
+        state = capture(trainer)
+        self._writer.begin(lambda: self._write(names, *state))
+        self._improved = self._improved and BEST not in names
+        self._written = self._written if names == [BEST] else time.monotonic()
+
+    def _write(self, names: list[str], arrays: dict[str, Array], facts: dict[str, Any]) -> None:
         header = {KEY: json.dumps(facts)}
-        write_arrays("Checkpoint", path, arrays, header | {DIGEST: digest(arrays, header)})
-        self._written = time.monotonic()
+        header[DIGEST] = digest(arrays, header)
+        for name in names:
+            write_arrays("Checkpoint", self.folder / name, arrays, header)
         for old in checkpoints(self.folder)[self.keep :]:
             old.unlink(missing_ok=True)
-        return path
 
     def on_train_end(self, trainer: Training) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
+        self._writer.wait()
+
+
+class Background:
+    """One piece of work at a time in a thread of its own; what goes wrong in it is raised by look and by wait."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
+
+    def begin(self, work: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=self._run, args=(work,))
+        self._thread.start()
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:
+            self._error = error
+
+    def look(self) -> None:
+        """Wait if there is nothing to wait for."""
+        if self._thread is not None and not self._thread.is_alive():
+            self.wait()
+
+    def wait(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+        self._thread, error, self._error = None, self._error, None
+        if error is not None:
+            raise error
+
+
+def _name(trainer: Any) -> str:
+    return f"step-{int(trainer.optimizer.state['step']):08d}{SUFFIX}"
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """The files in a folder, the last written first, whatever an earlier training left there."""
-    return sorted(folder.glob(f"step-*{SUFFIX}"), key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+    files = (path for path in folder.glob(f"step-*{SUFFIX}") if path.is_file())
+    return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
 
 def capture(trainer: Any) -> tuple[dict[str, Array], dict[str, Any]]:
     """The state of a training, as arrays and as facts that JSON can hold."""
     model, optimizer, progress = trainer.model, trainer.optimizer, trainer.progress
-    arrays = dict(_of_model(model)) | {f"optimizer/{name}": array for name, array in optimizer.state.items()}
+    arrays = dict(of_model(model)) | {f"optimizer/{name}": array for name, array in optimizer.state.items()}
     underway = progress.underway
     if underway is not None:
         found = {"order": underway.order, "keys": underway.keys, "taken": np.array(progress.taken, np.float64)}
@@ -133,7 +213,7 @@ def capture(trainer: Any) -> tuple[dict[str, Array], dict[str, Any]]:
         "schedule": _observed(optimizer),
         "epoch": progress.epoch,
         "done": None if underway is None else underway.done,
-        "rows": progress.rows,
+        "rows": _plain(progress.rows),
         "data_rows": progress.data_rows,
         "generators_at_first": _plain(trainer.generators_at_first),
         "generators": _plain(progress.generators),
@@ -153,7 +233,7 @@ def restore(trainer: Any, path: Path) -> Progressed:
     ):
         if have != want:
             raise refusal("resume", path, f"to be of this {what}, {want}", str(have), ANOTHER)
-    held = dict(_of_model(model))
+    held = dict(of_model(model))
     if {name: array.shape for name, array in held.items()} != _shapes(arrays, tuple(held)):
         raise refusal("resume", path, "to hold every parameter", "others", ANOTHER)
     for name, array in held.items():
@@ -176,30 +256,37 @@ def restore(trainer: Any, path: Path) -> Progressed:
 def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
     """The checkpoint, or of a folder the newest that is whole."""
     if not path.is_dir():
-        return path, *_facts(path)
+        return path, *read_checkpoint("resume", path)
     found = checkpoints(path)
     for index, candidate in enumerate(found):
         try:
-            return candidate, *_facts(candidate)
-        except ValueError as error:
+            return candidate, *read_checkpoint("resume", candidate)
+        except (ValueError, OSError) as error:
             if index == len(found) - 1:
                 raise
             warnings.warn(f"{error} The one before it is taken.", stacklevel=4)
     raise FileNotFoundError(sentence("resume", f"a checkpoint in {path}", "none"))
 
 
-def _facts(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    arrays, header = read_arrays("resume", path)
+def read_checkpoint(who: str, path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The arrays and the facts that :func:`capture` gave."""
+    arrays, header = read_arrays(who, path)
     if KEY not in header:
-        raise refusal("resume", path, "to be a checkpoint", "another safetensors file", "pass what Checkpoint wrote")
-    facts = json.loads(header[KEY])  # whose digest is right: it is as it was written
-    if facts["format"] != FORMAT:
-        got = f"format {facts['format']}, written by version {facts.get('version')}"
-        raise refusal("resume", path, f"to be of format {FORMAT}", got, "install the version that wrote it")
+        raise refusal(who, path, "to be a checkpoint", "another safetensors file", "pass what Checkpoint wrote")
+    try:
+        facts = json.loads(header[KEY])
+    except (ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict):
+        raise refusal(who, path, "to say what it holds", "no facts as JSON")
+    if facts.get("format") != FORMAT:
+        got = f"format {facts.get('format')!r}, written by version {facts.get('version')!r}"
+        raise refusal(who, path, f"to be of format {FORMAT}", got, "install the version that wrote it")
     return arrays, facts
 
 
-def _of_model(model: Any) -> Iterator[tuple[str, Array]]:
+def of_model(model: Any) -> Iterator[tuple[str, Array]]:
+    """The arrays of a model, by their names in a checkpoint."""
     yield "model/parameters", model.parameters.vector
     for name, array in model.buffers.items():
         yield f"buffer/{name}", array

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -56,7 +57,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     python     ...
     packages   numpy ...
     kernels    ...
-    threads    ... of ... processors
+    threads    ... of ... processors, ...
     blas       ...
     >>> cr.show_config(mode="dicts")["kernels"]["in_use"] in ("fused", "numpy")
     True
@@ -78,6 +79,7 @@ def _config() -> dict[str, Any]:
         "packages": _versions(),
         "kernels": _kernels(),
         "threads": {"available": available_threads(), "processors": processors()},
+        "processor": {"name": processor_name(), "instructions": processor_level()},
         "blas": blas,
         "notes": [note for library in blas for note in _notes(library, processor_level())],
     }
@@ -116,6 +118,20 @@ def _as_built() -> dict[str, Any]:
     return {"library": built.get("name", "unknown"), "version": built.get("version")}
 
 
+def processor_name() -> str:
+    """As it calls itself."""
+    return cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def cpuinfo(key: str) -> str:
+    """What Linux says of the first processor; "" elsewhere."""
+    path = Path("/proc/cpuinfo")
+    if sys.platform != "linux" or not path.is_file():
+        return ""
+    found = re.search(rf"^{key}\s*:\s*(.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else ""
+
+
 def processor_level() -> str:
     """The highest of LEVELS that NumPy finds in this processor; "" where it is no x86."""
     simd = np.show_config(mode="dicts").get("SIMD Extensions", {})  # type: ignore[call-overload, unused-ignore]
@@ -149,7 +165,7 @@ def _lines(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "python", config["python"]
     yield "packages", ", ".join(f"{name} {number}" for name, number in config["packages"].items())
     yield "kernels", f"{kernels['in_use']}: {kernels.get('instructions') or kernels['why']}"
-    yield "threads", f"{threads['available']} of {threads['processors']} processors"
+    yield "threads", f"{threads['available']} of {threads['processors']} processors, {config['processor']['name']}"
     for library in config["blas"]:
         facts = [f"{library['library']} {library['version'] or ''}".strip()]
         facts += [f"kernels for {library['architecture']}"] if library.get("architecture") else []

@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -22,7 +25,7 @@ AGAIN = "copy or save the file again"
 
 
 def write_arrays(who: str, path: Path, arrays: Mapping[str, Array], header: Mapping[str, str]) -> None:
-    """Into a temporary file in the same folder, which is flushed to the disk and then moved into place.
+    """Into a safetensors file, whole or not at all.
 
     Parameters
     ----------
@@ -31,29 +34,44 @@ def write_arrays(who: str, path: Path, arrays: Mapping[str, Array], header: Mapp
     arrays : name → C-contiguous array of numbers
     header : name → text
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save  # not save_file: its own temporary file would outlive a process that is killed
 
+    with replacing(who, path) as stream:
+        stream.write(save(dict(arrays), metadata=dict(header)))
+
+
+def write_text(who: str, path: Path, text: str) -> None:
+    """Into a file, whole or not at all."""
+    with replacing(who, path) as stream:
+        stream.write(text.encode())
+
+
+@contextmanager
+def replacing(who: str, path: Path) -> Iterator[BinaryIO]:
+    """A temporary file in the same folder, which is then flushed to the disk and moved into place, or removed."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        partial.touch(exist_ok=False)
-        mode = partial.stat().st_mode  # as the user wants new files; safetensors makes its own private
-        save_file(dict(arrays), partial, metadata=dict(header))
-        partial.chmod(mode)
-        with partial.open("rb+") as stream:
+        with partial.open("xb") as stream:
+            yield stream
+            stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)
     except OSError as error:
         remedy = "choose a folder that exists, that you may write to, and that has room"
         reason = error.strerror or str(error)
         raise type(error)(sentence(who, f"to write {path}", reason, remedy)) from None
-    except SafetensorError as error:
-        raise OSError(sentence(who, f"to write {path}", str(error))) from None
     finally:
         try:
             partial.unlink(missing_ok=True)
         except OSError:
             pass  # the parent is not a directory: reported above
+
+
+def remove_partials(folder: Path, *names: str) -> None:
+    """What a process that was killed left of files of these names (``step-*``) while it wrote them."""
+    for name in names:
+        for partial in folder.glob(f".{name}.{'[0-9a-f]' * 8}"):
+            partial.unlink(missing_ok=True)
 
 
 def read_arrays(who: str, path: Path) -> tuple[dict[str, Array], dict[str, str]]:
@@ -65,7 +83,7 @@ def read_arrays(who: str, path: Path) -> tuple[dict[str, Array], dict[str, str]]
         with safe_open(path, framework="numpy") as file:
             header = dict(file.metadata() or {})
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
-    except SafetensorError as error:
+    except (SafetensorError, ValueError, TypeError, AttributeError) as error:  # of types and shapes that NumPy lacks
         raise refusal(who, path, "to be a whole safetensors file", f"a damaged or different one ({error})") from None
     if header.pop(DIGEST, None) != digest(arrays, header):
         raise refusal(who, path, "to be as it was written", "one whose digest is not that of its contents")
@@ -80,8 +98,20 @@ def digest(arrays: Mapping[str, Array], header: Mapping[str, str]) -> str:
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         sha.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-        sha.update(array.tobytes())
+        sha.update(array.reshape(-1).view(np.uint8).data)  # no copy: it may be as large as the memory that is left
     return sha.hexdigest()
+
+
+def writable_folder(who: str, folder: Path, remedy: str = "choose another") -> Path:
+    """The folder, made if it does not exist; raise in our words, before any work is done, unless it takes files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        got = "a file" if isinstance(error, FileExistsError) else error.strerror or str(error)
+        raise type(error)(sentence(who, f"{folder} to be a folder that it can write to", got, remedy)) from None
+    return folder
 
 
 def check_readable(who: str, path: Path, what: str = "file") -> None:

@@ -11,6 +11,7 @@ from chainrule.bench import peers
 from chainrule.cli import bench
 
 QUICK = ("--rounds", 2, "--seconds", 0.001)
+OVERHEAD = {"row": "4-8-3x16", "watched": "all", "ratio": 1.02, "min": 1.01, "max": 1.03, "our_seconds": 1.0}
 ROW = ("step", "--rows", "4-32-16-4x150", "--peers", "floor")
 
 
@@ -36,11 +37,28 @@ def test_the_small_sections(shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     mnist = {"recipe": "quick", "target": 0.5, "sides": {"ours": {"median": 1.0, "reached": [1.0]}}}
     monkeypatch.setattr("chainrule.bench.mnist.measure", lambda seeds: mnist | {"seeds": list(seeds)})
     out = tmp_path / "all.json"
-    words = ("predict", "import", "size", "memory", "mnist", "--peers", "floor", "--seeds", 2, *QUICK, "--out", out)
+    monkeypatch.setattr("chainrule.bench.overhead.measure", lambda rounds: OVERHEAD | {"rounds": rounds})
+    words = (
+        "predict",
+        "import",
+        "size",
+        "memory",
+        "overhead",
+        "mnist",
+        "--peers",
+        "floor",
+        "--seeds",
+        2,
+        *QUICK,
+        "--out",
+        out,
+    )
     answer = shell("bench", *words)
     assert answer.code == 0
     facts = json.loads(out.read_text(encoding="utf-8"))
-    assert {"predict", "import", "size", "memory", "mnist"} <= set(facts)
+    assert {"predict", "import", "size", "memory", "overhead", "mnist"} <= set(facts)
+    assert facts["overhead"]["rounds"] == 2
+    assert "4-8-3x16: 1 s an epoch; all: +2.0 % (+1.0 to +3.0)" in answer.out
     assert facts["mnist"]["seeds"] == [0, 1]
     assert "1 row: " in answer.out
     assert "MNIST to 50.00 %: quick" in answer.out

@@ -37,13 +37,14 @@ def test_digits_are_learned_written_and_reported(shell, tmp_path: Path) -> None:
     assert list(report) == ["data", "model", "result", "files", "next"]
     assert report["data"] == ("digits: 64 inputs, 10 classes; 1,797 rows: 1,294 training, 144 validation, 359 test")
     assert report["model"] == "64 → 64 → 10, relu, dropout 0.3: 4,810 parameters"
-    assert report["files"] == f"model.safetensors, history.json, curves.png, confusion.png in {out}"
+    assert report["files"] == f"model.safetensors, history.json, run.json, curves.png, confusion.png in {out}"
     assert report["next"].endswith(f"chainrule predict {out}/model.safetensors digits".replace("/", os.sep))
     assert sorted(path.name for path in out.iterdir()) == [
         "confusion.png",
         "curves.png",
         "history.json",
         "model.safetensors",
+        "run.json",
     ]
     assert all((out / name).read_bytes().startswith(PNG) for name in ("confusion.png", "curves.png"))
     data = cr.load_named("digits")
@@ -198,7 +199,7 @@ def test_the_results_have_a_folder_of_their_own_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     report = lines_of(shell("train", flowers, *QUICK).out)
-    assert report["files"] == "model.safetensors, history.json in flowers-model"
+    assert report["files"] == "model.safetensors, history.json, run.json in flowers-model"
     assert (tmp_path / "flowers-model" / "model.safetensors").is_file()
 
 
@@ -248,7 +249,7 @@ def test_without_matplotlib_all_but_the_pictures_is_written(
     assert answer.err.count("\n") == 1
     assert "no figures written: " in answer.err
     assert "pip install 'chainrule[plots]'" in answer.err
-    assert lines_of(answer.out)["files"] == f"model.safetensors, history.json in {tmp_path}"
+    assert lines_of(answer.out)["files"] == f"model.safetensors, history.json, run.json in {tmp_path}"
     assert cr.load(tmp_path / "model.safetensors").metadata["source"] == "flowers.csv"
 
 
@@ -258,7 +259,8 @@ def test_control_c_keeps_what_was_learned(
 ) -> None:
     class Interrupted(Trainer):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs, callbacks=[PressControlC()])
+            super().__init__(*args, **kwargs)
+            self.callbacks.append(PressControlC())
 
     class PressControlC(cr.Callback):
         def on_epoch_begin(self, trainer):
@@ -270,7 +272,7 @@ def test_control_c_keeps_what_was_learned(
     assert answer.code == 0
     report = lines_of(answer.out)
     assert report["result"].endswith(f", interrupted after {epoch - 1} of 20 epochs")
-    files = ["model.safetensors", "history.json", *pictures_drawn]
+    files = ["model.safetensors", "history.json", "run.json", *pictures_drawn]
     assert report["files"] == f"{', '.join(files)} in {tmp_path}"
     assert cr.load(tmp_path / "model.safetensors").metadata["training"]["epochs"] == epoch - 1
 

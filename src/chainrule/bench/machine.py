@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..config import cpuinfo, processor_name
 from ..ops.fused import KERNELS
 
 RESTRICTING = (
@@ -26,7 +25,7 @@ PACKAGES = ("numpy", "scikit-learn", "torch", "jax", "jaxlib", "onnxruntime")
 def describe() -> dict[str, Any]:
     """The facts, as JSON values."""
     return {
-        "processor": processor(),
+        "processor": processor_name(),
         "cores": cores(),
         "flags": flags(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -45,28 +44,15 @@ def restricted(facts: Mapping[str, Any]) -> bool:
     return any(name in facts["environment"] for name in RESTRICTING)
 
 
-def processor() -> str:
-    """Its name as it calls itself."""
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
-
-
 def flags() -> list[str]:
     """The vector instructions that it has, of those that matter here."""
-    has = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
+    has = set((cpuinfo("flags") or cpuinfo("Features")).split())
     return [flag for flag in FLAGS if flag in has]
 
 
 def cores() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _cpuinfo(key: str) -> str:
-    path = Path("/proc/cpuinfo")
-    if sys.platform != "linux" or not path.is_file():
-        return ""
-    found = re.search(rf"^{key}\s*:\s*(.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1] if found else ""
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

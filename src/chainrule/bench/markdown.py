@@ -15,6 +15,7 @@ from .report import (
     duration,
     machine_line,
     megabytes,
+    overhead,
     spread,
     times,
     with_best,
@@ -112,4 +113,15 @@ def mnist_lines(found: Mapping[str, Any]) -> list[str]:
     return [f"| MNIST to {100 * found['target']:.2f} % | {medians['ours']} | {', '.join(others)} |"]
 
 
-SMALL = {"import": import_lines, "size": size_lines, "memory": memory_lines, "mnist": mnist_lines}
+def overhead_lines(found: Mapping[str, Any]) -> list[str]:
+    """Of an epoch."""
+    return [f"| {found['watched']} ({written(found['row'])}) | {overhead(found)} of an epoch | |"]
+
+
+SMALL = {
+    "import": import_lines,
+    "size": size_lines,
+    "memory": memory_lines,
+    "mnist": mnist_lines,
+    "overhead": overhead_lines,
+}

@@ -110,6 +110,17 @@ def mnist_lines(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def overhead_line(found: Measured) -> str:
+    """Of an epoch, in percent."""
+    return f"{found['row']}: {duration(found['our_seconds'])} an epoch; {found['watched']}: {overhead(found)}"
+
+
+def overhead(found: Measured) -> str:
+    """``+1.2 % (0.8 to 2.0)``."""
+    middle, least, most = (100 * (found[name] - 1) for name in ("ratio", "min", "max"))
+    return f"{middle:+.1f} % ({least:+.1f} to {most:+.1f})"
+
+
 def machine_line(facts: Mapping[str, Any]) -> str:
     """The machine and the versions in one paragraph."""
     packages = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())

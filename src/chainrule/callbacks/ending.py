@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import numpy as np
-
-from .._checks import Array, check_integer, check_name, check_number
+from .._checks import Array, check_integer, check_number
 from ..errors import DivergenceError
 from .base import Callback, Row, Training, learned
+from .best import Best
 
 FIRST = 10  # losses, whose mean is what a training began with
 
@@ -54,38 +53,39 @@ class EarlyStopping(Callback):
         self.monitor = monitor
         self.patience = check_integer("EarlyStopping", "patience", patience)
         self.min_delta = check_number("EarlyStopping", "min_delta", min_delta, minimum=0)
-        self.higher_is_better = (
-            not monitor.endswith(("loss", "error")) if higher_is_better is None else higher_is_better
-        )
+        self.higher_is_better = higher_is_better
         self.restore_best = restore_best
         self._start_again()
 
     def _start_again(self) -> None:
-        self.best: float | None = None
-        self.best_epoch: int | None = None
+        self._best = Best("EarlyStopping", self.monitor, self.higher_is_better)
         self._mark: float | None = None  # from which an improvement counts
         self._waited = 0
         self._weights: list[Array] = []
+
+    @property
+    def best(self) -> float | None:
+        """The best number."""
+        return self._best.value
+
+    @property
+    def best_epoch(self) -> int | None:
+        """Its epoch."""
+        return self._best.epoch
 
     def on_train_begin(self, trainer: Training) -> None:
         if trainer.step == 0:  # else it goes on from a checkpoint
             self._start_again()
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
-        value = row[check_name("EarlyStopping", "a column", self.monitor, row)]
-        if self._gain(value, self.best) >= 0:
-            self.best, self.best_epoch = value, trainer.epoch
+        if self._best.look(row, trainer.epoch):
             self._weights = [array.copy() for array in learned(trainer.model)] if self.restore_best else []
         self._waited += 1
-        if self._gain(value, self._mark) > self.min_delta:
+        value = self._best.of(row)
+        if self._best.gain(value, self._mark) > self.min_delta:
             self._mark, self._waited = value, 0
         if self._waited >= self.patience:
             trainer.stop = True
-
-    def _gain(self, value: float, over: float | None) -> float:
-        if over is None:
-            return np.inf
-        return value - over if self.higher_is_better else over - value
 
     def on_train_end(self, trainer: Training) -> None:
         for array, best in zip(learned(trainer.model), self._weights, strict=False):
@@ -97,7 +97,7 @@ class EarlyStopping(Callback):
         return numbers | weights
 
     def load_state(self, state: dict[str, Any]) -> None:
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self._best.value, self._best.epoch = state["best"], state["best_epoch"]
         self._mark, self._waited = state["mark"], state["waited"]
         self._weights = [state[f"weights/{index}"] for index in range(len(state) - 4)]
 

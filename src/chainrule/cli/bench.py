@@ -1,9 +1,9 @@
 """Compare our speed on this machine with that of the other libraries that are installed.
 
 Ours and theirs run in turn; each figure is a median of paired ratios with the least and the greatest, and above 1 we
-are faster. SECTION is step (a training step), predict, import, size, memory, mnist (the time to 98.42 %) or estimators
-(a fit of MLPClassifier and MLPRegressor, on the digits and the data sets that the folder CHAINRULE_DATA holds); without
-one it is all but the last two, which take minutes.
+are faster. SECTION is step (a training step), predict, import, size, memory, overhead (what callbacks add to an epoch),
+mnist (the time to 98.42 %) or estimators (a fit of MLPClassifier and MLPRegressor, on the digits and the data sets that
+the folder CHAINRULE_DATA holds); without one it is all but the last two, which take minutes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .._checks import check_integer, check_name, check_number
-from ..bench import estimators, footprint, machine, markdown, mnist, predict, report, step
+from ..bench import estimators, footprint, machine, markdown, mnist, overhead, predict, report, step
 from ..bench.grid import choose
 from ..bench.peers import INSTALL, PEERS, Peer
 from ..bench.timing import Pace
@@ -108,6 +108,12 @@ def memory(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
     yield report.memory_lines(facts["memory"])
 
 
+def callbacks(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """What callbacks add to an epoch."""
+    facts["overhead"] = overhead.measure(args.pace.rounds)
+    yield report.overhead_line(facts["overhead"])
+
+
 def digits(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
     """The time to a good network."""
     facts["mnist"] = mnist.measure(range(args.seeds))
@@ -133,6 +139,7 @@ SECTIONS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], Iterator[str]
     "import": imports,
     "size": sizes,
     "memory": memory,
+    "overhead": callbacks,
     "mnist": digits,
     "estimators": fits,
 }

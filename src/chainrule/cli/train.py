@@ -3,6 +3,9 @@
 SOURCE is a .csv, .tsv (also .gz) or .parquet file, or one of digits, mnist, fashion-mnist. In a table the target is the
 last column, unless --target names another; whether it holds classes or numbers is inferred and reported. Numeric inputs
 are standardised, text is one-hot encoded. A fraction of the rows is held out for the test and not used for training.
+
+A training that was interrupted, even by a power failure, goes on with --resume DIR, to the same bits. --repeat RUN
+trains as an earlier run did, as its run.json says, and compares the result.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ import re
 import shlex
 import shutil
 import sys
-import tempfile
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,10 +23,11 @@ from pathlib import Path
 from .. import __version__
 from .._checks import Array, check_integer, check_number, sentence
 from ..callbacks import History
+from ..files import writable_folder, write_text
 from ..model import Sequential
 from ..persistence import save
 from ..trainer import Trainer
-from . import pictures
+from . import pictures, runs
 from .facts import MODEL_FILE, Facts, written
 from .recipe import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, MOST_EPOCHS, Recipe, default_epochs, default_rate
 from .sources import Problem, add_header_option, named_problem, resolve, table_problem
@@ -32,15 +35,15 @@ from .sources import Problem, add_header_option, named_problem, resolve, table_p
 EXAMPLE = "chainrule train flowers.csv --target species --epochs 50 --out flowers-model"
 HISTORY_FILE = "history.json"
 MAX_NAMES = 3  # of text columns in the report
+VALIDATION, TEST = 0.1, 0.2  # fractions of the rows
 LINES = 10  # of progress; the progress bar shows the rest
 _SUFFIX = re.compile(r"\.(csv|tsv|parquet)(\.gz)?$", re.IGNORECASE)
-_FOR_TABLES = ("target", "task", "columns", "text", "header", "test_fraction")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule train``."""
     recipe = Recipe()
-    parser.add_argument("source", metavar="SOURCE", help="a table, or one of digits, mnist, fashion-mnist")
+    parser.add_argument("source", metavar="SOURCE", nargs="?", help="a table, or one of digits, mnist, fashion-mnist")
     table = parser.add_argument_group("options for tables")
     table.add_argument("--target", metavar="COLUMN", help="the column to predict (default: the last)")
     table.add_argument("--task", metavar="TASK", help="classification or regression (default: inferred)")
@@ -48,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     table.add_argument("--text", metavar="A,B", type=names, help="numeric columns to treat as text, such as postcodes")
     add_header_option(table)
     table.add_argument(
-        "--test-fraction", metavar="X", type=float, help="fraction of rows held out for the test (default: 0.2)"
+        "--test-fraction", metavar="X", type=float, help=f"fraction of rows held out for the test (default: {TEST})"
     )
     network = parser.add_argument_group("network and training options")
     sizes = ",".join(map(str, recipe.hidden))
@@ -81,17 +84,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--validation",
         metavar="X",
         type=float,
-        default=0.1,
-        help="fraction of rows held out for validation (default: %(default)s)",
+        help=f"fraction of rows held out for validation (default: {VALIDATION})",
     )
     network.add_argument(
         "--seed",
         metavar="N",
         type=int,
-        default=0,
-        help="random seed; the same seed gives the same result (default: %(default)s)",
+        help="random seed; the same seed gives the same result (default: 0)",
     )
     parser.add_argument("--out", metavar="DIR", help="output folder (default: SOURCE-model, without the suffix)")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", metavar="DIR", help="go on with the interrupted run whose output folder this is")
+    again.add_argument("--repeat", metavar="RUN", help="repeat the run of this folder (default of --out: RUN-repeat)")
     parser.add_argument("--quiet", action="store_true", help="hide the progress bar")
 
 
@@ -110,24 +114,48 @@ def widths(value: str) -> tuple[int, ...]:
 
 def run(args: argparse.Namespace) -> int:
     """Prepare, train, write the files, and report in five lines."""
+    earlier = runs.earlier_run(args)
+    if earlier is not None:
+        if args.resume is not None and earlier.ended:
+            earlier.remove_checkpoints()
+            _say("result", f"the run in {earlier.folder} is complete: nothing to go on with")
+            return 0
+        runs.fill(args, earlier)
     problem, recipe, out = _prepare(args)
+    record, differing = runs.begin(args, problem, recipe, out, earlier)
+    if differing:
+        print(f"note: {', '.join(differing)}: results will agree closely, but not to the bit", file=sys.stderr)
     facts = problem.facts
     model = recipe.make_model(facts.inputs, facts.outputs, args.seed)
     _say("data", _data_line(problem, target_chosen=args.target is not None))
     _say("model", _model_line(model, problem, recipe))
     start = time.perf_counter()
-    history = _fit(model, recipe, problem, quiet=args.quiet)
+    history = _fit(model, recipe, problem, record, quiet=args.quiet)
     seconds = time.perf_counter() - start
     outputs = model.predict(problem.test[0])
     scores = facts.scores(outputs, problem.test[1])
     training = {"seed": args.seed} | asdict(recipe) | {"epochs": len(history)}
     model.metadata = facts.to_metadata() | {"scores": scores, "training": training, "chainrule": __version__}
     files = _write(out, model, problem, history, outputs)
+    record.finish(model, epochs=len(history), interrupted=history.interrupted, scores=scores)
     stopped = f", interrupted after {len(history)} of {recipe.epochs} epochs" if history.interrupted else ""
     _say("result", f"test {written(scores, len(outputs))}, trained in {seconds:.1f} s{stopped}")
     _say("files", f"{', '.join(files)} in {out}")
     _say("next", _next_command(args, out))
+    if history.interrupted:
+        _say("resume", shlex.join([*_program(), "train", "--resume", str(out)]))
+    elif args.repeat is not None and earlier is not None:
+        return _compare(record.digest, earlier.digest, differing)
     return 0
+
+
+def _compare(mine: str, theirs: str, differing: list[str]) -> int:
+    """Say whether the parameters are those of the earlier run: 1 if they should be, and are not."""
+    if mine == theirs:
+        _say("repeat", f"bit-identical to the earlier run, SHA-256 of the parameters {mine}")
+        return 0
+    _say("repeat", f"not bit-identical, SHA-256 of the parameters {mine}, of the earlier run {theirs}")
+    return 0 if differing else 1
 
 
 def _prepare(args: argparse.Namespace) -> tuple[Problem, Recipe, Path]:
@@ -157,6 +185,8 @@ def _program() -> list[str]:
 def _recipe(args: argparse.Namespace) -> Recipe:
     """The default recipe with the options given."""
     who = "train"
+    args.validation = VALIDATION if args.validation is None else args.validation
+    args.seed = 0 if args.seed is None else args.seed
     check_number(who, "--validation", args.validation, minimum=0, below=1)
     if args.test_fraction is not None:
         check_number(who, "--test-fraction", args.test_fraction, above=0, below=1)
@@ -175,6 +205,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 def _problem(args: argparse.Namespace) -> Problem:
     found = resolve("train", args.source)
     if isinstance(found, Path):
+        args.test_fraction = TEST if args.test_fraction is None else args.test_fraction
         return table_problem(
             found,
             target=args.target,
@@ -182,11 +213,11 @@ def _problem(args: argparse.Namespace) -> Problem:
             columns=args.columns,
             text=args.text or (),
             header=args.header,
-            test=0.2 if args.test_fraction is None else args.test_fraction,
+            test=args.test_fraction,
             validation=args.validation,
             seed=args.seed,
         )
-    for option in _FOR_TABLES:
+    for option in runs.FOR_TABLES:
         if getattr(args, option) is not None:
             got = f"--{option.replace('_', '-')} with {found}"
             raise ValueError(sentence("train", "options for tables with a table only", got, "omit it"))
@@ -196,22 +227,16 @@ def _problem(args: argparse.Namespace) -> Problem:
 def _writable_folder(args: argparse.Namespace) -> Path:
     """The output folder, created before the training, so that a bad one fails early."""
     out = Path(args.out or f"{_SUFFIX.sub('', Path(args.source).name)}-model")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        got = "a file" if isinstance(error, FileExistsError) else error.strerror or str(error)
-        remedy = "choose another with --out DIR"
-        raise type(error)(sentence("train", f"{out} to be a folder that it can write to", got, remedy)) from None
-    return out
+    return writable_folder("train", out, "choose another with --out DIR")
 
 
-def _fit(model: Sequential, recipe: Recipe, problem: Problem, *, quiet: bool) -> History:
+def _fit(model: Sequential, recipe: Recipe, problem: Problem, record: runs.Run, *, quiet: bool) -> History:
     loss, metric = ("cross_entropy", "accuracy") if problem.facts.class_names else ("squared_error", "r2_score")
     fewest = min(len(part[1]) for part in (problem.train, problem.validation) if part is not None)
     metrics = [] if metric == "r2_score" and fewest < 2 else [metric]  # one row has no variance
-    trainer = Trainer(model, loss, recipe.make_optimizer(), batch_size=recipe.batch_size, metrics=metrics)
+    optimizer, callbacks = recipe.make_optimizer(), [record.checkpoint()]
+    trainer = Trainer(model, loss, optimizer, recipe.batch_size, metrics=metrics, callbacks=callbacks)
+    record.restore(trainer)
     return trainer.fit(
         *problem.train,
         validation=problem.validation,
@@ -229,8 +254,8 @@ def _write(out: Path, model: Sequential, problem: Problem, history: History, out
     for name in pictures.FILES:
         (out / name).unlink(missing_ok=True)
     save(model, out / MODEL_FILE)
-    (out / HISTORY_FILE).write_text(history.to_json() + "\n", encoding="utf-8")
-    files = [MODEL_FILE, HISTORY_FILE]
+    write_text("train", out / HISTORY_FILE, history.to_json() + "\n")
+    files = [MODEL_FILE, HISTORY_FILE, runs.RECORD]
     try:
         return files + pictures.write(out, problem.facts, history, outputs, problem.test[1])
     except ImportError as error:

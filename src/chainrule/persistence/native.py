@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import os
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, checkpoint
 from .._checks import Array, nearest, sentence
 from ..files import check_readable, refusal, write_arrays
 from ..layers import LAYERS, Layer
@@ -37,6 +38,7 @@ _DTYPES = {
     **{f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)},
 }
 Form = tuple[Shape, str]  # of a tensor: its shape, and its dtype as safetensors writes it
+Expected = Callable[[Sequence[Layer], np.dtype[Any]], dict[str, Form]]
 
 
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
@@ -98,24 +100,24 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
-    """The model that :func:`save` wrote, equal to the last bit.
+    """The model that :func:`save` wrote, equal to the last bit, or the one that a checkpoint holds.
 
     The file may come from anywhere: nothing in it is executed, and what it claims about sizes is held against the bytes
     that it has before any array is made.
 
     Parameters
     ----------
-    path : a file that :func:`save` wrote
+    path : a file that :func:`save` or :class:`~chainrule.Checkpoint` wrote
     custom_layers : name → class of the layers of your own that the model has
 
     Returns
     -------
-    model : :class:`~chainrule.Sequential`, its ``rng`` a fresh unpredictable one
+    model : :class:`~chainrule.Sequential`, its ``rng`` a fresh unpredictable one; that of a checkpoint has no metadata
 
     Raises
     ------
     ValueError
-        The file is damaged, was not written by :func:`save`, or holds a layer that is not known.
+        The file is damaged, was not written by chainrule, or holds a layer that is not known.
     OSError
         There is no such file (FileNotFoundError), or it cannot be read.
 
@@ -141,9 +143,12 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
 
     try:
         with safe_open(path, framework="numpy") as file:
-            facts = _read_facts(path, file.metadata())
+            header = file.metadata()
+            if header and checkpoint.KEY in header:
+                return _of_checkpoint(path, dict(custom_layers or {}))
+            facts = _read_facts(path, header)
             forms = {name: _form(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
-            model = _build(path, facts, forms, dict(custom_layers or {}))
+            model = _build(path, facts["model"], forms, dict(custom_layers or {}), _expected_forms)
             for name, array in _arrays(model).items():
                 array[...] = file.get_tensor(name)
     except SafetensorError as error:
@@ -154,6 +159,19 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
 
 def _arrays(model: Sequential) -> dict[str, Array]:
     return {**model.parameters, **model.buffers}
+
+
+def _of_checkpoint(path: Path, own: dict[str, type[Layer]]) -> Sequential:
+    """The model as it was when the checkpoint was written."""
+    arrays, facts = checkpoint.read_checkpoint("load", path)
+    if not isinstance(facts.get("model"), dict):
+        raise _refusal(path, "to describe its model", reprlib.repr(facts.get("model")))
+    held = {name: array for name, array in arrays.items() if name.startswith(("model/", "buffer/"))}
+    forms = {name: (array.shape, _DTYPES.get(array.dtype.name, "")) for name, array in held.items()}
+    model = _build(path, facts["model"], forms, own, _forms_in_checkpoint)
+    for name, array in checkpoint.of_model(model):
+        array[...] = held[name]
+    return model
 
 
 # --- writing ------------------------------------------------------------------------------------------------------
@@ -216,15 +234,20 @@ def _read_facts(path: Path, header: Mapping[str, str] | None) -> dict[str, Any]:
     return facts
 
 
-def _build(path: Path, facts: Mapping[str, Any], forms: Mapping[str, Form], own: dict[str, type[Layer]]) -> Sequential:
+def _build(
+    path: Path,
+    description: dict[str, Any],
+    forms: Mapping[str, Form],
+    own: dict[str, type[Layer]],
+    expected: Expected,
+) -> Sequential:
     """The model of this description, once it is certain that the file holds its arrays."""
-    description = facts["model"]
     try:
         _check_types(description, own)
         _check_sizes(description, own, path.stat().st_size)
         layers = layers_from_config(description, own)
         dtype = as_float_dtype("dtype", description.get("dtype"))
-        _check_forms(layers, dtype, forms)
+        _check_forms(expected(layers, dtype), forms)
         return blank(layers, dtype)
     except RecursionError:
         raise _refusal(path, "to describe a model", "one that is nested too deeply") from None
@@ -268,11 +291,24 @@ def _check_sizes(description: Mapping[str, Any], own: Mapping[str, type[Layer]],
         )
 
 
-def _check_forms(layers: Sequence[Layer], dtype: np.dtype[Any], forms: Mapping[str, Form]) -> None:
+def _expected_forms(layers: Sequence[Layer], dtype: np.dtype[Any]) -> dict[str, Form]:
+    """Of a model file: its parameters and buffers, each by its name."""
     expected: dict[str, Form] = {name: (shape, _DTYPES[dtype.name]) for name, shape in parameter_shapes(layers).items()}
     for prefix, layer in walk(layers):
         for name, array in layer.buffers().items():
             expected[prefix + name] = array.shape, _DTYPES.get(array.dtype.name, array.dtype.name)
+    return expected
+
+
+def _forms_in_checkpoint(layers: Sequence[Layer], dtype: np.dtype[Any]) -> dict[str, Form]:
+    """Of a checkpoint: all parameters as one vector."""
+    parameters = parameter_shapes(layers)
+    buffers = {name: form for name, form in _expected_forms(layers, dtype).items() if name not in parameters}
+    vector: Form = (sum(map(math.prod, parameters.values())),), _DTYPES[dtype.name]
+    return {"model/parameters": vector} | {f"buffer/{name}": form for name, form in buffers.items()}
+
+
+def _check_forms(expected: Mapping[str, Form], forms: Mapping[str, Form]) -> None:
     for name in [*expected, *forms]:
         if expected.get(name) != forms.get(name):
             want, have = (_written(table.get(name)) for table in (expected, forms))

@@ -1,0 +1,45 @@
+"""Which of two numbers of a record is better, and by how much."""
+
+from __future__ import annotations
+
+from math import inf, isnan
+
+from .._checks import check_name
+from .base import Row
+
+
+class Best:
+    """The best number of a column so far and its epoch, of the last one where several are as good.
+
+    Parameters
+    ----------
+    who : str, the callback of which the errors speak
+    monitor : a column of the History
+    higher_is_better : bool or None; None means: yes, unless the name ends in "loss" or "error"
+    """
+
+    def __init__(self, who: str, monitor: str, higher_is_better: bool | None = None) -> None:
+        self.who, self.monitor = who, monitor
+        self.higher = not monitor.endswith(("loss", "error")) if higher_is_better is None else higher_is_better
+        self.value: float | None = None
+        self.epoch: int | None = None
+
+    def of(self, row: Row) -> float:
+        """The number that is watched."""
+        return row[check_name(self.who, "a column", self.monitor, row)]
+
+    def gain(self, value: float, over: float | None) -> float:
+        """How much better ``value`` is than ``over``: anything is than nothing, and any number than NaN."""
+        if over is None:
+            return inf
+        if isnan(over) or isnan(value):
+            return -inf if isnan(value) else inf
+        return value - over if self.higher else over - value
+
+    def look(self, row: Row, epoch: int) -> bool:
+        """Whether this epoch is the best so far."""
+        value = self.of(row)
+        best = self.gain(value, self.value) >= 0
+        if best:
+            self.value, self.epoch = value, epoch
+        return best
