@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ AGAIN = "copy or save the file again"
 
 
 def write_arrays(who: str, path: Path, arrays: Mapping[str, Array], header: Mapping[str, str]) -> None:
-    """Into a temporary file in the same folder, which is flushed to the disk and then moved into place.
+    """Into a safetensors file, whole or not at all.
 
     Parameters
     ----------
@@ -34,11 +35,27 @@ def write_arrays(who: str, path: Path, arrays: Mapping[str, Array], header: Mapp
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
+    with replacing(who, path) as partial:
+        try:
+            save_file(dict(arrays), partial, metadata=dict(header))
+        except SafetensorError as error:
+            raise OSError(str(error)) from None
+
+
+def write_text(who: str, path: Path, text: str) -> None:
+    """Into a file, whole or not at all."""
+    with replacing(who, path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing(who: str, path: Path) -> Iterator[Path]:
+    """A temporary file in the same folder, which is then flushed to the disk and moved into place, or removed."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         partial.touch(exist_ok=False)
         mode = partial.stat().st_mode  # as the user wants new files; safetensors makes its own private
-        save_file(dict(arrays), partial, metadata=dict(header))
+        yield partial
         partial.chmod(mode)
         with partial.open("rb+") as stream:
             os.fsync(stream.fileno())
@@ -47,8 +64,6 @@ def write_arrays(who: str, path: Path, arrays: Mapping[str, Array], header: Mapp
         remedy = "choose a folder that exists, that you may write to, and that has room"
         reason = error.strerror or str(error)
         raise type(error)(sentence(who, f"to write {path}", reason, remedy)) from None
-    except SafetensorError as error:
-        raise OSError(sentence(who, f"to write {path}", str(error))) from None
     finally:
         try:
             partial.unlink(missing_ok=True)
