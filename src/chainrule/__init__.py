@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from .estimators import MLPClassifier, MLPRegressor, from_sklearn, to_sklearn
     from .persistence import load, save
     from .rates import learning_rate_range_test
+    from .reporting import Report, report
 
 __version__ = "0.1.0"
 
@@ -133,6 +134,7 @@ __all__ = [
     "RMSprop",
     "ReLU",
     "ReduceOnPlateau",
+    "Report",
     "Residual",
     "Scale",
     "Sequential",
@@ -161,6 +163,7 @@ __all__ = [
     "plots",
     "read_idx",
     "read_table",
+    "report",
     "save",
     "show_config",
     "split",
@@ -172,6 +175,7 @@ _LAZY = {
     "Checkpoint": "checkpoint",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "Report": "reporting",
     "diagnose": "diagnosis",
     "from_sklearn": "estimators",
     "learning_rate_range_test": "rates",
@@ -180,6 +184,7 @@ _LAZY = {
     "plots": "plots",
     "read_idx": "data.idx",
     "read_table": "data.tables",
+    "report": "reporting",
     "save": "persistence",
     "show_config": "config",
     "to_sklearn": "estimators",
