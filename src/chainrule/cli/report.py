@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     model, facts = open_model("report", str(folder))
     record = _read(folder / RUN)
     x, y, table, what, note = _rows(args, facts, record)
-    history = _read(folder / HISTORY)
+    history = _read(folder / HISTORY).get("rows")
     if note:
         print(f"note: {note}", file=sys.stderr)
     found = reporting.report(
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         feature_names=_names(facts),
         image_shape=facts.image_shape,
         rows=None if table is None else _as_shown(table, facts),
-        history=history.get("rows") or None,
+        history=history if isinstance(history, list) else None,
         title=f"{facts.source}: {facts.target}",
         target=facts.target,
         note=note,
@@ -100,12 +100,12 @@ def _set_aside(facts: Facts, record: Mapping[str, Any]) -> tuple[Array, Array, T
     if not isinstance(settings, dict) or not {"source", *SPLIT} <= settings.keys():
         raise ValueError(sentence("report", "a SOURCE", f"none, and no {RUN} that says how rows were divided", remedy))
     found = resolve("report", str(settings["source"]))
+    if isinstance(found, str):
+        raise ValueError(sentence("report", "a table", f"the data set {found}", remedy))
     given = {name: settings[name] for name in SPLIT}
     given["text"], fraction = given["text"] or (), given.pop("test_fraction")
-    problem = table_problem(Path(found), test=0.2 if fraction is None else fraction, **given)
-    if problem.facts.encoder is None or facts.encoder is None or problem.rows is None:
-        raise ValueError(sentence("report", "a table", str(found), remedy))
-    if problem.facts.encoder.to_dict() != facts.encoder.to_dict():
+    problem = table_problem(found, test=0.2 if fraction is None else fraction, **given)
+    if problem.rows is None or problem.facts.to_metadata()["encoder"] != facts.to_metadata()["encoder"]:
         raise ValueError(sentence("report", f"{found} as it was when the model was trained", "another table", remedy))
     return *problem.test, problem.rows
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TILE, CAPTION, GAP = 1.15, 0.42, 0.12  # inches: an image's width, the height of two lines, the space between
-ACROSS = 6
+LEAST, LETTER, WIDTH = 1.15, 0.068, 8.0  # inches: an image's width, that of a letter, that of all
+CAPTION, GAP = 0.42, 0.12  # inches: the height of two lines, the space between images
 
 
 def worst(
@@ -63,18 +63,23 @@ def worst(
         raise ValueError(sentence(who, f"{p.shape[1]} class_names, one per class", str(len(names))))
     count = min(check_integer(who, "count", count), len(p))
     rows = np.argsort(p[np.arange(len(p)), labels], kind="stable")[:count]
-    across = min(ACROSS, count)
+    said = p.argmax(axis=1)
+    captions = [
+        (f"true {_short(names[labels[row]])}", f"said {_short(names[said[row]])}, {_percent(p[row, said[row]])}")
+        for row in rows
+    ]
+    tile = max(LEAST, *(LETTER * len(line) for lines in captions for line in lines))
+    across = min(count, int(WIDTH // (tile + GAP)))
     down = -(-count // across)
-    size = (across * (TILE + GAP), down * (TILE * images.shape[1] / images.shape[2] + CAPTION + GAP))
+    size = (across * (tile + GAP), down * (tile * images.shape[1] / images.shape[2] + CAPTION + GAP))
     figure, ax = canvas(who, ax, size)
-    _tiles(ax, images[rows], across)
-    unit = images.shape[2] / TILE  # pixels in an inch
-    step = (TILE + GAP) * unit, images.shape[1] + (CAPTION + GAP) * unit
-    for place, row in enumerate(rows):
-        said = int(p[row].argmax())
-        text = f"true {_short(names[labels[row]])}\nsaid {_short(names[said])}, {_percent(p[row, said])}"
-        left, top = place % across * step[0], place // across * step[1]
-        ax.text(left, top - 0.05 * unit, text, fontsize=8, va="bottom", linespacing=1.15)
+    unit = images.shape[2] / tile  # pixels in an inch
+    step = images.shape[2] + GAP * unit, images.shape[1] + (CAPTION + GAP) * unit
+    corners = [(place % across * step[0], place // across * step[1]) for place in range(count)]
+    _tiles(ax, images[rows], corners)
+    for (left, top), lines in zip(corners, captions, strict=True):
+        text = ax.text(left, top - 0.05 * unit, "\n".join(lines), fontsize=8, va="bottom", linespacing=1.15)
+        text.set_in_layout(False)  # it has its place already
     ax.set(xlim=(-0.02 * unit, across * step[0]), ylim=(down * step[1] - CAPTION * unit, -CAPTION * unit))
     ax.set_axis_off()
     return figure
@@ -92,16 +97,13 @@ def _images(who: str, x: Any, image_shape: tuple[int, int], rows: int) -> Array:
     return images.reshape(rows, height, width)
 
 
-def _tiles(ax: Axes, images: Array, across: int) -> None:
-    """The images in rows, each in a thin frame, dark where their values are large."""
+def _tiles(ax: Axes, images: Array, corners: Sequence[tuple[float, float]]) -> None:
+    """The images at their upper left corners, each in a thin frame, dark where their values are large."""
     from matplotlib.patches import Rectangle
 
     _, height, width = images.shape
-    unit = width / TILE
     shade: dict[str, Any] = {"cmap": "gray_r", "vmin": images.min(), "vmax": max(images.max(), images.min() + 1e-12)}
-    for place, image in enumerate(images):
-        left = place % across * (TILE + GAP) * unit
-        top = place // across * (height + (CAPTION + GAP) * unit)
+    for (left, top), image in zip(corners, images, strict=True):
         ax.imshow(image, extent=(left, left + width, top + height, top), interpolation="nearest", **shade)
         ax.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=GRAY, linewidth=0.5))
 

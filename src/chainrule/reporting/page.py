@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_CLASSES = 30  # in a confusion matrix that can be read
-MOST_LINES = 200  # of a table
+MOST_LINES, MOST_HEADINGS = 200, 20  # of a table, of the facts
 WORST, IMAGES, MOST_COLUMNS = 12, 24, 24  # of the examples shown
 MOST_CHARACTERS = 200  # of a value
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -56,10 +56,10 @@ def page(
     halves = [
         _scores(answers, scores, baseline),
         *_curves(details.history),
-        *_about_answers(answers, classes, details),
         *_importances(answers, details),
+        *_about_answers(answers, classes, details),
     ]
-    title = escape(details.title)
+    title = escape(_short(details.title))
     note = f'<p class="note">{escape(details.note)}</p>' if details.note else ""
     count, date = len(answers.true), time.strftime("%Y-%m-%d")
     task = f"Classification into {len(answers.class_names)} classes" if answers.class_names else "Regression"
@@ -204,6 +204,8 @@ def _about_classes(answers: Answers, classes: Sequence[ClassRow]) -> Iterator[st
 def _confused(answers: Answers) -> str:
     """The most frequent mistakes, where a matrix would be too large to read."""
     wrong = answers.true != answers.said
+    if not wrong.any():
+        return _paragraph("Not one mistake.")
     pairs, counts = np.unique(np.stack([answers.true[wrong], answers.said[wrong]]), axis=1, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:WORST]
     names = answers.class_names
@@ -310,7 +312,7 @@ def _facts(about: Mapping[str, Any]) -> str:
     plain = {name: value for name, value in about.items() if not isinstance(value, Mapping)}
     headed = {name: value for name, value in about.items() if isinstance(value, Mapping)}
     parts = [_fact_table("", plain)] if plain else []
-    parts += [_fact_table(_short(str(name)), facts) for name, facts in headed.items()]
+    parts += [_fact_table(_short(name), facts) for name, facts in itertools.islice(headed.items(), MOST_HEADINGS)]
     return _section("How it was made", f'<div class="facts">{"".join(parts)}</div>') if parts else ""
 
 

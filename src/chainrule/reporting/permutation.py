@@ -38,14 +38,15 @@ def permutation(answers: Answers, names: Sequence[str]) -> tuple[list[str], Arra
     x, true = answers.x[chosen], answers.true[chosen]
     metric, sign = (METRICS["accuracy"], 1) if answers.class_names else (METRICS["root_mean_squared_error"], -1)
 
+    # What is shuffled are the numbers of the rows, a column of them for each of ours.
+    in_order = np.repeat(np.arange(len(x))[:, None], len(columns), axis=1)
+
     def score(_: _Asked, rows: Array, y: Array) -> float:
-        shuffled = np.empty_like(x)
-        for column, places in enumerate(inputs):
-            shuffled[:, places] = x[rows[:, [column]], places]
+        shuffled = x.copy()
+        for column in np.flatnonzero((rows != in_order).any(axis=0)):
+            shuffled[:, inputs[column]] = x[rows[:, [column]], inputs[column]]
         return sign * metric(answers.predict(shuffled), y)
 
-    # What is shuffled are the numbers of the rows, a column of them for each of ours.
-    rows = np.repeat(np.arange(len(x))[:, None], len(columns), axis=1)
-    found = importance(_Asked(), rows, true, scoring=score, n_repeats=REPETITIONS, random_state=0)
+    found = importance(_Asked(), in_order, true, scoring=score, n_repeats=REPETITIONS, random_state=0)
     falls: Array = found.importances
     return columns, falls

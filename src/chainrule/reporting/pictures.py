@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import warnings
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .._checks import Array, require
@@ -28,14 +27,16 @@ def as_image(figure: Figure, description: str) -> str:
     return f'<img alt="{description}" width="{width}" height="{height}" src="{_data(stream)}">'
 
 
-def as_small_images(images: Array) -> Iterator[str]:
+def as_small_images(images: Array) -> list[str]:
     """An ``<img>`` of each of the images (M, height, width), dark where their values are large."""
     imsave = require("matplotlib.image", "plots", WHO).imsave
     low, high = float(images.min()), float(images.max())
+    found = []
     for image in images:
         stream = io.BytesIO()
         imsave(stream, image, cmap="gray_r", vmin=low, vmax=high if high > low else low + 1, format="png")
-        yield f'<img alt="" src="{_data(stream)}">'
+        found.append(f'<img alt="" src="{_data(stream)}">')
+    return found
 
 
 def _data(stream: io.BytesIO) -> str:
