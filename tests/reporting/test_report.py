@@ -13,6 +13,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.reporting import page as pages
+from chainrule.reporting.tables import percent
 
 oracle = pytest.importorskip("sklearn.metrics")
 HOSTILE = [
@@ -162,6 +163,13 @@ def test_text_has_a_line_for_each_score_and_each_class(rows) -> None:
     assert lines[-4].split() == ["class", "rows", "recall", "precision", "F1"]
     assert lines[-1].split()[:3] == ["2", "0", "–"]
     assert repr(found) == str(found)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(1.0, "100.00 %"), (0.99999, "99.99 %"), (0.5, "50.00 %"), (0.0, "0.00 %"), (None, "–")]
+)
+def test_no_share_below_1_is_written_as_100(share, text) -> None:
+    assert percent(share) == text
 
 
 def test_scores_that_the_rows_do_not_allow_are_left_out(rows) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_CLASSES = 30  # in a confusion matrix that can be read
 MOST_LINES, MOST_HEADINGS = 200, 20  # of a table, of the facts
 WORST, IMAGES, MOST_COLUMNS = 12, 24, 24  # of the examples shown
-MOST_CHARACTERS = 200  # of a value
+MOST_CHARACTERS, UNBROKEN = 200, 30  # of a value, and in one line
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
@@ -99,16 +99,22 @@ def _paragraph(text: str) -> str:
 
 def _table(head: Sequence[str], lines: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> str:
     """A table that scrolls where it is too wide; the columns ``numbers`` are set to the right."""
-    places = [' class="n"' if place in numbers else "" for place in range(len(head))]
-    top = "".join(f'<th scope="col"{kind}>{escape(_short(name))}</th>' for kind, name in zip(places, head, strict=True))
+    kinds = ["n" if place in numbers else "" for place in range(len(head))]
+    top = "".join(_cell("th", name, kind) for kind, name in zip(kinds, head, strict=True))
     body = "\n".join(
-        "<tr>"
-        + "".join(f"<td{kind}>{escape(_short(cell))}</td>" for kind, cell in zip(places, line, strict=True))
-        + "</tr>"
+        f"<tr>{''.join(_cell('td', value, kind) for kind, value in zip(kinds, line, strict=True))}</tr>"
         for line in lines
     )
     inner = f"<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody>"
     return f'<div class="scroll" tabindex="0"><table>\n{inner}</table></div>'
+
+
+def _cell(tag: str, value: object, kind: str) -> str:
+    """A cell of a table; one of few letters is not broken into lines."""
+    text = _short(value)
+    kind = kind or ("s" if len(text) <= UNBROKEN else "")
+    mark = f' class="{kind}"' if kind else ""
+    return f"<{tag}{mark}>{escape(text)}</{tag}>"
 
 
 def _short(value: object) -> str:
@@ -221,7 +227,7 @@ def _worst(answers: Answers, details: Details) -> str:
     rows: Mapping[str, Any] = details.rows or _columns(answers.x, details.feature_names)
     shown = list(rows)[:MOST_COLUMNS]
     if names:
-        head = ["true", "predicted", "its probability", "that of the true class"]
+        head = ["true", "predicted", "p(predicted)", "p(true)"]
         p = answers.probabilities
         facts = [
             [names[answers.true[k]], names[answers.said[k]], percent(p[k].max()), percent(p[k, answers.true[k]])]

@@ -43,7 +43,8 @@ td, tbody th { max-width: 26rem; overflow-wrap: break-word; white-space: normal;
 .scores tbody th { max-width: none; padding-right: 2rem; color: var(--ink); }
 .scores td { font-size: 1.05rem; }
 .scores small { display: block; font-weight: 400; color: var(--soft); }
-th.n, td.n { text-align: right; white-space: nowrap; }
+th.n, td.n { text-align: right; }
+.n, td.s { white-space: nowrap; }
 tbody tr:last-child > * { border-bottom: 0; }
 tr > :last-child { padding-right: 0; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1.4rem 2.5rem; }

@@ -89,12 +89,15 @@ def worst_rows(answers: Answers, count: int) -> Array:
 
 def written(name: str, value: float) -> str:
     """A score as a reader wants it: 97.78 %, or four digits."""
-    return f"{100 * value:.2f} %" if name in IN_PERCENT else f"{value:.4g}"
+    return percent(value) if name in IN_PERCENT else f"{value:.4g}"
 
 
 def percent(share: float | None, digits: int = 2) -> str:
-    """A share as text; a dash where there is none."""
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
+    """A share as text, never 100 % for what is below; a dash where there is none."""
+    if share is None:
+        return "–"
+    most = 1.0 if share >= 1 else 1 - 10.0 ** -(digits + 2)
+    return f"{100 * min(share, most):.{digits}f} %"
 
 
 def as_text(found: Mapping[str, float], guess: Mapping[str, float], rows: int, classes: list[ClassRow]) -> str:
