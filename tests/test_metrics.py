@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -10,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import chainrule as cr
 from chainrule import metrics
 
 Metric = Callable[..., float]
 WEIGHTED = pytest.mark.parametrize("weighted", [False, True])
 REGRESSION = [metrics.root_mean_squared_error, metrics.mean_absolute_error, metrics.r2_score]
-CLASSIFICATION = [metrics.accuracy, metrics.balanced_accuracy]
+CLASSIFICATION = [metrics.accuracy, metrics.balanced_accuracy, metrics.f1_score]
+PROBABILITY = [metrics.roc_auc_score, metrics.log_loss, metrics.expected_calibration_error]
 
 
 @pytest.fixture
@@ -114,7 +118,7 @@ def test_labels_that_cannot_be_counted_are_refused(true: list, predicted: list, 
         metrics.confusion_matrix(true, predicted, classes)
 
 
-@pytest.mark.parametrize("metric", [*REGRESSION, metrics.binary_accuracy, *CLASSIFICATION])
+@pytest.mark.parametrize("metric", [*REGRESSION, metrics.binary_accuracy, *CLASSIFICATION, *PROBABILITY])
 def test_a_flat_target_against_a_column_is_refused(metric: Metric) -> None:
     with pytest.raises(ValueError, match=rf"{metric.__name__} expects y of shape \(3, 1\) .*; use y\[:, None\]"):
         metric(np.ones((3, 1)), np.ones(3))
@@ -172,3 +176,183 @@ def test_one_probability_decides_between_two_classes(
     probabilities = 1 / (1 + np.exp(-z))
     assert metric(probabilities, y, weight, threshold=0.5) == metric(z, y, weight)
     assert metric(probabilities, y, weight) == metric(np.ones((60, 1)), y, weight)
+
+
+# --- F1 ---
+
+
+@WEIGHTED
+@pytest.mark.parametrize("columns", [1, 4])
+def test_f1_as_in_scikit_learn(columns: int, weight: np.ndarray | None, rng: np.random.Generator) -> None:
+    oracle = pytest.importorskip("sklearn.metrics").f1_score
+    z = rng.normal(size=(60, columns))
+    y = rng.choice(4, size=60, p=[0.6, 0.2, 0.1, 0.1]) if columns > 1 else rng.integers(2, size=(60, 1))
+    predicted = z.argmax(axis=1) if columns > 1 else z[:, 0] > 0
+    expected = oracle(y.ravel(), predicted, sample_weight=weight, average="macro" if columns > 1 else "binary")
+    assert metrics.f1_score(z, y, weight) == pytest.approx(expected, rel=1e-12)
+
+
+def test_f1_counts_a_class_that_is_only_predicted_and_none_that_never_occurs() -> None:
+    oracle = pytest.importorskip("sklearn.metrics").f1_score
+    z, y = np.eye(4)[[0, 0, 2, 1]], np.array([0, 0, 0, 1])
+    assert metrics.f1_score(z, y) == pytest.approx(oracle(y, z.argmax(axis=1), average="macro"))
+
+
+def test_f1_of_a_second_class_that_never_occurs_is_0() -> None:
+    assert metrics.f1_score(np.array([[-1.0], [-2.0]]), np.array([[0], [0]])) == 0
+
+
+# --- order and probabilities ---
+
+
+def softmax(z: np.ndarray) -> np.ndarray:
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    return p / p.sum(axis=1, keepdims=True)
+
+
+@WEIGHTED
+@pytest.mark.parametrize("digits", [0, 1, 15])  # fewer digits, more ties
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_area_of_one_column_as_in_scikit_learn(
+    from_logits: bool, digits: int, weight: np.ndarray | None, rng: np.random.Generator
+) -> None:
+    oracle = pytest.importorskip("sklearn.metrics").roc_auc_score
+    z, y = rng.normal(size=(60, 1)).round(digits), rng.integers(2, size=(60, 1))
+    expected = oracle(y[:, 0], z[:, 0], sample_weight=weight)
+    assert metrics.roc_auc_score(z, y, weight, from_logits=from_logits) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("classes", [2, 4])
+@WEIGHTED
+def test_area_of_classes_as_in_scikit_learn(
+    classes: int, dtype: type, weight: np.ndarray | None, rng: np.random.Generator
+) -> None:
+    oracle = pytest.importorskip("sklearn.metrics").roc_auc_score
+    z, y = (3 * rng.normal(size=(60, classes))).astype(dtype), rng.integers(classes, size=60)
+    p = softmax(z.astype(np.float64))
+    expected = oracle(y, p[:, 1] if classes == 2 else p, sample_weight=weight, multi_class="ovr")
+    assert metrics.roc_auc_score(z, y, weight) == pytest.approx(expected, rel=1e-12)
+    assert metrics.roc_auc_score(p, y, weight, from_logits=False) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@WEIGHTED
+def test_area_of_tied_probabilities_as_in_scikit_learn(
+    classes: int, weight: np.ndarray | None, rng: np.random.Generator
+) -> None:
+    oracle = pytest.importorskip("sklearn.metrics").roc_auc_score
+    p, y = rng.multinomial(8, [1 / classes] * classes, size=60) / 8, rng.integers(classes, size=60)
+    expected = oracle(y, p[:, 1] if classes == 2 else p, sample_weight=weight, multi_class="ovr")
+    assert metrics.roc_auc_score(p, y, weight, from_logits=False) == pytest.approx(expected, rel=1e-12)
+
+
+def test_area_ranks_logits_where_probabilities_are_all_1() -> None:
+    z = np.array([[50.0, 0.0], [60.0, 0.0], [70.0, 0.0], [80.0, 0.0]])
+    assert metrics.roc_auc_score(z, np.array([1, 1, 0, 0])) == 1
+    assert metrics.roc_auc_score(z, np.array([1, 0, 1, 0])) == 0.75
+
+
+def test_area_leaves_out_a_class_that_never_occurs(rng: np.random.Generator) -> None:
+    oracle = pytest.importorskip("sklearn.metrics").roc_auc_score
+    z, y = rng.normal(size=(60, 3)), rng.integers(2, size=60)
+    areas = [oracle(y == k, softmax(z)[:, k]) for k in (0, 1)]
+    assert metrics.roc_auc_score(z, y) == pytest.approx(np.mean(areas), rel=1e-12)
+
+
+@pytest.mark.parametrize("weight", [None, [1.0, 2.0, 0.0]])
+def test_area_of_one_class_is_refused(weight: list | None) -> None:
+    y = np.array([1, 1, 1 if weight is None else 0])
+    for z, target in ((np.eye(3)[:, :2], y), (np.ones((3, 1)), y[:, None])):
+        with pytest.raises(ValueError, match="roc_auc_score expects samples of at least two classes, got samples of"):
+            metrics.roc_auc_score(z, target, weight)
+
+
+@WEIGHTED
+@pytest.mark.parametrize("from_logits", [True, False])
+@pytest.mark.parametrize("columns", [1, 2, 4])
+def test_log_loss_as_in_scikit_learn(
+    columns: int, from_logits: bool, weight: np.ndarray | None, rng: np.random.Generator
+) -> None:
+    oracle = pytest.importorskip("sklearn.metrics").log_loss
+    z = rng.normal(size=(60, columns))
+    y = rng.integers(max(columns, 2), size=60)
+    p = softmax(z) if columns > 1 else 1 / (1 + np.exp(-z))
+    expected = oracle(y, p if columns > 1 else p[:, 0], sample_weight=weight)
+    target = y if columns > 1 else y[:, None]
+    found = metrics.log_loss(z if from_logits else p, target, weight, from_logits=from_logits)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_log_loss_is_safe_where_a_probability_vanishes() -> None:
+    assert metrics.log_loss(np.array([[1e4, 0.0]], np.float32), np.array([1])) == 1e4
+    assert metrics.log_loss(np.array([[1.0, 0.0]]), np.array([1]), from_logits=False) == pytest.approx(-np.log(1e-12))
+
+
+@WEIGHTED
+@pytest.mark.parametrize("from_logits", [True, False])
+@pytest.mark.parametrize("bins", [1, 7, 15])
+@pytest.mark.parametrize("columns", [1, 3])
+def test_calibration_as_from_the_curve_of_scikit_learn(
+    columns: int, bins: int, from_logits: bool, weight: np.ndarray | None, rng: np.random.Generator
+) -> None:
+    calibration_curve = pytest.importorskip("sklearn.calibration").calibration_curve
+    z = rng.normal(size=(60, columns))
+    p = softmax(z) if columns > 1 else 1 / (1 + np.exp(-z))
+    y = rng.integers(max(columns, 2), size=60)
+    both = p if columns > 1 else np.hstack([1 - p, p])
+    rows = np.arange(60) if weight is None else np.repeat(np.arange(60), np.round(4 * weight).astype(int))
+    right, confidence = both.argmax(axis=1)[rows] == y[rows], both.max(axis=1)[rows]
+    share, mean = calibration_curve(right, confidence, n_bins=bins, strategy="uniform")
+    counts = np.bincount(np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True))
+    expected = counts[counts > 0] @ np.abs(share - mean) / len(rows)
+    found = metrics.expected_calibration_error(
+        z if from_logits else p,
+        y if columns > 1 else y[:, None],
+        None if weight is None else np.round(4 * weight),
+        from_logits=from_logits,
+        bins=bins,
+    )
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_confidence_on_the_edge_of_a_bin_belongs_to_the_lower_one() -> None:
+    p = np.array([[0.75, 0.25], [0.76, 0.24]])  # of 4 bins, the third and the fourth
+    y = np.array([0, 1])
+    assert metrics.expected_calibration_error(p, y, from_logits=False, bins=4) == pytest.approx((0.25 + 0.76) / 2)
+
+
+def test_calibration_refuses_no_bins() -> None:
+    with pytest.raises(ValueError, match="expected_calibration_error expects bins >= 1, got 0"):
+        metrics.expected_calibration_error(np.ones((1, 2)), np.array([0]), bins=0)
+
+
+# --- in a training ---
+
+
+@pytest.mark.parametrize("softmax", [False, True])
+def test_a_named_metric_takes_what_the_loss_takes(softmax: bool, rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(40, 3)), rng.integers(3, size=40)
+    model = cr.MLP([3, 4, 3], softmax=softmax, rng=0, dtype="float64")
+    names = ["f1_score", "roc_auc_score", "log_loss", "expected_calibration_error"]
+    trainer = cr.Trainer(model, cr.CrossEntropy(from_logits=not softmax), metrics=names)
+    scores = trainer.evaluate(x, y)
+    assert list(scores) == ["loss", *names]
+    assert scores["log_loss"] == pytest.approx(scores["loss"], rel=1e-9)
+    logits = np.log(model.predict(x)) if softmax else model.predict(x)
+    assert [scores[name] for name in names] == pytest.approx([getattr(metrics, name)(logits, y) for name in names])
+    assert set(names) < set(trainer.fit(x, y, epochs=1, verbose=0).columns)
+
+
+def test_import_brings_in_no_family_before_it_is_used() -> None:
+    program = (
+        "import sys, chainrule; assert 'chainrule.metrics.probability' not in sys.modules;"
+        "assert 'chainrule.metrics.classification' not in sys.modules;"
+        "chainrule.metrics.log_loss; assert 'chainrule.metrics.probability' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_an_unknown_name_is_no_attribute() -> None:
+    assert not hasattr(metrics, "acuracy")
+    assert dir(metrics) == metrics.__all__

@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from .estimators import MLPClassifier, MLPRegressor, from_sklearn, to_sklearn
     from .persistence import load, save
     from .rates import learning_rate_range_test
+    from .reporting import Report, report
 
 __version__ = "0.1.0"
 
@@ -149,6 +150,7 @@ __all__ = [
     "RandomDistortion",
     "ReLU",
     "ReduceOnPlateau",
+    "Report",
     "Residual",
     "Scale",
     "Sequential",
@@ -179,6 +181,7 @@ __all__ = [
     "plots",
     "read_idx",
     "read_table",
+    "report",
     "save",
     "show_config",
     "split",
@@ -194,6 +197,7 @@ _LAZY = {
     "MLflow": "callbacks.logs",
     "MixUp": "data.augmentation",
     "RandomDistortion": "data.augmentation",
+    "Report": "reporting",
     "TensorBoard": "callbacks.logs",
     "diagnose": "diagnosis",
     "from_sklearn": "estimators",
@@ -203,6 +207,7 @@ _LAZY = {
     "plots": "plots",
     "read_idx": "data.idx",
     "read_table": "data.tables",
+    "report": "reporting",
     "save": "persistence",
     "show_config": "config",
     "to_sklearn": "estimators",

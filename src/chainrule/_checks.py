@@ -16,12 +16,15 @@ RandomState: TypeAlias = "int | np.random.Generator | None"
 # What Keras, PyTorch and scikit-learn call ours: for suggestions alone, they are no second names.
 ELSEWHERE = {
     "batchnormalization": ("BatchNorm",),
+    "auc": ("roc_auc_score",),
     "bce": ("binary_cross_entropy", "BinaryCrossEntropy"),
     "binary_crossentropy": ("binary_cross_entropy",),
     "categorical_crossentropy": ("cross_entropy",),
     "ce": ("cross_entropy", "CrossEntropy"),
     "crossentropy": ("cross_entropy", "CrossEntropy"),
     "dense": ("Linear",),
+    "ece": ("expected_calibration_error",),
+    "f1": ("f1_score",),
     "kaiming_normal": ("he_normal",),
     "kaiming_uniform": ("he_uniform",),
     "l1": ("absolute_error",),
@@ -35,6 +38,7 @@ ELSEWHERE = {
     "nll": ("cross_entropy",),
     "r2": ("r2_score",),
     "rmse": ("root_mean_squared_error",),
+    "roc_auc": ("roc_auc_score",),
     "sparse_categorical_crossentropy": ("cross_entropy",),
     "swish": ("silu", "SiLU"),
     "xavier_normal": ("glorot_normal",),

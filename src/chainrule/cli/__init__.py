@@ -12,12 +12,13 @@ from typing import NoReturn
 
 from .. import __version__
 from .._checks import check_name
-from . import bench, check, config, evaluate, inspect, predict, train
+from . import bench, check, config, evaluate, inspect, predict, report, train
 
 COMMANDS = {
     "train": train,
     "predict": predict,
     "evaluate": evaluate,
+    "report": report,
     "inspect": inspect,
     "check": check,
     "config": config,

@@ -35,12 +35,16 @@ def add_header_option(parser: argparse._ActionsContainer) -> None:
 
 @dataclass(frozen=True)
 class Problem:
-    """The training, validation and test sets, which share no row; ``validation`` may be None."""
+    """The training, validation and test sets, which share no row; ``validation`` may be None.
+
+    ``rows`` are those of the test as they stand in the table.
+    """
 
     facts: Facts
     train: Rows
     validation: Rows | None
     test: Rows
+    rows: Table | None = None
 
 
 def resolve(who: str, source: str) -> Path | str:
@@ -93,14 +97,15 @@ def table_problem(
         raise ValueError(sentence("train", f"at least {LEAST_ROWS} rows in {path}", got))
     task = TableEncoder(task).fit(table, target).task
     kept, chosen, aside = _divide(table, target, task == "classification", test, validation, seed)
-    train = table.take(kept)
+    train, rows = table.take(kept), table.take(aside)
     encoder = TableEncoder(task).fit(train, target)
     names = tuple(str(label) for label in encoder.classes)
     return Problem(
         Facts(path.name, target, names, encoder=encoder),
         _encoded(encoder, train),
         _encoded(encoder, table.take(chosen)) if len(chosen) else None,
-        _encoded(encoder, table.take(aside)),
+        _encoded(encoder, rows),
+        rows,
     )
 
 
@@ -133,11 +138,18 @@ def _encoded(encoder: TableEncoder, table: Table) -> Rows:
 
 def labeled_rows(who: str, facts: Facts, source: str, header: bool | None) -> Rows:
     """The inputs and targets of a table, or of the test set of a named data set."""
+    x, y, _ = labeled(who, facts, source, header)
+    return x, y
+
+
+def labeled(who: str, facts: Facts, source: str, header: bool | None) -> tuple[Array, Array, Table | None]:
+    """The same, and the table."""
     found = resolve(who, source)
     if facts.encoder is not None and isinstance(found, Path):
-        return _encoded(facts.encoder, _read(who, facts.encoder, found, [facts.target], header))
+        table = _read(who, facts.encoder, found, [facts.target], header)
+        return *_encoded(facts.encoder, table), table
     data = _named(who, facts, found)
-    return data.x_test, data.y_test
+    return data.x_test, data.y_test, None
 
 
 def unlabeled_rows(who: str, facts: Facts, source: str, header: bool | None) -> Array:

@@ -8,14 +8,28 @@ figure with ``layout="compressed"``, which leaves room for every label.
 
 from __future__ import annotations
 
+from .calibration import reliability
 from .diagnosis import health
+from .examples import worst
+from .inputs import importances
 from .matrix import confusion
 from .regions import decision_regions
 from .regression import predictions
 from .training import curves, learning_rates
 from .weights import first_layer_weights
 
-__all__ = ["confusion", "curves", "decision_regions", "first_layer_weights", "health", "learning_rates", "predictions"]
+__all__ = [
+    "confusion",
+    "curves",
+    "decision_regions",
+    "first_layer_weights",
+    "health",
+    "importances",
+    "learning_rates",
+    "predictions",
+    "reliability",
+    "worst",
+]
 
 
 def __dir__() -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444", "#F0E442")
 BLUE, VERMILION = PALETTE[:2]
 GRAY = "#888888"
+MOST_CHARACTERS = 40  # of a name on a plot
 
 
 def new_figure(who: str, size: tuple[float, float]) -> Figure:
@@ -52,6 +53,13 @@ def color_bar(ax: Axes, mappable: ScalarMappable, label: str) -> Colorbar:
     return bar
 
 
+def literal(name: Any) -> str:
+    """A name from data as it is written on a plot: one short line, and no formula where it holds ``$``."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(name))
+    short = text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
+    return short.replace("$", r"\$")
+
+
 def dot_area(count: int) -> float:
     """Area of a dot in points², smaller the more dots there are."""
     return float(np.clip(6000 / count, 6, 28))
@@ -67,3 +75,22 @@ def column(who: str, what: str, values: Any) -> Array:
         raise ValueError(sentence(who, f"at least one value in {what}", "none"))
     check_finite(who, what, array)
     return array
+
+
+def class_probabilities(who: str, probabilities: Any, labels_true: Any) -> tuple[Array, Array]:
+    """Probabilities (N, K ≥ 2) and labels (N,), from (N, K), or from (N,) or (N, 1) those of the second of two."""
+    p = as_numeric(who, "probabilities", probabilities, np.float64)
+    if p.ndim == 1 or p.shape[1:] == (1,):
+        p = column(who, "probabilities", p)[:, None]
+        p = np.hstack([1 - p, p])
+    check_shape(who, "probabilities", p, ("N", "K"))
+    check_finite(who, "probabilities", p)
+    if p.size and (p.min() < 0 or p.max() > 1):
+        got = f"{p.min():g} to {p.max():g}"
+        raise ValueError(sentence(who, "probabilities from 0 to 1", got, "take ops.softmax(outputs) of logits first"))
+    labels = column(who, "labels_true", labels_true)
+    check_shape(who, "labels_true, one for each row of probabilities,", labels, (len(p),))
+    strange = labels[(labels != np.floor(labels)) | (labels < 0) | (labels >= p.shape[1])]
+    if strange.size:
+        raise ValueError(sentence(who, f"labels from 0 to {p.shape[1] - 1}", f"{strange[0]:g}"))
+    return p, labels.astype(np.intp)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import Array, as_numeric, check_finite, check_shape, sentence
-from ._style import canvas, color_bar
+from ._style import canvas, color_bar, literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,7 +101,7 @@ def _class_indices(who: str, true: Any, predicted: Any, names: Sequence[Any] | N
         allowed = ", ".join(map(str, known[:5])) + (", ..." if len(known) > 5 else "")
         raise ValueError(sentence(who, f"labels among {allowed} ({len(known)} classes)", str(strange[0])))
     half = len(both) // 2
-    return indices[:half], indices[half:], [str(name) for name in (known if names is None else names)]
+    return indices[:half], indices[half:], [literal(name) for name in (known if names is None else names)]
 
 
 def _labels(who: str, what: str, values: Any) -> Array:

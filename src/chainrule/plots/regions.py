@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import Array, as_numeric, check_finite, check_integer, check_number, check_shape, sentence
-from ._style import PALETTE, canvas, color_bar, column, dot_area, tidy
+from ._style import PALETTE, canvas, color_bar, column, dot_area, literal, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,7 +118,7 @@ def _names(who: str, class_names: Sequence[Any] | None, count: int) -> list[str]
         return [f"class {k}" for k in range(count)]
     if len(class_names) != count:
         raise ValueError(sentence(who, f"{count} class_names, one per class", str(len(class_names))))
-    return [str(name) for name in class_names]
+    return [literal(name) for name in class_names]
 
 
 def _palette(count: int) -> list[Any]:

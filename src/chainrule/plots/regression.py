@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import check_shape
-from ._style import BLUE, GRAY, canvas, column, dot_area, tidy
+from ._style import BLUE, GRAY, canvas, column, dot_area, literal, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,6 +50,7 @@ def predictions(y_true: Any, y_pred: Any, target: str = "value", ax: Axes | None
     squares, spread = np.sum((true - predicted) ** 2), np.sum((true - true.mean()) ** 2)
     fit = f"R² = {1 - squares / spread:.3f}, " if spread > 0 else ""
     ax.set_title(f"{fit}RMSE = {np.sqrt(squares / true.size):.3g}")
-    ax.set(xlim=ends, ylim=ends, aspect="equal", xlabel=f"true {target}", ylabel=f"predicted {target}")
+    ax.set(xlim=ends, ylim=ends, aspect="equal", xlabel=f"true {literal(target)}")
+    ax.set_ylabel(f"predicted {literal(target)}")
     tidy(ax)
     return figure

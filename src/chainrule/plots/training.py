@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import Array, as_numeric, check_shape, sentence
-from ._style import BLUE, GRAY, VERMILION, canvas, new_figure, tidy
+from ._style import BLUE, GRAY, VERMILION, canvas, literal, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,7 +145,7 @@ def _curve_panel(ax: Axes, name: str, epochs: Array, columns: dict[str, Array], 
     values = np.concatenate(seen)
     if name == "loss" and values.min() > 0 and values.max() > 10 * values.min():
         _log_scale(ax, values)
-    ax.set_ylabel(name.replace("_", " "))
+    ax.set_ylabel(literal(name.replace("_", " ")))
     ax.legend(frameon=False)
     tidy(ax)
 

@@ -1,0 +1,158 @@
+"""Metrics of classes: accuracy, plain, balanced and by label; F1; the confusion matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._checks import Array, as_numeric, check_integer, sentence
+from ..losses.base import check_output, check_target
+from ..losses.classification import check_labels
+from .base import classes, mean, weights
+
+
+def accuracy(z: Array, y: Array, weight: Array | None = None, *, threshold: float = 0.0) -> float:
+    """Fraction of samples classified correctly.
+
+        Σₙ wₙ 1[kₙ = yₙ] / Σₙ wₙ,  kₙ = argmaxₖ zₙₖ, or 1[zₙ > threshold] where there is a single output
+
+    Parameters
+    ----------
+    z : array (N, K)
+        Logits or probabilities of K ≥ 2 classes that exclude each other, or one column for the second of two classes.
+    y : array
+        For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
+    weight : array (N,), optional
+    threshold : float
+        One column means the second class above it: 0 for logits, 0.5 for probabilities, which take
+        ``functools.partial(accuracy, threshold=0.5)`` as the metric. Without effect where K ≥ 2.
+
+    Notes
+    -----
+    For several labels that hold independently see :func:`binary_accuracy`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.metrics import accuracy
+    >>> accuracy(np.array([[0.1, 2.0], [3.0, -1.0]]), np.array([1, 1]))
+    0.5
+    """
+    predicted, true, _ = classes("accuracy", z, y, threshold)
+    return mean("accuracy", predicted == true, weight)
+
+
+def balanced_accuracy(z: Array, y: Array, weight: Array | None = None, *, threshold: float = 0.0) -> float:
+    """Mean over the classes of the share that is found: every class counts the same, rare or common.
+
+        meanₖ Σₙ wₙ 1[kₙ = yₙ = k] / Σₙ wₙ 1[yₙ = k],  over the classes k that occur in y
+
+    Parameters are those of :func:`accuracy`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.metrics import balanced_accuracy
+    >>> z = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+    >>> balanced_accuracy(z, np.array([0, 0, 0, 1]))
+    0.5
+    """
+    predicted, true, n_classes = classes("balanced_accuracy", z, y, threshold)
+    w = weights("balanced_accuracy", weight, len(true))
+    found = np.bincount(true, w * (predicted == true), n_classes)
+    total = np.bincount(true, w, n_classes)
+    return float(np.mean(found[total > 0] / total[total > 0]))
+
+
+def binary_accuracy(z: Array, y: Array, weight: Array | None = None, *, threshold: float = 0.0) -> float:
+    """Share of the labels that are right, each on or off by itself.
+
+        Σₙ wₙ meanₗ 1[1[zₙₗ > threshold] = 1[yₙₗ > ½]] / Σₙ wₙ
+
+    Parameters
+    ----------
+    z : array (N, L)
+        Logits or probabilities.
+    y : array (N, L)
+        In [0, 1].
+    weight : array (N,), optional
+    threshold : float
+        A label counts as on above it: 0 for logits, 0.5 for probabilities, which take
+        ``functools.partial(binary_accuracy, threshold=0.5)`` as the metric.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.metrics import binary_accuracy
+    >>> binary_accuracy(np.array([[2.0, -1.0], [0.5, 0.5]]), np.array([[1, 0], [1, 0]]))
+    0.75
+    """
+    z = check_output("binary_accuracy", z)
+    y = check_target("binary_accuracy", z, y)
+    return mean("binary_accuracy", np.mean((z > threshold) == (y > 0.5), axis=1), weight)
+
+
+def f1_score(z: Array, y: Array, weight: Array | None = None, *, threshold: float = 0.0) -> float:
+    """Harmonic mean of precision and recall: of the second class for one column, else the mean over the classes.
+
+        F₁(k) = 2 Σₙ wₙ 1[kₙ = yₙ = k] / (Σₙ wₙ 1[kₙ = k] + Σₙ wₙ 1[yₙ = k])
+
+        for K ≥ 2 columns meanₖ F₁(k),  over the classes k that occur in y or are predicted
+
+    Parameters are those of :func:`accuracy`. One column in which the second class neither occurs nor is predicted
+    counts 0, as in scikit-learn.
+
+    References
+    ----------
+    Van Rijsbergen, Information Retrieval (1979), chapter 7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.metrics import f1_score
+    >>> round(f1_score(np.array([[1.0], [2.0], [-3.0], [-4.0]]), np.array([[1], [0], [1], [0]])), 3)
+    0.5
+    >>> z = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> round(f1_score(z, np.array([0, 0, 1, 1])), 4)  # (4/5 + 2/3) / 2
+    0.7333
+    """
+    predicted, true, n_classes = classes("f1_score", z, y, threshold)
+    w = weights("f1_score", weight, len(true))
+    found = np.bincount(true, w * (predicted == true), n_classes)
+    either = np.bincount(true, w, n_classes) + np.bincount(predicted, w, n_classes)
+    occurs = either > 0
+    if np.shape(z)[1] == 1:
+        occurs[0] = False
+    return float(np.mean(2 * found[occurs] / either[occurs])) if occurs.any() else 0.0
+
+
+def confusion_matrix(labels_true: Array, labels_predicted: Array, n_classes: int) -> Array:
+    """How often class i (row) was taken for class j (column).
+
+        Cᵢⱼ = Σₙ 1[trueₙ = i] 1[predictedₙ = j]
+
+    Parameters
+    ----------
+    labels_true, labels_predicted : array (N,)
+        Integer labels 0 … K−1, else ValueError; the prediction of a classifier is ``z.argmax(axis=1)``.
+    n_classes : int
+        K.
+
+    Returns
+    -------
+    array (K, K) of int64
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.metrics import confusion_matrix
+    >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    who = "confusion_matrix"
+    k = check_integer(who, "n_classes", n_classes)
+    true, predicted = as_numeric(who, "labels_true", labels_true), as_numeric(who, "labels_predicted", labels_predicted)
+    if true.ndim != 1 or true.shape != predicted.shape or true.size == 0:
+        got = f"{true.shape} and {predicted.shape}"
+        raise ValueError(sentence(who, "true and predicted labels of one shape (N,), N >= 1", got))
+    pairs = check_labels(who, true, k) * k + check_labels(who, predicted, k)
+    return np.bincount(pairs, minlength=k * k).reshape(k, k).astype(np.int64, copy=False)

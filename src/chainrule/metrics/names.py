@@ -1,0 +1,59 @@
+"""Metrics by their names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from functools import partial
+
+from .._checks import resolve, sentence
+from ..losses import LossFunction
+from .base import Metric
+
+OF_PROBABILITIES = {"threshold": 0.5, "from_logits": False}  # what a metric is told where the outputs are no logits
+
+
+def get_metric(metric: str | Metric) -> Metric:
+    """The metric of this name; any other callable ``(z, y, weight) -> float`` as it is.
+
+    Raises
+    ------
+    ValueError
+        If no metric has this name; the message suggests the nearest.
+    TypeError
+        If ``metric`` is neither a name nor callable.
+
+    Examples
+    --------
+    >>> from chainrule.metrics import get_metric
+    >>> get_metric("accuracy").__name__
+    'accuracy'
+    """
+    from .table import METRICS  # with all families, for those who name one
+
+    found: Metric = resolve("get_metric", "a metric", metric, METRICS)
+    if not callable(found):
+        raise TypeError(sentence("get_metric", "the name of a metric or a callable", repr(metric)))
+    return found
+
+
+def named_metrics(loss: LossFunction, metrics: Sequence[str | Metric], taken: Sequence[str] = ()) -> dict[str, Metric]:
+    """The metrics by the names of their columns in a History, each its own and none of those that are taken."""
+    named: dict[str, Metric] = {}
+    for metric in metrics:
+        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+        if name in named or name in taken:
+            remedy = "give the function a name of its own"
+            raise ValueError(sentence("Trainer", "metrics of different names", f"another {name!r}", remedy))
+        named[name] = _metric_for(loss, metric)
+    return named
+
+
+def _metric_for(loss: LossFunction, metric: str | Metric) -> Metric:
+    """A named metric takes outputs as the loss does: where these are probabilities, it is told so."""
+    function = get_metric(metric)
+    if not isinstance(metric, str) or getattr(loss, "from_logits", True):
+        return function
+    known = inspect.signature(function).parameters
+    told = {name: value for name, value in OF_PROBABILITIES.items() if name in known}
+    return partial(function, **told) if told else function

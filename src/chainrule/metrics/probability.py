@@ -1,0 +1,166 @@
+"""Metrics of probabilities and of the order that they give: area under the curve, log-loss, calibration."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._checks import Array, check_integer, sentence
+from ..losses import BinaryCrossEntropy, CrossEntropy
+from ..losses.base import check_output, check_target
+from ..losses.classification import check_classes
+from ..ops import log_softmax, sigmoid, softmax
+from .base import classes, mean, weights
+
+BINS = 15  # as in the experiments of Guo et al. (2017)
+
+
+def roc_auc_score(z: Array, y: Array, weight: Array | None = None, *, from_logits: bool = True) -> float:
+    """Area under the ROC curve: how often a sample of the class is ranked above one that is not of it.
+
+        AUC = Σᵢⱼ wᵢ wⱼ (1[sᵢ > sⱼ] + ½ 1[sᵢ = sⱼ]) / Σᵢⱼ wᵢ wⱼ,  i over the samples of the class, j over the others
+
+    One column, or K = 2, is for two classes: the class is the second, s its score. For K ≥ 3 columns it is the mean
+    over the classes that occur, each against the rest, s = pₖ.
+
+    Parameters
+    ----------
+    z : array (N, K)
+        Logits or probabilities of K ≥ 2 classes that exclude each other, or one column for the second of two classes.
+    y : array
+        For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
+    weight : array (N,), optional
+    from_logits : bool
+        True: p = softmax(z). False: z are probabilities. Without effect on one column, whose order both keep.
+
+    Raises
+    ------
+    ValueError
+        Also if all samples of positive weight are of one class, which leaves nothing to rank.
+
+    References
+    ----------
+    Fawcett, An introduction to ROC analysis (2006), sections 7 and 9.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.metrics import roc_auc_score
+    >>> roc_auc_score(np.array([[0.1], [0.4], [0.35], [0.8]]), np.array([[0], [0], [1], [1]]))
+    0.75
+    """
+    who = "roc_auc_score"
+    z = check_output(who, z)
+    _, true, _ = classes(who, z, y, 0.0)
+    w = weights(who, weight, len(true))
+    z = z.astype(np.float64, copy=False)
+    if z.shape[1] == 2:
+        z = z[:, 1:] - z[:, :1] if from_logits else z[:, 1:]  # p₂ rises with z₂ − z₁, which does not saturate
+    if z.shape[1] == 1:
+        areas = [_area(z[:, 0], true == 1, w)]
+    else:
+        score = log_softmax(z) if from_logits else z
+        areas = [_area(score[:, k], true == k, w) for k in np.unique(true[w > 0])]
+    if np.isnan(areas).any():
+        raise ValueError(sentence(who, "samples of at least two classes", "samples of one"))
+    return float(np.mean(areas))
+
+
+def log_loss(z: Array, y: Array, weight: Array | None = None, *, from_logits: bool = True) -> float:
+    """Mean negative logarithm of the probability that was given to what happened, in nats.
+
+        Σₙ wₙ lₙ / Σₙ wₙ,  lₙ = −Σₖ yₙₖ log pₙₖ,  or −(yₙ log pₙ + (1 − yₙ) log(1 − pₙ)) for one column
+
+    It is :class:`~chainrule.CrossEntropy`, or :class:`~chainrule.BinaryCrossEntropy` for one column, without label
+    smoothing, class weights and penalties. Given probabilities it takes none for less than 1e-12.
+
+    Parameters
+    ----------
+    z : array (N, K)
+        Logits or probabilities of K ≥ 2 classes that exclude each other, or one column for the second of two classes.
+    y : array
+        For K ≥ 2 integer labels (N,) or soft labels (N, K); for one column (N, 1) in [0, 1].
+    weight : array (N,), optional
+    from_logits : bool
+        True: p = softmax(z), or sigmoid(z) for one column. False: z are probabilities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.metrics import log_loss
+    >>> round(log_loss(np.zeros((2, 4)), np.array([0, 3])), 6)  # log 4: of four classes none is preferred
+    1.386294
+    """
+    return mean("log_loss", sample_losses("log_loss", z, y, from_logits=from_logits), weight)
+
+
+def sample_losses(who: str, z: Array, y: Array, *, from_logits: bool) -> Array:
+    """lₙ (N,) in float64, the log-loss of each sample."""
+    z = check_output(who, z).astype(np.float64, copy=False)
+    single = z.shape[1] == 1
+    loss = BinaryCrossEntropy(from_logits) if single else CrossEntropy(from_logits)
+    terms, _ = loss.terms(z, check_target(who, z, y) if single else check_classes(who, z, y))
+    losses: Array = terms.reshape(len(z), -1).sum(axis=1)
+    return losses
+
+
+def expected_calibration_error(
+    z: Array, y: Array, weight: Array | None = None, *, from_logits: bool = True, bins: int = BINS
+) -> float:
+    """How far the confidence in a prediction is from the share of predictions that are right.
+
+        ECE = Σₘ |Σₙ∈Bₘ wₙ (1[kₙ = yₙ] − cₙ)| / Σₙ wₙ,  cₙ = maxₖ pₙₖ,  kₙ = argmaxₖ pₙₖ
+
+    where Bₘ are the samples whose confidence cₙ lies in ((m − 1)/M, m/M], m = 1 … M. It is 0 where of all predictions
+    made with confidence c a share c is right. One that ignores the inputs can reach 0: read it beside the accuracy.
+
+    Parameters
+    ----------
+    z : array (N, K)
+        Logits or probabilities of K ≥ 2 classes that exclude each other, or one column for the second of two classes.
+    y : array
+        For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
+    weight : array (N,), optional
+    from_logits : bool
+        True: p = softmax(z), or sigmoid(z) for one column. False: z are probabilities.
+    bins : int
+        M.
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks (2017), equation 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.metrics import expected_calibration_error
+    >>> p = np.array([[0.8, 0.2], [0.8, 0.2], [0.8, 0.2], [0.8, 0.2]])  # sure to 80 %, right in 3 of 4
+    >>> round(expected_calibration_error(p, np.array([0, 0, 0, 1]), from_logits=False), 6)
+    0.05
+    """
+    who = "expected_calibration_error"
+    bins = check_integer(who, "bins", bins)
+    p = _probabilities(check_output(who, z).astype(np.float64, copy=False), from_logits)
+    predicted, true, _ = classes(who, p, y, 0.5)
+    w = weights(who, weight, len(true))
+    confidence = np.maximum(p[:, 0], 1 - p[:, 0]) if p.shape[1] == 1 else p.max(axis=1)
+    gaps = np.bincount(confidence_bins(confidence, bins), w * ((predicted == true) - confidence), bins)
+    return float(np.abs(gaps).sum() / w.sum())
+
+
+def confidence_bins(confidence: Array, bins: int) -> Array:
+    """The bin m − 1 of each confidence, (m − 1)/M < c ≤ m/M."""
+    return np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence, side="left")
+
+
+def _probabilities(z: Array, from_logits: bool) -> Array:
+    if not from_logits:
+        return z
+    return sigmoid(z) if z.shape[1] == 1 else softmax(z)
+
+
+def _area(score: Array, positive: Array, w: Array) -> float:
+    """Each sample of the class is above the others of lower scores, and half above those of its own; NaN without."""
+    _, place = np.unique(score, return_inverse=True)
+    of_class, others = np.bincount(place, w * positive), np.bincount(place, w * ~positive)
+    pairs = of_class.sum() * others.sum()
+    return float(of_class @ (np.cumsum(others) - others / 2) / pairs) if pairs else float("nan")

@@ -1,0 +1,118 @@
+"""The images that a classifier got most wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import Array, as_numeric, check_finite, check_integer, sentence
+from ._style import GRAY, canvas, class_probabilities, literal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEAST, LETTER, WIDTH = 1.15, 0.068, 8.0  # inches: an image's width, that of a letter, that of all
+CAPTION, GAP = 0.42, 0.12  # inches: the height of two lines, the space between images
+
+
+def worst(
+    probabilities: Any,
+    labels_true: Any,
+    x: Any,
+    image_shape: tuple[int, int],
+    class_names: Sequence[Any] | None = None,
+    count: int = 18,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw the images with the highest loss, −log p of their true class: the most confident mistakes come first.
+
+    Above each stands the true class, below it what the model said and with which probability.
+
+    Parameters
+    ----------
+    probabilities : (N, K) of K ≥ 2 classes, or (N,) or (N, 1) of the second of two classes.
+    labels_true : (N,) labels from 0 to K-1.
+    x : (N, height · width) or (N, height, width) images; large values are dark.
+    image_shape : (height, width) in pixels.
+    class_names : K names; None writes the labels.
+    count : number of images, at most N.
+    ax : axes to draw on; None makes a new figure.
+
+    Raises
+    ------
+    ValueError if lengths or image_shape do not fit, a probability is outside 0..1 or a label outside 0..K-1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule import plots
+    >>> images = np.arange(12.0).reshape(3, 4)
+    >>> figure = plots.worst([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]], [0, 0, 1], images, (2, 2), ["cat", "dog"], count=2)
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['true cat\\nsaid dog, 80 %', 'true dog\\nsaid dog, 60 %']
+    """
+    who = "worst"
+    p, labels = class_probabilities(who, probabilities, labels_true)
+    images = _images(who, x, image_shape, len(p))
+    names = range(p.shape[1]) if class_names is None else class_names
+    if len(names) != p.shape[1]:
+        raise ValueError(sentence(who, f"{p.shape[1]} class_names, one per class", str(len(names))))
+    count = min(check_integer(who, "count", count), len(p))
+    rows = np.argsort(p[np.arange(len(p)), labels], kind="stable")[:count]
+    said = p.argmax(axis=1)
+    captions = [
+        (f"true {_short(names[labels[row]])}", f"said {_short(names[said[row]])}, {_percent(p[row, said[row]])}")
+        for row in rows
+    ]
+    tile = max(LEAST, *(LETTER * len(line) for lines in captions for line in lines))
+    across = min(count, int(WIDTH // (tile + GAP)))
+    down = -(-count // across)
+    size = (across * (tile + GAP), down * (tile * images.shape[1] / images.shape[2] + CAPTION + GAP))
+    figure, ax = canvas(who, ax, size)
+    unit = images.shape[2] / tile  # pixels in an inch
+    step = images.shape[2] + GAP * unit, images.shape[1] + (CAPTION + GAP) * unit
+    corners = [(place % across * step[0], place // across * step[1]) for place in range(count)]
+    _tiles(ax, images[rows], corners)
+    for (left, top), lines in zip(corners, captions, strict=True):
+        text = ax.text(left, top - 0.05 * unit, "\n".join(lines), fontsize=8, va="bottom", linespacing=1.15)
+        text.set_in_layout(False)  # it has its place already
+    ax.set(xlim=(-0.02 * unit, across * step[0]), ylim=(down * step[1] - CAPTION * unit, -CAPTION * unit))
+    ax.set_axis_off()
+    return figure
+
+
+def _images(who: str, x: Any, image_shape: tuple[int, int], rows: int) -> Array:
+    images = as_numeric(who, "x", x)
+    if np.shape(image_shape) != (2,) or min(image_shape) < 1:
+        raise ValueError(sentence(who, "image_shape (height, width)", str(image_shape)))
+    height, width = image_shape
+    if images.shape not in ((rows, height * width), (rows, height, width)):
+        expected = f"x of shape {(rows, height * width)} for {rows} images of {height} by {width} pixels"
+        raise ValueError(sentence(who, expected, str(images.shape)))
+    check_finite(who, "x", images.reshape(rows, -1))
+    return images.reshape(rows, height, width)
+
+
+def _tiles(ax: Axes, images: Array, corners: Sequence[tuple[float, float]]) -> None:
+    """The images at their upper left corners, each in a thin frame, dark where their values are large."""
+    from matplotlib.patches import Rectangle
+
+    _, height, width = images.shape
+    shade: dict[str, Any] = {"cmap": "gray_r", "vmin": images.min(), "vmax": max(images.max(), images.min() + 1e-12)}
+    for (left, top), image in zip(corners, images, strict=True):
+        ax.imshow(image, extent=(left, left + width, top + height, top), interpolation="nearest", **shade)
+        ax.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=GRAY, linewidth=0.5))
+
+
+def _short(name: Any) -> str:
+    text = str(name)
+    return literal(text if len(text) <= 12 else text[:11] + "…")
+
+
+def _percent(share: float) -> str:
+    """Never 100 % for what is below."""
+    return f"{math.floor(100 * share)} %" if share > 0.995 else f"{100 * share:.0f} %"

@@ -1,0 +1,114 @@
+"""The scores, beside those of a guess; what is found of each class; the rows with the largest errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._checks import Array
+from ..metrics import METRICS, confusion_matrix
+from ..metrics.probability import sample_losses
+from .answers import WHO, Answers
+
+#: Each score: its name in the metrics, how it is called on paper, and what it means.
+FOR_CLASSES = {
+    "accuracy": ("Accuracy", "share of the rows that is classified correctly"),
+    "balanced_accuracy": ("Balanced accuracy", "share that is found of each class, mean over the classes"),
+    "f1_score": ("F1", "harmonic mean of precision and recall, mean over the classes"),
+    "roc_auc_score": ("Area under the ROC curve", "how often a row of a class is ranked above one that is not of it"),
+    "log_loss": ("Log-loss", "cross-entropy of the probabilities, in nats; lower is better"),
+    "expected_calibration_error": ("Calibration error", "distance of the confidence from the share that is right"),
+}
+FOR_NUMBERS = {
+    "r2_score": ("R²", "share of the variance that is explained"),
+    "mean_absolute_error": ("Mean absolute error", "in the units of the target; lower is better"),
+    "root_mean_squared_error": ("Root mean squared error", "in the units of the target; lower is better"),
+}
+NAMES = FOR_CLASSES | FOR_NUMBERS
+IN_PERCENT = {"accuracy", "balanced_accuracy", "expected_calibration_error"}
+GUESS = {
+    True: "The guess knows how frequent each class is among these rows, and nothing of the inputs.",
+    False: "The guess is the mean of these rows' targets, whatever the inputs.",
+}
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class: how many rows are of it, which share of them was found, which share of the predictions was right."""
+
+    name: str
+    rows: int
+    recall: float | None
+    precision: float | None
+    f1: float | None
+
+
+def scores(answers: Answers) -> dict[str, float]:
+    """Each score that these rows allow: one row has no R², one class has nothing to rank."""
+    return _scores(answers.z, answers.true, FOR_CLASSES if answers.class_names else FOR_NUMBERS)
+
+
+def baseline(answers: Answers) -> dict[str, float]:
+    """The scores of a guess that knows the shares of the classes in these rows, or the mean, and nothing of x."""
+    if not answers.class_names:
+        return _scores(np.broadcast_to(answers.true.mean(axis=0), answers.z.shape), answers.true, FOR_NUMBERS)
+    shares = np.bincount(answers.true, minlength=len(answers.class_names)) / len(answers.true)
+    guess = np.broadcast_to(np.log(np.maximum(shares, 1e-12)), answers.z.shape)
+    return _scores(guess, answers.true, FOR_CLASSES)
+
+
+def _scores(z: Array, true: Array, names: Mapping[str, object]) -> dict[str, float]:
+    impossible = {"r2_score"} if len(true) < 2 else {"roc_auc_score"} if true.ndim == 1 and np.ptp(true) == 0 else set()
+    return {name: METRICS[name](z, true) for name in names if name not in impossible}
+
+
+def class_rows(answers: Answers) -> list[ClassRow]:
+    """A line for each class, in the order of the classes."""
+    counts = confusion_matrix(answers.true, answers.said, len(answers.class_names))
+    right, true, said = (part.tolist() for part in (counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)))
+    return [
+        ClassRow(name, rows, _share(hits, rows), _share(hits, guesses), _share(2 * hits, rows + guesses))
+        for name, hits, rows, guesses in zip(answers.class_names, right, true, said, strict=True)
+    ]
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def worst_rows(answers: Answers, count: int) -> Array:
+    """The numbers of the rows with the largest loss, or absolute error, the largest first."""
+    if answers.class_names:
+        measure = sample_losses(WHO, answers.z, answers.true, from_logits=True)
+    else:
+        measure = np.abs(answers.z - answers.true).max(axis=1)
+    return np.argsort(-measure, kind="stable")[:count]
+
+
+def written(name: str, value: float) -> str:
+    """A score as a reader wants it: 97.78 %, or four digits."""
+    return percent(value) if name in IN_PERCENT else f"{value:.4g}"
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """A share as text, never 100 % for what is below; a dash where there is none."""
+    if share is None:
+        return "–"
+    most = 1.0 if share >= 1 else 1 - 10.0 ** -(digits + 2)
+    return f"{100 * min(share, most):.{digits}f} %"
+
+
+def as_text(found: Mapping[str, float], guess: Mapping[str, float], rows: int, classes: list[ClassRow]) -> str:
+    """The tables in plain text."""
+    wide = max(len(NAMES[name][0]) for name in found)
+    lines = [f"{f'{rows:,} rows':<{wide}}  {'model':>10}  {'guess':>10}"]
+    lines += [f"{NAMES[n][0]:<{wide}}  {written(n, v):>10}  {written(n, guess[n]):>10}" for n, v in found.items()]
+    if classes:
+        wide = max(5, *(len(row.name) for row in classes))
+        lines += ["", f"{'class':<{wide}}  {'rows':>7}  {'recall':>9}  {'precision':>9}  {'F1':>9}"]
+        for row in classes:
+            shares = "  ".join(f"{percent(share):>9}" for share in (row.recall, row.precision, row.f1))
+            lines.append(f"{row.name:<{wide}}  {row.rows:>7,}  {shares}")
+    return "\n".join(lines)
