@@ -43,6 +43,19 @@ def test_a_recipe_runs_after_the_first_block(code, stage, tmp_path, monkeypatch,
     assert not any(wrong in said for wrong in ("failed", "other weights", "nan"))
 
 
+def test_the_page_on_training_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for code in blocks(ROOT / "docs" / "training.md"):
+        run(code, names)
+    said = capsys.readouterr().out
+    assert "the same bits: True" in said
+    assert "column 20 of x has a spread of" in said
+    assert "try a learning rate of about" in said
+    assert Path("report.html").is_file()
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
