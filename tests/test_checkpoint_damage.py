@@ -20,6 +20,8 @@ import pytest
 import chainrule as cr
 import mutations
 from chainrule import files
+from chainrule.checkpoint import KEY, read_checkpoint
+from chainrule.files import DIGEST, digest, write_arrays
 
 X, Y = np.random.default_rng(0).normal(size=(100, 6)), np.arange(100) % 3
 
@@ -232,3 +234,68 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> N
         ".mine.safetensors.0123abcd",
         "step-00000007.safetensors",
     ]
+
+
+FORGERIES = {
+    "an order beyond the rows": lambda arrays, facts: arrays["epoch/order"].__setitem__(0, 10**9),
+    "a negative order": lambda arrays, facts: arrays["epoch/order"].__setitem__(0, -(10**9)),
+    "an order of numbers": lambda arrays, facts: arrays.update({"epoch/order": np.full(64, 0.5)}),
+    "a short order": lambda arrays, facts: arrays.update({"epoch/order": arrays["epoch/order"][:10]}),
+    "no rows": lambda arrays, facts: arrays.update({"epoch/order": arrays["epoch/order"][:0]}),
+    "steps beyond the epoch": lambda arrays, facts: facts.update(done=10**6),
+    "steps before it": lambda arrays, facts: facts.update(done=-3),
+    "steps in words": lambda arrays, facts: facts.update(done="two"),
+    "few keys": lambda arrays, facts: arrays.update({"epoch/keys": arrays["epoch/keys"][:1]}),
+    "keys of another kind": lambda arrays, facts: arrays.update({"epoch/keys": arrays["epoch/keys"].astype("i1")}),
+    "no keys": lambda arrays, facts: arrays.pop("epoch/keys"),
+    "small outputs": lambda arrays, facts: arrays.update({"epoch/seen/0": np.zeros((64, 1), "f4")}),
+    "double outputs": lambda arrays, facts: arrays.update({"epoch/seen/0": np.zeros((64, 2))}),
+    "few outputs": lambda arrays, facts: arrays.update({"epoch/seen/0": np.zeros((1, 2), "f4")}),
+    "no losses": lambda arrays, facts: arrays.pop("epoch/taken"),
+    "flat losses": lambda arrays, facts: arrays.update({"epoch/taken": np.zeros(3)}),
+    "short moments": lambda arrays, facts: arrays.update({"optimizer/mean": np.zeros(3, "f4")}),
+    "no moments": lambda arrays, facts: arrays.pop("optimizer/mean"),
+    "parameters of another shape": lambda arrays, facts: arrays.update({"model/parameters": np.zeros(3, "f4")}),
+    "no generators": lambda arrays, facts: facts.pop("generators"),
+    "other generators": lambda arrays, facts: facts.update(generators=[{"bit_generator": "MT19937"}] * 2),
+    "words for generators": lambda arrays, facts: facts.update(generators_at_first="PCG64"),
+    "a record of words": lambda arrays, facts: facts.update(rows=[{"loss": "low"}]),
+    "no record": lambda arrays, facts: facts.update(rows=None),
+    "callbacks of another kind": lambda arrays, facts: facts.update(callbacks=[["WeightAverage", None]]),
+    "no callbacks": lambda arrays, facts: facts.pop("callbacks"),
+    "epochs in words": lambda arrays, facts: facts.update(epoch="three"),
+}
+
+
+def half_trained(folder, limit=None):
+    """A trainer whose checkpoint is of the midst of an epoch; with dropout, metrics and an average."""
+
+    class PowerFailure(cr.Callback):
+        def on_pause(self, trainer):
+            if trainer.step == limit:
+                raise MemoryError
+
+    callbacks = [cr.Checkpoint(folder, seconds=1e-9), cr.WeightAverage(0.9), PowerFailure()]
+    model = cr.MLP([3, 4, 2], dropout=0.5, rng=0)
+    return cr.Trainer(model, "cross_entropy", "adam", 16, metrics=["accuracy"], callbacks=callbacks)
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
+def test_a_forged_checkpoint_whose_digest_is_right_is_refused_too(tmp_path, forge, monkeypatch, request):
+    """Kernels would read and write where it says: it is held against the data and the network first."""
+    monkeypatch.setattr("chainrule.plan.CALL_SECONDS", 1e-9)
+    x, y = np.random.default_rng(0).normal(size=(64, 3)), np.arange(64) % 2
+    with pytest.raises(MemoryError):
+        half_trained(tmp_path, limit=6).fit(x, y, epochs=3, verbose=0)
+    path = tmp_path / "step-00000006.safetensors"
+    arrays, facts = read_checkpoint("test", path)
+    assert facts["done"] == 2
+    half_trained(tmp_path / "other").resume(path).fit(x, y, epochs=3, verbose=0)  # as it is it does
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    if "epoch/keys" not in arrays and "keys" in request.node.callspec.id:
+        pytest.skip("without kernels no keys are drawn ahead")
+    forge(arrays, facts)
+    header = {KEY: json.dumps(facts)}
+    write_arrays("test", path, arrays, header | {DIGEST: digest(arrays, header)})
+    with pytest.raises(ValueError, match=r"^(resume|fit|Adam\S*) expects .*got "):
+        half_trained(tmp_path / "other").resume(path).fit(x, y, epochs=3, verbose=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import signal
 import threading
@@ -16,7 +17,7 @@ import numpy as np
 
 from . import __version__
 from ._checks import Array, check_integer, check_number, sentence
-from .callbacks import Callback, Row, Training
+from .callbacks import Callback, History, Row, Training
 from .callbacks.best import Best
 from .files import DIGEST, digest, read_arrays, refusal, remove_partials, writable_folder, write_arrays
 from .steps import Progressed, Underway
@@ -229,27 +230,38 @@ def restore(trainer: Any, path: Path) -> Progressed:
     for what, have, want in (
         ("network", facts.get("model"), model.config()),
         ("optimizer", facts.get("optimizer"), type(optimizer).__name__),
-        ("callbacks", [name for name, _ in facts["callbacks"]], [type(c).__name__ for c in _stateful(trainer)]),
+        ("callbacks", [name for name, _ in facts.get("callbacks", [])], [type(c).__name__ for c in _stateful(trainer)]),
     ):
         if have != want:
             raise refusal("resume", path, f"to be of this {what}, {want}", str(have), ANOTHER)
     held = dict(of_model(model))
     if {name: array.shape for name, array in held.items()} != _shapes(arrays, tuple(held)):
         raise refusal("resume", path, "to hold every parameter", "others", ANOTHER)
-    for name, array in held.items():
-        array[...] = arrays[name]
-    optimizer.state = _under(arrays, "optimizer/")
-    for name, value in (facts["schedule"] or {}).items():
-        setattr(optimizer.learning_rate, name, value)
-    trainer.generators = facts["generators_at_first"]  # fit sets the same rows aside again
-    for index, (callback, (_, state)) in enumerate(zip(_stateful(trainer), facts["callbacks"], strict=True)):
-        callback.load_state(state | _under(arrays, f"callback/{index}/"))
-    progress = Progressed(facts["epoch"], facts["rows"], data_rows=facts["data_rows"], generators=facts["generators"])
+    try:
+        return _restored(trainer, arrays, facts)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:  # written by another hand than ours
+        got = f"{type(error).__name__}: {error}"
+        raise refusal("resume", path, "to hold the state of a training", got, ANOTHER) from None
+
+
+def _restored(trainer: Any, arrays: dict[str, Array], facts: dict[str, Any]) -> Progressed:
+    epoch_number = operator.index(facts["epoch"])
+    progress = Progressed(epoch_number, facts["rows"], data_rows=facts["data_rows"], generators=facts["generators"])
     if facts["done"] is not None:
         epoch = _under(arrays, "epoch/")
         seen = [epoch[f"seen/{index}"] for index in range(sum(name.startswith("seen/") for name in epoch))]
-        progress.underway = Underway(epoch.get("order"), epoch.get("keys"), facts["done"], seen)
-        progress.taken = [tuple(step) for step in epoch["taken"].tolist()]
+        progress.underway = Underway(epoch.get("order"), epoch.get("keys"), operator.index(facts["done"]), seen)
+        progress.taken = [(float(loss), float(weight), float(rate)) for loss, weight, rate in epoch["taken"]]
+    History(progress.rows).to_json()  # raises unless they are rows of numbers
+    trainer.generators = facts["generators"]
+    trainer.generators = facts["generators_at_first"]  # fit sets the same rows aside again
+    trainer.optimizer.state = _under(arrays, "optimizer/")
+    for index, (callback, (_, state)) in enumerate(zip(_stateful(trainer), facts["callbacks"], strict=True)):
+        callback.load_state(state | _under(arrays, f"callback/{index}/"))
+    for name in _observed(trainer.optimizer) or ():
+        setattr(trainer.optimizer.learning_rate, name, facts["schedule"][name])
+    for name, array in of_model(trainer.model):
+        array[...] = arrays[name]
     return progress
 
 

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._checks import Array, is_sparse
+from ._checks import Array, is_sparse, sentence
 from .data.batches import Augmentation, Batches
 from .layers import Activation, BatchNorm, Dropout, Flatten, Layer, LayerNorm, Linear
 from .layers.kernels import activation_kernel
@@ -64,6 +64,8 @@ class Plan:
         must where an epoch is under way, which is gone on with.
         """
         batches = self.batches
+        if self.underway is not None:
+            self._check(self.underway)
         epoch = self.underway = self.underway or self._draw(count)
         if keep and not epoch.seen:
             chosen = slice(batches.rows) if epoch.order is None else epoch.order
@@ -77,6 +79,16 @@ class Plan:
             epoch.done += len(losses)
             yield list(zip(losses, weights[first : first + size], rates, strict=False))
         self.underway, self.seen = None, epoch.seen
+
+    def _check(self, epoch: Underway) -> None:
+        """Raise unless the arrays of an epoch that is gone on with are those that the kernel reads and writes."""
+        epochs = 1 if epoch.order is None else len(epoch.order) // self.batches.rows
+        keys = (epochs * len(self.batches), self._kernel.dropouts)
+        if keys[1] and (epoch.keys is None or epoch.keys.shape != keys or epoch.keys.dtype != np.uint64):
+            raise ValueError(sentence("fit", f"keys of shape {keys}", "others", "resume with the network as it was"))
+        outputs = (self.batches.rows, self._kernel.outputs)
+        if epoch.seen and (epoch.seen[0].shape != outputs or epoch.seen[0].dtype != self._model.dtype):
+            raise ValueError(sentence("fit", f"outputs of shape {outputs}", f"{epoch.seen[0].shape}"))
 
     def _draw(self, count: int) -> Underway:
         """The order of the rows and the keys of the dropouts for some epochs."""

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._checks import Array, sentence
+from ._checks import Array, sentence, within
 from .data.batches import Augmentation, Batches
 from .errors import DivergenceError
 from .losses import LossFunction
@@ -21,6 +21,7 @@ from .model import Sequential
 from .optimizers import Optimizer
 from .threads import blas_threads
 
+SAME_DATA = "pass the data that were trained on"
 ENDLESS_GRADIENT = "a gradient whose norm is not finite"
 
 #: What is known of a step once it is taken: the loss, the weight of its batch, the learning rate. A plain tuple: small
@@ -45,6 +46,22 @@ class Underway:
     done: int = 0
     seen: list[Array] = field(default_factory=list)  # outputs, targets, weights: rows in the epoch's order, so far
 
+    def check(self, batches: Batches) -> None:
+        """Raise unless it fits the batches: it may come from a file, which may be forged, and kernels trust it."""
+        rows, order = batches.rows, self.order
+        epochs = 1.0 if order is None else order.size / rows
+        last = batches.arrays[0].shape[0] - 1
+        if not (
+            (
+                order is None
+                or (order.ndim == 1 and order.dtype in (np.int64, np.intp) and len(order) and within(order, 0, last))
+            )
+            and epochs.is_integer()
+            and 0 <= self.done < epochs * len(batches)
+            and all(array.shape[:1] == (rows,) for array in self.seen)
+        ):
+            raise ValueError(sentence("fit", "to go on within an epoch of these rows", "another one", SAME_DATA))
+
 
 @dataclass(eq=False, repr=False)
 class Progressed:
@@ -61,11 +78,13 @@ class Progressed:
         """The steps that are taken."""
         return self.epoch * per_epoch + len(self.taken)
 
-    def check(self, data_rows: int) -> None:
+    def check(self, batches: Batches) -> None:
         """Raise unless the data are as long as they were."""
-        if self.data_rows not in (None, data_rows):
+        if self.data_rows not in (None, batches.rows):
             expected = f"data of {self.data_rows} rows an epoch, as before"
-            raise ValueError(sentence("fit", expected, str(data_rows), "pass the data that were trained on"))
+            raise ValueError(sentence("fit", expected, str(batches.rows), SAME_DATA))
+        if self.underway is not None:
+            self.underway.check(batches)
 
 
 class Steps:
@@ -112,6 +131,9 @@ class Steps:
         """Copy the batch's arrays to their place in the epoch's."""
         if not epoch.seen:
             epoch.seen = [np.zeros((self.batches.rows, *array.shape[1:]), array.dtype) for array in arrays]
+        kinds = [[(array.shape[1:], array.dtype) for array in some] for some in (epoch.seen, arrays)]
+        if kinds[0] != kinds[1]:
+            raise ValueError(sentence("fit", "to go on with the outputs of this network", "others", SAME_DATA))
         start = epoch.done * self.batches.size
         for room, array in zip(epoch.seen, arrays, strict=True):
             room[start : start + len(array)] = array

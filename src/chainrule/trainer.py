@@ -162,7 +162,7 @@ class Trainer:
         )
         self.steps_per_epoch = len(batches)
         resumed, self._resumed = self._resumed or Progressed(), None
-        resumed.check(batches.rows)
+        resumed.check(batches)
         if resumed.generators is not None:
             self.generators = resumed.generators
         self._steps_before = int(self.optimizer.state.get("step", 0)) - resumed.steps(self.steps_per_epoch)
