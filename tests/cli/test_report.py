@@ -87,7 +87,6 @@ def test_a_named_set_needs_no_source(shell, digits_model, folder) -> None:
 def test_without_a_source_a_table_gives_the_rows_set_aside(shell, flowers, tmp_path, options) -> None:
     words_of = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
     model = trained(flowers, tmp_path / "out", "--hidden", 8, "--epochs", 5, *words_of)
-    (model / "run.json").write_text(json.dumps(settings_of(flowers, **options)))
     scores = cr.load(model / "model.safetensors").metadata["scores"]
     answer = shell("report", model)
     assert (answer.code, answer.err) == (0, "")
@@ -101,6 +100,7 @@ def test_without_a_source_a_table_gives_the_rows_set_aside(shell, flowers, tmp_p
 
 def test_without_a_source_a_changed_table_is_refused(refuses, flowers_model, folder, tmp_path) -> None:
     model = folder(flowers_model)
+    (model / "run.json").unlink()
     assert "report expects a SOURCE, got none" in refuses("report", model)
     (model / "run.json").write_text(json.dumps({"settings": {"source": 3}}))
     assert "report expects a SOURCE, got none" in refuses("report", model)
