@@ -27,7 +27,7 @@ test: .venv/.dev .venv/.installed  ## every test and docstring example, with bra
 test-numpy: .venv/.dev .venv/.numpy  ## the same on NumPy alone, as installed without a C compiler; no coverage
 	@env -u CHAINRULE_KERNELS PYTHONPATH="$(CURDIR)/$(NUMPY_ALONE)" $(TESTS) --no-cov
 
-test-all: .venv/.dev .venv/.installed  ## the same and the longer proofs
+test-all: .venv/.all .venv/.installed  ## the same, the longer proofs, and MLflow
 	@$(TESTS) -m "slow or not slow"
 
 lint: .venv/.dev  ## ruff and mypy --strict
@@ -74,10 +74,11 @@ clean:  ## remove all that these commands made
 # What it needs beside NumPy: once, and again when pyproject.toml changes.
 .venv/.demo: EXTRAS := sklearn,plots
 .venv/.dev: EXTRAS := dev
+.venv/.all: EXTRAS := dev,mlflow
 # PyTorch and JAX are timed where they are installed; `make bench` does not fetch their gigabytes.
 .venv/.bench: EXTRAS := sklearn
 .venv/.peers: EXTRAS := bench
-.venv/.demo .venv/.dev .venv/.bench .venv/.peers: pyproject.toml | .venv/.installed
+.venv/.demo .venv/.dev .venv/.all .venv/.bench .venv/.peers: pyproject.toml | .venv/.installed
 	@echo "Installing what chainrule[$(EXTRAS)] needs"
 	@$(PIP) "chainrule[$(EXTRAS)]==$$($(PY) -c 'from importlib.metadata import version; print(version("chainrule"))')"
 	@touch $@
