@@ -233,6 +233,7 @@ def test_smaller_numbers_are_nearly_as_good(precision, most, share, digits, tmp_
     assert np.mean(z.argmax(axis=1) == y) > np.mean(model.predict(x).argmax(axis=1) == y) - 0.01
     assert done.checked is not None
     assert 1e-5 < done.checked < most * 10
+    assert bool(done.notes) == (precision == "int8")
     onnx.checker.check_model(onnx.load(path), full_check=True)
     assert facts_of(path) == facts_of(tmp_path / "whole.onnx")
     for rows in BATCHES:

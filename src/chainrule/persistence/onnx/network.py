@@ -150,8 +150,10 @@ def _notes(model: Sequential, given: Shape, precision: str) -> list[str]:
         notes.append(
             f"x holds {given[0]} numbers a row as the model's TableEncoder gives them; its rules are in the metadata"
         )
-    if precision == "int8" and not any(isinstance(layer, Linear) for _, layer in walk(model.layers)):
-        notes.append("no layer has weights that int8 could hold")
+    if precision == "int8":
+        weights = any(isinstance(layer, Linear) for _, layer in walk(model.layers))
+        rounded = "int8 rounds weights and the inputs of layers: see how good it is on data of yours"
+        notes.append(rounded if weights else "no layer has weights that int8 could hold")
     return notes
 
 
