@@ -21,7 +21,8 @@ ORDER = (
     "model", "gradcheck", "data", "communicator", "callbacks", "steps", "plan", "checkpoint", "inputs", "diagnosis",
     "divergence", "trainer", "proofs", "rates",
     # 4 · tools
-    "estimators", "tabular", "persistence", "distributed", "plots", "reporting", "config", "bench", "cli", "__main__",
+    "nodes", "estimators", "tabular", "persistence", "distributed", "plots", "reporting", "config", "bench", "cli",
+    "__main__",
 )  # fmt: skip
 LIBRARIES = {"estimators": ("scipy", "sklearn")}  # that a part is nothing without; it is imported when first used
 MAX_LINES = 400

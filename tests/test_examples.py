@@ -18,7 +18,7 @@ PNG = b"\x89PNG\r\n"
 
 
 class Runner:
-    """Runs an example in a folder of its own; gives what it printed, and the names of the pictures it saved."""
+    """Runs an example in a folder of its own; gives what it printed, and the names of the files it saved."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self.monkeypatch, self.capsys = folder, monkeypatch, capsys
@@ -27,9 +27,9 @@ class Runner:
         self.monkeypatch.setattr(sys, "argv", [name, *arguments])
         self.monkeypatch.chdir(self.folder)
         runpy.run_path(str(EXAMPLES / name), run_name="__main__")
-        pictures = [path for path in self.folder.rglob("*") if path.is_file()]
-        assert all(path.read_bytes().startswith(PNG) for path in pictures)
-        return self.capsys.readouterr().out, {str(path.relative_to(self.folder)) for path in pictures}
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        assert all(path.read_bytes().startswith(PNG) for path in files if path.suffix != ".onnx")
+        return self.capsys.readouterr().out, {str(path.relative_to(self.folder)) for path in files}
 
 
 @pytest.fixture
@@ -94,6 +94,15 @@ def test_settings_are_found_without_optuna_too(run: Runner, monkeypatch: pytest.
     said, _ = run("search_settings.py", "--trials", "2")
     assert number(r"scikit-learn: ([\d.]+)% of the test digits right", said) > 80
     assert said.endswith("Optuna is not installed: pip install optuna\n")
+
+
+def test_onnx_runtime_predicts_without_chainrule(run: Runner) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    said, files = run("onnx_in_python.py")
+    assert number(r"largest difference from the model .*: ([\d.e-]+)", said) < 1e-5
+    assert number(r"reads ([\d.]+)% of the test digits right", said) > 96
+    assert files == {"digits.onnx"}
 
 
 def test_one_epoch_of_mnist_is_a_good_start(run: Runner, data_dir: Path) -> None:

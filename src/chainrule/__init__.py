@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from .diagnosis import diagnose
     from .estimators import MLPClassifier, MLPRegressor, from_sklearn, to_sklearn
     from .persistence import load, save
+    from .persistence.export import Exported, export
     from .rates import learning_rate_range_test
     from .reporting import Report, report
 
@@ -114,6 +115,7 @@ __all__ = [
     "Dropout",
     "EarlyStopping",
     "Exponential",
+    "Exported",
     "FlatCos",
     "Flatten",
     "GaussianNLL",
@@ -170,6 +172,7 @@ __all__ = [
     "batches",
     "check_vjp",
     "diagnose",
+    "export",
     "from_sklearn",
     "gradcheck",
     "initializers",
@@ -192,6 +195,7 @@ __all__ = [
 _LAZY = {
     "CSVLog": "callbacks.logs",
     "Checkpoint": "checkpoint",
+    "Exported": "persistence.export",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "MLflow": "callbacks.logs",
@@ -200,6 +204,7 @@ _LAZY = {
     "Report": "reporting",
     "TensorBoard": "callbacks.logs",
     "diagnose": "diagnosis",
+    "export": "persistence.export",
     "from_sklearn": "estimators",
     "learning_rate_range_test": "rates",
     "load": "persistence",

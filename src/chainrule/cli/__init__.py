@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from .. import __version__
 from .._checks import check_name
-from . import bench, check, config, evaluate, inspect, predict, report, train
+from . import bench, check, config, evaluate, export, inspect, predict, report, train
 
 COMMANDS = {
     "train": train,
@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": evaluate,
     "report": report,
     "inspect": inspect,
+    "export": export,
     "check": check,
     "config": config,
     "bench": bench,

@@ -13,140 +13,42 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .._checks import Array, require, sentence
-from ..layers import BatchNorm, Dropout, LayerNorm, Linear
-from ..layers.activations import (
-    ELU,
-    GELU,
-    SELU,
-    Activation,
-    HardSigmoid,
-    Identity,
-    LeakyReLU,
-    Mish,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
 from ..losses import GaussianNLL, Poisson
-from ..ops.activations.smooth import SELU_ALPHA, SELU_SCALE
+from ..nodes import Graph, through
 from .classifier import MLPClassifier
 from .regressor import MLPRegressor
 
 require("skl2onnx", "onnx", "chainrule.estimators.onnx")
 
 
-class Graph:
-    """Nodes as calls: ``g.Add(x, 1.0)`` adds one and gives the name of its output; numbers become constants.
+class _SklearnGraph(Graph):
+    """Nodes in the container that skl2onnx collects them in."""
 
-    Constants take ``dtype``, that of the computation, unless they are integers or text.
-    """
+    who = "skl2onnx"
 
     def __init__(self, scope: Any, container: Any, dtype: Any) -> None:
-        self.scope, self.container, self.dtype = scope, container, np.dtype(dtype)
+        super().__init__(dtype)
+        self.scope, self.container = scope, container
 
-    def __getattr__(self, op: str) -> Callable[..., str]:
-        def node(*inputs: Any, out: str | None = None, **attributes: Any) -> str:
-            out = out or self.scope.get_unique_variable_name(op.lower())
-            names = [one if isinstance(one, str) else self.constant(one) for one in inputs]
-            self.container.add_node(op, names, out, name=self.scope.get_unique_operator_name(op), **attributes)
-            return out
+    def new_name(self, hint: str) -> str:
+        name: str = self.scope.get_unique_variable_name(hint.lower())
+        return name
 
-        return node
+    def add_node(self, op: str, inputs: list[str], output: str, attributes: dict[str, Any]) -> None:
+        self.container.add_node(op, inputs, output, name=self.scope.get_unique_operator_name(op), **attributes)
 
-    def constant(self, value: Any) -> str:
-        """The name of a new constant."""
+    def add_constant(self, name: str, array: Array) -> None:
         from onnx.helper import np_dtype_to_tensor_dtype
 
-        array = np.asarray(value)
-        if array.dtype.kind in "fb":
-            array = array.astype(self.dtype)
         text = array.dtype.kind in "OU"
         kind = np_dtype_to_tensor_dtype(np.dtype(object) if text else array.dtype)
         content = [str(one).encode() for one in array.flat] if text else array.ravel()
-        name: str = self.scope.get_unique_variable_name("constant")
         self.container.add_initializer(name, kind, array.shape, content)
-        return name
-
-    def cast(self, x: str, dtype: Any, out: str | None = None) -> str:
-        """x as numbers of another type."""
-        from onnx.helper import np_dtype_to_tensor_dtype
-
-        return self.Cast(x, out=out, to=np_dtype_to_tensor_dtype(np.dtype(dtype)))
-
-
-def _softplus(g: Graph, x: str) -> str:
-    """max(x, 0) + log(1 + exp(−|x|))"""
-    return g.Add(g.Relu(x), g.Log(g.Add(g.Exp(g.Neg(g.Abs(x))), 1.0)))
-
-
-def _elu(g: Graph, x: str, alpha: float) -> str:
-    """max(x, 0) + α (exp(min(x, 0)) − 1)"""
-    return g.Add(g.Relu(x), g.Mul(g.Sub(g.Exp(g.Min(x, 0.0)), 1.0), alpha))
-
-
-def _gelu(g: Graph, x: str, approximate: str) -> str:
-    """½ x (1 + erf(x/√2)), or ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))"""
-    if approximate == "tanh":
-        cubic = g.Add(x, g.Mul(g.Mul(g.Mul(x, x), x), 0.044715))
-        gate = g.Tanh(g.Mul(cubic, math.sqrt(2 / math.pi)))
-    else:
-        inner = g.cast(g.Mul(x, math.sqrt(0.5)), np.float32)  # ONNX Runtime has erf for no other type
-        gate = g.cast(g.Erf(inner), g.dtype)
-    return g.Mul(g.Mul(x, 0.5), g.Add(gate, 1.0))
-
-
-#: Each activation a, of x, from operators that ONNX Runtime has for float32 and float64.
-EQUATIONS: dict[type[Activation], Callable[[Graph, Any, str], str]] = {
-    ELU: lambda g, a, x: _elu(g, x, a.alpha),
-    GELU: lambda g, a, x: _gelu(g, x, a.approximate),
-    HardSigmoid: lambda g, a, x: g.Min(g.Max(g.Add(g.Div(x, 6.0), 0.5), 0.0), 1.0),
-    Identity: lambda g, a, x: x,
-    LeakyReLU: lambda g, a, x: g.Max(x, g.Mul(x, a.slope)),
-    Mish: lambda g, a, x: g.Mul(x, g.Tanh(_softplus(g, x))),
-    ReLU: lambda g, a, x: g.Relu(x),
-    SELU: lambda g, a, x: g.Mul(_elu(g, x, SELU_ALPHA), SELU_SCALE),
-    Sigmoid: lambda g, a, x: g.Sigmoid(x),
-    SiLU: lambda g, a, x: g.Mul(x, g.Sigmoid(x)),
-    Softmax: lambda g, a, x: g.Softmax(x, axis=1),
-    Softplus: lambda g, a, x: _softplus(g, x),
-    Tanh: lambda g, a, x: g.Tanh(x),
-}
-
-
-def _normalized(g: Graph, layer: LayerNorm, x: str) -> str:
-    """gain · (x − μ) / √(σ² + ε) + bias, with the means of a row as products, which every ONNX version has."""
-    mean: Array = np.full((layer.features, 1), 1 / layer.features)
-    centred = g.Sub(x, g.MatMul(x, mean))
-    deviation = g.Sqrt(g.Add(g.MatMul(g.Mul(centred, centred), mean), layer.epsilon))
-    return g.Add(g.Mul(g.Div(centred, deviation), layer.gain), layer.bias)
-
-
-def _layer(g: Graph, layer: Any, x: str) -> str:
-    """What one layer does in prediction."""
-    if isinstance(layer, Linear):
-        z = g.Add(g.MatMul(x, layer.W), layer.b)
-        return z if layer._activation is None else _layer(g, layer._activation, z)
-    if isinstance(layer, BatchNorm):
-        factor = layer.gain / np.sqrt(layer.running_variance + layer.epsilon)
-        return g.Add(g.Mul(x, factor), layer.bias - layer.running_mean * factor)
-    if isinstance(layer, LayerNorm):
-        return _normalized(g, layer, x)
-    if isinstance(layer, Dropout):
-        return x
-    if type(layer) not in EQUATIONS:
-        remedy = "convert a network with one of chainrule's own"
-        raise ValueError(sentence("skl2onnx", "an activation whose equation it knows", repr(layer), remedy))
-    return EQUATIONS[type(layer)](g, layer, x)
 
 
 def _outputs(g: Graph, estimator: Any, x: str) -> str:
@@ -155,16 +57,14 @@ def _outputs(g: Graph, estimator: Any, x: str) -> str:
     if estimator.scaler_ is not None:
         x = g.Sub(x, estimator.scaler_.mean_) if estimator.scaler_.with_mean else x
         x = g.Div(x, estimator.scaler_.scale_)
-    for layer in estimator.model_.layers:
-        x = _layer(g, layer, x)
-    return x
+    return through(g, estimator.model_.layers, x)
 
 
 def _graph(scope: Any, operator: Any, container: Any) -> Graph:
     from skl2onnx.common.data_types import DoubleTensorType
 
     double = isinstance(operator.inputs[0].type, DoubleTensorType)
-    return Graph(scope, container, np.float64 if double else np.float32)
+    return _SklearnGraph(scope, container, np.float64 if double else np.float32)
 
 
 # The classifier: label and probabilities.

@@ -1,0 +1,33 @@
+"""Write a trained model as a file that other programs run, and compare the file with the model.
+
+The format is told by --format, or by the suffix of FILE: .onnx for ONNX Runtime, in Python, browsers and elsewhere. The
+largest difference from the model, relative where numbers are larger than 1, is that on random rows, where a program
+that runs the file is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from ..persistence import load
+from ..persistence.export import FORMATS, export
+from .facts import add_model_argument, model_path
+
+EXAMPLE = "chainrule export flowers-model --out flowers.onnx"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``chainrule export``."""
+    add_model_argument(parser)
+    parser.add_argument("--out", metavar="FILE", required=True, help="output file")
+    parser.add_argument("--format", metavar="NAME", help=f"{' or '.join(FORMATS)} (default: by the suffix of FILE)")
+    parser.add_argument(
+        "--precision", metavar="NAME", help="float32, float16 or int8: smaller and less exact (default: float32)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file, and say what it is."""
+    options = {} if args.precision is None else {"precision": args.precision}
+    print(export(load(model_path(args.model)), args.out, args.format, **options))
+    return 0

@@ -1,0 +1,106 @@
+"""Networks and fitted estimators as ONNX files, and ONNX Runtime's word on whether they say the same.
+
+The file holds the graph of the prediction for any number of rows, and in ``metadata_props`` what is known of the model:
+``class_names``, ``feature_names``, ``encoder`` (of a table) and all other ``metadata`` as JSON, what ``input`` is, the
+SHA-256 of the parameters and the version of chainrule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import __version__
+from ..._checks import Array, check_integer, check_name, require, sentence
+from ...files import replacing
+from ...model import Sequential
+from .estimator import from_estimator
+from .network import OUTPUTS, PRECISIONS, WHO, from_network, probabilities
+from .runtime import check_graph, installed, quantized, session
+
+OLDEST_OPSET = 13
+
+__all__ = ["check", "write"]
+
+
+def write(
+    model: Any,
+    path: Path,
+    *,
+    precision: str = "float32",
+    outputs: str = "model",
+    input_shape: Sequence[int] | None = None,
+    opset: int | None = None,
+) -> list[str]:
+    """Write the file, whole or not at all.
+
+    Parameters
+    ----------
+    model : Sequential, or a fitted estimator of scikit-learn with one of ours in it, which skl2onnx converts
+    path : Path
+    precision : "float32"; "float16" computes in half precision, with float32 inputs and outputs; "int8" holds the
+        weights of the Linear layers as whole numbers and rounds their inputs as it runs, by ONNX Runtime's quantizer
+    outputs : "model" for what ``model.predict`` gives, "probabilities" for its softmax, or sigmoid of a single output
+    input_shape : of one row, where the layers do not tell it; a Flatten in front takes flat rows otherwise
+    opset : version of ONNX's operators, at least 13; None is the newest that is installed and that ONNX Runtime runs
+
+    Returns
+    -------
+    notes : what to know about the file
+    """
+    require("onnx", "onnx", WHO)
+    check_name(WHO, "a precision", precision, PRECISIONS)
+    check_name(WHO, "the outputs", outputs, OUTPUTS)
+    _check_opset(opset)
+    if isinstance(model, Sequential):
+        proto, notes = from_network(model, precision, outputs, input_shape, opset)
+    else:
+        given = {"precision": precision != "float32", "outputs": outputs != "model", "input_shape": input_shape}
+        for name in (name for name, is_given in given.items() if is_given):
+            remedy = "leave it out, or export the network alone, estimator.model_"
+            raise ValueError(sentence(WHO, f"{name} for a Sequential only", f"it for {type(model).__name__}", remedy))
+        proto, notes = from_estimator(model, opset), []
+    if precision == "int8":
+        proto = quantized(proto, [node.name for node in proto.graph.node if node.name.endswith(".Linear.MatMul")])
+    proto.producer_name, proto.producer_version = "chainrule", __version__
+    check_graph(proto)
+    with replacing("export", path) as stream:
+        stream.write(proto.SerializeToString())
+    if not installed():
+        notes.append("not compared with the model: ONNX Runtime is not installed (pip install 'chainrule[onnx]')")
+    return notes
+
+
+def _check_opset(opset: int | None) -> None:
+    from onnx.defs import onnx_opset_version
+
+    if opset is not None and check_integer(WHO, "opset", opset, minimum=OLDEST_OPSET) > onnx_opset_version():
+        expected = f"an opset that the installed onnx knows, up to {onnx_opset_version()}"
+        raise ValueError(sentence(WHO, expected, str(opset), "update onnx, or take an older one"))
+
+
+def check(model: Any, path: Path, rows: Array) -> float | None:
+    """The largest |y′ − y| / max(1, |y|) between ONNX Runtime's outputs y′ and the model's y; None without it.
+
+    Parameters
+    ----------
+    model : what :func:`write` was given
+    path : Path, of the file that it wrote
+    rows : array (N, ...), float32
+    """
+    if not installed():
+        return None
+    run = session(path.read_bytes())
+    names = [output.name for output in run.get_outputs()]
+    name = "probabilities" if "probabilities" in names else names[0]
+    found: Array = run.run([name], {run.get_inputs()[0].name: np.asarray(rows, np.float32)})[0]
+    if not isinstance(model, Sequential):
+        expected = (model.predict_proba if name == "probabilities" else model.predict)(rows)
+    else:
+        expected = model.predict(rows)
+        expected = probabilities(model, expected) if name == "probabilities" else expected
+    y: Array = np.reshape(expected, found.shape).astype(np.float64)
+    return float(np.max(np.abs(found - y) / np.maximum(1, np.abs(y)), initial=0.0))

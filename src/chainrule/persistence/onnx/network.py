@@ -1,0 +1,178 @@
+"""A network as an ONNX graph for any number of rows, and what is known of it as metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import __version__, ops
+from ..._checks import Array, check_integer, sentence
+from ...files import digest
+from ...layers import Linear, Sigmoid, Softmax
+from ...layers.base import Shape, walk
+from ...model import Sequential
+from ...nodes import Graph, through
+from ..rows import row_shape
+from .runtime import add_facts, as_model, newest_opset
+
+WHO = "export to ONNX"
+PRECISIONS = ("float32", "float16", "int8")
+OUTPUTS = ("model", "probabilities")
+MOST_BYTES = 1 << 31  # of one protobuf message
+
+
+class _Network(Graph):
+    """Nodes and constants in lists."""
+
+    who = WHO
+
+    def __init__(self, dtype: Any) -> None:
+        super().__init__(dtype)
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self._taken: set[str] = set()
+
+    def new_name(self, hint: str) -> str:
+        name, number = hint, 1
+        while name in self._taken:
+            number += 1
+            name = f"{hint}_{number}"
+        self._taken.add(name)
+        return name
+
+    def add_node(self, op: str, inputs: list[str], output: str, attributes: dict[str, Any]) -> None:
+        from onnx.helper import make_node
+
+        self.nodes.append(make_node(op, inputs, [output], name=output, **attributes))
+
+    def add_constant(self, name: str, array: Array) -> None:
+        from onnx.numpy_helper import from_array
+
+        self.constants.append(from_array(array, name))
+
+
+def from_network(
+    model: Sequential, precision: str, outputs: str, input_shape: Sequence[int] | None, opset: int | None
+) -> tuple[Any, list[str]]:
+    """The graph and the notes."""
+    if 4 * model.parameters.vector.size > MOST_BYTES:
+        got = f"{4 * model.parameters.vector.size:,} bytes of parameters"
+        raise ValueError(sentence(WHO, f"a model of less than {MOST_BYTES:,} bytes", got))
+    half = precision == "float16"
+    g = _Network(np.float16 if half else np.float32)
+    y = through(g, model.layers, g.cast("x", g.dtype) if half else "x")
+    given, result = _shapes(model, input_shape)
+    if outputs == "probabilities":
+        y = _add_probabilities(g, model, result, y)
+    name = "probabilities" if outputs == "probabilities" else "y"
+    if half:
+        g.cast(y, np.float32, out=name)
+    else:
+        g.Identity(y, out=name)
+    proto = _proto(g, given, result, opset or newest_opset(), name)
+    add_facts(proto, _facts(model, given, result))
+    return proto, _notes(model, given, precision)
+
+
+def _shapes(model: Sequential, input_shape: Sequence[int] | None) -> tuple[Shape, Shape]:
+    """Of one row of the inputs and of the outputs."""
+    if input_shape is None:
+        given = row_shape(model.layers)
+        if given is None:
+            remedy = "pass input_shape=(I,)"
+            raise ValueError(sentence(WHO, "to know the shape of one row", "layers that do not tell it", remedy))
+    else:
+        given = tuple(check_integer(WHO, "each of input_shape", size) for size in input_shape)
+    shape: Shape | None = given
+    for layer in model.layers:
+        shape = layer.output_shape(shape)
+    return given, shape or given
+
+
+def _proto(g: _Network, given: Shape, result: Shape, opset: int, name: str) -> Any:
+    from onnx import TensorProto, helper
+
+    ends = [
+        helper.make_tensor_value_info(end, TensorProto.FLOAT, ["rows", *shape])
+        for end, shape in (("x", given), (name, result))
+    ]
+    return as_model(helper.make_graph(g.nodes, "chainrule", ends[:1], ends[1:], g.constants), opset)
+
+
+def _facts(model: Sequential, given: Shape, result: Shape) -> dict[str, str]:
+    """The metadata: text by name; what is not ours is JSON."""
+    meta = dict(model.metadata)
+    known: dict[str, Any] = {}
+    features = _features(model)
+    if isinstance(features, list | tuple) and (len(features),) == given:
+        known["feature_names"] = features
+    classes = meta.get("class_names")
+    if isinstance(classes, list | tuple) and (len(classes),) in (result, (2,) if result == (1,) else ()):
+        known["class_names"] = classes
+    known |= {"encoder": meta["encoder"]} if isinstance(meta.get("encoder"), dict) else {}
+    known |= {"metadata": rest} if (rest := {name: value for name, value in meta.items() if name not in known}) else {}
+    who = ", as the encoder gives them" if "encoder" in known else ""
+    try:
+        texts = {name: json.dumps(value, allow_nan=False) for name, value in known.items()}
+    except (TypeError, ValueError, RecursionError) as error:
+        remedy = "turn arrays into lists, and NaN into None"
+        got = f"some that it cannot ({error})"
+        raise TypeError(sentence(WHO, "metadata that JSON can hold", got, remedy)) from None
+    return {
+        "chainrule": __version__,
+        "parameters_sha256": digest({**model.parameters, **model.buffers}, {}),
+        "input": f"x: float32, rows of {' × '.join(map(str, given))} numbers{who}",
+        **texts,
+    }
+
+
+def _features(model: Sequential) -> Any:
+    """The names of the inputs, where the metadata tell them."""
+    encoder = model.metadata.get("encoder")
+    if not isinstance(encoder, dict):
+        return model.metadata.get("feature_names")
+    from ...tabular import TableEncoder
+
+    try:
+        return TableEncoder.from_dict(encoder).feature_names
+    except ValueError:  # of somebody else
+        return None
+
+
+def _notes(model: Sequential, given: Shape, precision: str) -> list[str]:
+    notes = []
+    if model.dtype != np.float32:
+        notes.append(f"the model computes in {model.dtype.name}, the file in float32")
+    if isinstance(model.metadata.get("encoder"), dict):
+        notes.append(
+            f"x holds {given[0]} numbers a row as the model's TableEncoder gives them; its rules are in the metadata"
+        )
+    if precision == "int8":
+        weights = any(isinstance(layer, Linear) for _, layer in walk(model.layers))
+        rounded = "int8 rounds weights and the inputs of layers: see how good it is on data of yours"
+        notes.append(rounded if weights else "no layer has weights that int8 could hold")
+    return notes
+
+
+def _add_probabilities(g: _Network, model: Sequential, result: Shape, y: str) -> str:
+    if model.metadata.get("task") == "regression" or len(result) != 1:
+        remedy = "leave outputs out"
+        raise ValueError(sentence(WHO, 'a classifier for outputs="probabilities"', "a regression model", remedy))
+    if _ends_in_probabilities(model):
+        return y
+    return g.Sigmoid(y) if result == (1,) else g.Softmax(y, axis=-1)
+
+
+def probabilities(model: Sequential, y: Array) -> Array:
+    """What a file with outputs="probabilities" gives where the model gives y."""
+    if _ends_in_probabilities(model):
+        return y
+    return ops.sigmoid(y) if y.shape[1] == 1 else ops.softmax(y)
+
+
+def _ends_in_probabilities(model: Sequential) -> bool:
+    last = model.layers[-1]
+    return isinstance(last._activation if isinstance(last, Linear) else last, Softmax | Sigmoid)

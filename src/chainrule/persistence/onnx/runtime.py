@@ -1,0 +1,109 @@
+"""What the libraries of ONNX do for us: check a graph, run it, and make its weights small."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..._checks import require, sentence
+from ...files import MAX_REASON
+
+COMMON_OPSET = 21  # of onnx 1.16, which every ONNX Runtime since 1.18 runs
+
+
+def installed() -> bool:
+    """Whether ONNX Runtime is."""
+    return find_spec("onnxruntime") is not None
+
+
+def session(proto: bytes) -> Any:
+    """The graph, ready to be run."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors; its warnings are about speed
+    try:
+        return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's have no class of their own in common
+        got = str(error).splitlines()[0][:MAX_REASON]
+        who = f"ONNX Runtime {onnxruntime.__version__}"
+        raise ValueError(sentence(who, "a file that it can run", got, "update it, or pass an older opset")) from None
+
+
+@cache
+def newest_opset() -> int:
+    """The newest version of the operators that the installed onnx has and the installed ONNX Runtime runs."""
+    from onnx.defs import onnx_opset_version
+
+    newest: int = onnx_opset_version()
+    if not installed():
+        return min(newest, COMMON_OPSET)
+    while newest > COMMON_OPSET and not _runs(newest):
+        newest -= 1
+    return newest
+
+
+def _runs(opset: int) -> bool:
+    """Whether ONNX Runtime takes a graph of one node in this version."""
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", ends[:1], ends[1:])
+    try:
+        session(as_model(graph, opset).SerializeToString())
+    except ValueError:
+        return False
+    return True
+
+
+def as_model(graph: Any, opset: int) -> Any:
+    """The graph as a model of this version, in the oldest form of file that can hold it."""
+    from onnx import helper
+
+    opsets = [helper.make_opsetid("", opset)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets))
+
+
+def check_graph(proto: Any) -> None:
+    """Raise unless it is what the standard asks for, with every shape."""
+    from onnx import checker
+
+    checker.check_model(proto, full_check=True)
+
+
+def quantized(proto: Any, products: list[str]) -> Any:
+    """The products with W as int8, a scale for each column of W; of 7 bits, so that no processor's sums saturate."""
+    require("onnxruntime", "onnx", 'export with precision="int8"')
+    if not products:
+        return proto
+    from onnx import load
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.quant_utils import add_pre_process_metadata
+
+    add_pre_process_metadata(proto)  # shapes are known and there is nothing to simplify, for which it would ask
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "int8.onnx"
+        quantize_dynamic(
+            proto,
+            path,
+            nodes_to_quantize=products,
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+        )
+        small = load(path)
+    kept = [(entry.key, entry.value) for entry in small.metadata_props if not entry.key.startswith("onnx.")]
+    del small.metadata_props[:]
+    add_facts(small, dict(kept))
+    return small
+
+
+def add_facts(proto: Any, facts: dict[str, str]) -> None:
+    """Into the metadata: text by name."""
+    for key, value in facts.items():
+        entry = proto.metadata_props.add()
+        entry.key, entry.value = key, value
