@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ._checks import Array, all_finite, is_sparse, sentence
-from .callbacks.base import learned
+from .callbacks.base import Callback, learned
 from .diagnosis import MOST_ROWS, about_scale, about_targets
 from .errors import DivergenceError
 from .layers.base import Workspace
@@ -31,10 +31,11 @@ class LastGood:
     """
 
     def __init__(self, trainer: Any) -> None:
+        start = time.perf_counter()
         self._trainer = trainer
-        self._kept: deque[Any] = deque(maxlen=2)
-        self._due = 0.0
-        self.keep()
+        trainer.optimizer.prepare(trainer.model.parameters.vector)  # its state begins here, not in the first step
+        self._kept = deque({name: _copy(value, None) for name, value in self._state()} for _ in range(2))
+        self._due = self._next(start)
 
     def check(self) -> None:
         """Raise unless all parameters are finite."""
@@ -46,27 +47,56 @@ class LastGood:
         start = time.perf_counter()
         if start < self._due:
             return
-        if self._kept:
-            self.check()
+        self.check()
+        room = self._kept.popleft()
+        self._kept.append({name: _copy(value, room.get(name)) for name, value in self._state()})
+        self._due = self._next(start)
+
+    @staticmethod
+    def _next(start: float) -> float:
+        end = time.perf_counter()
+        return end + (end - start) / SHARE
+
+    def _state(self) -> Iterator[tuple[str, Any]]:
         trainer = self._trainer
-        arrays = [array.copy() for array in learned(trainer.model)]
-        followers = [(callback, _copy(callback.state())) for callback in trainer.callbacks if callback.follows]
-        self._kept.append((arrays, _copy(trainer.optimizer.state), followers))
-        self._due = time.perf_counter() + (time.perf_counter() - start) / SHARE
+        for index, array in enumerate(learned(trainer.model)):
+            yield f"learned/{index}", array
+        for name, array in trainer.optimizer.state.items():
+            yield f"optimizer/{name}", array
+        for index, callback in self._followers():
+            for name, value in callback.state().items():
+                yield f"{index}/{name}", value
+
+    def _followers(self) -> list[tuple[int, Callback]]:
+        return [(index, callback) for index, callback in enumerate(self._trainer.callbacks) if callback.follows]
 
     @property
     def steps(self) -> int:
         """The number of steps that the optimizer had taken."""
-        return int(self._kept[0][1].get("step", 0))
+        return int(self._kept[0].get("optimizer/step", 0))
 
     def restore(self) -> None:
         """Bring that state back."""
-        arrays, state, followers = self._kept[0]
-        for array, kept in zip(learned(self._trainer.model), arrays, strict=True):
-            array[...] = kept
-        self._trainer.optimizer.state = state
-        for callback, kept in followers:
-            callback.load_state(kept)
+        kept, trainer = self._kept[0], self._trainer
+        for index, array in enumerate(learned(trainer.model)):
+            array[...] = kept[f"learned/{index}"]
+        trainer.optimizer.state = _under(kept, "optimizer/")
+        for index, callback in self._followers():
+            callback.load_state(_under(kept, f"{index}/"))
+
+
+def _copy(value: Any, room: Any) -> Any:
+    """A copy of an array, in the memory of an earlier one where that fits: a warm step allocates nothing large."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if room is None or (room.shape, room.dtype) != (value.shape, value.dtype):
+        return value.copy()
+    np.copyto(room, value)
+    return room
+
+
+def _under(state: dict[str, Any], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def explained(trainer: Any, fault: str, good: LastGood) -> DivergenceError:
@@ -89,10 +119,6 @@ def explained(trainer: Any, fault: str, good: LastGood) -> DivergenceError:
     )
     told.epoch, told.step, told.layer = epoch, step + 1, layer
     return told
-
-
-def _copy(state: dict[str, Any]) -> dict[str, Any]:
-    return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in state.items()}
 
 
 def _rows(underway: Any, batches: Any, epochs: int, step: int) -> Array:
