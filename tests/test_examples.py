@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import runpy
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,7 +29,7 @@ class Runner:
         self.monkeypatch.setattr(sys, "argv", [name, *arguments])
         self.monkeypatch.chdir(self.folder)
         runpy.run_path(str(EXAMPLES / name), run_name="__main__")
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        files = [path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".h"]
         assert all(path.read_bytes().startswith(PNG) for path in files if path.suffix != ".onnx")
         return self.capsys.readouterr().out, {str(path.relative_to(self.folder)) for path in files}
 
@@ -128,6 +130,24 @@ def test_recipes_are_compared(run: Runner) -> None:
     scores = [number(rf"{name} +([\d.]+)%", said) for name in ("plain", "max-norm", "noise", "averaging", "mix-up")]
     assert min(scores) > 90
     assert number(r"distortions +([\d.]+)%", said) > 90
+
+
+def test_the_c_program_reads_digits_as_the_model_does(run: Runner, tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler")
+    said, _ = run("c_on_a_microcontroller.py", "--epochs", "10")
+    assert "\nnote: flash: 4,066 bytes of constants" in said
+    program = EXAMPLES / "c_on_a_microcontroller.c"
+    command = ["cc", "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-I", tmp_path, program, "-lm", "-o", "digits"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    digits = cr.load_named("digits")
+    pixels = "\n".join(" ".join(map(str, row)) for row in digits.x_test.tolist())
+    told = subprocess.run(
+        [tmp_path / "digits"], input=pixels, capture_output=True, text=True, check=True
+    ).stdout.split()
+    names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    right = [name == names[label] for name, label in zip(told, digits.y_test, strict=True)]
+    assert 100 * sum(right) / len(right) == pytest.approx(number(r"([\d.]+)% of the test digits right", said), abs=0.6)
 
 
 def test_the_pictures_go_where_they_are_asked_to_go(run: Runner, tmp_path: Path) -> None:

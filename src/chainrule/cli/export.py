@@ -1,6 +1,7 @@
 """Write a trained model as a file that other programs run, and compare the file with the model.
 
-The format is told by --format, or by the suffix of FILE: .onnx for ONNX Runtime, in Python, browsers and elsewhere. The
+The format is told by --format, or by the suffix of FILE: .onnx for ONNX Runtime, in Python, browsers and elsewhere; .h
+for one C99 header without dependencies, for microcontrollers and any other program. The
 largest difference from the model, relative where numbers are larger than 1, is that on random rows, where a program
 that runs the file is installed.
 """

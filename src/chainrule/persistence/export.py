@@ -19,6 +19,7 @@ from .rows import random_rows
 #: ``check(model, path, rows)``, the largest difference between file and model, or None where nothing here can run it.
 FORMATS: dict[str, tuple[str, str, str]] = {
     "onnx": (".onnx", "onnx", "write"),
+    "c": (".h", "c", "write"),
 }
 ROWS = 100  # that file and model are compared on
 
@@ -63,13 +64,15 @@ def export(model: Any, path: str | os.PathLike[str], format: str | None = None, 
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`; for ONNX also a fitted estimator or pipeline of scikit-learn, whose scaling
-        and classes then are in the file, too
+    model : :class:`~chainrule.Sequential`, or a fitted estimator, whose scaling and classes then are in the file, too;
+        for ONNX also a fitted pipeline of scikit-learn
     path : where to write; the file appears whole or not at all, in place of one that was there
-    format : "onnx"; None tells it from the suffix of ``path``
+    format : "onnx" or "c"; None tells it from the suffix of ``path``
     **options : of the format. For "onnx": ``precision`` "float32", "float16" or "int8"; ``outputs`` "model" or
         "probabilities"; ``input_shape`` of one row, such as (28, 28), where flat rows will not do; ``opset``, the
-        version of ONNX's operators, to run the file with an old program
+        version of ONNX's operators, to run the file with an old program. For "c", one C99 header with a function
+        ``NAME_predict(const float *x, float *y)`` for one row: ``precision`` "float32" or "int8"; ``name``, NAME, else
+        that of the file; ``self_test`` False to leave out the ten rows that it can be tested with on the device
 
     Returns
     -------

@@ -1,0 +1,36 @@
+"""A network that reads handwritten digits, as plain C for a microcontroller: one header with 4 KB of constants.
+
+    python c_on_a_microcontroller.py [--epochs 20] [--out FOLDER]
+
+The header needs no library but <math.h>. `c_on_a_microcontroller.c` beside this file is a program around it; to compile
+it on your own computer, do as this script says in the end.
+"""
+
+import argparse
+from pathlib import Path
+
+import chainrule as cr
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--out", type=Path, default=Path(), help="folder for the header")
+    args = parser.parse_args()
+
+    digits = cr.load_named("digits")  # 8 × 8 pixels
+    model = cr.MLP([64, 48, 10], dropout=0.1, rng=0)
+    trainer = cr.Trainer(model, "cross_entropy", cr.AdamW(3e-3), batch_size=32)
+    trainer.fit(digits.x, digits.y, epochs=args.epochs, verbose=0)
+    right = cr.metrics.accuracy(model.predict(digits.x_test), digits.y_test)
+    print(f"{100 * right:.1f}% of the test digits right")
+
+    model.metadata = {"class_names": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]}
+    print(cr.export(model, args.out / "digits.h", precision="int8"))  # weights of one byte each
+
+    program = Path(__file__).with_suffix(".c")
+    print(f"Now: cc -std=c99 -O2 -I {args.out} {program} -lm -o digits")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The steps as calls in C, and as little memory between them as will do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from .steps import Step
+from .text import number
+
+
+@dataclass(eq=False)
+class Value:
+    """A row of numbers between two calls; ``kept`` counts the reasons not to overwrite it."""
+
+    width: int
+    kept: int = 0
+    place: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A step: what it reads, where it writes, and the number that its constants' names end with."""
+
+    step: Step
+    sources: tuple[Value, ...]
+    target: Value
+    index: int
+
+    def text(self, name: str) -> str:
+        """The call itself."""
+        step, width = self.step, self.target.width
+        places = [*(value.place for value in self.sources), self.target.place]
+        places += ["q"] if step.operation == "dense_int8" else []
+        arrays = [f"{name}_{array}{self.index}" for array in step.arrays]
+        sizes = [width]
+        if step.operation in ("dense", "dense_int8"):
+            sizes = [self.sources[0].width, width]
+        elif step.operation == "deviations":
+            sizes = [width // 2]
+        elif step.operation == "two_classes":
+            sizes = []
+        arguments = [*places, *arrays, *map(number, step.numbers), *map(str, sizes)]
+        return f"{name}_{step.operation}({', '.join(arguments)});"
+
+
+@dataclass
+class Calls:
+    """All calls in order, and the widths of the buffers between them."""
+
+    calls: list[Call] = field(default_factory=list)
+    buffers: list[int] = field(default_factory=list)
+
+    @property
+    def rounded_width(self) -> int:
+        """How many inputs are rounded at a time, 0 without int8."""
+        return max((c.sources[0].width for c in self.calls if c.step.operation == "dense_int8"), default=0)
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the buffers."""
+        return 4 * sum(self.buffers) + 2 * self.rounded_width
+
+    def add(self, step: Step, *sources: Value) -> Value:
+        """One more call, in place where nobody needs what it reads any more."""
+        source = sources[-1]
+        target = source if step.in_place and not source.kept else Value(step.width)
+        self.calls.append(Call(step, sources, target, len(self.calls) + 1))
+        return target
+
+    def follow(self, steps: Sequence[Step], value: Value) -> Value:
+        """The calls of these steps; a residual block keeps what went into it."""
+        for step in steps:
+            if step.operation == "add":
+                value.kept += 1
+                inner = self.follow(step.branch, value)
+                value.kept -= 1
+                value = self.add(step, value, inner)
+            else:
+                value = self.add(step, value)
+        return value
+
+
+def calls_of(steps: Sequence[Step], inputs: int) -> Calls:
+    """The calls from x to y, each value with its place: x, y, or a buffer that is free by then."""
+    plan, x = Calls(), Value(inputs, kept=1, place="x")
+    plan.follow(steps, x).place = "y"
+    first: dict[Value, int] = {}
+    final: dict[Value, int] = {}
+    for index, call in enumerate(plan.calls):
+        for value in (*call.sources, call.target):
+            first.setdefault(value, index)
+            final[value] = index
+    busy_until: list[int] = []
+    for value in (value for value in first if not value.place):
+        slot = next((s for s, end in enumerate(busy_until) if end < first[value]), len(busy_until))
+        if slot == len(busy_until):
+            busy_until.append(0)
+            plan.buffers.append(0)
+        busy_until[slot] = final[value]
+        plan.buffers[slot] = max(plan.buffers[slot], value.width)
+        value.place = f"buffer{slot + 1}"
+    return plan
+
+
+def body(plan: Calls, name: str) -> Iterator[str]:
+    """The lines of the function that predicts."""
+    for slot, width in enumerate(plan.buffers, 1):
+        yield f"{name.upper()}_BUFFER float buffer{slot}[{width}];"
+    if plan.rounded_width:
+        yield f"{name.upper()}_BUFFER int16_t q[{plan.rounded_width}];"
+    if plan.memory:
+        yield ""
+    for call in plan.calls:
+        yield call.text(name)

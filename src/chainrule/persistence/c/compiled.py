@@ -1,0 +1,82 @@
+"""The header compiled by the system's C compiler, and what it answers."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..._checks import Array, sentence
+from ...files import check_readable
+from .network import as_network, check_rows
+
+COMPILERS = ("cc", "gcc", "clang")
+_PREDICT = re.compile(r"^static inline void (\w+)_predict\(", re.MULTILINE)
+_PROGRAM = """\
+#include <stdio.h>
+#include "model.h"
+
+int main(void)
+{
+    static float x[NAME_INPUTS], y[NAME_OUTPUTS];
+    while (fread(x, sizeof x, 1, stdin) == 1) {
+        name_predict(x, y);
+        fwrite(y, sizeof y, 1, stdout);
+    }
+    return 0;
+}
+"""
+
+
+def check(model: Any, path: str | os.PathLike[str], rows: Any) -> float | None:
+    """Compile a header that :func:`write` wrote, and hold its answers against the model's.
+
+    Parameters
+    ----------
+    model : what was written
+    path : the header
+    rows : array (N, ...), as ``model.predict`` takes them
+
+    Returns
+    -------
+    difference : float, the largest, relative to max(1, |y|); None where there is no C compiler
+
+    Raises
+    ------
+    ValueError
+        The file is no such header, or it does not compile.
+    """
+    network = as_network(model)
+    x = check_rows(network, rows)
+    y = compiled_answers(Path(path), x, network.outputs)
+    if y is None:
+        return None
+    expected = network.answer(x.astype(np.float64))  # in float32 a scaler of scikit-learn would round its means
+    return float(np.max(np.abs(y - expected) / np.maximum(1, np.abs(expected)), initial=0.0))
+
+
+def compiled_answers(path: Path, x: Array, outputs: int) -> Array | None:
+    """What the header answers for rows x, float32; None where there is no C compiler."""
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    check_readable("check", path, "C header")
+    found = _PREDICT.search(path.read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError(sentence("check", f"{path} to be a header that chainrule wrote", "another file"))
+    if compiler is None:
+        return None
+    program = _PROGRAM.replace("NAME", found[1].upper()).replace("name_predict", f"{found[1]}_predict")
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copyfile(path, Path(folder, "model.h"))
+        Path(folder, "main.c").write_text(program, encoding="utf-8")
+        command = [compiler, "-std=c99", "-O1", "main.c", "-o", "main", "-lm"]
+        made = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+        if made.returncode:
+            raise ValueError(sentence("check", f"{path} to compile", made.stderr[:300].strip() or "no message"))
+        told = subprocess.run([str(Path(folder, "main"))], input=x.tobytes(), capture_output=True, check=True)
+    return np.frombuffer(told.stdout, np.float32).reshape(len(x), outputs)

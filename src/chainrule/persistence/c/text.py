@@ -1,0 +1,67 @@
+"""Names, strings, comments and numbers as C writes them, whatever they hold."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ..._checks import Array, sentence
+
+LONGEST_NAME = 40  # characters; C99 tells 63 apart, and what follows the name takes some
+LONGEST_STRING = 500  # bytes; C99 promises 4095
+PER_LINE = 8
+
+
+def as_identifier(name: str | None, path: Path) -> str:
+    """The name that every function begins with: the one given, or what is left of the file's."""
+    if name is None:
+        kept = re.sub(r"[^A-Za-z0-9]+", "_", path.stem).strip("_")[:LONGEST_NAME]
+        return kept if kept[:1].isalpha() else f"model_{kept}".rstrip("_")
+    if not isinstance(name, str) or not re.fullmatch(rf"[A-Za-z][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
+        expected = f"a name of at most {LONGEST_NAME} letters, digits and underscores that begins with a letter"
+        raise ValueError(sentence("export to C", expected, repr(name), 'pass name="model"'))
+    return name
+
+
+def string(text: str) -> str:
+    r"""A string literal in UTF-8: octal escapes of three digits, and no trigraph (``\?``)."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) > LONGEST_STRING:
+        encoded = encoded[:LONGEST_STRING].decode("utf-8", "ignore").encode() + b"..."
+    return '"' + "".join(map(_escaped, encoded)) + '"'
+
+
+def _escaped(byte: int) -> str:
+    if chr(byte) in '"\\?':
+        return "\\" + chr(byte)
+    return chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}"
+
+
+def comment(text: str) -> str:
+    """Text that cannot end the comment it stands in, nor hide or turn around what follows it."""
+    shown = "".join(char if char.isprintable() else f"<{ord(char):x}>" for char in text)
+    shown = re.sub(r"(?<=\*)(?=/)|(?<=/)(?=\*)|(?<=\?)(?=\?)", " ", shown)
+    return shown.rstrip("\\ ")
+
+
+def number(value: float) -> str:
+    """A float32 literal."""
+    return _literals(np.array([value]))[0]
+
+
+def array(kind: str, name: str, values: Array) -> str:
+    """A constant array, each row of a matrix on lines of its own."""
+    rows = values if values.ndim == 2 else values[None]
+    lines = [f"static const {kind} {name}[{values.size}] = {{"]
+    for row in rows:
+        texts = _literals(row) if kind == "float" else [f"{value:4d}" for value in row.tolist()]
+        step = PER_LINE if kind == "float" else 2 * PER_LINE
+        lines += ["    " + ", ".join(texts[start : start + step]) + "," for start in range(0, len(texts), step)]
+    return "\n".join([*lines, "};"])
+
+
+def _literals(values: Array) -> list[str]:
+    """The shortest decimals that read as the same float32."""
+    return [f"{text}f" for text in values.astype(np.float32).astype(np.str_).tolist()]
