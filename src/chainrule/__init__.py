@@ -86,6 +86,8 @@ if TYPE_CHECKING:
     from .diagnosis import diagnose
     from .estimators import MLPClassifier, MLPRegressor, from_sklearn, to_sklearn
     from .persistence import load, save
+    from .persistence.keras import load_keras_weights
+    from .persistence.pytorch import load_state_dict, state_dict
     from .rates import learning_rate_range_test
     from .reporting import Report, report
 
@@ -175,7 +177,9 @@ __all__ = [
     "initializers",
     "learning_rate_range_test",
     "load",
+    "load_keras_weights",
     "load_named",
+    "load_state_dict",
     "metrics",
     "ops",
     "plots",
@@ -185,6 +189,7 @@ __all__ = [
     "save",
     "show_config",
     "split",
+    "state_dict",
     "to_sklearn",
 ]
 
@@ -203,13 +208,16 @@ _LAZY = {
     "from_sklearn": "estimators",
     "learning_rate_range_test": "rates",
     "load": "persistence",
+    "load_keras_weights": "persistence.keras",
     "load_named": "data.named",
+    "load_state_dict": "persistence.pytorch",
     "plots": "plots",
     "read_idx": "data.idx",
     "read_table": "data.tables",
     "report": "reporting",
     "save": "persistence",
     "show_config": "config",
+    "state_dict": "persistence.pytorch",
     "to_sklearn": "estimators",
 }
 

@@ -185,7 +185,7 @@ def test_metadata_that_load_would_refuse_are_refused(tmp_path: Path) -> None:
 
 
 def test_only_models_are_saved(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="save expects a Sequential model, or a fitted MLPCl.* got str"):
+    with pytest.raises(TypeError, match=r"save expects a Sequential model, or a fitted MLPCl.* got str"):
         cr.save("model", tmp_path / "model")  # type: ignore[arg-type]
 
 

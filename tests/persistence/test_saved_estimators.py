@@ -42,7 +42,9 @@ def test_a_classifier_is_saved_with_its_classes_names_and_scaling(tmp_path: Path
 
 
 def test_a_regressor_is_saved_with_both_its_scalings(tmp_path: Path) -> None:
-    fitted = cr.MLPRegressor(hidden_layer_sizes=(8,), scale=True, random_state=0, max_iter=50, solver="lbfgs").fit(X, 1000 * X[:, 0])
+    fitted = cr.MLPRegressor(hidden_layer_sizes=(8,), scale=True, random_state=0, max_iter=50, solver="lbfgs").fit(
+        X, 1000 * X[:, 0]
+    )
     cr.save(fitted, tmp_path / "fitted")
     facts = cr.load(tmp_path / "fitted").metadata
     z = cr.load(tmp_path / "fitted").predict(scaled(X, facts["scaling"]))[:, 0]

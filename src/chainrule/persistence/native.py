@@ -88,7 +88,9 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     """
     network, metadata = network_and_facts(model)
     _check_can_be_built_again(network)
-    header = {KEY: _as_json({"format": FORMAT, "version": __version__, "model": network.config(), "metadata": metadata})}
+    header = {
+        KEY: _as_json({"format": FORMAT, "version": __version__, "model": network.config(), "metadata": metadata})
+    }
     tensors = {name: np.asarray(array, order="C") for name, array in _arrays(network).items()}
     for name, array in tensors.items():
         if array.dtype.name not in _DTYPES:

@@ -1,4 +1,4 @@
-"""Write the files of a format with the code of its time: ``PYTHONPATH=… python make.py NAME``. They are never rewritten.
+"""Write the files of a format with the code of its time, once: ``PYTHONPATH=… python make.py NAME``.
 
 ``NAME.safetensors`` is a model, ``NAME.json`` what it predicts for some rows, and ``NAME-checkpoint.safetensors`` a
 training of it, where the version has checkpoints.
