@@ -155,6 +155,35 @@ def test_our_own_file_has_other_names_and_says_so(tmp_path: Path) -> None:
         cr.load_state_dict(net, tmp_path / "ours")
 
 
+def test_a_network_is_written_as_python(tmp_path: Path) -> None:
+    """For people, and for the check with PyTorch itself, in tests/pytorch."""
+    layers = [
+        cr.Linear(4, 3, "relu", bias=False),
+        cr.BatchNorm(3, momentum=0.5, epsilon=1e-3),
+        cr.LayerNorm(3),
+        cr.PReLU(3),
+    ]
+    layers += [cr.Dropout(0.1), cr.GELU("tanh"), cr.HardSigmoid(), cr.Flatten(), cr.Softmax()]
+    notes = pytorch.write(cr.Sequential(layers, rng=0), tmp_path / "net", precision="float16")
+    assert notes[0] == (
+        "for net = nn.Sequential(nn.Linear(4, 3, bias=False), nn.ReLU(), nn.BatchNorm1d(3, eps=0.001, momentum=0.5), "
+        "nn.LayerNorm(3), nn.PReLU(3), nn.Dropout(0.1), nn.GELU(approximate='tanh'), nn.Hardsigmoid(), nn.Flatten(), "
+        "nn.Softmax(dim=1))"
+    )
+    tensors = load_file(tmp_path / "net")
+    assert {array.dtype.name for array in tensors.values()} == {"float16", "int64"}
+    net = cr.Sequential([cr.Linear(4, 3, bias=False), cr.BatchNorm(3), cr.LayerNorm(3), cr.PReLU(3)], rng=1)
+    cr.load_state_dict(net, tmp_path / "net")
+    with pytest.raises(ValueError, match="precision float32 or float16, got 'int8'"):
+        pytorch.write(net, tmp_path / "net", precision="int8")
+
+
+def test_one_slope_is_for_all() -> None:
+    net = cr.Sequential([cr.PReLU(3)])
+    cr.load_state_dict(net, {"weight": np.array([0.5])})
+    assert net.parameters["0.slope"].tolist() == [0.5] * 3
+
+
 def test_a_written_file_comes_back(tmp_path: Path) -> None:
     net = cr.Sequential([cr.Residual([cr.Linear(3, 3, cr.LeakyReLU(0.2))]), cr.GaussianNoise(0.1), cr.ELU(0.5)], rng=0)
     notes = pytorch.write(net, tmp_path / "net")

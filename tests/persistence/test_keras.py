@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-import mutations
 
 h5py = pytest.importorskip("h5py")
 
@@ -183,7 +182,7 @@ def test_activations_are_known_by_their_names(described, layer: cr.Layer, tmp_pa
 def test_another_relu_is_no_relu(settings: dict[str, float], tmp_path: Path) -> None:
     layers = [{"class_name": "Dense", "config": {}}, {"class_name": "ReLU", "config": settings}]
     config = {"class_name": "Sequential", "config": {"layers": layers}}
-    with pytest.raises(ValueError, match=r"Linear → ReLU\\(.*=.*\\), got Linear → ReLU;"):
+    with pytest.raises(ValueError, match=r"Linear → ReLU\(.*=.*\), got Linear → ReLU;"):
         cr.load_keras_weights(
             cr.Sequential([cr.Linear(4, 3, "relu")]), keras_file(tmp_path / "n", config, {"dense": DENSE})
         )
@@ -283,18 +282,17 @@ def test_what_is_no_keras_file_is_refused(tmp_path: Path) -> None:
         cr.load_keras_weights(cr.Sequential([cr.Linear(4, 3)], rng=0), path)
 
 
-def test_a_cut_or_changed_file_is_refused_or_read(tmp_path: Path) -> None:
-    whole = weights_file(tmp_path / "whole", {"dense": DENSE}).read_bytes()
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        content = bytearray(whole)
-        if rng.random() < 0.3:
-            content = content[: rng.integers(len(content))]
-        else:
-            for place in rng.integers(0, len(content), 3):
-                content[place] ^= 1 << int(rng.integers(8))
-        (tmp_path / "changed").write_bytes(content)
-        said = mutations.attempt(
-            lambda: cr.load_keras_weights(cr.Sequential([cr.Linear(4, 3)], rng=0), tmp_path / "changed")
-        )
-        assert "NO SENTENCE" not in said
+def test_a_cut_file_is_refused(tmp_path: Path) -> None:
+    for write in (weights_file, keras_file):
+        whole = write(tmp_path / "whole").read_bytes()
+        for length in range(0, len(whole), 300):
+            (tmp_path / "cut").write_bytes(whole[:length])
+            refused(tmp_path / "cut", "to be a whole .keras or HDF5 file")
+
+
+def test_an_offset_that_lies_is_refused(tmp_path: Path) -> None:
+    whole = bytearray(keras_file(tmp_path / "net.keras").read_bytes())
+    end = whole.rindex(b"PK\5\6")
+    whole[end + 16 : end + 20] = b"\xff\xff\xff\x7f"  # where the directory begins
+    (tmp_path / "lies").write_bytes(whole)
+    refused(tmp_path / "lies", "to be a whole .keras or HDF5 file")

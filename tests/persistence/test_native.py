@@ -9,6 +9,7 @@ import stat
 import struct
 import subprocess
 import sys
+import time
 import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
@@ -431,6 +432,18 @@ def test_what_is_loaded_is_not_drawn_first(tmp_path: Path, monkeypatch: pytest.M
     path = write(tmp_path / "dear", facts(LINEAR | {"initializer": "orthogonal"}), ARRAYS)
     monkeypatch.setattr(cr.Linear, "initialize", lambda self, rng: pytest.fail("drawn"))
     assert not cr.load(path).parameters.vector.any()
+
+
+def test_the_many_layers_in_an_error_take_no_time(tmp_path: Path) -> None:
+    many = {"type": "Residual", "layers": [{"type": "ReLU"}] * 3000}
+    path = write(tmp_path / "many", facts({"type": "Scale", "features": many}), {})
+    seconds = []
+    for _ in range(3):
+        start = time.process_time()
+        with pytest.raises(ValueError, match="features to be an integer, got Residual"):
+            cr.load(path)
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 0.1
 
 
 ODD = st.recursive(

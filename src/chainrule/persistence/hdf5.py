@@ -38,7 +38,17 @@ def opened(who: str, path: Path) -> Iterator[tuple[Any, Any]]:
                 if config is None and isinstance(text := root.attrs.get("model_config"), (str, bytes)):
                     config = _parsed(who, path, text)
                 yield root, config
-        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        except (
+            OSError,
+            KeyError,
+            RuntimeError,
+            ValueError,
+            zipfile.BadZipFile,
+            NotImplementedError,
+            EOFError,
+        ) as error:
+            if str(error).startswith(f"{who} expects "):
+                raise
             got = f"a damaged or different one ({type(error).__name__}: {error})"
             raise refusal(who, path, "to be a whole .keras or HDF5 file", got) from None
 

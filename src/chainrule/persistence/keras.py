@@ -81,12 +81,22 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
 
     Examples
     --------
+    >>> import pathlib, tempfile
+    >>> import h5py
     >>> import chainrule as cr
-    >>> layers = [cr.Linear(4, 8, activation="relu"), cr.BatchNorm(8, momentum=0.01, epsilon=1e-3), cr.Linear(8, 3)]
-    >>> model = cr.Sequential(layers)
-    >>> cr.load_keras_weights(model, "network.keras")
-    Traceback (most recent call last):
-    FileNotFoundError: load_keras_weights expects a Keras file at network.keras, got No such file or directory
+    >>> model = cr.MLP([2, 1], rng=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "line.weights.h5"
+    ...     with h5py.File(path, "w") as file:  # as Keras 3 would
+    ...         file["layers/dense/vars/0"], file["layers/dense/vars/1"] = [[1.0], [2.0]], [0.5]
+    ...     cr.load_keras_weights(model, path)
+    >>> model.predict([[10.0, 100.0]])
+    array([[210.5]], dtype=float32)
+
+    Notes
+    -----
+    h5py reads the file, and the HDF5 library behind it may not return from one that somebody damaged on purpose: of
+    strangers take safetensors.
 
     References
     ----------

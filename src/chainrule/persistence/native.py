@@ -8,7 +8,6 @@ executed, and nothing is allocated for which it does not hold the bytes.
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 import os
@@ -24,7 +23,7 @@ from .. import __version__, checkpoint
 from .._checks import Array, nearest, sentence
 from ..files import DIGEST, check_readable, digest, read_json, refusal, write_arrays
 from ..layers import LAYERS, Layer
-from ..layers.base import Shape, parameter_shapes, walk
+from ..layers.base import Shape, arguments_of, parameter_shapes, walk
 from ..model import Sequential, blank, layers_from_config
 from ..parameters import as_float_dtype
 from .estimators import network_and_facts
@@ -212,7 +211,7 @@ def _classes(value: Layer | Sequence[Any]) -> Iterator[type[Layer]]:
     """The classes of all layers in a list, or of a layer and those that it was made with (an activation, say)."""
     if isinstance(value, Layer):
         yield type(value)
-        value = [getattr(value, name) for name in inspect.signature(type(value)).parameters]
+        value = [getattr(value, name) for name in arguments_of(type(value))]
     for item in value:
         if isinstance(item, (Layer, list, tuple)):
             yield from _classes(item)
