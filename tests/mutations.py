@@ -21,6 +21,8 @@ import chainrule as cr
 Rng = np.random.Generator
 HUGE = (0, 1, -1, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30)
 DTYPES = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "C64", "I64", "I32", "U32")
+WITH_TABLE = ("load_keras_weights expects ", "load_state_dict expects ")  # of shapes, under the sentence
+SPEAKERS = ("resume expects ", "load expects ", "inspect expects ", *WITH_TABLE)
 SPARE = 8 << 20  # bytes that reading may take beside the file
 
 
@@ -199,7 +201,8 @@ def attempt(read: Callable[[], object]) -> str:
         read()
     except (ValueError, OSError) as error:
         text = str(error)
-        ours = text.startswith(("resume expects ", "load expects ")) and text.endswith(".") and "\n" not in text
+        first, table = text.split("\n", 1) if text.startswith(WITH_TABLE) and "\n" in text else (text, "")
+        ours = first.startswith(SPEAKERS) and first.endswith(".") and "\n" not in first and "\n\n" not in table
         return text if ours else f"NO SENTENCE: {error!r}"
     except BaseException as error:
         return f"NO SENTENCE: {error!r}"

@@ -74,8 +74,9 @@ def test_the_citation_states_the_version() -> None:
 
 
 def test_all_is_what_a_user_would_want() -> None:
-    assert EXTRAS["all"] == ["chainrule[sklearn,tabular,onnx,plots,logging]"]
-    assert set(EXTRAS) == {"sklearn", "tabular", "onnx", "plots", "logging", "mlflow", "mpi", "bench", "dev", "all"}
+    assert EXTRAS["all"] == ["chainrule[sklearn,tabular,onnx,keras,plots,logging]"]
+    extras = ("sklearn", "tabular", "onnx", "keras", "plots", "logging", "mlflow", "mpi", "bench", "dev", "all")
+    assert set(EXTRAS) == set(extras)
 
 
 def test_the_package_says_that_it_is_typed() -> None:

@@ -87,6 +87,8 @@ if TYPE_CHECKING:
     from .estimators import MLPClassifier, MLPRegressor, from_sklearn, to_sklearn
     from .persistence import load, save
     from .persistence.export import Exported, export
+    from .persistence.keras import load_keras_weights
+    from .persistence.pytorch import load_state_dict, state_dict
     from .rates import learning_rate_range_test
     from .reporting import Report, report
 
@@ -178,7 +180,9 @@ __all__ = [
     "initializers",
     "learning_rate_range_test",
     "load",
+    "load_keras_weights",
     "load_named",
+    "load_state_dict",
     "metrics",
     "ops",
     "plots",
@@ -188,6 +192,7 @@ __all__ = [
     "save",
     "show_config",
     "split",
+    "state_dict",
     "to_sklearn",
 ]
 
@@ -208,13 +213,16 @@ _LAZY = {
     "from_sklearn": "estimators",
     "learning_rate_range_test": "rates",
     "load": "persistence",
+    "load_keras_weights": "persistence.keras",
     "load_named": "data.named",
+    "load_state_dict": "persistence.pytorch",
     "plots": "plots",
     "read_idx": "data.idx",
     "read_table": "data.tables",
     "report": "reporting",
     "save": "persistence",
     "show_config": "config",
+    "state_dict": "persistence.pytorch",
     "to_sklearn": "estimators",
 }
 

@@ -7,13 +7,15 @@ its length before anything is allocated.
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from ._checks import Array, sentence
 
 DIGEST = "digest"
 MAX_REASON = 300  # characters of somebody else's message that fit into our sentence
+MAX_DEPTH = 200  # of lists and mappings in one another: what walks through them needs no more of Python's stack
 AGAIN = "copy or save the file again"
 
 
@@ -36,8 +39,15 @@ def write_arrays(who: str, path: Path, arrays: Mapping[str, Array], header: Mapp
     """
     from safetensors.numpy import save  # not save_file: its own temporary file would outlive a process that is killed
 
+    content = save(dict(arrays), metadata=dict(header))
+    start = 8 + int.from_bytes(content[:8], "little")
+    facts = json.loads(content[8:start])
+    facts["__metadata__"] = dict(sorted(header.items()))  # which safetensors leaves to chance: equal in, equal out
+    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # so that the numbers are aligned
     with replacing(who, path) as stream:
-        stream.write(save(dict(arrays), metadata=dict(header)))
+        stream.write(len(text).to_bytes(8, "little") + text)
+        stream.write(memoryview(content)[start:])
 
 
 def write_text(who: str, path: Path, text: str) -> None:
@@ -102,6 +112,39 @@ def digest(arrays: Mapping[str, Array], header: Mapping[str, str]) -> str:
     return sha.hexdigest()
 
 
+def read_json(text: str) -> Any:
+    """JSON, but nothing of which readers differ: a name twice, NaN, a number too large, half a character, great depth.
+
+    Raises
+    ------
+    ValueError (RecursionError where Python's own parser gives up), whose text fits behind "invalid JSON".
+    """
+    value = json.loads(text, object_pairs_hook=_mapping, parse_float=_number, parse_constant=_number)
+    level, depth = [value], 0
+    while level:
+        if depth > MAX_DEPTH:
+            raise ValueError("it is nested too deeply")
+        inside = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list))]
+        level, depth = [item for items in inside for item in items], depth + 1
+    if "\\ud" in text.lower():
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        raise ValueError("a name comes twice")
+    return mapping
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is no number")
+    return number
+
+
 def writable_folder(who: str, folder: Path, remedy: str = "choose another") -> Path:
     """The folder, made if it does not exist; raise in our words, before any work is done, unless it takes files."""
     try:
@@ -126,4 +169,5 @@ def check_readable(who: str, path: Path, what: str = "file") -> None:
 def refusal(who: str, path: Path, expected: str, got: str, remedy: str = AGAIN) -> ValueError:
     """The error that says what is wrong with a file."""
     short = got if len(got) <= MAX_REASON else got[:MAX_REASON] + "…"
+    short = "".join(character if character.isprintable() else " " for character in short)
     return ValueError(sentence(who, f"{path} {expected}", short, remedy))

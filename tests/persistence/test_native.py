@@ -9,6 +9,7 @@ import stat
 import struct
 import subprocess
 import sys
+import time
 import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
@@ -125,9 +126,10 @@ def test_any_safetensors_reader_finds_the_arrays_and_the_header(tmp_path: Path) 
     with safe_open(tmp_path / "model.safetensors", framework="numpy") as file:
         assert sorted(file.keys()) == ["0.W", "0.b", "1.bias", "1.gain", "1.running_mean", "1.running_variance"]
         np.testing.assert_array_equal(file.get_tensor("0.W"), model.parameters["0.W"])
-        facts = json.loads(file.metadata()["chainrule"])
-    assert facts == {
-        "format": 1,
+        header = file.metadata()
+    assert len(header["digest"]) == 64
+    assert json.loads(header["chainrule"]) == {
+        "format": 2,
         "version": cr.__version__,
         "model": model.config(),
         "metadata": {"unit": "kg"},
@@ -135,9 +137,9 @@ def test_any_safetensors_reader_finds_the_arrays_and_the_header(tmp_path: Path) 
 
 
 def test_equal_models_give_equal_files(tmp_path: Path) -> None:
-    for name in ("a", "b"):
+    for name in "abcdefgh":
         cr.save(cr.MLP([3, 4, 2], rng=7), tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
 def test_a_layer_of_ones_own_comes_back_through_its_class(tmp_path: Path) -> None:
@@ -172,8 +174,19 @@ def test_metadata_that_contain_themselves_are_refused(tmp_path: Path) -> None:
         cr.save(model, tmp_path / "model")
 
 
+def test_metadata_that_load_would_refuse_are_refused(tmp_path: Path) -> None:
+    model = cr.MLP([1, 1], rng=0)
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    for value, says in ((deep, "nested too deeply"), ("\ud800", "surrogates")):
+        model.metadata = {"fact": value}
+        with pytest.raises(TypeError, match=f"save expects metadata that JSON can hold, got .*{says}"):
+            cr.save(model, tmp_path / "model")
+
+
 def test_only_models_are_saved(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="save expects a Sequential model, got str"):
+    with pytest.raises(TypeError, match=r"save expects a Sequential model, or a fitted MLPCl.* got str"):
         cr.save("model", tmp_path / "model")  # type: ignore[arg-type]
 
 
@@ -338,7 +351,21 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "a list": ([1], {}, "to state its format"),
     "no format": ({"model": {}}, {}, "to state its format"),
     "true for a format": (facts(LINEAR, format=True), ARRAYS, "to state its format"),
-    "another format": (facts(LINEAR, format=2, version="9.9"), ARRAYS, r"format 2, written by version '9\.9'; install"),
+    "another format": (facts(LINEAR, format=3, version="9.9"), ARRAYS, r"format 3, written by version '9\.9'; install"),
+    "no format that there was": (facts(LINEAR, format=0), ARRAYS, "to be of format 1 to 2, got format 0"),
+    "format 2 without a digest": (facts(LINEAR, format=2, version="0.1"), ARRAYS, "to have a header of chainrule, dig"),
+    "a name twice": (json.dumps(facts(LINEAR))[:-1] + ', "format": 1}', ARRAYS, "a name comes twice"),
+    "NaN": (json.dumps(facts(LINEAR, metadata={"a": float("nan")})), ARRAYS, "NaN is no number"),
+    "infinity": (json.dumps(facts(LINEAR))[:-1] + ', "a": -Infinity}', ARRAYS, "-Infinity is no number"),
+    "a number too large": (json.dumps(facts(LINEAR))[:-1] + ', "a": 1e999}', ARRAYS, "1e999 is no number"),
+    "half a character": (facts(LINEAR, metadata={"a": "\ud800"}), ARRAYS, "surrogates not allowed"),
+    "half a name": (facts(LINEAR, metadata={"\udfff": 1}), ARRAYS, "surrogates not allowed"),
+    "a long list of names": (facts(*[{"type": "x" * 99_999}]), {}, "a type that is known"),
+    "more than layers and dtype": (
+        facts(model={"layers": [LINEAR], "dtype": "float32", "evil": 1}),
+        ARRAYS,
+        "layers and a dtype, got .'dtype', 'evil', 'layers'.",
+    ),
     "no model": ({"format": 1, "metadata": {}}, ARRAYS, "to describe its model, got None"),
     "no metadata": ({"format": 1, "model": facts(LINEAR)["model"]}, ARRAYS, "to describe its metadata, got None"),
     "no layers": (facts(model={"dtype": "float32"}), {}, 'a list "layers"'),
@@ -373,7 +400,8 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
         "make the two widths equal",
     ),
     "layers too deep": (DEEP % ('[{"type": "Residual", "layers": ' * 400 + "[]" + "}]" * 400), {}, "nested too deeply"),
-    "lists too deep": (DEEP % ("[" * 900 + "]" * 900), {}, "to describe a model"),
+    "lists too deep": (DEEP % ("[" * 900 + "]" * 900), {}, "nested too deeply"),
+    "lists as deep as they may": (DEEP % ("[" * 190 + "]" * 190), {}, "to describe a model"),
 }
 
 
@@ -404,6 +432,18 @@ def test_what_is_loaded_is_not_drawn_first(tmp_path: Path, monkeypatch: pytest.M
     path = write(tmp_path / "dear", facts(LINEAR | {"initializer": "orthogonal"}), ARRAYS)
     monkeypatch.setattr(cr.Linear, "initialize", lambda self, rng: pytest.fail("drawn"))
     assert not cr.load(path).parameters.vector.any()
+
+
+def test_the_many_layers_in_an_error_take_no_time(tmp_path: Path) -> None:
+    many = {"type": "Residual", "layers": [{"type": "ReLU"}] * 3000}
+    path = write(tmp_path / "many", facts({"type": "Scale", "features": many}), {})
+    seconds = []
+    for _ in range(3):
+        start = time.process_time()
+        with pytest.raises(ValueError, match="features to be an integer, got Residual"):
+            cr.load(path)
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 0.1
 
 
 ODD = st.recursive(

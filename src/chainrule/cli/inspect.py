@@ -1,35 +1,125 @@
-"""Show the layers, size and metadata of a model file."""
+"""Show what is in a file: our models and checkpoints, those of other libraries, and the folder of a run."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from ..persistence import load
-from .facts import Facts, add_model_argument, model_path
+from .. import checkpoint
+from .._checks import sentence
+from ..checkpoint import checkpoints
+from ..files import DIGEST, check_readable, read_json
+from ..persistence import load, native
+from . import anatomy, runs
+from .facts import MODEL_FILE, Facts
 
 EXAMPLE = "chainrule inspect flowers-model/model.safetensors"
-MAX_NAMES = 10
+MAX_NAMES, MAX_TEXT = 10, 2000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule inspect``."""
-    add_model_argument(parser)
+    kinds = "a model, checkpoint or run folder; or a .safetensors, .onnx, .keras, .h5 file or exported C header"
+    parser.add_argument("model", metavar="FILE", help=kinds)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the summary and the metadata."""
-    path = model_path(args.model)
-    model = load(path)
-    print(f"{path}: {path.stat().st_size:,} bytes, {model.dtype.name}", model.summary(), sep="\n")
-    try:
-        lines = described(Facts.from_metadata(model.metadata), model.metadata)
-    except ValueError:  # a model that the user saved: its metadata as they are
-        lines = model.metadata
-    for name, value in lines.items():
-        print(f"{name:<10}  {_plain(value)}")
+    """Print what is in the file."""
+    for line in describe(Path(args.model)):
+        print(line)
     return 0
+
+
+def describe(path: Path) -> Iterator[str]:
+    """Lines on a file of any known kind, of which nothing is executed; without control characters."""
+    for line in _of_folder(path) if path.is_dir() else _of_file(path):
+        for one in line.split("\n"):
+            text = "".join(character if character.isprintable() else "�" for character in one)
+            yield text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+
+
+def _of_folder(folder: Path) -> Iterator[str]:
+    """A run: its model, or else the newest checkpoint, and its record."""
+    record, held = folder / runs.RECORD, [folder / MODEL_FILE, *checkpoints(folder / runs.CHECKPOINTS)]
+    newest = next((path for path in [*held, *checkpoints(folder)] if path.is_file()), None)
+    if newest is None and not record.is_file():
+        raise FileNotFoundError(sentence("inspect", f"a model, a checkpoint or a run in {folder}", "none"))
+    if newest is not None:
+        yield from _of_file(newest)
+    if record.is_file():
+        run = runs.read_run(folder, "inspect")
+        shown = {name: value for name, value in run.settings.items() if value not in (None, [], ())}
+        remedy = f"not complete: chainrule train --resume {folder}"
+        yield _line("run", f"{folder}, {'complete' if run.ended else remedy}")
+        yield _line("settings", shown)
+        yield _line("data", run.data)
+        yield _line("trained on", {name: of(run.machine) for name, of in runs.DECISIVE.items()})
+        if run.result is not None:
+            yield _line("result", run.result)
+
+
+def _of_file(path: Path) -> Iterator[str]:
+    check_readable("inspect", path)
+    with path.open("rb") as stream:
+        start = stream.read(512)
+    kind = anatomy.kind_of(path, start)
+    if kind is None:
+        header, forms = anatomy.tensors(path)
+        if native.KEY in header:
+            yield from _of_model(path, header, forms)
+        elif checkpoint.KEY in header:
+            yield from _of_checkpoint(path, header)
+        else:
+            yield f"{path}: {path.stat().st_size:,} bytes, tensors in safetensors"
+            yield from anatomy.table([(name, *form) for name, form in forms.items()])
+            yield from (_line(name, value) for name, value in header.items())
+            yield _line("SHA-256", anatomy.sha256(path))
+    else:
+        title, lines = anatomy.KINDS[kind]
+        yield f"{path}: {path.stat().st_size:,} bytes, {title}"
+        try:
+            yield from lines(path)
+        except ModuleNotFoundError as error:
+            yield _line("note", error)
+        yield _line("SHA-256", anatomy.sha256(path))
+
+
+def _of_model(path: Path, header: Mapping[str, str], forms: Mapping[str, Any]) -> Iterator[str]:
+    """The layers and the metadata; the tensors alone where it has layers of the user's own."""
+    try:
+        model = load(path)
+        dtype, metadata, lines = model.dtype.name, model.metadata, [model.summary()]
+    except ValueError as error:
+        if "custom_layers" not in str(error):
+            raise
+        metadata, dtype = read_json(header[native.KEY])["metadata"], "layers that are not chainrule's own"
+        lines = list(anatomy.table([(name, *form) for name, form in forms.items()]))
+    yield f"{path}: {path.stat().st_size:,} bytes, {dtype}"
+    yield from lines
+    try:
+        shown = described(Facts.from_metadata(metadata), metadata)
+    except ValueError:  # a model that the user saved: its metadata as they are
+        shown = metadata
+    yield from (_line(name, value) for name, value in shown.items())
+    facts = json.loads(header[native.KEY])
+    yield _line("format", f"{facts['format']}, written by chainrule {facts.get('version')}")
+    yield _line("digest", header.get(DIGEST, "none: of before chainrule wrote any"))
+
+
+def _of_checkpoint(path: Path, header: Mapping[str, str]) -> Iterator[str]:
+    model, (_, facts) = load(path), checkpoint.read_checkpoint("load", path)
+    yield f"{path}: {path.stat().st_size:,} bytes, {model.dtype.name}, a checkpoint of a training"
+    yield model.summary()
+    yield _line("optimizer", facts.get("optimizer"))
+    yield _line("epochs", facts.get("epoch"))
+    rows = facts.get("rows")
+    if isinstance(rows, list) and rows:
+        yield _line("the last", rows[-1])
+    yield _line("format", f"{facts['format']}, written by chainrule {facts.get('version')}")
+    yield _line("digest", header[DIGEST])
 
 
 def described(facts: Facts, metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,6 +132,10 @@ def described(facts: Facts, metadata: Mapping[str, Any]) -> dict[str, Any]:
     else:
         lines["inputs"] = f"{facts.inputs} pixels ({' × '.join(map(str, facts.image_shape or ()))})"
     return lines | {name: value for name, value in metadata.items() if name not in facts.to_metadata()}
+
+
+def _line(name: str, value: Any) -> str:
+    return f"{name:<10}  {_plain(value)}"
 
 
 def _plain(value: Any) -> str:

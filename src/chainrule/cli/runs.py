@@ -138,10 +138,10 @@ def earlier_run(args: argparse.Namespace) -> Run | None:
     return run
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path, who: str = "train") -> Run:
     """The record in a folder, or in a file of it."""
     file = path / RECORD if path.is_dir() else path
-    check_readable("train", file, "record of a run")
+    check_readable(who, file, "record of a run")
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
         format_ = held.pop("format")
@@ -151,9 +151,9 @@ def read_run(path: Path) -> Run:
             if set(run.settings) == set(SETTINGS):
                 return run
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
-        raise refusal("train", file, "to be the record of a run", "something else", "pass the --out of a run") from None
+        raise refusal(who, file, "to be the record of a run", "something else", "pass the --out of a run") from None
     got = f"format {format_!r}, or other settings"
-    raise refusal("train", file, f"to be a record of format {FORMAT}", got, "install the version that wrote it")
+    raise refusal(who, file, f"to be a record of format {FORMAT}", got, "install the version that wrote it")
 
 
 def fill(args: argparse.Namespace, run: Run) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from .. import __version__
 from .._checks import Array, check_integer, check_number, sentence
 from ..callbacks import History
+from ..data.named import DIVISORS
 from ..files import writable_folder, write_text
 from ..model import Sequential
 from ..persistence import save
@@ -136,6 +137,8 @@ def run(args: argparse.Namespace) -> int:
     scores = facts.scores(outputs, problem.test[1])
     training = {"seed": args.seed} | asdict(recipe) | {"epochs": len(history)}
     model.metadata = facts.to_metadata() | {"scores": scores, "training": training, "chainrule": __version__}
+    if facts.image_shape is not None:
+        model.metadata["pixels_divided_by"] = DIVISORS[facts.source]
     files = _write(out, model, problem, history, outputs)
     record.finish(model, epochs=len(history), interrupted=history.interrupted, scores=scores)
     stopped = f", interrupted after {len(history)} of {recipe.epochs} epochs" if history.interrupted else ""

@@ -97,6 +97,7 @@ IMAGE_SETS = {
     ),
 }
 NAMES = ("digits", *IMAGE_SETS)
+DIVISORS = {"digits": 16} | dict.fromkeys(IMAGE_SETS, 255)  # of the grey values, which are then numbers from 0 to 1
 
 
 def load_named(name: str, cache_dir: str | os.PathLike[str] | None = None, progress: bool = True) -> NamedData:
@@ -164,7 +165,7 @@ def user_cache() -> Path:
 
 def _load_digits() -> NamedData:
     x, y = require("sklearn.datasets", "sklearn", _WHO + "('digits')").load_digits(return_X_y=True)
-    x = (x / 16).astype(np.float32)  # the grey values are 0, 1, ..., 16: exact in float32
+    x = (x / DIVISORS["digits"]).astype(np.float32)  # the grey values are 0, 1, ..., 16: exact in float32
     description = "Digits: 1,797 handwritten digits, 8 x 8 grey values (Alpaydin, Kaynak 1998; from scikit-learn)"
     parts = split(x, y.astype(np.int64), 0.2, rng=0, stratify=True)
     return NamedData(*parts, tuple("0123456789"), (8, 8), description)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,12 @@ import numpy as np
 from .._checks import Array, check_integer, check_shape, sentence
 
 Shape = tuple[int, ...]
+
+
+@lru_cache(maxsize=256)  # an error may write out thousands of layers
+def arguments_of(cls: type[Layer]) -> Mapping[str, inspect.Parameter]:
+    """The arguments of a layer's constructor, by name."""
+    return inspect.signature(cls).parameters
 
 
 class Workspace(dict[str, Array]):
@@ -127,7 +134,7 @@ class Layer(ABC):
         A function, such as an initializer, is left out: it only matters before training. Override this method in a
         layer whose arguments are neither that nor numbers, text, None, layers, or lists of them; else TypeError.
         """
-        arguments = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        arguments = {name: getattr(self, name) for name in arguments_of(type(self))}
         kept = {name: value for name, value in arguments.items() if isinstance(value, Layer) or not callable(value)}
         return {"type": type(self).__name__} | {name: self._described(name, value) for name, value in kept.items()}
 
@@ -147,7 +154,7 @@ class Layer(ABC):
     def __repr__(self) -> str:
         """The class and the arguments that differ from their defaults."""
         written = []
-        for name, parameter in inspect.signature(type(self)).parameters.items():
+        for name, parameter in arguments_of(type(self)).items():
             value = getattr(self, name)
             if parameter.default is parameter.empty:
                 written.append(repr(value))

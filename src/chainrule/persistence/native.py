@@ -1,13 +1,13 @@
 """The library's own file: safetensors, with the architecture and the facts about the training as JSON in its header.
 
 The tensors are the parameters ("0.W") and the buffers ("1.running_mean") by name. The header's entry ``chainrule``
-holds {"format": 1, "version": ..., "model": model.config(), "metadata": model.metadata}. A file is not trusted when it
-is read: nothing in it is executed, and nothing is allocated for which it does not hold the bytes.
+holds {"format": 2, "version": ..., "model": model.config(), "metadata": model.metadata}; ``digest`` is the SHA-256 of
+that entry and of all tensors, which format 1 did not have. A file is not trusted when it is read: nothing in it is
+executed, and nothing is allocated for which it does not hold the bytes.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 import os
@@ -21,14 +21,15 @@ import numpy as np
 
 from .. import __version__, checkpoint
 from .._checks import Array, nearest, sentence
-from ..files import check_readable, refusal, write_arrays
+from ..files import DIGEST, check_readable, digest, read_json, refusal, write_arrays
 from ..layers import LAYERS, Layer
-from ..layers.base import Shape, parameter_shapes, walk
+from ..layers.base import Shape, arguments_of, parameter_shapes, walk
 from ..model import Sequential, blank, layers_from_config
 from ..parameters import as_float_dtype
+from .estimators import network_and_facts
 
-FORMAT = 1
-_KEY = "chainrule"
+FORMAT = 2
+KEY = "chainrule"
 _DTYPES = {
     "float32": "F32",
     "float64": "F64",
@@ -41,15 +42,18 @@ Form = tuple[Shape, str]  # of a tensor: its shape, and its dtype as safetensors
 Expected = Callable[[Sequence[Layer], np.dtype[Any]], dict[str, Form]]
 
 
-def save(model: Sequential, path: str | os.PathLike[str]) -> None:
-    """Write a model into one safetensors file: architecture, parameters, buffers and ``metadata``.
+def save(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a model into one safetensors file: architecture, parameters, buffers, ``metadata``, version and a digest.
 
     The file appears whole or not at all, in place of one that was there: it is written beside its place and moved. It
     holds no time and no path, so equal models give equal files. Nothing of a batch is in it, and no pickle.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`
+    model : :class:`~chainrule.Sequential`; or a fitted :class:`~chainrule.MLPClassifier` or
+        :class:`~chainrule.MLPRegressor`, of which its network is written, with what stands around it as metadata:
+        ``task``, ``class_names``, ``feature_names``, ``scaling`` and ``target_scaling`` (x goes in as
+        (x − mean) / scale, a target comes out as z · scale + mean), ``output_activation``
     path : where to write, by custom with the suffix ``.safetensors``
 
     Raises
@@ -81,29 +85,36 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     ----------
     The format: https://huggingface.co/docs/safetensors
     """
-    if not isinstance(model, Sequential):
-        raise TypeError(sentence("save", "a Sequential model", type(model).__name__, "write save(model, path)"))
-    _check_can_be_built_again(model)
-    facts = {"format": FORMAT, "version": __version__, "model": model.config(), "metadata": model.metadata}
+    network, metadata = network_and_facts(model)
+    _check_can_be_built_again(network)
+    header = {
+        KEY: _as_json({"format": FORMAT, "version": __version__, "model": network.config(), "metadata": metadata})
+    }
+    tensors = {name: np.asarray(array, order="C") for name, array in _arrays(network).items()}
+    for name, array in tensors.items():
+        if array.dtype.name not in _DTYPES:
+            raise TypeError(sentence("save", f"numbers in the buffer {name!r}", f"dtype {array.dtype}"))
+    write_arrays("save", Path(path), tensors, header | {DIGEST: digest(tensors, header)})
+
+
+def _as_json(facts: dict[str, Any]) -> str:
     try:
-        header = json.dumps(facts, allow_nan=False)
+        text = json.dumps(facts, allow_nan=False)
+        read_json(text)  # so that load will, too
+        return text
     except (TypeError, ValueError, RecursionError) as error:
         remedy = "turn arrays into lists, and NaN into None"
         raise TypeError(
             sentence("save", "metadata that JSON can hold", f"some that it cannot ({error})", remedy)
         ) from None
-    tensors = {name: np.asarray(array, order="C") for name, array in _arrays(model).items()}
-    for name, array in tensors.items():
-        if array.dtype.name not in _DTYPES:
-            raise TypeError(sentence("save", f"numbers in the buffer {name!r}", f"dtype {array.dtype}"))
-    write_arrays("save", Path(path), tensors, {_KEY: header})
 
 
 def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
     """The model that :func:`save` wrote, equal to the last bit, or the one that a checkpoint holds.
 
-    The file may come from anywhere: nothing in it is executed, and what it claims about sizes is held against the bytes
-    that it has before any array is made.
+    The file may come from anywhere: nothing in it is executed, what it claims about sizes is held against the bytes
+    that it has before any array is made, and all of it against its digest. NumPy and safetensors are enough to load and
+    predict. Files of earlier versions load as well.
 
     Parameters
     ----------
@@ -117,7 +128,7 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
     Raises
     ------
     ValueError
-        The file is damaged, was not written by chainrule, or holds a layer that is not known.
+        The file is damaged, was not written by chainrule or by a newer one, or holds a layer that is not known.
     OSError
         There is no such file (FileNotFoundError), or it cannot be read.
 
@@ -153,6 +164,8 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
                 array[...] = file.get_tensor(name)
     except SafetensorError as error:
         raise _refusal(path, "to be a whole safetensors file", f"a damaged or different one ({error})") from None
+    if facts["format"] > 1 and header[DIGEST] != digest(_arrays(model), {KEY: header[KEY]}):
+        raise _refusal(path, "to be as it was written", "one whose digest is not that of its contents")
     model.metadata = facts["metadata"]
     return model
 
@@ -198,7 +211,7 @@ def _classes(value: Layer | Sequence[Any]) -> Iterator[type[Layer]]:
     """The classes of all layers in a list, or of a layer and those that it was made with (an activation, say)."""
     if isinstance(value, Layer):
         yield type(value)
-        value = [getattr(value, name) for name in inspect.signature(type(value)).parameters]
+        value = [getattr(value, name) for name in arguments_of(type(value))]
     for item in value:
         if isinstance(item, (Layer, list, tuple)):
             yield from _classes(item)
@@ -216,21 +229,30 @@ def _form(tensor: Any) -> Form:
 
 def _read_facts(path: Path, header: Mapping[str, str] | None) -> dict[str, Any]:
     """What the header says: a dict with the architecture under "model" and a dict under "metadata"."""
-    if not header or _KEY not in header:
-        remedy = "load reads what chainrule.save wrote"
-        raise _refusal(path, f"to have a {_KEY!r} entry in its header", "a safetensors file without", remedy)
+    if not header or KEY not in header:
+        remedy = "load reads what chainrule.save wrote; load_state_dict the weights of PyTorch"
+        raise _refusal(path, f"to have a {KEY!r} entry in its header", "a safetensors file without", remedy)
     try:
-        facts = json.loads(header[_KEY])
+        facts = read_json(header[KEY])
     except (ValueError, RecursionError) as error:
         raise _refusal(path, "to have JSON in its header", f"invalid JSON ({error})") from None
     if not isinstance(facts, dict) or type(facts.get("format")) is not int:
         raise _refusal(path, "to state its format", reprlib.repr(facts))
-    if facts["format"] != FORMAT:
-        got = f"format {facts['format']}, written by version {reprlib.repr(facts.get('version'))}"
-        raise _refusal(path, f"to be of format {FORMAT}", got, "install the version of chainrule that wrote it")
+    if not 1 <= facts["format"] <= FORMAT:
+        got = f"format {reprlib.repr(facts['format'])}, written by version {reprlib.repr(facts.get('version'))}"
+        remedy = "install the version of chainrule that wrote it"
+        raise _refusal(path, f"to be of format 1 to {FORMAT}", got, remedy)
     for name in ("model", "metadata"):
         if not isinstance(facts.get(name), dict):
             raise _refusal(path, f"to describe its {name}", reprlib.repr(facts.get(name)))
+    if facts["format"] > 1:
+        for where, names, known in (
+            ("header", header, {KEY, DIGEST}),
+            ("description", facts, {"format", "version", "model", "metadata"}),
+        ):
+            if set(names) != known:
+                expected = f"to have a {where} of {', '.join(sorted(known))}"
+                raise _refusal(path, expected, reprlib.repr(sorted(names)))
     return facts
 
 
@@ -243,6 +265,8 @@ def _build(
 ) -> Sequential:
     """The model of this description, once it is certain that the file holds its arrays."""
     try:
+        if not description.keys() <= {"layers", "dtype"}:
+            raise ValueError(sentence("a model", "layers and a dtype", reprlib.repr(sorted(description))))
         _check_types(description, own)
         _check_sizes(description, own, path.stat().st_size)
         layers = layers_from_config(description, own)

@@ -1,0 +1,48 @@
+"""The network of a fitted estimator, and as JSON what stands around it: classes, names, scaling."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from .._checks import sentence
+from ..model import Sequential
+
+
+def network_and_facts(model: Any) -> tuple[Sequential, dict[str, Any]]:
+    """The network that a file holds, and its metadata; ``model`` is a Sequential or a fitted estimator."""
+    if isinstance(model, Sequential):
+        return model, model.metadata
+    ours = sys.modules.get("chainrule.estimators")  # whoever has an estimator has imported them
+    if ours is None or not isinstance(model, (ours.MLPClassifier, ours.MLPRegressor)):
+        expected = "a Sequential model, or a fitted MLPClassifier or MLPRegressor of chainrule"
+        raise TypeError(sentence("save", expected, type(model).__name__, "write save(model, path)"))
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(model)
+    return model.model_, facts_of(model) | model.model_.metadata
+
+
+def facts_of(estimator: Any) -> dict[str, Any]:
+    """All that a prediction needs besides the network, as JSON holds it."""
+    facts: dict[str, Any] = {"estimator": type(estimator).__name__}
+    if hasattr(estimator, "classes_"):
+        labels = estimator.classes_.tolist()
+        facts |= {"task": "classification", "class_names": [str(label) for label in labels]}
+        if not all(isinstance(label, str) for label in labels):
+            facts["classes"] = labels  # themselves, not their names
+    else:
+        facts["task"] = "regression"
+    names = getattr(estimator, "feature_names_in_", None)
+    facts["feature_names"] = None if names is None else [str(name) for name in names]
+    facts["scaling"] = _scaling(estimator.scaler_)
+    if facts["task"] == "regression":
+        facts["target_scaling"] = _scaling(estimator.target_scaler_)
+    return facts | {"output_activation": estimator.out_activation_}
+
+
+def _scaling(scaler: Any) -> dict[str, Any] | None:
+    """Of scikit-learn's StandardScaler; one without a mean only divides."""
+    if scaler is None:
+        return None
+    return {"mean": scaler.mean_.tolist() if scaler.with_mean else None, "scale": scaler.scale_.tolist()}

@@ -1,0 +1,116 @@
+"""HDF5 through h5py, as Keras writes it: only what is in the file itself, and nothing larger than was asked for."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._checks import require
+from ..files import check_readable, read_json, refusal
+
+WEIGHTS, CONFIG = "model.weights.h5", "config.json"  # in a .keras archive
+MAX_RATIO, SPARE = 20, 1 << 20  # weights hardly shrink: what grows more when it is unpacked, beyond a MB, is a bomb
+KINDS = "fiu"
+MOST_SPARE = 1 << 16  # numbers that HDF5 may unpack though nobody asks for them
+
+
+@contextmanager
+def opened(who: str, path: Path) -> Iterator[tuple[Any, Any]]:
+    """The root of the HDF5 file, which may be in a ``.keras`` archive, and the configuration of the model or None."""
+    check_readable(who, path, "Keras file")
+    h5py = require("h5py", "keras", who)
+    config, source = None, path.open("rb")
+    with source:
+        stream: Any = source
+        try:
+            if zipfile.is_zipfile(source):
+                with zipfile.ZipFile(source) as archive:
+                    config = _parsed(who, path, _member(who, path, archive, CONFIG))
+                    stream = io.BytesIO(_member(who, path, archive, WEIGHTS))
+            with h5py.File(stream, "r") as root:
+                if config is None and isinstance(text := root.attrs.get("model_config"), (str, bytes)):
+                    config = _parsed(who, path, text)
+                yield root, config
+        except (
+            OSError,
+            KeyError,
+            RuntimeError,
+            ValueError,
+            zipfile.BadZipFile,
+            NotImplementedError,
+            EOFError,
+        ) as error:
+            if str(error).startswith(f"{who} expects "):
+                raise
+            got = f"a damaged or different one ({type(error).__name__}: {error})"
+            raise refusal(who, path, "to be a whole .keras or HDF5 file", got) from None
+
+
+def _member(who: str, path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    """A file of the archive, in memory: no name in it ever becomes a path."""
+    if name not in archive.namelist():
+        raise refusal(who, path, f"to be a .keras file with a {name}", "another archive")
+    info = archive.getinfo(name)
+    if info.file_size > MAX_RATIO * path.stat().st_size + SPARE:
+        raise refusal(who, path, f"a {name} about as large as it is packed", f"{info.file_size:,} bytes of it")
+    with archive.open(info) as stream:
+        return stream.read(info.file_size)
+
+
+def _parsed(who: str, path: Path, text: str | bytes) -> Any:
+    try:
+        return read_json(text if isinstance(text, str) else text.decode())
+    except (ValueError, RecursionError) as error:
+        raise refusal(who, path, "to describe its model as JSON", f"invalid JSON ({error})") from None
+
+
+def child(who: str, path: Path, group: Any, name: str) -> Any:
+    """A group or dataset in a group: in this file, not behind a link to another place; None if there is none."""
+    import h5py
+
+    here = group
+    for part in name.split("/"):
+        if not isinstance(here, h5py.Group) or part not in here:
+            return None
+        if not isinstance(here.get(part, getlink=True), h5py.HardLink):
+            raise refusal(who, path, f"{name!r} in the file itself", "a link to another place")
+        here = here[part]
+    return here
+
+
+def numbers(who: str, path: Path, dataset: Any) -> Any:
+    """The dataset, of which nothing is read yet, if it holds numbers, and these in the file itself."""
+    import h5py
+
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in KINDS or dataset.shape is None:
+        raise refusal(who, path, "numbers where its weights should be", repr(dataset))
+    if dataset.is_virtual or dataset.external:
+        raise refusal(who, path, f"the numbers of {dataset.name} in the file itself", "a link to another file")
+    if dataset.chunks and math.prod(dataset.chunks) > max(dataset.size, MOST_SPARE):
+        raise refusal(who, path, f"{dataset.name} in pieces no larger than itself", f"pieces of {dataset.chunks}")
+    if dataset.attrs.get("dtype") == "bfloat16":
+        raise refusal(who, path, "numbers that NumPy has", f"bfloat16 in {dataset.name}", "save the model in float32")
+    return dataset
+
+
+def texts(group: Any, name: str) -> list[str] | None:
+    """A list of names among the attributes; a long one is in pieces, ``name0``, ``name1``, ..."""
+    pieces = [group.attrs[name]] if name in group.attrs else []
+    while not pieces or f"{name}{len(pieces)}" in group.attrs:
+        if f"{name}{len(pieces)}" not in group.attrs:
+            return None
+        pieces.append(group.attrs[f"{name}{len(pieces)}"])
+    values = [value for piece in pieces for value in np.asarray(piece).reshape(-1).tolist()]
+    return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values]
+
+
+def is_hdf5(start: bytes) -> bool:
+    """Whether a file begins as HDF5 does."""
+    return start.startswith(b"\x89HDF\r\n\x1a\n")
