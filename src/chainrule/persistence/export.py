@@ -20,6 +20,7 @@ from .rows import random_rows
 FORMATS: dict[str, tuple[str, str, str]] = {
     "onnx": (".onnx", "onnx", "write"),
     "c": (".h", "c", "write"),
+    "pytorch": (".safetensors", "pytorch", "write"),
 }
 ROWS = 100  # that file and model are compared on
 
@@ -67,7 +68,7 @@ def export(model: Any, path: str | os.PathLike[str], format: str | None = None, 
     model : :class:`~chainrule.Sequential`, or a fitted estimator, whose scaling and classes then are in the file, too;
         for ONNX also a fitted pipeline of scikit-learn
     path : where to write; the file appears whole or not at all, in place of one that was there
-    format : "onnx" or "c"; None tells it from the suffix of ``path``
+    format : "onnx", "c" or "pytorch" (a ``state_dict`` in safetensors); None tells it from the suffix of ``path``
     **options : of the format. For "onnx": ``precision`` "float32", "float16" or "int8"; ``outputs`` "model" or
         "probabilities"; ``input_shape`` of one row, such as (28, 28), where flat rows will not do; ``opset``, the
         version of ONNX's operators, to run the file with an old program. For "c", one C99 header with a function
