@@ -56,6 +56,16 @@ def test_the_page_on_training_runs_from_top_to_bottom(tmp_path, monkeypatch, cap
     assert Path("report.html").is_file()
 
 
+def test_the_page_on_shipping_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for code in blocks(ROOT / "docs" / "shipping.md"):
+        run(code, names)
+    assert capsys.readouterr().out.count("the same bits: True") == 2
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
