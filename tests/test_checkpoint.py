@@ -193,7 +193,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"resume expects a file at .*nothing"):
         trainer(tmp_path).resume(tmp_path / "nothing")
     cr.save(cr.MLP([1, 1], rng=0), tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match=r"resume expects .*model.safetensors to be as it was written"):
+    with pytest.raises(ValueError, match=r"resume expects .*model.safetensors to be a checkpoint, got another"):
         trainer(tmp_path).resume(tmp_path / "model.safetensors")
 
 
