@@ -122,6 +122,19 @@ def edit_description(data: bytes, rng: Rng) -> bytes:
     return joined(header, body)
 
 
+def edit_sizes(data: bytes, rng: Rng) -> bytes:
+    """Layers as wide as no file is long."""
+    header, body, key, facts = facts_of(data)
+    found = [(place, name) for place, name in places(facts["model"]) if type(place[name]) is int]
+    for index in rng.integers(0, len(found), rng.integers(1, 4)):
+        place, name = found[index]
+        place[name] = int(10 ** rng.uniform(0, 12))
+    if rng.random() < 0.3:
+        facts["model"]["layers"] *= int(rng.integers(2, 1000))
+    header["__metadata__"][key] = json.dumps(facts)
+    return joined(header, body)
+
+
 def odd_name(rng: Rng) -> str:
     names = ["type", "layers", "features", "in_features", "dtype", "x", "", "self", "\ud800", "__class__", "activation"]
     return names[rng.integers(len(names))]
@@ -173,7 +186,8 @@ def edit_entries(data: bytes, rng: Rng) -> bytes:
 
 
 MUTATIONS = (
-    *[edit_description] * 8, *[edit_description_as_text] * 4, *[edit_entries] * 2, *mutations.MUTATIONS,
+    *[edit_description] * 8, *[edit_description_as_text] * 4, *[edit_sizes] * 2, *[edit_entries] * 2,
+    *mutations.MUTATIONS,
 )  # fmt: skip
 
 

@@ -185,6 +185,23 @@ def test_metadata_that_load_would_refuse_are_refused(tmp_path: Path) -> None:
             cr.save(model, tmp_path / "model")
 
 
+def test_more_layers_than_load_takes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="save expects at most 4,096 layers, got 4,097"):
+        cr.save(cr.Sequential([cr.Tanh() for _ in range(4097)]), tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    "layer", [cr.ELU(2), cr.LeakyReLU(1), cr.Linear(1, 1, bias=False), cr.Linear(1, 9, bias=False)]
+)
+def test_small_models_are_no_lies(layer: cr.Layer, tmp_path: Path) -> None:
+    cr.save(cr.Sequential([layer], rng=0), tmp_path / "model")
+    assert cr.load(tmp_path / "model").config() == cr.Sequential([layer.__class__(**arguments(layer))]).config()
+
+
+def arguments(layer: cr.Layer) -> dict[str, Any]:
+    return {name: value for name, value in layer.config().items() if name != "type"}
+
+
 def test_only_models_are_saved(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"save expects a Sequential model, or a fitted MLPCl.* got str"):
         cr.save("model", tmp_path / "model")  # type: ignore[arg-type]
@@ -382,6 +399,8 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "a huge layer": (facts(HUGE), {}, "2,000,000,000 units"),
     "huge statistics": (facts({"type": "BatchNorm", "features": 10**9}), {}, "1,000,000,000 units"),
     "statistics a thousand times": (facts(*[{"type": "BatchNorm", "features": 10**5}] * 1000), {}, "100,000,000 units"),
+    "thousands of layers": (facts(*[{"type": "ReLU"}] * 5000), {}, "at most 4,096 layers, got 5,000"),
+    "the same layer often": (facts(*[LINEAR] * 3000), ARRAYS, "fit the 9 numbers of its file, got 15,000 units"),
     "a huge inner layer": (facts({"type": "Residual", "layers": [HUGE]}), {}, "2,000,000,000 units"),
     "arrays missing": (facts(LINEAR), {}, r"F32 of shape \(2, 3\) as tensor '0\.W', got none"),
     "arrays too many": (

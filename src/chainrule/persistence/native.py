@@ -30,6 +30,8 @@ from .estimators import network_and_facts
 
 FORMAT = 2
 KEY = "chainrule"
+SPARE = 10_000  # units
+MAX_LAYERS = 4096  # those inside others and activations included: each takes time before it is found to be a lie
 _DTYPES = {
     "float32": "F32",
     "float64": "F64",
@@ -87,6 +89,9 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     """
     network, metadata = network_and_facts(model)
     _check_can_be_built_again(network)
+    count = sum(1 for _ in _described(network.config()["layers"]))
+    if count > MAX_LAYERS:
+        raise ValueError(sentence("save", f"at most {MAX_LAYERS:,} layers", f"{count:,}"))
     header = {
         KEY: _as_json({"format": FORMAT, "version": __version__, "model": network.config(), "metadata": metadata})
     }
@@ -268,7 +273,7 @@ def _build(
         if not description.keys() <= {"layers", "dtype"}:
             raise ValueError(sentence("a model", "layers and a dtype", reprlib.repr(sorted(description))))
         _check_types(description, own)
-        _check_sizes(description, own, path.stat().st_size)
+        _check_sizes(description, own, sum(math.prod(shape) for shape, _ in forms.values()))
         layers = layers_from_config(description, own)
         dtype = as_float_dtype("dtype", description.get("dtype"))
         _check_forms(expected(layers, dtype), forms)
@@ -301,18 +306,20 @@ def _check_types(description: Mapping[str, Any], own: Mapping[str, type[Layer]])
             raise ValueError(sentence("a layer", "a type that is known", got, remedy))
 
 
-def _check_sizes(description: Mapping[str, Any], own: Mapping[str, type[Layer]], length: int) -> None:
+def _check_sizes(description: Mapping[str, Any], own: Mapping[str, type[Layer]], numbers: int) -> None:
     """No constructor of ours may reserve memory that the file does not fill.
 
-    A layer with sizes has at least a number of four bytes for each unit of each size: m + n <= 4mn for a Linear(m, n),
-    n <= 4n for a gain. So all whole numbers in the description together are less than the file is long.
+    A layer with sizes has at least half a number for each unit of each size: m + n <= 2mn for a Linear(m, n), n <= 2n
+    for a gain. So all whole numbers in the description together are at most twice the numbers in the file,
+    or so few that what is missing can be told by its name.
     """
-    ours = (layer for layer in _described(description.get("layers")) if layer["type"] not in own)
+    described = list(_described(description.get("layers")))
+    if len(described) > MAX_LAYERS:
+        raise ValueError(sentence("a model", f"at most {MAX_LAYERS:,} layers", f"{len(described):,}"))
+    ours = (layer for layer in described if layer["type"] not in own)
     total = sum(value for layer in ours for value in layer.values() if type(value) is int and value > 0)
-    if total > length:
-        raise ValueError(
-            sentence("a model", f"sizes that fit into the {length:,} bytes of its file", f"{total:,} units")
-        )
+    if total > 2 * numbers + SPARE:
+        raise ValueError(sentence("a model", f"sizes that fit the {numbers:,} numbers of its file", f"{total:,} units"))
 
 
 def _expected_forms(layers: Sequence[Layer], dtype: np.dtype[Any]) -> dict[str, Form]:
