@@ -23,6 +23,7 @@ STEPS = [
     row("784-128-10x32", 2e-5, floor=0.25, pytorch=8.0),
     row("784-512-256-10x128+gelu", 2.0, floor=0.5, jax_scan=2.0),
 ]
+LATENCY = {"ratio": 1.0, "min": 1.0, "max": 1.0, "seconds": 1e-5, "file": 1_234_567}
 FACTS = {
     "machine": machine.describe() | {"environment": {"OPENBLAS_CORETYPE": "Haswell"}},
     "date": "2026-01-02",
@@ -31,6 +32,14 @@ FACTS = {
     "import": row("import", 0.1, numpy=0.8, pytorch=20.0),
     "size": {"ours": 800_000, "wheel": 300_000, "numpy": 70_000_000},
     "memory": {"ours": 60_000_000, "pytorch": 340_000_000},
+    "latency": {
+        "row": "784-128-10",
+        "peers": {
+            "chainrule": LATENCY | {"program": None, "difference": 0.0},
+            "C, int8": LATENCY | {"ratio": 2.0, "max": 3.0, "program": 120_000, "difference": 0.0234},
+        },
+        "left_out": {"ONNX Runtime, int8": "ONNX Runtime is not installed"},
+    },
     "mnist": {
         "recipe": "as usual",
         "target": 0.9842,
@@ -67,6 +76,9 @@ def test_the_tables_hold_every_row_and_section() -> None:
     assert "| 784-512-256-10 × 128, gelu | 2 s |" in text
     assert "| **geometric mean of the grid** |  | **2.83×** | **4.00×** | – |" in text
     assert "| 1 row | 10 µs | 3.00× (1.50–6.00) |" in text
+    assert "| chainrule | 10 µs | 1.00× (1.00–1.00) | 1,235 kB |  | 0 |" in lines
+    assert "| C, int8 | 10 µs | 2.00× (1.00–3.00) | 1,235 kB | 120 kB | 0.02 |" in lines
+    assert "| ONNX Runtime, int8 | – | ONNX Runtime is not installed | | | |" in lines
     assert "| import | 100 ms (1.25× NumPy) |" in text
     assert "| installed | 0.8 MB, wheel 0.3 MB | NumPy 70 MB |" in text
     assert "| MNIST to 98.42 % | 4.5 s | PyTorch eager not reached |" in text

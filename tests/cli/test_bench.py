@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.bench import peers
+from chainrule.bench import latency, peers
 from chainrule.cli import bench
 
 QUICK = ("--rounds", 2, "--seconds", 0.001)
@@ -62,6 +62,17 @@ def test_the_small_sections(shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert facts["mnist"]["seeds"] == [0, 1]
     assert "1 row: " in answer.out
     assert "MNIST to 50.00 %: quick" in answer.out
+
+
+def test_one_row_wherever_it_runs(shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ways = {"chainrule": latency.ours}
+    monkeypatch.setattr(latency, "CONTESTANTS", ways)
+    answer = shell("bench", "latency", *QUICK, "--out", tmp_path / "latency.json")
+    assert answer.code == 0
+    table = answer.out.splitlines()[1:]
+    assert table[0].startswith("| one row through 784-128-10 | time | times ours | file |")
+    assert table[2].startswith("| chainrule | ")
+    assert "\n".join(table) in shell("bench", "--markdown", tmp_path / "latency.json").out
 
 
 def test_a_fit_of_the_estimators(shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

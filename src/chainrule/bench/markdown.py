@@ -13,6 +13,7 @@ from .report import (
     NAMES,
     averages,
     duration,
+    kilobytes,
     machine_line,
     megabytes,
     overhead,
@@ -31,6 +32,8 @@ def render(facts: Mapping[str, Any]) -> str:
         parts.append(table("training step", facts["step"], (key for key in COLUMNS if key not in (EAGER, COMPILED))))
     if facts.get("predict"):
         parts.append(table("prediction", facts["predict"], (key for key in COLUMNS if key != BEST)))
+    if facts.get("latency"):
+        parts.append(latency_table(facts["latency"]))
     if facts.get("estimators"):
         parts.append(fit_table(facts["estimators"]))
     small = [lines for name, make in SMALL.items() if facts.get(name) for lines in make(facts[name])]
@@ -56,6 +59,18 @@ def table(title: str, rows: list[Mapping[str, Any]], columns: Iterable[str]) -> 
         for over, means in averages(rows):
             cells = [f"**{means[key][0]:.2f}×**" if key in means else "–" for key in shown]
             lines.append(f"| {' | '.join([f'**geometric mean of {over}**', '', *cells])} |")
+    return "\n".join(lines)
+
+
+def latency_table(found: Mapping[str, Any]) -> str:
+    """A line for each that answers a row: its time, how many of ours that is, sizes, and how far off it is."""
+    heads = [f"one row through {found['row']}", "time", "times ours", "file", "program", "largest difference"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name, way in found["peers"].items():
+        program = "" if way["program"] is None else kilobytes(way["program"])
+        cells = [duration(way["seconds"]), cell(name, way), kilobytes(way["file"]), program, f"{way['difference']:.1g}"]
+        lines.append(f"| {' | '.join([name, *cells])} |")
+    lines += [f"| {name} | – | {reason} | | | |" for name, reason in found["left_out"].items()]
     return "\n".join(lines)
 
 

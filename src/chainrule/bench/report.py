@@ -145,3 +145,8 @@ def duration(seconds: float | None) -> str:
 def megabytes(size: int) -> str:
     """In 10⁶ bytes."""
     return f"{size / 1e6:.3g} MB"
+
+
+def kilobytes(size: int) -> str:
+    """In 10³ bytes."""
+    return f"{size / 1e3:,.0f} kB"

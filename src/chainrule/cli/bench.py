@@ -1,9 +1,10 @@
 """Compare our speed on this machine with that of the other libraries that are installed.
 
 Ours and theirs run in turn; each figure is a median of paired ratios with the least and the greatest, and above 1 we
-are faster. SECTION is step (a training step), predict, import, size, memory, overhead (what callbacks add to an epoch),
-mnist (the time to 98.42 %) or estimators (a fit of MLPClassifier and MLPRegressor, on the digits and the data sets that
-the folder CHAINRULE_DATA holds); without one it is all but the last two, which take minutes.
+are faster. SECTION is step (a training step), predict, latency (one row through exported files, in ONNX Runtime and in
+C), import, size, memory, overhead (what callbacks add to an epoch), mnist (the time to 98.42 %) or estimators (a fit of
+MLPClassifier and MLPRegressor, on the digits and the data sets that the folder CHAINRULE_DATA holds); without one it is
+all but the last two, which take minutes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .._checks import check_integer, check_name, check_number
-from ..bench import estimators, footprint, machine, markdown, mnist, overhead, predict, report, step
+from ..bench import estimators, footprint, latency, machine, markdown, mnist, overhead, predict, report, step
 from ..bench.grid import choose
 from ..bench.peers import INSTALL, PEERS, Peer
 from ..bench.timing import Pace
@@ -90,6 +91,12 @@ def predictions(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str
         yield report.row_lines(facts["predict"][-1], "a prediction")
 
 
+def latencies(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """One row, here and where exported files run."""
+    facts["latency"] = latency.measure(args.pace)
+    yield markdown.latency_table(facts["latency"])
+
+
 def imports(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
     """The time of an import."""
     facts["import"] = footprint.measure_import(args.pace.rounds)
@@ -136,6 +143,7 @@ def fits(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
 SECTIONS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], Iterator[str]]] = {
     "step": steps,
     "predict": predictions,
+    "latency": latencies,
     "import": imports,
     "size": sizes,
     "memory": memory,
