@@ -42,9 +42,7 @@ def main():
     x, y = load_digits(return_X_y=True)
     x, x_test, y, y_test = train_test_split((x / 16).astype(np.float32), y, test_size=0.2, stratify=y, random_state=0)
     model = train(x, y, args.epochs)
-    print(
-        cr.export(model, args.out / "digits.onnx", outputs="probabilities", opset=21)
-    )  # which browsers' runtime takes
+    print(cr.export(model, args.out / "digits.onnx", outputs="probabilities"))  # which browsers' runtime takes
 
     names, sure = predict(args.out / "digits.onnx", x_test)
     right = np.mean([name == model.metadata["class_names"][digit] for name, digit in zip(names, y_test, strict=True)])

@@ -105,6 +105,14 @@ def test_the_random_networks_have_every_layer_nested_blocks_and_every_activation
     assert any(isinstance(inner, cr.Residual) for one in layers if type(one) is cr.Residual for inner in one.layers)
 
 
+def test_the_version_is_the_one_that_browsers_run_too_unless_the_newest_is_asked_for(tmp_path):
+    versions = []
+    for options in ({}, {"opset": None}):
+        cr.export(network(), tmp_path / "n.onnx", **options)
+        versions += [one.version for one in onnx.load(tmp_path / "n.onnx").opset_import]
+    assert versions == [21, runtime.newest_opset()]
+
+
 @pytest.mark.parametrize("opset", [13, 17, 21])
 def test_an_older_version_of_the_operators(opset, tmp_path):
     model, shape = random_network(0)

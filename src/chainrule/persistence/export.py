@@ -71,9 +71,10 @@ def export(model: Any, path: str | os.PathLike[str], format: str | None = None, 
     format : "onnx", "c" or "pytorch" (a ``state_dict`` in safetensors); None tells it from the suffix of ``path``
     **options : of the format. For "onnx": ``precision`` "float32", "float16" or "int8"; ``outputs`` "model" or
         "probabilities"; ``input_shape`` of one row, such as (28, 28), where flat rows will not do; ``opset``, the
-        version of ONNX's operators, to run the file with an old program. For "c", one C99 header with a function
-        ``NAME_predict(const float *x, float *y)`` for one row: ``precision`` "float32" or "int8"; ``name``, NAME, else
-        that of the file; ``self_test`` False to leave out the ten rows that it can be tested with on the device
+        version of ONNX's operators, 21, or None for the newest that is installed. For "c", one C99 header with a
+        function ``NAME_predict(const float *x, float *y)`` for one row: ``precision`` "float32" or "int8"; ``name``,
+        NAME, else that of the file; ``self_test`` False to leave out the ten rows that it can be tested with on the
+        device
 
     Returns
     -------

@@ -19,7 +19,7 @@ from ...files import replacing
 from ...model import Sequential
 from .estimator import from_estimator
 from .network import OUTPUTS, PRECISIONS, WHO, from_network, probabilities
-from .runtime import check_graph, installed, quantized, session
+from .runtime import COMMON_OPSET, check_graph, installed, quantized, session
 
 OLDEST_OPSET = 13
 
@@ -33,7 +33,7 @@ def write(
     precision: str = "float32",
     outputs: str = "model",
     input_shape: Sequence[int] | None = None,
-    opset: int | None = None,
+    opset: int | None = COMMON_OPSET,
 ) -> list[str]:
     """Write the file, whole or not at all.
 
@@ -45,7 +45,8 @@ def write(
         weights of the Linear layers as whole numbers and rounds their inputs as it runs, by ONNX Runtime's quantizer
     outputs : "model" for what ``model.predict`` gives, "probabilities" for its softmax, or sigmoid of a single output
     input_shape : of one row, where the layers do not tell it; a Flatten in front takes flat rows otherwise
-    opset : version of ONNX's operators, at least 13; None is the newest that is installed and that ONNX Runtime runs
+    opset : version of ONNX's operators, at least 13; 21 is what browsers and phones run, too, None the newest that is
+        installed and that ONNX Runtime runs
 
     Returns
     -------
