@@ -14,7 +14,7 @@ from .grid import Problem, Row, make_loss, make_model, make_optimizer, make_prob
 from .timing import PAUSE, Pairs
 
 ROW = Row((784, 128, 10), 128, steps=469)  # an epoch of as many rows as MNIST has
-EPOCHS = 2  # of each side in a round
+EPOCHS = 6  # of each side in a round: the first checkpoint takes memory that the others find
 WATCHED = "History, Progress, Checkpoint after each epoch, EarlyStopping"
 
 
