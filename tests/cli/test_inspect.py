@@ -199,6 +199,14 @@ def test_a_c_header_shows_its_comment(shell, refuses, tmp_path: Path) -> None:
     assert "to end its first comment" in refuses("inspect", tmp_path / "open.h")
 
 
+def test_a_c_header_that_was_exported_is_described(shell, tmp_path: Path) -> None:
+    model = cr.MLP([4, 3, 2], rng=0)
+    cr.export(model, tmp_path / "net.h")
+    out = shell("inspect", tmp_path / "net.h").out
+    for words in ("C by chainrule", "  Linear(4 → 3, relu)", "Flash: ", "multiply-adds a row", "Parameters, SHA-256: "):
+        assert words in out
+
+
 def test_a_pickle_is_not_opened(refuses, tmp_path: Path) -> None:
     (tmp_path / "net.pt").write_bytes(b"\x80\x02cos\nsystem\n(S'true'\ntR.")
     assert "a pickle, or an archive of one" in refuses("inspect", tmp_path / "net.pt")

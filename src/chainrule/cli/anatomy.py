@@ -27,7 +27,7 @@ def kind_of(path: Path, start: bytes) -> str | None:
     """One of KINDS by the first bytes of the file, by its suffix for ONNX, which has no mark; None for safetensors."""
     if is_hdf5(start) or (zipfile.is_zipfile(path) and path.suffix == ".keras"):
         return "keras"
-    if start.lstrip().startswith(b"/*") and b"chainrule" in start.lstrip().partition(b"\n")[0]:
+    if start.lstrip().startswith(b"/*") and b"chainrule" in b"".join(start.lstrip().split(b"\n", 2)[:2]):
         return "c"
     if path.suffix == ".onnx":
         return "onnx"
@@ -131,7 +131,7 @@ def _c(path: Path) -> Iterator[str]:
     if not end:
         raise refusal(WHO, path, "to end its first comment", f"{len(text):,} characters of it")
     for line in comment.strip().splitlines():
-        yield line.strip().removeprefix("*").strip()
+        yield line.strip().removeprefix("*").removeprefix(" ")
 
 
 #: What the file is called, and the lines on what is in it.
