@@ -23,7 +23,7 @@ import safetensors.numpy
 
 import chainrule as cr
 import mutations
-from chainrule import files
+from chainrule._support import files
 from chainrule.cli.inspect import describe
 from mutations import HUGE, Rng, joined, parts
 

@@ -14,15 +14,13 @@ import pytest
 
 ORDER = (
     # 1 · ground
-    "_frozen", "_checks", "errors", "files", "threads", "ops",
+    "_support", "ops", "runtime",
     # 2 · parts
     "initializers", "parameters", "layers", "losses", "metrics", "schedules", "optimizers",
     # 3 · whole
-    "model", "gradcheck", "data", "communicator", "callbacks", "steps", "plan", "checkpoint", "inputs", "diagnosis",
-    "divergence", "trainer", "proofs", "rates",
+    "model", "data", "proof", "training", "diagnostics",
     # 4 · tools
-    "nodes", "estimators", "tabular", "persistence", "distributed", "plots", "reporting", "config", "bench", "cli",
-    "__main__",
+    "nodes", "estimators", "tabular", "persistence", "plots", "reporting", "bench", "cli", "__main__",
 )  # fmt: skip
 LIBRARIES = {"estimators": ("scipy", "sklearn")}  # that a part is nothing without; it is imported when first used
 MAX_LINES = 400

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import checkpoint, files
+from chainrule._support import files
+from chainrule.training import checkpoint
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(203, 6))
@@ -69,7 +70,7 @@ def assert_equal(mine, expected):
 @pytest.mark.parametrize("plain", [False, True], ids=["plan", "op by op"])
 @pytest.mark.parametrize("steps", [1, 7, 13, 14, 31, 77])
 def test_a_broken_training_goes_on_to_the_same_bits(tmp_path, steps, plain, monkeypatch):
-    monkeypatch.setattr("chainrule.plan.CALL_SECONDS", 1e-9)  # so that there is a pause after every step
+    monkeypatch.setattr("chainrule.training.compiled.CALL_SECONDS", 1e-9)  # so that there is a pause after every step
     whole = trainer(tmp_path / "whole", plain=plain)
     fit(whole)
     broken = trainer(tmp_path / "broken", seconds=1e-9, plain=plain)
@@ -122,9 +123,9 @@ def test_what_an_earlier_training_left_does_not_count_as_newer(tmp_path):
 
 @pytest.mark.parametrize("way", ["a plan", "operation by operation"])
 def test_metrics_are_of_the_whole_epoch_though_it_was_broken_off_in_between(tmp_path, monkeypatch, capsys, way):
-    monkeypatch.setattr("chainrule.plan.CALL_SECONDS", 1e-9)
+    monkeypatch.setattr("chainrule.training.compiled.CALL_SECONDS", 1e-9)
     if way != "a plan":
-        monkeypatch.setattr("chainrule.trainer.plan_training", lambda *_: None)
+        monkeypatch.setattr("chainrule.training.trainer.plan_training", lambda *_: None)
 
     class Interrupt(cr.Callback):
         def on_pause(self, trainer):

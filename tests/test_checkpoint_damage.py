@@ -19,9 +19,9 @@ import pytest
 
 import chainrule as cr
 import mutations
-from chainrule import files
-from chainrule.checkpoint import KEY, read_checkpoint
-from chainrule.files import DIGEST, digest, write_arrays
+from chainrule._support import files
+from chainrule._support.files import DIGEST, digest, write_arrays
+from chainrule.training.checkpoint import KEY, read_checkpoint
 
 X, Y = np.random.default_rng(0).normal(size=(100, 6)), np.arange(100) % 3
 
@@ -283,7 +283,7 @@ def half_trained(folder, limit=None):
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
 def test_a_forged_checkpoint_whose_digest_is_right_is_refused_too(tmp_path, forge, monkeypatch, request):
     """Kernels would read and write where it says: it is held against the data and the network first."""
-    monkeypatch.setattr("chainrule.plan.CALL_SECONDS", 1e-9)
+    monkeypatch.setattr("chainrule.training.compiled.CALL_SECONDS", 1e-9)
     x, y = np.random.default_rng(0).normal(size=(64, 3)), np.arange(64) % 2
     with pytest.raises(MemoryError):
         half_trained(tmp_path, limit=6).fit(x, y, epochs=3, verbose=0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import _checks
-from chainrule._checks import all_finite, sentence
+from chainrule._support import checks as _checks
+from chainrule._support.checks import all_finite, sentence
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import config
-from chainrule.config import LEVELS, show_config
 from chainrule.ops import fused
+from chainrule.runtime import config
+from chainrule.runtime.config import LEVELS, show_config
 
 threadpoolctl = pytest.importorskip("threadpoolctl")
 

@@ -165,7 +165,7 @@ def test_a_part_that_fails_when_it_is_looked_at_hides_nothing():
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
 def test_a_gradient_that_is_not_finite_is_found_where_it_came_from(clip_norm, monkeypatch):
     """Though the layer behind saturates, and no loss shows it."""
-    monkeypatch.setattr("chainrule.divergence.SHARE", 1e9)  # parameters are looked at after every step
+    monkeypatch.setattr("chainrule.training.divergence.SHARE", 1e9)  # parameters are looked at after every step
     Broken.count = 0
     model = cr.Sequential([cr.Linear(8, 16), cr.Tanh(), Broken(16, 4), cr.Tanh(), cr.Linear(4, 1)], rng=0)
     error = fails(cr.Trainer(model, "squared_error", cr.SGD(0.01, clip_norm=clip_norm)))
@@ -205,7 +205,7 @@ class Spoil(cr.Callback):
 
 def test_a_good_training_loses_little(way, monkeypatch):
     """The weights that come back are of shortly before, the optimizer's state with them, and it can go on."""
-    monkeypatch.setattr("chainrule.divergence.SHARE", 1e9)
+    monkeypatch.setattr("chainrule.training.divergence.SHARE", 1e9)
     good = {}
 
     class Note(cr.Callback):
@@ -266,7 +266,7 @@ def test_copies_take_little_of_the_time(monkeypatch):
         now[0] += 0.001
         return now[0]
 
-    from chainrule import divergence
+    from chainrule.training import divergence
 
     monkeypatch.setattr(divergence.time, "perf_counter", clock)
     trainer = cr.Trainer(network(), "squared_error", cr.SGD(0.1))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule import files
+from chainrule._support import files
 
 ARRAYS = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(7, np.int64), "c": np.zeros((0, 4), np.float32)}
 HEADER = {"facts": '{"x": 1}'}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.inputs import as_data, as_validation, check_targets
+from chainrule.training.inputs import as_data, as_validation, check_targets
 
 X, Y = np.arange(12.0).reshape(6, 2), np.arange(6) % 2
 MODEL = cr.MLP([2, 3, 2], rng=0)

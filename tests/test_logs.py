@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.callbacks import logs
+from chainrule.training.callbacks import logs
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3))

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import trainer as trainer_module
 from chainrule.layers.activations import get_activation
 from chainrule.ops.fused import KERNELS
-from chainrule.plan import Plan, plan_training
+from chainrule.training import trainer as trainer_module
+from chainrule.training.compiled import Plan, plan_training
 
 pytestmark = pytest.mark.skipif(KERNELS != "fused", reason="there are no compiled kernels, or they are not in use")
 
@@ -241,7 +241,7 @@ NORMALISED = ["batch normalisation", "layer normalisation"]
 @pytest.mark.parametrize("clip", [None, 0.1])
 @pytest.mark.parametrize("average", [False, True])
 def test_every_number_of_threads_gives_the_same_bits(net, clip, average, monkeypatch):
-    monkeypatch.setattr("chainrule.plan.WORK_A_THREAD", 1)
+    monkeypatch.setattr("chainrule.training.compiled.WORK_A_THREAD", 1)
     vectors = []
     for threads in (1, 2, 3):
         monkeypatch.setenv("CHAINRULE_NUM_THREADS", str(threads))
@@ -368,7 +368,7 @@ def test_batch_norm_refuses_a_batch_of_one_row():
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_ends_between_two_steps_and_every_step_is_counted(threads, monkeypatch):
-    monkeypatch.setattr("chainrule.plan.WORK_A_THREAD", 1)
+    monkeypatch.setattr("chainrule.training.compiled.WORK_A_THREAD", 1)
     monkeypatch.setenv("CHAINRULE_NUM_THREADS", str(threads))
     model = cr.MLP([INPUTS, 20, CLASSES], rng=0)
     trainer = cr.Trainer(model, "cross_entropy", batch_size=None)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import diagnosis, plots
+from chainrule import plots
+from chainrule.diagnostics import health as diagnosis
 
 pytest.importorskip("matplotlib")
 metrics = pytest.importorskip("sklearn.metrics")

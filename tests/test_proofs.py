@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import ops
-from chainrule.proofs import LAYERS, LOSSES, OPS, TOLERANCE, proofs
+from chainrule.proof.table import LAYERS, LOSSES, OPS, TOLERANCE, proofs
 
 ABSTRACT = {"Activation", "Layer", "Loss"}
 

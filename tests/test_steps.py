@@ -7,8 +7,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.data.batches import Batches
-from chainrule.steps import Steps
-from chainrule.threads import blas_libraries
+from chainrule.runtime.threads import blas_libraries
+from chainrule.training.interpreted import Steps
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(50, 3)), RNG.integers(0, 2, 50)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from chainrule import threads
-from chainrule.threads import LARGE, available_threads, blas_libraries, blas_threads, processors
+from chainrule.runtime import threads
+from chainrule.runtime.threads import LARGE, available_threads, blas_libraries, blas_threads, processors
 
 threadpoolctl = pytest.importorskip("threadpoolctl")
 needs_blas = pytest.mark.skipif(not blas_libraries(), reason="threadpoolctl knows no BLAS of this process")
@@ -32,7 +32,7 @@ def three_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def in_a_new_process(**environment: str) -> str:
-    script = "from chainrule.threads import available_threads; print(available_threads())"
+    script = "from chainrule.runtime.threads import available_threads; print(available_threads())"
     variables = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env=variables | environment, check=False

@@ -6,19 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import initializers, metrics, ops
-from .callbacks import (
-    Callback,
-    EarlyStopping,
-    History,
-    MaxNorm,
-    Progress,
-    TerminateOnDivergence,
-    TimeLimit,
-    WeightAverage,
-)
+from ._support.errors import DivergenceError
 from .data.batches import batches, split
-from .errors import DivergenceError
-from .gradcheck import check_vjp, gradcheck
 from .layers import (
     ELU,
     GELU,
@@ -61,6 +50,7 @@ from .losses import (
 from .model import MLP, Sequential
 from .optimizers import SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSprop
 from .parameters import Parameters
+from .proof.gradcheck import check_vjp, gradcheck
 from .schedules import (
     Constant,
     CosLog4,
@@ -72,25 +62,35 @@ from .schedules import (
     StepDecay,
     WarmupCosine,
 )
-from .trainer import Trainer
+from .training.callbacks import (
+    Callback,
+    EarlyStopping,
+    History,
+    MaxNorm,
+    Progress,
+    TerminateOnDivergence,
+    TimeLimit,
+    WeightAverage,
+)
+from .training.trainer import Trainer
 
 if TYPE_CHECKING:
     from . import plots
-    from .callbacks.logs import CSVLog, MLflow, TensorBoard
-    from .checkpoint import Checkpoint
-    from .config import show_config
     from .data.augmentation import MixUp, RandomDistortion
     from .data.idx import read_idx
     from .data.named import load_named
     from .data.tables import read_table
-    from .diagnosis import diagnose
+    from .diagnostics.health import diagnose
+    from .diagnostics.learning_rate import learning_rate_range_test
     from .estimators import MLPClassifier, MLPRegressor, from_sklearn, to_sklearn
     from .persistence import load, save
     from .persistence.export import Exported, export
     from .persistence.keras import load_keras_weights
     from .persistence.pytorch import load_state_dict, state_dict
-    from .rates import learning_rate_range_test
     from .reporting import Report, report
+    from .runtime.config import show_config
+    from .training.callbacks.logs import CSVLog, MLflow, TensorBoard
+    from .training.checkpoint import Checkpoint
 
 __version__ = "0.1.0"
 
@@ -198,20 +198,20 @@ __all__ = [
 
 # The tools load on first touch, each from its module, so that `import chainrule` stays as light as NumPy.
 _LAZY = {
-    "CSVLog": "callbacks.logs",
-    "Checkpoint": "checkpoint",
+    "CSVLog": "training.callbacks.logs",
+    "Checkpoint": "training.checkpoint",
     "Exported": "persistence.export",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
-    "MLflow": "callbacks.logs",
+    "MLflow": "training.callbacks.logs",
     "MixUp": "data.augmentation",
     "RandomDistortion": "data.augmentation",
     "Report": "reporting",
-    "TensorBoard": "callbacks.logs",
-    "diagnose": "diagnosis",
+    "TensorBoard": "training.callbacks.logs",
+    "diagnose": "diagnostics.health",
     "export": "persistence.export",
     "from_sklearn": "estimators",
-    "learning_rate_range_test": "rates",
+    "learning_rate_range_test": "diagnostics.learning_rate",
     "load": "persistence",
     "load_keras_weights": "persistence.keras",
     "load_named": "data.named",
@@ -221,7 +221,7 @@ _LAZY = {
     "read_table": "data.tables",
     "report": "reporting",
     "save": "persistence",
-    "show_config": "config",
+    "show_config": "runtime.config",
     "state_dict": "persistence.pytorch",
     "to_sklearn": "estimators",
 }
@@ -231,7 +231,7 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         module = importlib.import_module(f".{_LAZY[name]}", __name__)
         return module if name == _LAZY[name] else getattr(module, name)
-    from ._checks import nearest
+    from ._support.checks import nearest
 
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}{nearest(name, __all__)}")
 

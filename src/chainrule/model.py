@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from . import _checks
-from ._checks import (
+from ._support import checks as _checks
+from ._support.checks import (
     Array,
     RandomState,
     as_numeric,
@@ -30,7 +30,7 @@ from .layers.kernels import Dense, dense_layers
 from .layers.linear import InitializerLike, check_takes_sparse
 from .ops.fused import compiled, twin
 from .parameters import Parameters, as_float_dtype
-from .threads import available_threads
+from .runtime.threads import available_threads
 
 # How many rows are predicted at a time: with fewer the threads of the BLAS meet more often, more would gain nothing.
 all_finite = twin(_checks.all_finite)

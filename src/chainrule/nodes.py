@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, sentence
+from ._support.checks import Array, sentence
 from .layers import (
     ELU,
     GELU,

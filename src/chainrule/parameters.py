@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, check_name, check_shape, sentence
+from ._support.checks import Array, check_name, check_shape, sentence
 
 CACHE_LINE = 64  # bytes
 

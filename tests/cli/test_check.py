@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule.cli.check import report
-from chainrule.proofs import Proof, proofs
+from chainrule.proof.table import Proof, proofs
 
 
 def test_everything_passes_and_is_listed(shell) -> None:

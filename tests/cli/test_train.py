@@ -16,7 +16,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli import pictures, recipe, train
-from chainrule.trainer import Trainer
+from chainrule.training.trainer import Trainer
 
 PNG = b"\x89PNG"
 QUICK = ("--epochs", 2, "--hidden", 8, "--quiet")

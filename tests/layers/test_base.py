@@ -12,7 +12,7 @@ import pytest
 import chainrule as cr
 from chainrule.layers import LAYERS as BY_NAME
 from chainrule.layers import Workspace, layer_from_config
-from chainrule.proofs import LAYERS
+from chainrule.proof.table import LAYERS
 
 EACH_LAYER = pytest.mark.parametrize("make_layer", LAYERS.values(), ids=LAYERS.keys())
 

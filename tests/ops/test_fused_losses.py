@@ -304,7 +304,7 @@ def test_from_probabilities_there_is_no_kernel():
 @EACH_DTYPE
 @pytest.mark.parametrize("n", [1, 5, 100])
 def test_within(n, dtype, rng):
-    from chainrule._checks import within
+    from chainrule._support.checks import within
 
     for values in (unaligned(rng.uniform(-1, 1, n), dtype), rng.integers(-5, 5, n), rng.integers(0, 5, n).astype("u1")):
         low, high = float(values.min()), float(values.max())

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array
+from .._support.checks import Array
 from ..data.batches import split
 from ..data.named import load_named
 from ..data.tables import Table

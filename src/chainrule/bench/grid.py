@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .._checks import Array, check_name
+from .._support.checks import Array, check_name
 from ..layers import GELU, BatchNorm, Dropout, Layer, Linear, ReLU
 from ..losses import LossFunction, get_loss
 from ..model import Sequential

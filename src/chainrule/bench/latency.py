@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array
+from .._support.checks import Array
 from ..model import Sequential
 from ..persistence.c.compiled import COMPILERS
 from ..persistence.export import export

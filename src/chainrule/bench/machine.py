@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from .. import __version__
-from ..config import cpuinfo, processor_name
 from ..ops.fused import KERNELS
+from ..runtime.config import cpuinfo, processor_name
 
 RESTRICTING = (
     "OPENBLAS_CORETYPE",

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array
-from ..callbacks import Callback, Row, Training
+from .._support.checks import Array
 from ..data.named import NamedData, load_named
 from ..model import MLP, Sequential
 from ..optimizers import Adam
 from ..schedules import WarmupCosine
-from ..trainer import Trainer
+from ..training.callbacks import Callback, Row, Training
+from ..training.trainer import Trainer
 from . import grid
 from .grid import Problem
 from .peers import PEERS

@@ -7,9 +7,9 @@ import tempfile
 import time
 from typing import Any
 
-from ..callbacks import Callback, EarlyStopping, Progress, Training
-from ..checkpoint import Checkpoint
-from ..trainer import Trainer
+from ..training.callbacks import Callback, EarlyStopping, Progress, Training
+from ..training.checkpoint import Checkpoint
+from ..training.trainer import Trainer
 from .grid import Problem, Row, make_loss, make_model, make_optimizer, make_problem
 from .timing import PAUSE, Pairs
 

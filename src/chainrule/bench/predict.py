@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from .._checks import Array
+from .._support.checks import Array
 from .grid import ROWS, NotOffered, Problem, make_problem
 from .peers import FLOOR, Peer, Predictor, admit, ours
 from .timing import Pace, Run, figures, interleave

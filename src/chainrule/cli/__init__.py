@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import __version__
-from .._checks import check_name
+from .._support.checks import check_name
 from . import bench, check, config, evaluate, export, inspect, predict, report, train
 
 COMMANDS = {

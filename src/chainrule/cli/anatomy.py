@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .._checks import require
-from ..files import refusal
+from .._support.checks import require
+from .._support.files import refusal
 from ..persistence.hdf5 import child, is_hdf5, opened
 from ..persistence.keras import layers_of
 from ..persistence.pytorch import check_no_pickle

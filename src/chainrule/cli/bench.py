@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .._checks import check_integer, check_name, check_number
+from .._support.checks import check_integer, check_name, check_number
 from ..bench import estimators, footprint, latency, machine, markdown, mnist, overhead, predict, report, step
 from ..bench.grid import choose
 from ..bench.peers import INSTALL, PEERS, Peer

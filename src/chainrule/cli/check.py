@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .._checks import check_integer
-from ..proofs import TOLERANCE, Proof, proofs
+from .._support.checks import check_integer
+from ..proof.table import TOLERANCE, Proof, proofs
 
 EXAMPLE = "chainrule check"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..config import show_config
+from ..runtime.config import show_config
 
 EXAMPLE = "chainrule config"
 

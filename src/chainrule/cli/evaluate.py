@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .._checks import Array
+from .._support.checks import Array
 from ..metrics import confusion_matrix
 from .facts import Facts, add_model_argument, open_model, written
 from .sources import add_header_option, labeled_rows

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, check_shape, sentence
+from .._support.checks import Array, check_shape, sentence
 from ..losses import CrossEntropy
 from ..metrics import accuracy, mean_absolute_error, r2_score, root_mean_squared_error
 from ..model import Sequential

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import checkpoint
-from .._checks import sentence
-from ..checkpoint import checkpoints
-from ..files import DIGEST, check_readable, read_json
+from .._support.checks import sentence
+from .._support.files import DIGEST, check_readable, read_json
 from ..persistence import load, native
+from ..training import checkpoint
+from ..training.checkpoint import checkpoints
 from . import anatomy, runs
 from .facts import MODEL_FILE, Facts
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from .. import plots
-from .._checks import Array
-from ..callbacks import History
+from .._support.checks import Array
+from ..training.callbacks import History
 from .facts import Facts
 
 DOTS_PER_INCH = 150

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .. import ops
-from .._checks import Array, sentence
+from .._support.checks import Array, sentence
 from .facts import Facts, add_model_argument, open_model
 from .sources import add_header_option, unlabeled_rows
 

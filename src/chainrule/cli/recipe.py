@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._checks import check_name
+from .._support.checks import check_name
 from ..model import MLP, Sequential
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..schedules import WarmupCosine

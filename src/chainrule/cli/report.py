@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import reporting
-from .._checks import Array, sentence
+from .._support.checks import Array, sentence
 from ..data.tables import Table
 from ..model import Sequential
 from .facts import Facts, open_model

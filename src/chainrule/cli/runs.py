@@ -12,15 +12,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .._checks import Array, sentence
-from ..checkpoint import Checkpoint, checkpoints
-from ..config import show_config
-from ..files import check_readable, digest, refusal, remove_partials, write_text
+from .._support.checks import Array, sentence
+from .._support.files import check_readable, digest, refusal, remove_partials, write_text
 from ..layers.activations import get_activation
 from ..layers.kernels import activation_kernel
 from ..model import Sequential
 from ..ops import fused
-from ..trainer import Trainer
+from ..runtime.config import show_config
+from ..training.checkpoint import Checkpoint, checkpoints
+from ..training.trainer import Trainer
 from .recipe import Recipe
 from .sources import Problem, resolve
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, check_name, nearest, sentence
+from .._support.checks import Array, check_name, nearest, sentence
 from ..data.batches import split, split_rows
 from ..data.named import NAMES, NamedData, load_named
 from ..data.tables import AS_TEXT, Table, UnknownColumnError, read_table

@@ -21,13 +21,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from .. import __version__
-from .._checks import Array, check_integer, check_number, sentence
-from ..callbacks import History
+from .._support.checks import Array, check_integer, check_number, sentence
+from .._support.files import writable_folder, write_text
 from ..data.named import DIVISORS
-from ..files import writable_folder, write_text
 from ..model import Sequential
 from ..persistence import save
-from ..trainer import Trainer
+from ..training.callbacks import History
+from ..training.trainer import Trainer
 from . import pictures, runs
 from .facts import MODEL_FILE, Facts, written
 from .recipe import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, MOST_EPOCHS, Recipe, default_epochs, default_rate

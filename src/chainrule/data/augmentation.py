@@ -8,8 +8,8 @@ from types import ModuleType
 
 import numpy as np
 
-from .._checks import Array, check_integer, check_number, check_shape, require, sentence
-from .._frozen import frozen
+from .._support.checks import Array, check_integer, check_number, check_shape, require, sentence
+from .._support.frozen import frozen
 
 
 @frozen

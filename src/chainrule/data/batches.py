@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._checks import (
+from .._support.checks import (
     Array,
     RandomState,
     as_csr,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._checks import Array, check_name, check_shape, require, sentence
+from .._support.checks import Array, check_name, check_shape, require, sentence
 from .batches import split
 from .idx import read_idx
 

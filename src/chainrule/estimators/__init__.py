@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .._checks import require
+from .._support.checks import require
 
 require("sklearn", "sklearn", "chainrule.estimators")
 

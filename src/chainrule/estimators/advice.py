@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array
+from .._support.checks import Array
 from ..losses import (
     AbsoluteError,
     BinaryCrossEntropy,

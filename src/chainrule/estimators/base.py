@@ -16,13 +16,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .. import _checks
-from .._checks import Array, as_numeric, check_shape, sentence
-from ..callbacks import Callback, WeightAverage
+from .._support import checks as _checks
+from .._support.checks import Array, as_numeric, check_shape, sentence
 from ..losses import Loss
 from ..model import Sequential
 from ..ops.fused import twin
 from ..optimizers import Optimizer
+from ..training.callbacks import Callback, WeightAverage
 from .callbacks import TakesCallbacks, tasks_of
 from .lbfgs import minimize_loss
 from .parameters import (

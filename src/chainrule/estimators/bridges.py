@@ -10,7 +10,7 @@ import sklearn.neural_network as theirs
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import Array, sentence
+from .._support.checks import Array, sentence
 from ..layers import BatchNorm, Dropout, Identity, Linear, ReLU, Sigmoid, Tanh
 from ..layers.activations import Activation
 from ..losses import GaussianNLL

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from .._checks import Array
-from ..callbacks import Callback, Training
+from .._support.checks import Array
 from ..model import Sequential
+from ..training.callbacks import Callback, Training
 
 try:
     from sklearn.callback import CallbackSupportMixin as TakesCallbacks

@@ -22,7 +22,7 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import validate_data
 
 from .. import ops
-from .._checks import Array, sentence
+from .._support.checks import Array, sentence
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss
 from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
 from .parameters import CONSTRAINTS, keep_parameters

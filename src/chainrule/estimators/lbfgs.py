@@ -8,8 +8,8 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.utils.optimize import _check_optimize_result
 
-from .._checks import Array, sentence
-from ..errors import DivergenceError
+from .._support.checks import Array, sentence
+from .._support.errors import DivergenceError
 from .advice import after_divergence
 from .callbacks import Tasks
 from .parameters import set_penalty

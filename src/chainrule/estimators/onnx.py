@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, require, sentence
+from .._support.checks import Array, require, sentence
 from ..losses import GaussianNLL, Poisson
 from ..nodes import Graph, through
 from .classifier import MLPClassifier

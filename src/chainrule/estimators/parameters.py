@@ -11,14 +11,14 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from .._checks import Array, sentence
-from ..callbacks import Callback
-from ..callbacks.base import learned
+from .._support.checks import Array, sentence
 from ..layers import BatchNorm, Dropout, Layer, LayerNorm, Linear
 from ..layers.activations import ACTIVATIONS, Activation, get_activation
 from ..model import Sequential
 from ..optimizers import OPTIMIZERS, SGD, Optimizer
 from ..schedules import CosLog4, FlatCos, OneCycle, ReduceOnPlateau, Schedule, WarmupCosine
+from ..training.callbacks import Callback
+from ..training.callbacks.base import learned
 from .adam import AdamOfKingma
 
 SCHEDULES: dict[str, type[Any]] = {

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
-from .._checks import Array, check_finite, sentence
+from .._support.checks import Array, check_finite, sentence
 from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, Poisson, Quantile
 from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
 from .parameters import CONSTRAINTS, keep_parameters

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._checks import Array, sentence
-from ..callbacks import Callback, MaxNorm, Training
-from ..errors import DivergenceError
+from .._support.checks import Array, sentence
+from .._support.errors import DivergenceError
 from ..layers import BatchNorm
-from ..trainer import Trainer
+from ..training.callbacks import Callback, MaxNorm, Training
+from ..training.trainer import Trainer
 from .advice import after_divergence, after_last_iteration, after_learning_nothing
 from .parameters import set_penalty, set_rate, snapshot
 

@@ -7,7 +7,7 @@ rank. Numbers are drawn in float64 and then rounded to ``dtype``: a seed's float
 
 from __future__ import annotations
 
-from .._checks import resolve, sentence
+from .._support.checks import resolve, sentence
 from .base import Initializer, InitializerFunction
 from .plain import Normal, Ones, Orthogonal, Uniform, Zeros
 from .scaled import GlorotNormal, GlorotUniform, HeNormal, HeNormalWithBias, HeUniform, LecunNormal, LecunUniform

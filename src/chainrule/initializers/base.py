@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._checks import Array, RandomState, as_rng, check_integer, sentence
+from .._support.checks import Array, RandomState, as_rng, check_integer, sentence
 
 InitializerFunction: TypeAlias = Callable[[tuple[int, ...], RandomState, Any], Array]
 

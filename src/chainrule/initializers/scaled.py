@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from .._checks import Array
-from .._frozen import frozen
+from .._support.checks import Array
+from .._support.frozen import frozen
 from .base import Initializer
 
 

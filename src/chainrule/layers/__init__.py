@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
-from .._checks import check_name, sentence
+from .._support.checks import check_name, sentence
 from .activations import (
     ELU,
     GELU,

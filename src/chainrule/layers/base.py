@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, check_integer, check_shape, sentence
+from .._support.checks import Array, check_integer, check_shape, sentence
 
 Shape = tuple[int, ...]
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from .. import ops
-from .._checks import Array, check_integer, check_number, check_shape, sentence
+from .._support.checks import Array, check_integer, check_number, check_shape, sentence
 from ..initializers import get_initializer
 from ..initializers.base import InitializerFunction
 from ..ops.blocks import row_blocks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ops
-from .._checks import Array, check_number, sentence
+from .._support.checks import Array, check_number, sentence
 from .base import FeatureLayer, Shape, Workspace
 
 

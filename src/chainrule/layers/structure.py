@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._checks import Array, sentence
+from .._support.checks import Array, sentence
 from .base import Layer, Shape, Workspace, as_layers, backward_through, forward_through
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .._checks import resolve, sentence
+from .._support.checks import resolve, sentence
 from .base import Loss, LossFunction
 from .classification import BinaryCrossEntropy, CrossEntropy
 from .probabilistic import GaussianNLL, Poisson, Quantile

@@ -19,8 +19,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import _checks
-from .._checks import Array, as_numeric, check_shape, sentence
+from .._support import checks as _checks
+from .._support.checks import Array, as_numeric, check_shape, sentence
 from ..ops.fused import twin
 
 LossFunction: TypeAlias = Callable[..., tuple[float, Array]]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, as_numeric, check_integer, check_number, sentence
-from .._frozen import frozen
+from .._support.checks import Array, as_numeric, check_integer, check_number, sentence
+from .._support.frozen import frozen
 from ..ops import sigmoid, softplus
 from .base import Kernel, Loss, within
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._checks import Array, as_numeric, check_number, sentence
-from .._frozen import frozen
+from .._support.checks import Array, as_numeric, check_number, sentence
+from .._support.frozen import frozen
 from .base import Kernel, Loss, check_target, within
 
 STEEPEST = 70.0  # e^70 = 2.5e30 leaves float32 room for what is multiplied with it

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import Array, check_number
-from .._frozen import frozen
+from .._support.checks import Array, check_number
+from .._support.frozen import frozen
 from .base import Kernel, Loss
 
 

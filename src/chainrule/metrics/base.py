@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .._checks import Array, sentence
+from .._support.checks import Array, sentence
 from ..losses.base import check_output, check_target, check_weight
 from ..losses.classification import check_classes
 

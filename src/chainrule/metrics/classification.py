@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import Array, as_numeric, check_integer, sentence
+from .._support.checks import Array, as_numeric, check_integer, sentence
 from ..losses.base import check_output, check_target
 from ..losses.classification import check_labels
 from .base import classes, mean, weights

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Sequence
 from functools import partial
 
-from .._checks import resolve, sentence
+from .._support.checks import resolve, sentence
 from ..losses import LossFunction
 from .base import Metric
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import Array, sentence
+from .._support.checks import Array, sentence
 from ..losses.base import check_output, check_target
 from .base import weights
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, is_sparse
+from .._support.checks import Array, is_sparse
 
 Gradients = tuple[Array | None, Array | None, Array | None]
 

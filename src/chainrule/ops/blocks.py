@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .._checks import Array
+from .._support.checks import Array
 
 BLOCK_BYTES = 57_344  # with all that NumPy adds, the largest temporary of a training step stays below 64 KB
 

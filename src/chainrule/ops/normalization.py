@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import Array
+from .._support.checks import Array
 from .blocks import row_blocks
 
 

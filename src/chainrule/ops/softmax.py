@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import Array
+from .._support.checks import Array
 
 
 def logsumexp(x: Array) -> Array:

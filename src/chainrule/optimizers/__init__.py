@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._checks import resolve, sentence
+from .._support.checks import resolve, sentence
 from .adaptive import Adagrad, Adam, AdamW, NAdam, RMSprop
 from .base import Optimizer
 from .lion import Lion

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .._checks import Array, check_number
+from .._support.checks import Array, check_number
 from ..schedules import Schedule
 from .base import Optimizer, approach
 from .checks import check_betas

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._checks import Array, check_integer, check_number, sentence
+from .._support.checks import Array, check_integer, check_number, sentence
 from ..ops.fused import compiled
 from ..parameters import Parameters
 from ..schedules import Schedule

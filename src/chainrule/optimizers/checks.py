@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, check_integer, check_number, sentence
+from .._support.checks import Array, check_integer, check_number, sentence
 
 NEEDS_SETUP = "call optimizer.setup(model.parameters) first"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .._checks import Array, sentence
-from ..errors import DivergenceError
+from .._support.checks import Array, sentence
+from .._support.errors import DivergenceError
 
 
 def clip(g: Array, value: float | None, factor: float, out: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from .._checks import check_name, check_number, sentence
+from .._support.checks import check_name, check_number, sentence
 from ..parameters import Parameters
 
 Groups: TypeAlias = Mapping[str, Mapping[str, float]]

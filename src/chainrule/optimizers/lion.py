@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .._checks import Array
+from .._support.checks import Array
 from ..schedules import Schedule
 from .base import Optimizer, approach
 from .checks import check_betas

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, check_integer, check_number, sentence
+from .._support.checks import Array, check_integer, check_number, sentence
 from ..schedules import Schedule
 from .adaptive import adam_coefficients, adam_direction
 from .base import Optimizer, approach, divide

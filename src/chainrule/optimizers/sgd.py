@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .._checks import Array, check_number, sentence
+from .._support.checks import Array, check_number, sentence
 from .base import Optimizer
 
 

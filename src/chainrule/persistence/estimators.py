@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from .._checks import sentence
+from .._support.checks import sentence
 from ..model import Sequential
 
 

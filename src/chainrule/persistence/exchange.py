@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, sentence
+from .._support.checks import Array, sentence
 from ..layers import BatchNorm, Layer, LayerNorm, Linear, PReLU
 from ..layers.base import Shape, walk
 from ..model import Sequential

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .._checks import Array, check_name, sentence
+from .._support.checks import Array, check_name, sentence
 from ..model import Sequential
 from .rows import random_rows
 

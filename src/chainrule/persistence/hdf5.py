@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import require
-from ..files import check_readable, read_json, refusal
+from .._support.checks import require
+from .._support.files import check_readable, read_json, refusal
 
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"  # in a .keras archive
 MAX_RATIO, SPARE = 20, 1 << 20  # weights hardly shrink: what grows more when it is unpacked, beyond a MB, is a bomb

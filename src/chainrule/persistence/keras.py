@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import sentence
-from ..files import refusal
+from .._support.checks import sentence
+from .._support.files import refusal
 from ..layers import (
     ELU,
     BatchNorm,

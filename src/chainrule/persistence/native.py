@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__, checkpoint
-from .._checks import Array, nearest, sentence
-from ..files import DIGEST, check_readable, digest, read_json, refusal, write_arrays
+from .. import __version__
+from .._support.checks import Array, nearest, sentence
+from .._support.files import DIGEST, check_readable, digest, read_json, refusal, write_arrays
 from ..layers import LAYERS, Layer
 from ..layers.base import Shape, arguments_of, parameter_shapes, walk
 from ..model import Sequential, blank, layers_from_config
 from ..parameters import as_float_dtype
+from ..training import checkpoint
 from .estimators import network_and_facts
 
 FORMAT = 2

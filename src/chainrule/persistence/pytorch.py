@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, sentence
-from ..files import check_readable, refusal, write_arrays
+from .._support.checks import Array, sentence
+from .._support.files import check_readable, refusal, write_arrays
 from ..layers import (
     ELU,
     GELU,

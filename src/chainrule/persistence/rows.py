@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array
+from .._support.checks import Array
 from ..layers import Activation, Dropout, Flatten, GaussianNoise, Layer, Linear, Residual
 from ..layers.base import FeatureLayer, Shape
 from ..model import Sequential

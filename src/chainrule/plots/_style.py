@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import Array, as_numeric, check_finite, check_shape, require, sentence
+from .._support.checks import Array, as_numeric, check_finite, check_shape, require, sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import Array, check_integer
+from .._support.checks import Array, check_integer
 from ..metrics.probability import BINS, confidence_bins, expected_calibration_error
 from ._style import BLUE, GRAY, canvas, class_probabilities, new_figure, tidy
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import Array, sentence
-from ..diagnosis import EXPLODED, FAST, MANY_DEAD, MANY_SATURATED, SLOW, VANISHED, Diagnosis
+from .._support.checks import Array, sentence
+from ..diagnostics.health import EXPLODED, FAST, MANY_DEAD, MANY_SATURATED, SLOW, VANISHED, Diagnosis
 from ._style import BLUE, GRAY, PALETTE, VERMILION, new_figure, tidy
 
 if TYPE_CHECKING:

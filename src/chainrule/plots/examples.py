@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import Array, as_numeric, check_finite, check_integer, sentence
+from .._support.checks import Array, as_numeric, check_finite, check_integer, sentence
 from ._style import GRAY, canvas, class_probabilities, literal
 
 if TYPE_CHECKING:

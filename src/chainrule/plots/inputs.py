@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import as_numeric, check_finite, check_integer, sentence
+from .._support.checks import as_numeric, check_finite, check_integer, sentence
 from ._style import BLUE, PALETTE, canvas, literal, tidy
 
 if TYPE_CHECKING:

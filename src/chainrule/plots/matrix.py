@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import Array, as_numeric, check_finite, check_shape, sentence
+from .._support.checks import Array, as_numeric, check_finite, check_shape, sentence
 from ._style import canvas, color_bar, literal
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_shape
+from .._support.checks import check_shape
 from ._style import BLUE, GRAY, canvas, column, dot_area, literal, tidy
 
 if TYPE_CHECKING:

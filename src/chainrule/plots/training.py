@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import Array, as_numeric, check_shape, sentence
+from .._support.checks import Array, as_numeric, check_shape, sentence
 from ._style import BLUE, GRAY, VERMILION, canvas, literal, new_figure, tidy
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, as_numeric, check_finite, check_shape, sentence
+from .._support.checks import Array, as_numeric, check_finite, check_shape, sentence
 from ..layers import HardSigmoid, Sigmoid, Softmax
 from ..losses import BinaryCrossEntropy, CrossEntropy
 from ..losses.classification import FLOOR
 from ..model import Sequential
 from ..ops import softmax
-from ..trainer import Trainer
+from ..training.trainer import Trainer
 
 WHO = "report"
 Predict = Callable[[Array], Array]

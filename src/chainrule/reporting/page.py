@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__, plots
-from .._checks import Array
+from .._support.checks import Array
 from ..ops import softmax
 from .answers import Answers
 from .permutation import MOST_ROWS, permutation

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._checks import Array, require
+from .._support.checks import Array, require
 from ..metrics import METRICS
 from .answers import WHO, Answers
 

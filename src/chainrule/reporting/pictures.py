@@ -7,7 +7,7 @@ import io
 import warnings
 from typing import TYPE_CHECKING
 
-from .._checks import Array, require
+from .._support.checks import Array, require
 from .answers import WHO
 
 if TYPE_CHECKING:

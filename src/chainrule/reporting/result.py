@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import sentence
-from ..files import write_text
-from ..trainer import Trainer
+from .._support.checks import sentence
+from .._support.files import write_text
+from ..training.trainer import Trainer
 from .answers import WHO, Answers, ask
 from .page import Details, page
 from .tables import ClassRow, as_text, baseline, class_rows, scores

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._checks import Array
+from .._support.checks import Array
 from ..metrics import METRICS, confusion_matrix
 from ..metrics.probability import sample_losses
 from .answers import WHO, Answers

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
-from .._checks import check_integer, check_number, sentence
+from .._support.checks import check_integer, check_number, sentence
 
 Schedule: TypeAlias = Callable[[int, int | None], float]
 

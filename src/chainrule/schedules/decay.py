@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._frozen import frozen
+from .._support.frozen import frozen
 from .base import keep_integer, keep_number
 
 

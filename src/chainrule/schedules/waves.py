@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from .._checks import sentence
-from .._frozen import frozen
+from .._support.checks import sentence
+from .._support.frozen import frozen
 from .base import check_total, cosine, elapsed, keep_integer, keep_number
 
 

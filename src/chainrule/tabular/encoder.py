@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, check_finite, check_name, check_shape, sentence
+from .._support.checks import Array, check_finite, check_name, check_shape, sentence
 from ..data.tables import Table
 from .rules import Categories, Label, Numbers, as_facts, checked, read_input, read_numbers, read_values
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TypeVar
 
-from ..._checks import Array
+from ..._support.checks import Array
 from ..grid import NotOffered, Problem
 from .contract import Contestant, Predictor
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..._checks import Array
+from ..._support.checks import Array
 
 
 class Contestant(Protocol):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..._checks import Array
+from ..._support.checks import Array
 from ..grid import Problem
 from .contract import Predictor
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._checks import Array
+from ..._support.checks import Array
 from ..grid import MOMENTUM, Problem
 from .contract import Predictor
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..._checks import Array
-from ...trainer import Trainer
+from ..._support.checks import Array
+from ...training.trainer import Trainer
 from ..grid import Problem, make_loss, make_model, make_optimizer
 from .contract import Predictor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._checks import Array
+from ..._support.checks import Array
 from ..grid import MOMENTUM, Problem, Row
 from .contract import Predictor
 

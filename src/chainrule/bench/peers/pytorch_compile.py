@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._checks import Array
+from ..._support.checks import Array
 from ..grid import MOMENTUM, Problem
 from .contract import Predictor
 from .pytorch import PyTorch, make_model

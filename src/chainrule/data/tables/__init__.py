@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from ..._checks import sentence
+from ..._support.checks import sentence
 from .delimited import read_delimited
 from .parquet import read_parquet
 from .table import AS_TEXT, Table, UnknownColumnError

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..._checks import Array, sentence
+from ..._support.checks import Array, sentence
 from .numbers import number, refuse_written_numbers
 from .table import AS_TEXT, Table, choose_columns, missing_message
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..._checks import sentence
+from ..._support.checks import sentence
 from .table import AS_TEXT
 
 _SIGNS = r"[$€£¥]"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._checks import Array, require, sentence
+from ..._support.checks import Array, require, sentence
 from .numbers import refuse_written_numbers
 from .table import Table, choose_columns
 

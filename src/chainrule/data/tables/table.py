@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._checks import Array, check_name, sentence
+from ..._support.checks import Array, check_name, sentence
 
 AS_TEXT = "declare the column as text (text=[...])"
 _FILL = "remove or fill these rows first"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._checks import resolve, sentence
+from ..._support.checks import resolve, sentence
 from ...ops.fused import compiled
 from ..base import Layer
 from .base import Activation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from ..._checks import Array
+from ..._support.checks import Array
 from ...ops.blocks import in_blocks
 from ..base import Layer, Workspace
 

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ... import ops
-from ..._checks import Array, check_number
+from ..._support.checks import Array, check_number
 from ...ops.blocks import in_blocks, row_blocks
 from ..base import FeatureLayer, Shape, Workspace
 from .base import Activation

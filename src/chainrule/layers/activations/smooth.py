@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ... import ops
-from ..._checks import Array, check_number
+from ..._support.checks import Array, check_number
 from .base import Activation
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._checks import Array
+from ..._support.checks import Array
 
 _T = (
     9.60497373987051638749,

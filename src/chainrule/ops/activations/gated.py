@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ..._checks import Array
+from ..._support.checks import Array
 from .erf import erf
 from .smooth import sigmoid, softplus
 

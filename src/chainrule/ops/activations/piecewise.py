@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._checks import Array
+from ..._support.checks import Array
 
 
 def identity(x: Array, out: Array | None = None) -> Array:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._checks import Array
+from ..._support.checks import Array
 
 # The fixed point at which layers keep mean 0 and variance 1 (Klambauer et al. 2017, equation 14).
 SELU_ALPHA = 1.6732632423543772848170429916717

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from ..._checks import sentence
+from ..._support.checks import sentence
 
 _kernels: ModuleType | None = None
 #: Why there are no compiled kernels; "" where there are.

@@ -3,7 +3,7 @@
 from libc.float cimport DBL_MAX, FLT_MAX
 from libc.string cimport memset
 
-from chainrule._checks import all_finite as plain_all_finite, within as plain_within
+from chainrule._support.checks import all_finite as plain_all_finite, within as plain_within
 
 cdef extern from "kernels/kernels.h":
     int CROSS_ENTROPY_LABELS, QUANTILE, GAUSSIAN_NLL

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._checks import check_name
-from ...files import write_text
+from ..._support.checks import check_name
+from ..._support.files import write_text
 from .calls import calls_of
 from .compiled import check
 from .header import costs, header

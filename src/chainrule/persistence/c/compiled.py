@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._checks import Array, sentence
-from ...files import check_readable
+from ..._support.checks import Array, sentence
+from ..._support.files import check_readable
 from .network import as_network, check_rows
 
 COMPILERS = ("cc", "gcc", "clang")

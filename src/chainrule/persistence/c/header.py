@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import __version__
-from ..._checks import Array, check_finite
-from ...files import digest
+from ..._support.checks import Array, check_finite
+from ..._support.files import digest
 from .calls import Call, Calls, body
 from .network import Network
 from .operations import functions

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..._checks import Array
+from ..._support.checks import Array
 from .steps import Step, run
 
 LARGEST_WEIGHT = 127

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._checks import Array, check_shape, sentence
+from ..._support.checks import Array, check_shape, sentence
 from ...losses import GaussianNLL, Poisson
 from ...model import Sequential
 from .steps import Step, affine, append, input_width, softmax, standardize, steps_of

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ... import ops
-from ..._checks import Array, sentence
+from ..._support.checks import Array, sentence
 from ...layers import (
     Activation,
     BatchNorm,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..._checks import Array, sentence
+from ..._support.checks import Array, sentence
 
 LONGEST_NAME = 40  # characters; C99 tells 63 apart, and what follows the name takes some
 LONGEST_STRING = 500  # bytes; C99 promises 4095

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ... import __version__
-from ..._checks import Array, check_integer, check_name, require, sentence
-from ...files import replacing
+from ..._support.checks import Array, check_integer, check_name, require, sentence
+from ..._support.files import replacing
 from ...model import Sequential
 from .estimator import from_estimator
 from .network import OUTPUTS, PRECISIONS, WHO, from_network, probabilities

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from ... import __version__
-from ..._checks import require
-from ...files import digest
+from ..._support.checks import require
+from ..._support.files import digest
 from ...model import Sequential
 from .network import WHO
 from .runtime import add_facts

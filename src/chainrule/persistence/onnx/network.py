@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ... import __version__, ops
-from ..._checks import Array, check_integer, sentence
-from ...files import digest
+from ..._support.checks import Array, check_integer, sentence
+from ..._support.files import digest
 from ...layers import Linear, Sigmoid, Softmax
 from ...layers.base import Shape, walk
 from ...model import Sequential

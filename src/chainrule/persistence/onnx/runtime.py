@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..._checks import require, sentence
-from ...files import MAX_REASON
+from ..._support.checks import require, sentence
+from ..._support.files import MAX_REASON
 
 COMMON_OPSET = 21  # of onnx 1.16, which every ONNX Runtime since 1.18 runs
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, all_finite, is_sparse, sentence
+from .._support.checks import Array, all_finite, is_sparse, sentence
+from .._support.errors import DivergenceError
+from ..data.scale import MOST_ROWS, about_scale, about_targets
+from ..layers.base import Workspace
+from ..losses import Loss
 from .callbacks.base import Callback, learned
-from .diagnosis import MOST_ROWS, about_scale, about_targets
-from .errors import DivergenceError
-from .layers.base import Workspace
-from .losses import Loss
-from .steps import Taken
+from .interpreted import Taken
 
 SHARE = 0.01  # of the time may go into copies
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf, isnan
 
-from .._checks import check_name
+from ..._support.checks import check_name
 from .base import Row
 
 

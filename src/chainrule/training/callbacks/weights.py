@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import Array, check_number, sentence
-from ..model import Sequential
+from ..._support.checks import Array, check_number, sentence
+from ...model import Sequential
 from .base import Callback, Training, learned
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__
-from ._checks import check_name
-from .ops import fused
+from .. import __version__
+from .._support.checks import check_name
+from ..ops import fused
 from .threads import available_threads, blas_libraries, processors
 
 PACKAGES = (

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, check_integer, check_number, sentence
-from .callbacks import Callback, Training
-from .errors import DivergenceError
-from .trainer import Trainer
+from .._support.checks import Array, check_integer, check_number, sentence
+from .._support.errors import DivergenceError
+from ..training.callbacks import Callback, Training
+from ..training.trainer import Trainer
 
 RECENT = 5  # steps, over which noise is averaged
 LOST = 4.0  # times the least loss, at which the test ends

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .._checks import check_integer, require, sentence
+from ..._support.checks import check_integer, require, sentence
 from .base import Callback, Row, Training
 
 METRICS_A_CALL = 1000  # that MLflow takes at once

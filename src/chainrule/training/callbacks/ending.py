@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .._checks import Array, check_integer, check_number
-from ..errors import DivergenceError
+from ..._support.checks import Array, check_integer, check_number
+from ..._support.errors import DivergenceError
 from .base import Callback, Row, Training, learned
 from .best import Best
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeAlias
 
-from .._checks import Array
-from ..model import Sequential
-from ..optimizers import Optimizer
+from ..._support.checks import Array
+from ...model import Sequential
+from ...optimizers import Optimizer
 
 Row: TypeAlias = dict[str, float]
 

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ._checks import Array, sentence
+from .checks import Array, sentence
 
 DIGEST = "digest"
 MAX_REASON = 300  # characters of somebody else's message that fit into our sentence

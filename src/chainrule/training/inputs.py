@@ -6,13 +6,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._checks import Array, as_numeric, as_samples, check_finite, sentence
-from .data.batches import rest_of, split_rows
-from .layers import HardSigmoid, Linear, Sigmoid, Softmax
-from .losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
-from .losses.base import check_output
-from .model import Sequential
-from .plan import Targets
+from .._support.checks import Array, as_numeric, as_samples, check_finite, sentence
+from ..data.batches import rest_of, split_rows
+from ..layers import HardSigmoid, Linear, Sigmoid, Softmax
+from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
+from ..losses.base import check_output
+from ..model import Sequential
+from .compiled import Targets
 
 Data: TypeAlias = tuple[Array, Array, Array | None]
 Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__
-from ._checks import Array, check_integer, check_number, sentence
+from .. import __version__
+from .._support.checks import Array, check_integer, check_number, sentence
+from .._support.files import DIGEST, digest, read_arrays, refusal, remove_partials, writable_folder, write_arrays
 from .callbacks import Callback, History, Row, Training
 from .callbacks.best import Best
-from .files import DIGEST, digest, read_arrays, refusal, remove_partials, writable_folder, write_arrays
-from .steps import Progressed, Underway
+from .interpreted import Progressed, Underway
 
 FORMAT = 1
 KEY = "chainrule_checkpoint"

@@ -9,7 +9,7 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from ._checks import sentence
+from .._support.checks import sentence
 
 #: Operations (2 N I O) of the largest matrix product of a step from which a second BLAS thread pays. Below it, waking
 #: the BLAS's threads for every product costs more than they save between the other passes of a step: OpenBLAS on two

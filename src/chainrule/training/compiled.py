@@ -17,16 +17,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._checks import Array, is_sparse, sentence
-from .data.batches import Augmentation, Batches
-from .layers import Activation, BatchNorm, Dropout, Flatten, Layer, LayerNorm, Linear
-from .layers.kernels import activation_kernel
-from .losses import Loss, LossFunction
-from .model import Sequential
-from .ops.fused import compiled
-from .optimizers import Optimizer
-from .steps import ENDLESS_GRADIENT, Taken, Underway
-from .threads import available_threads
+from .._support.checks import Array, is_sparse, sentence
+from ..data.batches import Augmentation, Batches
+from ..layers import Activation, BatchNorm, Dropout, Flatten, Layer, LayerNorm, Linear
+from ..layers.kernels import activation_kernel
+from ..losses import Loss, LossFunction
+from ..model import Sequential
+from ..ops.fused import compiled
+from ..optimizers import Optimizer
+from ..runtime.threads import available_threads
+from .interpreted import ENDLESS_GRADIENT, Taken, Underway
 
 Stage: TypeAlias = dict[str, Any]
 Targets: TypeAlias = "tuple[Array, Array | None]"  # y and the weights, as the loss takes them
@@ -38,7 +38,7 @@ SLOWEST = 5e9  # multiplications a second that any processor takes, for the firs
 
 
 class Plan:
-    """The compiled steps of one training, with the interface of :class:`~chainrule.steps.Steps`."""
+    """The compiled steps of one training, with the interface of :class:`~chainrule.training.interpreted.Steps`."""
 
     def __init__(
         self,

@@ -19,10 +19,19 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, RandomState, as_numeric, as_rng, check_finite, check_integer, check_number, sentence
-from ._frozen import frozen
-from .losses import LossFunction, get_loss
-from .model import Sequential
+from .._support.checks import (
+    Array,
+    RandomState,
+    as_numeric,
+    as_rng,
+    check_finite,
+    check_integer,
+    check_number,
+    sentence,
+)
+from .._support.frozen import frozen
+from ..losses import LossFunction, get_loss
+from ..model import Sequential
 
 STEP = 1e-5  # h: rounding leaves 1e-16/h = 1e-11 of the value; a larger h would only meet more kinks
 REDRAWS = 20

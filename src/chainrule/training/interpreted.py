@@ -12,14 +12,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._checks import Array, sentence, within
-from .data.batches import Augmentation, Batches
-from .errors import DivergenceError
-from .losses import LossFunction
-from .losses.base import total_weight
-from .model import Sequential
-from .optimizers import Optimizer
-from .threads import blas_threads
+from .._support.checks import Array, sentence, within
+from .._support.errors import DivergenceError
+from ..data.batches import Augmentation, Batches
+from ..losses import LossFunction
+from ..losses.base import total_weight
+from ..model import Sequential
+from ..optimizers import Optimizer
+from ..runtime.threads import blas_threads
 
 SAME_DATA = "pass the data that were trained on"
 ENDLESS_GRADIENT = "a gradient whose norm is not finite"

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from . import layers, losses, ops
-from ._checks import Array
+from .. import layers, losses, ops
+from .._support.checks import Array
+from ..layers import Layer
+from ..losses import Loss
+from ..model import Sequential
 from .gradcheck import check_vjp, gradcheck
-from .layers import Layer
-from .losses import Loss
-from .model import Sequential
 
 TOLERANCE = 1e-6
 
@@ -41,7 +41,7 @@ def proofs() -> Iterator[Proof]:
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.proofs import TOLERANCE, proofs
+    >>> from chainrule.proof.table import TOLERANCE, proofs
     >>> all(proof.error(np.random.default_rng(0)) < TOLERANCE for proof in proofs() if proof.kind == "op")
     True
     """

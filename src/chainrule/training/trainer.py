@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, RandomState, as_rng, check_integer, sentence
+from .._support.checks import Array, RandomState, as_rng, check_integer, sentence
+from .._support.errors import DivergenceError
+from ..data.batches import Augmentation, Batches, Sample, check_sample
+from ..losses import LossFunction, get_loss
+from ..losses.base import total_weight
+from ..metrics import Metric, named_metrics
+from ..model import Sequential
+from ..optimizers import Optimizer, get_optimizer
 from .callbacks import Callback, History, Progress, Row
-from .data.batches import Augmentation, Batches, Sample, check_sample
-from .errors import DivergenceError
+from .compiled import CALL_SECONDS, plan_training
 from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets
-from .losses import LossFunction, get_loss
-from .losses.base import total_weight
-from .metrics import Metric, named_metrics
-from .model import Sequential
-from .optimizers import Optimizer, get_optimizer
-from .plan import CALL_SECONDS, plan_training
-from .steps import Progressed, Steps, summary
+from .interpreted import Progressed, Steps, summary
 
 COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
 

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, as_numeric, check_finite, sentence
-from .layers import HardSigmoid, Layer, Sigmoid, Tanh
-from .layers.base import Workspace
-from .losses import BinaryCrossEntropy, CrossEntropy, LossFunction, get_loss
-from .model import Sequential
-from .optimizers import Optimizer, get_optimizer
+from .._support.checks import Array, as_numeric, check_finite, sentence
+from ..data.scale import MOST_ROWS, about_scale, about_targets
+from ..layers import HardSigmoid, Layer, Sigmoid, Tanh
+from ..layers.base import Workspace
+from ..losses import BinaryCrossEntropy, CrossEntropy, LossFunction, get_loss
+from ..model import Sequential
+from ..optimizers import Optimizer, get_optimizer
 
-MOST_ROWS = 2048  # that are looked at
-WIDE = 100.0  # times as wide as others, or away from 0 in its own widths: such a column is to be scaled
 MANY_DEAD, MANY_SATURATED = 0.3, 0.5  # of a layer's units
 VANISHED, EXPLODED = 1e-3, 1e3  # the first layer's gradient by the last's, each by the size of its weights
 SLOW, FAST = 1e-5, 1e-1  # a step by the weights that it moves
@@ -170,20 +169,6 @@ def _state(layer: Layer, output: Array, weight: float, gradient: float, step: fl
     return LayerState(repr(layer), float(output.mean()), float(output.std()), dead, saturated, weight, gradient, step)
 
 
-def about_scale(x: Array) -> Iterator[str]:
-    """Columns of x that are too wide, or too far from 0."""
-    columns = x.reshape(len(x), -1).astype(np.float64)
-    mean, spread = columns.mean(axis=0), columns.std(axis=0)
-    usual = float(np.median(spread[spread > 0])) if spread.any() else 0.0
-    widest = int(np.argmax(spread))
-    if spread[widest] > WIDE * min(usual, 1):
-        found = f"a spread of {spread[widest]:.3g}, the median column {usual:.3g}"
-        yield f"Column {widest} of x has {found}: standardise x."
-    far = int(np.argmax(np.abs(mean) / np.where(spread > 0, spread, np.inf)))
-    if abs(mean[far]) > WIDE * spread[far] > 0:
-        yield f"Column {far} of x has a mean of {mean[far]:.3g} and a spread of {spread[far]:.3g}: standardise x."
-
-
 def _about_constants(x: Array) -> Iterator[str]:
     columns = x.reshape(len(x), -1)
     constant = np.flatnonzero((columns == columns[0]).all(axis=0))
@@ -194,12 +179,6 @@ def _about_constants(x: Array) -> Iterator[str]:
     if len(constant):
         found = f"always {columns[0, constant[0]]:.3g} ({len(constant)} such in all)"
         yield f"Column {constant[0]} of x is {found}: leave it out."
-
-
-def about_targets(y: Array, labels: bool) -> Iterator[str]:
-    """Numbers to predict that are too wide."""
-    if not labels and y.std(dtype=np.float64) > WIDE:
-        yield f"y has a spread of {y.std(dtype=np.float64):.3g}: standardise y, or its errors outgrow every weight."
 
 
 def _about_outputs(states: list[LayerState]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from importlib import import_module
 from math import isfinite
 from typing import Any, TextIO
 
-from .._checks import check_integer, check_name
+from ..._support.checks import check_integer, check_name
 from .base import Callback, Row, Training
 
 

@@ -1,0 +1,1 @@
+"""Can this network learn, and at which learning rate?"""

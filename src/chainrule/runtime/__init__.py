@@ -1,0 +1,1 @@
+"""Threads and processors, and what computes here."""

@@ -1,0 +1,1 @@
+"""The training loop, its two engines, its state and what watches it."""
