@@ -52,5 +52,5 @@ class Temporary(ABC):
             raise raised
 
 
-class _Ended(ABC):  # which makes its objects of the same layout
+class _Ended(ABC):  # noqa: B024  the base gives it the layout of the others
     """What was temporary, and is over."""
