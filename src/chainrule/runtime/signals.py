@@ -27,7 +27,7 @@ AT_ONCE, WAITS, ATOMIC = range(3)
 # Of the main thread, which alone runs handlers:
 _thread = main_thread().ident
 _levels = [AT_ONCE]  # of the blocks that it is in
-_waiting: list[tuple[_StandIn, Any]] = []  # each signal once, as the system remembers it, with the frame that it met
+_waiting: dict[_StandIn, Any] = {}  # each signal once, as the system remembers it, with the frame that it met
 
 
 class _StandIn:
@@ -37,9 +37,8 @@ class _StandIn:
         self.number, self.handler = number, handler
 
     def __call__(self, number: int, frame: Any) -> None:
-        again = any(other is self for other, _ in _waiting)
-        if not again:
-            _waiting.append((self, frame))
+        again = self in _waiting
+        _waiting.setdefault(self, frame)
         leaving = frame is not None and frame.f_code is _Level.__exit__.__code__  # another level holds in a moment
         if not leaving and (_levels[-1] == AT_ONCE or (again and _levels[-1] == WAITS)):
             _deliver()
@@ -81,7 +80,7 @@ class _Replaced(Temporary):
         if not isinstance(handler, _StandIn):
             return handler
         handler.handler = self._without_ours(handler.handler)
-        return handler.handler if any(handler is stand_in for stand_in in self._ours) else handler
+        return handler.handler if handler in self._ours else handler
 
 
 class deferred(_Replaced):  # noqa: N801, as contextlib names such classes
@@ -157,8 +156,6 @@ class _Level:
 
     def __enter__(self) -> None:
         if get_ident() == _thread:
-            if self.level == AT_ONCE:
-                deliver()
             _levels.append(ATOMIC if _levels[-1] == ATOMIC else self.level)
 
     def __exit__(self, *error: Any) -> None:
@@ -185,8 +182,8 @@ def _deliver() -> None:
     _levels.append(AT_ONCE)  # a handler may wait for another signal, or train a model
     try:
         while _waiting:
-            stand_in, frame = _waiting.pop(0)
-            stand_in.handler(stand_in.number, frame)
+            stand_in = next(iter(_waiting))
+            stand_in.handler(stand_in.number, _waiting.pop(stand_in))
     finally:
         del _levels[depth:]
         if _waiting:

@@ -17,6 +17,8 @@ class Temporary(ABC):
     and an object that was lost on the way is ended when it is deleted.
     """
 
+    _begun = False
+
     @abstractmethod
     def begin(self) -> None:
         """Make the change; note what :meth:`end` needs before each part of it."""
@@ -26,6 +28,7 @@ class Temporary(ABC):
         """Undo what there is to undo: after all of ``begin`` or a part, after a part of ``end``, or a second time."""
 
     def __enter__(self: Self) -> Self:
+        self._begun = True
         try:
             self.begin()
         except BaseException:
@@ -37,7 +40,8 @@ class Temporary(ABC):
         self._end()
 
     def __del__(self) -> None:
-        self._end()
+        if self._begun:
+            self._end()
 
     def _end(self) -> None:
         raised: BaseException | None = None

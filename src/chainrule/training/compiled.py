@@ -10,9 +10,8 @@ rounding.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from threading import Event, Thread, current_thread, main_thread
+from collections.abc import Generator, Sequence
+from threading import Event, Thread
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +24,7 @@ from ..losses import Loss, LossFunction
 from ..model import Sequential
 from ..ops.fused import compiled
 from ..optimizers import Optimizer
+from ..runtime.signals import atomic
 from ..runtime.threads import available_threads
 from .interpreted import ENDLESS_GRADIENT, Taken, Underway
 
@@ -57,7 +57,7 @@ class Plan:
         #: How many steps fit into CALL_SECONDS: a cautious guess at first, then learned from call to call.
         self._at_once = CALL_SECONDS / (work / SLOWEST + 1e-6)
 
-    def epochs(self, count: int, keep: bool, one_by_one: bool) -> Iterator[list[Taken]]:
+    def epochs(self, count: int, keep: bool, one_by_one: bool) -> Generator[list[Taken], None, None]:
         """Train for ``count`` epochs, and tell of the steps as they are taken, many at a time unless ``one_by_one``.
 
         The outputs, targets and weights are then in ``seen``, if told to ``keep`` them; ``count`` must be 1 then, as it
@@ -102,7 +102,7 @@ class Plan:
         updates, losses = self._optimizer.plan(count), np.empty(count)
         part = None if keys is None else keys[first : first + count]
         start = time.perf_counter()
-        with interrupts_later():
+        with atomic:
             self._kernel.begin(epoch.order, first, updates, part, losses, outputs, self._threads)
             taken = self._work()
             self._optimizer.advance(taken)
@@ -147,24 +147,6 @@ class Plan:
         for thread in others:
             thread.join()
         return taken
-
-
-@contextmanager
-def interrupts_later() -> Iterator[None]:
-    """Ctrl-C waits until the end: in between, threads would wait for one that never comes, and steps go uncounted."""
-    if current_thread() is not main_thread():
-        yield  # only the main thread is ever interrupted
-        return
-    import signal  # its enumerations would be a sixtieth of the package's import
-
-    pending: list[tuple[Any, ...]] = []
-    handler = signal.signal(signal.SIGINT, lambda *arguments: pending.append(arguments))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if pending and callable(handler):
-        handler(*pending[0])
 
 
 def plan_training(

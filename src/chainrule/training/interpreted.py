@@ -6,7 +6,7 @@ Where all of them have compiled kernels, plan.py takes many steps in one call.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -19,6 +19,7 @@ from ..losses import LossFunction
 from ..losses.base import total_weight
 from ..model import Sequential
 from ..optimizers import Optimizer
+from ..runtime.signals import atomic
 from ..runtime.threads import blas_threads
 
 SAME_DATA = "pass the data that were trained on"
@@ -106,7 +107,7 @@ class Steps:
         self.seen: list[Array] = []  # outputs, targets and weights of the last epoch, if they were to be kept
         self.fault: str | None = None  # what was not finite, where the last step was not taken
 
-    def epochs(self, count: int, keep: bool, one_by_one: bool) -> Iterator[list[Taken]]:
+    def epochs(self, count: int, keep: bool, one_by_one: bool) -> Generator[list[Taken], None, None]:
         """Train for ``count`` epochs, and tell of the steps as they are taken.
 
         The outputs, targets and weights of the batches are then in ``seen``, if told to ``keep`` them. Steps come one
@@ -158,7 +159,8 @@ class Steps:
             return value, z
         self._backward(dz, total, share)
         try:
-            self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)
+            with atomic:
+                self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)
         except DivergenceError:
             self.fault = ENDLESS_GRADIENT
         return value, z

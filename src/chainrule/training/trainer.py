@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ from ..losses.base import total_weight
 from ..metrics import Metric, named_metrics
 from ..model import Sequential
 from ..optimizers import Optimizer, get_optimizer
+from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
 from .compiled import CALL_SECONDS, plan_training
 from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets
 from .interpreted import Progressed, Steps, summary
 
+PACKAGE = __name__.partition(".")[0] + "."
 COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
 
 
@@ -226,10 +228,11 @@ class Trainer:
 
         looks = [held_out, *self.metrics, getattr(self.optimizer.learning_rate, "observe", None)]
         unseen = not any(looks) and not any(watcher.live for watcher in watchers)
-        with ExitStack() as stack:
+        with deferred() as signals, ExitStack() as stack:
             for watcher in watchers:
-                stack.callback(watcher.on_train_end, self)  # also when another callback, or the training, fails
-                watcher.on_train_begin(self)
+                stack.callback(self._tell, [watcher], "on_train_end")  # also when another, or the training, fails
+                self._tell([watcher], "on_train_begin")
+            signals.begin()  # handlers that callbacks have set wait, too
             self._good = LastGood(self)
             try:
                 together = 1
@@ -238,10 +241,12 @@ class Trainer:
                     self._run_epochs(min(together, self.epochs - self.epoch), held_out, watchers)
                     if unseen and time.perf_counter() - start < CALL_SECONDS / 2:
                         together *= 2  # epochs of a few steps, at whose end nobody looks
+                deliver()
             except KeyboardInterrupt:
                 self.history.interrupted = True
             except DivergenceError:
-                self._good.restore()
+                with atomic:
+                    self._good.restore()
                 raise
 
     def _run_epochs(self, count: int, held_out: Data | None, watchers: Sequence[Callback]) -> None:
@@ -249,23 +254,25 @@ class Trainer:
         for index, row in enumerate(self._train_epochs(count, watchers)):
             if index:
                 self._begin_epoch(watchers)
-            for watcher in watchers:
-                watcher.on_validation_begin(self)
+            self._tell(watchers, "on_validation_begin")
             if held_out is not None:
                 scores = self._scores(*held_out)
-                for watcher in watchers:
-                    watcher.on_validation_end(self, scores)
+                self._tell(watchers, "on_validation_end", scores)
                 row |= {f"validation_{name}": value for name, value in scores.items()}
             self._observe(row)
-            for watcher in watchers:
-                watcher.on_epoch_end(self, row)
-        for watcher in watchers:
-            watcher.on_pause(self)
+            self._tell(watchers, "on_epoch_end", row)
+        deliver()
+        self._tell(watchers, "on_pause")
 
     def _begin_epoch(self, watchers: Sequence[Callback]) -> None:
         self.epoch += 1
+        self._tell(watchers, "on_epoch_begin")
+
+    def _tell(self, watchers: Sequence[Callback], hook: str, *what: Any) -> None:
+        """Call a hook of each."""
         for watcher in watchers:
-            watcher.on_epoch_begin(self)
+            with _hook_of(watcher):
+                getattr(watcher, hook)(self, *what)
 
     def _train_epochs(self, count: int, watchers: Sequence[Callback]) -> list[Row]:
         """Passes over the batches; the loss and the metrics are of the outputs as they were during training."""
@@ -290,17 +297,20 @@ class Trainer:
     def _take_steps(self, count: int, watchers: Sequence[Callback]) -> None:
         watching = [watcher for watcher in watchers if type(watcher).on_batch_end is not Callback.on_batch_end]
         one_by_one = any(watcher.live for watcher in watching)
-        for some in self._steps.epochs(count, bool(self.metrics), one_by_one):
-            self._taken += some
-            if self._steps.fault:
-                raise DivergenceError(self._steps.fault)
-            for watcher in watching:
-                for loss, _, _ in some:
-                    watcher.on_batch_end(self, loss)
-            if len(self._taken) < count * self.steps_per_epoch:
-                for watcher in watchers:
-                    watcher.on_pause(self)
-                self._good.keep()
+        with closing(self._steps.epochs(count, bool(self.metrics), one_by_one)) as steps:
+            for some in steps:
+                self._taken += some
+                if self._steps.fault:
+                    raise DivergenceError(self._steps.fault)
+                for watcher in watching:
+                    with _hook_of(watcher):
+                        for loss, _, _ in some:
+                            watcher.on_batch_end(self, loss)
+                if len(self._taken) < count * self.steps_per_epoch:
+                    deliver()
+                    self._tell(watchers, "on_pause")
+                    self._good.keep()
+        deliver()
         self._good.check()  # after the last step no loss would show it
         self._good.keep()
 
@@ -310,8 +320,9 @@ class Trainer:
 
     @np.errstate(over="ignore", invalid="ignore")
     def _scores(self, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
-        z = self.model.predict(x)
-        loss, penalty = float(self.loss(z, y, weight)[0]), self.model.penalty()
+        with released:
+            z = self.model.predict(x)
+            loss, penalty = float(self.loss(z, y, weight)[0]), self.model.penalty()
         if self.average_penalty:
             total = total_weight(self.loss, z, y, weight)
             penalty = penalty / total if total else 0.0
@@ -320,10 +331,16 @@ class Trainer:
             got = f"{scores['loss']}: the outputs overflow"
             remedy = "lower the learning rate, or standardise x (and y for a regression)"
             raise DivergenceError(sentence("Trainer", "a finite loss on these data", got, remedy))
-        return scores | {name: float(metric(z, y, weight)) for name, metric in self.metrics.items()}
+        with released:
+            return scores | {name: float(metric(z, y, weight)) for name, metric in self.metrics.items()}
 
     def _observe(self, row: Row) -> None:
         """A schedule that watches the loss is told it: the validation's where there is one."""
         observe = getattr(self.optimizer.learning_rate, "observe", None)
         if observe is not None:
             observe(row.get("validation_loss", row["loss"]))
+
+
+def _hook_of(watcher: Callback) -> AbstractContextManager[None]:
+    """Where a hook runs: signals interrupt the user's own at once; for one of this package, all are told first."""
+    return nullcontext() if type(watcher).__module__.startswith(PACKAGE) else released
