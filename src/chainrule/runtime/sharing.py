@@ -11,7 +11,7 @@ from .temporary import Temporary
 
 
 def started(thread: Thread) -> bool:
-    """Start a thread; False where the system gives no more: a container has its limit, and so has a process that ends."""
+    """Start a thread; False where the system gives no more, as a container with a limit does."""
     try:
         thread.start()
     except (RuntimeError, MemoryError):

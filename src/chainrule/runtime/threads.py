@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from threading import RLock, get_ident
+from threading import get_ident
 from typing import Any
 
 from .._support.checks import sentence
+from .._support.forks import unforked
 from .signals import atomic
 from .temporary import Temporary
 
@@ -94,11 +95,12 @@ class blas_threads(Temporary):  # noqa: N801, as contextlib names such classes
 @cache
 def blas_libraries() -> tuple[Any, ...]:
     """threadpoolctl's hold on each BLAS of this process: found once, in milliseconds; then asked in microseconds."""
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return ()
-    return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
+    with unforked:
+        try:
+            from threadpoolctl import ThreadpoolController
+        except ImportError:
+            return ()
+        return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 class _Limit:
@@ -108,19 +110,18 @@ class _Limit:
     """
 
     def __init__(self) -> None:
-        self.lock = RLock()  # in the same thread a signal's handler, or a deletion, may come in between
         self.asked: dict[int, tuple[int, int]] = {}  # by whom: how many, and in which thread
         self.saved: list[int] = []  # of each library, when nobody was inside
         self.ours: list[tuple[int, ...]] = []  # of each library, what we set; and what was, until it is set
 
     def before(self) -> list[int]:
         """Each library's number of threads, as it is when nobody is inside."""
-        with self.lock:
+        with unforked:
             return self.saved if self.asked else _present()
 
     def enter(self, who: int, threads: int) -> None:
         """Limit each library to the smallest number that is asked for."""
-        with self.lock:
+        with unforked:
             if not self.asked:
                 self.saved = _present()
                 self.ours = [(number,) for number in self.saved]
@@ -130,7 +131,7 @@ class _Limit:
 
     def leave(self, who: int) -> None:
         """Give back what was limited; who asked is forgotten last, so that what is broken off can be done again."""
-        with self.lock:
+        with unforked:
             if who not in self.asked:
                 return
             smallest = self._smallest(leaving=who)
@@ -154,7 +155,6 @@ class _Limit:
 
     def forget_other_threads(self) -> None:
         """In a forked child, which has this thread only."""
-        self.lock = RLock()
         for who, (_, thread) in list(self.asked.items()):
             if thread != get_ident():
                 self.leave(who)
@@ -186,8 +186,4 @@ def _set_number(library: Any, threads: int) -> None:
 _LIMIT = _Limit()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=lambda: _LIMIT.lock.acquire(),  # no other thread is then half-way through a change
-        after_in_parent=lambda: _LIMIT.lock.release(),
-        after_in_child=_LIMIT.forget_other_threads,
-    )
+    os.register_at_fork(after_in_child=_LIMIT.forget_other_threads)

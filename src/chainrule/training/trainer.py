@@ -12,6 +12,7 @@ import numpy as np
 
 from .._support.checks import Array, RandomState, as_rng, check_integer, sentence
 from .._support.errors import DivergenceError
+from .._support.forks import unforked
 from ..data.batches import Augmentation, Batches, Sample, check_sample
 from ..losses import LossFunction, get_loss
 from ..losses.base import total_weight
@@ -224,7 +225,8 @@ class Trainer:
             rng.bit_generator.state = state
 
     def _run(self, held_out: Data | None, watchers: Sequence[Callback]) -> None:
-        from .divergence import LastGood  # no import of the package needs it
+        with unforked:
+            from .divergence import LastGood  # no import of the package needs it
 
         looks = [held_out, *self.metrics, getattr(self.optimizer.learning_rate, "observe", None)]
         unseen = not any(looks) and not any(watcher.live for watcher in watchers)
