@@ -150,6 +150,11 @@ class Sequential:
         check_shape("backward", "a gradient", dy, output.shape)
         return backward_through(self.layers, dy, self._workspace, input_gradient)
 
+    def forget_batch(self) -> None:
+        """Let go of the last training batch, which :meth:`backward` needs; the memory for the next one stays."""
+        if self._workspace is not None:
+            self._workspace.forget()
+
     def penalty(self) -> float:
         """The sum of the layers' L1 and L2 penalties, part of the loss."""
         return sum(layer.penalty() for _, layer in walk(self.layers))

@@ -12,8 +12,8 @@ from ..layers import HardSigmoid, Linear, Sigmoid, Softmax
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
 from ..losses.base import check_output
 from ..model import Sequential
-from .compiled import Targets
 
+Targets: TypeAlias = "tuple[Array, Array | None]"  # y and the weights, as the loss takes them
 Data: TypeAlias = tuple[Array, Array, Array | None]
 Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"
 

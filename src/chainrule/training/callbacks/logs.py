@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..._support.checks import check_integer, require, sentence
-from .base import Callback, Row, Training
+from ..state import Row
+from .base import Callback, Training
 
 METRICS_A_CALL = 1000  # that MLflow takes at once
 

@@ -10,7 +10,8 @@ from math import isfinite
 from typing import Any, TextIO
 
 from ..._support.checks import check_integer, check_name
-from .base import Callback, Row, Training
+from ..state import Row
+from .base import Callback, Training
 
 
 class History(Callback):
@@ -23,7 +24,8 @@ class History(Callback):
     Attributes
     ----------
     rows : list of dict
-    interrupted : bool, whether Ctrl-C ended the training
+    interrupted : bool, whether Ctrl-C, or a callback that raised StopTraining, ended training early
+    reason : str, what such a callback said
 
     Examples
     --------
@@ -38,6 +40,7 @@ class History(Callback):
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.rows = list(rows)
         self.interrupted = False
+        self.reason = ""
 
     @property
     def columns(self) -> list[str]:

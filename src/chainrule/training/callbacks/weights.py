@@ -128,12 +128,11 @@ class WeightAverage(Callback):
         self.on_validation_begin(trainer)
 
     def state(self) -> dict[str, Any]:
-        others = {f"other/{index}": array for index, array in enumerate(self._other)}
-        return {"steps": self.steps, "in_training": self.in_training} | others
+        return {"steps": self.steps, "in_training": self.in_training, "other": self._other}
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.steps, self.in_training = state["steps"], state["in_training"]
-        self._other = [np.array(state[f"other/{index}"]) for index in range(len(state) - 2)]
+        self._other = [np.array(array) for array in state["other"]]
 
     def swap(self, model: Sequential) -> None:
         """Exchange θ and θ̄ in the model: between two epochs to see how the mean does, and back."""
