@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -362,7 +361,6 @@ def test_the_model_of_a_checkpoint_may_have_layers_of_ones_own(tmp_path):
 def rewritten(path, change):
     """With a digest that is right."""
     arrays, facts = checkpoint.read_checkpoint("resume", path)
-    format_, version = facts.pop("format"), facts.pop("version")
     change(arrays, facts)
     checkpoint.write_checkpoint(path, arrays, facts)
 

@@ -93,11 +93,12 @@ class Sequential:
         self._rng = as_rng(rng, "Sequential")
         self.dtype = as_float_dtype("Sequential", dtype)
         self.metadata: dict[str, Any] = {}
-        self._forget_batches()
+        self.forget_batches()
         self._widest = _check_layers(self.layers)
         self._bind(Parameters(parameter_shapes(self.layers), self.dtype))
 
-    def _forget_batches(self) -> None:
+    def forget_batches(self) -> None:
+        """Let go of the last batch, which :meth:`backward` needs, and of all memory for others."""
         self._workspace: Workspace | None = None  # from forward to backward
         self._free: list[Workspace] = []  # of predictions that have ended, for those to come
 
@@ -114,7 +115,7 @@ class Sequential:
     @rng.setter
     def rng(self, rng: RandomState) -> None:
         self._rng = as_rng(rng, "Sequential")
-        self._forget_batches()  # they hold the generator that was
+        self.forget_batches()  # they hold the generator that was
 
     @property
     def buffers(self) -> dict[str, Array]:
@@ -149,11 +150,6 @@ class Sequential:
         dy = as_numeric("backward", "dy", dy, output.dtype)
         check_shape("backward", "a gradient", dy, output.shape)
         return backward_through(self.layers, dy, self._workspace, input_gradient)
-
-    def forget_batch(self) -> None:
-        """Let go of the last training batch, which :meth:`backward` needs; the memory for the next one stays."""
-        if self._workspace is not None:
-            self._workspace.forget()
 
     def penalty(self) -> float:
         """The sum of the layers' L1 and L2 penalties, part of the loss."""

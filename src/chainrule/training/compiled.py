@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from threading import Event, Thread, current_thread, main_thread
+from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -101,9 +101,8 @@ class Compiled:
         keys = self._draw_keys(count) if epoch.keys is None else epoch.keys[first : first + count]
         start = time.perf_counter()
         with interrupts_later():
-            self._kernel.begin(epoch.order, first, updates, keys, losses, outputs, self._threads)
-            taken = self._work()
-            optimizer.advance(taken)
+            self._kernel.begin(epoch.order, first, updates, keys, losses, outputs)
+            taken: int = self._kernel.run(self._threads)
         self.pace = min(count * CALL_SECONDS / (time.perf_counter() - start), 2 * self.pace + 8)
         known = slice(min(taken + 1, count))
         if not np.isfinite(last := losses[known][-1]):
@@ -128,23 +127,6 @@ class Compiled:
         """One for each dropout in each step, in the order in which the layers would draw them."""
         shape = (steps, self._kernel.dropouts)
         return self._parts.model.rng.integers(0, 2**64, size=shape, dtype=np.uint64) if shape[1] else None
-
-    def _work(self) -> int:
-        """Take the steps on all threads, of which this is one."""
-        complete = Event()  # no thread may begin unless all are there: they wait for each other at every step
-
-        def work(index: int) -> None:
-            complete.wait()
-            self._kernel.work(index)
-
-        others = [Thread(target=work, args=(index,), daemon=True) for index in range(1, self._threads)]
-        for thread in others:
-            thread.start()
-        complete.set()
-        taken: int = self._kernel.work(0)
-        for thread in others:
-            thread.join()
-        return taken
 
 
 @contextmanager
@@ -183,6 +165,7 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
     if not _takes(kernel, targets, batches.arrays[0].shape[0], np.zeros((2, stages[-1].outputs), model.dtype)):
         return None
     arrays, runs = optimizer.prepare(model.parameters.vector)
+    state = arrays, optimizer.state["step"]
     plan = compiled.Plan(
         stages,
         model.parameters.vector,
@@ -193,7 +176,7 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
         batches.size,
         batches.rows,
         (compiled.LOSSES.index(kernel[0]), kernel[1]),
-        (compiled.OPTIMIZERS[optimizer.kernel], arrays, optimizer.clip_norm or 0.0, optimizer.clip_value or 0.0),
+        (compiled.OPTIMIZERS[optimizer.kernel], *state, optimizer.clip_norm or 0.0, optimizer.clip_value or 0.0),
         runs,
         average_penalty,
     )

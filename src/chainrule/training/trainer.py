@@ -217,7 +217,7 @@ class Trainer:
                     self.history.interrupted, self.history.reason = True, str(stop)
         finally:
             self._clock = None
-            self.model.forget_batch()
+            self.model.forget_batches()
 
     def _train_epochs(self, run: Run, callbacks: CallbackList) -> None:
         """Epochs: their steps, validation, the record; callbacks are called in between."""
