@@ -15,6 +15,17 @@ settings.register_profile("chainrule", deadline=None, derandomize="CI" in os.env
 settings.load_profile("chainrule")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=0, help="seed of the fuzzers")
+
+
+@pytest.fixture
+def fuzz_seed(request: pytest.FixtureRequest) -> int:
+    """Of the random cases: the same in every run, unless ``--seed`` says another."""
+    seed: int = request.config.getoption("--seed")
+    return seed
+
+
 def pytest_report_header() -> str:
     """Which kernels are under test."""
     import chainrule as cr

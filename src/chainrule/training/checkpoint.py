@@ -42,6 +42,9 @@ class Checkpoint(WritesFiles):
     crash at any moment leaves the one before. Meanwhile the training goes on. Ctrl-C and SIGTERM wait for the end of a
     step, write a last checkpoint and end the training. ``load`` gives the model of a checkpoint, to predict with.
 
+    One run at a time writes to a folder. A copy, as GridSearchCV makes one for each fit, writes to a folder inside,
+    such as ``copy-3f2a9c1b``: its ``folder``, once it has begun.
+
     Parameters
     ----------
     folder : where the files ``step-00000123.safetensors`` go, and ``best.safetensors``; made if it does not exist

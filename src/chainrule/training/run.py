@@ -8,17 +8,13 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
 
-import numpy as np
-
-from .._support.checks import Array, check_integer, sentence
+from .._support.checks import Array, check_integer
 from ..data.batches import Batches, Sample
-from ..layers.base import walk
-from ..model import Sequential
 from ..optimizers.groups import check_groups
 from .claim import Claim
 from .compiled import CALL_SECONDS, Compiled, compiled_engine
 from .engine import Engine, Parts, same, values_of
-from .inputs import Data, Targets, check_targets
+from .inputs import Data, Targets, check_layers, check_targets
 from .interpreted import Interpreted
 from .state import EpochState, StepRecord
 
@@ -117,15 +113,3 @@ class Run:
         if isinstance(self._engine, Compiled):
             engine.pace = self._engine.pace
         return engine
-
-
-def check_layers(model: Sequential) -> None:
-    """Raise if a layer that learns was put in the place of another: its parameters are not the model's."""
-    for _, layer in walk(model.layers):
-        for name in layer.parameter_shapes():
-            array = vars(layer).get(name)
-            if not isinstance(array, np.ndarray) or array.base is not model.parameters.vector.base:
-                got = f"{layer!r}, which was put into it later"
-                raise ValueError(
-                    sentence("fit", "the layers that the model was made with to learn", got, "make a new Sequential")
-                )

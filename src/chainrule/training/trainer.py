@@ -22,7 +22,7 @@ from .callbacks import Callback, History, Progress, Row
 from .callbacks.callback_list import CallbackList
 from .claim import Claim
 from .engine import Parts
-from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets
+from .inputs import Data, Validation, as_data, as_list, as_validation, check_layers, check_output_fits, check_targets
 from .run import Run
 from .state import EpochState, Position, StepRecord, TrainingState, epoch_summary, watching_schedules
 
@@ -324,6 +324,7 @@ class Trainer:
         if position.generators_at_first is not None:
             self.state.generators = position.generators_at_first
         position.generators_at_first = self.state.generators
+        check_layers(self.model)
         held_out, chosen = as_validation(data, validation, self.model, self.loss, self.rng)
         for part in (data, held_out):
             check_targets(self.model, self.loss, part)  # now, not after half an epoch

@@ -30,13 +30,13 @@ class WritesFiles(Callback):
     def own_place(self) -> Path:
         """The path to write to; for a copy, a new one."""
         if self._copied:
-            setattr(self, self.place_name, self._beside(self._given, f"copy-{secrets.token_hex(4)}"))
+            setattr(self, self.place_name, self._beside(self._given, secrets.token_hex(4)))
             self._copied = False
         place: Path = getattr(self, self.place_name)
         return place
 
-    def _beside(self, given: Path, name: str) -> Path:
-        return given / name
+    def _beside(self, given: Path, token: str) -> Path:
+        return given / f"copy-{token}"
 
     def lock(self, path: Path) -> None:
         """Keep the place for this run, by a file of this name."""
