@@ -86,7 +86,7 @@ class Compiled:
     def _check(self, epoch: EpochState) -> None:
         """Raise unless the arrays of an epoch are those that the kernel reads and writes."""
         keys, expected = epoch.keys, (epoch.count * len(self._batches), self._kernel.dropouts)
-        if keys is not None and (getattr(keys, "shape", ()), getattr(keys, "dtype", None)) != (expected, np.uint64):
+        if keys is not None and not (keys.shape == expected and keys.dtype == np.uint64):
             raise ValueError(
                 sentence("fit", f"keys of shape {expected}", "others", "resume with the network as it was")
             )

@@ -9,7 +9,8 @@ from .._support.checks import Array
 from .packing import ARRAY, columns_of, refer
 
 LISTS = {"EarlyStopping": "weights", "WeightAverage": "other"}  # of arrays in the state, each under a name of its own
-NEW = {"row": None, "hook": "", "told": 0, "steps": None, "before": None, "seconds": 0.0}
+NEW: dict[str, Any] = {"row": None, "hook": "", "told": [], "steps": None, "before": None}
+NEW |= {"seconds": 0.0, "stopped": False}
 
 
 def upgraded(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:

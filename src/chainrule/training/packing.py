@@ -55,8 +55,11 @@ def columns_of(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
 
 def rows_of(history: Mapping[str, Any]) -> list[dict[str, float]]:
     """The rows that :func:`columns_of` was given."""
-    rows: list[dict[str, float]] = [{} for _ in range(history["count"])]
-    for name, values, places in history["columns"]:
+    count, columns = history["count"], history["columns"]
+    if count > sum(len(values) for _, values, _ in columns):
+        raise ValueError(f"{count} rows of fewer numbers")
+    rows: list[dict[str, float]] = [{} for _ in range(count)]
+    for name, values, places in columns:
         chosen = rows if places is None else [rows[place] for place in places.tolist()]
         for row, value in zip(chosen, values.tolist(), strict=True):
             isfinite(value)  # a number, whoever wrote the file

@@ -65,10 +65,11 @@ class Position:
     records: list[StepRecord] = field(default_factory=list)  # of its steps
     row: Row | None = None  # of its end, while callbacks are told of it
     hook: str = ""  # that is being called,
-    told: int = 0  # and how many callbacks with a state it has reached
+    told: list[str] = field(default_factory=list)  # and the classes of the callbacks that it has reached
     steps: int | None = 0  # taken; None in a checkpoint that does not say
     before: int | None = 0  # steps that the optimizer had taken when training began; None likewise
-    seconds: float = 0.0  # that training has taken
+    stopped: bool = False  # whether a callback ended training
+    seconds: float = 0.0  # that it has taken
     data_rows: int | None = None  # of an epoch
     generators: list[Any] | None = None  # their states, in a checkpoint
     generators_at_first: list[Any] | None = None  # before the validation rows were drawn
@@ -79,6 +80,11 @@ class Position:
         if self.data_rows not in (None, batches.rows):
             expected = f"data of {self.data_rows} rows an epoch, as before"
             raise ValueError(sentence("fit", expected, str(batches.rows), SAME_DATA))
+        done = 0 if self.current is None else self.current.done
+        if done != len(self.records):
+            raise ValueError(
+                sentence("fit", f"to continue after {done} steps of an epoch", f"{len(self.records)} losses")
+            )
         if self.current is not None:
             self.current.check(batches)
 
@@ -122,6 +128,10 @@ class TrainingState:
 
     def to_arrays(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Arrays by their names, copied, and facts that JSON can hold, in which arrays stand by their names."""
+        arrays, facts = self._described()
+        return {name: np.array(array, order="C") for name, array in arrays.items()}, facts
+
+    def _described(self) -> tuple[dict[str, Array], dict[str, Any]]:
         position, current = self.position, self.position.current
         arrays = dict(arrays_of(self.model)) | {
             f"optimizer/{name}": array for name, array in self.optimizer.state.items()
@@ -140,12 +150,11 @@ class TrainingState:
             "records": refer(np.array(position.records, np.float64).reshape(-1, 3), "epoch/records", arrays),
             "current": current and refer(vars(current), "epoch", arrays),
         }
-        facts |= {name: refer(getattr(position, name), name, arrays) for name in PLAIN}
-        return {name: np.array(array, order="C") for name, array in arrays.items()}, facts
+        return arrays, facts | {name: refer(getattr(position, name), name, arrays) for name in PLAIN}
 
     def from_arrays(self, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
         """Take the state that :meth:`to_arrays` gave, whole or not at all."""
-        before = self.to_arrays()
+        before = self._described()
         try:
             self._take(arrays, {name: unpack(value, arrays) for name, value in facts.items()})
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
@@ -171,9 +180,13 @@ class TrainingState:
 
 def _position(facts: Mapping[str, Any]) -> Position:
     """The position in a checkpoint, whoever wrote it."""
-    current = None if facts["current"] is None else EpochState(**facts["current"])
-    if current is not None:
-        current.done, current.count = operator.index(current.done), 1
+    current = None
+    if (epoch := facts["current"]) is not None:
+        arrays = [array for array in (epoch["order"], epoch["keys"], *epoch["outputs"]) if array is not None]
+        if not all(isinstance(array, np.ndarray) for array in arrays):
+            raise TypeError("an epoch of something else than arrays")
+        done, outputs = operator.index(epoch["done"]), list(epoch["outputs"])
+        current = EpochState(epoch["order"], done, keys=epoch["keys"], outputs=outputs)
     records = [(float(loss), float(weight), float(rate)) for loss, weight, rate in facts["records"]]
     position = Position(current=current, records=records, generators=facts["generators"], resumed=True)
     for name, convert in PLAIN.items():
@@ -183,10 +196,12 @@ def _position(facts: Mapping[str, Any]) -> Position:
 
 #: The other attributes of a position, and what they are.
 PLAIN: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("epoch", "told", "steps", "before", "data_rows"), operator.index),
+    **dict.fromkeys(("epoch", "steps", "before", "data_rows"), operator.index),
     "hook": str,
+    "told": list,
     "row": dict,
     "seconds": float,
+    "stopped": bool,
     "generators_at_first": list,
 }
 

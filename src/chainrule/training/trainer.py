@@ -182,7 +182,7 @@ class Trainer:
         from .checkpoint import restore
 
         restore(self.state, Path(path))
-        self.epoch = self._position.epoch
+        self.epoch, self.stop = self._position.epoch, self._position.stopped
         return self
 
     @property
@@ -201,6 +201,7 @@ class Trainer:
     @property
     def state(self) -> TrainingState:
         """All that the training is, by reference: what a checkpoint writes and :meth:`resume` takes."""
+        self._position.stopped = self.stop
         return TrainingState(self.model, self.optimizer, self.callbacks, self.rng, self.history.rows, self._position)
 
     # The loop.
@@ -340,7 +341,7 @@ class Trainer:
         if not position.resumed:
             self.history = History()
         position.data_rows, position.resumed = run.batches.rows, False
-        self._position, self.epochs, self.epoch, self.stop = position, epochs, position.epoch, False
+        self._position, self.epochs, self.epoch, self.stop = position, epochs, position.epoch, position.stopped
         run.engine()
         return run
 

@@ -14,8 +14,8 @@ REPORTS = ("on_batch_end", "on_validation_end", "on_epoch_end")  # hooks that co
 class CallbackList:
     """Calls a hook of every callback.
 
-    Any of them may write a checkpoint at that moment. So the position knows the hook, and how many of the callbacks
-    with a state it has reached: when training resumes, it goes to the others.
+    Any of them may write a checkpoint at that moment. So the position knows the hook, and which callbacks it has
+    reached: when training resumes, it goes to the others.
 
     Attributes
     ----------
@@ -66,16 +66,17 @@ class CallbackList:
                 callback.on_batch_end(trainer, loss)
 
     def call(self, hook: str, trainer: Training, *arguments: float | Row) -> None:
-        """Call a hook of all, but not of those that it had reached when the checkpoint was written."""
-        position, done = self._position, 0
+        """Call a hook of all; but not of those that it had reached when the checkpoint was written."""
+        position, done = self._position, list[str]()
         if hook == self._pending[0]:
-            done = self._pending[1] if hook in REPORTS else 0
-            self._pending = "", 0
-        position.hook, position.told = hook, 0
+            done = self._pending[1] if hook in REPORTS else []
+            self._pending = "", []
+        position.hook, position.told = hook, []
         for callback in self._on_batches if hook == "on_batch_end" else self._callbacks:
-            if callback.remembers:
-                position.told += 1
-                if position.told <= done:
-                    continue
-            getattr(callback, hook)(trainer, *arguments)
-        position.hook, position.told = "", 0
+            name = type(callback).__name__
+            position.told.append(name)
+            if name in done:
+                done = done[done.index(name) + 1 :]  # the order is the same, though some may be missing
+            else:
+                getattr(callback, hook)(trainer, *arguments)
+        position.hook, position.told = "", []

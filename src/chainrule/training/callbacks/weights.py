@@ -41,7 +41,8 @@ class MaxNorm(Callback):
         self.limit = check_number("MaxNorm", "limit", limit, above=0)
 
     def on_train_begin(self, trainer: Training) -> None:
-        self.on_batch_end(trainer, 0.0)
+        if trainer.step == 0:  # else it resumes from a checkpoint
+            self.on_batch_end(trainer, 0.0)
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
         for W in trainer.model.parameters.values():
