@@ -91,7 +91,7 @@ class WeightAverage(Callback):
         self.steps = 0
         self.in_training = True
         self._other: list[Array] = []  # θ̄ in training, θ otherwise
-        self._waits = 0  # steps before the first that counts
+        self._begins = 0  # after this step
 
     def on_train_begin(self, trainer: Training) -> None:
         arrays = learned(trainer.model)
@@ -100,7 +100,7 @@ class WeightAverage(Callback):
         if [array.shape for array in self._other] != [array.shape for array in arrays]:
             got = f"one of {arrays[0].size} instead of {self._other[0].size} parameters"
             raise ValueError(sentence("WeightAverage", "the model that it averages", got, "make another for it"))
-        self._waits = int(self.start * trainer.epochs * trainer.steps_per_epoch) - trainer.step
+        self._begins = int(self.start * trainer.epochs * trainer.steps_per_epoch)
         self.on_epoch_begin(trainer)
 
     def on_epoch_begin(self, trainer: Training) -> None:
@@ -108,8 +108,7 @@ class WeightAverage(Callback):
             self.swap(trainer.model)
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
-        self._waits -= 1
-        if self._waits >= 0:
+        if trainer.step <= self._begins:
             return
         self.steps += 1
         if self.steps == 1 and self.start:
