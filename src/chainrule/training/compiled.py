@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from threading import current_thread, main_thread
 from typing import Any
 
@@ -48,13 +49,11 @@ class Compiled:
         self._threads = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
         #: How many steps fit into CALL_SECONDS: a cautious guess at first, then learned from call to call.
         self.pace = CALL_SECONDS / (work / SLOWEST + 1e-6)
-        self._made_from = _made_from(parts)
+        self._origin = _Origin(parts)
 
     def obeys(self, parts: Parts) -> bool:
         """Whether every object that it was made from is still in its place."""
-        objects, values = _made_from(parts)
-        then, numbers = self._made_from
-        return same(objects, then) and values == numbers
+        return self._origin.is_that_of(parts)
 
     def begin(self, most: int) -> EpochState:
         """The order of up to ``most`` epochs and, for several, the keys that their dropouts draw in between."""
@@ -126,7 +125,16 @@ class Compiled:
     def _draw_keys(self, steps: int) -> Array | None:
         """One for each dropout in each step, in the order in which the layers would draw them."""
         shape = (steps, self._kernel.dropouts)
-        return self._parts.model.rng.integers(0, 2**64, size=shape, dtype=np.uint64) if shape[1] else None
+        return draw_keys(self._parts.model.rng, shape) if shape[1] else None
+
+
+def draw_keys(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+    """``rng.integers(0, 2**64, shape, uint64)``, in a microsecond where these are the generator's own numbers."""
+    source = rng.bit_generator
+    if type(source) in (np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64):
+        keys: Array = source.random_raw(shape[0] * shape[1]).reshape(shape)
+        return keys
+    return rng.integers(0, 2**64, size=shape, dtype=np.uint64)
 
 
 @contextmanager
@@ -194,20 +202,37 @@ def _takes(kernel: tuple[str, tuple[float, ...]], targets: Targets, rows: int, z
     return compiled.compiled_loss(*kernel, z[: len(some)], some, None, None) is not None
 
 
-def _made_from(parts: Parts) -> tuple[list[Any], list[Any]]:
-    """The objects that a plan was made from, to compare by identity, and the loss's values, to compare as such.
+class _Origin:
+    """The objects that a plan was made from, and whether they are still in their places.
 
-    Numbers are replaced, never changed; arrays of parameters and state are read where they lie.
+    Numbers are replaced, never changed, and arrays of parameters and state are read where they lie: so it is enough to
+    compare identities. What lies within the loss is compared by its value.
     """
-    model, loss, optimizer = parts[:3]
-    objects = [*parts.identities(), model.parameters.vector, model.gradients.vector, *optimizer.state.values()]
-    objects += [value for name, value in vars(optimizer).items() if name not in READ_BY_EVERY_CALL]
-    for layer in model.layers:
-        objects += vars(layer).values()
-        inner = vars(layer).get("_activation")
-        if inner is not None:
-            objects += vars(inner).values()
-    return objects, values_of(loss)
+
+    def __init__(self, parts: Parts) -> None:
+        layers = parts.model.layers
+        inner = [vars(layer)["_activation"] for layer in layers if vars(layer).get("_activation") is not None]
+        self._attributes = [vars(layer) for layer in (*layers, *inner)]
+        self._of_optimizer = itemgetter(*(vars(parts.optimizer).keys() - READ_BY_EVERY_CALL))
+        self._identities, self._objects = parts.identities(), self._within(parts)
+        self._values = values_of(parts.loss)
+
+    def is_that_of(self, parts: Parts) -> bool:
+        """Whether a plan of these parts would be the same."""
+        return (
+            same(parts.identities(), self._identities)
+            and same(self._within(parts), self._objects)
+            and values_of(parts.loss) == self._values
+        )
+
+    def _within(self, parts: Parts) -> list[Any]:
+        """What lies in the very parts that the plan was made from."""
+        model, optimizer = parts.model, parts.optimizer
+        objects = [model.parameters.vector, model.gradients.vector, *optimizer.state.values()]
+        objects += self._of_optimizer(vars(optimizer))
+        for attributes in self._attributes:
+            objects += attributes.values()
+        return objects
 
 
 def _work_of(stages: list[Stage], batch: int) -> int:

@@ -22,7 +22,7 @@ from .callbacks import Callback, History, Progress, Row
 from .callbacks.callback_list import CallbackList
 from .claim import Claim
 from .engine import Parts
-from .inputs import Data, Validation, as_data, as_list, as_validation, check_layers, check_output_fits, check_targets
+from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets
 from .run import Run
 from .state import EpochState, Position, StepRecord, TrainingState, epoch_summary, watching_schedules
 
@@ -325,10 +325,7 @@ class Trainer:
         if position.generators_at_first is not None:
             self.state.generators = position.generators_at_first
         position.generators_at_first = self.state.generators
-        check_layers(self.model)
         held_out, chosen = as_validation(data, validation, self.model, self.loss, self.rng)
-        for part in (data, held_out):
-            check_targets(self.model, self.loss, part)  # now, not after half an epoch
         run = Run(self._parts, data, chosen, held_out, claim, self._total_steps)
         self._cut(run)
         position.check(run.batches)
@@ -342,7 +339,8 @@ class Trainer:
             self.history = History()
         position.data_rows, position.resumed = run.batches.rows, False
         self._position, self.epochs, self.epoch, self.stop = position, epochs, position.epoch, position.stopped
-        run.engine()
+        run.engine()  # checks the data, too
+        check_targets(self.model, self.loss, held_out)  # now, not after an epoch
         return run
 
     def _cut(self, run: Run) -> None:
