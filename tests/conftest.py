@@ -19,9 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=0, help="seed of the fuzzers")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fuzz_seed(request: pytest.FixtureRequest) -> int:
-    """Of the random cases: the same in every run, unless ``--seed`` says another."""
+    """What the fuzzers draw from: the same in every run unless told otherwise."""
     seed: int = request.config.getoption("--seed")
     return seed
 

@@ -30,6 +30,7 @@ from .layers.kernels import Dense, dense_layers
 from .layers.linear import InitializerLike, check_takes_sparse
 from .ops.fused import compiled, twin
 from .parameters import Parameters, as_float_dtype
+from .runtime.sharing import share
 from .runtime.threads import available_threads
 
 # How many rows are predicted at a time: with fewer the threads of the BLAS meet more often, more would gain nothing.
@@ -215,15 +216,7 @@ class Sequential:
         def predict_part(start: int) -> None:
             compiled.forward(layers, self._checked(x, start, size), out=y[start : start + size])
 
-        starts = range(0, len(x), size)
-        if threads == 1:
-            for start in starts:
-                predict_part(start)
-        else:
-            from concurrent.futures import ThreadPoolExecutor
-
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(predict_part, starts))
+        share(predict_part, range(0, len(x), size), threads)
         return y
 
     def _rows_at_a_time(self, x: Array) -> int:

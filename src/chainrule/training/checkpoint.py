@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import numpy as np
 from .. import __version__
 from .._support.checks import Array, check_integer, check_number, sentence
 from .._support.files import DIGEST, digest, read_arrays, refusal, remove_partials, writable_folder, write_arrays
+from ..runtime.sharing import started
+from ..runtime.signals import asking
 from .callbacks import Row, StopTraining, Training
 from .callbacks.best import Best
 from .callbacks.place import WritesFiles
@@ -89,14 +92,15 @@ class Checkpoint(WritesFiles):
         self.keep = check_integer("Checkpoint", "keep", keep)
         self.monitor, self.higher_is_better = monitor, higher_is_better
         self._asked: int | None = None  # the signal that asks to end
-        self._handlers: dict[int, Any] = {}
+        self._signals = ExitStack()
         self._writer = Background()
 
     def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"_handlers": {}, "_writer": None}
+        """Without what belongs to the training that is under way."""
+        return super().__getstate__() | {"_signals": None, "_writer": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state | {"_writer": Background()})
+        super().__setstate__(state | {"_signals": ExitStack(), "_writer": Background()})
 
     def on_train_begin(self, trainer: Training) -> None:
         folder = writable_folder("Checkpoint", self.own_place())
@@ -109,11 +113,9 @@ class Checkpoint(WritesFiles):
         for epoch, row in enumerate(trainer.history.rows, start=1):  # of a training that goes on
             if self._best is not None and self.monitor in row:
                 self._best.look(row, epoch)
-        if threading.current_thread() is threading.main_thread():
-            own = [number for number in SIGNALS if signal.getsignal(number) is not None]  # else the host's, set in C
-            self._handlers = {number: signal.signal(number, self._ask) for number in own}
+        self._signals.enter_context(asking(SIGNALS, self._ask))
 
-    def _ask(self, number: int, frame: Any) -> None:
+    def _ask(self, number: int) -> None:
         self._asked = number
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
@@ -161,9 +163,7 @@ class Checkpoint(WritesFiles):
             old.unlink(missing_ok=True)
 
     def on_train_end(self, trainer: Training) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
+        self._signals.close()
         try:
             self._writer.wait()
         finally:
@@ -171,7 +171,7 @@ class Checkpoint(WritesFiles):
 
 
 class Background:
-    """One piece of work at a time in a thread of its own; what goes wrong in it is raised by look and by wait."""
+    """One piece of work at a time in a thread of its own, if it can be had; look and wait raise what goes wrong."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
@@ -179,7 +179,8 @@ class Background:
 
     def begin(self, work: Callable[[], None]) -> None:
         self._thread = threading.Thread(target=self._run, args=(work,))
-        self._thread.start()
+        if not started(self._thread):
+            self._run(work)
 
     def _run(self, work: Callable[[], None]) -> None:
         try:
@@ -193,7 +194,7 @@ class Background:
             self.wait()
 
     def wait(self) -> None:
-        if self._thread is not None:
+        if self._thread is not None and self._thread.ident is not None:  # else it could not start
             self._thread.join()
         self._thread, error, self._error = None, self._error, None
         if error is not None:

@@ -9,10 +9,8 @@ arrays that are laid out once, and a call takes as many steps as fit into a twen
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from operator import itemgetter
-from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from ..layers import BatchNorm
 from ..losses import Loss
 from ..model import Sequential
 from ..ops.fused import compiled
+from ..runtime.signals import atomic
 from ..runtime.threads import available_threads
 from .engine import ENDLESS_GRADIENT, Parts, same, values_of
 from .inputs import Targets
@@ -99,7 +98,7 @@ class Compiled:
         updates, losses = optimizer.plan(count), np.empty(count)
         keys = self._draw_keys(count) if epoch.keys is None else epoch.keys[first : first + count]
         start = time.perf_counter()
-        with interrupts_later():
+        with atomic:
             self._kernel.begin(epoch.order, first, updates, keys, losses, outputs)
             taken: int = self._kernel.run(self._threads)
         self.pace = min(count * CALL_SECONDS / (time.perf_counter() - start), 2 * self.pace + 8)
@@ -135,24 +134,6 @@ def draw_keys(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
         keys: Array = source.random_raw(shape[0] * shape[1]).reshape(shape)
         return keys
     return rng.integers(0, 2**64, size=shape, dtype=np.uint64)
-
-
-@contextmanager
-def interrupts_later() -> Iterator[None]:
-    """Ctrl-C waits until the end: in between, threads would wait for one that never comes, and steps go uncounted."""
-    if current_thread() is not main_thread():
-        yield  # only the main thread is ever interrupted
-        return
-    import signal  # its enumerations would be a sixtieth of the package's import
-
-    pending: list[tuple[Any, ...]] = []
-    handler = signal.signal(signal.SIGINT, lambda *arguments: pending.append(arguments))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if pending and callable(handler):
-        handler(*pending[0])
 
 
 def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> Compiled | None:

@@ -14,6 +14,7 @@ from .._support.checks import Array, sentence
 from .._support.errors import DivergenceError
 from ..data.batches import Batches
 from ..losses.base import total_weight
+from ..runtime.signals import atomic
 from ..runtime.threads import blas_threads
 from .engine import ENDLESS_GRADIENT, Parts, same
 from .state import SAME_DATA, EpochState, StepRecord
@@ -91,7 +92,8 @@ class Interpreted:
             return value, z
         self._backward(dz, total, share)
         try:
-            optimizer.step(model.parameters.vector, model.gradients.vector)
+            with atomic:
+                optimizer.step(model.parameters.vector, model.gradients.vector)
         except DivergenceError:
             self.failure = ENDLESS_GRADIENT
         return value, z

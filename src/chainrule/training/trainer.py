@@ -12,12 +12,14 @@ import numpy as np
 
 from .._support.checks import Array, RandomState, as_rng, check_integer, sentence
 from .._support.errors import DivergenceError, StopTraining
+from .._support.forks import unforked
 from ..data.batches import Augmentation, Sample, check_sample
 from ..losses import LossFunction, get_loss
 from ..losses.base import total_weight
 from ..metrics import Metric, named_metrics
 from ..model import Sequential
 from ..optimizers import Optimizer, get_optimizer
+from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
 from .callbacks.callback_list import CallbackList
 from .claim import Claim
@@ -154,7 +156,8 @@ class Trainer:
         then as they were a moment before.
         """
         epochs = check_integer("fit", "epochs", epochs)
-        with Claim(self, self.model, self.optimizer) as claim:
+        with Claim() as claim:
+            claim.add(self, self.model, self.optimizer)
             data = as_data("fit", self.model, x, y, sample_weight)
             run = self._begin(data, validation, epochs, claim)
             callbacks = [*self.callbacks, self.history]
@@ -177,10 +180,10 @@ class Trainer:
         ------
         ValueError if the checkpoint is damaged, or is of another network or optimizer; OSError if it cannot be read.
         """
-        from pathlib import Path  # with what a checkpoint needs, loaded when there is one
+        with unforked:
+            from pathlib import Path  # with what a checkpoint needs, loaded when there is one
 
-        from .checkpoint import restore
-
+            from .checkpoint import restore
         restore(self.state, Path(path))
         self.epoch, self.stop = self._position.epoch, self._position.stopped
         return self
@@ -210,10 +213,12 @@ class Trainer:
         """Until the last epoch, or until training is stopped or interrupted: what was learned is then kept."""
         self._clock = time.monotonic()
         try:
-            with callbacks.ended(self):
+            with deferred() as signals, callbacks.ended(self):
                 try:
                     callbacks.begin(self)
+                    signals.begin()  # handlers that callbacks have set wait, too
                     self._train_epochs(run, callbacks)
+                    deliver()
                 except (KeyboardInterrupt, StopTraining) as stop:
                     self.history.interrupted, self.history.reason = True, str(stop)
         finally:
@@ -222,7 +227,8 @@ class Trainer:
 
     def _train_epochs(self, run: Run, callbacks: CallbackList) -> None:
         """Epochs: their steps, validation, the record; callbacks are called in between."""
-        from .divergence import Rollback  # no import of the package needs it
+        with unforked:
+            from .divergence import Rollback  # no import of the package needs it
 
         position, rollback = self._position, Rollback(self.state)
         try:
@@ -237,10 +243,12 @@ class Trainer:
                     self._validate(row, run, callbacks)
                     self._end_epoch(row, callbacks)
                 position.current, position.records = None, []
+                deliver()
                 callbacks.call("on_pause", self)
         except DivergenceError:
-            rollback.restore(self.state)
-            position.steps = rollback.steps - (position.before or 0)
+            with atomic:
+                rollback.restore(self.state)
+                position.steps = rollback.steps - (position.before or 0)
             raise
 
     def _begin_epoch(self, run: Run, callbacks: CallbackList) -> None:
@@ -262,6 +270,7 @@ class Trainer:
                 for records in steps:
                     self._after_steps(records, run, callbacks)
                     rollback.keep(self.state)
+            deliver()
             check_parameters(self.model)  # after the last step no loss would show it
         except DivergenceError as error:
             place = max(len(position.records) - 1, 0)
@@ -279,6 +288,7 @@ class Trainer:
             raise DivergenceError(run.failure)
         callbacks.batches_ended(self, records)
         if len(position.records) % self.steps_per_epoch:
+            deliver()
             callbacks.call("on_pause", self)
 
     def _rows(self, epoch: EpochState, metrics: dict[str, Metric], seconds: float) -> list[Row]:
@@ -366,8 +376,9 @@ class Trainer:
 
     @np.errstate(over="ignore", invalid="ignore")
     def _scores(self, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
-        z = self.model.predict(x)
-        loss, penalty = float(self.loss(z, y, weight)[0]), self.model.penalty()
+        with released:
+            z = self.model.predict(x)
+            loss, penalty = float(self.loss(z, y, weight)[0]), self.model.penalty()
         if self.average_penalty:
             total = total_weight(self.loss, z, y, weight)
             penalty = penalty / total if total else 0.0
@@ -381,4 +392,5 @@ class Trainer:
 
 def measure(metrics: dict[str, Metric], z: Array, y: Array, weight: Array | None = None) -> dict[str, float]:
     """Each metric of these outputs."""
-    return {name: float(metric(z, y, weight)) for name, metric in metrics.items()}
+    with released:
+        return {name: float(metric(z, y, weight)) for name, metric in metrics.items()}

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
+from ...runtime.signals import released
 from ..state import Position, Row, StepRecord
 from .base import Callback, Training
 
+HOOKS = ("on_epoch_begin", "on_batch_end", "on_validation_begin", "on_validation_end", "on_epoch_end", "on_pause")
 REPORTS = ("on_batch_end", "on_validation_end", "on_epoch_end")  # hooks that count; the others may come again
+PACKAGE = __name__.partition(".")[0] + "."
 
 
 class CallbackList:
     """Calls a hook of every callback.
 
     Any of them may write a checkpoint at that moment. So the position knows the hook, and which callbacks it has
-    reached: when training resumes, it goes to the others.
+    reached: when training resumes, it goes to the others. Signals interrupt the hooks of the user's own callbacks at
+    once; those of this package, which change weights and states, come to their end first.
 
     Attributes
     ----------
@@ -27,15 +32,15 @@ class CallbackList:
         self._callbacks, self._position = callbacks, position
         self._pending = position.hook, position.told
         self._begun: list[Callback] = []
-        self._on_batches = [one for one in callbacks if type(one).on_batch_end is not Callback.on_batch_end]
-        self.single_step = any(callback.live for callback in self._on_batches)
+        self._hooks = {hook: [_Hook(one, hook) for one in callbacks if _defines(one, hook)] for hook in HOOKS}
+        self.single_step = any(callback.live for callback in callbacks if _defines(callback, "on_batch_end"))
         self.watch_epochs = any(callback.live for callback in callbacks)
 
     def begin(self, trainer: Training) -> None:
         """Before the first epoch."""
         for callback in self._callbacks:
             self._begun.append(callback)  # also if it fails now
-            callback.on_train_begin(trainer)
+            _Hook(callback, "on_train_begin").call(trainer)
 
     @contextmanager
     def ended(self, trainer: Training) -> Iterator[None]:
@@ -49,7 +54,7 @@ class CallbackList:
                 yield
             finally:
                 for callback in sorted(self._begun, key=lambda one: one.follows):
-                    stack.callback(callback.on_train_end, trainer)
+                    stack.callback(_Hook(callback, "on_train_end").call, trainer)
 
     @property
     def pending(self) -> str:
@@ -61,22 +66,43 @@ class CallbackList:
         if len(records) == 1:
             self.call("on_batch_end", trainer, records[0][0])
             return
-        for callback in self._on_batches:  # none of them looks at the model, or writes a checkpoint
+        for hook in self._hooks["on_batch_end"]:  # none of them looks at the model, or writes a checkpoint
             for loss, _, _ in records:
-                callback.on_batch_end(trainer, loss)
+                hook.call(trainer, loss)
 
-    def call(self, hook: str, trainer: Training, *arguments: float | Row) -> None:
+    def call(self, name: str, trainer: Training, *arguments: float | Row) -> None:
         """Call a hook of all; but not of those that it had reached when the checkpoint was written."""
         position, done = self._position, list[str]()
-        if hook == self._pending[0]:
-            done = self._pending[1] if hook in REPORTS else []
+        if name == self._pending[0]:
+            done = self._pending[1] if name in REPORTS else []
             self._pending = "", []
-        position.hook, position.told = hook, []
-        for callback in self._on_batches if hook == "on_batch_end" else self._callbacks:
-            name = type(callback).__name__
-            position.told.append(name)
-            if name in done:
-                done = done[done.index(name) + 1 :]  # the order is the same, though some may be missing
+        position.hook, position.told = name, []
+        for hook in self._hooks[name]:
+            position.told.append(hook.callback)
+            if hook.callback in done:
+                done = done[done.index(hook.callback) + 1 :]  # the order is the same, though some may be missing
             else:
-                getattr(callback, hook)(trainer, *arguments)
+                hook.call(trainer, *arguments)
         position.hook, position.told = "", []
+
+
+class _Hook:
+    """A hook of one callback, and the name of its class."""
+
+    def __init__(self, callback: Callback, name: str) -> None:
+        self.callback = type(callback).__name__
+        self._function: Callable[..., None] = getattr(callback, name)
+        self._ours = type(callback).__module__.startswith(PACKAGE)
+
+    def call(self, *arguments: Any) -> None:
+        """Call it."""
+        if self._ours:
+            self._function(*arguments)
+        else:
+            with released:
+                self._function(*arguments)
+
+
+def _defines(callback: Callback, hook: str) -> bool:
+    """Whether the hook is not that of Callback, which does nothing."""
+    return getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)
