@@ -94,11 +94,12 @@ class Sequential:
         self._rng = as_rng(rng, "Sequential")
         self.dtype = as_float_dtype("Sequential", dtype)
         self.metadata: dict[str, Any] = {}
-        self._forget_batches()
+        self.forget_batches()
         self._widest = _check_layers(self.layers)
         self._bind(Parameters(parameter_shapes(self.layers), self.dtype))
 
-    def _forget_batches(self) -> None:
+    def forget_batches(self) -> None:
+        """Let go of the last batch, which :meth:`backward` needs, and of all memory for others."""
         self._workspace: Workspace | None = None  # from forward to backward
         self._free: list[Workspace] = []  # of predictions that have ended, for those to come
 
@@ -115,7 +116,7 @@ class Sequential:
     @rng.setter
     def rng(self, rng: RandomState) -> None:
         self._rng = as_rng(rng, "Sequential")
-        self._forget_batches()  # they hold the generator that was
+        self.forget_batches()  # they hold the generator that was
 
     @property
     def buffers(self) -> dict[str, Array]:

@@ -16,8 +16,7 @@ cdef class Plan:
 
     Parameters
     ----------
-    stages : list of dicts, one a layer: kind, inputs, outputs, and what that kind needs of activation, keeps_input, a,
-        momentum, l1, l2, W, b, dW, db, running_mean, running_variance
+    stages : list of training.stages.Stage, one a layer
     vector, gradient : the model's flat arrays, of which W, b, dW, db are views
     x, y, weight : the data, contiguous, checked against the loss; weight float64 or None
     batch, epoch_rows : rows of a batch, rows of an epoch
@@ -44,7 +43,7 @@ cdef class Plan:
         self.kernels = kernels_for(vector)
         cdef PlanStruct *p = &self.plan
         kind = vector.dtype
-        p.inputs, p.outputs = stages[0]["inputs"], stages[-1]["outputs"]
+        p.inputs, p.outputs = stages[0].inputs, stages[-1].outputs
         p.batch, p.epoch_rows = batch, epoch_rows
         p.epoch_steps = -(-epoch_rows // batch)
         p.x, p.y, p.y_bytes = self.address(x), <const char *> self.address(y), y.nbytes // len(y)
@@ -77,22 +76,22 @@ cdef class Plan:
         p.count, p.dropouts, p.first_learning = len(stages), 0, len(stages)
         for i, stage in enumerate(stages):
             t = &p.stages[i]
-            t.kind, t.inputs, t.outputs = STAGES.index(stage["kind"]), stage["inputs"], stage["outputs"]
-            t.activation, t.keeps_input, t.a = stage.get("activation", 0), stage.get("keeps_input", 0), stage.get("a", 0.0)
-            t.momentum, t.l1, t.l2 = stage.get("momentum", 0.0), stage.get("l1", 0.0), stage.get("l2", 0.0)
+            t.kind, t.inputs, t.outputs = STAGES.index(stage.kind), stage.inputs, stage.outputs
+            t.activation, t.keeps_input, t.a = stage.activation, stage.keeps_input, stage.a
+            t.momentum, t.l1, t.l2 = stage.momentum, stage.l1, stage.l2
             if t.l1 or t.l2:
                 t.penalty = <double *> self.room(t.inputs, float)
-            t.W, t.b = self.address(stage.get("W")), self.address(stage.get("b"))
-            t.dW, t.db = self.address(stage.get("dW")), self.address(stage.get("db"))
+            t.W, t.b = self.address(stage.W), self.address(stage.b)
+            t.dW, t.db = self.address(stage.dW), self.address(stage.db)
             t.y, t.dy = self.room((p.batch, t.outputs), kind), self.room((p.batch, t.outputs), kind)
-            if stage["kind"] != "activation" and (stage["kind"] != "affine" or t.keeps_input):
+            if stage.kind != "activation" and (stage.kind != "affine" or t.keeps_input):
                 t.kept = self.room((p.batch, t.outputs), kind)
-            if stage["kind"].endswith("norm"):
+            if stage.kind.endswith("norm"):
                 longest = max(p.batch, t.inputs)
                 t.inverse, t.mean, t.variance = self.room(longest, kind), self.room(longest, kind), self.room(longest, kind)
-                t.running_mean = <double *> self.address(stage.get("running_mean"))
-                t.running_variance = <double *> self.address(stage.get("running_variance"))
-            if stage["kind"] == "dropout":
+                t.running_mean = <double *> self.address(stage.running_mean)
+                t.running_variance = <double *> self.address(stage.running_variance)
+            if stage.kind == "dropout":
                 t.dropout = p.dropouts
                 p.dropouts += 1
             if t.W != NULL and p.first_learning > i:
