@@ -196,14 +196,13 @@ class Trainer:
     @property
     def seconds(self) -> float:
         """How long training has taken, the time before a checkpoint that it continues from included."""
-        if self._clock is not None:
-            now = time.monotonic()
-            self._position.seconds, self._clock = self._position.seconds + now - self._clock, now
+        self._note_time()
         return self._position.seconds
 
     @property
     def state(self) -> TrainingState:
         """All that the training is, by reference: what a checkpoint writes and :meth:`resume` takes."""
+        self._note_time()
         self._position.stopped = self.stop
         return TrainingState(self.model, self.optimizer, self.callbacks, self.rng, self.history.rows, self._position)
 
@@ -222,8 +221,14 @@ class Trainer:
                 except (KeyboardInterrupt, StopTraining) as stop:
                     self.history.interrupted, self.history.reason = True, str(stop)
         finally:
+            self._note_time()
             self._clock = None
             self.model.forget_batches()
+
+    def _note_time(self) -> None:
+        if self._clock is not None:
+            now = time.monotonic()
+            self._position.seconds, self._clock = self._position.seconds + now - self._clock, now
 
     def _train_epochs(self, run: Run, callbacks: CallbackList) -> None:
         """Epochs: their steps, validation, the record; callbacks are called in between."""
@@ -287,7 +292,7 @@ class Trainer:
         if run.failure:
             raise DivergenceError(run.failure)
         callbacks.batches_ended(self, records)
-        if len(position.records) % self.steps_per_epoch:
+        if position.current is not None and position.current.done < position.current.count * self.steps_per_epoch:
             deliver()
             callbacks.call("on_pause", self)
 
@@ -303,7 +308,7 @@ class Trainer:
     def _validate(self, row: Row, run: Run, callbacks: CallbackList) -> None:
         callbacks.call("on_validation_begin", self)
         if run.held_out is not None:
-            scores = self._scores(*run.held_out)
+            scores = self._scores("fit", *run.held_out)
             callbacks.call("on_validation_end", self, scores)
             row |= {f"validation_{name}": value for name, value in scores.items()}
         for _, schedule in watching_schedules(self.optimizer):
@@ -357,9 +362,11 @@ class Trainer:
         """The data into batches, by the settings as they are now."""
         self.steps_per_epoch = len(run.cut(self.batch_size, self.drop_last, self.sample))
 
-    def _total_steps(self) -> int:
+    def _total_steps(self, new_optimizer: bool) -> int:
         """How many steps the optimizer will have taken at the end."""
         position = self._position
+        if new_optimizer:
+            position.before = int(self.optimizer.state.get("step", 0)) - self.step
         ahead = (self.epochs - position.epoch) * self.steps_per_epoch
         return (position.before or 0) + self.step - len(position.records) + ahead
 
@@ -372,10 +379,10 @@ class Trainer:
 
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """The loss (penalties included) and the metrics on these data, dropout off; arguments as for :meth:`fit`."""
-        return self._scores(*as_data("evaluate", self.model, x, y, sample_weight))
+        return self._scores("evaluate", *as_data("evaluate", self.model, x, y, sample_weight))
 
     @np.errstate(over="ignore", invalid="ignore")
-    def _scores(self, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
+    def _scores(self, who: str, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
         with released:
             z = self.model.predict(x)
             loss, penalty = float(self.loss(z, y, weight)[0]), self.model.penalty()
@@ -386,7 +393,7 @@ class Trainer:
         if not np.isfinite(scores["loss"]):
             got = f"{scores['loss']}: the outputs overflow"
             remedy = "lower the learning rate, or standardise x (and y for a regression)"
-            raise DivergenceError(sentence("Trainer", "a finite loss on these data", got, remedy))
+            raise DivergenceError(sentence(who, "a finite loss on these data", got, remedy))
         return scores | measure(self.metrics, z, y, weight)
 
 

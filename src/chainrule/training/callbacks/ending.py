@@ -169,6 +169,9 @@ class TimeLimit(Callback):
     def __init__(self, seconds: float) -> None:
         self.seconds = check_number("TimeLimit", "seconds", seconds, above=0)
 
+    def on_train_begin(self, trainer: Training) -> None:
+        self.on_pause(trainer)  # a checkpoint may leave no time
+
     def on_pause(self, trainer: Training) -> None:
         if trainer.seconds > self.seconds:
             raise StopTraining(f"the time limit of {self.seconds:g} s is over")

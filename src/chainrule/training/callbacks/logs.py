@@ -89,9 +89,15 @@ class CSVLog(WritesFiles, _Log):
         self._columns: list[str] = []
 
     def _begin(self, trainer: Training) -> None:
-        rows, path = trainer.history.rows, self.own_place()
+        path = self.own_place()
         with _in_our_words("CSVLog", path):
             self.lock(path.with_name(f".{path.name}.lock"))
+        self._write_history(trainer)
+
+    def _write_history(self, trainer: Training) -> None:
+        """The file as of now, with what is kept of earlier runs."""
+        rows = trainer.history.rows
+        with _in_our_words("CSVLog", self.path):
             if self.path.exists() and not self.path.is_file():
                 raise OSError("it is no file")
             earlier = self._earlier(rows) if self.append and self.path.exists() else []
@@ -107,7 +113,8 @@ class CSVLog(WritesFiles, _Log):
                 with self.path.open("a", newline="", encoding="utf-8") as stream:
                     csv.DictWriter(stream, self._columns, lineterminator="\n").writerows(lines)
         except KeyboardInterrupt:
-            self.on_train_begin(trainer)  # whatever part of it was written: each row once
+            self._told = len(trainer.history.rows)
+            self._write_history(trainer)  # whatever part of it was written: each row once
             raise
 
     def on_train_end(self, trainer: Training) -> None:
