@@ -132,11 +132,11 @@ class Checkpoint(WritesFiles):
             self._begin(trainer, names)
         if self._asked is not None:
             self._writer.wait()
-            self.print_resume_hint()
+            self.say()
             raise StopTraining(f"{signal.Signals(self._asked).name} came")
         self._writer.look()
 
-    def print_resume_hint(self) -> None:
+    def say(self) -> None:
         """Tell the user who interrupted training how it can resume."""
         newest = next(iter(checkpoints(self.folder)), None)
         print(f"Interrupted: resume from {newest}" if newest else "Interrupted before any checkpoint", flush=True)

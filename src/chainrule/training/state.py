@@ -194,11 +194,17 @@ def _position(facts: Mapping[str, Any]) -> Position:
     return position
 
 
+def _texts(values: Any) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("a list of other things than text")
+    return values
+
+
 #: The other attributes of a position, and what they are.
 PLAIN: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("epoch", "steps", "before", "data_rows"), operator.index),
     "hook": str,
-    "told": list,
+    "told": _texts,
     "row": dict,
     "seconds": float,
     "stopped": bool,

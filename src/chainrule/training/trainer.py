@@ -8,22 +8,20 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .._support.checks import Array, RandomState, as_rng, check_integer, sentence
+from .._support.checks import RandomState, as_rng, check_integer, sentence
 from .._support.errors import DivergenceError, StopTraining
 from .._support.forks import unforked
 from ..data.batches import Augmentation, Sample, check_sample
 from ..losses import LossFunction, get_loss
-from ..losses.base import total_weight
 from ..metrics import Metric, named_metrics
 from ..model import Sequential
 from ..optimizers import Optimizer, get_optimizer
-from ..runtime.signals import atomic, deferred, deliver, released
+from ..runtime.signals import atomic, deferred, deliver
 from .callbacks import Callback, History, Progress, Row
 from .callbacks.callback_list import CallbackList
 from .claim import Claim
 from .engine import Parts
+from .evaluation import evaluated, measured
 from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets
 from .run import Run
 from .state import EpochState, Position, StepRecord, TrainingState, epoch_summary, watching_schedules
@@ -188,6 +186,11 @@ class Trainer:
         self.epoch, self.stop = self._position.epoch, self._position.stopped
         return self
 
+    def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+        """The loss (penalties included) and the metrics on these data, dropout off; arguments as for :meth:`fit`."""
+        data = as_data("evaluate", self.model, x, y, sample_weight)
+        return evaluated("evaluate", self._parts(), self.metrics, *data)
+
     @property
     def step(self) -> int:
         """How many steps training has taken, those before a checkpoint that it continues from included."""
@@ -301,14 +304,14 @@ class Trainer:
         rows = [epoch_summary(records[i * each : (i + 1) * each]) for i in range(epoch.count)]
         if metrics and epoch.outputs:
             z, y, *weight = epoch.outputs
-            scores = measure(metrics, z, y, *weight)
+            scores = measured(metrics, z, y, *weight)
             rows = [{"loss": rows[0]["loss"]} | scores | {"learning_rate": rows[0]["learning_rate"]}]
         return [row | {"seconds": seconds / epoch.count} for row in rows]
 
     def _validate(self, row: Row, run: Run, callbacks: CallbackList) -> None:
         callbacks.call("on_validation_begin", self)
         if run.held_out is not None:
-            scores = self._scores("fit", *run.held_out)
+            scores = evaluated("fit", self._parts(), self.metrics, *run.held_out)
             callbacks.call("on_validation_end", self, scores)
             row |= {f"validation_{name}": value for name, value in scores.items()}
         for _, schedule in watching_schedules(self.optimizer):
@@ -374,30 +377,3 @@ class Trainer:
         """How many epochs may be taken at once: one, if anything looks at its end."""
         looks = [run.held_out, *self.metrics, *watching_schedules(self.optimizer)]
         return 1 if any(looks) or callbacks.watch_epochs else self.epochs - self._position.epoch
-
-    # Evaluation.
-
-    def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
-        """The loss (penalties included) and the metrics on these data, dropout off; arguments as for :meth:`fit`."""
-        return self._scores("evaluate", *as_data("evaluate", self.model, x, y, sample_weight))
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def _scores(self, who: str, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
-        with released:
-            z = self.model.predict(x)
-            loss, penalty = float(self.loss(z, y, weight)[0]), self.model.penalty()
-        if self.average_penalty:
-            total = total_weight(self.loss, z, y, weight)
-            penalty = penalty / total if total else 0.0
-        scores = {"loss": loss + penalty}
-        if not np.isfinite(scores["loss"]):
-            got = f"{scores['loss']}: the outputs overflow"
-            remedy = "lower the learning rate, or standardise x (and y for a regression)"
-            raise DivergenceError(sentence(who, "a finite loss on these data", got, remedy))
-        return scores | measure(self.metrics, z, y, weight)
-
-
-def measure(metrics: dict[str, Metric], z: Array, y: Array, weight: Array | None = None) -> dict[str, float]:
-    """Each metric of these outputs."""
-    with released:
-        return {name: float(metric(z, y, weight)) for name, metric in metrics.items()}
