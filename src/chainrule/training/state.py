@@ -63,7 +63,7 @@ class Position:
     epoch: int = 0  # whole epochs
     current: EpochState | None = None  # the one under way
     records: list[StepRecord] = field(default_factory=list)  # of its steps
-    row: Row | None = None  # of its end, while callbacks are told of it
+    row: Row | None = None  # of the epoch that ends, while its last hook is called
     hook: str = ""  # that is being called,
     told: list[str] = field(default_factory=list)  # and the classes of the callbacks that it has reached
     steps: int | None = 0  # taken; None in a checkpoint that does not say

@@ -128,7 +128,7 @@ class Trainer:
     ) -> History:
         """Train for some epochs, from where the model and the optimizer stand.
 
-        A second call goes on: the optimizer keeps its state, and a schedule sees all steps, those done and those to
+        A second call continues: the optimizer keeps its state, and a schedule sees all steps, those done and those to
         come, as one training. For a fresh start take a new optimizer.
 
         Parameters
@@ -145,16 +145,16 @@ class Trainer:
 
         Returns
         -------
-        history : :class:`~chainrule.History`; Ctrl-C ends the training early and keeps what was learned
+        history : :class:`~chainrule.History`; Ctrl-C ends training early and keeps what was learned
 
         Raises
         ------
-        ValueError, TypeError for data that do not fit; DivergenceError, which names the step, the layer and the likely
-        cause, when the loss, the gradient or the parameters are no longer finite: model, optimizer and callbacks are
-        then as they were a moment before.
+        ValueError, TypeError for data that do not fit, or if another fit is using the model or the optimizer;
+        DivergenceError, which names the step, the layer and the likely cause, when the loss, the gradient or the
+        parameters are no longer finite: model, optimizer and callbacks are then as they were a moment before.
         """
         epochs = check_integer("fit", "epochs", epochs)
-        with Claim() as claim:
+        with Claim("fit") as claim:
             claim.add(self, self.model, self.optimizer)
             data = as_data("fit", self.model, x, y, sample_weight)
             run = self._begin(data, validation, epochs, claim)
@@ -165,10 +165,9 @@ class Trainer:
         return self.history
 
     def resume(self, path: str | os.PathLike[str]) -> Trainer:
-        """Take the state of a training that :class:`~chainrule.Checkpoint` wrote: the next :meth:`fit` goes on with it.
+        """Restore what :class:`~chainrule.Checkpoint` wrote: the next :meth:`fit` continues from there.
 
-        With the same data and arguments it ends with the very weights, to the bit, that the training would have ended
-        with had it never stopped.
+        With the same data and arguments it ends with the same weights, to the bit, as if training had never stopped.
 
         Parameters
         ----------
@@ -182,7 +181,11 @@ class Trainer:
             from pathlib import Path  # with what a checkpoint needs, loaded when there is one
 
             from .checkpoint import restore
-        restore(self.state, Path(path))
+        with Claim("resume") as claim:
+            claim.add(self, self.model, self.optimizer)
+            state = TrainingState(self.model, self.optimizer, self.callbacks, self.rng, [], Position())
+            restore(state, Path(path))
+        self.history, self._position = History(state.rows), state.position
         self.epoch, self.stop = self._position.epoch, self._position.stopped
         return self
 
@@ -240,8 +243,8 @@ class Trainer:
 
         position, rollback = self._position, Rollback(self.state)
         try:
-            if position.row is not None:  # a checkpoint was written while callbacks were told of it
-                self._begin_again(callbacks)
+            if position.row is not None:  # a checkpoint was written in the hook of its end
+                self._end_again(callbacks)
             while position.epoch < self.epochs and not self.stop:
                 self._begin_epoch(run, callbacks)
                 position.current = position.current or run.begin(self._epochs_ahead(run, callbacks))
@@ -323,8 +326,8 @@ class Trainer:
         self._position.row = None
         self._position.epoch += 1
 
-    def _begin_again(self, callbacks: CallbackList) -> None:
-        """The end of an epoch at which a checkpoint was written, for the callbacks that had not been told of it."""
+    def _end_again(self, callbacks: CallbackList) -> None:
+        """The end of an epoch at which a checkpoint was written, for the callbacks that it had not reached."""
         position = self._position
         self.epoch = position.epoch + 1
         callbacks.call("on_validation_begin", self)

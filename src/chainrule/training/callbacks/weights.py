@@ -1,4 +1,4 @@
-"""What is done to the weights beside the optimizer's steps."""
+"""What is done to the weights besides the optimizer's steps."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class WeightAverage(Callback):
 
         d = min(decay, (1 + t) / (10 + t)), a running mean         d = 1 − 1/t without decay, the mean of all
 
-    Running statistics are averaged likewise. Validation sees θ̄, and so does whoever looks at the model at the end of an
-    epoch. When training ends, the model holds θ̄; when it goes on, with the same callback, it goes on from θ.
+    Running statistics are averaged likewise. Validation sees θ̄, and so do callbacks at the end of an epoch. When
+    training ends, the model holds θ̄; a further fit with the same callback continues from θ.
 
     Parameters
     ----------
