@@ -86,10 +86,13 @@ cdef int multiply_into(
 ) except -1:
     """c = a b + bias, as kernels.h has it."""
     cdef void *room
+    cdef FloatMode before
     with nogil:
         room = malloc(k.product_room)
         if room != NULL:
+            before = flush_subnormals()
             k.product(rows, columns, inner, a, a_row, a_inner, b, b_inner, b_column, bias, c, room)
+            set_float_mode(before)
             free(room)
     if room == NULL:
         raise MemoryError

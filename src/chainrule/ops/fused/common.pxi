@@ -111,6 +111,11 @@ cdef extern from "kernels/kernels.h" nogil:
 cdef extern from "kernels/plan.h" nogil:
     void chainrule_run_plan(const Kernels *kernels, PlanStruct *plan, int wanted)
 
+cdef extern from "kernels/float_mode.h" nogil:
+    ctypedef unsigned long long FloatMode
+    FloatMode flush_subnormals()
+    void set_float_mode(FloatMode mode)
+
 cdef const Kernels *SINGLE = chainrule_kernels(4)
 cdef const Kernels *DOUBLE = chainrule_kernels(8)
 

@@ -54,13 +54,16 @@ def forward(list layers, x, out=None):
     cdef Size x_step = length(x, 1) * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x)
     cdef Size y_step = width * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x)
     cdef Size first = 0
+    cdef FloatMode before
     with nogil:
+        before = flush_subnormals()
         while first < rows:
             carry_forward(
                 k, net, count, min(rows - first, <Size> BLOCK_ROWS), source + first * x_step, rooms, room,
                 last + first * y_step,
             )
             first += BLOCK_ROWS
+        set_float_mode(before)
     free(rooms)
     return y
 

@@ -30,6 +30,7 @@ def update(str kernel, tuple numbers, double limit, double factor, list runs, ve
     cdef char *second = <char *> data(state[1]) if len(state) > 1 else NULL
     cdef double rate = numbers[0], shrink = numbers[1], rate_factor, shrink_factor
     cdef Update step
+    cdef FloatMode before
     step.kind, step.limit, step.factor = OPTIMIZERS[kernel], limit, factor
     cdef Size i
     for i in range(6):
@@ -37,9 +38,11 @@ def update(str kernel, tuple numbers, double limit, double factor, list runs, ve
     for start, stop, rate_factor, shrink_factor in runs:
         step.rate, step.shrink = rate * rate_factor, shrink * shrink_factor
         with nogil:
+            before = flush_subnormals()
             k.update(&step, stop - start, w + start * width, g + start * width,
                      NULL if first == NULL else first + start * width,
                      NULL if second == NULL else second + start * width)
+            set_float_mode(before)
 
 
 def square_norm(gradient, double limit):

@@ -76,6 +76,7 @@ typedef struct Plan {
 
     /* the threads' meeting point */
     int threads, arrived, meeting;
+    int patience; /* how often a waiting thread looks, before it lets others have its processor */
 } Plan;
 
 /* crew.c: the steps of a call, on so many threads, or on fewer where the system gives no more; then they are gone. */
