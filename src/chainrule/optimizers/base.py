@@ -14,7 +14,7 @@ from .._support.checks import Array, check_integer, check_number, sentence
 from ..ops.fused import compiled
 from ..parameters import Parameters
 from ..schedules import Schedule
-from .checks import NEEDS_SETUP, check_gradient, check_state_fits, check_vector, copy_state
+from .checks import NEEDS_SETUP, check_gradient, check_state_fits, check_vector, copy_state, own_state, steps_taken
 from .clipping import clip, norm_factor, square_norm
 from .groups import Groups, Run, check_groups, merge, resolve_groups
 
@@ -288,7 +288,7 @@ class Optimizer(ABC):
 
     @property
     def _steps(self) -> int:
-        return int(self._state["step"]) if self._state else 0
+        return steps_taken(type(self).__name__, self._state)
 
     def _numbers(self, step: int) -> tuple[float, ...]:
         """Rate, shrink and coefficients of the step after so many."""
@@ -305,10 +305,11 @@ class Optimizer(ABC):
         return check_number(f"{type(self).__name__} at step {step}", name, rate, minimum=0.0)
 
     def _begin(self, vector: Array, slots: Mapping[str, float]) -> None:
-        """Take on a vector that was checked, and create the state if there is none."""
+        """Take on a vector that was checked, and create the state if there is none; its arrays are ours to write."""
         if not self._state:
             self._state = {name: np.full_like(vector, value) for name, value in slots.items()}
             self._state["step"] = np.zeros((), np.int64)
+        own_state(self._state, vector)
         if vector is not self._vector:
             whole = (0, vector.size, 1.0, 1.0)
             self._runs = merge([whole] if self._layout is None else [run for run, _ in self._layout])
@@ -318,7 +319,9 @@ class Optimizer(ABC):
         """Whether the compiled step can be taken; then vector, gradient and state fit each other, too."""
         if compiled is None or self.kernel is None or len(self._state) != 1 + len(slots):
             return False
-        fits: bool = compiled.takes(vector, gradient, [self._state[name] for name in slots])
+        if type(self._state.get("step")) is not np.ndarray:
+            return False
+        fits: bool = compiled.takes(vector, gradient, [self._state.get(name) for name in slots])
         return fits
 
     def _clip_factor(self, gradient: Array, norm: float, fused: bool) -> float:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import current_thread, main_thread
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -171,10 +172,12 @@ def plan_training(
     stages = _stages(model, batches.arrays[0])
     if kernel is None or stages is None or _has_lone_row(stages, batches):
         return None  # a batch of one row has no variance: the layer itself says so
+    nothing = dict.fromkeys(("W", "b", "dW", "db", "running_mean", "running_variance"))
+    numbers = dict.fromkeys(("activation", "keeps_input", "a", "momentum", "l1", "l2"), 0)
     arrays, runs = optimizer.prepare(model.parameters.vector)
     state = arrays, optimizer.state["step"]
     plan = compiled.Plan(
-        stages,
+        [SimpleNamespace(**(nothing | numbers | stage)) for stage in stages],
         model.parameters.vector,
         model.gradients.vector,
         batches.arrays[0],

@@ -43,7 +43,7 @@ def prelu(x, slope, out=None):
     cdef object y = None if k == NULL or not is_column_slope(x, slope) else writable_like(x, out)
     if y is None or overlap(y, slope):
         return plain_activations.prelu(x, slope, out)
-    cdef Size rows = len(x), width = size(slope)
+    cdef Size rows = length(x, 0), width = size(slope)
     cdef void *source = data(x)
     cdef void *slopes = data(slope)
     cdef void *target = data(y)
@@ -63,7 +63,7 @@ def prelu_backward(dy, x, slope, out=(None, None)):
         return plain_activations.prelu_backward(dy, x, slope, out)
     if overlap(dslope, dy) or overlap(dslope, x) or overlap(dslope, slope):
         return plain_activations.prelu_backward(dy, x, slope, out)
-    cdef Size rows = len(dy), width = size(slope)
+    cdef Size rows = length(dy, 0), width = size(slope)
     cdef void *source = data(dy)
     cdef void *saved = data(x)
     cdef void *slopes = data(slope)

@@ -6,15 +6,42 @@ cdef extern from "kernels/kernels.h":
 # What an optimizer's `kernel` names.
 OPTIMIZERS = {"sgd": SGD, "rmsprop": RMSPROP, "adagrad": ADAGRAD, "adam": ADAM, "nadam": NADAM, "lion": LION}
 
+# How many arrays of state each may have.
+cdef dict ARRAYS = {SGD: (0, 1), RMSPROP: (1, 2), ADAGRAD: (1, 1), ADAM: (2, 2), NADAM: (2, 2), LION: (1, 1)}
 
-def takes(cnp.ndarray vector, gradient, list state):
-    """Whether `update` may run over these arrays: all as the vector is, flat, contiguous and without a copy writable."""
-    if kernels_for(vector) == NULL or not cnp.PyArray_ISWRITEABLE(vector) or not alike(vector, gradient):
+
+def takes(vector, gradient, list state):
+    """Whether `update` may run over these arrays: all as the vector is, contiguous, each of its own."""
+    if kernels_for(vector) == NULL or not alike(vector, vector, True):
         return False
-    for array in state:
-        if not alike(vector, array) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray> array):
+    if not alike(vector, gradient) or not apart(gradient, vector):
+        return False
+    for i, array in enumerate(state):
+        if not alike(vector, array, True) or not share_nothing(array, vector, gradient):
+            return False
+        if any(overlap(array, other) for other in state[:i]):
             return False
     return True
+
+
+cdef int check_update(kind, vector, gradient, state, runs) except -1:
+    """Raise unless an optimizer of this kind may run over these parts of these arrays."""
+    least, most = ARRAYS.get(kind, (1, 0))
+    if not least <= len(state) <= most:
+        name = next((name for name, number in OPTIMIZERS.items() if number == kind), kind)
+        remedy = "let slots() name them, or set kernel = None"
+        raise ValueError(sentence(f"the compiled rule {name!r}", f"{least} to {most} arrays of state", f"{len(state)}", remedy))
+    if not takes(vector, gradient, list(state)):
+        expected = "vector, gradient and state as contiguous arrays of one size and dtype, each in memory of its own"
+        raise ValueError(sentence("an optimizer", expected, "others"))
+    cdef Size end = 0, start, stop
+    for start, stop, _, _ in runs:
+        if start != end or stop < start:
+            break
+        end = stop
+    if end != size(vector):
+        raise ValueError(sentence("an optimizer", "groups that are the whole vector, part after part", repr(runs)))
+    return 0
 
 
 def update(str kernel, tuple numbers, double limit, double factor, list runs, vector, gradient, list state):
@@ -22,6 +49,7 @@ def update(str kernel, tuple numbers, double limit, double factor, list runs, ve
 
     ``numbers`` are rate, shrink and the coefficients. The arrays are those that `takes` accepts.
     """
+    check_update(OPTIMIZERS.get(kernel, kernel), vector, gradient, state, runs)
     cdef const Kernels *k = kernels_for(vector)
     cdef Size width = cnp.PyArray_ITEMSIZE(<cnp.ndarray> vector), start, stop
     cdef char *w = <char *> data(vector)
@@ -33,7 +61,7 @@ def update(str kernel, tuple numbers, double limit, double factor, list runs, ve
     cdef FloatMode before
     step.kind, step.limit, step.factor = OPTIMIZERS[kernel], limit, factor
     cdef Size i
-    for i in range(6):
+    for i in range(COEFFICIENTS):
         step.c[i] = numbers[2 + i] if 2 + i < len(numbers) else 0.0
     for start, stop, rate_factor, shrink_factor in runs:
         step.rate, step.shrink = rate * rate_factor, shrink * shrink_factor
@@ -48,6 +76,8 @@ def update(str kernel, tuple numbers, double limit, double factor, list runs, ve
 def square_norm(gradient, double limit):
     """Σ min(max(g, −limit), limit)² of a contiguous array."""
     cdef const Kernels *k = kernels_for(gradient)
+    if k == NULL:
+        raise ValueError(sentence("square_norm", "a contiguous array of float32 or float64", described(gradient)))
     cdef Size n = size(gradient)
     cdef void *g = data(gradient)
     cdef double square

@@ -25,12 +25,14 @@ enum {
 /* The optimizers, in the order of OPTIMIZERS in optimizers.pxi. */
 enum { SGD, RMSPROP, ADAGRAD, ADAM, NADAM, LION };
 
+enum { COEFFICIENTS = 6 }; /* of an optimizer's rule, at most */
+
 /* One step of an optimizer: g <- factor * min(max(g, -limit), limit), then w <- (1 - shrink) w - rate d, with d from g,
  * the state and the coefficients c that the optimizer's `coefficients` gives for this step. Without clipping limit is
  * INFINITY and factor 1. */
 typedef struct {
     int kind;
-    double rate, shrink, c[6], limit, factor;
+    double rate, shrink, c[COEFFICIENTS], limit, factor;
 } Update;
 
 struct Plan;
