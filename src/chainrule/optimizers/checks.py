@@ -37,7 +37,7 @@ def check_state_fits(who: str, state: Mapping[str, Array], slots: Iterable[str],
         raise ValueError(sentence(who, expected, ", ".join(state), "assign optimizer.state = {} to start afresh"))
     for name, array in state.items():
         if name == "step":
-            steps_taken(who, state)
+            count_of(who, state)
             continue
         if not isinstance(array, np.ndarray):
             raise TypeError(sentence(who, f"state[{name!r}] as an array", type(array).__name__))
@@ -67,12 +67,12 @@ def _is_own(array: Array) -> bool:
     return type(array) is np.ndarray and array.flags.carray
 
 
-def steps_taken(who: str, state: Mapping[str, Any]) -> int:
+def count_of(who: str, state: Mapping[str, Any]) -> int:
     """The number of steps that a state counts; 0 of an empty one."""
     count = state.get("step", 0)
     if isinstance(count, np.ndarray) and count.ndim == 0:
         count = count.item()
-    return check_integer(who, "step", count, minimum=0)
+    return count if type(count) is int and count >= 0 else check_integer(who, "step", count, minimum=0)
 
 
 def copy_state(who: str, state: Mapping[str, Array], slots: Iterable[str]) -> dict[str, Array]:
@@ -87,7 +87,7 @@ def copy_state(who: str, state: Mapping[str, Array], slots: Iterable[str]) -> di
     if copy:
         if copy["step"].ndim != 0:
             raise ValueError(sentence(who, "step as a 0-d array", f"shape {copy['step'].shape}"))
-        copy["step"] = np.array(steps_taken(who, copy), np.int64)
+        copy["step"] = np.array(count_of(who, copy), np.int64)
     return copy
 
 

@@ -165,7 +165,7 @@ class Trainer:
         resumed.check(batches)
         if resumed.generators is not None:
             self.generators = resumed.generators
-        self._steps_before = int(self.optimizer.state.get("step", 0)) - resumed.steps(self.steps_per_epoch)
+        self._steps_before = self.optimizer.steps_taken - resumed.steps(self.steps_per_epoch)
         total_steps = self._steps_before + self.epochs * self.steps_per_epoch
         self.optimizer.setup(self.model.parameters, total_steps=total_steps)
         training = self.model, self.loss, self.optimizer, batches, self.average_penalty, self.augment
@@ -202,7 +202,7 @@ class Trainer:
     @property
     def step(self) -> int:
         """How many steps the training has taken, those before a checkpoint that it goes on from included."""
-        return int(self.optimizer.state.get("step", 0)) - self._steps_before
+        return self.optimizer.steps_taken - self._steps_before
 
     @property
     def progress(self) -> Progressed:

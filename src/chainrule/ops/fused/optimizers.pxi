@@ -6,41 +6,41 @@ cdef extern from "kernels/kernels.h":
 # What an optimizer's `kernel` names.
 OPTIMIZERS = {"sgd": SGD, "rmsprop": RMSPROP, "adagrad": ADAGRAD, "adam": ADAM, "nadam": NADAM, "lion": LION}
 
-# How many arrays of state each may have.
-cdef dict ARRAYS = {SGD: (0, 1), RMSPROP: (1, 2), ADAGRAD: (1, 1), ADAM: (2, 2), NADAM: (2, 2), LION: (1, 1)}
 
-
-def takes(vector, gradient, list state):
+cpdef bint takes(vector, gradient, list state):
     """Whether `update` may run over these arrays: all as the vector is, contiguous, each of its own."""
+    cdef Size i, j
     if kernels_for(vector) == NULL or not alike(vector, vector, True):
         return False
     if not alike(vector, gradient) or not apart(gradient, vector):
         return False
-    for i, array in enumerate(state):
-        if not alike(vector, array, True) or not share_nothing(array, vector, gradient):
+    for i in range(len(state)):
+        if not alike(vector, state[i], True) or not share_nothing(state[i], vector, gradient):
             return False
-        if any(overlap(array, other) for other in state[:i]):
-            return False
+        for j in range(i):
+            if overlap(state[i], state[j]):
+                return False
     return True
 
 
-cdef int check_update(kind, vector, gradient, state, runs) except -1:
+cdef int check_update(int kind, vector, gradient, list state, list runs) except -1:
     """Raise unless an optimizer of this kind may run over these parts of these arrays."""
-    least, most = ARRAYS.get(kind, (1, 0))
-    if not least <= len(state) <= most:
-        name = next((name for name, number in OPTIMIZERS.items() if number == kind), kind)
-        remedy = "let slots() name them, or set kernel = None"
-        raise ValueError(sentence(f"the compiled rule {name!r}", f"{least} to {most} arrays of state", f"{len(state)}", remedy))
-    if not takes(vector, gradient, list(state)):
+    cdef Size least = 0 if kind == SGD else 2 if kind == ADAM or kind == NADAM else 1
+    cdef Size most = 1 if kind == SGD else 2 if kind == RMSPROP else least
+    if not least <= len(state) <= most or not SGD <= kind <= LION:
+        expected = f"{least} arrays of state" if least == most else f"{least} or {most} arrays of state"
+        remedy = "let slots() name them as the optimizer of this kernel does, or set kernel = None"
+        raise ValueError(sentence("the compiled step", expected, f"{len(state)}", remedy))
+    if not takes(vector, gradient, state):
         expected = "vector, gradient and state as contiguous arrays of one size and dtype, each in memory of its own"
-        raise ValueError(sentence("an optimizer", expected, "others"))
+        raise ValueError(sentence("the compiled step", expected, "others"))
     cdef Size end = 0, start, stop
     for start, stop, _, _ in runs:
         if start != end or stop < start:
             break
         end = stop
     if end != size(vector):
-        raise ValueError(sentence("an optimizer", "groups that are the whole vector, part after part", repr(runs)))
+        raise ValueError(sentence("the compiled step", "groups that are the whole vector", repr(runs)))
     return 0
 
 
@@ -49,7 +49,7 @@ def update(str kernel, tuple numbers, double limit, double factor, list runs, ve
 
     ``numbers`` are rate, shrink and the coefficients. The arrays are those that `takes` accepts.
     """
-    check_update(OPTIMIZERS.get(kernel, kernel), vector, gradient, state, runs)
+    check_update(OPTIMIZERS.get(kernel, -1), vector, gradient, state, runs)
     cdef const Kernels *k = kernels_for(vector)
     cdef Size width = cnp.PyArray_ITEMSIZE(<cnp.ndarray> vector), start, stop
     cdef char *w = <char *> data(vector)

@@ -162,7 +162,7 @@ cdef class Plan:
         p.size, p.optimizer, p.clip_norm, p.clip_value = shape[0], kind, clip_norm, clip_value
         p.vector = self.address("model.parameters.vector", vector, self.type, shape, True)
         p.gradient = self.address("model.gradients.vector", gradient, self.type, shape, True)
-        check_update(kind, vector, gradient, states, runs)
+        check_update(kind, vector, gradient, list(states), list(runs))
         if len(states) > 0:
             p.state1 = self.address("each array of optimizer.state", states[0], self.type, shape, True)
         if len(states) > 1:
