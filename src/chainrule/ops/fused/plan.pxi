@@ -68,7 +68,7 @@ cdef class Plan:
     stages : list of objects, one a layer, with the attributes kind, inputs, outputs, activation, keeps_input, a, momentum,
         l1, l2, W, b, dW, db, running_mean, running_variance; what a kind does not use is 0 or None
     vector, gradient : the model's flat arrays, of which W, b, dW, db are views
-    x, y, weight : the data, contiguous, checked against the loss; weight float64 or None
+    x, y, weight : the data, checked against the loss, copied if scattered; weight float64 or None
     batch, epoch_rows : rows of a batch, rows of an epoch
     loss : (kind, parameters)
     optimizer : (kind, arrays of state, count of steps, clip_norm or 0, clip_value or 0)
@@ -136,6 +136,7 @@ cdef class Plan:
     cdef int set_data(self, x, y, weight, Size inputs, Size outputs, loss) except -1:
         cdef PlanStruct *p = &self.plan
         cdef double *parameters = <double *> self.room(MOST_PARAMETERS, float)
+        x, y, weight = (None if array is None else np.require(array, requirements="CA") for array in (x, y, weight))
         kind, numbers = loss
         if not 0 <= kind < len(LOSSES) or not read_parameters(kind, tuple(numbers), parameters):
             raise ValueError(sentence("fit", "a loss with the parameters of its kernel", repr(loss)))
