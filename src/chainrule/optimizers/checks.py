@@ -57,7 +57,7 @@ def own_state(state: dict[str, Array], vector: Array) -> None:
     for name, array in state.items():
         if name == "step":
             if not (isinstance(array, np.ndarray) and array.dtype == np.int64 and array.ndim == 0 and _is_own(array)):
-                state[name] = np.array(int(array), np.int64)
+                state[name] = np.array(count_of("an optimizer", state), np.int64)
         elif not _is_own(array) or any(np.may_share_memory(array, other) for other in seen):
             state[name] = np.array(array, order="C")
         seen.append(state[name])

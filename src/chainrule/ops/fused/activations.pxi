@@ -5,11 +5,12 @@ from chainrule.ops import activations as plain_activations
 cdef extern from "kernels/kernels.h":
     int IDENTITY, RELU, LEAKY_RELU, HARD_SIGMOID, SIGMOID, TANH, SOFTPLUS, ELU, SELU, GELU, GELU_TANH, SILU, MISH
 
-#: The kinds of kernels.h, by name.
-ACTIVATIONS = (
-    "identity", "relu", "leaky_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus", "elu", "selu", "gelu", "gelu_tanh",
-    "silu", "mish",
-)
+#: The number of each kernel, as kernels.h has it.
+ACTIVATIONS = {
+    "identity": IDENTITY, "relu": RELU, "leaky_relu": LEAKY_RELU, "hard_sigmoid": HARD_SIGMOID, "sigmoid": SIGMOID,
+    "tanh": TANH, "softplus": SOFTPLUS, "elu": ELU, "selu": SELU, "gelu": GELU, "gelu_tanh": GELU_TANH, "silu": SILU,
+    "mish": MISH,
+}
 
 
 def identity(x, out=None):

@@ -39,6 +39,8 @@ def forward(list layers, x, out=None):
                 if not is_vector(x, width, b):
                     return None
                 net[count].b = data(b)
+        if not -1 <= activation <= MISH:
+            return None
         net[count].outputs, net[count].activation, net[count].a = width, activation, a
         widest = max(widest, width)
         count += 1

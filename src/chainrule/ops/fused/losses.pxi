@@ -6,15 +6,19 @@ from libc.string cimport memset
 from chainrule._support.checks import all_finite as plain_all_finite, within as plain_within
 
 cdef extern from "kernels/kernels.h":
-    int CROSS_ENTROPY_LABELS, CROSS_ENTROPY_SOFT, HUBER, QUANTILE, GAUSSIAN_NLL
+    int CROSS_ENTROPY_LABELS, CROSS_ENTROPY_SOFT, BINARY_CROSS_ENTROPY, SQUARED_ERROR, HALF_SQUARED_ERROR
+    int ABSOLUTE_ERROR, HUBER, LOG_COSH, POISSON, QUANTILE, GAUSSIAN_NLL
 
-#: The names of the kernels, as ``Loss.kernel`` gives them, in the order of their numbers.
-LOSSES = (
-    "cross_entropy_labels", "cross_entropy_soft", "binary_cross_entropy", "squared_error", "half_squared_error",
-    "absolute_error", "huber", "log_cosh", "poisson", "quantile", "gaussian_nll",
-)
+# The number of each kernel, as kernels.h has it, by the name that ``Loss.kernel`` gives.
+cdef dict LOSS_NUMBERS = {
+    "cross_entropy_labels": CROSS_ENTROPY_LABELS, "cross_entropy_soft": CROSS_ENTROPY_SOFT,
+    "binary_cross_entropy": BINARY_CROSS_ENTROPY, "squared_error": SQUARED_ERROR,
+    "half_squared_error": HALF_SQUARED_ERROR, "absolute_error": ABSOLUTE_ERROR, "huber": HUBER, "log_cosh": LOG_COSH,
+    "poisson": POISSON, "quantile": QUANTILE, "gaussian_nll": GAUSSIAN_NLL,
+}
 
-cdef dict LOSS_NUMBERS = {name: number for number, name in enumerate(LOSSES)}
+#: Their names, in the order of their numbers.
+LOSSES = tuple(sorted(LOSS_NUMBERS, key=LOSS_NUMBERS.get))
 
 cdef enum:
     ROWS_AT_ONCE = 512

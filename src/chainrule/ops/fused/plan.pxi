@@ -4,8 +4,13 @@ from libc.stdlib cimport calloc, free
 
 from chainrule._support.checks import sentence
 
-#: The kinds of stages, numbered as in plan.h.
-STAGES = ("affine", "activation", "dropout", "batch_norm", "layer_norm")
+cdef extern from "kernels/plan.h":
+    int AFFINE, ACTIVATION, DROPOUT, BATCH_NORM, LAYER_NORM
+
+# The kinds of stages, as plan.h numbers them.
+cdef dict STAGES = {
+    "affine": AFFINE, "activation": ACTIVATION, "dropout": DROPOUT, "batch_norm": BATCH_NORM, "layer_norm": LAYER_NORM,
+}
 MOST_THREADS = PLAN_THREADS
 
 
@@ -188,6 +193,8 @@ cdef class Plan:
         for i, stage in enumerate(stages):
             if stage.inputs != width or stage.outputs < 1 or (stage.kind != "affine" and stage.outputs != width):
                 raise ValueError(sentence("fit", f"a layer of {width} inputs", f"{stage.kind} of {stage.inputs}"))
+            if stage.kind not in STAGES:
+                raise ValueError(sentence("fit", "a layer that has a kernel", repr(stage.kind)))
             if not IDENTITY <= stage.activation <= MISH:
                 raise ValueError(sentence("fit", "an activation that has a kernel", repr(stage.activation)))
             width = stage.outputs
@@ -198,7 +205,7 @@ cdef class Plan:
 
     cdef int set_stage(self, Stage *t, stage) except -1:
         cdef PlanStruct *p = &self.plan
-        t.kind, t.inputs, t.outputs = STAGES.index(stage.kind), stage.inputs, stage.outputs
+        t.kind, t.inputs, t.outputs = STAGES[stage.kind], stage.inputs, stage.outputs
         t.activation, t.keeps_input, t.a = stage.activation, stage.keeps_input, stage.a
         t.momentum, t.l1, t.l2 = stage.momentum, stage.l1, stage.l2
         if t.l1 or t.l2:

@@ -11,18 +11,18 @@
 
 typedef ptrdiff_t Size; /* a number of elements, rows or columns */
 
-/* The activations, in the order of ACTIVATIONS in activations.pxi. */
+/* The activations. */
 enum {
     IDENTITY, RELU, LEAKY_RELU, HARD_SIGMOID, SIGMOID, TANH, SOFTPLUS, ELU, SELU, GELU, GELU_TANH, SILU, MISH
 };
 
-/* The losses, in the order of LOSSES in losses.pxi. */
+/* The losses. */
 enum {
     CROSS_ENTROPY_LABELS, CROSS_ENTROPY_SOFT, BINARY_CROSS_ENTROPY, SQUARED_ERROR, HALF_SQUARED_ERROR,
     ABSOLUTE_ERROR, HUBER, LOG_COSH, POISSON, QUANTILE, GAUSSIAN_NLL
 };
 
-/* The optimizers, in the order of OPTIMIZERS in optimizers.pxi. */
+/* The optimizers. */
 enum { SGD, RMSPROP, ADAGRAD, ADAM, NADAM, LION };
 
 enum { COEFFICIENTS = 6 }; /* of an optimizer's rule, at most */

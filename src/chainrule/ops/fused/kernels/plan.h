@@ -12,7 +12,6 @@ enum {
     PLAN_NUMBERS = 2 + COEFFICIENTS /* for each step: rate, shrink and the coefficients */
 };
 
-/* The stages, in the order of STAGES in plan.pxi. */
 enum { AFFINE, ACTIVATION, DROPOUT, BATCH_NORM, LAYER_NORM };
 
 /* One layer. Batches are (rows, inputs) and (rows, outputs); what a kind does not use is NULL or 0. */
