@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("chainrule", deadline=None, derandomize="CI" in os.environ)
+TIMES = HealthCheck.too_slow  # the one that a busy machine would fail
+settings.register_profile("chainrule", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[TIMES])
 settings.load_profile("chainrule")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests with & has it ignored
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=0, help="seed of the fuzzers")
 
 
 def pytest_report_header() -> str:
@@ -29,6 +36,13 @@ def pytest_report_header() -> str:
 def rng() -> np.random.Generator:
     """The same numbers in every run, and fresh for every test."""
     return np.random.default_rng(20260101)
+
+
+@pytest.fixture(scope="session")
+def fuzz_seed(pytestconfig: pytest.Config) -> int:
+    """What the fuzzers draw their cases from: the same in every run, unless ``--seed`` is given."""
+    seed: int = pytestconfig.getoption("--seed")
+    return seed
 
 
 @pytest.fixture(scope="session")

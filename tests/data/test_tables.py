@@ -181,7 +181,7 @@ cells = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_siz
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     text=st.lists(cells, min_size=1, max_size=12),
     numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=12, max_size=12),
