@@ -51,7 +51,7 @@ class Case:
         y = self.some_targets(rng)
         weight = None if self.weights == "none" else rng.uniform(0.2, 3, self.rows)
         if weight is not None and self.weights == "with zeros":
-            weight[rng.random(self.rows) < 0.4] = 0
+            weight[1:][rng.random(self.rows - 1) < 0.4] = 0
         draw = rng.integers if rng.random() < 0.2 else lambda low, high, size: rng.permutation(high)
         orders = [[draw(0, self.rows, self.rows) for _ in range(epochs)] for epochs in self.fits]
         return x, y, weight, orders

@@ -165,5 +165,6 @@ class Softmax(Layer):
         return self.y
 
     def backward(self, dy):
-        jacobians = self.rounding(self.y[:, :, None] * (np.eye(self.y.shape[1]) - self.y[:, None, :]))
+        diagonal = self.y[:, :, None] * np.eye(self.y.shape[1])
+        jacobians = diagonal - self.rounding(self.y[:, :, None] * self.y[:, None, :])
         return self.rounding(np.einsum("ni,nij->nj", dy, jacobians))

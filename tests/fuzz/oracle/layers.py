@@ -203,7 +203,7 @@ class Normalization(Layer):
         return {"gain": self.dgain, "bias": self.dbias}
 
     def standardize(self, x):
-        self.mean = x.mean(axis=self.axis, keepdims=True)
+        self.mean = self.rounding(x.mean(axis=self.axis, keepdims=True))
         self.variance = ((x - self.mean) ** 2).mean(axis=self.axis, keepdims=True)
         self.s = np.sqrt(self.variance + self.epsilon)
         self.standard = self.rounding((x - self.mean) / self.s)
@@ -216,7 +216,9 @@ class Normalization(Layer):
         if self.axis == 0:
             lines, heads, s = lines.T, heads.T, s.T
         m = lines.shape[1]
-        jacobians = self.rounding((np.eye(m) - 1 / m - heads[:, :, None] * heads[:, None, :] / m) / s[:, :, None])
+        through_mean = self.rounding(np.full((m, m), 1 / m))
+        through_s = self.rounding(heads[:, :, None] * heads[:, None, :] / m)
+        jacobians = (np.eye(m) - through_mean - through_s) / s[:, :, None]
         dx = np.einsum("ni,nij->nj", lines, jacobians)
         return self.rounding(dx.T if self.axis == 0 else dx)
 
@@ -244,7 +246,8 @@ class BatchNorm(Normalization):
 
     def forward(self, x, training, rng):
         if not training:
-            return self.gain * (x - self.running_mean) / np.sqrt(self.running_variance + self.epsilon) + self.bias
+            factor = self.rounding(self.gain / np.sqrt(self.running_variance + self.epsilon))
+            return self.rounding(x * factor) + self.rounding(self.bias - self.running_mean * factor)
         y = self.standardize(x)
         m, unbiased = self.momentum, self.variance[0] * len(x) / (len(x) - 1)
         self.running_mean[:] = self.rounding((1 - m) * self.running_mean + m * self.mean[0])

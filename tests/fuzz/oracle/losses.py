@@ -65,7 +65,7 @@ class LogCosh(Loss):
 
 class Poisson(Loss):
     def terms(self, z, y):
-        return (np.exp(z) - y * z).sum(axis=1), np.exp(z) - y
+        return (np.exp(z) - y * z).sum(axis=1), self.rounding(np.exp(z)) - y
 
 
 class Quantile(Loss):
@@ -89,7 +89,7 @@ class GaussianNLL(Loss):
         variance = np.exp(s) + self.floor
         r = mean - y
         terms = (np.log(2 * math.pi * variance) + r**2 / variance) / 2
-        ds = (1 / variance - r**2 / variance**2) / 2 * np.exp(s)
+        ds = (1 - self.rounding(r**2 / variance)) / 2 * np.exp(s) / variance
         return terms.sum(axis=1), np.concatenate([r / variance, ds], axis=1)
 
 
@@ -99,7 +99,7 @@ class BinaryCrossEntropy(Loss):
 
     def terms(self, z, y):
         if self.from_logits:
-            return (softplus(z) - y * z).sum(axis=1), sigmoid(z) - y
+            return (softplus(z) - y * z).sum(axis=1), self.rounding(sigmoid(z)) - y
         return -(y * np.log(z) + (1 - y) * np.log(1 - z)).sum(axis=1), (1 - y) / (1 - z) - y / z
 
 
@@ -126,4 +126,4 @@ class CrossEntropy(Loss):
             return -(t * np.log(z)).sum(axis=1), -t / z
         log_p = z - z.max(axis=1, keepdims=True)
         log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
-        return -(t * log_p).sum(axis=1), np.exp(log_p) * t.sum(axis=1, keepdims=True) - t
+        return -(t * log_p).sum(axis=1), self.rounding(np.exp(log_p)) * t.sum(axis=1, keepdims=True) - t
