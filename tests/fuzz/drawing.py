@@ -174,13 +174,13 @@ def draw_between(rng: Rng, width: int) -> list[Of]:
     return [BETWEEN[kind][1](rng, width) for kind in kinds]
 
 
-def draw_layers(rng: Rng, inputs: tuple[int, ...], outputs: int, last: Of | None) -> list[Of]:
+def draw_layers(rng: Rng, inputs: tuple[int, ...], widest: int, outputs: int, last: Of | None) -> list[Of]:
     layers = [Of("Flatten")] if len(inputs) > 1 else []
     width = int(np.prod(inputs))
     if rng.random() < 0.2:
         layers += draw_between(rng, width)
     for _ in range(rng.integers(0, 4)):
-        wide = int(rng.integers(1, 13))
+        wide = int(rng.integers(1, widest + 1))
         layers.append(linear(rng, width, wide, draw_activation(rng) if rng.random() < 0.7 else None))
         layers += draw_between(rng, wide)
         width = wide

@@ -25,11 +25,12 @@ BLOCK = 25
 
 
 def draw(rng: np.random.Generator) -> Case:
-    """Any training; that BatchNorm needs two rows in each batch is all that it must heed."""
+    """Any training; only BatchNorm needs two rows in each batch."""
     loss, target, targets, outputs, last = draw_loss(rng)
     inputs = one_of(rng, [(1,), (3,), (7,), (2, 3)])
-    network = draw_layers(rng, inputs, outputs, last)
-    rows = int(rng.integers(4, 41))
+    large = rng.random() < 0.1  # so that kernels have tiles that are full, and two threads
+    network = draw_layers(rng, inputs, 40 if large else 12, outputs, last)
+    rows = int(rng.integers(60, 151) if large else rng.integers(4, 41))
     batch_size = one_of(rng, [None, int(rng.integers(1, rows + 3)), int(rng.integers(2, 9))])
     drop_last = bool(rng.random() < 0.3)
     if "BatchNorm" in repr(network) and batch_size is not None:
