@@ -134,7 +134,7 @@ def test_the_last_to_leave_gives_the_threads_back() -> None:
             entered.set()
             may_leave.wait(HANGS)
 
-    other = threading.Thread(target=stay)
+    other = threading.Thread(target=stay, daemon=True)
     with blas_threads(0):
         other.start()
         assert entered.wait(HANGS)
@@ -181,7 +181,7 @@ def test_each_thread_gets_back_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         numbers.append(library.num_threads)
 
     entered, may_leave = threading.Event(), threading.Event()
-    other = threading.Thread(target=stay)
+    other = threading.Thread(target=stay, daemon=True)
     with blas_threads(0):
         other.start()
         assert entered.wait(HANGS)
