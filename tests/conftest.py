@@ -12,8 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-TIMES = HealthCheck.too_slow  # the one that a busy machine would fail
-settings.register_profile("chainrule", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[TIMES])
+settings.register_profile(
+    "chainrule",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine would fail it
+    database=None,  # nothing is written where the tests are run, and no run depends on the one before
+    derandomize="CI" in os.environ,
+)
 settings.load_profile("chainrule")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests with & has it ignored
 
