@@ -67,8 +67,14 @@ def comparable(seed: int, index: int) -> tuple[Case, Seen, Seen]:
 
 
 def check(case: Case, right: Seen, apart: Seen) -> None:
-    wrong = [line for way in (False, True) for line in differences(case, right, apart, op_by_op=way)]
-    assert not wrong, "\n".join([*wrong[:12], "", f"case = {case!r}", "check(case, *bounds(case))"])
+    """Fail with the case as code unless both engines end where they may."""
+    again = f"from fuzz.test_trainings import *  # with tests/ on the path\ncase = {case!r}\ncheck(case, *bounds(case))"
+    for op_by_op in (False, True):
+        try:
+            wrong = list(differences(case, right, apart, op_by_op=op_by_op))
+        except Exception as error:
+            raise AssertionError(f"{error!r}\n{again}") from error
+        assert not wrong, "\n".join([*wrong[:12], again])
 
 
 @pytest.mark.parametrize("index", range(BLOCK))
