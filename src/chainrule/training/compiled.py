@@ -106,7 +106,8 @@ class Plan:
         with interrupts_later():
             self._kernel.begin(epoch.order, first, updates, part, losses, outputs)
             taken: int = self._kernel.run(self._threads)
-        self._at_once = min(count * CALL_SECONDS / (time.perf_counter() - start), 2 * self._at_once + 8)
+        elapsed = max(time.perf_counter() - start, 1e-9)  # a clock may stand still, as in somebody's tests
+        self._at_once = min(count * CALL_SECONDS / elapsed, 2 * self._at_once + 8)
         told = slice(min(taken + 1, count))
         if not np.isfinite(last := losses[told][-1]):
             self.fault = f"a loss of {last}"
