@@ -718,7 +718,7 @@ def test_reliability_draws_the_curve_of_scikit_learn():
     assert [bar.get_height() for bar in figure.axes[1].patches] == list(np.histogram(p.max(axis=1), 10, (0, 1))[0])
     from chainrule.metrics import expected_calibration_error
 
-    error = expected_calibration_error(p, y, from_logits=False, bins=10)
+    error = expected_calibration_error(y, p, from_logits=False, bins=10)
     assert figure.axes[0].get_title() == f"calibration error {100 * error:.1f} %"
 
 

@@ -472,7 +472,7 @@ def test_validation_data_are_scored_after_each_epoch(classes, weighted, rng):
     scores = trainer.evaluate(*held_out)
     assert history["validation_loss"][-1] == scores["loss"]
     assert history["validation_accuracy"][-1] == scores["accuracy"]
-    assert scores["accuracy"] == pytest.approx(metrics.accuracy(trainer.model.predict(x[40:]), y[40:], weight))
+    assert scores["accuracy"] == pytest.approx(metrics.accuracy(y[40:], trainer.model.predict(x[40:]), weight))
 
 
 @pytest.mark.parametrize("batch_size", [8, None])
@@ -531,7 +531,7 @@ def test_no_validation(numbers, nothing):
 def test_labels_written_as_floats_keep_their_shares_too(rng):
     y, seen = np.repeat([0.0, 1.0], [90, 10]), []
 
-    def metric(z, y, weight=None):
+    def metric(y, z, weight=None):
         seen.append(int(y.sum()))
         return 0.0
 
@@ -565,11 +565,11 @@ def test_metrics_are_of_the_outputs_as_they_were_in_training(classes, weighted, 
 
 
 def test_metrics_of_ones_own_have_their_names_as_columns(numbers):
-    def largest_error(z, y, weight=None):
+    def largest_error(y, z, weight=None):
         return np.abs(z - y).max()
 
     class Bias:
-        def __call__(self, z, y, weight=None):
+        def __call__(self, y, z, weight=None):
             return np.mean(z - y)
 
     history = regression(metrics=[largest_error, Bias()]).fit(*numbers, validation=0.1, epochs=1, verbose=0)
@@ -577,7 +577,7 @@ def test_metrics_of_ones_own_have_their_names_as_columns(numbers):
 
 
 def test_the_record_has_these_columns_in_numbers_that_json_can_hold(classes):
-    def spread(z, y, weight=None):
+    def spread(y, z, weight=None):
         return z.std()  # a float32, which JSON knows nothing of
 
     def loss(z, y, weight=None):

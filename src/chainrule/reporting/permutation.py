@@ -45,7 +45,7 @@ def permutation(answers: Answers, names: Sequence[str]) -> tuple[list[str], Arra
         shuffled = x.copy()
         for column in np.flatnonzero((rows != in_order).any(axis=0)):
             shuffled[:, inputs[column]] = x[rows[:, [column]], inputs[column]]
-        return sign * metric(answers.predict(shuffled), y)
+        return sign * metric(y, answers.predict(shuffled))
 
     found = importance(_Asked(), in_order, true, scoring=score, n_repeats=REPETITIONS, random_state=0)
     falls: Array = found.importances
