@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array
+from ..data.scale import extremes
 from ..losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -138,14 +139,7 @@ def _about_rate(estimator: Any) -> str:
 
 def _widest(x: Any) -> tuple[int, float, float] | None:
     """The column with the largest number, and its range, if that is large."""
-    low, high = _ranges(x)
+    low, high = extremes(x)
     column = int(np.argmax(np.maximum(np.abs(low), np.abs(high))))
     wide = max(abs(low[column]), abs(high[column])) >= WIDE
     return (column, float(low[column]), float(high[column])) if wide else None
-
-
-def _ranges(x: Any) -> tuple[Array, Array]:
-    """The least and the greatest number of each column, dense or sparse."""
-    if hasattr(x, "toarray"):
-        return x.min(axis=0).toarray().ravel(), x.max(axis=0).toarray().ravel()
-    return x.min(axis=0), x.max(axis=0)
