@@ -187,7 +187,9 @@ def test_an_array_of_the_right_dtype_is_not_copied():
 
 def test_a_number_too_large_for_the_dtype_is_refused_and_infinity_is_not():
     assert np.isinf(_checks.as_numeric("f", "x", [np.inf], np.float32)).all()
-    with pytest.raises(ValueError, match=r"f expects numbers in x that float32 can hold, up to 3.4e\+38, got 1e\+300 at"):
+    with pytest.raises(
+        ValueError, match=r"f expects numbers in x that float32 can hold, up to 3.4e\+38, got 1e\+300 at"
+    ):
         _checks.as_numeric("f", "x", [1.0, 1e300], np.float32)
 
 
@@ -211,7 +213,10 @@ def test_none_among_numbers_becomes_nan():
         (np.array([1, "a"], object), "got dtype object"),
         (np.array(["2026-01-01"], "datetime64[D]"), "got dtype datetime64"),
         (np.ones(2, complex), r"got dtype complex128; take the real part or the magnitude first\."),
-        (np.array([["1.5", "2"]], object), r"got dtype object that holds text \(1.5 at row 0, column 0\); encode text as numbers first\."),
+        (
+            np.array([["1.5", "2"]], object),
+            r"got dtype object that holds text \(1.5 at row 0, column 0\); encode text as numbers first\.",
+        ),
         (np.array([1.0, b"2"], object), "got dtype object that holds text"),
         ({"a": 1}, "got a dict; pass an array, a frame or a list of rows"),
     ],

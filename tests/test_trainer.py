@@ -830,7 +830,11 @@ WITH_NAN = np.where(np.arange(24).reshape(8, 3) == 7, np.nan, 1.0)
             ValueError,
             r"fit expects finite numbers in x, got nan at row 2, column 1 \(1 such in all\)",
         ),
-        (dict(x=1e300 * X), ValueError, r"fit expects numbers in x that float32 can hold, .* 1e\+300 at row 0, column 0"),
+        (
+            dict(x=1e300 * X),
+            ValueError,
+            r"fit expects numbers in x that float32 can hold, .* 1e\+300 at row 0, column 0",
+        ),
         (dict(y=np.full((8, 2), np.inf)), ValueError, "fit expects finite numbers in y, got inf at row 0"),
         (
             dict(x=[["a", "b", "c"]] * 8),

@@ -285,11 +285,18 @@ def _in_proportion(labels: Array, count: int) -> Array:
 
 
 def _aligned(who: str, x: Any, y: Any, sample_weight: Any) -> list[Array]:
-    x = as_csr(who, x) if is_sparse(x) else np.asarray(x)
-    arrays = [x, *[np.asarray(array) for array in (y, sample_weight) if array is not None]]
+    x = as_csr(who, x) if is_sparse(x) else _as_rows(who, "x", x)
+    others = (("y", y), ("sample_weight", sample_weight))
+    arrays = [x, *[_as_rows(who, what, array) for what, array in others if array is not None]]
     lengths = [array.shape[0] if array.ndim else 0 for array in arrays]
     if len(set(lengths)) > 1:
         raise ValueError(sentence(who, "x, y and weights of equal length", " and ".join(map(str, lengths))))
     if lengths[0] == 0:
         raise ValueError(sentence(who, "at least one row", "none"))
     return arrays
+
+
+def _as_rows(who: str, what: str, values: Any) -> Array:
+    """An array of any dtype, text as well; masked values would no longer be seen to be so, and come as NaN."""
+    array = np.asarray(values)
+    return as_numeric(who, what, values) if isinstance(values, np.ma.MaskedArray) else array
