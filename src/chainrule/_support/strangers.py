@@ -91,7 +91,10 @@ def no_number(values: Any, array: Any) -> Stranger:
 def time_among(values: Any) -> Stranger | None:
     """Dates or time differences, which NumPy and scikit-learn cast to counts of their units."""
     for name, column in columns(values):
-        array = np.asarray(column)
+        try:
+            array = np.asarray(column)
+        except ValueError:
+            return None  # lists of different lengths
         if array.dtype.kind in "mM" or (
             array.dtype.kind == "O" and any(_those(array, is_one) is not None for is_one in (is_date, is_difference))
         ):

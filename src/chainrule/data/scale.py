@@ -26,20 +26,31 @@ def check_resolution(who: str, what: str, array: Any, dtype: Any, of: Any = None
     that the array was made of: a frame knows the names of its columns.
     """
     narrow = np.dtype(dtype)
+    for column, values in _spoiled(array, narrow):
+        step = np.spacing(np.abs(values).max().astype(narrow))
+        got = f"{column_name(of, column)} from {values.min()} to {values.max()}, in steps of {step:g}"
+        remedy = "subtract the mean of the column, or its least number, first"
+        if narrow == np.float32 and array.dtype.kind == "f":
+            remedy += ', or build the network with dtype="float64"'
+        raise ValueError(sentence(who, f"columns of {what} whose differences {narrow.name} can hold", got, remedy))
+
+
+def is_resolved(array: Array, dtype: Any) -> bool:
+    """Whether ``dtype`` can hold the numbers, and tells apart what they tell apart."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(array.astype(dtype)).all()) and next(_spoiled(array, np.dtype(dtype)), None) is None
+
+
+def _spoiled(array: Any, narrow: np.dtype[Any]) -> Iterator[tuple[int, Array]]:
+    """The number and the values of each column that loses more than a hundredth of its spread."""
     if not array.size or array.dtype.itemsize < narrow.itemsize or array.dtype.kind == "b" or array.dtype == narrow:
         return
     columns = array if is_sparse(array) else array.reshape(len(array), -1)
-    low, high = extremes(columns)
-    for column in np.flatnonzero(_are_close(low, high, narrow)):
+    for column in np.flatnonzero(_are_close(*extremes(columns), narrow)).tolist():
         values = columns[:, [column]].toarray()[:, 0] if is_sparse(columns) else columns[:, column]
         apart, rounded = _from_first(values), _from_first(values.astype(narrow))
         if np.abs(rounded - apart).max() > LOST * np.ptp(apart):
-            step = np.spacing(np.abs(values).max().astype(narrow))
-            got = f"{column_name(of, int(column))} from {low[column]} to {high[column]}, in steps of {step:g}"
-            remedy = "subtract the mean of the column, or its least number, first"
-            if narrow == np.float32 and array.dtype.kind == "f":
-                remedy += ', or build the network with dtype="float64"'
-            raise ValueError(sentence(who, f"columns of {what} whose differences {narrow.name} can hold", got, remedy))
+            yield column, values
 
 
 def _are_close(low: Array, high: Array, narrow: np.dtype[Any]) -> Array:

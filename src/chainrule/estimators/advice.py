@@ -49,6 +49,18 @@ def after_last_iteration(estimator: Any) -> str:
     )
 
 
+def after_last_step(estimator: Any, reason: str) -> str:
+    """The same of L-BFGS, which ended for this reason before it had converged."""
+    remedies = ["standardise X (scale=True)"] if estimator.scaler_ is None else []
+    if estimator.n_iter_ >= estimator.max_iter:
+        remedies.insert(0, f"raise max_iter={estimator.max_iter}")
+    elif "EVALUATIONS" in reason:
+        remedies.insert(0, f"raise max_fun={estimator.max_fun}")
+    return f"lbfgs failed to converge after {estimator.n_iter_} iteration(s): {reason}. " + (
+        f"{'; '.join(remedies or ['raise tol'])}.".capitalize()
+    )
+
+
 def after_learning_nothing(estimator: Any, data: Any) -> str:
     """What to say where a constant would do as well as the network; nothing if it would not, or if it is unknown."""
     constant = _best_constant(estimator._loss, data)

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
-from sklearn.utils.optimize import _check_optimize_result
+from sklearn.exceptions import ConvergenceWarning
 
 from .._support.checks import Array, sentence
 from .._support.errors import DivergenceError
-from .advice import after_divergence
+from .._support.notices import warn
+from .advice import after_divergence, after_last_step
 from .callbacks import Tasks
 from .parameters import set_penalty
 from .training import Data
@@ -50,4 +51,6 @@ def minimize_loss(estimator: Any, data: Data, tasks: Tasks | None = None) -> Non
     estimator.loss_ = float(result.fun)
     if not (np.isfinite(estimator.loss_) and np.isfinite(result.x).all()):
         raise DivergenceError(after_divergence(estimator, data, ""))
-    estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
+    if result.status != 0:
+        warn(after_last_step(estimator, str(result.message)), ConvergenceWarning)

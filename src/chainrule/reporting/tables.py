@@ -60,7 +60,8 @@ def baseline(answers: Answers) -> dict[str, float]:
 
 
 def _scores(z: Array, true: Array, names: Mapping[str, object]) -> dict[str, float]:
-    impossible = {"r2_score"} if len(true) < 2 else {"roc_auc_score"} if true.ndim == 1 and np.ptp(true) == 0 else set()
+    impossible = {"r2_score"} if len(true) < 2 else set()
+    impossible |= {"roc_auc_score"} if true.ndim == 1 and np.ptp(true) == 0 else set()
     return {name: METRICS[name](true, z) for name in names if name not in impossible}
 
 
