@@ -224,8 +224,8 @@ def as_numeric(
         ragged = isinstance(values, (list, tuple)) and isinstance(error, ValueError)
         got = "rows of different lengths" if ragged else f"a {type(values).__name__} that NumPy cannot read: {error}"
         raise TypeError(sentence(who, f"{what} to be an array of numbers", got)) from None
-    if type(values) is not np.ndarray and isinstance(values, np.ma.MaskedArray) and array.dtype.kind in "fiub":
-        array = _without_mask(values)
+    if type(values) is not np.ndarray:
+        array = _without_loss(who, what, values, array)
     if array.dtype.kind not in "fiub":
         array = _objects_as_numbers(who, what, values, array)
     if dtype is None or array.dtype == dtype:
@@ -251,10 +251,15 @@ def _beyond(who: str, what: str, array: Any, dtype: Any, of: Any, first_row: int
     return ValueError(sentence(who, expected, f"{numbers[found]:g}{where} ({int(beyond.sum())} such in all)", remedy))
 
 
-def _without_mask(values: Any) -> Array:
-    """A masked array with NaN where nothing is to be seen."""
-    numbers = values.filled() if not np.ma.is_masked(values) else values.astype(np.float64).filled(np.nan)
-    array: Array = np.asarray(numbers)
+def _without_loss(who: str, what: str, values: Any, array: Array) -> Array:
+    """What is masked as NaN; a frame refused whose dates would be counts beside its numbers."""
+    if hasattr(values, "columns"):
+        from .strangers import time_among
+
+        if array.dtype.kind in "fiub" and (found := time_among(values)):
+            raise TypeError(sentence(who, f"{what} to be an array of numbers", *found))
+    elif isinstance(values, np.ma.MaskedArray) and array.dtype.kind in "fiub" and np.ma.is_masked(values):
+        array = np.ma.filled(values.astype(np.float64), np.nan)
     return array
 
 

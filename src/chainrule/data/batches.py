@@ -74,7 +74,9 @@ def batches(
     >>> [yb.tolist() for xb, yb in cr.batches(x, y, size=2, sample=backwards)]
     [[4, 3], [2, 1], [0]]
     """
-    arrays = _aligned("batches", x, y, sample_weight)
+    others = (("y", y), ("sample_weight", sample_weight))
+    numbers = [None if values is None else as_numeric("batches", what, values) for what, values in others]
+    arrays = _aligned("batches", x if is_sparse(x) else as_numeric("batches", "x", x), *numbers)
     rows = arrays[0].shape[0]
     check_sample("batches", sample)
     size = rows if size is None else min(check_integer("batches", "size", size), rows)

@@ -22,11 +22,18 @@ def outputs(who: str, y_pred: Array) -> Array:
     return z
 
 
+def targets(who: str, z: Array, y_true: Array) -> Array:
+    """y of the shape and dtype of z, without NaN."""
+    y = check_target(who, z, y_true)
+    check_finite(who, "y_true", y)
+    return y
+
+
 def classes(who: str, y_true: Array, y_pred: Array, threshold: float) -> tuple[Array, Array, int]:
     """Predicted and true labels (N,), and how many classes there are."""
     z = outputs(who, y_pred)
     if z.shape[1] == 1:
-        return (z[:, 0] > threshold).astype(np.intp), (check_target(who, z, y_true)[:, 0] > 0.5).astype(np.intp), 2
+        return (z[:, 0] > threshold).astype(np.intp), (targets(who, z, y_true)[:, 0] > 0.5).astype(np.intp), 2
     y = check_classes(who, z, y_true)
     return z.argmax(axis=1), y if y.ndim == 1 else y.argmax(axis=1), z.shape[1]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_integer, sentence
-from ..losses.base import check_target
 from ..losses.classification import check_labels
-from .base import classes, mean, outputs, weights
+from .base import classes, mean, outputs, targets, weights
 
 
 def accuracy(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, threshold: float = 0.0) -> float:
@@ -91,7 +90,7 @@ def binary_accuracy(
     0.75
     """
     z = outputs("binary_accuracy", y_pred)
-    y = check_target("binary_accuracy", z, y_true)
+    y = targets("binary_accuracy", z, y_true)
     return mean("binary_accuracy", np.mean((z > threshold) == (y > 0.5), axis=1), sample_weight)
 
 

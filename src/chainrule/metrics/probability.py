@@ -6,10 +6,9 @@ import numpy as np
 
 from .._support.checks import Array, check_integer, sentence
 from ..losses import BinaryCrossEntropy, CrossEntropy
-from ..losses.base import check_target
 from ..losses.classification import check_classes
 from ..ops import log_softmax, sigmoid, softmax
-from .base import classes, mean, outputs, weights
+from .base import classes, mean, outputs, targets, weights
 
 BINS = 15  # as in the experiments of Guo et al. (2017)
 
@@ -100,7 +99,7 @@ def sample_losses(who: str, y_true: Array, y_pred: Array, *, from_logits: bool) 
     z = outputs(who, y_pred).astype(np.float64, copy=False)
     single = z.shape[1] == 1
     loss = BinaryCrossEntropy(from_logits) if single else CrossEntropy(from_logits)
-    terms, _ = loss.terms(z, check_target(who, z, y_true) if single else check_classes(who, z, y_true))
+    terms, _ = loss.terms(z, targets(who, z, y_true) if single else check_classes(who, z, y_true))
     losses: Array = terms.reshape(len(z), -1).sum(axis=1)
     return losses
 

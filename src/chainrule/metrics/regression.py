@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._support.checks import Array, sentence
-from ..losses.base import check_target
-from .base import outputs, weights
+from .base import outputs, targets, weights
 
 
 def root_mean_squared_error(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float:
@@ -86,5 +85,5 @@ def r2_score(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -
 def _residuals(who: str, y_true: Array, y_pred: Array, sample_weight: Array | None) -> tuple[Array, Array, Array]:
     """r = z − y, y and the weights, all in float64."""
     z = outputs(who, y_pred)
-    y = check_target(who, z.astype(np.float64, copy=False), y_true)
+    y = targets(who, z.astype(np.float64, copy=False), y_true)
     return z - y, y, weights(who, sample_weight, len(y))

@@ -17,6 +17,7 @@ from ..losses import LossFunction, get_loss
 from ..losses.base import total_weight
 from ..metrics import Metric, named_metrics
 from ..model import Sequential
+from ..ops.fused import tell_if_absent
 from ..optimizers import Optimizer, get_optimizer
 from .callbacks import Callback, History, Progress, Row
 from .compiled import CALL_SECONDS, plan_training
@@ -147,6 +148,7 @@ class Trainer:
         cause, when the loss, the gradient or the parameters are no longer finite: model, optimizer and callbacks are
         then as they were a moment before.
         """
+        tell_if_absent()
         self.generators_at_first = self.generators
         data = as_data("fit", self.model, x, y, sample_weight)
         held_out, kept = as_validation(data, validation, self.model, self.loss, self.rng)
