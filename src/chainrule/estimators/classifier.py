@@ -207,8 +207,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return
         given = unique_labels(as_labels(type(self).__name__, classes))
         if known is None:
-            self._multilabel = type_of_target(y).startswith("multilabel")
-            self.classes_ = np.arange(np.shape(y)[1]) if self._multilabel else given
+            y = as_labels(type(self).__name__, y)
+            self._multilabel = getattr(y, "ndim", 1) == 2 and y.shape[1] > 1
+            self.classes_ = np.arange(y.shape[1]) if self._multilabel else given
         elif not np.array_equal(known, given):
             raise ValueError(f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}")
 
@@ -259,6 +260,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if "multioutput" in kind:
             raise ValueError("Multioutput target data is not supported with label binarization")
         y = y.toarray() if issparse(y) else y
+        if kind.startswith("multilabel") and not np.isin(y, (0, 1)).all():
+            expected = "zeros and ones in y (N, K), for labels that a row may have together"
+            raise ValueError(sentence(who, expected, f"numbers from {y.min()} to {y.max()}"))
         if not hasattr(self, "classes_") or (reset and not incremental):
             self._multilabel = kind.startswith("multilabel")
             self.classes_ = unique_labels(y)
