@@ -91,16 +91,23 @@ def no_number(values: Any, array: Any) -> Stranger:
 def time_among(values: Any) -> Stranger | None:
     """Dates or time differences, which NumPy and scikit-learn cast to counts of their units."""
     for name, column in columns(values):
-        try:
-            array = np.asarray(column)
-        except ValueError:
-            return None  # lists of different lengths
+        array = as_array(column)
         if array.dtype.kind in "mM" or (
             array.dtype.kind == "O" and any(_those(array, is_one) is not None for is_one in (is_date, is_difference))
         ):
             got, remedy = stranger(column, array) or (f"dtype {array.dtype}", CONVERT)
             return got + ("" if name is None else f" in column {name!r}"), remedy
     return None
+
+
+def as_array(values: Any) -> Any:
+    """``np.asarray``; of lists of different lengths one object, the whole."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        whole = np.empty((), object)
+        whole[()] = values
+        return whole
 
 
 def columns(values: Any) -> Iterator[tuple[str | None, Any]]:

@@ -24,7 +24,7 @@ from ..ops.fused import twin
 from ..optimizers import Optimizer
 from ..training.callbacks import Callback, WeightAverage
 from .callbacks import TakesCallbacks, tasks_of
-from .inputs import as_weights, check_no_times
+from .inputs import as_weights, check_no_times, explained
 from .internals import takes_weight
 from .lbfgs import minimize_loss
 from .parameters import (
@@ -288,7 +288,8 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         """What the network says: logits or numbers."""
         check_is_fitted(self)
         check_no_times(type(self).__name__, "X", X)
-        X = validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False)
+        with explained(type(self).__name__, X):
+            X = validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False)
         z = self.model_.predict(X) if self.scaler_ is None else self._predict_scaled(X)
         if not all_finite(z):
             row = int(np.argmin(np.isfinite(z).all(axis=1)))

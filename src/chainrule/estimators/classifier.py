@@ -18,7 +18,7 @@ from .. import ops
 from .._support.checks import Array, sentence
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss
 from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
-from .inputs import as_labels, check_numbers, flat
+from .inputs import as_labels, check_numbers, explained, flat
 from .internals import Interval, StrOptions, fitting
 from .parameters import CONSTRAINTS, keep_parameters
 
@@ -253,7 +253,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         who = type(self).__name__
         check_numbers(who, "X", X)
         y = as_labels(who, y)
-        X, y = validate_data(self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=FLOATS, reset=reset)
+        with explained(who, X):
+            X, y = validate_data(self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=FLOATS, reset=reset)
         y = flat(y)
         check_classification_targets(y)
         kind = type_of_target(y)

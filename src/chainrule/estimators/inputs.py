@@ -6,7 +6,10 @@ that may be missing into float64, in which labels of 64 bits merge.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Number
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,10 +18,12 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_non_negative
 
-from .._support.checks import Array, sentence
+from .._support.checks import Array, as_samples, check_finite, sentence
 from .._support.notices import warn
-from .._support.strangers import columns, first, is_gap, numbers_among, place, time_among
+from .._support.strangers import as_array, columns, first, is_gap, numbers_among, place, time_among
 from ..data.scale import check_resolution
+
+ENCODE = "encode it as numbers first, as OneHotEncoder does in a ColumnTransformer"
 
 
 def check_numbers(who: str, what: str, values: Any) -> None:
@@ -26,10 +31,56 @@ def check_numbers(who: str, what: str, values: Any) -> None:
     if issparse(values):
         return
     check_no_times(who, what, values)
-    for _, column in columns(values):
-        array = np.asarray(column) if hasattr(column, "dtype") else np.empty(0)
+    for name, column in columns(values):
+        array = as_array(column)
+        if array.dtype.kind == "O" and array.size and all(issubclass(kind, int) for kind in set(map(type, array.flat))):
+            array = numbers_among(array)
         if array.dtype.kind in "iu" and array.ndim:
-            check_resolution(who, what, array, np.float64, values)
+            check_resolution(who, what, array, np.float64, None if name is None else SimpleNamespace(columns=[name]))
+
+
+@contextmanager
+def explained(who: str, X: Any) -> Iterator[None]:
+    """Where scikit-learn finds no numbers in X, say which value of it is none, where it stands, and what to do."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        if str(error).startswith("Input X contains"):
+            words = str(error).split("\n")[0]
+            try:
+                check_finite(who, "X", as_samples(who, X), of=X)
+            except ValueError as ours:
+                words += f" {ours}"
+        elif (found := _no_table(X)) is not None:
+            words = sentence(who, "X to be an array of numbers", *found)
+        else:
+            raise
+        raise kind(words) from None
+
+
+def _no_table(X: Any) -> tuple[str, str] | None:
+    if issparse(X):
+        return None
+    whole = as_array(X)
+    if whole.ndim == 0 and whole.dtype.kind in "OU":
+        ragged = isinstance(X, (list, tuple))
+        return "rows of different lengths" if ragged else f"a {type(X).__name__}", "pass rows of as many numbers each"
+    for name, column in columns(X):
+        array = as_array(column)
+        for where in np.ndindex(array.shape) if array.dtype.kind in "OU" else ():
+            if isinstance(array[where], (str, bytes)) and not _is_number(array[where]):
+                there = f" in column {name!r}" if name else ""
+                return f"text, {array[where]!s:.40}{place(None, where)}{there}", ENCODE
+    return None
+
+
+def _is_number(text: Any) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_no_times(who: str, what: str, values: Any) -> None:
@@ -46,11 +97,10 @@ def as_labels(who: str, y: Any) -> Any:
     if issparse(y) or y is None:
         return y
     check_no_times(who, "y", y)
-    try:
-        labels = np.asarray(y)
-    except ValueError:
-        return y  # lists of different lengths, for which scikit-learn has its own words
-    if labels.dtype.kind != "O" or labels.ndim == 0:
+    labels = as_array(y)
+    if labels.ndim == 0:
+        return y  # for which scikit-learn has its own words
+    if labels.dtype.kind != "O":
         return labels
     examples = {type(value): value for value in labels.flat}
     if any(is_gap(value) or isinstance(value, float) for value in examples.values()):

@@ -124,6 +124,10 @@ def _check_rates(estimator: Any, who: str) -> None:
 def hidden_sizes(estimator: Any) -> list[int]:
     """``hidden_layer_sizes`` as a list; a number stands for one layer."""
     sizes = estimator.hidden_layer_sizes
+    if isinstance(sizes, (set, frozenset, dict)):
+        raise TypeError(
+            sentence(type(estimator).__name__, "hidden_layer_sizes in an order", f"{sizes}", "pass a tuple")
+        )
     sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
     if not all(isinstance(size, Integral) and not isinstance(size, (bool, np.bool_)) for size in sizes):
         raise TypeError(sentence(type(estimator).__name__, "integers in hidden_layer_sizes", f"{sizes}"))

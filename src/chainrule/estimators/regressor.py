@@ -14,7 +14,7 @@ from .._support.checks import Array, as_numeric, sentence
 from ..data.scale import check_resolution, is_resolved
 from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, Poisson, Quantile
 from .base import FLOATS, SPARSE, BaseMLP, standardiser, stochastic_only
-from .inputs import check_no_times, check_numbers, flat
+from .inputs import check_no_times, check_numbers, explained, flat
 from .internals import StrOptions, fitting
 from .parameters import CONSTRAINTS, keep_parameters
 
@@ -258,9 +258,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         who = type(self).__name__
         check_numbers(who, "X", X)
         check_numbers(who, "y", y)
-        X, y = validate_data(
-            self, X, y, accept_sparse=SPARSE, multi_output=True, y_numeric=True, dtype=FLOATS, reset=reset
-        )
+        how: dict[str, Any] = {"accept_sparse": SPARSE, "multi_output": True, "y_numeric": True, "dtype": FLOATS}
+        with explained(who, X):
+            X, y = validate_data(self, X, y, **how, reset=reset)
         y = flat(y)
         width = 1 if y.ndim == 1 else y.shape[1]
         if reset:
