@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_finite, check_shape, sentence, within
+from .._support.strangers import numbers_among
 from ..layers import HardSigmoid, Sigmoid, Softmax
 from ..losses import BinaryCrossEntropy, CrossEntropy
 from ..losses.classification import FLOOR
@@ -75,8 +77,11 @@ def ask(model: Any, x: Any, y: Any, class_names: Sequence[Any] | None) -> Answer
 def _as_truth(y: Any) -> Array:
     """y as an array, a column (N, 1) as (N,): the same labels or numbers either way."""
     truth = as_numeric(WHO, "y", y) if isinstance(y, np.ma.MaskedArray) else np.asarray(y)
-    if truth.ndim == 0:
-        raise ValueError(sentence(WHO, "y of a label or a number for each row", f"{y!r}"))
+    if truth.ndim not in (1, 2):
+        got = repr(y) if truth.ndim == 0 else f"shape {truth.shape}"
+        raise ValueError(sentence(WHO, "y of a label or a number for each row", got))
+    if truth.dtype.kind == "O" and all(issubclass(kind, (Number, np.bool_)) for kind in set(map(type, truth.flat))):
+        truth = numbers_among(truth)
     return truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
 
 
