@@ -166,6 +166,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         self._built = settings(self, OF_THE_NETWORK)
         self.__dict__.pop("_optimizer", None)
         self._average = WeightAverage(self.average) if self.average else None
+        self._averages: dict[WeightAverage, WeightAverage] = {}
         self._no_improvement_count, self._best = 0, None
 
     def _fit_stochastic(
@@ -201,6 +202,13 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
             restore(self.model_, weights)
             self._average = copy.deepcopy(average)  # training may go on from it more than once
             self._no_improvement_count = 0
+
+    def _watching(self) -> list[Callback]:
+        """The callbacks that were given; of a mean of weights a copy, for it goes on with the network that it knows."""
+        given, known = list(self.callbacks or ()), self._averages
+        means = [callback for callback in given if isinstance(callback, WeightAverage)]
+        self._averages = {mean: known.get(mean) or copy.deepcopy(mean) for mean in means}
+        return [self._averages[one] if isinstance(one, WeightAverage) else one for one in given]
 
     def _go_on(self) -> None:
         """With the network that is there, by the loss that is asked for now."""

@@ -38,15 +38,18 @@ def minimize_loss(estimator: Any, data: Data, tasks: Tasks | None = None) -> Non
         model.backward(dz)
         return value + model.penalty(), model.gradients.vector.astype(np.float64)
 
-    with np.errstate(over="ignore", invalid="ignore"):
-        result = minimize(
-            value_and_gradient,
-            model.parameters.vector.astype(np.float64),
-            method="L-BFGS-B",
-            jac=True,
-            callback=tasks.after_iteration if tasks else None,
-            options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
-        )
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            result = minimize(
+                value_and_gradient,
+                model.parameters.vector.astype(np.float64),
+                method="L-BFGS-B",
+                jac=True,
+                callback=tasks.after_iteration if tasks else None,
+                options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
+            )
+    finally:
+        model.rng = model.rng  # which makes the model forget the batch: all rows, and what they became
     model.parameters.vector[:] = result.x
     estimator.loss_ = float(result.fun)
     if not (np.isfinite(estimator.loss_) and np.isfinite(result.x).all()):

@@ -167,7 +167,7 @@ def train(
         estimator._loss,
         estimator._optimizer,
         batch_size=size,
-        callbacks=[*limits, *watchers, *(estimator.callbacks or ()), watch, *listeners],
+        callbacks=[*limits, *watchers, *estimator._watching(), watch, *listeners],
         sample=order,
         drop_last=by_batch and rows % size == 1,
         average_penalty=True,
