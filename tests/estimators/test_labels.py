@@ -124,6 +124,8 @@ def replaced(*values: object) -> np.ndarray:
         (replaced("a"), TypeError, "labels of one kind in y, got 'a' and 2; turn all into text, or all into numbers"),
         (replaced(True), TypeError, "labels of one kind in y, got 2 and True"),
         (replaced(b"a"), TypeError, "labels of one kind in y, got 2 and b'a'"),
+        (replaced("a").tolist(), TypeError, "labels of one kind in y, got 'a' and 2; turn all into text"),
+        ([-1, 2**63] * 75, ValueError, "labels in y that one integer dtype can hold, got -1 and 9223372036854775808"),
         (CODES * np.timedelta64(1, "D"), TypeError, "y to be an array of numbers, got dtype timedelta64[D]"),
         (np.datetime64("2020-01-01") + CODES, TypeError, "y to be an array of numbers, got dtype datetime64[D]"),
         (CODES + 0.5, ValueError, "Unknown label type: continuous"),

@@ -118,8 +118,8 @@ def diagnose(
 def _loss_for(model: Sequential, y: Array, loss: str | LossFunction | None) -> LossFunction:
     if loss is not None:
         return get_loss(loss)
-    labels = y.ndim == 1 and y.dtype.kind in "iub"
     single = model.layers[-1].output_shape(None) == (1,)
+    labels = y.dtype.kind in "iub" and (y.ndim == 1 or (y.shape[1:] == (1,) and not single))
     return get_loss(("binary_cross_entropy" if single else "cross_entropy") if labels else "squared_error")
 
 

@@ -18,13 +18,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._support import checks as _checks
 from .._support.checks import Array, as_numeric, check_shape, sentence
+from .._support.labels import check_no_times
 from ..losses import Loss
 from ..model import Sequential
 from ..ops.fused import twin
 from ..optimizers import Optimizer
 from ..training.callbacks import Callback, WeightAverage
 from .callbacks import TakesCallbacks, tasks_of
-from .inputs import as_weights, check_no_times, explained
+from .inputs import as_weights, explained
 from .internals import takes_weight
 from .lbfgs import minimize_loss
 from .parameters import (

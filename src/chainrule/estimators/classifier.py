@@ -16,9 +16,10 @@ from sklearn.utils.validation import validate_data
 
 from .. import ops
 from .._support.checks import Array, sentence
+from .._support.labels import as_labels
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss
 from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
-from .inputs import as_labels, check_numbers, explained, flat
+from .inputs import check_numbers, explained, flat
 from .internals import Interval, StrOptions, fitting
 from .parameters import CONSTRAINTS, keep_parameters
 
@@ -205,9 +206,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             if known is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             return
-        given = unique_labels(as_labels(type(self).__name__, classes))
+        given = unique_labels(as_labels(type(self).__name__, "classes", classes))
         if known is None:
-            y = as_labels(type(self).__name__, y)
+            y = as_labels(type(self).__name__, "y", y)
             self._multilabel = getattr(y, "ndim", 1) == 2 and y.shape[1] > 1
             self.classes_ = np.arange(y.shape[1]) if self._multilabel else given
         elif not np.array_equal(known, given):
@@ -227,7 +228,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of the rows that is classified correctly; of several labels, that of which each is right."""
-        return float(super().score(X, as_labels(type(self).__name__, y), sample_weight))
+        return float(super().score(X, as_labels(type(self).__name__, "y", y), sample_weight))
 
     def _probabilities(self, z: Array) -> Array:
         """Probabilities, of which none rounds to 0 or 1: their logarithm is a number, however sure the network is."""
@@ -252,7 +253,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _check_data(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
         who = type(self).__name__
         check_numbers(who, "X", X)
-        y = as_labels(who, y)
+        y = as_labels(who, "y", y)
         with explained(who, X):
             X, y = validate_data(self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=FLOATS, reset=reset)
         y = flat(y)

@@ -19,8 +19,9 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_non_negative
 
 from .._support.checks import Array, as_samples, check_finite, sentence
+from .._support.labels import check_no_times
 from .._support.notices import warn
-from .._support.strangers import as_array, columns, first, is_gap, numbers_among, place, time_among
+from .._support.strangers import as_array, columns, numbers_among, place
 from ..data.scale import check_resolution
 
 ENCODE = "encode it as numbers first, as OneHotEncoder does in a ColumnTransformer"
@@ -81,52 +82,6 @@ def _is_number(text: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def check_no_times(who: str, what: str, values: Any) -> None:
-    """Raise for dates, differences of time and masked values."""
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        where = place(values, tuple(np.argwhere(np.ma.getmaskarray(values))[0].tolist()))
-        raise ValueError(sentence(who, f"{what} without gaps", f"a masked value{where}", "remove or fill these rows"))
-    if (found := time_among(values)) is not None:
-        raise TypeError(sentence(who, f"{what} to be an array of numbers", *found))
-
-
-def as_labels(who: str, y: Any) -> Any:
-    """y as an array of labels that are all of one kind: integers stay integers, whatever holds them."""
-    if issparse(y) or y is None:
-        return y
-    check_no_times(who, "y", y)
-    labels = as_array(y)
-    if labels.ndim == 0:
-        return y  # for which scikit-learn has its own words
-    if labels.dtype.kind != "O":
-        return labels
-    examples = {type(value): value for value in labels.flat}
-    if any(is_gap(value) or isinstance(value, float) for value in examples.values()):
-        _refuse_gaps(who, y, labels)
-    kinds = {_kind(value): value for value in examples.values()}
-    if len(kinds) > 1:
-        got = " and ".join(sorted(map(repr, kinds.values())))
-        raise TypeError(sentence(who, "labels of one kind in y", got, "turn all into text, or all into numbers"))
-    if kinds.keys() == {"truth"}:
-        return labels.astype(bool)
-    return numbers_among(labels) if kinds.keys() == {"number"} else labels
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, (bool, np.bool_)):
-        return "truth"
-    if isinstance(value, (str, bytes)):
-        return "text"
-    return "number" if isinstance(value, Number) else type(value).__name__
-
-
-def _refuse_gaps(who: str, y: Any, labels: Array) -> None:
-    gaps = np.array([is_gap(value) or value != value for value in labels.flat]).reshape(labels.shape)
-    if gaps.any():
-        got = f"{labels[first(gaps)]!r}{place(y, first(gaps))} ({gaps.sum()} such in all)"
-        raise ValueError(sentence(who, "a label for each row of y", got, "remove or fill the missing labels first"))
 
 
 def flat(y: Array) -> Array:

@@ -11,10 +11,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from .._support.checks import Array, as_numeric, sentence
+from .._support.labels import check_no_times
 from ..data.scale import check_resolution, is_resolved
 from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, Poisson, Quantile
 from .base import FLOATS, SPARSE, BaseMLP, standardiser, stochastic_only
-from .inputs import check_no_times, check_numbers, explained, flat
+from .inputs import check_numbers, explained, flat
 from .internals import StrOptions, fitting
 from .parameters import CONSTRAINTS, keep_parameters
 
