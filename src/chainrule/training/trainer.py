@@ -17,6 +17,7 @@ from ..losses import LossFunction, get_loss
 from ..losses.base import total_weight
 from ..metrics import Metric, named_metrics
 from ..model import Sequential
+from ..ops.fused import tell_if_absent
 from ..optimizers import Optimizer, get_optimizer
 from .callbacks import Callback, History, Progress, Row
 from .compiled import CALL_SECONDS, plan_training
@@ -42,7 +43,8 @@ class Trainer:
     loss : name ("cross_entropy", "squared_error", ...), loss object, or any callable ``(z, y, weight) -> (value, dz)``
     optimizer : name ("adam", "sgd", ...) or optimizer object
     batch_size : int, or None for the full batch
-    metrics : names ("accuracy", ...) or callables ``(z, y, weight) -> float``, recorded after each epoch
+    metrics : names ("accuracy", ...) or callables ``(y_true, y_pred, sample_weight) -> float``, recorded after each
+        epoch
     callbacks : :class:`~chainrule.Callback` objects
     rng : int, Generator or None for the order of batches; None takes the model's generator
     sample : "all", "one" random batch an epoch, or a function ``sample(rows) -> array (rows,)`` of the row numbers of
@@ -146,6 +148,7 @@ class Trainer:
         cause, when the loss, the gradient or the parameters are no longer finite: model, optimizer and callbacks are
         then as they were a moment before.
         """
+        tell_if_absent()
         self.generators_at_first = self.generators
         data = as_data("fit", self.model, x, y, sample_weight)
         held_out, kept = as_validation(data, validation, self.model, self.loss, self.rng)
@@ -281,7 +284,8 @@ class Trainer:
         each = self.steps_per_epoch
         rows = [summary(taken[index * each : (index + 1) * each]) for index in range(count)]
         if self.metrics:
-            scores = {name: float(metric(*self._steps.seen)) for name, metric in self.metrics.items()}
+            z, y, *weight = self._steps.seen
+            scores = {name: float(metric(y, z, *weight)) for name, metric in self.metrics.items()}
             rows = [{"loss": rows[0]["loss"]} | scores | {"learning_rate": rows[0]["learning_rate"]}]
         for row in rows:
             row["seconds"] = seconds
@@ -320,7 +324,7 @@ class Trainer:
             got = f"{scores['loss']}: the outputs overflow"
             remedy = "lower the learning rate, or standardise x (and y for a regression)"
             raise DivergenceError(sentence("Trainer", "a finite loss on these data", got, remedy))
-        return scores | {name: float(metric(z, y, weight)) for name, metric in self.metrics.items()}
+        return scores | {name: float(metric(y, z, weight)) for name, metric in self.metrics.items()}
 
     def _observe(self, row: Row) -> None:
         """A schedule that watches the loss is told it: the validation's where there is one."""
