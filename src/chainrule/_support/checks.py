@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .forks import unforked
+
 Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]  # NDArray[Any], without importing numpy.typing
 RandomState: TypeAlias = "int | np.random.Generator | None"
 
@@ -53,8 +55,9 @@ def sentence(who: str, expected: str, got: str, remedy: str = "") -> str:
 
 def as_rng(rng: RandomState, who: str = "rng") -> np.random.Generator:
     """The generator itself, a new one from an int seed, or a fresh unpredictable one from None."""
-    if isinstance(rng, np.random.Generator):
-        return rng
+    with unforked:  # NumPy imports np.random when it is first touched
+        if isinstance(rng, np.random.Generator):
+            return rng
     if rng is None or (isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0):
         return np.random.default_rng(rng)
     raise TypeError(

@@ -70,8 +70,7 @@ cdef class Plan:
 
     Parameters
     ----------
-    stages : list of objects, one a layer, with the attributes kind, inputs, outputs, activation, keeps_input, a, momentum,
-        l1, l2, W, b, dW, db, running_mean, running_variance; what a kind does not use is 0 or None
+    stages : list of training.stages.Stage, one a layer; what a kind does not use is 0 or None
     vector, gradient : the model's flat arrays, of which W, b, dW, db are views
     x, y, weight : the data, checked against the loss, copied if scattered; weight float64 or None
     batch, epoch_rows : rows of a batch, rows of an epoch
