@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .text import MOST, printable
+
 Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]  # NDArray[Any], without importing numpy.typing
 RandomState: TypeAlias = "int | np.random.Generator | None"
 
@@ -47,7 +49,8 @@ ELSEWHERE = {
 
 
 def sentence(who: str, expected: str, got: str, remedy: str = "") -> str:
-    """``who expects expected, got got; remedy.``"""
+    """``who expects expected, got got; remedy.`` In one line, whatever the names and the texts in it are."""
+    who, expected, got, remedy = (printable(part, MOST) for part in (who, expected, got, remedy))
     return f"{who} expects {expected}, got {got}" + (f"; {remedy}." if remedy else ".")
 
 
