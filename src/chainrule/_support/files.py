@@ -17,6 +17,7 @@ import math
 import os
 import secrets
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -32,7 +33,7 @@ DIGEST = "digest"
 MAX_REASON = 300  # characters of somebody else's message that fit into our sentence
 MAX_DEPTH = 200  # of lists and mappings in one another: what walks through them needs no more of Python's stack
 MAX_RATIO, SPARE = 50, 16 << 20  # what grows more when it is unpacked, beyond some megabytes, is refused as a bomb
-MOST_FACTS = 64 << 20  # bytes of a JSON file
+MOST_FACTS, MOST_PIPED = 64 << 20, 4 << 30  # bytes of a JSON file, and of a pipe, whose size nobody knows
 LONGEST_NAME = 255  # bytes of a file name
 CHUNK = 1 << 20
 AGAIN = "copy or save the file again"
@@ -277,12 +278,13 @@ def opened(who: str, path: Path, what: str = "file") -> Iterator[tuple[BinaryIO,
 
     with in_our_words(who, f"a {what} at {path}"), path.open("rb") as raw:
         found = os.fstat(raw.fileno())
-        size = found.st_size if stat.S_ISREG(found.st_mode) else MOST_FACTS
+        is_file = stat.S_ISREG(found.st_mode)
+        size = found.st_size if is_file else MOST_PIPED // MAX_RATIO
         try:
             if raw.peek(2)[:2] == b"\x1f\x8b":
                 yield gzip.GzipFile(fileobj=raw), MAX_RATIO * size + SPARE  # type: ignore[misc]  # it reads alike
             else:
-                yield raw, max(size, MAX_RATIO * MOST_FACTS)
+                yield raw, sys.maxsize if is_file else MOST_PIPED
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise refusal(who, path, "to be a whole gzip file", f"a damaged one ({error})") from None
         except MemoryError:

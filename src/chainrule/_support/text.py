@@ -18,9 +18,9 @@ def printable(text: str, most: int | None = None) -> str:
     >>> printable("0123456789", 7)
     '012345…'
     """
-    if most is not None and len(text) > most:
-        text = text[: most - 1] + "…"
-    return text if text.isprintable() else "".join(map(_shown, text))
+    start = text if most is None else text[: most + 1]
+    shown = start if start.isprintable() else "".join(map(_shown, start))
+    return shown if most is None or len(shown) <= most else shown[: most - 1] + "…"
 
 
 def _shown(character: str) -> str:
