@@ -309,7 +309,7 @@ def read_bytes(who: str, path: Path, what: str = "file") -> bytearray:
         return content
 
 
-def read_facts(who: str, path: Path, what: str) -> dict[str, Any]:
+def read_facts(who: str, path: Path, what: str, remedy: str = AGAIN) -> dict[str, Any]:
     """The mapping in a JSON file."""
     check_readable(who, path, what)
     with path.open("rb") as stream:
@@ -319,7 +319,7 @@ def read_facts(who: str, path: Path, what: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict):
-        raise refusal(who, path, f"to be a {what}", "something else")
+        raise refusal(who, path, f"to be the {what}", "something else", remedy)
     return facts
 
 

@@ -10,10 +10,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from .._support.checks import Array, sentence
-from .._support.files import check_readable, digest, refusal, remove_partials, write_text
+from .._support.files import digest, read_facts, refusal, remove_partials, write_text
 from ..layers.activations import get_activation
 from ..layers.kernels import activation_kernel
 from ..model import Sequential
@@ -27,8 +28,23 @@ from .sources import Problem, resolve
 FORMAT = 1
 RECORD, CHECKPOINTS = "run.json", "checkpoints"
 SECONDS = 30.0  # from checkpoint to checkpoint: what a crash costs at most; shorter trainings write none
+OF_RECIPE = {tuple: (list,), str: (str,), float: (float, int), int: (int,)}
 FOR_TABLES = ("target", "task", "columns", "text", "header", "test_fraction")
-SETTINGS = ("source", *FOR_TABLES, "validation", "seed", *asdict(Recipe()))
+#: Of each setting the types that it has in a record, where a tuple is a list.
+SETTINGS: dict[str, tuple[type, ...]] = {
+    "source": (str,),
+    "target": (str, NoneType),
+    "task": (str, NoneType),
+    "columns": (list, NoneType),
+    "text": (list, NoneType),
+    "header": (bool, NoneType),
+    "test_fraction": (float, int, NoneType),
+    "validation": (float, int),
+    "seed": (int,),
+    **{name: OF_RECIPE[type(value)] for name, value in asdict(Recipe()).items()},
+}
+RESULT: dict[str, tuple[type, ...]] = {"epochs": (int,), "interrupted": (bool,), "scores": (dict,)}
+DATA: dict[str, tuple[type, ...]] = {"rows": (dict,), "sha256": (str,), "file_sha256": (str, NoneType)}
 
 
 def _blas(machine: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -141,19 +157,39 @@ def earlier_run(args: argparse.Namespace) -> Run | None:
 def read_run(path: Path, who: str = "train") -> Run:
     """The record in a folder, or in a file of it."""
     file = path / RECORD if path.is_dir() else path
-    check_readable(who, file, "record of a run")
+    remedy = "pass the --out of a run"
+    held = read_facts(who, file, "record of a run", remedy)
+    format_ = held.pop("format", None)
+    if format_ != FORMAT:
+        got = f"format {format_!r}"
+        raise refusal(who, file, f"to be a record of format {FORMAT}", got, "install the version that wrote it")
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        format_ = held.pop("format")
-        if format_ == FORMAT:
-            run = Run(file.parent, **held)
-            list(differences(run.machine, run.machine))  # all is there
-            if set(run.settings) == set(SETTINGS):
-                return run
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
-        raise refusal(who, file, "to be the record of a run", "something else", "pass the --out of a run") from None
-    got = f"format {format_!r}, or other settings"
-    raise refusal(who, file, f"to be a record of format {FORMAT}", got, "install the version that wrote it")
+        run = Run(file.parent, **held)
+        list(differences(run.machine, run.machine))  # all is there
+        if _is_sound(run):
+            return run
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        pass
+    remedy += ", or install the version that wrote it"
+    raise refusal(who, file, "to be the record of a run", "other facts or settings", remedy)
+
+
+def _is_sound(run: Run) -> bool:
+    """Whether all facts of a record are of the types that they were written with."""
+    lists = [("columns", str), ("text", str), ("hidden", int)]
+    return (
+        run.settings.keys() == SETTINGS.keys()
+        and _has(run.settings, SETTINGS)
+        and all(type(item) is kind for name, kind in lists for item in run.settings[name] or ())
+        and _has(run.data, DATA)
+        and (run.result is None or _has(run.result, RESULT))
+        and isinstance(run.changes, list)
+        and all(isinstance(change, str) for change in run.changes)
+    )
+
+
+def _has(facts: Any, kinds: Mapping[str, tuple[type, ...]]) -> bool:
+    return isinstance(facts, dict) and all(type(facts.get(name, ...)) in known for name, known in kinds.items())
 
 
 def fill(args: argparse.Namespace, run: Run) -> None:

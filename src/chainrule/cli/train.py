@@ -22,7 +22,7 @@ from pathlib import Path
 
 from .. import __version__
 from .._support.checks import Array, check_integer, check_number, sentence
-from .._support.files import writable_folder, write_text
+from .._support.files import alone_in, as_path, writable_folder, write_text
 from ..data.named import DIVISORS
 from ..model import Sequential
 from ..persistence import save
@@ -37,6 +37,7 @@ EXAMPLE = "chainrule train flowers.csv --target species --epochs 50 --out flower
 HISTORY_FILE = "history.json"
 MAX_NAMES = 3  # of text columns in the report
 VALIDATION, TEST = 0.1, 0.2  # fractions of the rows
+ANOTHER = "choose another with --out DIR"
 LINES = 10  # of progress; the progress bar shows the rest
 _SUFFIX = re.compile(r"\.(csv|tsv|parquet)(\.gz)?$", re.IGNORECASE)
 
@@ -118,11 +119,17 @@ def run(args: argparse.Namespace) -> int:
     earlier = runs.earlier_run(args)
     if earlier is not None:
         if args.resume is not None and earlier.ended:
-            earlier.remove_checkpoints()
+            with alone_in("train", earlier.folder, ANOTHER):
+                earlier.remove_checkpoints()
             _say("result", f"the run in {earlier.folder} is complete: nothing to go on with")
             return 0
         runs.fill(args, earlier)
     problem, recipe, out = _prepare(args)
+    with alone_in("train", out, ANOTHER):
+        return _train(args, problem, recipe, out, earlier)
+
+
+def _train(args: argparse.Namespace, problem: Problem, recipe: Recipe, out: Path, earlier: runs.Run | None) -> int:
     record, differing = runs.begin(args, problem, recipe, out, earlier)
     if differing:
         print(f"note: {', '.join(differing)}: results will agree closely, but not to the bit", file=sys.stderr)
@@ -229,8 +236,8 @@ def _problem(args: argparse.Namespace) -> Problem:
 
 def _writable_folder(args: argparse.Namespace) -> Path:
     """The output folder, created before the training, so that a bad one fails early."""
-    out = Path(args.out or f"{_SUFFIX.sub('', Path(args.source).name)}-model")
-    return writable_folder("train", out, "choose another with --out DIR")
+    out = as_path("train", args.out or f"{_SUFFIX.sub('', Path(args.source).name)}-model")
+    return writable_folder("train", out, ANOTHER)
 
 
 def _fit(model: Sequential, recipe: Recipe, problem: Problem, record: runs.Run, *, quiet: bool) -> History:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import sentence
-from .._support.files import refusal
+from .._support.files import as_path, refusal
 from ..layers import (
     ELU,
     BatchNorm,
@@ -102,7 +102,7 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
     ----------
     https://keras.io/guides/serialization_and_saving/
     """
-    path = Path(path)
+    path = as_path(WHO, path)
     ours = slots(WHO, model, _views)
     with opened(WHO, path) as (root, config):
         described = layers_of(config)

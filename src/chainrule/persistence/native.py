@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import __version__
 from .._support.checks import Array, nearest, sentence
-from .._support.files import DIGEST, check_readable, digest, read_json, refusal, write_arrays
+from .._support.files import DIGEST, as_path, check_readable, digest, read_json, refusal, write_arrays
 from ..layers import LAYERS, Layer
 from ..layers.base import Shape, arguments_of, parameter_shapes, walk
 from ..model import Sequential, blank, layers_from_config
@@ -88,6 +88,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     ----------
     The format: https://huggingface.co/docs/safetensors
     """
+    path = as_path("save", path)
     network, metadata = network_and_facts(model)
     _check_can_be_built_again(network)
     count = sum(1 for _ in _described(network.config()["layers"]))
@@ -100,7 +101,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     for name, array in tensors.items():
         if array.dtype.name not in _DTYPES:
             raise TypeError(sentence("save", f"numbers in the buffer {name!r}", f"dtype {array.dtype}"))
-    write_arrays("save", Path(path), tensors, header | {DIGEST: digest(tensors, header)})
+    write_arrays("save", path, tensors, header | {DIGEST: digest(tensors, header)})
 
 
 def _as_json(facts: dict[str, Any]) -> str:
@@ -154,7 +155,7 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
     >>> model.predict([[21.0]])
     array([[42.]], dtype=float32)
     """
-    path = Path(path)
+    path = as_path("load", path)
     check_readable("load", path, "model file")
     from safetensors import SafetensorError, safe_open
 

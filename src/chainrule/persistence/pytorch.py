@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, sentence
-from .._support.files import check_readable, refusal, write_arrays
+from .._support.files import as_path, check_readable, refusal, write_arrays
 from ..layers import (
     ELU,
     GELU,
@@ -129,7 +129,7 @@ def load_state_dict(
     """
     ours = slots(LOAD, model, _views)
     is_file = not isinstance(source, Mapping)
-    groups = grouped(_read(Path(source)) if is_file else _as_arrays(source))  # type: ignore[arg-type]
+    groups = grouped(_read(as_path(LOAD, source)) if is_file else _as_arrays(source))  # type: ignore[arg-type]
     for group in groups.values():
         group.pop(COUNTER, None)
     groups = {prefix: group for prefix, group in groups.items() if group}
