@@ -100,6 +100,8 @@ def in_our_words(who: str, expected: str, remedy: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if str(error).startswith(f"{who} expects "):
+            raise  # it is one already
         told = type(error)(sentence(who, expected, error.strerror or str(error), remedy))
         told.errno = error.errno
         raise told from None

@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 from .._support.checks import Array, check_name, sentence
-from .._support.files import as_path
 from ..model import Sequential
 from .rows import random_rows
 
@@ -104,9 +103,7 @@ def export(model: Any, path: str | os.PathLike[str], format: str | None = None, 
     ----------
     ONNX: https://onnx.ai
     """
-    path = as_path("export", path)
-    if path.exists() and not path.is_file():  # a pipe could not be read again and compared
-        raise ValueError(sentence("export", "the path of a file", f"{path}, a folder, a pipe or a device"))
+    path = Path(path)
     _, module, function = FORMATS[_format(path, format)]
     tool = importlib.import_module(f".{module}", __package__)
     write: Callable[..., list[str]] = getattr(tool, function)
