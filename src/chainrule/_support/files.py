@@ -68,9 +68,14 @@ def write_arrays(who: str, path: Path, arrays: Mapping[str, Array], header: Mapp
     arrays : name → C-contiguous array of numbers
     header : name → text
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save  # not save_file: its own temporary file would outlive a process that is killed
 
-    content = save(dict(arrays), metadata=dict(header))
+    try:
+        content = save(dict(arrays), metadata=dict(header))
+    except SafetensorError as error:  # a header of more than 100 MB
+        expected = f"names and facts that fit into the header of {path}"
+        raise ValueError(sentence(who, expected, str(error), "keep fewer")) from None
     start = 8 + int.from_bytes(content[:8], "little")
     facts = json.loads(content[8:start])
     facts["__metadata__"] = dict(sorted(header.items()))  # which safetensors leaves to chance: equal in, equal out

@@ -90,30 +90,25 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     """
     path = as_path("save", path)
     network, metadata = network_and_facts(model)
-    _check_can_be_built_again(network)
-    count = sum(1 for _ in _described(network.config()["layers"]))
-    if count > MAX_LAYERS:
-        raise ValueError(sentence("save", f"at most {MAX_LAYERS:,} layers", f"{count:,}"))
-    header = {
-        KEY: _as_json({"format": FORMAT, "version": __version__, "model": network.config(), "metadata": metadata})
-    }
-    tensors = {name: np.asarray(array, order="C") for name, array in _arrays(network).items()}
-    for name, array in tensors.items():
-        if array.dtype.name not in _DTYPES:
-            raise TypeError(sentence("save", f"numbers in the buffer {name!r}", f"dtype {array.dtype}"))
+    try:
+        tensors = _tensors_that_come_back(network)
+        facts = {"format": FORMAT, "version": __version__, "model": network.config(), "metadata": metadata}
+    except RecursionError:
+        raise ValueError(sentence("save", "layers in one another", "too many: they are nested too deeply")) from None
+    for what, name in (("layers", "model"), ("metadata", "metadata")):
+        _check_json(what, {name: facts[name]})
+    header = {KEY: json.dumps(facts)}
     write_arrays("save", path, tensors, header | {DIGEST: digest(tensors, header)})
 
 
-def _as_json(facts: dict[str, Any]) -> str:
+def _check_json(what: str, facts: dict[str, Any]) -> None:
     try:
-        text = json.dumps(facts, allow_nan=False)
-        read_json(text)  # so that load will, too
-        return text
+        read_json(json.dumps(facts, allow_nan=False))  # as load will
+        json.dumps(facts, ensure_ascii=False).encode()  # of two halves JSON would make one character
     except (TypeError, ValueError, RecursionError) as error:
         remedy = "turn arrays into lists, and NaN into None"
-        raise TypeError(
-            sentence("save", "metadata that JSON can hold", f"some that it cannot ({error})", remedy)
-        ) from None
+        got = f"some that it cannot ({error})"
+        raise TypeError(sentence("save", f"{what} that JSON can hold", got, remedy)) from None
 
 
 def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
@@ -197,8 +192,8 @@ def _of_checkpoint(path: Path, own: dict[str, type[Layer]]) -> Sequential:
 # --- writing ------------------------------------------------------------------------------------------------------
 
 
-def _check_can_be_built_again(model: Sequential) -> None:
-    """A layer that would not come back as it is must fail now, while the model is still there."""
+def _tensors_that_come_back(model: Sequential) -> dict[str, Array]:
+    """What load would refuse, or build otherwise, must fail now, while the model is still there."""
     reason = "a layer whose config() rebuilds a different one"
     try:
         own = {cls.__name__: cls for cls in _classes(model.layers) if LAYERS.get(cls.__name__) is not cls}
@@ -212,6 +207,21 @@ def _check_can_be_built_again(model: Sequential) -> None:
     if [type(layer) for _, layer in walk(again)] != kinds or parameter_shapes(again) != model.parameters.shapes:
         remedy = "let the constructor take numbers, text and layers, and keep each as the attribute of its name"
         raise ValueError(sentence("save", "layers that config() describes in full", reason, remedy))
+    count = sum(1 for _ in _described(model.config()["layers"]))
+    if count > MAX_LAYERS:
+        raise ValueError(sentence("save", f"at most {MAX_LAYERS:,} layers", f"{count:,}"))
+    tensors = {name: np.asarray(array, order="C") for name, array in _arrays(model).items()}
+    for name, array in tensors.items():
+        if array.dtype.name not in _DTYPES:
+            raise TypeError(sentence("save", f"numbers in the buffer {name!r}", f"dtype {array.dtype}"))
+    forms = {name: (array.shape, _DTYPES[array.dtype.name]) for name, array in tensors.items()}
+    try:
+        _check_forms(_expected_forms(again, model.dtype), forms)
+    except ValueError as error:
+        remedy = "keep the shape and the dtype that each array had when its layer was made"
+        got = f"one of which {str(error).rstrip('.')}"
+        raise ValueError(sentence("save", "a model that load can build again", got, remedy)) from None
+    return tensors
 
 
 def _classes(value: Layer | Sequence[Any]) -> Iterator[type[Layer]]:
