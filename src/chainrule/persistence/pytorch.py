@@ -267,12 +267,12 @@ def _read(path: Path) -> dict[str, Array]:
         with safe_open(path, framework="numpy") as file:
             kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118  (no mapping)
             odd = {kind for kind in kinds.values() if not kind.startswith(("F16", "F32", "F64", "I", "U"))}
-            if odd:
-                remedy = "save net.float().state_dict()"
-                raise refusal(LOAD, path, "numbers that NumPy has", ", ".join(sorted(odd)), remedy)
-            return {name: file.get_tensor(name) for name in kinds}
-    except (SafetensorError, TypeError, AttributeError) as error:
+            if not odd:
+                return {name: file.get_tensor(name) for name in kinds}
+    except (SafetensorError, TypeError, ValueError, AttributeError) as error:
         raise refusal(LOAD, path, "to be a whole safetensors file", f"a damaged or different one ({error})") from None
+    remedy = "save net.float().state_dict()"
+    raise refusal(LOAD, path, "to hold numbers that NumPy has", ", ".join(sorted(odd)), remedy)
 
 
 def check_no_pickle(who: str, path: Path) -> None:
