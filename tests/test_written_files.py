@@ -1,4 +1,4 @@
-"""One function writes files: whole or not at all, whatever stands at the path; what cannot be written is one sentence."""
+"""One function writes files: whole or not at all, whatever stands at the path; or it refuses in one sentence."""
 
 from __future__ import annotations
 
@@ -242,9 +242,10 @@ def test_standard_output_is_a_path_too(append: bool, tmp_path: Path) -> None:
 def test_an_exception_in_the_middle_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("earlier")
-    with pytest.raises(KeyboardInterrupt), files.replacing("save", path) as stream:
-        stream.write(b"half")
-        raise KeyboardInterrupt
+    writing = files.replacing("save", path)
+    writing.__enter__().write(b"half")
+    with pytest.raises(KeyboardInterrupt):
+        writing.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("file", "earlier")]
 
 
@@ -258,8 +259,8 @@ def test_a_file_that_is_being_written_is_no_debris(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_held_by_one_run_and_free_after_it(tmp_path: Path) -> None:
-    with files.alone_in("train", tmp_path):
-        with pytest.raises(ValueError, match=r"^train expects a folder that no other run .*, got one that is in use; "):
-            files.alone_in("train", tmp_path).__enter__()
+    refusal = pytest.raises(ValueError, match=r"^train expects a folder that no other run .*, got one that is in use; ")
+    with files.alone_in("train", tmp_path), refusal:
+        files.alone_in("train", tmp_path).__enter__()
     with files.alone_in("train", tmp_path):
         assert list(tmp_path.iterdir()) == []

@@ -110,7 +110,9 @@ def test_a_gzip_bomb_whose_header_is_true_is_not_unpacked(tmp_path: Path) -> Non
     path.write_bytes(gzip.compress(content, compresslevel=1))
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match=r"at most [\d,]+ bytes, as a file of its size may, got shape \(67108864,\)"):
+        with pytest.raises(
+            ValueError, match=r"at most [\d,]+ bytes, as a file of its size may, got shape \(67108864,\)"
+        ):
             read_idx(path)
         peak = tracemalloc.get_traced_memory()[1]
     finally:

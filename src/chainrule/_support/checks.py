@@ -239,7 +239,7 @@ def _objects_as_numbers(who: str, what: str, array: Array) -> Array:
         else:
             try:
                 return array.astype(np.float64)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 pass  # reported below, like any other array that holds no numbers
     raise TypeError(sentence(who, f"{what} to be an array of numbers", got, remedy))
 

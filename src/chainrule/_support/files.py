@@ -33,7 +33,7 @@ DIGEST = "digest"
 MAX_REASON = 300  # characters of somebody else's message that fit into our sentence
 MAX_DEPTH = 200  # of lists and mappings in one another: what walks through them needs no more of Python's stack
 MAX_RATIO, SPARE = 50, 16 << 20  # what grows more when it is unpacked, beyond some megabytes, is refused as a bomb
-MOST_FACTS, MOST_PIPED = 64 << 20, 4 << 30  # bytes of a JSON file, and of a pipe, whose size nobody knows
+MOST_FACTS, MOST_PIPED = 64 << 20, 1 << 30  # bytes of a JSON file, and of a pipe, whose size nobody knows
 LONGEST_NAME = 255  # bytes of a file name
 CHUNK = 1 << 20
 AGAIN = "copy or save the file again"
@@ -248,18 +248,33 @@ def writable_folder(who: str, folder: Path, remedy: str = "choose another") -> P
 
 def read_arrays(who: str, path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """The arrays and the header of a file that was written with its :func:`digest`, which is held against them."""
-    from safetensors import SafetensorError, safe_open
-
-    check_readable(who, path)
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = dict(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
-    except (SafetensorError, ValueError, TypeError, AttributeError) as error:  # of types and shapes that NumPy lacks
-        raise refusal(who, path, "to be a whole safetensors file", f"a damaged or different one ({error})") from None
+    with open_tensors(who, path) as file:
+        header = dict(file.metadata() or {})
+        arrays = tensors_in(who, path, file)
     if header.pop(DIGEST, None) != digest(arrays, header):
         raise refusal(who, path, "to be as it was written", "one whose digest is not that of its contents")
     return arrays, header
+
+
+@contextmanager
+def open_tensors(who: str, path: Path, what: str = "file", kind: str = "a whole safetensors file") -> Iterator[Any]:
+    """A safetensors file as its library opens it; what it refuses is one sentence."""
+    from safetensors import SafetensorError, safe_open
+
+    check_readable(who, path, what)
+    try:
+        with in_our_words(who, f"a {what} at {path}"), safe_open(path, framework="numpy") as file:
+            yield file
+    except SafetensorError as error:
+        raise refusal(who, path, f"to be {kind}", f"a damaged or different one ({error})") from None
+
+
+def tensors_in(who: str, path: Path, file: Any) -> dict[str, Array]:
+    """All arrays of an open safetensors file."""
+    try:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise refusal(who, path, "to hold arrays of types and shapes that NumPy has", f"others ({error})") from None
 
 
 def digest(arrays: Mapping[str, Array], header: Mapping[str, str]) -> str:
@@ -285,6 +300,8 @@ def opened(who: str, path: Path, what: str = "file") -> Iterator[tuple[BinaryIO,
 
     with in_our_words(who, f"a {what} at {path}"), path.open("rb") as raw:
         found = os.fstat(raw.fileno())
+        if stat.S_ISCHR(found.st_mode) and not raw.isatty():
+            raise OSError(errno.EINVAL, "a device")  # which may have no end
         is_file = stat.S_ISREG(found.st_mode)
         size = found.st_size if is_file else MOST_PIPED // MAX_RATIO
         try:

@@ -204,6 +204,8 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     for option in ("epochs", "batch_size"):
         if getattr(args, option) is not None:
             check_integer(who, "--" + option.replace("_", "-"), getattr(args, option))
+    for width in args.hidden or ():
+        check_integer(who, "--hidden", width)
     given = {name: getattr(args, name) for name in asdict(Recipe()) if getattr(args, name) is not None}
     recipe = Recipe(**given)
     recipe = replace(recipe, learning_rate=given.get("learning_rate", default_rate(recipe.optimizer)))

@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import __version__
 from .._support.checks import Array, nearest, sentence
-from .._support.files import DIGEST, as_path, check_readable, digest, read_json, refusal, write_arrays
+from .._support.files import DIGEST, as_path, digest, open_tensors, read_json, refusal, write_arrays
 from ..layers import LAYERS, Layer
 from ..layers.base import Shape, arguments_of, parameter_shapes, walk
 from ..model import Sequential, blank, layers_from_config
@@ -151,25 +151,31 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
     array([[42.]], dtype=float32)
     """
     path = as_path("load", path)
-    check_readable("load", path, "model file")
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = file.metadata()
-            if header and checkpoint.KEY in header:
-                return _of_checkpoint(path, dict(custom_layers or {}))
-            facts = _read_facts(path, header)
-            forms = {name: _form(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
-            model = _build(path, facts["model"], forms, dict(custom_layers or {}), _expected_forms)
-            for name, array in _arrays(model).items():
-                array[...] = file.get_tensor(name)
-    except SafetensorError as error:
-        raise _refusal(path, "to be a whole safetensors file", f"a damaged or different one ({error})") from None
+    own = _checked_classes(custom_layers)
+    with open_tensors("load", path, "model file") as file:
+        header = file.metadata()
+        if header and checkpoint.KEY in header:
+            return _of_checkpoint(path, own)
+        facts = _read_facts(path, header)
+        forms = {name: _form(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
+        model = _build(path, facts["model"], forms, own, _expected_forms)
+        for name, array in _arrays(model).items():
+            array[...] = file.get_tensor(name)
     if facts["format"] > 1 and header[DIGEST] != digest(_arrays(model), {KEY: header[KEY]}):
         raise _refusal(path, "to be as it was written", "one whose digest is not that of its contents")
     model.metadata = facts["metadata"]
     return model
+
+
+def _checked_classes(custom_layers: Any) -> dict[str, type[Layer]]:
+    """Name → class of layers, as the user gave them."""
+    own = {} if custom_layers is None else custom_layers
+    pairs = own.items() if isinstance(own, Mapping) else [(None, own)]
+    for name, cls in pairs:
+        if not (isinstance(name, str) and isinstance(cls, type) and issubclass(cls, Layer)):
+            got = reprlib.repr(custom_layers)
+            raise TypeError(sentence("load", "custom_layers={name: class}, classes of layers", got))
+    return dict(own)
 
 
 def _arrays(model: Sequential) -> dict[str, Array]:
