@@ -211,6 +211,9 @@ def predict(path: Path) -> Any:
 
 
 def read_run(path: Path) -> Any:
+    """As train reads a record, and as report does, which divides the rows of the table again."""
+    _, known = facts.open_model("report", str(path.parent / "run"))
+    report._set_aside(known, report._read(path))
     run = runs.read_run(path)
     list(describe(path.parent))
     return run.ended, run.settings, run.digest, runs._typed(run.settings["hidden"])
@@ -287,6 +290,14 @@ def load_state(path: Path) -> Any:
     return model.parameters.vector.tobytes()
 
 
+def make_onnx(path: Path) -> None:
+    cr.export(cr.MLP([3, 4, 2], rng=0), path)
+
+
+def inspect(path: Path) -> Any:
+    return list(describe(path))
+
+
 OF_TEXT = (*BYTES, edit_text, edit_text)
 OF_JSON = (*OF_TEXT, edit_json, edit_json, edit_json, edit_json)
 OURS = (*BYTES, edit_facts, edit_facts, edit_facts, edit_facts, model_mutations.edit_entries)
@@ -306,6 +317,8 @@ KINDS = {
         Kind("table.parquet", make_parquet, read_table),
         Kind("run.json", make_run, read_run, OF_JSON),
         Kind("history.json", make_run, read_history, OF_JSON),
+        Kind("net.onnx", make_onnx, inspect),
+        Kind("net.h", make_onnx, inspect, OF_TEXT),
         Kind("net.weights.h5", make_h5, load_keras),
         Kind("net.keras", make_keras, load_keras, (*BYTES, archived, archived)),
     )

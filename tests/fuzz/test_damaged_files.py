@@ -26,7 +26,7 @@ def check(name: str, count: int, seed: int, log: Path) -> None:
     found = json.loads(done.stdout)
     assert found["wrong"] == []
     assert found["refused"] + found["read"] == count * (len(damaged.KINDS) if name == "all" else 1)
-    assert found["refused"] > 0.3 * count
+    assert found["refused"] > 0
 
 
 def test_a_damaged_file_is_refused_in_a_sentence_or_read_right(fuzz_seed: int, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from .._support.checks import Array, sentence
 from .._support.files import read_facts
 from ..data.tables import Table
 from ..model import Sequential
+from . import runs
 from .facts import Facts, open_model
 from .sources import add_header_option, labeled, resolve, table_problem
 
@@ -96,7 +97,7 @@ def _set_aside(facts: Facts, record: Mapping[str, Any]) -> tuple[Array, Array, T
     """The test rows again, from the same table, divided in the same way."""
     remedy = f"name a table with the column {facts.target!r}"
     settings = record.get("settings")
-    if not isinstance(settings, dict) or not {"source", *SPLIT} <= settings.keys():
+    if not isinstance(settings, dict) or not runs.are_settings(settings):
         raise ValueError(sentence("report", "a SOURCE", f"none, and no {RUN} that says how rows were divided", remedy))
     found = resolve("report", str(settings["source"]))
     if isinstance(found, str):

@@ -1,4 +1,4 @@
-"""The folder of a run: the record by which it can be gone on with and repeated, and its checkpoints."""
+"""The folder of a run: its checkpoints, and the record by which it can be resumed and repeated."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Run:
     settings: dict[str, Any]
     data: dict[str, Any]
     machine: dict[str, Any]
-    changes: list[str] = field(default_factory=list)  # of the machine, where the run was gone on with
+    changes: list[str] = field(default_factory=list)  # of the machine, since the run began
     result: dict[str, Any] | None = None
 
     @property
@@ -95,7 +95,7 @@ class Run:
         return str((self.result or {}).get("parameters_sha256"))
 
     def checkpoint(self) -> Checkpoint:
-        """The callback that makes the run one that can be gone on with."""
+        """The callback that writes the checkpoints from which the run can be resumed."""
         return _Quiet(self.folder / CHECKPOINTS, every=None, seconds=SECONDS)
 
     def restore(self, trainer: Trainer) -> None:
@@ -129,11 +129,11 @@ class Run:
         if not same and (closely or file is None or file != earlier.data["file_sha256"]):
             expected = f"the data of the run in {earlier.folder}, SHA-256 {earlier.data['sha256'][:12]}…"
             got = f"others from {self.settings['source']}, {self.data['sha256'][:12]}…"
-            raise ValueError(sentence("train", expected, got, "bring them back, or train anew"))
+            raise ValueError(sentence("train", expected, got, "bring them back, or begin another run"))
 
 
 class _Quiet(Checkpoint):
-    """The command itself says how to go on."""
+    """The command itself says how to resume."""
 
     def say(self) -> None:
         pass
@@ -149,7 +149,7 @@ def earlier_run(args: argparse.Namespace) -> Run | None:
         return None
     run = read_run(Path(args.repeat if args.resume is None else args.resume))
     if args.repeat is not None and not run.ended:
-        remedy = "go on with it first: chainrule train --resume DIR"
+        remedy = "resume it first: chainrule train --resume DIR"
         raise ValueError(sentence("train", f"--repeat of a run that ended, {run.folder}", "one that did not", remedy))
     return run
 
@@ -176,15 +176,22 @@ def read_run(path: Path, who: str = "train") -> Run:
 
 def _is_sound(run: Run) -> bool:
     """Whether all facts of a record are of the types that they were written with."""
-    lists = [("columns", str), ("text", str), ("hidden", int)]
     return (
-        run.settings.keys() == SETTINGS.keys()
-        and _has(run.settings, SETTINGS)
-        and all(type(item) is kind for name, kind in lists for item in run.settings[name] or ())
+        are_settings(run.settings)
         and _has(run.data, DATA)
         and (run.result is None or _has(run.result, RESULT))
         and isinstance(run.changes, list)
         and all(isinstance(change, str) for change in run.changes)
+    )
+
+
+def are_settings(found: Any) -> bool:
+    """Whether these are the settings of a run, each of a type that it may have."""
+    lists = [("columns", str), ("text", str), ("hidden", int)]
+    return (
+        _has(found, SETTINGS)
+        and found.keys() == SETTINGS.keys()
+        and all(type(item) is kind for name, kind in lists for item in found[name] or ())
     )
 
 
@@ -202,7 +209,7 @@ def fill(args: argparse.Namespace, run: Run) -> None:
         if given not in (None, value):
             option = "--" + name.replace("_", "-")
             expected = f"the settings of the run in {run.folder}, {option} {_typed(value)}"
-            raise ValueError(sentence("train", expected, _typed(given), f"omit {option}, or train anew"))
+            raise ValueError(sentence("train", expected, _typed(given), f"omit {option}, or begin another run"))
         setattr(args, name, value)
     args.out = str(run.folder if args.repeat is None else _beside(run.folder, args.out))
 
@@ -223,7 +230,7 @@ def begin(
     if args.resume is not None:
         run.changes = differing
     else:
-        run.remove_checkpoints()  # of a run that was never gone on with
+        run.remove_checkpoints()  # of a run that was never resumed
     remove_partials(out, "*.json", "*.safetensors")
     run.write()
     return run, differing

@@ -4,7 +4,7 @@ SOURCE is a .csv, .tsv (also .gz) or .parquet file, or one of digits, mnist, fas
 last column, unless --target names another; whether it holds classes or numbers is inferred and reported. Numeric inputs
 are standardised, text is one-hot encoded. A fraction of the rows is held out for the test and not used for training.
 
-A training that was interrupted, even by a power failure, goes on with --resume DIR, to the same bits. --repeat RUN
+A training that was interrupted, even by a power failure, resumes with --resume DIR, to the same bits. --repeat RUN
 trains as an earlier run did, as its run.json says, and compares the result.
 """
 
@@ -96,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="DIR", help="output folder (default: SOURCE-model, without the suffix)")
     again = parser.add_mutually_exclusive_group()
-    again.add_argument("--resume", metavar="DIR", help="go on with the interrupted run whose output folder this is")
+    again.add_argument("--resume", metavar="DIR", help="resume the interrupted run whose output folder this is")
     again.add_argument("--repeat", metavar="RUN", help="repeat the run of this folder (default of --out: RUN-repeat)")
     parser.add_argument("--quiet", action="store_true", help="hide the progress bar")
 
@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
         if args.resume is not None and earlier.ended:
             with alone_in("train", earlier.folder, ANOTHER):
                 earlier.remove_checkpoints()
-            _say("result", f"the run in {earlier.folder} is complete: nothing to go on with")
+            _say("result", f"the run in {earlier.folder} is complete: nothing to resume")
             return 0
         runs.fill(args, earlier)
     problem, recipe, out = _prepare(args)
