@@ -49,8 +49,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a model into one safetensors file: architecture, parameters, buffers, ``metadata``, version and a digest.
 
     The file appears whole or not at all: it is written beside its place and moved. A file that was there keeps its mode
-    and owner, and links to it still lead there; other names of it, hard links, keep what it held before. The file has no
-    time and no path in it, so equal models give equal files. Nothing of a batch is in it, and no pickle.
+    and owner, and links to it still lead there; other names of it, hard links, keep what it held before. The new file
+    holds no time and no path, so equal models give equal files. Nothing of a batch is in it, and no pickle.
 
     Parameters
     ----------
