@@ -244,8 +244,7 @@ def test_an_exception_in_the_middle_leaves_what_was_there(tmp_path: Path) -> Non
     path.write_text("earlier")
     writing = files.replacing("save", path)
     writing.__enter__().write(b"half")
-    with pytest.raises(KeyboardInterrupt):
-        writing.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert not writing.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)  # which is raised further
     assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("file", "earlier")]
 
 
@@ -264,3 +263,14 @@ def test_a_folder_is_held_by_one_run_and_free_after_it(tmp_path: Path) -> None:
         files.alone_in("train", tmp_path).__enter__()
     with files.alone_in("train", tmp_path):
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"a,b\n", b"\x1b[2J,\0\n1,2\n", b"epoch,loss\n1," + b"x" * 200_000], ids=["a", "b", "c"]
+)
+def test_what_is_no_log_is_not_added_to(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(content)
+    trainer = cr.Trainer(cr.MLP([2, 1], rng=0), "squared_error", callbacks=[cr.CSVLog(path, append=True)])
+    assert "a log in" in refused(lambda path: trainer.fit(X, X[:, :1], epochs=1, verbose=0), path)
+    assert path.read_bytes() == content

@@ -101,6 +101,10 @@ USES: dict[str, tuple[list[list[str]], tuple[str, ...]]] = {
         ],
         TABLES,
     ),
+    "no folder": (
+        [["train", "t.csv", "--quiet", "--epochs", "1", "--out", "{}"]],
+        ("t.csv", "t.csv/x", "/dev/full", "dangling"),
+    ),
     **{option: ([["train", "t.csv", "--out", "new", "--quiet", option, "{}"]], VALUES[option]) for option in VALUES},
     "others": (
         [

@@ -113,10 +113,13 @@ class CSVLog(_Log):
     def _read(self) -> list[dict[str, Any]]:
         with self.path.open(newline="", encoding="utf-8", errors="replace") as stream:
             table = csv.DictReader(stream, restkey="more")
-            if table.fieldnames and table.fieldnames[0] != "epoch":
+            try:
+                if not table.fieldnames or table.fieldnames[0] == "epoch":
+                    return list(table)
                 got = f"columns {', '.join(table.fieldnames)[:80]}"
-                raise ValueError(sentence("CSVLog", f"a log in {self.path} to append to", got, "choose another file"))
-            return list(table)
+            except csv.Error as error:
+                got = f"a damaged one ({error})"
+            raise ValueError(sentence("CSVLog", f"a log in {self.path} to append to", got, "choose another file"))
 
     def _write_anew(self, lines: Sequence[dict[str, Any]]) -> None:
         """All lines, with the columns of all of them, in one move."""
