@@ -143,6 +143,26 @@ def test_what_cannot_be_done_is_one_line_in_words_of_the_shell(
     assert wrong == []
 
 
+NUMBERS = (
+    "--epochs",
+    "--batch-size",
+    "--learning-rate",
+    "--dropout",
+    "--hidden",
+    "--seed",
+    "--validation",
+    "--test-fraction",
+)
+
+
+@pytest.mark.parametrize("option", NUMBERS)
+def test_a_number_that_does_not_fit_is_told_with_its_option(
+    option: str, refuses: Callable[..., str], place: Path
+) -> None:
+    for value in VALUES[option]:
+        assert option in refuses("train", place / "t.csv", "--out", place / "new", option, value)
+
+
 def test_each_command_is_tried() -> None:
     tried = {command[0] for commands, _ in USES.values() for command in commands if command}
     assert set(COMMANDS) <= tried

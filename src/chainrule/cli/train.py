@@ -200,6 +200,10 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     check_number(who, "--validation", args.validation, minimum=0, below=1)
     if args.test_fraction is not None:
         check_number(who, "--test-fraction", args.test_fraction, above=0, below=1)
+    if args.learning_rate is not None:
+        check_number(who, "--learning-rate", args.learning_rate, minimum=0)
+    if args.dropout is not None:
+        check_number(who, "--dropout", args.dropout, minimum=0, below=1)
     check_integer(who, "--seed", args.seed, minimum=0)
     for option in ("epochs", "batch_size"):
         if getattr(args, option) is not None:
