@@ -42,6 +42,10 @@ def fuzz_seed(request: pytest.FixtureRequest) -> int:
     return seed
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=0, help="seed of the fuzzers")
+
+
 def pytest_report_header() -> str:
     """Which kernels are under test."""
     import chainrule as cr
