@@ -15,7 +15,7 @@ import numpy as np
 from .._support.checks import Array, check_name, nearest, sentence
 from ..data.batches import split, split_rows
 from ..data.named import NAMES, NamedData, load_named
-from ..data.tables import AS_TEXT, Table, UnknownColumnError, read_table
+from ..data.tables import Table, UnknownColumnError, read_table
 from ..tabular import TableEncoder
 from .facts import Facts
 
@@ -182,13 +182,17 @@ def _read(who: str, encoder: TableEncoder, path: Path, more: list[str], header: 
 
 
 def _read_like(path: Path, **options: Any) -> Table:
-    """``read_table`` for a model that is there: what is text can no longer be chosen, so no error advises it."""
+    """``read_table`` for a model that is there: columns and what is text are chosen, so no error advises it."""
     try:
         return read_table(path, **options)
     except UnknownColumnError:
         raise
     except ValueError as error:
-        raise ValueError(str(error).replace(AS_TEXT, "drop this row")) from None
+        said, _, remedies = str(error).rpartition("; ")
+        kept = [remedy for remedy in remedies.rstrip(".").split(", or ") if "=[...]" not in remedy]
+        if "=[...]" in remedies and "rows" not in remedies:
+            kept.append("drop this row")
+        raise ValueError(f"{said}; {', or '.join(kept)}." if said and kept else str(error)) from None
 
 
 def _named(who: str, facts: Facts, found: Path | str) -> NamedData:
