@@ -6,12 +6,10 @@ import re
 import tomllib
 from pathlib import Path
 
-CONTENT = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
-PROJECT = CONTENT["project"]
-EXTRAS = {name: needs for name, needs in PROJECT["optional-dependencies"].items() if name != "bench"}
-
-floors = {}
-for requirement in [*PROJECT["dependencies"], *(need for needs in EXTRAS.values() for need in needs)]:
-    if found := re.fullmatch(r"([\w.-]+)>=([\d.]+)", requirement):
-        floors[found[1]] = found[2]
-print(*(f"{name}=={floor}" for name, floor in sorted(floors.items())), sep="\n")
+content = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+extras = content["project"]["optional-dependencies"].values()
+groups = content["dependency-groups"].values()
+for requirements in (content["project"]["dependencies"], *extras, *groups):
+    for requirement in requirements:
+        if isinstance(requirement, str) and (floor := re.fullmatch(r"([\w-]+)>=([\w.]+)", requirement)):
+            print(f"{floor[1]}=={floor[2]}")

@@ -96,6 +96,7 @@ def table_problem(
         got = str(table.row_count)
         raise ValueError(sentence("train", f"at least {LEAST_ROWS} rows in {path}", got))
     task = TableEncoder(task).fit(table, target).task
+    _advise(table, target)
     kept, chosen, aside = _divide(table, target, task == "classification", test, validation, seed)
     train, rows = table.take(kept), table.take(aside)
     encoder = TableEncoder(task).fit(train, target)
@@ -107,6 +108,20 @@ def table_problem(
         _encoded(encoder, rows),
         rows,
     )
+
+
+def _advise(table: Table, target: str) -> None:
+    """Note the columns that cannot tell anything, and those that tell only where a row stands."""
+    for name, column in table.items():
+        if name == target:
+            continue
+        if (column == column[0]).all():
+            what = f"holds {column.tolist()[0]!r} in every row"
+        elif column.dtype != object and (np.diff(column) == 1).all():
+            what = "numbers the rows, which new rows will not repeat"
+        else:
+            continue
+        print(f"note: column {name!r} {what}; drop it (list the others in --columns)", file=sys.stderr)
 
 
 def _divide(
@@ -147,7 +162,9 @@ def labeled(who: str, facts: Facts, source: str, header: bool | None) -> tuple[A
     found = resolve(who, source)
     if facts.encoder is not None and isinstance(found, Path):
         table = _read(who, facts.encoder, found, [facts.target], header)
-        return *_encoded(facts.encoder, table), table
+        rows = _encoded(facts.encoder, table)
+        _note_unseen(facts.encoder, table)
+        return *rows, table
     data = _named(who, facts, found)
     return data.x_test, data.y_test, None
 
@@ -158,7 +175,10 @@ def unlabeled_rows(who: str, facts: Facts, source: str, header: bool | None) -> 
     if isinstance(found, str):
         return _named(who, facts, found).x_test
     if facts.encoder is not None:
-        return facts.encoder.transform(_read(who, facts.encoder, found, [], header))
+        table = _read(who, facts.encoder, found, [], header)
+        x = facts.encoder.transform(table)
+        _note_unseen(facts.encoder, table)
+        return x
     return _pixels(who, facts, _read_like(found, header=header))
 
 
@@ -166,7 +186,7 @@ def _read(who: str, encoder: TableEncoder, path: Path, more: list[str], header: 
     columns = [*encoder.columns, *more]
     text = [name for name in encoder.text_columns if name in columns]
     try:
-        table = _read_like(path, header=header, columns=columns, text=text)
+        return _read_like(path, header=header, columns=columns, text=text)
     except UnknownColumnError as error:
         some = ", ".join(error.known[:20]) + (", ..." if len(error.known) > 20 else "")
         got = f"{some}{nearest(error.name, set(error.known) - set(columns))}"
@@ -174,11 +194,13 @@ def _read(who: str, encoder: TableEncoder, path: Path, more: list[str], header: 
         raise ValueError(
             sentence(who, f"column {error.name!r}, which the model needs, in {path}", got, remedy)
         ) from None
+
+
+def _note_unseen(encoder: TableEncoder, table: Table) -> None:
     for name, (rows, values) in encoder.unseen(table).items():
         some = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "")
         note = f"{rows:,} of {table.row_count:,} rows hold values that training never saw ({some})"
         print(f"note: column {name!r}: {note}", file=sys.stderr)
-    return table
 
 
 def _read_like(path: Path, **options: Any) -> Table:

@@ -92,7 +92,9 @@ def read_table(
         return read_parquet(path, columns, text)
     if suffix in (".csv", ".tsv") or (not suffix and _is_pipe(path)):
         return read_delimited(path, "\t,;" if suffix == ".tsv" else ",;\t", header, columns, text)
-    raise ValueError(sentence("read_table", "a .csv, .tsv, .csv.gz, .tsv.gz or .parquet file", str(path)))
+    raise ValueError(
+        sentence("read_table", "a .csv, .tsv, .csv.gz, .tsv.gz or .parquet file", str(path), "rename it if it is one")
+    )
 
 
 def _check_options(header: object, columns: object, text: object) -> None:
