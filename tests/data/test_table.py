@@ -59,3 +59,28 @@ def test_take_keeps_the_line_numbers(tmp_path: Path) -> None:
 def test_table_refuses(columns: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         Table(columns)
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**64 - 1, 10**30 + 1])
+def test_whole_numbers_that_float64_would_round_are_refused(value: int) -> None:
+    for values in ([1, value], [-1, value], [0.5, value], np.array([1, value], dtype=object)):
+        with pytest.raises(
+            ValueError, match=f"that float64 can hold in column 'a' of the table, got {value}, which it ro"
+        ):
+            Table({"a": values})
+    assert Table({"a": [1, 2**53, -(2**53), 2**60]})["a"].tolist() == [1, 2**53, -(2**53), 2**60]
+
+
+@pytest.mark.parametrize("kind", ["datetime64[D]", "timedelta64[s]"])
+def test_dates_of_numpy_are_refused(kind: str) -> None:
+    with pytest.raises(TypeError, match=r"one list of numbers or of text, got .*; turn its dates into numbers first"):
+        Table({"a": np.array([1, 2], dtype="int64").astype(kind)})
+
+
+def test_gaps_of_pandas_are_gaps() -> None:
+    pd = pytest.importorskip("pandas")
+    for values in (pd.array([1, None], dtype="Int64"), pd.array(["x", None], dtype="string"), [pd.NaT, "x"]):
+        with pytest.raises(ValueError, match=r"missing values in 1 of 2 rows \(row [12]\), in 'a'"):
+            Table({"a": values})
+    with pytest.raises(TypeError, match="one list of numbers or of text"):
+        Table({"a": pd.to_datetime(["2024-01-31", "2024-02-01"])})

@@ -62,6 +62,36 @@ def test_an_unknown_category_is_zero_in_all_its_inputs() -> None:
     np.testing.assert_array_equal(encoder.transform(new)[:, 2:5], [[0, 0, 0], [0, 0, 1]])
 
 
+@pytest.mark.parametrize("word", ["NA", "?", "n/a", "null", "#N/A"])
+def test_a_word_for_a_missing_value_is_no_new_category(word: str) -> None:
+    kinds = {"kind": ["oak", "fir", "oak", "fir"], "y": ["a", "b", "a", "b"]}
+    encoder = TableEncoder().fit(Table(kinds), "y")
+    for use in (encoder.transform, encoder.unseen):
+        with pytest.raises(
+            ValueError, match=r"text in column 'kind', got the missing value '.*' on row 2 of the table"
+        ):
+            use(Table({"kind": ["oak", word]}))
+    known = TableEncoder().fit(Table(kinds | {"kind": ["oak", word, "oak", word]}), "y")
+    np.testing.assert_array_equal(known.transform(Table({"kind": [word, "oak"]})).sum(axis=1), [1, 1])
+
+
+@pytest.mark.parametrize("cell", ["1_000", "nan", "1,5", "None", "1 234", "\u0661", ""])
+def test_text_that_python_alone_reads_as_a_number_is_refused(cell: str) -> None:
+    encoder = TableEncoder().fit(Table({"n": [1, 2, 3, 4], "y": ["a", "b", "a", "b"]}), "y")
+    with pytest.raises(
+        ValueError, match=r"numbers in column 'n', got .* on row 1|missing values in 1 of 1 rows \(row 1\)"
+    ):
+        encoder.transform(Table({"n": np.array([cell], dtype=object)}))
+
+
+def test_numbers_are_no_classes_if_they_are_many() -> None:
+    table = Table({"n": np.arange(60), "y": np.arange(60) / 7})
+    with pytest.raises(
+        ValueError, match=r"in column 'y' of .* 60 different values .*predict it as a number \(task='reg"
+    ):
+        TableEncoder("classification").fit(table, "y")
+
+
 def test_numbers_where_text_was_are_taken_as_their_text() -> None:
     encoder = TableEncoder().fit(Table({"code": ["7", "8.5", "x", "x"], "y": ["a", "b", "a", "b"]}), "y")
     x = encoder.transform(Table({"code": [7, 8.5, 9]}))

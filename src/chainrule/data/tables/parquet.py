@@ -12,6 +12,8 @@ from ..._support.checks import Array, require, sentence
 from .columns import WHO, Column, refuse_doubtful
 from .table import AS_TEXT, LEAVE_OUT, Table, choose_columns
 
+_RATIO, _SPARE = 50, 2 << 30  # bytes in memory for one of the file; constant columns take hardly any space in it
+
 
 def read_parquet(path: Path, columns: Collection[str] | None, text: Collection[str]) -> Table:
     """The table in a Parquet file, rows counted from 1."""
@@ -21,6 +23,7 @@ def read_parquet(path: Path, columns: Collection[str] | None, text: Collection[s
         try:
             file = parquet.ParquetFile(stream)
             names = choose_columns(path, _names(file.schema_arrow, columns), columns, text)
+            _refuse_bomb(path, file.metadata.num_rows, len(names))
             table = file.read(columns=names)
         except (arrow.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]
@@ -28,6 +31,13 @@ def read_parquet(path: Path, columns: Collection[str] | None, text: Collection[s
     if table.num_rows == 0:
         raise ValueError(sentence(WHO, f"rows in {path}", "none"))
     return Table({name: _from_arrow(path, arrow, name, table[name], name in text) for name in names}, source=str(path))
+
+
+def _refuse_bomb(path: Path, rows: int, columns: int) -> None:
+    """Raise if a small file says that it holds more numbers than the memory may have room for."""
+    if 8 * rows * columns > max(_SPARE, _RATIO * path.stat().st_size):
+        got = f"{rows:,} rows of {columns} columns in {path.stat().st_size:,} bytes"
+        raise ValueError(sentence(WHO, f"{path} to be of a size that can be read", got, LEAVE_OUT))
 
 
 def _names(schema: Any, columns: Collection[str] | None) -> list[str]:

@@ -121,8 +121,8 @@ def _as_column(source: str, name: str, values: ArrayLike) -> Array:
         array = np.asarray(values)
     except ValueError:
         array = np.empty((0, 0))  # a ragged list, refused below like any other that is not one-dimensional
-    if array.dtype.kind == "U" and not isinstance(values, np.ndarray):
-        array = np.asarray(values, dtype=object)  # as NumPy's text, "a\0" would lose its end and 1 become "1"
+    if array.dtype.kind in "Uf" and isinstance(values, (list, tuple)):
+        array = np.asarray(values, dtype=object)  # NumPy would cut "a\0", make "1" of 1, and round 2**63 beside -1
     if array.ndim == 1 and array.dtype.kind in "iuf":
         _refuse_rounding(source, name, array)
         return array.astype(np.float64)
@@ -132,7 +132,8 @@ def _as_column(source: str, name: str, values: ArrayLike) -> Array:
         if all(issubclass(kind, (str, bool, np.bool_)) for kind in kinds):
             return np.array([None if value is None else str(value) for value in column], dtype=object)
         if all(issubclass(kind, (int, float, np.number)) and kind is not bool for kind in kinds):
-            _refuse_rounding(source, name, np.array([v for v in column if isinstance(v, (int, np.integer))]))
+            whole = [value for value in column if isinstance(value, (int, np.integer))]
+            _refuse_rounding(source, name, np.array(whole, dtype=object))
             return np.array(column, dtype=np.float64)
     expected = f"column {name!r} of {source} to be one list of numbers or of text"
     remedy = "turn its dates into numbers first" if array.dtype.kind in "mM" else ""
