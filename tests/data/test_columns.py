@@ -97,7 +97,7 @@ DATES += [
     "31-Dec-24",
     "Dec 2024",
 ]
-DATES += ["Sept. 3rd, 2024", "Mon, 31 Jan 2024 10:30:00 GMT", "10:30", "10:30:05", "1:05 PM", "2024-W05"]
+DATES += ["Sept. 3rd, 2024", "Mon, 31 Jan 2024 10:30:00 GMT", "10:30", "10:30:05", "100:30", "1:05 PM", "2024-W05"]
 
 
 def column(folder: Path, cells: list[str]) -> Path:
@@ -231,11 +231,11 @@ def test_dates_are_refused_and_named(tmp_path: Path, date: str) -> None:
         assert read_table(column(tmp_path, cells), text=["age"])["age"].tolist() == cells
 
 
-@pytest.mark.parametrize("unit", [" kg", "kg", "°C", " m²", "++", " years", "k"])
+@pytest.mark.parametrize("unit", [" kg", "kg", "°C", " m²", "++", " years", "k", "-30", "/7", "×10^3", " 1/2"])
 def test_many_numbers_with_a_unit_are_refused(tmp_path: Path, unit: str) -> None:
     cells = [f"{number}{unit}" for number in NUMBERS]
     with pytest.raises(
-        ValueError, match=r"numbers without their unit in column 'age' of .*; write the number alone, or"
+        ValueError, match=r"plain numbers, or few categories, in column 'age' of .*; write the number alone, or"
     ):
         read_table(column(tmp_path, cells))
     assert read_table(column(tmp_path, cells[:20]))["age"].tolist() == cells[:20]

@@ -16,18 +16,18 @@ MISSING = frozenset(
 _SPACES, _APOSTROPHES, _MINUS = " \u00a0\u2007\u2009\u202f", "'\u2019", "\u2212\u2013\u2012"
 _SIGN = f"[-+{_MINUS}]"
 _CODES = "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|INR|JPY|MXN|NOK|NZD|PLN|SEK|SGD|USD|ZAR"
-_MONEY = rf"(?:[A-Z]{{0,3}}[$€£¥¢₩₪₫₱₴₹₺₽₿]|{_CODES})"
+_MONEY = rf"(?:[A-Z]{{0,3}}[$€£¥¢₩₪₫₱₴₹₺₽₿]|{_CODES}|[Kk]r\.?|Rs\.?|S?Fr\.?|zł|Kč|Ft)"
 _GROUPED = rf"\d{{1,3}}(?P<mark>[,.{_SPACES}{_APOSTROPHES}])\d{{3}}(?:(?P=mark)\d{{3}})*|\d{{1,2}}(?:,\d{{2}})+,\d{{3}}"
 _DIGITS = rf"(?:{_GROUPED}|\d+(?:_\d+)*)(?:[.,]\d*)?|[.,]\d+"
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
 _WRITTEN = re.compile(
-    rf"(?P<paren>\()?\s?(?P<sign>{_SIGN})?\s?{_MONEY}?\s?(?P<second>{_SIGN})?(?P<digits>{_DIGITS})(?P<exponent>{_EXPONENT})"
-    rf"(?:\s?(?:{_MONEY}|[%‰]))?(?P<last>[-{_MINUS}])?\s?(?(paren)\))"
+    rf"=?[\"']?(?P<paren>\()?\s?(?P<sign>{_SIGN})?\s?{_MONEY}?\s?(?P<second>{_SIGN})?(?P<digits>{_DIGITS})(?P<exponent>{_EXPONENT})"
+    rf"(?:\s?(?:{_MONEY}|[%‰]))?(?P<last>[-{_MINUS}])?\s?(?(paren)\))[\"']?"
 )
 _HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
-_WITH_UNIT = re.compile(rf"{_SIGN}?\s?(?:{_DIGITS}){_EXPONENT}\s?(?P<unit>[^\d\s][^\d]{{0,9}})")
+_NUMBER_AND_MORE = re.compile(rf"{_SIGN}?\s?(?:{_DIGITS}){_EXPONENT}\s?(?P<more>\S.{{0,15}})")
 
-_TIME = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?[AaPp]\.?[Mm]\.?)?(?:\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?"
+_TIME = r"\d{1,3}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?[AaPp]\.?[Mm]\.?)?(?:\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?"
 _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
     r"|Nov(?:ember)?|Dec(?:ember)?)\.?"
@@ -57,10 +57,10 @@ def is_date(cell: str) -> bool:
     return _DATE.fullmatch(cell) is not None
 
 
-def unit(cell: str) -> str | None:
-    """The ``kg`` of ``12 kg``; None if this is not a number and a unit."""
-    found = _WITH_UNIT.fullmatch(cell)
-    return found["unit"].strip() if found else None
+def behind_number(cell: str) -> str | None:
+    """What follows a number at the beginning, without more digits: ``kg`` of ``12 kg``, ``-`` of ``10-20``."""
+    found = _NUMBER_AND_MORE.fullmatch(cell)
+    return re.sub(r"[\d.,\s]+", "", found["more"]) if found else None
 
 
 def plain(cell: str) -> str:

@@ -11,12 +11,12 @@ from typing import NoReturn
 import numpy as np
 
 from ..._support.checks import Array, sentence
-from .cells import is_date, is_written_number, number, plain, unit
+from .cells import behind_number, is_date, is_written_number, number, plain
 from .table import AS_TEXT, LEAVE_OUT
 
 WHO = "read_table"
-_FEW = 20  # different values that make categories even if each is a number and a unit: 36 months, 60 months
-_UNITS = 3  # different units in such a column: 19 M, 201 k
+_FEW = 20  # different values that make categories even if each begins with a number: 36 months, 60 months
+_ENDINGS = 3  # different ones in a column of numbers with a unit: 19 M, 201 k
 _CODE = re.compile("[+-]?0[0-9]+")
 _INTEGER = re.compile(r"([+-]?[0-9]+)(\.0*)?")
 
@@ -69,9 +69,9 @@ def refuse_doubtful(column: Column) -> None:
     dates = [cell for cell in words if is_date(cell)]
     if 2 * sum(counts[cell] for cell in dates) > len(column.cells):
         column.refuse("numbers or categories, not dates,", dates[0], f"{LEAVE_OUT}, or {AS_TEXT}")
-    units = {unit(cell) for cell in words}
-    if len(counts) > _FEW and None not in units and len(units) <= _UNITS:
-        column.refuse("numbers without their unit", words[0], f"write the number alone, or {AS_TEXT}")
+    endings = {behind_number(cell) for cell in words}
+    if len(counts) > _FEW and None not in endings and len(endings) <= _ENDINGS:
+        column.refuse("plain numbers, or few categories,", words[0], f"write the number alone, or {AS_TEXT}")
 
 
 def _refuse_numbers_among_codes(column: Column) -> None:
