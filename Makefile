@@ -41,7 +41,7 @@ test-newest: .venv/.newest test  ## the tests after an update of all that is ins
 
 test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers and MLflow, on the newest and the lowest versions
 	@$(TESTS) -m "slow or not slow"
-	@$(MAKE) test-lowest
+	@if $(IS_LOWEST); then $(MAKE) test-lowest; else echo "$(NEEDS_LOWEST)"; fi
 
 fuzz: .venv/.dev .venv/.installed  ## the fuzzers in full; SEED=7 for other cases
 	@$(PY) -m pytest tests/fuzz -m "slow or not slow" --seed $(SEED)
@@ -107,8 +107,11 @@ OURSELVES = "chainrule==$$($(PY) -c 'from importlib.metadata import version; pri
 	@$(PIP) --upgrade --upgrade-strategy eager --group dev $(OURSELVES)
 
 LOWEST_PIP := $(LOWEST) -m pip install --quiet --disable-pip-version-check
+IS_LOWEST := $(PY) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
+NEEDS_LOWEST := The lowest versions are tested on the lowest Python: make test-lowest PYTHON=python3.11, in another clone
 # The same wheel in an environment of its own, with the lowest versions.
 .venv/.lowest: .venv/.made $(SOURCES) .ci/lowest.py
+	@$(IS_LOWEST) || { echo "$(NEEDS_LOWEST)"; exit 1; }
 	@echo "Installing the lowest versions"
 	@$(PYTHON) -m venv .venv/lowest
 	@$(PY) .ci/lowest.py >.venv/lowest/constraints.txt
