@@ -155,6 +155,14 @@ def test_equal_names_may_be_left_out_too(tmp_path: Path) -> None:
             "got 3 on line 2 and on all that follow; if each begins with a row name, as R writes, put",
         ),
         ("a,y\n0.5,0,\n1.5,1,\n", "got 3 on line 2 and on all that follow; remove the ',' at their ends"),
+        (
+            "Report of May\n\na,b,y\n1,2,3\n",
+            "1 cells on .*, got 3 on line 3 and on all that follow; remove what stands abo",
+        ),
+        (
+            "# made by hand, in May\na\n1\n2\n",
+            "2 cells on .*, got 1 on line 2 and on all that follow; remove what stan",
+        ),
         ("a,y\n1,0.5,0\n2,1\n", "got 3 on line 2; correct the line, and quote cells that hold ','"),
         ("a,y\n1,\0\n", "UTF-8 text, got a NUL character on line 2; save it as UTF-8 first"),
     ],

@@ -117,7 +117,7 @@ def _advise(table: Table, target: str) -> None:
             continue
         if (column == column[0]).all():
             what = f"holds {column.tolist()[0]!r} in every row"
-        elif column.dtype != object and (np.diff(column) == 1).all():
+        elif column.dtype != object and column[0].is_integer() and (np.diff(column) == 1).all():
             what = "numbers the rows, which new rows will not repeat"
         else:
             continue

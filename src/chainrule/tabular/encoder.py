@@ -247,7 +247,7 @@ def _infer_task(values: Array) -> str:
 
 def _learn_input(table: Table, name: str) -> Numbers | Categories:
     if table[name].dtype == object:
-        return Categories(tuple(_distinct(table, name)))
+        return Categories(tuple(_distinct(table, name, f"{LEAVE_OUT}, or merge categories")))
     return _learn_numbers(table, name, table[name])
 
 
@@ -274,7 +274,10 @@ def _learn_target_numbers(table: Table, target: str) -> Numbers:
 
 
 def _learn_classes(table: Table, target: str) -> tuple[Label, ...]:
-    values = _distinct(table, target)
+    text = table[target].dtype == object
+    values = _distinct(
+        table, target, "merge or drop rare classes" if text else "predict it as a number (task='regression')"
+    )
     if len(values) < 2:
         got = f"{values[0]!r} in every row"
         raise ValueError(sentence(_WHO, f"at least two classes in the target {target!r} of {table.source}", got))
@@ -282,16 +285,13 @@ def _learn_classes(table: Table, target: str) -> tuple[Label, ...]:
     return tuple(int(value) for value in values) if whole else tuple(values)
 
 
-def _distinct(table: Table, name: str) -> list[Any]:
+def _distinct(table: Table, name: str, remedy: str) -> list[Any]:
     """The distinct values of a column in sorted order, if there are few enough to be categories."""
     values = sorted(set(table[name].tolist()))
     limit = min(MAX_CATEGORIES, max(MAX_INTEGER_CLASSES, table.row_count // 2))
     if len(values) > limit:
         expected = f"at most {limit} categories in column {name!r} of {table.source}"
         got = f"{len(values)} different values in {table.row_count} rows, such as {values[0]!r}"
-        remedy = f"{LEAVE_OUT}, or merge categories"
-        if isinstance(values[0], float):
-            remedy = "predict it as a number (task='regression')"
         raise ValueError(sentence(_WHO, expected, got, remedy))
     return values
 

@@ -77,9 +77,9 @@ def refuse_doubtful(column: Column) -> None:
 def _refuse_numbers_among_codes(column: Column) -> None:
     """``007`` beside ``12`` may be the number 7 or a code; digits of equal length are codes."""
     code = next(cell for cell in column.cells if _CODE.fullmatch(cell))
-    other = next((cell for cell in column.cells if not cell.isdigit() or len(cell) != len(code)), None)
-    if other is not None:
-        more = f" beside {other!r}"
+    others = [cell for cell in column.cells if not cell.isdigit() or len(cell) != len(code)]
+    if others:
+        more = f" beside {others[0]!r}" if others[0] != code else ""
         column.refuse("numbers, or codes of equal length,", code, f"write {float(code):.0f}, or {AS_TEXT}", more)
 
 

@@ -90,7 +90,7 @@ def _sniff(content: str, delimiters: str) -> str:
             widths = [len(row) for row in itertools.islice(reader, 20) if not _is_blank(row)]
         except csv.Error:  # reported when the whole file is read
             widths = []
-        width = widths[0] if widths else 1
+        width = max(widths, default=1)
         return width > 1, len(set(widths)) == 1, width
 
     return max(delimiters, key=merit)
@@ -129,9 +129,11 @@ def _refuse_ragged(path: Path, rows: list[list[str]], lines: list[int], delimite
         return
     got = f"{len(rows[odd])} on line {lines[odd]}"
     remedy = f"correct the line, and quote cells that hold {delimiter!r}"
-    if odd == 1 and all(len(row) == width + 1 for row in rows[1:]):
+    if odd == 1 and len({len(row) for row in rows[1:]}) == 1:
         got += " and on all that follow"
-        remedy = "if each begins with a row name, as R writes, put a name for it in front of the first line"
-        if not any(row[-1].strip() for row in rows[1:]):
-            remedy = f"remove the {delimiter!r} at their ends"
+        remedy = f"remove what stands above line {lines[odd]}, unless it is the header"
+        if len(rows[odd]) == width + 1:
+            remedy = "if each begins with a row name, as R writes, put a name for it in front of the first line"
+            if not any(row[-1].strip() for row in rows[1:]):
+                remedy = f"remove the {delimiter!r} at their ends"
     raise ValueError(sentence(WHO, f"{width} cells on each line of {path}, as on line {lines[0]}", got, remedy))
