@@ -24,9 +24,8 @@ def read_table(
     """The table in a CSV, TSV (either may be gzipped) or Parquet file, told apart by suffix.
 
     Text files are UTF-8, with or without a byte-order mark; the delimiter is the one among comma, semicolon and tab
-    that cuts the first lines into equal rows. Blanks around a cell do not belong to it; blank lines are skipped.
-
-    A line ``sep=;`` in front of them, which Excel reads, states it.
+    that cuts the first lines into equal rows, or the one that a first line ``sep=;`` states, as Excel reads it. Blanks
+    around a cell do not belong to it; blank lines are skipped.
 
     **Header.** With ``header=None`` a first line of numbers alone is data, and one of text alone is the header. If it
     mixes the two, a column of numbers under a text cell proves a header. What may be either is refused, because a
@@ -38,13 +37,13 @@ def read_table(
     ``#DIV/0!`` is a missing value, and rows that have one are refused with their line numbers. In a column that is
     listed in ``text`` only an empty cell is one.
 
-    **Numbers or text.** A column is numbers if every cell is a plain one, and text if at least half of its cells, and
-    of its different cells, are none. What lies between is refused, naming the first cell that does not fit; so are
-    numbers written for people (``1,5``, ``1 234``, ``$10``, ``12 %``, ``12 kg``, ``0x1F``), whole numbers that
-    float64 would round, and dates. List such a column in ``text`` to read its cells as they are. Digits that begin
-    with a zero, such as ``007``, are codes, and text, if all cells of the column are as long.
+    **Numbers or text.** A column is numbers if every cell is a plain number. It is text if words are at least half of
+    its cells, and half of its different cells. What lies between is refused, and the first cell that does not fit is
+    named. So are numbers written for people (``1,5``, ``1 234``, ``$10``, ``12 %``, ``12 kg``, ``0x1F``), whole
+    numbers that float64 would round, and dates. List such a column in ``text`` to read its cells as they are. Digits
+    that begin with a zero, such as ``007``, are codes, and therefore text, if all cells of the column have that length.
 
-    **Parquet** states the kind of each column; text there is held to the same rules, but stays text if every cell is a
+    **Parquet** states the kind of each column. Text there is held to the same rules, but stays text if every cell is a
     plain number. The index that pandas stores is read only if ``columns`` names it.
 
     Parameters

@@ -168,7 +168,7 @@ def missing_message(
     first = ", ".join(str(line) for line in bad[:5]) + (", ..." if len(bad) > 5 else "")
     names = ", ".join(map(repr, list(missing)[:5])) + (", ..." if len(missing) > 5 else "")
     got = f"missing values in {len(bad)} of {len(lines)} rows ({unit}{'s' * (len(bad) > 1)} {first}), in {names}"
-    remedy = f"{_FILL}, or {AS_TEXT} if {' and '.join(map(repr, words))} is a value" if words else _FILL
+    remedy = f"{_FILL}, or {AS_TEXT} if {' or '.join(map(repr, words[:3]))} is a value" if words else _FILL
     return sentence(who, f"a value in every cell of {source}", got, remedy)
 
 
