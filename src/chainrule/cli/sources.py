@@ -96,11 +96,11 @@ def table_problem(
         got = str(table.row_count)
         raise ValueError(sentence("train", f"at least {LEAST_ROWS} rows in {path}", got))
     task = TableEncoder(task).fit(table, target).task
-    _advise(table, target)
     kept, chosen, aside = _divide(table, target, task == "classification", test, validation, seed)
     train, rows = table.take(kept), table.take(aside)
     encoder = TableEncoder(task).fit(train, target)
     names = tuple(str(label) for label in encoder.classes)
+    _advise(table, target)
     return Problem(
         Facts(path.name, target, names, encoder=encoder),
         _encoded(encoder, train),
@@ -112,12 +112,11 @@ def table_problem(
 
 def _advise(table: Table, target: str) -> None:
     """Note the columns that cannot tell anything, and those that tell only where a row stands."""
-    for name, column in table.items():
-        if name == target:
-            continue
+    inputs = {name: column for name, column in table.items() if name != target}
+    for name, column in inputs.items():
         if (column == column[0]).all():
             what = f"holds {column.tolist()[0]!r} in every row"
-        elif column.dtype != object and column[0].is_integer() and (np.diff(column) == 1).all():
+        elif len(inputs) > 1 and column.dtype != object and column[0].is_integer() and (np.diff(column) == 1).all():
             what = "numbers the rows, which new rows will not repeat"
         else:
             continue
