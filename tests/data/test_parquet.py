@@ -129,7 +129,11 @@ def test_what_is_declared_as_text_is_read_as_it_is(tmp_path: Path, build, cells:
 def test_numbers_that_float64_holds_are_read(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
-    columns = {"a": pa.array([1, 2**60]), "b": pa.array([1, 2**63], pa.uint64()), "c": pa.array([0.5, 2], pa.float16())}
+    columns = {
+        "a": pa.array([1, 2**60]),
+        "b": pa.array([1, 2**63], pa.uint64()),
+        "c": pa.array(np.array([0.5, 2], np.float16)),
+    }
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     assert as_lists(read_table(tmp_path / "t.parquet")) == {"a": [1, 2**60], "b": [1, 2**63], "c": [0.5, 2]}
 
