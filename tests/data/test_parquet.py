@@ -132,7 +132,7 @@ def test_numbers_that_float64_holds_are_read(tmp_path: Path) -> None:
     columns = {
         "a": pa.array([1, 2**60]),
         "b": pa.array([1, 2**63], pa.uint64()),
-        "c": pa.array(np.array([0.5, 2], np.float16)),
+        "c": pa.array([0.5, 2], pa.float32()),
     }
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     assert as_lists(read_table(tmp_path / "t.parquet")) == {"a": [1, 2**60], "b": [1, 2**63], "c": [0.5, 2]}
