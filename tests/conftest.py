@@ -15,6 +15,10 @@ settings.register_profile("chainrule", deadline=None, derandomize="CI" in os.env
 settings.load_profile("chainrule")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=0, help="seed of the fuzzers")
+
+
 def pytest_report_header() -> str:
     """Which kernels are under test."""
     import chainrule as cr
@@ -29,6 +33,13 @@ def pytest_report_header() -> str:
 def rng() -> np.random.Generator:
     """The same numbers in every run, and fresh for every test."""
     return np.random.default_rng(20260101)
+
+
+@pytest.fixture(scope="session")
+def fuzz_seed(pytestconfig: pytest.Config) -> int:
+    """What the fuzzers draw their cases from: the same in every run, unless ``--seed`` is given."""
+    seed: int = pytestconfig.getoption("--seed")
+    return seed
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from chainrule._support import files
+from chainrule._support.checks import sentence
 
 ARRAYS = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(7, np.int64), "c": np.zeros((0, 4), np.float32)}
 HEADER = {"facts": '{"x": 1}'}
@@ -67,3 +71,81 @@ def test_a_folder_that_is_not_there(tmp_path):
         write(Path(tmp_path / "nowhere" / "file"))
     with pytest.raises(FileNotFoundError, match=r"load expects a file at .*, got No such file or directory"):
         files.read_arrays("load", tmp_path / "nowhere")
+
+
+# --- reading what is not to be trusted ---
+
+
+def test_a_file_is_read_gzipped_or_not(tmp_path):
+    (tmp_path / "plain").write_bytes(b"text" * 1000)
+    (tmp_path / "packed").write_bytes(gzip.compress(b"text" * 1000))
+    for name in ("plain", "packed"):
+        assert files.read_bytes("read_table", tmp_path / name) == b"text" * 1000
+
+
+def test_no_more_is_unpacked_than_a_file_of_its_size_may_hold(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SPARE", 1 << 16)
+    path = tmp_path / "bomb"
+    path.write_bytes(gzip.compress(bytes(1 << 20), 1) * 64)
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            ValueError, match=r"^read_table expects .*, got one that becomes more than .* bytes; unzip it"
+        ):
+            files.read_bytes("read_table", path)
+        assert tracemalloc.get_traced_memory()[1] < 2 * files.MAX_RATIO * path.stat().st_size
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-4], lambda data: data[:-9] + b"x" + data[-8:], lambda data: data[:9]]
+)
+def test_a_damaged_gzip_file_is_refused(damage, tmp_path):
+    (tmp_path / "packed").write_bytes(damage(gzip.compress(b"text" * 1000)))
+    with pytest.raises(ValueError, match=r"^read_table expects .*packed to be a whole gzip file, got a damaged one \("):
+        files.read_bytes("read_table", tmp_path / "packed")
+
+
+def test_memory_that_does_not_suffice_is_told(tmp_path, monkeypatch):
+    (tmp_path / "large").write_bytes(b"text")
+
+    def fail(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(files, "read_up_to", fail)
+    with pytest.raises(
+        ValueError, match=r"^read_table expects .*large to fit into the memory, got 4 bytes; read a part"
+    ):
+        files.read_bytes("read_table", tmp_path / "large")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices of POSIX")
+def test_what_has_no_end_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(OSError, match=r"^read_idx expects a file at /dev/.*, got a device\.$"):
+            files.read_bytes("read_idx", path)
+    for path in (Path("/dev/zero"), tmp_path / "pipe"):  # for whose other end nobody waits
+        for read in (files.read_arrays, lambda who, path: files.read_facts(who, path, "record")):
+            with pytest.raises(OSError, match=r"^load expects a \w+ at .*, got a pipe or a device\.$"):
+                read("load", path)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{", b"\xff", b"\0", b'{"a": NaN}', b'{"a": 1e999}', b'{"a": 1, "a": 2}', b"[" * 10**6]
+)
+def test_what_is_no_record_is_refused(text, tmp_path):
+    (tmp_path / "run.json").write_bytes(text)
+    with pytest.raises(
+        ValueError, match=r"^report expects .*run\.json to be the record of a run, got something else; copy"
+    ):
+        files.read_facts("report", tmp_path / "run.json", "record of a run")
+
+
+def test_a_sentence_is_one_printable_line_of_bounded_length():
+    said = sentence("a\x1b[2J", "\u202eb\nc", "x" * 10**6, "\ud800")
+    assert said.startswith(r"a\x1b[2J expects \u202eb c, got xxx")
+    assert said.endswith(r"x…; \ud800.")
+    assert said.isprintable()
+    assert len(said) < 1100

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, check_name, nearest, sentence
+from .._support.files import as_path
 from ..data.batches import split, split_rows
 from ..data.named import NAMES, NamedData, load_named
 from ..data.tables import Table, UnknownColumnError, read_table
@@ -49,7 +50,7 @@ class Problem:
 
 def resolve(who: str, source: str) -> Path | str:
     """The path of a table, or the name of a data set; an existing file takes precedence."""
-    path = Path(source)
+    path = as_path(who, source)
     if path.exists() and not path.is_dir():  # a pipe is as good as a file
         return path
     if path.is_dir() and source not in NAMES:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import itertools
 import re
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
 from ..._support.checks import sentence
+from ..._support.files import read_bytes
 from .cells import MISSING
 from .columns import WHO, Column, typed
 from .header import has_header
@@ -62,14 +61,8 @@ def _refuse_gaps(path: Path, cells: dict[str, list[str]], lines: list[int], text
 
 
 def _decode(path: Path) -> str:
-    data = path.read_bytes()
     try:
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-        content = data.decode("utf-8-sig")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        expected = f"{path} to be a whole gzip file"
-        raise ValueError(sentence(WHO, expected, f"a damaged one ({error})", "download or copy it again")) from None
+        content = read_bytes(WHO, path, "table").decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         got = f"byte 0x{error.object[error.start]:02x} on line {line}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._support.checks import Array, check_name, sentence
+from ..._support.text import MOST, printable
 
 AS_TEXT = "declare the column as text (text=[...])"
 LEAVE_OUT = "drop the column (list the others in columns=[...])"
@@ -88,7 +89,7 @@ class Table(Mapping[str, Array]):
         return len(self._columns)
 
     def __repr__(self) -> str:
-        return f"Table({self.row_count} rows of {self.source}: {', '.join(self)})"
+        return printable(f"Table({self.row_count} rows of {self.source}: {', '.join(self)})", MOST)
 
     def place(self, row: int) -> str:
         """Where this row stands, for an error message: ``line 12 of trees.csv``."""
