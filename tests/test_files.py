@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import os
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +151,40 @@ def test_a_sentence_is_one_printable_line_of_bounded_length():
     assert said.endswith(r"x…; \ud800.")
     assert said.isprintable()
     assert len(said) < 1100
+
+
+# --- one way in, one way out ---
+
+OF_FILES = Path("_support", "files.py")
+WRITERS = {"write_text", "write_bytes", "mkstemp", "NamedTemporaryFile", "savetxt", "tofile", "save_file", "to_csv"}
+READERS = {"safe_open", "GzipFile", "decompress"}
+ELSEWHERE = {
+    (Path("persistence", "c", "compiled.py"), "write_text"),  # into a temporary folder, for the compiler
+    (Path("training", "callbacks", "logs.py"), "open a"),  # lines that are added to a log
+    (Path("persistence", "hdf5.py"), "decompress"),  # a piece, of which no more is taken than it may hold
+    (Path("cli", "screen.py"), "open w"),  # the null device, where the shell closed a stream
+}
+
+
+def doors(path: Path) -> Iterator[str]:
+    """The calls in a source file by which something is written into a file, or unpacked from one."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            is_method = isinstance(node.func, ast.Attribute)
+            modes = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            if name == "open" and any(set(mode) & set("wax+") and len(mode) < 4 for mode in modes):
+                yield f"open {modes[-1]}"
+            elif is_method and name in WRITERS | READERS:
+                yield name
+
+
+def test_files_are_written_and_unpacked_in_one_place():
+    source = Path(files.__file__).parents[1]
+    found = {
+        (path.relative_to(source), door)
+        for path in source.rglob("*.py")
+        if path.relative_to(source) != OF_FILES
+        for door in doors(path)
+    }
+    assert found <= ELSEWHERE

@@ -231,7 +231,7 @@ def begin(
         run.changes = differing
     else:
         run.remove_checkpoints()  # of a run that was never resumed
-    remove_partials(out, "*.json", "*.safetensors")
+    remove_partials(out, "*.json", "*.safetensors", "*.png")
     run.write()
     return run, differing
 
