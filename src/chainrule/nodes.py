@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ._support.checks import Array, sentence
+from ._support.checks import Array, check_finite, sentence
 from .layers import (
     ELU,
     GELU,
@@ -89,14 +89,21 @@ class Graph(ABC):
         """The name of a new constant."""
         array = np.asarray(value)
         if array.dtype.kind in "fb":
-            with np.errstate(over="ignore"):
-                array = array.astype(self.dtype)
-            if array.dtype == np.float16 and not np.isfinite(array).all():
-                expected = f"parameters within ±{np.finfo(array.dtype).max:.0f} for float16"
-                raise ValueError(sentence(self.who, expected, f"larger ones in {self.prefix}{hint}", "use float32"))
+            array = self._held(array, f"{self.prefix}{hint}")
         name = self.new_name(f"{self.prefix}{hint}")
         self.add_constant(name, array)
         return name
+
+    def _held(self, array: Array, name: str) -> Array:
+        """Numbers in the type of the computation, which must not make infinity of them, nor 0 of a single one."""
+        check_finite(self.who, name, array)
+        with np.errstate(over="ignore", under="ignore"):
+            held: Array = array.astype(self.dtype)
+        if not np.isfinite(held).all():
+            expected = f"parameters within ±{np.finfo(held.dtype).max:.5g} for {held.dtype.name}"
+            remedy = "use float32" if held.dtype == np.float16 else "use float64"
+            raise ValueError(sentence(self.who, expected, f"larger ones in {name}", remedy))
+        return held
 
     def cast(self, x: str, dtype: Any, out: str | None = None) -> str:
         """x as numbers of another type."""

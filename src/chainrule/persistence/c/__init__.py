@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..._support.checks import check_name
+from ..._support.checks import Array, check_name, sentence
 from ..._support.files import write_text
+from ..agreement import LIMITS, columns_that_lose, largest_difference
+from ..rows import sample_rows
 from .calls import calls_of
 from .compiled import check
 from .header import costs, header
 from .int8 import quantized
-from .network import OUTPUTS, as_network
+from .network import OUTPUTS, Network, as_network
 from .steps import run
 from .text import as_identifier
 
@@ -30,6 +32,7 @@ def write(
     precision: str = "float32",
     name: str | None = None,
     self_test: bool = True,
+    rows: Any = None,
 ) -> list[str]:
     """Write a model as one C99 header with a function ``NAME_predict(const float *x, float *y)`` for one row.
 
@@ -45,6 +48,7 @@ def write(
     precision : "float32", or "int8" for weights of a quarter of the size
     name : str, with which all names in the header begin; None makes one of the file's name
     self_test : bool, whether to include ten rows and a function that compares, for whoever defines ``NAME_SELF_TEST``
+    rows : array (N, ...) of some rows as ``model.predict`` takes them; None for random ones
 
     Returns
     -------
@@ -76,7 +80,9 @@ def write(
     network = as_network(model)
     steps = quantized(network.steps) if precision == "int8" else network.steps
     plan = calls_of(steps, network.inputs)
-    x = network.rows_like_those_trained_on(TEST_ROWS)
+    x = network.rows_for(sample_rows(model, TEST_ROWS, (network.inputs,)) if rows is None else rows[:TEST_ROWS])
+    _check_float32(network, x)
+    x = x.astype(np.float32)
     expected = run(steps, x.astype(np.float64))  # so precise that the file is the same with all kernels
     text = header(network, plan, name, precision, (x, expected) if self_test else None)
     write_text("export to C", path, text)
@@ -87,6 +93,22 @@ def write(
         notes.append("the model computes in float64, the C code in float32")
     if precision == "int8":
         exact = run(network.steps, x.astype(np.float64))
-        lost = np.max(np.abs(expected - exact) / np.maximum(1, np.abs(exact)))
-        notes.append(f"int8 weights change the outputs of {TEST_ROWS} random rows by up to {lost:.2g}")
+        lost = largest_difference(expected, exact)
+        notes.append(f"int8 weights change the outputs by up to {lost:.2g} of their spread over {len(x)} rows")
     return notes
+
+
+def _check_float32(network: Network, x: Array) -> None:
+    """Raise where rows or answers that differ are the same in float32."""
+    lost = columns_that_lose(x, network.columns or None)
+    if lost:
+        got = f"columns of which float32 loses digits: {', '.join(lost[:5])}{' and others' * (len(lost) > 5)}"
+        remedy = "subtract a constant from them before training, or export to ONNX, which takes float64"
+        raise ValueError(sentence("export to C", "numbers that float32 can hold", got, remedy))
+    answers = network.answer(x)
+    with np.errstate(over="ignore"):
+        lost = largest_difference(answers.astype(np.float32), answers) > LIMITS["float32"]
+    if lost:
+        got = f"answers that it cannot tell apart, such as {answers[0].tolist()}"
+        remedy = "shift or scale the target before training, or export to ONNX, which takes float64"
+        raise ValueError(sentence("export to C", "numbers that float32 can hold", got, remedy))

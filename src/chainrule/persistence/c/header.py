@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ... import __version__
-from ..._support.checks import Array, check_finite
+from ..._support.checks import Array, check_finite, sentence
 from ..._support.files import digest
+from ..agreement import spread
 from .calls import Call, Calls, body
 from .network import Network
 from .operations import functions
@@ -85,8 +86,17 @@ def _sizes(network: Network, name: str, precision: str) -> Iterator[str]:
     yield f"#define {upper}_INPUTS {network.inputs}\n#define {upper}_OUTPUTS {network.outputs}"
     yield f"#ifndef {upper}_BUFFER\n#define {upper}_BUFFER /* on the stack */\n#endif"
     if network.classes:
-        names = "\n".join(f"    {string(label)}," for label in network.classes)
+        names = "\n".join(f"    {text}," for text in _class_names(network.classes))
         yield f"static const char *const {name}_classes[{upper}_OUTPUTS] = {{\n{names}\n}};"
+
+
+def _class_names(classes: Sequence[str]) -> list[str]:
+    """The names as string literals, no two of which are the same in C."""
+    literals = [string(label) for label in classes]
+    if len({text.split(string("\0")[1:-1])[0].rstrip('"') for text in literals}) < len(literals):
+        got = "some that differ behind a NUL, in halves of characters, or too far behind"
+        raise ValueError(sentence("export to C", "class names that differ as strings of C", got, "rename the classes"))
+    return literals
 
 
 def _constants(call: Call, name: str) -> Iterator[str]:
@@ -113,6 +123,7 @@ static inline void {name}_predict(const float *x, float *y)
 
 def _self_test(name: str, tolerance: str, x: Array, y: Array) -> str:
     upper = name.upper()
+    unit = spread(y)
     return f"""\
 #ifdef {upper}_SELF_TEST
 
@@ -120,7 +131,9 @@ def _self_test(name: str, tolerance: str, x: Array, y: Array) -> str:
 
 {array("float", f"{name}_test_y", y)}
 
-/* The largest difference from what the library answers for {len(x)} rows, relative to max(1, |y|).
+{array("float", f"{name}_test_spread", unit)}
+
+/* The largest difference from what the library answers for {len(x)} rows, as a part of the spread of the output.
    On a sound device it is at most {tolerance}. */
 static inline float {name}_self_test(void)
 {{
@@ -130,7 +143,7 @@ static inline float {name}_self_test(void)
         {name}_predict({name}_test_x + row * {upper}_INPUTS, y);
         for (size_t i = 0; i < {upper}_OUTPUTS; i++) {{
             const float expected = {name}_test_y[row * {upper}_OUTPUTS + i];
-            const float difference = fabsf(y[i] - expected) / (fabsf(expected) > 1.0f ? fabsf(expected) : 1.0f);
+            const float difference = fabsf(y[i] - expected) / {name}_test_spread[i];
             if (!(difference <= largest)) {{
                 largest = difference;
             }}

@@ -32,8 +32,8 @@ class Network:
     columns : a line of text for each number of x, or none
     classes : a name for each number of y, or none
     meaning : str, of y
-    mean, scale : arrays (inputs,), of the rows that it was trained on
-    encoded : bool, whether rows for ``model.predict`` are these standardised
+    mean, scale : arrays (inputs,) of the columns, where the model takes them standardised and x as they are
+    encoded : bool, whether it does
     notes : list of str, what to know of x and y
     """
 
@@ -54,15 +54,11 @@ class Network:
         """How many numbers y has."""
         return self.steps[-1].width
 
-    def rows_like_those_trained_on(self, count: int) -> Array:
-        """Random rows x, always the same ones."""
-        normal: Array = np.random.default_rng(0).standard_normal((count, self.inputs))
-        return (normal * self.scale + self.mean).astype(np.float32)
-
-    def rows_for(self, rows: Array) -> Array:
-        """The x that stands for rows given to ``model.predict``."""
-        flat = rows.astype(np.float64).reshape(len(rows), math.prod(rows.shape[1:]))
-        return (flat * self.scale + self.mean if self.encoded else flat).astype(np.float32)
+    def rows_for(self, rows: Any) -> Array:
+        """The x, in float64, that stands for rows given to ``model.predict``."""
+        given = np.asarray(rows, np.float64)
+        flat = given.reshape(len(given), math.prod(given.shape[1:]))
+        return flat * self.scale + self.mean if self.encoded else flat
 
 
 def as_network(model: Any) -> Network:
@@ -147,9 +143,8 @@ def _of_estimator(estimator: Any) -> Network:
     model, width, scaler = estimator.model_, estimator.n_features_in_, estimator.scaler_
     network = Network(model, width, steps_of(model.layers, width), model.predict, columns=[str(name) for name in names])
     if scaler is not None:
-        network.scale, about = scaler.scale_, "scale=True: "
+        about = "scale=True: "
         if scaler.with_mean:
-            network.mean = scaler.mean_
             network.steps.insert(0, standardize(scaler.mean_, scaler.scale_, about + "(x - mean) / deviation"))
         else:
             network.steps.insert(0, affine(1 / scaler.scale_, None, about + "x / deviation"))

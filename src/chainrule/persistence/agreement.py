@@ -1,0 +1,152 @@
+"""How far the answers of a file are from those of its model, in units that mean something to whoever uses them.
+
+    d = max over rows and outputs of |y′ − y| / u        u = 1 for probabilities, else the spread of the output: its
+                                                          standard deviation over the rows
+
+y is the model's answer to rows in float64, as the user would call it, and y′ the file's to the same rows in the numbers
+that it takes. Relative to |y| an error of 100 in a price of two billion would look like nothing, and one of 1e-12 in a
+current of a picoampere would, too. A label that differs counts as the part of the rows where it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._support.checks import Array
+from ..layers import Linear, Sigmoid, Softmax
+from ..model import Sequential
+
+#: The largest d of a file that is vouched for. Whoever asks for fewer bits accepts that some is lost, not that most is.
+LIMITS = {"float32": 0.01, "float64": 0.01, "float16": 0.5, "int8": 1.0}
+LOST = 1e-3  # of a column's spread: what rounding may take before it is said
+
+
+@dataclass
+class Answers:
+    """What a model, or a file, says about some rows: numbers, and labels where it gives such."""
+
+    numbers: Array | None
+    labels: Array | None = None
+    unit: float | None = None  # of the numbers; None for the spread of each
+
+
+def answers(model: Any, rows: Any) -> Answers:
+    """What a model says as its user calls it."""
+    rows = _as_fitted(model, rows)
+    with np.errstate(all="ignore"):
+        if hasattr(model, "predict_proba"):
+            p = model.predict_proba(rows)
+            return Answers(np.stack(p, 1) if isinstance(p, list) else p, np.asarray(model.predict(rows)), 1.0)
+        y = np.asarray(model.predict(rows))
+    return Answers(None, y) if hasattr(model, "classes_") else Answers(y, unit=1.0 if gives_probabilities(model) else None)
+
+
+def _as_fitted(model: Any, rows: Any) -> Any:
+    """Rows as they were fitted: with the names of the columns where the model knows them."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is None or not isinstance(rows, np.ndarray):
+        return rows
+    try:
+        import pandas as pd
+    except ModuleNotFoundError:
+        return rows
+    return pd.DataFrame(rows, columns=names)
+
+
+def distance(found: Answers, expected: Answers) -> float:
+    """d of the answers of a file; infinite where one is a number and the other is not."""
+    worst = 0.0
+    if expected.labels is not None and found.labels is not None and len(expected.labels):
+        worst = float(np.mean(_differs(found.labels, expected.labels)))
+    if expected.numbers is None or found.numbers is None:
+        return worst
+    return max(worst, largest_difference(found.numbers, expected.numbers, expected.unit))
+
+
+def _differs(found: Array, expected: Array) -> Array:
+    one, other = (np.asarray(labels).reshape(len(expected), -1).astype(object) for labels in (found, expected))
+    return (one != other).any(axis=1)
+
+
+def gives_probabilities(model: Any, outputs: str = "model", **_: Any) -> bool:
+    """Whether the file's numbers lie between 0 and 1, so that their differences need no unit."""
+    if not isinstance(model, Sequential) or outputs == "probabilities":
+        return outputs == "probabilities" or hasattr(model, "predict_proba")
+    last = model.layers[-1]
+    return isinstance(last._activation if isinstance(last, Linear) else last, Softmax | Sigmoid)
+
+
+def largest_difference(found: Array, expected: Array, unit: float | None = None) -> float:
+    """d of numbers (N, ...)."""
+    y = np.reshape(expected, (len(expected), -1)).astype(np.float64)
+    other = np.reshape(found, y.shape).astype(np.float64)
+    if y.size == 0:
+        return 0.0
+    units = spread(y, expected.dtype) if unit is None else np.full(y.shape[1], unit)
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.where((other == y) | (np.isnan(other) & np.isnan(y)), 0.0, np.abs(other - y) / units)
+    return float(np.max(np.nan_to_num(apart, nan=np.inf, posinf=np.inf)))
+
+
+def spread(y: Array, dtype: Any = np.float64) -> Array:
+    """The standard deviation of each column; of one that is constant to rounding, its size, or the others' if it is 0."""
+    finite = np.where(np.isfinite(y), y, np.nan)
+    size = np.nanmax(np.abs(np.nan_to_num(finite)), axis=0, initial=0.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        scaled = np.nan_to_num(finite) / np.where(size > 0, size, 1)  # whose squares do not overflow
+        deviation = scaled.std(axis=0) * size
+    kind = np.dtype(dtype)
+    noise = 16 * (np.finfo(kind).eps if kind.kind == "f" else np.finfo(np.float64).eps)
+    units = np.where(deviation > noise * size, deviation, size)
+    return np.where(units > 0, units, units.max(initial=0.0) or 1.0)
+
+
+# --- what float32 can hold -------------------------------------------------------------------------------------------
+
+
+def float32_distance(model: Any, rows: Any) -> float:
+    """d of a file that did nothing but round x and y to float32: a bound that no such file can beat."""
+    expected = answers(model, rows)
+    try:
+        found = answers(model, rounded(rows))
+    except ValueError:  # what is finite in float64 alone
+        return np.inf
+    if found.numbers is not None:
+        with np.errstate(over="ignore"):
+            found.numbers = found.numbers.astype(np.float32)
+    return distance(found, expected)
+
+
+def rounded(rows: Any) -> Any:
+    """The rows as float32 holds them, in float64; text stays."""
+    with np.errstate(over="ignore"):
+        if isinstance(rows, np.ndarray):
+            return rows.astype(np.float32).astype(np.float64) if rows.dtype.kind in "fiub" else rows
+        columns = {name: column for name, column in named_columns(rows) if column.dtype.kind in "fiu"}
+        return rows.assign(**{name: column.astype(np.float32).astype(np.float64) for name, column in columns.items()})
+
+
+def named_columns(rows: Any, names: Any = None) -> Iterator[tuple[Any, Array]]:
+    """Each column with its name, or x[0], x[1] where there is none."""
+    if hasattr(rows, "columns"):
+        yield from ((name, np.asarray(rows[name])) for name in rows.columns)
+    else:
+        flat = np.reshape(rows, (len(rows), -1))
+        for index in range(flat.shape[1]):
+            yield (f"x[{index}]" if names is None else names[index]), flat[:, index]
+
+
+def columns_that_lose(rows: Any, names: Any = None) -> list[str]:
+    """The names of columns of which float32 loses digits that tell rows apart."""
+    lost = []
+    for name, column in named_columns(rows, names):
+        if column.dtype.kind in "fiu" and len(column):
+            with np.errstate(over="ignore"):
+                narrow = column.astype(np.float32)
+            if largest_difference(narrow, column.astype(np.float64)) > LOST:
+                lost.append(str(name))
+    return lost
