@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -469,7 +470,7 @@ class TestEstimators:
         x, y = iris
         last = cr.MLPClassifier(**SETTINGS, scale=inside)
         fitted = (last if inside else make_pipeline(StandardScaler(), last)).fit(x, y)
-        done = cr.export(fitted, tmp_path / "n.onnx")
+        done = cr.export(fitted, tmp_path / "n.onnx", rows=x)  # which float32 holds exactly
         assert done.checked < 1e-5
         label, probabilities = onnxruntime.InferenceSession(done.path).run(None, {"x": x.astype(np.float32)})
         np.testing.assert_array_equal(label, fitted.predict(x))
@@ -483,7 +484,8 @@ class TestEstimators:
         pandas = pytest.importorskip("pandas", reason="pandas is not installed")
         x = pandas.DataFrame(iris[0], columns=list("abcd"))
         fitted = cr.MLPRegressor(**SETTINGS, scale=True).fit(x[["a", "b", "c"]], x["d"])
-        with pytest.warns(UserWarning, match="does not have valid feature names"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # such as that names of columns are missing
             done = cr.export(fitted, tmp_path / "n.onnx")
         assert done.checked < 1e-4
         assert json.loads(facts_of(done.path)["feature_names"]) == ["a", "b", "c"]

@@ -62,7 +62,8 @@ def _outputs(g: Graph, estimator: Any, x: str) -> str:
 
 def _minus(g: Graph, x: str, mean: Array) -> str:
     """x − mean, in two parts where one would lose digits: the second is what rounding took from the first."""
-    high = mean.astype(g.dtype).astype(np.float64)
+    with np.errstate(over="ignore"):
+        high = mean.astype(g.dtype).astype(np.float64)
     low = mean - high
     x = g.Sub(x, high)
     return g.Sub(x, low) if low.any() else x
@@ -105,7 +106,10 @@ def _labels(classes: Array) -> Array:
     if classes.dtype.kind in "OUT":
         odd = [one for one in classes.tolist() if not isinstance(one, str) or "\0" in one or not _is_unicode(one)]
         if odd:
-            expected, remedy = "labels of text without NUL or halves of characters", "rename these classes before training"
+            expected, remedy = (
+                "labels of text without NUL or halves of characters",
+                "rename these classes before training",
+            )
             raise ValueError(sentence("skl2onnx", expected, repr(odd[0]), remedy))
         return classes.astype(object)
     odd = [one for one in classes.tolist() if classes.dtype.kind not in "iufb" or not -(2**63) <= one < 2**63]

@@ -10,7 +10,8 @@ current of a picoampere would, too. A label that differs counts as the part of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from ..model import Sequential
 
 #: The largest d of a file that is vouched for. Whoever asks for fewer bits accepts that some is lost, not that most is.
 LIMITS = {"float32": 0.01, "float64": 0.01, "float16": 0.5, "int8": 1.0}
-LOST = 1e-3  # of a column's spread: what rounding may take before it is said
+MOST_NAMES = 5  # of columns in an error
 
 
 @dataclass
@@ -39,10 +40,12 @@ def answers(model: Any, rows: Any) -> Answers:
     rows = _as_fitted(model, rows)
     with np.errstate(all="ignore"):
         if hasattr(model, "predict_proba"):
-            p = model.predict_proba(rows)
-            return Answers(np.stack(p, 1) if isinstance(p, list) else p, np.asarray(model.predict(rows)), 1.0)
+            p = model.predict_proba(rows)  # of several outputs a list, which no two libraries lay out alike
+            return Answers(None if isinstance(p, list) else p, np.asarray(model.predict(rows)), 1.0)
         y = np.asarray(model.predict(rows))
-    return Answers(None, y) if hasattr(model, "classes_") else Answers(y, unit=1.0 if gives_probabilities(model) else None)
+    if hasattr(model, "classes_"):
+        return Answers(None, y)
+    return Answers(y, unit=1.0 if gives_probabilities(model) else None)
 
 
 def _as_fitted(model: Any, rows: Any) -> Any:
@@ -69,7 +72,8 @@ def distance(found: Answers, expected: Answers) -> float:
 
 def _differs(found: Array, expected: Array) -> Array:
     one, other = (np.asarray(labels).reshape(len(expected), -1).astype(object) for labels in (found, expected))
-    return (one != other).any(axis=1)
+    differs: Array = np.any(one != other, axis=1)
+    return differs
 
 
 def gives_probabilities(model: Any, outputs: str = "model", **_: Any) -> bool:
@@ -82,10 +86,10 @@ def gives_probabilities(model: Any, outputs: str = "model", **_: Any) -> bool:
 
 def largest_difference(found: Array, expected: Array, unit: float | None = None) -> float:
     """d of numbers (N, ...)."""
+    if expected.size == 0:
+        return 0.0
     y = np.reshape(expected, (len(expected), -1)).astype(np.float64)
     other = np.reshape(found, y.shape).astype(np.float64)
-    if y.size == 0:
-        return 0.0
     units = spread(y, expected.dtype) if unit is None else np.full(y.shape[1], unit)
     with np.errstate(invalid="ignore", over="ignore"):
         apart = np.where((other == y) | (np.isnan(other) & np.isnan(y)), 0.0, np.abs(other - y) / units)
@@ -108,45 +112,48 @@ def spread(y: Array, dtype: Any = np.float64) -> Array:
 # --- what float32 can hold -------------------------------------------------------------------------------------------
 
 
-def float32_distance(model: Any, rows: Any) -> float:
-    """d of a file that did nothing but round x and y to float32: a bound that no such file can beat."""
-    expected = answers(model, rows)
+Answer = Callable[[Any], Answers]
+
+
+def float32_distance(answer: Answer, rows: Any, columns: Collection[Any] | None = None) -> float:
+    """d of a file that did nothing but round x, or these columns of it, and y to float32: no such file can do better."""
+    expected = answer(rows)
     try:
-        found = answers(model, rounded(rows))
+        found = answer(rounded(rows, columns))
     except ValueError:  # what is finite in float64 alone
         return np.inf
-    if found.numbers is not None:
+    if found.numbers is not None and columns is None:
         with np.errstate(over="ignore"):
             found.numbers = found.numbers.astype(np.float32)
     return distance(found, expected)
 
 
-def rounded(rows: Any) -> Any:
-    """The rows as float32 holds them, in float64; text stays."""
+def lost_columns(answer: Answer, rows: Any, names: Sequence[Any], limit: float) -> str:
+    """Names of the columns that alone, rounded to float32, change the answers by more than this; five are enough."""
+    lost: list[str] = []
+    keys = list(rows.columns) if hasattr(rows, "columns") else list(range(math.prod(np.shape(rows)[1:])))
+    for index, key in enumerate(keys):
+        if len(lost) > MOST_NAMES:
+            break
+        if float32_distance(answer, rows, [key]) > limit:
+            lost.append(str(key) if isinstance(key, str) else str(names[index]) if len(names) else f"x[{index}]")
+    return ", ".join(lost[:MOST_NAMES]) + " and others" * (len(lost) > MOST_NAMES)
+
+
+def rounded(rows: Any, columns: Collection[Any] | None = None) -> Any:
+    """The rows, in float64, as float32 holds them; or these columns of them. Text stays."""
     with np.errstate(over="ignore"):
-        if isinstance(rows, np.ndarray):
-            return rows.astype(np.float32).astype(np.float64) if rows.dtype.kind in "fiub" else rows
-        columns = {name: column for name, column in named_columns(rows) if column.dtype.kind in "fiu"}
-        return rows.assign(**{name: column.astype(np.float32).astype(np.float64) for name, column in columns.items()})
+        if hasattr(rows, "columns"):
+            chosen = [name for name in (rows.columns if columns is None else columns) if rows[name].dtype.kind in "fiu"]
+            return rows.assign(**{name: _through_float32(np.asarray(rows[name])) for name in chosen})
+        if rows.dtype.kind not in "fiub":
+            return rows
+        if columns is None:
+            return _through_float32(rows)
+        flat = rows.reshape(len(rows), -1).astype(np.float64)
+        flat[:, list(columns)] = _through_float32(flat[:, list(columns)])
+        return flat.reshape(rows.shape)
 
 
-def named_columns(rows: Any, names: Any = None) -> Iterator[tuple[Any, Array]]:
-    """Each column with its name, or x[0], x[1] where there is none."""
-    if hasattr(rows, "columns"):
-        yield from ((name, np.asarray(rows[name])) for name in rows.columns)
-    else:
-        flat = np.reshape(rows, (len(rows), -1))
-        for index in range(flat.shape[1]):
-            yield (f"x[{index}]" if names is None else names[index]), flat[:, index]
-
-
-def columns_that_lose(rows: Any, names: Any = None) -> list[str]:
-    """The names of columns of which float32 loses digits that tell rows apart."""
-    lost = []
-    for name, column in named_columns(rows, names):
-        if column.dtype.kind in "fiu" and len(column):
-            with np.errstate(over="ignore"):
-                narrow = column.astype(np.float32)
-            if largest_difference(narrow, column.astype(np.float64)) > LOST:
-                lost.append(str(name))
-    return lost
+def _through_float32(numbers: Array) -> Array:
+    return numbers.astype(np.float32).astype(np.float64)

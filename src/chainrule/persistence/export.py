@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from .._support.checks import check_finite, check_name, sentence
 from .._support.files import replacing
 from ..model import Sequential
-from .agreement import LIMITS, columns_that_lose, float32_distance, gives_probabilities
+from .agreement import LIMITS, answers, float32_distance, gives_probabilities, lost_columns
 from .rows import given_rows, sample_rows
 
 #: name → (suffix, module of this folder, its precisions in the order in which they are tried where none is asked for).
@@ -128,21 +129,21 @@ def export(
     rows = _rows_for(model, rows, options.get("input_shape"))
     asked = options.pop("precision", None)
     tried = precisions if asked is None and precisions else (asked,)
+    wrong, error = "", None
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
         for precision in tried:
             given = options if precision is None else options | {"precision": precision}
             try:
                 notes = tool.write(model, draft, rows=rows, **given)
-                checked, wrong = _compared(tool, model, draft, rows, precision)
-            except ValueError:
-                if precision == tried[-1]:
-                    raise
-                continue  # a number that only the next precision can hold, or an error that it meets, too
+            except ValueError as caught:  # it may be of a number that only the next precision can hold
+                error = error or caught
+                continue
+            checked, wrong = _compared(tool, model, draft, rows, precision)
             if not wrong:
                 break
         else:
-            raise ValueError(wrong)
+            raise error if error is not None and not wrong else ValueError(wrong)
         with replacing("export", path) as stream, draft.open("rb") as written:
             shutil.copyfileobj(written, stream)
     unit = {"unit": "in probability"} if gives_probabilities(model, **options) else {}
@@ -160,26 +161,27 @@ def _compared(tool: ModuleType, model: Any, draft: Path, rows: Any, precision: s
     if rows is None:
         return None, ""
     checked: float | None = tool.check(model, draft, rows)
-    limit = LIMITS[precision or "float32"]
+    answer, limit = partial(answers, model), LIMITS[precision or "float32"]
     narrow = precision not in (None, "float64")
-    found = float32_distance(model, rows) if checked is None and narrow else checked
+    found = float32_distance(answer, rows) if checked is None and narrow else checked
     if found is None or found <= limit:
         return checked, ""
-    lost = columns_that_lose(rows, getattr(model, "feature_names_in_", None)) if narrow else []
+    names = getattr(model, "feature_names_in_", ())
+    lost = lost_columns(answer, rows, names, limit) if narrow else ""
     return checked, _refusal(found, precision, lost)
 
 
-def _refusal(found: float, precision: str | None, lost: list[str]) -> str:
+def _refusal(found: float, precision: str | None, lost: str) -> str:
     """The sentence for a file that answers something else."""
     got = f"one that differs by {found:.2g}, as a part of the spread of its outputs"
-    remedy = "pass rows=X, some rows of your data, if the random ones are not like them"
+    remedy = "pass rows=X, some rows of your data, where the random ones are not like them"
     if lost:
-        got += f": float32 loses digits of {', '.join(lost[:5])}{' and others' * (len(lost) > 5)}"
-        remedy = "subtract a constant from such a column before training, or export to ONNX in float64"
+        got += f": float32 loses digits of {lost}"
+        remedy = "shift and scale such a column before training, or export to ONNX in float64"
     elif precision in ("float16", "int8"):
         remedy = 'take precision="float32", or ' + remedy
     elif precision == "float32":
-        remedy = "export to ONNX in float64, shift or scale the target before training, or " + remedy
+        remedy = "export to ONNX in float64, shift and scale the target before training, or " + remedy
     return sentence("export", f"a file that answers as the model does (precision {precision})", got, remedy)
 
 

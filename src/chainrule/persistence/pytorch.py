@@ -144,9 +144,7 @@ def load_state_dict(
     fill(ours, groups)
 
 
-def write(
-    model: Sequential, path: str | os.PathLike[str], precision: str | None = None, rows: Any = None
-) -> list[str]:
+def write(model: Sequential, path: str | os.PathLike[str], precision: str | None = None, rows: Any = None) -> list[str]:
     """Write ``state_dict(model)`` into a safetensors file; notes on the PyTorch network that it is for.
 
     ``precision`` is float32 or float16, or None: the model's own.

@@ -17,6 +17,7 @@ from ..layers import Activation, BatchNorm, Dropout, Flatten, GaussianNoise, Lay
 from ..layers.base import FeatureLayer, Shape
 from ..model import Sequential
 
+QUARTILES = 1.349  # by how much those of a normal distribution are apart, in deviations
 ROWS = 100  # that a file and its model are compared on
 #: Where estimators that hold others keep a fitted one that takes the same rows.
 INNER = ("best_estimator_", "regressor_", "estimator_", "estimators_", "calibrated_classifiers_", "estimator")
@@ -56,7 +57,8 @@ def sample_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> An
         return None if shape is None else _network_rows(model, rng.standard_normal((count, *shape)))
     columns = _columns(model, int(model.n_features_in_), count, rng)
     if needs_frame(model):
-        return None if any(column is None for column in columns) else _frame(model, columns)
+        told = [column for column in columns if column is not None]
+        return _frame(model, told) if len(told) == len(columns) else None
     normal = rng.standard_normal((len(columns), count))
     known = [one if column is None else column for column, one in zip(columns, normal, strict=True)]
     rows = np.stack([np.asarray(column, np.float64) for column in known], axis=1)
@@ -102,7 +104,8 @@ def last_step(estimator: Any) -> Any:
 def needs_frame(estimator: Any) -> bool:
     """Whether it takes columns by name, or text, which an array of numbers does not have."""
     first = first_step(estimator)
-    by_name = any(isinstance(name, str) for _, _, names in getattr(first, "transformers_", ()) for name in _listed(names))
+    chosen = [name for _, _, names in getattr(first, "transformers_", ()) for name in _listed(names)]
+    by_name = any(isinstance(name, str) for name in chosen)
     return by_name or any(np.asarray(one).dtype.kind in "OUST" for one in getattr(first, "categories_", ()))
 
 
@@ -155,9 +158,9 @@ def _known(estimator: Any, first: Any, width: int, count: int, rng: np.random.Ge
     facts: Mapping[str, Any] = vars(first if scaler is None else scaler)
     normal = rng.standard_normal((width, count))
     for names, draw in DRAWS.items():
-        given = [facts.get(name) for name in names]
-        if all(one is not None and len(one) == width for one in given):
-            return [draw(rng, z, *values) for z, *values in zip(normal, *given, strict=True)]
+        given = [facts[name] for name in names if facts.get(name) is not None and np.size(facts[name])]
+        if len(given) == len(names) and all(len(one) == width for one in given):
+            return [draw(rng, normal[index], *(one[index] for one in given)) for index in range(width)]
     return [None] * width
 
 
@@ -169,7 +172,7 @@ def _categories(rng: np.random.Generator, z: Array, values: Any) -> Array:
 DRAWS: dict[tuple[str, ...], Any] = {
     ("categories_",): _categories,
     ("data_min_", "data_max_"): lambda rng, z, low, high: low + (high - low) * rng.random(len(z)),
-    ("center_", "scale_"): lambda rng, z, center, scale: center + scale * z / 1.349,  # the quartiles of z are 1.349 apart
+    ("center_", "scale_"): lambda rng, z, center, scale: center + scale * z / QUARTILES,
     ("max_abs_",): lambda rng, z, largest: largest * rng.uniform(-1, 1, len(z)),
     ("mean_", "scale_"): lambda rng, z, mean, scale: mean + scale * z,
     ("scale_",): lambda rng, z, scale: scale * z,
@@ -191,7 +194,8 @@ def given_rows(rows: Any, width: int | None) -> Any:
     if not hasattr(rows, "columns"):
         rows = np.asarray(rows)
         if rows.ndim < 2 or rows.dtype.kind not in "fiubOU":
-            raise ValueError(sentence("export(rows=)", "rows of shape (N, ...)", f"{rows.dtype} of shape {rows.shape}"))
+            got = f"{rows.dtype} of shape {rows.shape}"
+            raise ValueError(sentence("export(rows=)", "rows of shape (N, ...)", got))
     if len(rows) == 0:
         raise ValueError(sentence("export(rows=)", "some rows of your data", "none", "pass ten or more"))
     if width is not None and len(rows.shape) > 1 and rows.shape[1] != width:

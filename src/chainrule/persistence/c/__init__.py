@@ -10,7 +10,7 @@ import numpy as np
 
 from ..._support.checks import Array, check_name, sentence
 from ..._support.files import write_text
-from ..agreement import LIMITS, columns_that_lose, largest_difference
+from ..agreement import LIMITS, Answers, float32_distance, largest_difference, lost_columns
 from ..rows import sample_rows
 from .calls import calls_of
 from .compiled import check
@@ -93,22 +93,24 @@ def write(
         notes.append("the model computes in float64, the C code in float32")
     if precision == "int8":
         exact = run(network.steps, x.astype(np.float64))
-        lost = largest_difference(expected, exact)
-        notes.append(f"int8 weights change the outputs by up to {lost:.2g} of their spread over {len(x)} rows")
+        lost = largest_difference(expected, exact, network.unit)
+        of = "" if network.unit else " of their spread"
+        notes.append(f"int8 weights change the outputs of {len(x)} rows by up to {lost:.2g}{of}")
     return notes
 
 
 def _check_float32(network: Network, x: Array) -> None:
-    """Raise where rows or answers that differ are the same in float32."""
-    lost = columns_that_lose(x, network.columns or None)
-    if lost:
-        got = f"columns of which float32 loses digits: {', '.join(lost[:5])}{' and others' * (len(lost) > 5)}"
-        remedy = "subtract a constant from them before training, or export to ONNX, which takes float64"
-        raise ValueError(sentence("export to C", "numbers that float32 can hold", got, remedy))
-    answers = network.answer(x)
-    with np.errstate(over="ignore"):
-        lost = largest_difference(answers.astype(np.float32), answers) > LIMITS["float32"]
-    if lost:
-        got = f"answers that it cannot tell apart, such as {answers[0].tolist()}"
-        remedy = "shift or scale the target before training, or export to ONNX, which takes float64"
-        raise ValueError(sentence("export to C", "numbers that float32 can hold", got, remedy))
+    """Raise where rows that get different answers, or the answers, are the same in float32."""
+
+    def answer(x: Array) -> Answers:
+        return Answers(network.answer(x), unit=network.unit)
+
+    limit = LIMITS["float32"]
+    if float32_distance(answer, x) <= limit:
+        return
+    lost = lost_columns(answer, x, network.columns, limit)
+    got = f"columns of which it loses digits: {lost}" if lost else "answers of which it loses digits"
+    remedy = (
+        f"shift and scale {'such a column' if lost else 'the target'} before training, or export to ONNX in float64"
+    )
+    raise ValueError(sentence("export to C", "numbers that float32 can hold", got, remedy))

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..._support.checks import Array, sentence
 from ..._support.files import check_readable
-from ..agreement import gives_probabilities, largest_difference
+from ..agreement import largest_difference
 from .network import as_network, check_rows
 
 COMPILERS = ("cc", "gcc", "clang")
@@ -59,7 +59,7 @@ def check(model: Any, path: str | os.PathLike[str], rows: Any) -> float | None:
         y = compiled_answers(Path(path), x.astype(np.float32), network.outputs)
     if y is None:
         return None
-    return largest_difference(y, network.answer(x), 1.0 if gives_probabilities(model) else None)
+    return largest_difference(y, network.answer(x), network.unit)
 
 
 def compiled_answers(path: Path, x: Array, outputs: int) -> Array | None:

@@ -52,7 +52,7 @@ def header(network: Network, plan: Calls, name: str, precision: str, test: tuple
         *(text for call in plan.calls for text in _constants(call, name)),
         *functions(name, (call.step.operation for call in plan.calls)),
         _predict(plan, name),
-        *([] if test is None else [_self_test(name, TOLERANCE[precision], *test)]),
+        *([] if test is None else [_self_test(name, TOLERANCE[precision], network.unit, *test)]),
         f"#endif /* {name.upper()}_H */",
     ]
     return "\n\n".join(parts) + "\n"
@@ -121,9 +121,9 @@ static inline void {name}_predict(const float *x, float *y)
 }}"""
 
 
-def _self_test(name: str, tolerance: str, x: Array, y: Array) -> str:
+def _self_test(name: str, tolerance: str, unit: float | None, x: Array, y: Array) -> str:
     upper = name.upper()
-    unit = spread(y)
+    units = spread(y) if unit is None else np.full(y.shape[1], unit)
     return f"""\
 #ifdef {upper}_SELF_TEST
 
@@ -131,9 +131,9 @@ def _self_test(name: str, tolerance: str, x: Array, y: Array) -> str:
 
 {array("float", f"{name}_test_y", y)}
 
-{array("float", f"{name}_test_spread", unit)}
+{array("float", f"{name}_test_unit", units)}
 
-/* The largest difference from what the library answers for {len(x)} rows, as a part of the spread of the output.
+/* The largest difference from what the library answers for {len(x)} rows, {"as a part of the spread of the output" if unit is None else "of a probability"}.
    On a sound device it is at most {tolerance}. */
 static inline float {name}_self_test(void)
 {{
@@ -143,7 +143,7 @@ static inline float {name}_self_test(void)
         {name}_predict({name}_test_x + row * {upper}_INPUTS, y);
         for (size_t i = 0; i < {upper}_OUTPUTS; i++) {{
             const float expected = {name}_test_y[row * {upper}_OUTPUTS + i];
-            const float difference = fabsf(y[i] - expected) / {name}_test_spread[i];
+            const float difference = fabsf(y[i] - expected) / {name}_test_unit[i];
             if (!(difference <= largest)) {{
                 largest = difference;
             }}

@@ -14,6 +14,7 @@ import numpy as np
 from ..._support.checks import Array, check_shape, sentence
 from ...losses import GaussianNLL, Poisson
 from ...model import Sequential
+from ..agreement import gives_probabilities
 from .steps import Step, affine, append, input_width, softmax, standardize, steps_of
 
 OUTPUTS = "what model.predict gives"
@@ -32,6 +33,7 @@ class Network:
     columns : a line of text for each number of x, or none
     classes : a name for each number of y, or none
     meaning : str, of y
+    unit : of differences of y; None for the spread of each number
     mean, scale : arrays (inputs,) of the columns, where the model takes them standardised and x as they are
     encoded : bool, whether it does
     notes : list of str, what to know of x and y
@@ -44,6 +46,7 @@ class Network:
     columns: Sequence[str] = ()
     classes: Sequence[str] = ()
     meaning: str = OUTPUTS
+    unit: float | None = None
     mean: Array | float = 0.0
     scale: Array | float = 1.0
     encoded: bool = False
@@ -80,7 +83,8 @@ def as_network(model: Any) -> Network:
 
 def _of_model(model: Sequential) -> Network:
     width = input_width(model.layers)
-    network = Network(model, width, steps_of(model.layers, width), lambda x: model.predict(x))
+    unit = 1.0 if gives_probabilities(model) else None
+    network = Network(model, width, steps_of(model.layers, width), lambda x: model.predict(x), unit=unit)
     if isinstance(model.metadata.get("encoder"), dict):
         _decode(network, model.metadata["encoder"])
     names = model.metadata.get("class_names")
@@ -158,7 +162,7 @@ def _of_estimator(estimator: Any) -> Network:
 def _classify(network: Network, estimator: Any) -> None:
     """Behind the network: the probability of each class."""
     network.classes = [str(label) for label in estimator.classes_]
-    network.meaning = "the probability of each class"
+    network.meaning, network.unit = "the probability of each class", 1.0
     network.answer = estimator.predict_proba
     if len(network.classes) < 2:
         raise ValueError(sentence("export to C", "at least two classes", repr(network.classes)))

@@ -89,7 +89,8 @@ def affine(factor: Array, shift: Array | None, about: str) -> Step:
 
 def standardize(mean: Array, scale: Array, about: str) -> Step:
     """y = (x − mean) / scale: apart from the layer behind it, where it would cost digits, and int8 its precision."""
-    high = mean.astype(np.float32).astype(np.float64)
+    with np.errstate(over="ignore"):  # which is refused when it is written
+        high = mean.astype(np.float32).astype(np.float64)
     arrays = {"high": high, "low": mean - high, "factor": 1 / scale}
     return Step("standardize", lambda x: (x - mean) / scale, len(mean), arrays, about=about)
 

@@ -16,8 +16,6 @@ from ..rows import last_step, needs_frame
 from .network import DOUBLE, WHO
 from .runtime import add_facts
 
-SCALERS = ("StandardScaler", "RobustScaler", "MaxAbsScaler")
-
 
 def from_estimator(estimator: Any, rows: Any, double: bool, opset: int | None) -> tuple[Any, list[str]]:
     """Label and probabilities, or the numbers, of rows as the estimator takes them; the metadata with them."""
@@ -26,15 +24,11 @@ def from_estimator(estimator: Any, rows: Any, double: bool, opset: int | None) -
     from ...estimators import onnx as _converters  # noqa: F401  (they are registered)
 
     estimator = getattr(estimator, "best_estimator_", estimator)
+    types = _types(estimator, rows, double)
     try:
-        proto = to_onnx(
-            estimator,
-            initial_types=_types(estimator, rows, double),
-            options=_options(estimator),
-            target_opset=opset,
-        )
+        proto = to_onnx(estimator, initial_types=types, options=_options(estimator), target_opset=opset)
     except Exception as error:  # skl2onnx's have no class of their own in common
-        raise _refusal(estimator, error) from error
+        raise _refusal(estimator, error) from None
     facts = {"chainrule": __version__}
     for name, attribute in (("class_names", "classes_"), ("feature_names", "feature_names_in_")):
         if hasattr(estimator, attribute):
@@ -55,7 +49,9 @@ def _types(estimator: Any, rows: Any, double: bool) -> list[tuple[str, Any]]:
         return [("x", number([None, int(estimator.n_features_in_)]))]
     if not hasattr(rows, "columns"):
         remedy = "pass rows=frame, some rows of your data"
-        raise ValueError(sentence(WHO, "to know the type of each named column", "a pipeline that does not tell", remedy))
+        raise ValueError(
+            sentence(WHO, "to know the type of each named column", "a pipeline that does not tell", remedy)
+        )
     kinds = {"f": number, "i": Int64TensorType, "u": Int64TensorType}
     return [(str(name), kinds.get(column.dtype.kind, StringTensorType)([None, 1])) for name, column in _typed(rows)]
 
@@ -65,11 +61,8 @@ def _typed(rows: Any) -> Iterator[tuple[Any, Array]]:
 
 
 def _options(estimator: Any) -> dict[int, dict[str, Any]]:
-    """Probabilities as one matrix; standardised in float64, for the sake of means far from zero."""
-    options: dict[int, dict[str, Any]] = {}
-    if hasattr(estimator, "classes_"):
-        options[id(last_step(estimator))] = {"zipmap": False}
-    return options
+    """Probabilities as one matrix, not as a mapping for each row."""
+    return {id(last_step(estimator)): {"zipmap": False}} if hasattr(estimator, "classes_") else {}
 
 
 def feeds(run: Any, rows: Any) -> dict[str, Array]:
@@ -87,17 +80,16 @@ def feeds(run: Any, rows: Any) -> dict[str, Array]:
 
 def _refusal(estimator: Any, error: Exception) -> Exception:
     """The same in our words, naming the step that skl2onnx does not know."""
-    if isinstance(error, ValueError) and str(error).startswith(("skl2onnx expects", WHO)):
+    if isinstance(error, ValueError) and str(error).startswith("skl2onnx expects"):
         return ValueError(str(error).replace("skl2onnx", WHO, 1))
-    from skl2onnx._supported_operators import sklearn_operator_name_map
+    from skl2onnx._supported_operators import sklearn_operator_name_map as known
 
-    unknown = [
-        f"step {place!r}, {type(step).__name__}"
-        for place, step in _steps(estimator, "")
-        if type(step) not in sklearn_operator_name_map
-    ]
-    got = " and ".join(unknown) or f"{type(estimator).__name__} ({str(error).splitlines()[0][:MAX_REASON]})"
-    remedy = "do that step outside, and export the rest"
+    steps = list(_steps(estimator, ""))
+    unknown = [(place, step) for place, step in steps if type(step) not in known]
+    unknown = unknown or [(place, step) for place, step in steps if type(step).__name__ in str(error)]
+    where = " and ".join(f"{type(step).__name__} at {place!r}" for place, step in unknown) or type(estimator).__name__
+    got = f"{where} ({str(error).splitlines()[0][:MAX_REASON]})"
+    remedy = "take that step out of the pipeline and do it before prediction"
     return ValueError(sentence(WHO, "steps that skl2onnx converts", got, remedy))
 
 

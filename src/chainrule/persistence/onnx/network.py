@@ -100,8 +100,7 @@ def _proto(g: _Network, given: Shape, result: Shape, opset: int, name: str, kind
 
     tensor = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
     ends = [
-        helper.make_tensor_value_info(end, tensor, ["rows", *shape])
-        for end, shape in (("x", given), (name, result))
+        helper.make_tensor_value_info(end, tensor, ["rows", *shape]) for end, shape in (("x", given), (name, result))
     ]
     return as_model(helper.make_graph(g.nodes, "chainrule", ends[:1], ends[1:], g.constants), opset)
 

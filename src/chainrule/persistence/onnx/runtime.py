@@ -24,7 +24,7 @@ def session(proto: bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors; its warnings are about speed
+    options.log_severity_level = 4  # errors are raised, too; its warnings are about speed
     try:
         return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's have no class of their own in common
@@ -71,7 +71,12 @@ def check_graph(proto: Any) -> None:
     """Raise unless it is what the standard asks for, with every shape."""
     from onnx import checker
 
-    checker.check_model(proto, full_check=True)
+    try:
+        checker.check_model(proto, full_check=True)
+    except Exception as error:  # ONNX's have no class of their own in common
+        got = str(error).splitlines()[0][:MAX_REASON]
+        remedy = "update skl2onnx, or leave the outermost estimator out"
+        raise ValueError(sentence("export to ONNX", "a graph that the standard allows", got, remedy)) from None
 
 
 def quantized(proto: Any, products: list[str]) -> Any:
