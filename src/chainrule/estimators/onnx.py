@@ -108,7 +108,7 @@ def _labels(classes: Array) -> Array:
         if odd:
             expected, remedy = (
                 "labels of text without NUL or halves of characters",
-                "rename these classes before training",
+                "rename such classes first",
             )
             raise ValueError(sentence("skl2onnx", expected, repr(odd[0]), remedy))
         return classes.astype(object)

@@ -97,7 +97,7 @@ def largest_difference(found: Array, expected: Array, unit: float | None = None)
 
 
 def spread(y: Array, dtype: Any = np.float64) -> Array:
-    """The standard deviation of each column; of one that is constant to rounding, its size, or the others' if it is 0."""
+    """The standard deviation of each column; of one that is constant to rounding its size, or another's if it is 0."""
     finite = np.where(np.isfinite(y), y, np.nan)
     size = np.nanmax(np.abs(np.nan_to_num(finite)), axis=0, initial=0.0)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -116,7 +116,7 @@ Answer = Callable[[Any], Answers]
 
 
 def float32_distance(answer: Answer, rows: Any, columns: Collection[Any] | None = None) -> float:
-    """d of a file that did nothing but round x, or these columns of it, and y to float32: no such file can do better."""
+    """d of a file that only rounds x, or these columns of it, and y to float32: no file of such numbers is better."""
     expected = answer(rows)
     try:
         found = answer(rounded(rows, columns))
