@@ -73,9 +73,9 @@ def export(
 ) -> Exported:
     """Write a model as a file that others run; keep it only if it answers as the model does.
 
-    Both are asked about the same 100 rows, the model in float64: ``rows``, or random ones as the scaler and the encoders
-    of a fitted estimator know them. Where the numbers of a file must be float32 and that loses what tells rows apart,
-    such as in seconds since 1970, the file is refused; ONNX takes float64 then, unless you ask for a precision.
+    Both are asked about the same 100 rows, the model in float64: ``rows``, or random ones as the scaler and the
+    encoders of a fitted estimator know them. Where a file can only hold float32 and that loses what tells rows apart,
+    such as in seconds since 1970, it is refused. An ONNX file takes float64 then, unless you ask for a precision.
 
     Parameters
     ----------

@@ -149,9 +149,9 @@ def _places(chosen: Any, width: int) -> list[Any]:
 
 def _known(estimator: Any, first: Any, width: int, count: int, rng: np.random.Generator) -> list[Array | None]:
     """From the statistics of the first step; of the step behind it, where an imputer passes columns on."""
-    steps = getattr(estimator, "steps", ())
-    if hasattr(first, "statistics_") and len(steps) > 1:
-        behind = _known(None, first_step(steps[1][1]), width, count, rng)
+    later: list[tuple[str, Any]] = list(getattr(estimator, "steps", ()))[1:]
+    if hasattr(first, "statistics_") and later:
+        behind = _known(None, first_step(later[0][1]), width, count, rng)
         if all(column is not None for column in behind):
             return behind
     scaler = getattr(first, "scaler_", None)

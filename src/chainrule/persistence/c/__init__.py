@@ -110,7 +110,6 @@ def _check_float32(network: Network, x: Array) -> None:
         return
     lost = lost_columns(answer, x, network.columns, limit)
     got = f"columns of which it loses digits: {lost}" if lost else "answers of which it loses digits"
-    remedy = (
-        f"shift and scale {'such a column' if lost else 'the target'} before training, or export to ONNX in float64"
-    )
+    what = "such a column" if lost else "the target"
+    remedy = f"shift and scale {what} before training, or export to ONNX in float64"
     raise ValueError(sentence("export to C", "numbers that float32 can hold", got, remedy))

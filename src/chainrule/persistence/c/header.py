@@ -123,6 +123,7 @@ static inline void {name}_predict(const float *x, float *y)
 
 def _self_test(name: str, tolerance: str, unit: float | None, x: Array, y: Array) -> str:
     upper = name.upper()
+    measure = "as a part of the spread of the output" if unit is None else "of a probability"
     units = spread(y) if unit is None else np.full(y.shape[1], unit)
     return f"""\
 #ifdef {upper}_SELF_TEST
