@@ -246,7 +246,7 @@ def test_smaller_numbers_are_nearly_as_good(precision, most, share, digits, tmp_
     onnx.checker.check_model(onnx.load(path), full_check=True)
     assert facts_of(path) == facts_of(tmp_path / "whole.onnx")
     for rows in BATCHES:
-        assert tool.check(model, path, np.zeros((rows, 64), np.float32)) < most * 10
+        assert tool.check(model, path, np.resize(x, (rows, 64))) < most * 10
 
 
 def test_every_layer_in_float16(tmp_path):
@@ -406,6 +406,8 @@ def test_an_opset_that_onnx_runtime_does_not_run_yet(monkeypatch, tmp_path):
             raise RuntimeError(f"opset {newest} is under development")
         return real(proto, *args, **kwargs)
 
+    if onnx.defs.onnx_opset_version() < 23:
+        pytest.skip("the installed onnx is older than the opset that is not run here")
     real = onnxruntime.InferenceSession
     monkeypatch.setattr(onnxruntime, "InferenceSession", session)
     assert runtime.newest_opset.__wrapped__() == 22

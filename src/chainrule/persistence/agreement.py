@@ -97,15 +97,19 @@ def largest_difference(found: Array, expected: Array, unit: float | None = None)
 
 
 def spread(y: Array, dtype: Any = np.float64) -> Array:
-    """The standard deviation of each column; of one that is constant to rounding its size, or another's if it is 0."""
+    """The standard deviation of each column; of one that is constant to rounding its size, or another's if it is 0.
+
+    A single row has no spread: the largest of its numbers stands for it.
+    """
     finite = np.where(np.isfinite(y), y, np.nan)
     size = np.nanmax(np.abs(np.nan_to_num(finite)), axis=0, initial=0.0)
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = np.nan_to_num(finite) / np.where(size > 0, size, 1)  # whose squares do not overflow
         deviation = scaled.std(axis=0) * size
     kind = np.dtype(dtype)
-    noise = 16 * (np.finfo(kind).eps if kind.kind == "f" else np.finfo(np.float64).eps)
+    noise = 64 * (np.finfo(kind).eps if kind.kind == "f" else np.finfo(np.float64).eps)
     units = np.where(deviation > noise * size, deviation, size)
+    units = np.full(len(size), size.max(initial=0.0)) if len(y) == 1 else units
     return np.where(units > 0, units, units.max(initial=0.0) or 1.0)
 
 

@@ -100,14 +100,23 @@ def _class_names(classes: Sequence[str]) -> list[str]:
 
 
 def _constants(call: Call, name: str) -> Iterator[str]:
+    for number in call.step.numbers:
+        _check_held(call, np.array(number))
     for index, (kind, values) in enumerate(call.step.arrays.items()):
         whole = values.dtype == np.int8
         if not whole:
-            with np.errstate(over="ignore"):
-                values = values.astype(np.float32)
-            check_finite("export to C", f"the parameters of {call.step.about}", values)
+            _check_held(call, values)
         text = array("int8_t" if whole else "float", f"{name}_{kind}{call.index}", values)
         yield (f"/* {comment(call.step.about)} */\n" if index == 0 else "") + text
+
+
+def _check_held(call: Call, values: Array) -> None:
+    """Raise at what is no number, or none in float32."""
+    check_finite("export to C", f"the parameters of {call.step.about}", values)
+    with np.errstate(over="ignore"):
+        if not np.isfinite(values.astype(np.float32)).all():
+            expected, got = "parameters within ±3.4e38 for float32", f"larger ones in {call.step.about}"
+            raise ValueError(sentence("export to C", expected, got, "export to ONNX in float64"))
 
 
 def _predict(plan: Calls, name: str) -> str:
@@ -134,7 +143,7 @@ def _self_test(name: str, tolerance: str, unit: float | None, x: Array, y: Array
 
 {array("float", f"{name}_test_unit", units)}
 
-/* The largest difference from what the library answers for {len(x)} rows, {"as a part of the spread of the output" if unit is None else "of a probability"}.
+/* The largest difference from what the library answers for {len(x)} rows, {measure}.
    On a sound device it is at most {tolerance}. */
 static inline float {name}_self_test(void)
 {{

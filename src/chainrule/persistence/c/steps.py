@@ -29,6 +29,7 @@ from ...layers import (
     Softmax,
 )
 from ...layers.base import FeatureLayer, walk
+from ...nodes import SMALLEST
 from .operations import ACTIVATIONS, function_of
 
 NOTHING = (Dropout, GaussianNoise, Flatten, Identity)  # in prediction, to one row
@@ -146,6 +147,9 @@ def _own_kind(layer: Any, width: int) -> Step:
         return Step("prelu", lambda x: ops.prelu(x, slope), width, {"slope": slope}, about=about)
     if type(layer) is LayerNorm:
         arrays, epsilon = {"gain": layer.gain, "bias": layer.bias}, layer.epsilon
+        if epsilon < SMALLEST:
+            expected = f"epsilon of at least {SMALLEST:.2g}, which float32 can hold"
+            raise ValueError(sentence("export to C", expected, repr(layer), "train with a larger one"))
 
         def compute(x: Array) -> Array:
             return ops.standardize(x, 1, epsilon)[0] * arrays["gain"] + arrays["bias"]

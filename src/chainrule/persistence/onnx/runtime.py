@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,7 +90,8 @@ def quantized(proto: Any, products: list[str]) -> Any:
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
     add_pre_process_metadata(proto)  # shapes are known and there is nothing to simplify, for which it would ask
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # ONNX Runtime 1.18 uses what onnx 1.16 advises against
         path = Path(folder) / "int8.onnx"
         quantize_dynamic(
             proto,
