@@ -42,7 +42,6 @@ from .layers import (
 )
 from .ops.activations.smooth import SELU_ALPHA, SELU_SCALE
 
-
 SMALLEST = float(np.finfo(np.float32).tiny)
 
 
