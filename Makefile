@@ -33,10 +33,10 @@ test-all: .venv/.all .venv/.installed  ## the same, the longer proofs, and MLflo
 lint: .venv/.dev  ## ruff and mypy --strict
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -m mypy --strict src
+	@$(PY) -m mypy --strict
 
 bench: .venv/.bench .venv/.installed  ## compare our speed with that of the libraries that are installed
-	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .venv/bin/chainrule bench $(ARGS) --out benchmarks/results
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m benchmarks $(ARGS) --out benchmarks/results
 
 bench-peers: .venv/.peers  ## install the libraries to compare with, gigabytes: PyTorch, JAX, ONNX Runtime
 

@@ -20,7 +20,7 @@ ORDER = (
     # 3 · whole
     "model", "data", "proof", "training", "diagnostics",
     # 4 · tools
-    "nodes", "estimators", "tabular", "persistence", "plots", "reporting", "bench", "cli", "__main__",
+    "nodes", "estimators", "tabular", "persistence", "plots", "reporting", "cli", "__main__",
 )  # fmt: skip
 LIBRARIES = {"estimators": ("scipy", "sklearn")}  # that a part is nothing without; it is imported when first used
 MAX_LINES = 400
@@ -176,13 +176,13 @@ def test_every_part_has_its_tests() -> None:
 def house(tmp_path: Path) -> Path:
     """A made-up package of a few files that breaks no rule."""
     root = tmp_path / "house"
-    write(root, "__init__.py", "import numpy\n\n\ndef __getattr__(name):\n    from .trainer import Trainer\n")
-    write(root, "_checks.py", "from __future__ import annotations\n\nimport difflib\nimport numpy as np\n")
+    write(root, "__init__.py", "import numpy\n\n\ndef __getattr__(name):\n    from .training import Trainer\n")
+    write(root, "_support.py", "from __future__ import annotations\n\nimport difflib\nimport numpy as np\n")
     write(root, "ops/__init__.py", "from .affine import affine\nfrom .softmax import softmax\n")
-    write(root, "ops/affine.py", "from .._checks import sentence\n")
+    write(root, "ops/affine.py", "from .._support import sentence\n")
     write(root, "ops/softmax.py", "from . import affine\n\n\ndef plot():\n    import matplotlib\n")
     write(root, "model.py", "x = 1\n")
-    write(root, "trainer.py", "from . import __version__, ops\nfrom house.ops.affine import affine\n")
+    write(root, "training.py", "from . import __version__, ops\nfrom house.ops.affine import affine\n")
     return root
 
 
@@ -201,25 +201,25 @@ def test_a_house_in_order_breaks_no_rule(house: Path) -> None:
     [
         ("ops/affine.py", "from ..model import Model\n", "house.ops.affine:1 imports house.model, which is below"),
         ("ops/affine.py", "import house.model\n", "house.ops.affine:1 imports house.model, which is below"),
-        ("_checks.py", "from house import model\n", "house._checks:1 imports house.model, which is below"),
-        ("_checks.py", "def f():\n    from .model import M\n", "house._checks:2 imports house.model, which is below"),
-        ("_checks.py", "if TYPE_CHECKING:\n    from . import model\n", "house._checks:2 imports house.model, which"),
-        ("trainer.py", "from house import MLP\n", "house.trainer:1 imports from the top package"),
-        ("trainer.py", "import house\n", "house.trainer:1 imports from the top package"),
+        ("_support.py", "from house import model\n", "house._support:1 imports house.model, which is below"),
+        ("_support.py", "def f():\n    from .model import M\n", "house._support:2 imports house.model, which is below"),
+        ("_support.py", "if TYPE_CHECKING:\n    from . import model\n", "house._support:2 imports house.model, which"),
+        ("training.py", "from house import MLP\n", "house.training:1 imports from the top package"),
+        ("training.py", "import house\n", "house.training:1 imports from the top package"),
         ("ops/affine.py", "from .softmax import f\n", "circle: house.ops."),
         ("ops/affine.py", "def f():\n    from .softmax import g\n", "circle: house.ops."),
         ("ops/affine.py", "from . import softmax_name\n", "circle: house.ops"),
-        ("trainer.py", "import pandas\n", "house.trainer:1 imports pandas at module level"),
+        ("training.py", "import pandas\n", "house.training:1 imports pandas at module level"),
         ("__init__.py", "try:\n    import tqdm\nexcept ImportError:\n    pass\n", "house:2 imports tqdm at module"),
         (
-            "trainer.py",
+            "training.py",
             "if TYPE_CHECKING:\n    import onnx\nelse:\n    import scipy\n",
-            "house.trainer:4 imports scipy",
+            "house.training:4 imports scipy",
         ),
-        ("trainer.py", "if not TYPE_CHECKING:\n    import scipy\n", "house.trainer:2 imports scipy"),
+        ("training.py", "if not TYPE_CHECKING:\n    import scipy\n", "house.training:2 imports scipy"),
         ("attic.py", "", "house.attic has no place in ORDER"),
-        ("trainer.py", "x = 1\n" * 401, "house.trainer has 401 lines"),
-        ("trainer.py", "def f(x):\n    assert x\n", "house.trainer:2 asserts"),
+        ("training.py", "x = 1\n" * 401, "house.training has 401 lines"),
+        ("training.py", "def f(x):\n    assert x\n", "house.training:2 asserts"),
     ],
 )
 def test_the_check_sees_each_fault(house: Path, file: str, text: str, says: str) -> None:
@@ -229,5 +229,5 @@ def test_the_check_sees_each_fault(house: Path, file: str, text: str, says: str)
 
 
 def test_a_file_of_400_lines_is_short_enough(house: Path) -> None:
-    write(house, "trainer.py", "x = 1\n" * 400)
+    write(house, "training.py", "x = 1\n" * 400)
     assert broken_rules(house) == []

@@ -51,7 +51,7 @@ def test_a_plan_begins_where_the_steps_have_come_to() -> None:
     sgd.setup(p)
     assert sgd.plan(2)[:, 0].tolist() == [0, 1]
     sgd.prepare(p.vector)
-    sgd.advance(5)
+    sgd.state["step"] += 5
     assert sgd.plan(2)[:, 0].tolist() == [5, 6]
     assert sgd.current_learning_rate == 5
     sgd.step(p.vector, p.vector)

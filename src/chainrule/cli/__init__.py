@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from .. import __version__
 from .._support.checks import check_name
-from . import bench, check, config, evaluate, export, inspect, predict, report, train
+from . import check, config, evaluate, export, inspect, predict, report, train
 
 COMMANDS = {
     "train": train,
@@ -23,7 +23,6 @@ COMMANDS = {
     "export": export,
     "check": check,
     "config": config,
-    "bench": bench,
 }
 IN_THE_SHELL = {"header=False": "--no-header", "header=True": "--header", "text=[...]": "--text"}
 FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # as argparse and the shells have them

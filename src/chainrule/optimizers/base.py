@@ -229,7 +229,7 @@ class Optimizer(ABC):
         else:
             self._walk(numbers[0], numbers[1], factor, vector, gradient, arrays)
 
-    # Many steps at once, for a loop that is compiled itself: it runs the kernel and says how many steps it took.
+    # Many steps at once, for a loop that is compiled itself: it runs the kernel, and counts in state["step"].
 
     def prepare(self, vector: Array) -> tuple[list[Array], list[Run]]:
         """Check the vector as :meth:`step` does, and create the state if there is none.
@@ -260,10 +260,6 @@ class Optimizer(ABC):
         if rows:
             table[:, : len(rows[0])] = rows
         return table
-
-    def advance(self, steps: int) -> None:
-        """Count steps that were taken on the arrays of :meth:`prepare`."""
-        self._state["step"] += steps
 
     @property
     def current_learning_rate(self) -> float:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import Event, Thread, current_thread, main_thread
+from threading import current_thread, main_thread
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -103,9 +103,8 @@ class Plan:
         part = None if keys is None else keys[first : first + count]
         start = time.perf_counter()
         with interrupts_later():
-            self._kernel.begin(epoch.order, first, updates, part, losses, outputs, self._threads)
-            taken = self._work()
-            self._optimizer.advance(taken)
+            self._kernel.begin(epoch.order, first, updates, part, losses, outputs)
+            taken: int = self._kernel.run(self._threads)
         self._at_once = min(count * CALL_SECONDS / (time.perf_counter() - start), 2 * self._at_once + 8)
         told = slice(min(taken + 1, count))
         if not np.isfinite(last := losses[told][-1]):
@@ -130,23 +129,6 @@ class Plan:
         """One for each dropout in each step of an epoch, in the order in which the layers would draw them."""
         shape = (len(self.batches), self._kernel.dropouts)
         return self._model.rng.integers(0, 2**64, size=shape, dtype=np.uint64) if shape[1] else None
-
-    def _work(self) -> int:
-        """Take the steps on all threads, of which this is one."""
-        complete = Event()  # no thread may begin unless all are there: they wait for each other at every step
-
-        def work(index: int) -> None:
-            complete.wait()
-            self._kernel.work(index)
-
-        others = [Thread(target=work, args=(index,), daemon=True) for index in range(1, self._threads)]
-        for thread in others:
-            thread.start()
-        complete.set()
-        taken: int = self._kernel.work(0)
-        for thread in others:
-            thread.join()
-        return taken
 
 
 @contextmanager
@@ -190,6 +172,7 @@ def plan_training(
     if kernel is None or stages is None or _has_lone_row(stages, batches):
         return None  # a batch of one row has no variance: the layer itself says so
     arrays, runs = optimizer.prepare(model.parameters.vector)
+    state = arrays, optimizer.state["step"]
     plan = compiled.Plan(
         stages,
         model.parameters.vector,
@@ -200,7 +183,7 @@ def plan_training(
         batches.size,
         batches.rows,
         (compiled.LOSSES.index(kernel[0]), kernel[1]),
-        (compiled.OPTIMIZERS[optimizer.kernel], arrays, optimizer.clip_norm or 0.0, optimizer.clip_value or 0.0),
+        (compiled.OPTIMIZERS[optimizer.kernel], *state, optimizer.clip_norm or 0.0, optimizer.clip_value or 0.0),
         runs,
         average_penalty,
     )

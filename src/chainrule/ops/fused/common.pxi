@@ -68,7 +68,7 @@ cdef extern from "kernels/plan.h" nogil:
         double *value
         void *z
         Size done
-        int threads, arrived, meeting
+        cnp.int64_t *taken
 
 # Declared `noexcept nogil`: no kernel can raise, none needs the interpreter.
 cdef extern from "kernels/kernels.h" nogil:
@@ -103,11 +103,13 @@ cdef extern from "kernels/kernels.h" nogil:
             Size b_column, const void *bias, void *c, void *room,
         ) noexcept nogil
         void (*sum_rows)(Size rows, Size width, const void *dz, void *db, Size start, Size stop) noexcept nogil
-        void (*run_plan)(PlanStruct *plan, int thread) noexcept nogil
         Size product_room
 
     const Kernels *chainrule_kernels(int bytes)
     const char *chainrule_instructions()
+
+cdef extern from "kernels/plan.h" nogil:
+    void chainrule_run_plan(const Kernels *kernels, PlanStruct *plan, int wanted)
 
 cdef const Kernels *SINGLE = chainrule_kernels(4)
 cdef const Kernels *DOUBLE = chainrule_kernels(8)

@@ -21,7 +21,8 @@ cdef class Plan:
     vector, gradient : the model's flat arrays, of which W, b, dW, db are views
     x, y, weight : the data, contiguous, checked against the loss; weight float64 or None
     batch, epoch_rows : rows of a batch, rows of an epoch
-    loss, optimizer : (kind, parameters) and (kind, arrays of state, clip_norm or 0, clip_value or 0)
+    loss : (kind, parameters)
+    optimizer : (kind, arrays of state, count of steps, clip_norm or 0, clip_value or 0)
     runs : list of (start, stop, rate factor, decay factor), in order, together the whole vector
     average_penalty : whether the penalties are divided by the sum of the batch's weights
     """
@@ -51,7 +52,8 @@ cdef class Plan:
         p.vector, p.gradient, p.size = self.address(vector), self.address(gradient), vector.size
         p.loss, p.parameters = loss[0], <const double *> self.address(np.array([*loss[1], 0.0]))
         p.average_penalty = bool(average_penalty)
-        p.optimizer, states, p.clip_norm, p.clip_value = optimizer
+        p.optimizer, states, step, p.clip_norm, p.clip_value = optimizer
+        p.taken = <cnp.int64_t *> self.address(step)
         p.state1 = self.address(states[0]) if len(states) > 0 else NULL
         p.state2 = self.address(states[1]) if len(states) > 1 else NULL
         p.x_room, p.y_room = self.room((batch, p.inputs), kind), <char *> self.room(batch * p.y_bytes, np.uint8)
@@ -115,7 +117,7 @@ cdef class Plan:
         """How wide the last stage's output is."""
         return self.plan.outputs
 
-    def begin(self, order, first, updates, keys, value, z, threads):
+    def begin(self, order, first, updates, keys, value, z):
         """Set what the next call does: ``len(updates)`` steps from step ``first`` of the order on."""
         cdef PlanStruct *p = &self.plan
         self.passing = [order, updates, keys, value, z]
@@ -125,13 +127,17 @@ cdef class Plan:
         p.keys = <const cnp.uint64_t *> address_of(keys)
         p.value = <double *> address_of(value)
         p.z = address_of(z)
-        p.threads, p.arrived, p.meeting = threads, 0, 0
-        for i in range(threads):
-            if p.rooms[i] == NULL:
-                p.rooms[i] = self.room(self.kernels.product_room, np.uint8)
 
-    def work(self, int thread):
-        """Be one of the threads of this call: all of them must come. Returns the number of steps done."""
+    def run(self, int threads):
+        """Take the steps on so many threads, on fewer where the system gives no more; their number changes no bit.
+
+        Returns how many steps were taken, by which ``optimizer.state["step"]`` has risen, too.
+        """
+        cdef int i
+        threads = max(1, min(threads, PLAN_THREADS))
+        for i in range(threads):
+            if self.plan.rooms[i] == NULL:
+                self.plan.rooms[i] = self.room(self.kernels.product_room, np.uint8)
         with nogil:
-            self.kernels.run_plan(&self.plan, thread)
+            chainrule_run_plan(self.kernels, &self.plan, threads)
         return self.plan.done

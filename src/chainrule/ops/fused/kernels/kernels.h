@@ -83,7 +83,7 @@ typedef struct {
                     Size b_inner, Size b_column, const void *bias, void *c, void *room);
     /* plan_stages.h: db[start ... stop] = the sums of these columns of dz */
     void (*sum_rows)(Size rows, Size width, const void *dz, void *db, Size start, Size stop);
-    /* plan_run.h: what one of the plan's threads does */
+    /* plan_run.h: what one of the plan's threads does, while all others do it, too */
     void (*run_plan)(struct Plan *plan, int thread);
     Size product_room; /* bytes */
 } Kernels;

@@ -1,16 +1,6 @@
 /* Where the threads of a plan wait for each other. */
-#ifdef _WIN32
-#include <windows.h>
-#define give_way() SwitchToThread()
-#else
-#include <sched.h>
-#define give_way() sched_yield()
-#endif
-#if defined(__x86_64__)
-#define breathe() __builtin_ia32_pause()
-#else
-#define breathe() ((void)0)
-#endif
+#include "threads.h"
+
 #define PATIENCE 4096 /* looks, about 50 µs, before a waiting thread lets others have its processor */
 
 /* Return when every thread of the plan has come here. They spin: two steps of a small network are microseconds apart,

@@ -72,9 +72,13 @@ typedef struct Plan {
     double *value; /* the loss of each step */
     void *z;       /* the outputs of all steps, or NULL */
     Size done;     /* steps; fewer than asked for if a loss was not finite */
+    int64_t *taken; /* the optimizer's own count of its steps, which rises with each */
 
     /* the threads' meeting point */
     int threads, arrived, meeting;
 } Plan;
+
+/* crew.c: the steps of a call, on so many threads, or on fewer where the system gives no more; then they are gone. */
+void chainrule_run_plan(const Kernels *kernels, Plan *plan, int wanted);
 
 #endif

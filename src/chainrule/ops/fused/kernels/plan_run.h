@@ -129,7 +129,8 @@ static void NAME(run_plan)(Plan *p, int thread) {
         if (finite) meet(p);
         if (thread == 0) { /* the others write no penalty before the next step's meeting */
             p->value[index] = value + NAME(penalties)(p);
-            p->done = index + (finite ? 1 : 0);
+            p->done += finite;
+            *p->taken += finite;
         }
         if (!finite) return;
     }
