@@ -474,7 +474,7 @@ def test_the_notes_say_what_is_lost(tmp_path: Path) -> None:
         "16 multiply-adds a row",
     ]
     assert notes[3] == "the model computes in float64, the C code in float32"
-    assert re.fullmatch(r"int8 weights change the outputs of 10 rows by up to [\d.e-]+ of their spread", notes[4])
+    assert re.fullmatch(r"int8 weights change the outputs of 100 rows by up to [\d.e-]+ of their spread", notes[4])
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

@@ -84,8 +84,8 @@ def gives_probabilities(model: Any, outputs: str = "model", **_: Any) -> bool:
     return isinstance(last._activation if isinstance(last, Linear) else last, Softmax | Sigmoid)
 
 
-def largest_difference(found: Array, expected: Array, unit: float | None = None) -> float:
-    """d of numbers (N, ...)."""
+def largest_difference(found: Array, expected: Array, unit: Array | float | None = None) -> float:
+    """d of numbers (N, ...) in these units, or in the spread of each output."""
     if expected.size == 0:
         return 0.0
     y = np.reshape(expected, (len(expected), -1)).astype(np.float64)

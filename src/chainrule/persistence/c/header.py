@@ -10,13 +10,20 @@ import numpy as np
 from ... import __version__
 from ..._support.checks import Array, check_finite, sentence
 from ..._support.files import digest
-from ..agreement import spread
 from .calls import Call, Calls, body
 from .network import Network
 from .operations import functions
 from .text import array, comment, string
 
-TOLERANCE = {"float32": "1e-4", "int8": "1e-3"}  # what other roundings explain
+
+@dataclass(frozen=True)
+class SelfTest:
+    """Rows x and answers y, and by how many units they may differ on a sound device."""
+
+    x: Array
+    y: Array
+    units: Array
+    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ def costs(network: Network, plan: Calls) -> Costs:
     return Costs(flash, plan.memory, sum(step.multiplications for step in (call.step for call in plan.calls)))
 
 
-def header(network: Network, plan: Calls, name: str, precision: str, test: tuple[Array, Array] | None) -> str:
+def header(network: Network, plan: Calls, name: str, precision: str, test: SelfTest | None) -> str:
     """The whole file."""
     parts = [
         *_introduction(network, plan, name, precision),
@@ -52,7 +59,7 @@ def header(network: Network, plan: Calls, name: str, precision: str, test: tuple
         *(text for call in plan.calls for text in _constants(call, name)),
         *functions(name, (call.step.operation for call in plan.calls)),
         _predict(plan, name),
-        *([] if test is None else [_self_test(name, TOLERANCE[precision], network.unit, *test)]),
+        *([] if test is None else [_self_test(name, test)]),
         f"#endif /* {name.upper()}_H */",
     ]
     return "\n\n".join(parts) + "\n"
@@ -130,21 +137,19 @@ static inline void {name}_predict(const float *x, float *y)
 }}"""
 
 
-def _self_test(name: str, tolerance: str, unit: float | None, x: Array, y: Array) -> str:
-    upper = name.upper()
-    measure = "as a part of the spread of the output" if unit is None else "of a probability"
-    units = spread(y) if unit is None else np.full(y.shape[1], unit)
+def _self_test(name: str, test: SelfTest) -> str:
+    upper, x = name.upper(), test.x
     return f"""\
 #ifdef {upper}_SELF_TEST
 
 {array("float", f"{name}_test_x", x)}
 
-{array("float", f"{name}_test_y", y)}
+{array("float", f"{name}_test_y", test.y)}
 
-{array("float", f"{name}_test_unit", units)}
+{array("float", f"{name}_test_unit", test.units)}
 
-/* The largest difference from what the library answers for {len(x)} rows, {measure}.
-   On a sound device it is at most {tolerance}. */
+/* The largest difference from what the library answers for {len(x)} rows, in units of {name}_test_unit: the spread of
+   each number over the rows, or 1 for probabilities. On a sound device it is at most {test.tolerance:.1g}. */
 static inline float {name}_self_test(void)
 {{
     float largest = 0.0f;

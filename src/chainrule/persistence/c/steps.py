@@ -75,6 +75,14 @@ def run(steps: Sequence[Step], x: Array) -> Array:
     return x
 
 
+def run_in_float32(steps: Sequence[Step], x: Array) -> Array:
+    """The same in float64, each value rounded to float32 as the device stores it: nearly the error of the device."""
+    for step in steps:
+        with np.errstate(over="ignore"):
+            x = step.compute(x).astype(np.float32).astype(np.float64)
+    return x
+
+
 def dense(W: Array, b: Array, about: str) -> Step:
     """y = xW + b, with the weights of an output in a row."""
     arrays = {"W": W.T, "b": b}
