@@ -115,7 +115,7 @@ def _decode(network: Network, facts: dict[str, Any]) -> None:
         network.notes.append(
             f"x holds the {network.inputs} columns as they are in the table; scaling is in the function"
         )
-        network.steps.insert(0, standardize(mean, scale, "each column: (x - mean) / deviation"))
+        network.steps.insert(0, standardize(mean, 1 / scale, "each column: (x - mean) / deviation"))
     center, spread = (written["target"][key] for key in ("mean", "scale"))
     if not encoder.classes:
         network.meaning = f"the prediction of {encoder.target!r}, in its own units"
@@ -149,7 +149,7 @@ def _of_estimator(estimator: Any) -> Network:
     if scaler is not None:
         about = "scale=True: "
         if scaler.with_mean:
-            network.steps.insert(0, standardize(scaler.mean_, scaler.scale_, about + "(x - mean) / deviation"))
+            network.steps.insert(0, standardize(scaler.mean_, 1 / scaler.scale_, about + "(x - mean) / deviation"))
         else:
             network.steps.insert(0, affine(1 / scaler.scale_, None, about + "x / deviation"))
     if hasattr(estimator, "classes_"):
