@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..._support.checks import Array, check_name, sentence
+from ..._support.differences import largest_difference, spread
 from ..._support.files import write_text
-from ..agreement import LIMITS, Answers, largest_difference, lost_columns, rounded, spread
+from ..agreement import LIMITS, Answers, lost_columns, rounded
 from ..rows import sample_rows
 from .calls import calls_of
 from .compiled import check

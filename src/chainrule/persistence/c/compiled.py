@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..._support.checks import Array, sentence
+from ..._support.differences import largest_difference
 from ..._support.files import check_readable
-from ..agreement import largest_difference
 from .network import as_network, check_rows
 
 COMPILERS = ("cc", "gcc", "clang")
