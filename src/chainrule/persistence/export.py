@@ -151,9 +151,8 @@ def export(
 
 
 def _rows_for(model: Any, rows: Any, shape: Any) -> Any:
-    if rows is None:
-        return sample_rows(model, shape=None if shape is None else tuple(shape))
-    return given_rows(rows, None if isinstance(model, Sequential) else int(model.n_features_in_))
+    shape = None if shape is None else tuple(shape)
+    return sample_rows(model, shape=shape) if rows is None else given_rows(model, rows, shape)
 
 
 def _compared(tool: ModuleType, model: Any, draft: Path, rows: Any, precision: str | None) -> tuple[float | None, str]:

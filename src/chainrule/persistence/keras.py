@@ -119,7 +119,7 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
         check_shapes(WHO, ours, groups, "make the model of the same layers as the Keras one")
         _check_epsilon(path, zip(kinds, ours, strict=True), settings)
         _check_steps(path, model, config, described)
-        fill(ours, groups)
+        fill(WHO, ours, groups)
 
 
 def _views(layer: Layer) -> Arrays | None:

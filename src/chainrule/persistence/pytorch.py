@@ -151,7 +151,7 @@ def load_state_dict(
         if isinstance(slot.layer, PReLU) and group.keys() == {"weight"} and group["weight"].shape == (1,):
             group["weight"] = np.repeat(group["weight"], slot.layer.features)  # nn.PReLU() has one slope for all
     check_shapes(LOAD, ours, groups, "make the model of the same layers")
-    fill(ours, groups)
+    fill(LOAD, ours, groups)
 
 
 def write(model: Sequential, path: str | os.PathLike[str], precision: str | None = None, rows: Any = None) -> list[str]:

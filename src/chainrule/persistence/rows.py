@@ -7,12 +7,13 @@ since 1970 stands there with all its digits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, sentence
+from .._support.checks import Array, as_numeric, sentence
 from ..layers import Activation, BatchNorm, Dropout, Flatten, GaussianNoise, Layer, Linear, Residual
 from ..layers.base import FeatureLayer, Shape
 from ..model import Sequential
@@ -54,7 +55,7 @@ def sample_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> An
     rng = np.random.default_rng(0)
     if isinstance(model, Sequential):
         shape = row_shape(model.layers) if shape is None else shape
-        return None if shape is None else _network_rows(model, rng.standard_normal((count, *shape)))
+        return None if shape is None else _network_rows(model, rng.standard_normal((count, *shape)), rng)
     columns = _columns(model, int(model.n_features_in_), count, rng)
     if needs_frame(model):
         told = [column for column in columns if column is not None]
@@ -65,14 +66,29 @@ def sample_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> An
     return rows.astype(np.float32).astype(np.float64) if _trained_in_float32(model) else rows
 
 
-def _network_rows(model: Sequential, normal: Array) -> Array:
-    """Standard normal rows, in the units that a batch normalisation in front has seen."""
-    for layer in model.layers:
-        if isinstance(layer, BatchNorm) and normal.shape[1:] == (layer.features,):
-            return normal * np.sqrt(layer.running_variance) + layer.running_mean
-        if not isinstance(layer, Dropout | GaussianNoise | Flatten):
-            break
+def _network_rows(model: Sequential, normal: Array, rng: np.random.Generator) -> Array:
+    """Standard normal rows; or those that a batch normalisation has seen, in front or behind the first weights.
+
+    Behind z = xW + b it knows z: x is then the shortest one that gives such z.
+    """
+    active = [layer for layer in model.layers if not isinstance(layer, Dropout | GaussianNoise | Flatten)]
+    if not active or normal.ndim != 2:
+        return normal
+    if isinstance(active[0], BatchNorm):
+        return _seen(active[0], normal)
+    first, second = active[0], active[1] if len(active) > 1 else None
+    if isinstance(first, Linear) and first._activation is None and isinstance(second, BatchNorm):
+        z = _seen(second, rng.standard_normal((len(normal), first.out_features)))
+        bias = first.b if first.bias else 0.0
+        x: Array = np.linalg.lstsq(first.W.T.astype(np.float64), (z - bias).T, rcond=None)[0].T
+        return x
     return normal
+
+
+def _seen(layer: BatchNorm, normal: Array) -> Array:
+    """Rows of the running mean and variance of a batch normalisation."""
+    rows: Array = normal * np.sqrt(layer.running_variance) + layer.running_mean
+    return rows
 
 
 def _trained_in_float32(estimator: Any) -> bool:
@@ -103,6 +119,8 @@ def last_step(estimator: Any) -> Any:
 
 def needs_frame(estimator: Any) -> bool:
     """Whether it takes columns by name, or text, which an array of numbers does not have."""
+    if isinstance(estimator, Sequential):
+        return False
     first = first_step(estimator)
     chosen = [name for _, _, names in getattr(first, "transformers_", ()) for name in _listed(names)]
     by_name = any(isinstance(name, str) for name in chosen)
@@ -154,8 +172,9 @@ def _known(estimator: Any, first: Any, width: int, count: int, rng: np.random.Ge
         behind = _known(None, first_step(later[0][1]), width, count, rng)
         if all(column is not None for column in behind):
             return behind
-    scaler = getattr(first, "scaler_", None)
-    facts: Mapping[str, Any] = vars(first if scaler is None else scaler)
+    facts: Mapping[str, Any] = vars(first)
+    if hasattr(first, "_typical"):  # an estimator of ours
+        facts = dict(zip(("mean_", "scale_"), first._typical, strict=True))
     normal = rng.standard_normal((width, count))
     for names, draw in DRAWS.items():
         given = [facts[name] for name in names if facts.get(name) is not None and np.size(facts[name])]
@@ -185,19 +204,29 @@ DRAWS: dict[tuple[str, ...], Any] = {
 # --- rows that the user gives ----------------------------------------------------------------------------------------
 
 
-def given_rows(rows: Any, width: int | None) -> Any:
+def given_rows(model: Any, rows: Any, shape: Shape | None = None) -> Any:
     """The first rows that the user gives: a pandas frame with its columns, else an array."""
-    if hasattr(rows, "columns") and not hasattr(rows, "iloc"):  # of polars, say
-        import pandas as pd
-
-        rows = pd.DataFrame({name: np.asarray(rows[name]) for name in rows.columns})
-    if not hasattr(rows, "columns"):
-        rows = np.asarray(rows)
-        if rows.ndim < 2 or rows.dtype.kind not in "fiubOU":
-            got = f"{rows.dtype} of shape {rows.shape}"
-            raise ValueError(sentence("export(rows=)", "rows of shape (N, ...)", got))
-    if len(rows) == 0:
-        raise ValueError(sentence("export(rows=)", "some rows of your data", "none", "pass ten or more"))
-    if width is not None and len(rows.shape) > 1 and rows.shape[1] != width:
-        raise ValueError(sentence("export(rows=)", f"rows of {width} columns, as the model has", str(rows.shape[1])))
+    who = "export(rows=)"
+    if hasattr(rows, "columns") and not isinstance(model, Sequential):
+        rows = rows if hasattr(rows, "iloc") else _as_pandas(rows)
+    elif needs_frame(model):
+        raise TypeError(sentence(who, "a frame with the columns by name", type(rows).__name__))
+    else:
+        rows = as_numeric(who, "rows", rows)
+    if isinstance(model, Sequential):
+        shape = row_shape(model.layers) if shape is None else shape
+        fits = rows.ndim > 1 and (shape is None or math.prod(rows.shape[1:]) == math.prod(shape))
+    else:
+        shape = (int(model.n_features_in_),)
+        fits = tuple(rows.shape[1:]) == shape
+    if not fits or len(rows) == 0:
+        wanted = ", ".join(map(str, ("N", *(shape or ("I",)))))
+        raise ValueError(sentence(who, f"some rows of your data, of shape ({wanted})", str(tuple(rows.shape))))
     return rows[:ROWS]
+
+
+def _as_pandas(frame: Any) -> Any:
+    """A frame of polars, say, as one of pandas."""
+    import pandas as pd
+
+    return pd.DataFrame({name: np.asarray(frame[name]) for name in frame.columns})

@@ -87,6 +87,10 @@ def _of_model(model: Sequential) -> Network:
     network = Network(model, width, steps_of(model.layers, width), lambda x: model.predict(x), unit=unit)
     if isinstance(model.metadata.get("encoder"), dict):
         _decode(network, model.metadata["encoder"])
+    if isinstance(model.metadata.get("scaling"), dict):
+        network.notes.append(f"x holds standardised columns: (x - mean) / scale, {model.metadata['scaling']}")
+    if isinstance(model.metadata.get("target_scaling"), dict):
+        network.notes.append(f"y is standardised: times scale, plus mean, {model.metadata['target_scaling']}")
     names = model.metadata.get("class_names")
     if isinstance(names, list) and len(names) == network.outputs and all(isinstance(name, str) for name in names):
         network.classes = names

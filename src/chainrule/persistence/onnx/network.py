@@ -155,6 +155,10 @@ def _notes(model: Sequential, given: Shape, precision: str) -> list[str]:
         notes.append(
             f"x holds {given[0]} numbers a row as the model's TableEncoder gives them; its rules are in the metadata"
         )
+    if isinstance(model.metadata.get("scaling"), dict):
+        notes.append("x holds standardised columns, (x - mean) / scale; both are in the metadata")
+    if isinstance(model.metadata.get("target_scaling"), dict):
+        notes.append("y is standardised: times scale, plus mean it is the prediction; both are in the metadata")
     if precision == "int8":
         weights = any(isinstance(layer, Linear) for _, layer in walk(model.layers))
         rounded = "int8 rounds weights and the inputs of layers: see how good it is on data of yours"
