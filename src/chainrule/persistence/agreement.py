@@ -92,7 +92,8 @@ def float32_distance(answer: Answer, rows: Any, columns: Collection[Any] | None 
     """d of a file that only rounds x, or these columns of it, and y to float32: no file of such numbers is better."""
     expected = answer(rows)
     try:
-        found = answer(rounded(rows, columns))
+        with np.errstate(all="ignore"):
+            found = answer(rounded(rows, columns))
     except ValueError:  # what is finite in float64 alone
         return np.inf
     if found.numbers is not None and columns is None:

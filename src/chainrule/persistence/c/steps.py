@@ -79,7 +79,7 @@ def run(steps: Sequence[Step], x: Array) -> Array:
 def run_in_float32(steps: Sequence[Step], x: Array) -> Array:
     """The same in float64, each value rounded to float32 as the device stores it: nearly the error of the device."""
     for step in steps:
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             x = step.compute(x).astype(np.float32).astype(np.float64)
     return x
 
