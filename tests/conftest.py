@@ -27,17 +27,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=0, help="seed of the fuzzers")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seed", type=int, default=0, help="seed of the fuzzers")
-
-
-@pytest.fixture(scope="session")
-def fuzz_seed(request: pytest.FixtureRequest) -> int:
-    """The seed of the fuzzers: 0, or that of ``--seed``."""
-    seed: int = request.config.getoption("--seed")
-    return seed
-
-
 def pytest_report_header() -> str:
     """Which kernels are under test."""
     import chainrule as cr
