@@ -202,7 +202,7 @@ class Background:
 
 
 def _name(trainer: Training) -> str:
-    return f"step-{int(trainer.optimizer.state.get('step', 0)):08d}{SUFFIX}"
+    return f"step-{trainer.optimizer.steps_taken:08d}{SUFFIX}"
 
 
 def checkpoints(folder: Path) -> list[Path]:

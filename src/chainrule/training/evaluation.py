@@ -36,4 +36,4 @@ def evaluated(
 def measured(metrics: Mapping[str, Metric], z: Array, y: Array, weight: Array | None = None) -> dict[str, float]:
     """Each metric of these outputs."""
     with released:
-        return {name: float(metric(z, y, weight)) for name, metric in metrics.items()}
+        return {name: float(metric(y, z, weight)) for name, metric in metrics.items()}

@@ -15,6 +15,7 @@ from ..data.batches import Augmentation, Sample, check_sample
 from ..losses import LossFunction, get_loss
 from ..metrics import Metric, named_metrics
 from ..model import Sequential
+from ..ops.fused import tell_if_absent
 from ..optimizers import Optimizer, get_optimizer
 from ..runtime.signals import atomic, deferred, deliver
 from .callbacks import Callback, History, Progress, Row
@@ -48,7 +49,8 @@ class Trainer:
     loss : name ("cross_entropy", "squared_error", ...), loss object, or any callable ``(z, y, weight) -> (value, dz)``
     optimizer : name ("adam", "sgd", ...) or optimizer object
     batch_size : int, or None for the full batch
-    metrics : names ("accuracy", ...) or callables ``(z, y, weight) -> float``, recorded after each epoch
+    metrics : names ("accuracy", ...) or callables ``(y_true, y_pred, sample_weight) -> float``, recorded after each
+        epoch
     callbacks : :class:`~chainrule.Callback` objects
     rng : int, Generator or None for the order of batches; None takes the model's generator
     sample : "all", "one" random batch an epoch, or a function ``sample(rows) -> array (rows,)`` of the row numbers of
@@ -153,6 +155,7 @@ class Trainer:
         DivergenceError, which names the step, the layer and the likely cause, when the loss, the gradient or the
         parameters are no longer finite: model, optimizer and callbacks are then as they were a moment before.
         """
+        tell_if_absent()
         epochs = check_integer("fit", "epochs", epochs)
         with Claim("fit") as claim:
             claim.add(self, self.model, self.optimizer)
@@ -355,7 +358,7 @@ class Trainer:
         if position.steps is None:  # an old checkpoint
             position.steps = position.epoch * self.steps_per_epoch + len(position.records)
         if position.before is None or not position.resumed:
-            position.before = int(self.optimizer.state.get("step", 0)) - position.steps
+            position.before = self.optimizer.steps_taken - position.steps
         if not position.resumed:
             self.history = History()
         position.data_rows, position.resumed = run.batches.rows, False
