@@ -15,6 +15,7 @@ import pytest
 import chainrule as cr
 import old_checkpoints
 from chainrule import schedules
+from chainrule.ops.fused import KERNELS
 from chainrule.training import run as run_module
 
 RNG = np.random.default_rng(0)
@@ -237,6 +238,8 @@ def test_every_hook(hook: str, compiled: bool, writes: bool, tmp_path: Path, mon
 @pytest.mark.parametrize("kernels", ["fused", "numpy"])
 @pytest.mark.parametrize("name", old_checkpoints.RUNS)
 def test_an_old_checkpoint_is_resumed_to_the_weights_of_then(name: str, kernels: str, tmp_path: Path) -> None:
+    if (name, kernels, KERNELS) == ("within an epoch", "fused", "numpy"):
+        pytest.skip("the masks of dropout in the rest of that epoch are drawn by kernels")
     folder = old_checkpoints.CORPUS / f"{name}-{kernels}".replace(" ", "-")
     make, step = old_checkpoints.RUNS[name]
     with np.load(folder / "end.npz") as end:
