@@ -92,6 +92,9 @@ class Checkpoint(WritesFiles):
         self.keep = check_integer("Checkpoint", "keep", keep)
         self.monitor, self.higher_is_better = monitor, higher_is_better
         self._asked: int | None = None  # the signal that asks to end
+        self._best: Best | None = None
+        self._improved = False
+        self._written = 0.0  # by the clock
         self._signals = ExitStack()
         self._writer = Background()
 
@@ -144,6 +147,7 @@ class Checkpoint(WritesFiles):
     def write(self, trainer: Training) -> Path:
         """Write a checkpoint now, and remove those that are too many."""
         name = _name(trainer)
+        writable_folder("Checkpoint", self.own_place())
         self._begin(trainer, [name])
         self._writer.wait()
         return self.folder / name

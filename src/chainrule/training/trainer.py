@@ -115,7 +115,7 @@ class Trainer:
         self.stop = False
         self.history = History()
         self._position = Position()
-        self._clock: float | None = None  # when the time was last noted, while a fit lasts
+        self._resuming = False  # whether the next fit continues from there
         check_output_fits(model, self.loss)
 
     def fit(
@@ -189,7 +189,7 @@ class Trainer:
             state = TrainingState(self.model, self.optimizer, self.callbacks, self.rng, [], Position())
             restore(state, Path(path))
         self.history, self._position = History(state.rows), state.position
-        self.epoch, self.stop = self._position.epoch, self._position.stopped
+        self.epoch, self.stop, self._resuming = self._position.epoch, self._position.stopped, True
         return self
 
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
@@ -203,15 +203,18 @@ class Trainer:
         return self._position.steps or 0
 
     @property
+    def resumed(self) -> bool:
+        """Whether training continues from a checkpoint."""
+        return self._position.resumed
+
+    @property
     def seconds(self) -> float:
         """How long training has taken, the time before a checkpoint that it continues from included."""
-        self._note_time()
-        return self._position.seconds
+        return self._position.elapsed
 
     @property
     def state(self) -> TrainingState:
         """All that the training is, by reference: what a checkpoint writes and :meth:`resume` takes."""
-        self._note_time()
         self._position.stopped = self.stop
         return TrainingState(self.model, self.optimizer, self.callbacks, self.rng, self.history.rows, self._position)
 
@@ -219,7 +222,7 @@ class Trainer:
 
     def _train(self, run: Run, callbacks: CallbackList) -> None:
         """Until the last epoch, or until training is stopped or interrupted: what was learned is then kept."""
-        self._clock = time.monotonic()
+        self._position.since = time.perf_counter()
         try:
             with deferred() as signals, callbacks.ended(self):
                 try:
@@ -230,14 +233,8 @@ class Trainer:
                 except (KeyboardInterrupt, StopTraining) as stop:
                     self.history.interrupted, self.history.reason = True, str(stop)
         finally:
-            self._note_time()
-            self._clock = None
+            self._position.seconds, self._position.since = self.seconds, None
             self.model.forget_batches()
-
-    def _note_time(self) -> None:
-        if self._clock is not None:
-            now = time.monotonic()
-            self._position.seconds, self._clock = self._position.seconds + now - self._clock, now
 
     def _train_epochs(self, run: Run, callbacks: CallbackList) -> None:
         """Epochs: their steps, validation, the record; callbacks are called in between."""
@@ -345,7 +342,7 @@ class Trainer:
 
     def _begin(self, data: Data, validation: Validation, epochs: int, claim: Claim) -> Run:
         """The data, checked; the position and the generators, at the start or where a checkpoint was written."""
-        position = self._position if self._position.resumed else Position()
+        position = self._position if self._resuming else Position()
         if position.generators_at_first is not None:
             self.state.generators = position.generators_at_first
         position.generators_at_first = self.state.generators
@@ -361,7 +358,7 @@ class Trainer:
             position.before = self.optimizer.steps_taken - position.steps
         if not position.resumed:
             self.history = History()
-        position.data_rows, position.resumed = run.batches.rows, False
+        position.data_rows, self._resuming = run.batches.rows, False
         self._position, self.epochs, self.epoch, self.stop = position, epochs, position.epoch, position.stopped
         run.engine()  # checks the data, too
         check_targets(self.model, self.loss, held_out)  # now, not after an epoch

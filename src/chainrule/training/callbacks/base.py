@@ -22,8 +22,8 @@ class Record(Protocol):
 class Training(Protocol):
     """What a callback sees of the trainer; ``epoch`` counts from 1, ``stop = True`` ends training after it.
 
-    ``step`` counts the steps taken, ``seconds`` the time; what came before a checkpoint that training continues from is
-    included. ``state`` is all that the training is.
+    ``step`` counts the steps taken, ``seconds`` the time; what came before a checkpoint is included if training was
+    ``resumed`` from it. ``state`` is all that the training is.
     """
 
     model: Sequential
@@ -36,6 +36,8 @@ class Training(Protocol):
     steps_per_epoch: int
     stop: bool
 
+    @property
+    def resumed(self) -> bool: ...
     @property
     def step(self) -> int: ...
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ..._support.checks import Array, check_integer, check_number
@@ -74,7 +75,7 @@ class EarlyStopping(Callback):
         return self._best.epoch
 
     def on_train_begin(self, trainer: Training) -> None:
-        if trainer.step == 0:  # else it resumes from a checkpoint
+        if not trainer.resumed:
             self._restart()
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
@@ -130,7 +131,7 @@ class TerminateOnDivergence(Callback):
         self._first: list[float] = []
 
     def on_train_begin(self, trainer: Training) -> None:
-        if trainer.step == 0:  # else it resumes from a checkpoint
+        if not trainer.resumed:
             self._first = []
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
@@ -168,10 +169,16 @@ class TimeLimit(Callback):
 
     def __init__(self, seconds: float) -> None:
         self.seconds = check_number("TimeLimit", "seconds", seconds, above=0)
+        self._end = 0.0  # by the clock
 
     def on_train_begin(self, trainer: Training) -> None:
-        self.on_pause(trainer)  # a checkpoint may leave no time
+        left = self.seconds - (trainer.seconds if trainer.resumed else 0.0)
+        self._end = time.monotonic() + left
+        self._check(left <= 0)
 
     def on_pause(self, trainer: Training) -> None:
-        if trainer.seconds > self.seconds:
+        self._check(time.monotonic() > self._end)
+
+    def _check(self, over: bool) -> None:
+        if over:
             raise StopTraining(f"the time limit of {self.seconds:g} s is over")

@@ -41,7 +41,7 @@ class MaxNorm(Callback):
         self.limit = check_number("MaxNorm", "limit", limit, above=0)
 
     def on_train_begin(self, trainer: Training) -> None:
-        if trainer.step == 0:  # else it resumes from a checkpoint
+        if not trainer.resumed:
             self.on_batch_end(trainer, 0.0)
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
