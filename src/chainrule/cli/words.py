@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 
 OURS = (ValueError, TypeError, OSError, ImportError, MemoryError)  # they say what to do; all others are faults of ours
-OPTIONS = {"header=False": "--no-header", "header=True": "--header", "text=[...]": "--text"}
+OPTIONS = {
+    "header=False": "--no-header",
+    "header=True": "--header",
+    "text=[...]": "--text",
+    "columns=[...]": "--columns",
+    "task='regression'": "--task regression",
+}
 _SPEAKER = re.compile(r"(?!resume )[\w.]+(\(.*?\))? expects ")  # load, read_table, AdamW(1e-3); --resume is a word here
 
 
