@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .checks import Array, is_sparse, sentence
-from .strangers import as_array, first, is_gap, numbers_among, place, time_among
+from .strangers import as_array, first, is_gap, no_number, numbers_among, place, time_among
 
 
 def check_no_times(who: str, what: str, values: Any) -> None:
@@ -46,7 +46,14 @@ def _of_one_kind(who: str, what: str, values: Any, labels: Array) -> Array:
     kind = _kind_of(who, what, values, labels)
     if kind == "truth":
         return labels.astype(bool)
-    return numbers_among(labels) if kind == "number" else labels
+    if kind != "number":
+        return labels
+    try:
+        numbers: Array = numbers_among(labels)
+    except (TypeError, ValueError, OverflowError):
+        where, remedy = no_number(values, labels)
+        raise TypeError(sentence(who, f"labels in {what} that are numbers, or text", where, remedy)) from None
+    return numbers
 
 
 def _kind_of(who: str, what: str, values: Any, labels: Array) -> str:
