@@ -30,6 +30,7 @@ from .layers.kernels import Dense, dense_layers
 from .layers.linear import InitializerLike, check_takes_sparse
 from .ops.fused import compiled, twin
 from .parameters import Parameters, as_float_dtype
+from .runtime.sharing import share
 from .runtime.threads import available_threads
 
 # How many rows are predicted at a time: with fewer the threads of the BLAS meet more often, more would gain nothing.
@@ -93,11 +94,12 @@ class Sequential:
         self._rng = as_rng(rng, "Sequential")
         self.dtype = as_float_dtype("Sequential", dtype)
         self.metadata: dict[str, Any] = {}
-        self._forget_batches()
+        self.forget_batches()
         self._widest = _check_layers(self.layers)
         self._bind(Parameters(parameter_shapes(self.layers), self.dtype))
 
-    def _forget_batches(self) -> None:
+    def forget_batches(self) -> None:
+        """Let go of the last batch, which :meth:`backward` needs, and of all memory for others."""
         self._workspace: Workspace | None = None  # from forward to backward
         self._free: list[Workspace] = []  # of predictions that have ended, for those to come
 
@@ -114,7 +116,7 @@ class Sequential:
     @rng.setter
     def rng(self, rng: RandomState) -> None:
         self._rng = as_rng(rng, "Sequential")
-        self._forget_batches()  # they hold the generator that was
+        self.forget_batches()  # they hold the generator that was
 
     @property
     def buffers(self) -> dict[str, Array]:
@@ -216,15 +218,7 @@ class Sequential:
         def predict_part(start: int) -> None:
             compiled.forward(layers, self._checked(x, start, size, given), out=y[start : start + size])
 
-        starts = range(0, len(x), size)
-        if threads == 1:
-            for start in starts:
-                predict_part(start)
-        else:
-            from concurrent.futures import ThreadPoolExecutor
-
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(predict_part, starts))
+        share(predict_part, range(0, len(x), size), threads)
         return y
 
     def _rows_at_a_time(self, x: Array) -> int:

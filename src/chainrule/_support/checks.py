@@ -10,6 +10,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .forks import unforked
+from .text import MOST, printable
+
 Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]  # NDArray[Any], without importing numpy.typing
 RandomState: TypeAlias = "int | np.random.Generator | None"
 
@@ -47,14 +50,16 @@ ELSEWHERE = {
 
 
 def sentence(who: str, expected: str, got: str, remedy: str = "") -> str:
-    """``who expects expected, got got; remedy.``"""
+    """``who expects expected, got got; remedy.`` In one line, whatever the names and the texts in it are."""
+    who, expected, got, remedy = (printable(part, MOST) for part in (who, expected, got, remedy))
     return f"{who} expects {expected}, got {got}" + (f"; {remedy}." if remedy else ".")
 
 
 def as_rng(rng: RandomState, who: str = "rng") -> np.random.Generator:
     """The generator itself, a new one from an int seed, or a fresh unpredictable one from None."""
-    if isinstance(rng, np.random.Generator):
-        return rng
+    with unforked:  # NumPy imports np.random when it is first touched
+        if isinstance(rng, np.random.Generator):
+            return rng
     if rng is None or (isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0):
         return np.random.default_rng(rng)
     raise TypeError(
@@ -76,14 +81,19 @@ def check_number(
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(sentence(who, f"{name} to be a number", repr(value)))
     inside = minimum <= value <= maximum and (value > above or above == -np.inf) and (value < below or below == np.inf)
-    if not inside or not np.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:  # of an integer
+        number = np.inf
+    if not inside or not np.isfinite(number):
         bounds = [
             f"{sign} {bound:g}"
             for sign, bound in ((">=", minimum), (">", above), ("<=", maximum), ("<", below))
             if np.isfinite(bound)
         ]
-        raise ValueError(sentence(who, f"{name} {' and '.join(bounds) or 'to be finite'}", f"{value!r}"))
-    return float(value)
+        got = f"{value!r}" if np.isfinite(number) or isinstance(value, float) else "an integer too large for a float"
+        raise ValueError(sentence(who, f"{name} {' and '.join(bounds) or 'to be finite'}", got))
+    return number
 
 
 def check_integer(who: str, name: str, value: int, minimum: int = 1) -> int:

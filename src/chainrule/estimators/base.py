@@ -25,6 +25,7 @@ from ..ops.fused import twin
 from ..optimizers import Optimizer
 from ..training.callbacks import Callback, WeightAverage
 from .callbacks import TakesCallbacks, tasks_of
+from .columns import typical_columns
 from .inputs import as_weights, explained
 from .internals import takes_weight
 from .lbfgs import minimize_loss
@@ -146,6 +147,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         for name in RECORDS:
             self.__dict__.pop(name, None)
         self._fit_scalers(X, y, weight)
+        self._typical = typical_columns(X)
         self._new_network(X.dtype, random)
 
     def _keep_records(self) -> None:

@@ -13,6 +13,7 @@ from .._support.checks import Array, sentence
 from .._support.errors import DivergenceError
 from .._support.notices import warn
 from ..layers import BatchNorm
+from ..runtime.signals import released
 from ..training.callbacks import Callback, MaxNorm, Training
 from ..training.trainer import Trainer
 from .advice import after_divergence, after_last_iteration, after_learning_nothing
@@ -95,7 +96,9 @@ class Watch(Callback):
             improved = not fitted.loss_ > fitted.best_loss_ - fitted.tol
             fitted.best_loss_ = min(fitted.best_loss_, fitted.loss_)
         else:
-            improved = self.see(self.score())
+            with released:
+                score = self.score()
+            improved = self.see(score)
         fitted._no_improvement_count = 0 if improved else fitted._no_improvement_count + 1
 
     def see(self, score: float) -> bool:

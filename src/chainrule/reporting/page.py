@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import __version__, plots
 from .._support.checks import Array
+from .._support.text import printable
 from ..ops import softmax
 from .answers import Answers
 from .inputs import columns_of, taken
@@ -61,7 +62,7 @@ def page(
         *_about_answers(answers, classes, details),
     ]
     title = escape(_short(details.title))
-    note = f'<p class="note">{escape(details.note)}</p>' if details.note else ""
+    note = f'<p class="note">{escape(printable(details.note))}</p>' if details.note else ""
     count, date = len(answers.true), time.strftime("%Y-%m-%d")
     task = f"Classification into {len(answers.class_names)} classes" if answers.class_names else "Regression"
     return f"""<!doctype html>
@@ -95,7 +96,7 @@ def _section(name: str, *parts: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
+    return f"<p>{escape(printable(text))}</p>"
 
 
 def _table(head: Sequence[str], lines: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> str:
@@ -126,8 +127,7 @@ def _short(value: object) -> str:
         text = f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
     else:
         text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (list, dict)) else str(value)
-    text = " ".join(text[: 2 * MOST_CHARACTERS].split())
-    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
+    return printable(" ".join(text[: 2 * MOST_CHARACTERS].split()), MOST_CHARACTERS)
 
 
 def _picture(description: str, draw: Callable[[], Figure]) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._support.checks import sentence
-from .._support.files import write_text
+from .._support.files import as_path, write_text
 from ..training.trainer import Trainer
 from .answers import WHO, Answers, ask
 from .inputs import names_of
@@ -65,7 +64,7 @@ class Report:
         path : the file, such as ``"report.html"``
         """
         text = page(self.answers, self.scores, self.baseline, self.classes, self.details)
-        write_text(WHO, Path(path), text.encode("utf-8", "replace").decode("utf-8"))
+        write_text(WHO, as_path(WHO, path), text)
 
 
 def report(

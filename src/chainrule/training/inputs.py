@@ -10,11 +10,12 @@ from .._support.checks import Array, as_numeric, as_samples, check_finite, sente
 from ..data.batches import rest_of, split_rows
 from ..data.scale import check_resolution
 from ..layers import HardSigmoid, Linear, Sigmoid, Softmax
+from ..layers.base import walk
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
 from ..losses.base import check_output
 from ..model import Sequential
-from .compiled import Targets
 
+Targets: TypeAlias = "tuple[Array, Array | None]"  # y and the weights, as the loss takes them
 Data: TypeAlias = tuple[Array, Array, Array | None]
 Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"
 
@@ -73,6 +74,18 @@ def check_targets(model: Sequential, loss: LossFunction, data: Data | None) -> T
     outputs = np.broadcast_to(z.dtype.type(0), (x.shape[0], *z.shape[1:]))
     target = loss.target(check_output(repr(loss), outputs), y)
     return target, loss.sample_weight(outputs, target, weight)
+
+
+def check_layers(model: Sequential) -> None:
+    """Raise if a layer that learns was put in the place of another: its parameters are not the model's."""
+    for _, layer in walk(model.layers):
+        for name in layer.parameter_shapes():
+            array = vars(layer).get(name)
+            if not isinstance(array, np.ndarray) or array.base is not model.parameters.vector.base:
+                got = f"{layer!r}, which was put into it later"
+                raise ValueError(
+                    sentence("fit", "the layers that the model was made with to learn", got, "make a new Sequential")
+                )
 
 
 def check_output_fits(model: Sequential, loss: LossFunction) -> None:
