@@ -21,8 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_argument(parser)
     parser.add_argument("--out", metavar="FILE", required=True, help="output file")
     parser.add_argument("--format", metavar="NAME", help=f"{' or '.join(FORMATS)} (default: by the suffix of FILE)")
-    precisions = "float64, float32, float16 or int8 (default: float32, or float64 in ONNX where the data needs it)"
-    parser.add_argument("--precision", metavar="NAME", help=precisions)
+    parser.add_argument(
+        "--precision",
+        metavar="NAME",
+        help="float64, float32, float16 or int8 (default: float32, or float64 in ONNX where the data needs it)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, check_finite, sentence
-from .._support.files import check_readable, refusal, write_arrays
+from .._support.files import as_path, check_readable, in_our_words, open_tensors, refusal, tensors_in, write_arrays
 from ..layers import (
     ELU,
     GELU,
@@ -139,7 +139,7 @@ def load_state_dict(
     """
     ours = slots(LOAD, model, _views)
     is_file = not isinstance(source, Mapping)
-    groups = grouped(_read(Path(source)) if is_file else _as_arrays(source))  # type: ignore[arg-type]
+    groups = grouped(_read(as_path(LOAD, source)) if is_file else _as_arrays(source))  # type: ignore[arg-type]
     for group in groups.values():
         group.pop(COUNTER, None)
     groups = {prefix: group for prefix, group in groups.items() if group}
@@ -281,25 +281,21 @@ def _written(module: Module) -> str:
 
 def _read(path: Path) -> dict[str, Array]:
     """The arrays of a safetensors file; nothing is executed, so pickles are refused."""
-    check_readable(LOAD, path, "safetensors file")
+    what = "safetensors file"
+    check_readable(LOAD, path, what)
     check_no_pickle(LOAD, path)
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118  (no mapping)
-            odd = {kind for kind in kinds.values() if not kind.startswith(("F16", "F32", "F64", "I", "U"))}
-            if odd:
-                remedy = "save net.float().state_dict()"
-                raise refusal(LOAD, path, "numbers that NumPy has", ", ".join(sorted(odd)), remedy)
-            return {name: file.get_tensor(name) for name in kinds}
-    except (SafetensorError, TypeError, AttributeError) as error:
-        raise refusal(LOAD, path, "to be a whole safetensors file", f"a damaged or different one ({error})") from None
+    with open_tensors(LOAD, path, what) as file:
+        kinds = {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118  (it is no mapping)
+        odd = {kind for kind in kinds if not kind.startswith(("F16", "F32", "F64", "I", "U"))}
+        if odd:
+            remedy = "save net.float().state_dict()"
+            raise refusal(LOAD, path, "to hold numbers that NumPy has", ", ".join(sorted(odd)), remedy)
+        return tensors_in(LOAD, path, file)
 
 
 def check_no_pickle(who: str, path: Path) -> None:
     """Raise at what ``torch.save`` writes: a pickle, alone or in a zip archive."""
-    with path.open("rb") as stream:
+    with in_our_words(who, f"a file at {path}"), path.open("rb") as stream:
         start = stream.read(2)
     if (start[:1] == b"\x80" and start[1:] in (b"\x02", b"\x03", b"\x04", b"\x05")) or zipfile.is_zipfile(path):
         remedy = "in PyTorch write safetensors.torch.save_file(net.state_dict(), path)"
@@ -315,7 +311,7 @@ def _as_arrays(source: Mapping[Any, Any]) -> dict[str, Array]:
             raise TypeError(sentence(LOAD, "names of text", repr(name)))
         try:
             arrays[name] = np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
-        except (TypeError, ValueError, RuntimeError) as error:
+        except Exception as error:  # of a tensor that is on no device, or of another library
             reason = f"{type(value).__name__} ({error})"
             raise TypeError(sentence(LOAD, f"an array for {name}", reason, "pass net.float().state_dict()")) from None
     return arrays
