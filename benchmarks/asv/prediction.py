@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 from chainrule.bench.grid import make_problem
-from chainrule.bench.predict import NETWORK
-
 from chainrule.bench.peers import ours
+from chainrule.bench.predict import NETWORK
 
 
 class Predict:

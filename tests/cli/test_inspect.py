@@ -218,7 +218,7 @@ def test_what_a_file_says_cannot_write_on_the_terminal(shell, tmp_path: Path) ->
     cr.save(model, tmp_path / "model")
     out = shell("inspect", tmp_path / "model").out
     assert "\x1b" not in out
-    assert "evil        �[2J�xxx" in out
+    assert r"evil        \x1b[2J\x07xxx" in out
     assert max(map(len, out.splitlines())) <= 2001
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import chainrule as cr
-from chainrule.cli import report as command
+from chainrule._support import files
 
 from .conftest import trained, write_flowers, write_prices
 
@@ -142,7 +142,7 @@ def test_damaged_records_stop_nothing(shell, digits_model, folder, text) -> None
 
 
 def test_a_record_of_any_size_is_not_read_whole(shell, digits_model, folder, monkeypatch) -> None:
-    monkeypatch.setattr(command, "MOST_BYTES", 10)
+    monkeypatch.setattr(files, "MOST_FACTS", 10)
     assert "history.json is left out" in shell("report", folder(digits_model)).err
 
 

@@ -248,7 +248,7 @@ def test_a_complete_run_says_so(shell, small: Path) -> None:
     os.utime(small / MODEL, (1, 1))
     answer = shell("train", "--resume", small)
     assert (answer.code, answer.err) == (0, "")
-    assert answer.out == f"result   the run in {small} is complete: nothing to go on with\n"
+    assert answer.out == f"result   the run in {small} is complete: nothing to resume\n"
     assert (small / MODEL).stat().st_mtime == 1  # nobody wrote it again
 
 
@@ -352,7 +352,7 @@ def test_other_data_are_refused(refuses, small: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run-repeat" / RECORD).exists()
     change_record(small, result=None)
     before = record_of(small)
-    assert "bring them back, or train anew" in refuses("train", "--resume", small)
+    assert "bring them back, or begin another run" in refuses("train", "--resume", small)
     assert record_of(small) == before
 
 
@@ -380,7 +380,7 @@ def test_the_very_settings_may_be_given_again(shell, small: Path) -> None:
 def test_an_unfinished_run_is_not_repeated(refuses, small: Path) -> None:
     for result in (None, record_of(small)["result"] | {"interrupted": True}):
         change_record(small, result=result)
-        assert "go on with it first: chainrule train --resume" in refuses("train", "--repeat", small)
+        assert "resume it first: chainrule train --resume" in refuses("train", "--repeat", small)
 
 
 @pytest.mark.parametrize(

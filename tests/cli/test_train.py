@@ -323,7 +323,7 @@ def test_the_learning_rate_rises_and_falls() -> None:
         (["{table}", "--activation", "rleu"], "did you mean 'relu'?"),
         (["{table}", "--optimizer", "adm"], "did you mean 'adam'?"),
         (["{table}", "--hidden", "3,x"], "expects widths such as 256,128, or none, got '3,x'"),
-        (["{table}", "--hidden", "3,-1"], "out_features >= 1, got -1"),
+        (["{table}", "--hidden", "3,-1"], "--hidden >= 1, got -1"),
         (["{table}", "--dropout", "1"], "dropout >= 0 and < 1, got 1.0"),
         (["{table}", "--learning-rate", "nan"], "rate >= 0, got nan"),
         (["{table}", "--epochs", "0"], "--epochs >= 1, got 0"),

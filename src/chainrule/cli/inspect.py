@@ -10,6 +10,7 @@ from typing import Any
 
 from .._support.checks import sentence
 from .._support.files import DIGEST, check_readable, read_json
+from .._support.text import printable
 from ..persistence import load, native
 from ..training import checkpoint
 from ..training.checkpoint import checkpoints
@@ -37,8 +38,7 @@ def describe(path: Path) -> Iterator[str]:
     """Lines on a file of any known kind, of which nothing is executed; without control characters."""
     for line in _of_folder(path) if path.is_dir() else _of_file(path):
         for one in line.split("\n"):
-            text = "".join(character if character.isprintable() else "�" for character in one)
-            yield text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+            yield printable(one, MAX_TEXT)
 
 
 def _of_folder(folder: Path) -> Iterator[str]:
@@ -110,14 +110,13 @@ def _of_model(path: Path, header: Mapping[str, str], forms: Mapping[str, Any]) -
 
 
 def _of_checkpoint(path: Path, header: Mapping[str, str]) -> Iterator[str]:
-    model, (_, facts) = load(path), checkpoint.read_checkpoint("load", path)
+    model, (arrays, facts) = load(path), checkpoint.read_checkpoint("load", path)
     yield f"{path}: {path.stat().st_size:,} bytes, {model.dtype.name}, a checkpoint of a training"
     yield model.summary()
     yield _line("optimizer", facts.get("optimizer"))
     yield _line("epochs", facts.get("epoch"))
-    rows = facts.get("rows")
-    if isinstance(rows, list) and rows:
-        yield _line("the last", rows[-1])
+    if (row := checkpoint.last_row(arrays, facts)) is not None:
+        yield _line("the last", row)
     yield _line("format", f"{facts['format']}, written by chainrule {facts.get('version')}")
     yield _line("digest", header[DIGEST])
 
