@@ -159,14 +159,15 @@ class Trainer:
         """
         tell_if_absent()
         epochs = check_integer("fit", "epochs", epochs)
-        with Claim() as claim:
-            claim.add(self, self.model, self.optimizer)
-            data = as_data("fit", self.model, x, y, sample_weight)
-            run = self._begin(data, validation, epochs, claim)
+        with deferred() as signals, Claim() as claim:
+            with released:
+                claim.add(self, self.model, self.optimizer)
+                data = as_data("fit", self.model, x, y, sample_weight)
+                run = self._begin(data, validation, epochs, claim)
             callbacks = [*self.callbacks, self.history]
             if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
                 callbacks.append(Progress(every))
-            self._train(run, CallbackList(callbacks, self._position))
+            self._train(run, CallbackList(callbacks, self._position), signals)
         return self.history
 
     def resume(self, path: str | os.PathLike[str]) -> Trainer:
@@ -212,11 +213,11 @@ class Trainer:
 
     # The loop.
 
-    def _train(self, run: Run, callbacks: CallbackList) -> None:
+    def _train(self, run: Run, callbacks: CallbackList, signals: deferred) -> None:
         """Until the last epoch, or until training is stopped or interrupted: what was learned is then kept."""
         self._clock = time.monotonic()
         try:
-            with deferred() as signals, callbacks.ended(self):
+            with callbacks.ended(self):
                 try:
                     callbacks.begin(self)
                     signals.begin()  # handlers that callbacks have set wait, too
