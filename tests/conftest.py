@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("chainrule", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile(
+    "chainrule",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine would fail it
+    database=None,  # nothing is written where the tests are run, and no run depends on the one before
+    derandomize="CI" in os.environ,
+)
 settings.load_profile("chainrule")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests with & has it ignored
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

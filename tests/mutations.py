@@ -43,10 +43,10 @@ def fitted(folder: Path) -> Path:
 
 def held_by(one: cr.Trainer) -> list[np.ndarray]:
     """All numbers of a trainer that a checkpoint gives it."""
-    resumed = one._resumed
-    rows = [] if resumed is None else [list(row.values()) for row in resumed.rows]
+    rows = [list(row.values()) for row in one.history.rows]
     states = [callback.state() for callback in one.callbacks]
-    arrays = [value for state in states for _, value in sorted(state.items()) if value is not None]
+    found = [value for state in states for _, value in sorted(state.items()) if value is not None]
+    arrays = [array for value in found for array in (value if isinstance(value, list) else [value])]
     return [
         one.model.parameters.vector,
         *one.model.buffers.values(),

@@ -271,9 +271,9 @@ def test_copies_take_little_of_the_time(monkeypatch):
     monkeypatch.setattr(divergence.time, "perf_counter", clock)
     trainer = cr.Trainer(network(), "squared_error", cr.SGD(0.1))
     trainer.optimizer.setup(trainer.model.parameters)
-    good = divergence.LastGood(trainer)
+    good = divergence.Rollback(trainer.state)
     for step in range(1, 400):
         trainer.optimizer.step(trainer.model.parameters.vector, trainer.model.gradients.vector)
-        good.keep()
+        good.keep(trainer.state)
         assert good.steps <= step
     assert 100 < good.steps < 300

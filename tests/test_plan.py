@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from threading import Timer
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ import pytest
 import chainrule as cr
 from chainrule.layers.activations import get_activation
 from chainrule.ops.fused import KERNELS
-from chainrule.training import trainer as trainer_module
-from chainrule.training.compiled import Plan, plan_training
+from chainrule.training import run as run_module
+from chainrule.training.compiled import Compiled, compiled_engine
 
 pytestmark = pytest.mark.skipif(KERNELS != "fused", reason="there are no compiled kernels, or they are not in use")
 
@@ -129,16 +129,16 @@ def trained(
 
 def assert_same_training(monkeypatch: pytest.MonkeyPatch, train: Callable[[], Any], tolerance: float = 1e-11) -> None:
     """With a plan, which must be there, and without."""
-    plans: list[Plan | None] = []
+    plans: list[Compiled | None] = []
 
-    def remember(*parts: Any) -> Plan | None:
-        plans.append(plan_training(*parts))
+    def remember(*parts: Any) -> Compiled | None:
+        plans.append(compiled_engine(*parts))
         return plans[-1]
 
-    monkeypatch.setattr(trainer_module, "plan_training", remember)
+    monkeypatch.setattr(run_module, "compiled_engine", remember)
     model, history, trainer = train()
-    assert isinstance(plans[0], Plan)
-    monkeypatch.setattr(trainer_module, "plan_training", lambda *parts: None)
+    assert isinstance(plans[0], Compiled)
+    monkeypatch.setattr(run_module, "compiled_engine", lambda *parts: None)
     plain_model, plain_history, plain_trainer = train()
     np.testing.assert_allclose(model.parameters.vector, plain_model.parameters.vector, rtol=0, atol=tolerance)
     for name, buffer in model.buffers.items():
@@ -354,7 +354,7 @@ class OwnOptimizer(cr.SGD):
 )
 def test_what_has_no_kernel_is_trained_operation_by_operation(parts, monkeypatch):
     plans: list[Any] = []
-    monkeypatch.setattr(trainer_module, "plan_training", lambda *all: plans.append(plan_training(*all)))
+    monkeypatch.setattr(run_module, "compiled_engine", lambda *all: plans.append(compiled_engine(*all)))
     settings = dict(layers=small_net(), loss="squared_error", optimizer=cr.SGD(0.01), y=NUMBERS) | parts
     _, history, _ = trained(settings.pop("layers"), settings.pop("optimizer"), **settings)
     assert plans == [None]
@@ -373,12 +373,26 @@ def test_ctrl_c_ends_between_two_steps_and_every_step_is_counted(threads, monkey
     model = cr.MLP([INPUTS, 20, CLASSES], rng=0)
     trainer = cr.Trainer(model, "cross_entropy", batch_size=None)
     trainer.fit(X, LABELS, epochs=1, verbose=0)  # so that nothing is left that is slow at first
-    timer = Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
-    history = trainer.fit(X, LABELS, epochs=10**7, verbose=0)
-    timer.join()
+    underway = Event()
+
+    class Tells(cr.Callback):
+        live = False  # so that a call of the plan takes many steps
+
+        def on_pause(self, trainer: Any) -> None:
+            underway.set()
+
+    def press_ctrl_c() -> None:
+        underway.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presses = Thread(target=press_ctrl_c, daemon=True)
+    presses.start()
+    trainer.callbacks.append(Tells())
+    history = trainer.fit(X, LABELS, epochs=10**9, verbose=0)  # more than it will ever take
+    presses.join()
     assert history.interrupted
     steps = int(trainer.optimizer.state["step"])
+    assert 0 < steps < 10**9
     twin = cr.MLP([INPUTS, 20, CLASSES], rng=0)
     cr.Trainer(twin, "cross_entropy", batch_size=None).fit(X, LABELS, epochs=steps, verbose=0)
     np.testing.assert_array_equal(model.parameters.vector, twin.parameters.vector)
@@ -417,7 +431,7 @@ def test_an_order_of_ones_own(batch_size, metrics, monkeypatch):
 def test_a_sparse_x_has_no_plan(monkeypatch):
     sparse = pytest.importorskip("scipy.sparse")
     plans = []
-    monkeypatch.setattr(trainer_module, "plan_training", lambda *parts: plans.append(plan_training(*parts)))
+    monkeypatch.setattr(run_module, "compiled_engine", lambda *parts: plans.append(compiled_engine(*parts)))
     model = cr.Sequential(small_net(), rng=1)
     cr.Trainer(model, "cross_entropy").fit(sparse.csr_array(X), LABELS, epochs=1, verbose=0)
     assert plans == [None]

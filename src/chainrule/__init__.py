@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import initializers, metrics, ops
 from ._support.errors import DivergenceError
+from ._support.forks import unforked
 from .data.batches import batches, split
 from .layers import (
     ELU,
@@ -229,7 +230,8 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        module = importlib.import_module(f".{_LAZY[name]}", __name__)
+        with unforked:
+            module = importlib.import_module(f".{_LAZY[name]}", __name__)
         return module if name == _LAZY[name] else getattr(module, name)
     from ._support.checks import nearest
 

@@ -31,7 +31,7 @@ arrays = st.sampled_from(sorted(CODES)).flatmap(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(array=arrays, zipped=st.booleans())
 def test_what_was_written_is_read(tmp_path: Path, array: np.ndarray, zipped: bool) -> None:
     path = tmp_path / "numbers"  # no suffix: gzip is told by content

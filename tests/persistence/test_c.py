@@ -315,7 +315,9 @@ def test_what_train_knows_of_the_columns_is_in_the_header(tmp_path: Path, saniti
     assert "the prediction of 'price', in its own units" in exported[0].header.read_text()
     assert "x[0]  1 where 'kind' is '* / fir', else 0\n" in exported[1].header.read_text()
     assert "x[2]  ('year' - " in exported[1].header.read_text()
-    assert c.check(price, exported[0].header, rng.normal(size=(9, 2))) < 1e-5
+    mean, scale = (np.array([one[key] for one in encoder.to_dict()["inputs"]]) for key in ("mean", "scale"))
+    spreads = c.check(price, exported[0].header, (x - mean) / scale)  # rows that are x, which float32 holds
+    assert spreads * expected.std() < 1e-5 * np.abs(expected).max()
 
 
 def test_an_encoder_of_another_model_is_refused(tmp_path: Path) -> None:
@@ -472,7 +474,7 @@ def test_the_notes_say_what_is_lost(tmp_path: Path) -> None:
         "16 multiply-adds a row",
     ]
     assert notes[3] == "the model computes in float64, the C code in float32"
-    assert re.fullmatch(r"int8 weights change the outputs of 10 random rows by up to [\d.e-]+", notes[4])
+    assert re.fullmatch(r"int8 weights change the outputs of 100 rows by up to [\d.e-]+ of their spread", notes[4])
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

@@ -25,3 +25,23 @@ class DivergenceError(ValueError):
     epoch: int | None = None
     step: int | None = None
     layer: str | None = None
+
+
+class StopTraining(Exception):  # noqa: N818  (it is no error)
+    """Raised by a callback, in any of its hooks, to end training at once; what was learned is kept.
+
+    ``trainer.stop = True`` ends it after the epoch. The History is then ``interrupted``, and the reason is in it.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> from chainrule.training.callbacks import StopTraining
+    >>> class StopAfter(cr.Callback):
+    ...     def on_batch_end(self, trainer, loss):
+    ...         if trainer.step == 3:
+    ...             raise StopTraining("three steps are enough")
+    >>> trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[StopAfter()], batch_size=1)
+    >>> history = trainer.fit([[1.0], [2.0]], [[1.0], [3.0]], verbose=0)
+    >>> len(history), trainer.step, history.interrupted, history.reason
+    (1, 3, True, 'three steps are enough')
+    """

@@ -110,14 +110,13 @@ def _of_model(path: Path, header: Mapping[str, str], forms: Mapping[str, Any]) -
 
 
 def _of_checkpoint(path: Path, header: Mapping[str, str]) -> Iterator[str]:
-    model, (_, facts) = load(path), checkpoint.read_checkpoint("load", path)
+    model, (arrays, facts) = load(path), checkpoint.read_checkpoint("load", path)
     yield f"{path}: {path.stat().st_size:,} bytes, {model.dtype.name}, a checkpoint of a training"
     yield model.summary()
     yield _line("optimizer", facts.get("optimizer"))
     yield _line("epochs", facts.get("epoch"))
-    rows = facts.get("rows")
-    if isinstance(rows, list) and rows:
-        yield _line("the last", rows[-1])
+    if (row := checkpoint.last_row(arrays, facts)) is not None:
+        yield _line("the last", row)
     yield _line("format", f"{facts['format']}, written by chainrule {facts.get('version')}")
     yield _line("digest", header[DIGEST])
 

@@ -60,12 +60,20 @@ def check_shapes(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], r
                 raise TypeError(sentence(who, f"numbers in {_joined(prefix, name)}", f"dtype {array.dtype}"))
 
 
-def fill(ours: Sequence[Slot], theirs: Mapping[str, Arrays]) -> None:
-    """Put the arrays of the groups into the model."""
-    for slot, group in zip(ours, theirs.values(), strict=True):
-        for name, array in group.items():
-            with np.errstate(over="ignore"):  # of float64 into float32
-                slot.arrays[name][...] = array
+def fill(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays]) -> None:
+    """Put the arrays of the groups into the model: all, or none where the model's type cannot hold one."""
+    pairs = [
+        (f"{slot.name}.{name}", slot.arrays[name], array)
+        for slot, group in zip(ours, theirs.values(), strict=True)
+        for name, array in group.items()
+    ]
+    for place, own, array in pairs:
+        with np.errstate(over="ignore"):
+            if np.isfinite(array).all() and not np.isfinite(array.astype(own.dtype)).all():
+                expected = f"numbers within ±{np.finfo(own.dtype).max:.5g} for {own.dtype.name}"
+                raise ValueError(sentence(who, expected, f"larger ones for {place}", 'make it with dtype="float64"'))
+    for _, own, array in pairs:
+        own[...] = array
 
 
 def mismatch(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], remedy: str) -> str:

@@ -123,7 +123,7 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
                     check_unpacks(WHO, path, array)
         _check_epsilon(path, zip(kinds, ours, strict=True), settings)
         _check_steps(path, model, config, described)
-        fill(ours, groups)
+        fill(WHO, ours, groups)
 
 
 def _views(layer: Layer) -> Arrays | None:

@@ -27,6 +27,7 @@ from ..layers.base import Shape, arguments_of, parameter_shapes, walk
 from ..model import Sequential, blank, layers_from_config
 from ..parameters import as_float_dtype
 from ..training import checkpoint
+from ..training.state import arrays_of
 from .estimators import network_and_facts
 
 FORMAT = 2
@@ -191,7 +192,7 @@ def _of_checkpoint(path: Path, own: dict[str, type[Layer]]) -> Sequential:
     held = {name: array for name, array in arrays.items() if name.startswith(("model/", "buffer/"))}
     forms = {name: (array.shape, _DTYPES.get(array.dtype.name, "")) for name, array in held.items()}
     model = _build(path, facts["model"], forms, own, _forms_in_checkpoint)
-    for name, array in checkpoint.of_model(model):
+    for name, array in arrays_of(model):
         array[...] = held[name]
     return model
 

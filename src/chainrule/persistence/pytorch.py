@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, sentence
+from .._support.checks import Array, check_finite, sentence
 from .._support.files import as_path, check_readable, in_our_words, open_tensors, refusal, tensors_in, write_arrays
 from ..layers import (
     ELU,
@@ -36,6 +36,7 @@ from ..layers import (
     Tanh,
 )
 from ..model import Sequential
+from .agreement import Answers, answers, distance
 from .exchange import Arrays, by_order, check_shapes, fill, grouped, in_order, slots
 
 LOAD, DUMP = "load_state_dict", "state_dict"
@@ -76,14 +77,23 @@ def state_dict(model: Sequential) -> dict[str, Array]:
     ----------
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html, ``state_dict``
     """
+    with np.errstate(over="ignore"):
+        return {
+            name: np.array(array, None if name.endswith(COUNTER) else model.dtype, order="C")
+            for name, array in _views_of(model).items()
+        }
+
+
+def _views_of(model: Sequential) -> dict[str, Array]:
+    """The same as views into the model: running statistics are float64 there."""
     found = slots(DUMP, model, _views)
     names = _module_names(model.layers)
     tensors: dict[str, Array] = {}
     for slot in found:
         for name, array in slot.arrays.items():
-            tensors[f"{names[slot.name]}.{name}"] = np.array(array, model.dtype, order="C")
+            tensors[f"{names[slot.name]}.{name}"] = array
         if isinstance(slot.layer, BatchNorm):
-            tensors[f"{names[slot.name]}.{COUNTER}"] = UNUSED.copy()
+            tensors[f"{names[slot.name]}.{COUNTER}"] = UNUSED
     return tensors
 
 
@@ -141,10 +151,10 @@ def load_state_dict(
         if isinstance(slot.layer, PReLU) and group.keys() == {"weight"} and group["weight"].shape == (1,):
             group["weight"] = np.repeat(group["weight"], slot.layer.features)  # nn.PReLU() has one slope for all
     check_shapes(LOAD, ours, groups, "make the model of the same layers")
-    fill(ours, groups)
+    fill(LOAD, ours, groups)
 
 
-def write(model: Sequential, path: str | os.PathLike[str], precision: str | None = None) -> list[str]:
+def write(model: Sequential, path: str | os.PathLike[str], precision: str | None = None, rows: Any = None) -> list[str]:
     """Write ``state_dict(model)`` into a safetensors file; notes on the PyTorch network that it is for.
 
     ``precision`` is float32 or float16, or None: the model's own.
@@ -152,18 +162,28 @@ def write(model: Sequential, path: str | os.PathLike[str], precision: str | None
     if precision not in (None, "float32", "float16"):
         expected = "precision float32 or float16"
         raise ValueError(sentence("export to PyTorch", expected, repr(precision), "quantise in PyTorch"))
-    tensors = state_dict(model)
-    if precision is not None:
-        tensors = {
-            name: array if name.endswith(COUNTER) else array.astype(precision) for name, array in tensors.items()
-        }
+    tensors = {
+        name: array if name.endswith(COUNTER) else _held(name, array, precision or model.dtype)
+        for name, array in _views_of(model).items()
+    }
     network = _expression([_module(layer) for layer in _flat(model.layers)])
     write_arrays("export", Path(path), tensors, {"format": "pt", "torch": network})
     return [f"for net = {network}", "net.load_state_dict(safetensors.torch.load_file(path))"]
 
 
+def _held(name: str, array: Array, dtype: Any) -> Array:
+    """The numbers in the type of the file, which must not make infinity of them."""
+    check_finite("export to PyTorch", name, array)
+    with np.errstate(over="ignore"):
+        held: Array = np.ascontiguousarray(array, dtype)
+    if not np.isfinite(held).all():
+        expected = f"parameters within ±{np.finfo(dtype).max:.5g} for {np.dtype(dtype).name}"
+        raise ValueError(sentence("export to PyTorch", expected, f"larger ones in {name}", "train in float64"))
+    return held
+
+
 def check(model: Sequential, path: str | os.PathLike[str], rows: Array) -> float | None:
-    """The largest difference between the model and PyTorch's of the file, in outputs; None without PyTorch."""
+    """How far PyTorch's answers of the file are from the model's, as :mod:`.agreement` has it; None without PyTorch."""
     try:
         import torch
         from safetensors.torch import load_file
@@ -173,11 +193,13 @@ def check(model: Sequential, path: str | os.PathLike[str], rows: Array) -> float
     if not all(name.startswith("nn.") for name, _, _ in modules):
         return None  # PyTorch has no Residual, say
     net = torch.nn.Sequential(*(getattr(torch.nn, name[3:])(*given, **named) for name, given, named in modules))
-    net = net.to(torch.from_numpy(np.zeros(0, model.dtype)).dtype).eval()
-    net.load_state_dict(load_file(Path(path)))
-    with torch.no_grad():
-        theirs = net(torch.from_numpy(np.asarray(rows, model.dtype))).numpy()
-    return float(np.max(np.abs(theirs - model.predict(rows)), initial=0))
+    tensors = load_file(Path(path))
+    double = any(tensor.dtype == torch.float64 for tensor in tensors.values())  # float16 is for other processors
+    net = net.to(torch.float64 if double else torch.float32).eval()
+    net.load_state_dict(tensors)
+    with torch.no_grad(), np.errstate(over="ignore"):
+        theirs = net(torch.from_numpy(np.asarray(rows, np.float64 if double else np.float32))).numpy()
+    return distance(Answers(theirs), answers(model, rows))
 
 
 def _views(layer: Layer) -> Arrays | None:

@@ -62,8 +62,9 @@ def baseline(answers: Answers) -> dict[str, float]:
 
 
 def _scores(z: Array, true: Array, names: Mapping[str, object]) -> dict[str, float]:
-    impossible = {"r2_score"} if len(true) < 2 else {"roc_auc_score"} if true.ndim == 1 and np.ptp(true) == 0 else set()
-    return {name: METRICS[name](z, true) for name in names if name not in impossible}
+    impossible = {"r2_score"} if len(true) < 2 else set()
+    impossible |= {"roc_auc_score"} if true.ndim == 1 and np.ptp(true) == 0 else set()
+    return {name: METRICS[name](true, z) for name in names if name not in impossible}
 
 
 def class_rows(answers: Answers) -> list[ClassRow]:
@@ -83,7 +84,7 @@ def _share(part: int, whole: int) -> float | None:
 def worst_rows(answers: Answers, count: int) -> Array:
     """The numbers of the rows with the largest loss, or absolute error, the largest first."""
     if answers.class_names:
-        measure = sample_losses(WHO, answers.z, answers.true, from_logits=True)
+        measure = sample_losses(WHO, answers.true, answers.z, from_logits=True)
     else:
         measure = np.abs(answers.z - answers.true).max(axis=1)
     return np.argsort(-measure, kind="stable")[:count]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from threading import Lock
+from threading import get_ident
 from typing import Any
 
 from .._support.checks import sentence
+from .._support.forks import unforked
+from .signals import atomic
+from .temporary import Temporary
 
 #: Operations (2 N I O) of the largest matrix product of a step from which a second BLAS thread pays. Below it, waking
 #: the BLAS's threads for every product costs more than they save between the other passes of a step: OpenBLAS on two
@@ -57,8 +58,7 @@ def chosen_threads() -> int:
     return int(value or 0)
 
 
-@contextmanager
-def blas_threads(work: float) -> Iterator[None]:
+class blas_threads(Temporary):  # noqa: N801, as contextlib names such classes
     """Inside, the BLAS runs on one thread if the work is small, else on as many as before.
 
     ``CHAINRULE_NUM_THREADS`` replaces the choice: the BLAS then runs on that many. The number belongs to the whole
@@ -76,25 +76,31 @@ def blas_threads(work: float) -> Iterator[None]:
     >>> with blas_threads(2 * 32 * 784 * 10):
     ...     y = x @ W
     """
-    threads = chosen_threads() or (1 if work < LARGE else 0)
-    if not threads:
-        yield
-        return
-    _LIMIT.enter(threads)
-    try:
-        yield
-    finally:
-        _LIMIT.leave(threads)
+
+    def __init__(self, work: float) -> None:
+        self._threads = chosen_threads() or (1 if work < LARGE else 0)
+
+    def begin(self) -> None:
+        """Limit the BLAS."""
+        if self._threads:
+            with atomic:  # a lock of threadpoolctl's would stay closed where an exception comes in between
+                _LIMIT.enter(id(self), self._threads)
+
+    def end(self) -> None:
+        """Give it back the threads that it had, if no other limits it."""
+        with atomic:
+            _LIMIT.leave(id(self))
 
 
 @cache
 def blas_libraries() -> tuple[Any, ...]:
     """threadpoolctl's hold on each BLAS of this process: found once, in milliseconds; then asked in microseconds."""
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return ()
-    return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
+    with unforked:
+        try:
+            from threadpoolctl import ThreadpoolController
+        except ImportError:
+            return ()
+        return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 class _Limit:
@@ -104,36 +110,54 @@ class _Limit:
     """
 
     def __init__(self) -> None:
-        self.lock = Lock()
-        self.asked: list[int] = []
+        self.asked: dict[int, tuple[int, int]] = {}  # by whom: how many, and in which thread
         self.saved: list[int] = []  # of each library, when nobody was inside
-        self.ours: list[int] = []  # of each library, what we set last
+        self.ours: list[tuple[int, ...]] = []  # of each library, what we set; and what was, until it is set
 
     def before(self) -> list[int]:
         """Each library's number of threads, as it is when nobody is inside."""
-        with self.lock:
+        with unforked:
             return self.saved if self.asked else _present()
 
-    def enter(self, threads: int) -> None:
-        with self.lock:
+    def enter(self, who: int, threads: int) -> None:
+        """Limit each library to the smallest number that is asked for."""
+        with unforked:
             if not self.asked:
                 self.saved = _present()
-            self.asked.append(threads)
-            for library in blas_libraries():
-                _set_number(library, min(self.asked))
-            self.ours = _present()
+                self.ours = [(number,) for number in self.saved]
+            self.asked[who] = threads, get_ident()
+            for index in range(len(self.saved)):
+                self._set(index, self._smallest())
 
-    def leave(self, threads: int) -> None:
-        with self.lock:
-            self.asked.remove(threads)
-            for i, library in enumerate(blas_libraries()):
-                if _number(library) != self.ours[i]:
+    def leave(self, who: int) -> None:
+        """Give back what was limited; who asked is forgotten last, so that what is broken off can be done again."""
+        with unforked:
+            if who not in self.asked:
+                return
+            smallest = self._smallest(leaving=who)
+            for index, library in enumerate(blas_libraries()):
+                if _number(library) not in self.ours[index]:
                     continue  # someone has set it since, and that stays
-                if not self.asked or _belongs_to_thread(library):
-                    _set_number(library, self.saved[i])
+                if smallest == 0 or _belongs_to_thread(library):
+                    _set_number(library, self.saved[index])
                 else:
-                    _set_number(library, min(self.asked))
-                    self.ours[i] = _number(library)
+                    self._set(index, smallest)
+            del self.asked[who]
+
+    def _smallest(self, leaving: int | None = None) -> int:
+        return min((threads for who, (threads, _) in self.asked.items() if who != leaving), default=0)
+
+    def _set(self, index: int, threads: int) -> None:
+        library = blas_libraries()[index]
+        self.ours[index] = (_number(library), threads)
+        _set_number(library, threads)
+        self.ours[index] = (_number(library),)
+
+    def forget_other_threads(self) -> None:
+        """In a forked child, which has this thread only."""
+        for who, (_, thread) in list(self.asked.items()):
+            if thread != get_ident():
+                self.leave(who)
 
 
 def _present() -> list[int]:
@@ -160,3 +184,6 @@ def _set_number(library: Any, threads: int) -> None:
 
 
 _LIMIT = _Limit()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_LIMIT.forget_other_threads)

@@ -1,15 +1,15 @@
-"""Checkpoints: all that a training is, so that one that is broken off goes on as if it had not been."""
+"""Checkpoints: all that a training is, so that one that was interrupted resumes as if it had not been."""
 
 from __future__ import annotations
 
 import json
-import operator
 import os
 import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +18,35 @@ import numpy as np
 from .. import __version__
 from .._support.checks import Array, check_integer, check_number, sentence
 from .._support.files import DIGEST, digest, read_arrays, refusal, remove_partials, writable_folder, write_arrays
-from .callbacks import Callback, History, Row, Training
+from ..runtime.sharing import started
+from ..runtime.signals import asking
+from .callbacks import Row, StopTraining, Training
 from .callbacks.best import Best
-from .interpreted import Progressed, Underway
+from .callbacks.place import WritesFiles
+from .format1 import upgraded
+from .packing import rows_of, unpack
+from .state import TrainingState, arrays_of
 
-FORMAT = 1
-KEY = "chainrule_checkpoint"
+FORMAT = 2
+KEY = "chainrule_checkpoint"  # in the header
+FACTS = "facts"  # among the arrays
+LOCK = ".lock"
 SUFFIX = ".safetensors"
 BEST = f"best{SUFFIX}"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ANOTHER = "resume with the network, optimizer and callbacks that were trained"
 
 
-class Checkpoint(Callback):
-    """Writes all that the training is into a file, so that it can go on from there: see ``Trainer.resume``.
+class Checkpoint(WritesFiles):
+    """Writes all that the training is into a file, so that it can resume from there: see ``Trainer.resume``.
 
     Parameters, running statistics, the optimizer's state and schedule, epoch and batch, the random generators, the
     History and the state of the callbacks are in it. It is written beside its place, flushed to the disk and moved: a
     crash at any moment leaves the one before. Meanwhile the training goes on. Ctrl-C and SIGTERM wait for the end of a
     step, write a last checkpoint and end the training. ``load`` gives the model of a checkpoint, to predict with.
+
+    One run at a time writes to a folder. A copy, as GridSearchCV makes one for each fit, writes to a folder inside,
+    such as ``copy-3f2a9c1b``: its ``folder``, once it has begun.
 
     Parameters
     ----------
@@ -65,6 +75,8 @@ class Checkpoint(Callback):
     5
     """
 
+    folder: Path
+
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -74,17 +86,26 @@ class Checkpoint(Callback):
         monitor: str | None = None,
         higher_is_better: bool | None = None,
     ) -> None:
-        self.folder = Path(folder)
+        super().__init__(folder)
         self.every = None if every is None else check_integer("Checkpoint", "every", every)
         self.seconds = None if seconds is None else check_number("Checkpoint", "seconds", seconds, above=0)
         self.keep = check_integer("Checkpoint", "keep", keep)
         self.monitor, self.higher_is_better = monitor, higher_is_better
         self._asked: int | None = None  # the signal that asks to end
-        self._handlers: dict[int, Any] = {}
+        self._signals = ExitStack()
         self._writer = Background()
 
-    def on_train_begin(self, trainer: Any) -> None:
-        remove_partials(writable_folder("Checkpoint", self.folder), f"step-*{SUFFIX}", BEST)
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what belongs to the training that is under way."""
+        return super().__getstate__() | {"_signals": None, "_writer": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state | {"_signals": ExitStack(), "_writer": Background()})
+
+    def on_train_begin(self, trainer: Training) -> None:
+        folder = writable_folder("Checkpoint", self.own_place())
+        self.lock(folder / LOCK)
+        remove_partials(folder, f"step-*{SUFFIX}", BEST)
         self._written = time.monotonic()
         self._asked = None
         self._best = None if self.monitor is None else Best("Checkpoint", self.monitor, self.higher_is_better)
@@ -92,17 +113,16 @@ class Checkpoint(Callback):
         for epoch, row in enumerate(trainer.history.rows, start=1):  # of a training that goes on
             if self._best is not None and self.monitor in row:
                 self._best.look(row, epoch)
-        if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._ask) for number in SIGNALS}
+        self._signals.enter_context(asking(SIGNALS, self._ask))
 
-    def _ask(self, number: int, frame: Any) -> None:
+    def _ask(self, number: int) -> None:
         self._asked = number
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         self._improved = self._best is not None and self._best.look(row, trainer.epoch)
 
-    def on_pause(self, trainer: Any) -> None:
-        between = trainer.progress.underway is None
+    def on_pause(self, trainer: Training) -> None:
+        between = trainer.state.position.current is None
         names = [BEST] if between and self._improved else []  # first: the History in the next already tells of it
         due = between and self.every is not None and trainer.epoch % self.every == 0
         late = self.seconds is not None and time.monotonic() - self._written > self.seconds
@@ -112,47 +132,46 @@ class Checkpoint(Callback):
             self._begin(trainer, names)
         if self._asked is not None:
             self._writer.wait()
-            self.say()
-            raise KeyboardInterrupt
+            self.print_resume_hint()
+            raise StopTraining(f"{signal.Signals(self._asked).name} came")
         self._writer.look()
 
-    def say(self) -> None:
-        """Tell the user who interrupted the training how it can go on."""
+    def print_resume_hint(self) -> None:
+        """Tell the user who interrupted training how it can resume."""
         newest = next(iter(checkpoints(self.folder)), None)
         print(f"Interrupted: resume from {newest}" if newest else "Interrupted before any checkpoint", flush=True)
 
-    def write(self, trainer: Any) -> Path:
+    def write(self, trainer: Training) -> Path:
         """Write a checkpoint now, and remove those that are too many."""
         name = _name(trainer)
         self._begin(trainer, [name])
         self._writer.wait()
         return self.folder / name
 
-    def _begin(self, trainer: Any, names: list[str]) -> None:
+    def _begin(self, trainer: Training, names: list[str]) -> None:
         """Take the state, which the next step changes, and leave the rest to the background."""
         self._writer.wait()
-        state = capture(trainer)
+        state = trainer.state.to_arrays()
         self._writer.begin(lambda: self._write(names, *state))
         self._improved = self._improved and BEST not in names
         self._written = self._written if names == [BEST] else time.monotonic()
 
     def _write(self, names: list[str], arrays: dict[str, Array], facts: dict[str, Any]) -> None:
-        header = {KEY: json.dumps(facts)}
-        header[DIGEST] = digest(arrays, header)
         for name in names:
-            write_arrays("Checkpoint", self.folder / name, arrays, header)
+            write_checkpoint(self.folder / name, arrays, facts)
         for old in checkpoints(self.folder)[self.keep :]:
             old.unlink(missing_ok=True)
 
     def on_train_end(self, trainer: Training) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
-        self._writer.wait()
+        self._signals.close()
+        try:
+            self._writer.wait()
+        finally:
+            self.unlock()
 
 
 class Background:
-    """One piece of work at a time in a thread of its own; what goes wrong in it is raised by look and by wait."""
+    """One piece of work at a time in a thread of its own, if it can be had; look and wait raise what goes wrong."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
@@ -160,7 +179,8 @@ class Background:
 
     def begin(self, work: Callable[[], None]) -> None:
         self._thread = threading.Thread(target=self._run, args=(work,))
-        self._thread.start()
+        if not started(self._thread):
+            self._run(work)
 
     def _run(self, work: Callable[[], None]) -> None:
         try:
@@ -174,15 +194,15 @@ class Background:
             self.wait()
 
     def wait(self) -> None:
-        if self._thread is not None:
+        if self._thread is not None and self._thread.ident is not None:  # else it could not start
             self._thread.join()
         self._thread, error, self._error = None, self._error, None
         if error is not None:
             raise error
 
 
-def _name(trainer: Any) -> str:
-    return f"step-{int(trainer.optimizer.state['step']):08d}{SUFFIX}"
+def _name(trainer: Training) -> str:
+    return f"step-{trainer.optimizer.steps_taken:08d}{SUFFIX}"
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -191,78 +211,31 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
 
-def capture(trainer: Any) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The state of a training, as arrays and as facts that JSON can hold."""
-    model, optimizer, progress = trainer.model, trainer.optimizer, trainer.progress
-    arrays = dict(of_model(model)) | {f"optimizer/{name}": array for name, array in optimizer.state.items()}
-    underway = progress.underway
-    if underway is not None:
-        found = {"order": underway.order, "keys": underway.keys, "taken": np.array(progress.taken, np.float64)}
-        found |= {f"seen/{index}": array for index, array in enumerate(underway.seen)}
-        arrays |= {f"epoch/{name}": array for name, array in found.items() if array is not None}
-    states = []
-    for index, callback in enumerate(_stateful(trainer)):
-        state = callback.state()
-        held = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
-        arrays |= {f"callback/{index}/{name}": array for name, array in held.items()}
-        states.append([type(callback).__name__, {name: value for name, value in state.items() if name not in held}])
-    facts = {
-        "format": FORMAT,
-        "version": __version__,
-        "model": model.config(),
-        "optimizer": type(optimizer).__name__,
-        "schedule": _observed(optimizer),
-        "epoch": progress.epoch,
-        "done": None if underway is None else underway.done,
-        "rows": _plain(progress.rows),
-        "data_rows": progress.data_rows,
-        "generators_at_first": _plain(trainer.generators_at_first),
-        "generators": _plain(progress.generators),
-        "callbacks": states,
-    }
-    return {name: np.array(array, order="C") for name, array in arrays.items()}, facts
-
-
-def restore(trainer: Any, path: Path) -> Progressed:
-    """Give a trainer the state that a checkpoint holds; how far that training had come."""
+def restore(state: TrainingState, path: Path) -> None:
+    """Give a training the state that a checkpoint holds."""
     path, arrays, facts = _read(path)
-    model, optimizer = trainer.model, trainer.optimizer
+    model = state.model
     for what, have, want in (
         ("network", facts.get("model"), model.config()),
-        ("optimizer", facts.get("optimizer"), type(optimizer).__name__),
-        ("callbacks", [name for name, _ in facts.get("callbacks", [])], [type(c).__name__ for c in _stateful(trainer)]),
+        ("optimizer", facts.get("optimizer"), type(state.optimizer).__name__),
+        ("callbacks", _names(facts.get("callbacks")), [type(callback).__name__ for callback in state.remembering]),
     ):
         if have != want:
             raise refusal("resume", path, f"to be of this {what}, {want}", str(have), ANOTHER)
-    held = dict(of_model(model))
-    if {name: array.shape for name, array in held.items()} != _shapes(arrays, tuple(held)):
+    expected = dict(arrays_of(model))
+    if {name: array.shape for name, array in expected.items()} != _shapes(arrays, tuple(expected)):
         raise refusal("resume", path, "to hold every parameter", "others", ANOTHER)
     try:
-        return _restored(trainer, arrays, facts)
+        state.from_arrays(arrays, facts)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:  # written by another hand than ours
         got = f"{type(error).__name__}: {error}"
         raise refusal("resume", path, "to hold the state of a training", got, ANOTHER) from None
 
 
-def _restored(trainer: Any, arrays: dict[str, Array], facts: dict[str, Any]) -> Progressed:
-    epoch_number = operator.index(facts["epoch"])
-    progress = Progressed(epoch_number, facts["rows"], data_rows=facts["data_rows"], generators=facts["generators"])
-    if facts["done"] is not None:
-        epoch = _under(arrays, "epoch/")
-        seen = [epoch[f"seen/{index}"] for index in range(sum(name.startswith("seen/") for name in epoch))]
-        progress.underway = Underway(epoch.get("order"), epoch.get("keys"), operator.index(facts["done"]), seen)
-        progress.taken = [(float(loss), float(weight), float(rate)) for loss, weight, rate in epoch["taken"]]
-    History(progress.rows).to_json()  # raises unless they are rows of numbers
-    trainer.generators = facts["generators"]
-    trainer.generators = facts["generators_at_first"]  # fit sets the same rows aside again
-    trainer.optimizer.state = _under(arrays, "optimizer/")
-    for index, (callback, (_, state)) in enumerate(zip(_stateful(trainer), facts["callbacks"], strict=True)):
-        callback.load_state(state | _under(arrays, f"callback/{index}/"))
-    for name in _observed(trainer.optimizer) or ():
-        setattr(trainer.optimizer.learning_rate, name, facts["schedule"][name])
-    for name, array in of_model(trainer.model):
-        array[...] = arrays[name]
-    return progress
+def _names(callbacks: Any) -> list[Any]:
+    """The classes of the callbacks that a checkpoint is of."""
+    pairs = callbacks if isinstance(callbacks, list) else []
+    return [pair[0] if isinstance(pair, list) and pair else pair for pair in pairs]
 
 
 def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
@@ -280,53 +253,59 @@ def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
     raise FileNotFoundError(sentence("resume", f"a checkpoint in {path}", "none"))
 
 
+def write_checkpoint(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
+    """Write the arrays and facts of a training, whole or not at all.
+
+    The facts are an array of their own: they grow with the training, and the header of the file may not.
+    """
+    try:
+        text = json.dumps(facts).encode()
+    except (TypeError, ValueError) as error:
+        expected = "the state of callbacks and schedules to be numbers, text, arrays, lists and dicts"
+        raise TypeError(sentence("Checkpoint", expected, str(error))) from None
+    arrays = {**arrays, FACTS: np.frombuffer(text, np.uint8)}
+    header = {KEY: json.dumps({"format": FORMAT, "version": __version__})}
+    write_arrays("Checkpoint", path, arrays, header | {DIGEST: digest(arrays, header)})
+
+
 def read_checkpoint(who: str, path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The arrays and the facts that :func:`capture` gave."""
+    """The arrays and the facts that :func:`write_checkpoint` was given, and its format and version among the facts."""
     arrays, header = read_arrays(who, path)
     if KEY not in header:
         raise refusal(who, path, "to be a checkpoint", "another safetensors file", "pass what Checkpoint wrote")
-    try:
-        facts = json.loads(header[KEY])
-    except (ValueError, RecursionError):
-        facts = None
-    if not isinstance(facts, dict):
+    facts = _mapping(header[KEY])
+    if facts is not None and facts.get("format") == FORMAT:
+        more = _mapping(arrays.pop(FACTS, np.zeros(0, np.uint8)).tobytes())
+        facts = None if more is None else more | facts
+    elif facts is not None and facts.get("format") == 1:
+        try:
+            arrays, facts = upgraded(arrays, facts)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            facts = None
+    if facts is None:
         raise refusal(who, path, "to say what it holds", "no facts as JSON")
-    if facts.get("format") != FORMAT:
+    if facts.get("format") not in (1, FORMAT):
         got = f"format {facts.get('format')!r}, written by version {facts.get('version')!r}"
         raise refusal(who, path, f"to be of format {FORMAT}", got, "install the version that wrote it")
     return arrays, facts
 
 
-def of_model(model: Any) -> Iterator[tuple[str, Array]]:
-    """The arrays of a model, by their names in a checkpoint."""
-    yield "model/parameters", model.parameters.vector
-    for name, array in model.buffers.items():
-        yield f"buffer/{name}", array
-
-
-def _under(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+def _mapping(text: str | bytes) -> dict[str, Any] | None:
+    """The mapping that is written as JSON, or None."""
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return facts if isinstance(facts, dict) else None
 
 
 def _shapes(arrays: Mapping[str, Array], names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     return {name: arrays[name].shape for name in names if name in arrays}
 
 
-def _observed(optimizer: Any) -> dict[str, float] | None:
-    """What a schedule that watches the loss remembers."""
-    schedule = optimizer.learning_rate
-    return dict(vars(schedule)) if hasattr(schedule, "observe") else None
-
-
-def _stateful(trainer: Any) -> list[Callback]:
-    """The callbacks that remember something."""
-    return [callback for callback in trainer.callbacks if type(callback).state is not Callback.state]
-
-
-def _plain(value: Any) -> Any:
-    """As JSON holds it."""
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+def last_row(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> dict[str, float] | None:
+    """The last row of the history in a checkpoint, if it has any."""
+    try:
+        return rows_of(unpack(facts["history"], arrays))[-1]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return None

@@ -1,4 +1,4 @@
-"""Why a training left the finite numbers, and the state that it returns to."""
+"""Why training left the finite numbers, and the state that it returns to."""
 
 from __future__ import annotations
 
@@ -8,132 +8,144 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._support.checks import Array, all_finite, is_sparse, sentence
 from .._support.errors import DivergenceError
+from ..data.batches import Batches
 from ..data.scale import MOST_ROWS, about_scale, about_targets
 from ..layers.base import Workspace
 from ..losses import Loss
-from .callbacks.base import Callback, learned
-from .interpreted import Taken
+from ..model import Sequential
+from .engine import Parts
+from .packing import refer, unpack
+from .state import EpochState, Stateful, StepRecord, TrainingState, arrays_of
 
 SHARE = 0.01  # of the time may go into copies
 
 
-class LastGood:
-    """Parameters, running statistics, the optimizer's state and that of an average, some moments ago.
+class Rollback:
+    """Parameters, running statistics, the optimizer's state and that of callbacks that follow them, some moments ago.
 
-    It copies them anew whenever that takes no more than a hundredth of the time since the last copy. The copy before
+    They are copied again whenever that takes no more than a hundredth of the time since the last copy. The copy before
     that is the one to return to: the last may be of the few steps in which a training goes astray.
     """
 
-    def __init__(self, trainer: Any) -> None:
+    def __init__(self, state: TrainingState) -> None:
         start = time.perf_counter()
-        self._trainer = trainer
-        trainer.optimizer.prepare(trainer.model.parameters.vector)  # its state begins here, not in the first step
-        self._kept = deque({name: _copy(value, None) for name, value in self._state()} for _ in range(2))
-        self._due = self._next(start)
+        state.optimizer.prepare(state.model.parameters.vector)  # its state begins here, not in the first step
+        self._kept = deque(_copied(state, {}) for _ in range(2))
+        self._due = _after(start)
 
-    def check(self) -> None:
-        """Raise unless all parameters are finite."""
-        if not all_finite(self._trainer.model.parameters.vector):
-            raise DivergenceError("parameters that are not finite")
-
-    def keep(self) -> None:
+    def keep(self, state: TrainingState) -> None:
         """Check and copy the state, unless that was done a short time ago."""
         start = time.perf_counter()
-        if start < self._due:
-            return
-        self.check()
-        room = self._kept.popleft()
-        self._kept.append({name: _copy(value, room.get(name)) for name, value in self._state()})
-        self._due = self._next(start)
-
-    @staticmethod
-    def _next(start: float) -> float:
-        end = time.perf_counter()
-        return end + (end - start) / SHARE
-
-    def _state(self) -> Iterator[tuple[str, Any]]:
-        trainer = self._trainer
-        for index, array in enumerate(learned(trainer.model)):
-            yield f"learned/{index}", array
-        for name, array in trainer.optimizer.state.items():
-            yield f"optimizer/{name}", array
-        for index, callback in self._followers():
-            for name, value in callback.state().items():
-                yield f"{index}/{name}", value
-
-    def _followers(self) -> list[tuple[int, Callback]]:
-        return [(index, callback) for index, callback in enumerate(self._trainer.callbacks) if callback.follows]
+        if start >= self._due:
+            check_parameters(state.model)
+            self._kept.append(_copied(state, self._kept.popleft()))
+            self._due = _after(start)
 
     @property
     def steps(self) -> int:
         """The number of steps that the optimizer had taken."""
         return int(self._kept[0].get("optimizer/step", 0))
 
-    def restore(self) -> None:
+    def restore(self, state: TrainingState) -> None:
         """Bring that state back."""
-        kept, trainer = self._kept[0], self._trainer
-        for index, array in enumerate(learned(trainer.model)):
-            array[...] = kept[f"learned/{index}"]
-        trainer.optimizer.state = _under(kept, "optimizer/")
-        for index, callback in self._followers():
-            callback.load_state(_under(kept, f"{index}/"))
+        kept = self._kept[0]
+        for name, array in arrays_of(state.model):
+            array[...] = kept[name]
+        state.optimizer.state = {
+            name.removeprefix("optimizer/"): array for name, array in kept.items() if name.startswith("optimizer/")
+        }
+        for index, callback in enumerate(_followers(state)):
+            callback.load_state(unpack(kept[f"facts/{index}"], kept))
 
 
-def _copy(value: Any, room: Any) -> Any:
-    """A copy of an array, in the memory of an earlier one where that fits: a warm step allocates nothing large."""
-    if not isinstance(value, np.ndarray):
-        return value
-    if room is None or (room.shape, room.dtype) != (value.shape, value.dtype):
-        return value.copy()
-    np.copyto(room, value)
-    return room
+def check_parameters(model: Sequential) -> None:
+    """Raise unless all parameters are finite."""
+    if not all_finite(model.parameters.vector):
+        raise DivergenceError("parameters that are not finite")
 
 
-def _under(state: dict[str, Any], prefix: str) -> dict[str, Any]:
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+def _copied(state: TrainingState, rooms: dict[str, Any]) -> dict[str, Any]:
+    """The state that moves with every step, in the memory of an earlier copy where it fits: a warm step allocates
+    nothing large.
+    """
+    arrays: dict[str, Any] = dict(arrays_of(state.model))
+    arrays |= {f"optimizer/{name}": array for name, array in state.optimizer.state.items()}
+    facts = {}
+    for index, callback in enumerate(_followers(state)):
+        facts[f"facts/{index}"] = refer(callback.state(), f"callback/{index}", arrays)
+    for name, array in arrays.items():
+        room = rooms.get(name)
+        if room is None or (room.shape, room.dtype) != (array.shape, array.dtype):
+            arrays[name] = array.copy()
+        else:
+            np.copyto(room, array)
+            arrays[name] = room
+    return arrays | facts
 
 
-def explained(trainer: Any, fault: str, good: LastGood) -> DivergenceError:
-    """The error to raise for the last step that the trainer took: with the step, the layer and the likely cause."""
-    batches, taken = trainer._steps.batches, trainer._taken
-    place = max(len(taken) - 1, 0)
-    epochs, step = divmod(place, len(batches))
-    rows = _rows(trainer._steps.underway, batches, epochs, step)
-    batch = [array[rows] for array in batches.arrays]
+def _followers(state: TrainingState) -> list[Stateful]:
+    return [callback for callback in state.callbacks if callback.follows]
+
+
+def _after(start: float) -> float:
+    """When the next copy is due, one having begun at ``start``."""
+    end = time.perf_counter()
+    return end + (end - start) / SHARE
+
+
+class Failure(NamedTuple):
+    """The step that could not be taken, or that led to parameters that are not finite."""
+
+    reason: str
+    epoch: int  # from 1
+    step: int  # in the epoch, from 0
+    rows: Array  # the numbers of the batch's rows
+    records: list[StepRecord]  # of the epoch so far
+
+
+def divergence_error(failure: Failure, parts: Parts, arrays: list[Array], returned_to: int) -> DivergenceError:
+    """The error to raise: with the step, the layer and the likely cause.
+
+    Parameters
+    ----------
+    arrays : x, y and the weights, if there are any
+    returned_to : the step whose weights the model has again
+    """
+    batch = [array[failure.rows] for array in arrays]
     layer: str | None = None
     found = ""
     with np.errstate(all="ignore"):
         with suppress(Exception):  # of a layer or loss of the user's: it must not hide what happened
-            layer, found = next(_findings(trainer, rows, *batch), (None, ""))
-        cause = _cause(trainer, batches.arrays, rows, taken)
-    epoch, rate = trainer.epoch + epochs, trainer.optimizer.current_learning_rate
-    got = f"{fault} in epoch {epoch}, step {step + 1}, at learning rate {rate:g}" + (f": {found}" if found else "")
-    told = DivergenceError(
-        f"{sentence('fit', 'finite numbers', got, cause)} The model has its weights of step {good.steps} again."
+            layer, found = next(_findings(parts, failure.rows, *batch), (None, ""))
+        cause = _cause(parts.loss, arrays, failure)
+    epoch, step, rate = failure.epoch, failure.step + 1, parts.optimizer.current_learning_rate
+    got = f"{failure.reason} in epoch {epoch}, step {step}, at learning rate {rate:g}" + (f": {found}" if found else "")
+    error = DivergenceError(
+        f"{sentence('fit', 'finite numbers', got, cause)} The model has its weights of step {returned_to} again."
     )
-    told.epoch, told.step, told.layer = epoch, step + 1, layer
-    return told
+    error.epoch, error.step, error.layer = epoch, step, layer
+    return error
 
 
-def _rows(underway: Any, batches: Any, epochs: int, step: int) -> Array:
-    """The numbers of the batch's rows."""
+def rows_of_step(epoch: EpochState, batches: Batches, step: int) -> Array:
+    """The numbers of the rows of a step's batch; steps of several epochs are counted on."""
+    count, step = divmod(step, len(batches))
     start = step * batches.size
-    there = np.arange(start, min(start + batches.size, batches.rows))
-    order = None if underway is None else underway.order
-    return there if order is None else order[epochs * batches.rows + there]
+    places = np.arange(start, min(start + batches.size, batches.rows))
+    return places if epoch.order is None else epoch.order[count * batches.rows + places]
 
 
 def _findings(
-    trainer: Any, rows: Array, x: Array, y: Array, weight: Array | None = None
+    parts: Parts, rows: Array, x: Array, y: Array, weight: Array | None = None
 ) -> Iterator[tuple[str | None, str]]:
     """The layer, and what is no longer finite there: first what the steps before did, then this one from its start."""
-    model, loss = trainer.model, trainer.loss
+    model, loss = parts.model, parts.loss
     layers = [(repr(layer), f"layer {index}, {layer!r},") for index, layer in enumerate(model.layers)]
     for index in _layers_with(model.parameters):
         yield layers[index][0], f"the parameters of {layers[index][1]} are no longer finite"
@@ -176,15 +188,15 @@ def _row_of(loss: Any, z: Array, y: Array, rows: Array) -> str:
     return ""
 
 
-def _cause(trainer: Any, arrays: list[Array], rows: Array, taken: list[Taken]) -> str:
+def _cause(loss: Any, arrays: list[Array], failure: Failure) -> str:
     """The likeliest: numbers that are too large, a rate that is too high, a loss that is not defined everywhere."""
-    some = np.union1d(np.arange(min(len(arrays[1]), MOST_ROWS)), rows)
+    some = np.union1d(np.arange(min(len(arrays[1]), MOST_ROWS)), failure.rows)
     x, y = arrays[0][some], arrays[1][some]
     for finding in [*about_scale(x.toarray() if is_sparse(x) else x), *about_targets(y, labels=y.dtype.kind in "iub")]:
         return finding[0].lower() + finding[1:].rstrip(".")
-    finite = [loss for loss, _, _ in taken if isfinite(loss)]
+    finite = [value for value, _, _ in failure.records if isfinite(value)]
     if finite and finite[-1] > 2 * abs(finite[0]):
         return f"the loss rose from {finite[0]:.3g} to {finite[-1]:.3g}: lower the learning rate"
-    if isinstance(trainer.loss, Loss):
+    if isinstance(loss, Loss):
         return "lower the learning rate"
     return "guard the loss against log(0) and division by 0, or lower the learning rate"

@@ -1,171 +1,107 @@
 """The steps of training, operation by operation: forward, loss, backward, step.
 
-Where all of them have compiled kernels, plan.py takes many steps in one call.
+Where all of them have compiled kernels, compiled.py takes many steps in one call.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
-from .._support.checks import Array, sentence, within
+from .._support.checks import Array, sentence
 from .._support.errors import DivergenceError
-from ..data.batches import Augmentation, Batches
-from ..losses import LossFunction
+from ..data.batches import Batches
 from ..losses.base import total_weight
-from ..model import Sequential
-from ..optimizers import Optimizer
+from ..runtime.signals import atomic
 from ..runtime.threads import blas_threads
-
-SAME_DATA = "pass the data that were trained on"
-ENDLESS_GRADIENT = "a gradient whose norm is not finite"
-
-#: What is known of a step once it is taken: the loss, the weight of its batch, the learning rate. A plain tuple: small
-#: networks take a hundred thousand steps a second. Where there is a ``fault``, the last step was not taken.
-Taken: TypeAlias = tuple[float, float, float]
+from .engine import ENDLESS_GRADIENT, Parts, same
+from .state import SAME_DATA, EpochState, StepRecord
 
 
-def summary(taken: list[Taken]) -> dict[str, float]:
-    """An epoch's loss, the mean over its batches by their weights, and the learning rate it began with."""
-    total, weights = 0.0, 0.0
-    for loss, weight, _ in taken:
-        total, weights = total + loss * weight, weights + weight
-    return {"loss": total / weights if weights else 0.0, "learning_rate": taken[0][2]}
+class Interpreted:
+    """The engine for any layers, loss and optimizer: each step is a few calls of the interpreter."""
 
+    def __init__(self, parts: Parts, batches: Batches) -> None:
+        self.failure: str | None = None
+        self._parts, self._batches = parts, batches
+        self._identities = parts.identities()
 
-@dataclass(eq=False, repr=False)  # each method that dataclasses compiles costs the import 0.1 ms
-class Underway:
-    """An epoch of which ``done`` steps are taken: what it takes to go on as if nothing had happened."""
+    def obeys(self, parts: Parts) -> bool:
+        """All that lies within the parts is read at every step."""
+        return same(parts.identities(), self._identities)
 
-    order: Array | None
-    keys: Array | None  # of the dropouts in each step, where a plan drew them in advance
-    done: int = 0
-    seen: list[Array] = field(default_factory=list)  # outputs, targets, weights: rows in the epoch's order, so far
+    def begin(self, most: int) -> EpochState:
+        """One epoch: what its dropout draws comes between its order and the next."""
+        return EpochState(self._batches.order())
 
-    def check(self, batches: Batches) -> None:
-        """Raise unless it fits the batches: it may come from a file, which may be forged, and kernels trust it."""
-        rows, order = batches.rows, self.order
-        epochs = 1.0 if order is None else order.size / rows
-        last = batches.arrays[0].shape[0] - 1
-        if not (
-            (
-                order is None
-                or (order.ndim == 1 and order.dtype in (np.int64, np.intp) and len(order) and within(order, 0, last))
-            )
-            and epochs.is_integer()
-            and 0 <= self.done < epochs * len(batches)
-            and all(array.shape[:1] == (rows,) for array in self.seen)
-        ):
-            raise ValueError(sentence("fit", "to go on within an epoch of these rows", "another one", SAME_DATA))
-
-
-@dataclass(eq=False, repr=False)
-class Progressed:
-    """How far a training has come: whole epochs, and what is done of the next."""
-
-    epoch: int = 0
-    rows: list[dict[str, float]] = field(default_factory=list)
-    taken: list[Taken] = field(default_factory=list)
-    underway: Underway | None = None
-    data_rows: int | None = None  # of an epoch
-    generators: list[Any] | None = None  # the states of the random generators
-
-    def steps(self, per_epoch: int) -> int:
-        """The steps that are taken."""
-        return self.epoch * per_epoch + len(self.taken)
-
-    def check(self, batches: Batches) -> None:
-        """Raise unless the data are as long as they were."""
-        if self.data_rows not in (None, batches.rows):
-            expected = f"data of {self.data_rows} rows an epoch, as before"
-            raise ValueError(sentence("fit", expected, str(batches.rows), SAME_DATA))
-        if self.underway is not None:
-            self.underway.check(batches)
-
-
-class Steps:
-    """The steps of one training, each a few calls of the interpreter: for whatever layers, loss and optimizer."""
-
-    def __init__(
-        self,
-        model: Sequential,
-        loss: LossFunction,
-        optimizer: Optimizer,
-        batches: Batches,
-        average_penalty: bool = False,
-        augment: Sequence[Augmentation] = (),
-    ) -> None:
-        self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
-        self.average_penalty = average_penalty
-        self.augment = augment
-        self.underway: Underway | None = None  # assign one to go on with it
-        self.seen: list[Array] = []  # outputs, targets and weights of the last epoch, if they were to be kept
-        self.fault: str | None = None  # what was not finite, where the last step was not taken
-
-    def epochs(self, count: int, keep: bool, one_by_one: bool) -> Iterator[list[Taken]]:
-        """Train for ``count`` epochs, and tell of the steps as they are taken.
-
-        The outputs, targets and weights of the batches are then in ``seen``, if told to ``keep`` them. Steps come one
-        by one here even if they need not. An epoch that is under way is gone on with, and is the first of them.
-        """
+    def steps(
+        self, epoch: EpochState, record_outputs: bool, single_step: bool
+    ) -> Generator[list[StepRecord], None, None]:
+        """One by one, even if they need not."""
         with blas_threads(self._largest_product()):
-            for _ in range(count):
-                epoch = self.underway = self.underway or Underway(self.batches.order(), None)
-                for xb, yb, *rest in self.batches.epoch(epoch.order, epoch.done):
-                    for change in self.augment:
-                        xb, yb = change(xb, yb, self.batches.rng)
-                    rate = self.optimizer.current_learning_rate
-                    loss, z = self._step(xb, yb, rest[0] if rest else None)
-                    weight = float(rest[0].sum(dtype=np.float64)) if rest else float(len(yb))
-                    if keep:
-                        self._keep(epoch, z, yb, *rest)
-                    epoch.done += 1
-                    yield [(loss, weight, rate)]
-                self.underway, self.seen = None, epoch.seen
+            for xb, yb, *rest in self._remaining(epoch):
+                for change in self._parts.augment:
+                    xb, yb = change(xb, yb, self._parts.rng)
+                rate = self._parts.optimizer.current_learning_rate
+                loss, z = self._step(xb, yb, rest[0] if rest else None)
+                weight = float(rest[0].sum(dtype=np.float64)) if rest else float(len(yb))
+                if record_outputs:
+                    self._record(epoch, z, yb, *rest)
+                epoch.done += 1
+                yield [(loss, weight, rate)]
 
-    def _keep(self, epoch: Underway, *arrays: Array) -> None:
+    def _remaining(self, epoch: EpochState) -> Iterator[tuple[Array, ...]]:
+        """The batches that are left; a compiled engine may have drawn the order of several epochs."""
+        each, rows = len(self._batches), self._batches.rows
+        while epoch.done < epoch.count * each:
+            index, first = divmod(epoch.done, each)
+            order = None if epoch.order is None else epoch.order[index * rows : (index + 1) * rows]
+            yield from self._batches.epoch(order, first)
+
+    def _record(self, epoch: EpochState, *arrays: Array) -> None:
         """Copy the batch's arrays to their place in the epoch's."""
-        if not epoch.seen:
-            epoch.seen = [np.zeros((self.batches.rows, *array.shape[1:]), array.dtype) for array in arrays]
-        kinds = [[(array.shape[1:], array.dtype) for array in some] for some in (epoch.seen, arrays)]
+        if not epoch.outputs:
+            epoch.outputs = [np.zeros((self._batches.rows, *array.shape[1:]), array.dtype) for array in arrays]
+        kinds = [[(array.shape[1:], array.dtype) for array in some] for some in (epoch.outputs, arrays)]
         if kinds[0] != kinds[1]:
-            raise ValueError(sentence("fit", "to go on with the outputs of this network", "others", SAME_DATA))
-        start = epoch.done * self.batches.size
-        for room, array in zip(epoch.seen, arrays, strict=True):
+            raise ValueError(sentence("fit", "to continue with the outputs of this network", "others", SAME_DATA))
+        start = epoch.done * self._batches.size
+        for room, array in zip(epoch.outputs, arrays, strict=True):
             room[start : start + len(array)] = array
 
     def _largest_product(self) -> int:
         """Operations of the largest matrix product of a step."""
-        matrices = (math.prod(shape) for shape in self.model.parameters.shapes.values() if len(shape) == 2)
-        return 2 * self.batches.size * max(matrices, default=0)
+        shapes = self._parts.model.parameters.shapes.values()
+        return 2 * self._batches.size * max((math.prod(shape) for shape in shapes if len(shape) == 2), default=0)
 
     @np.errstate(over="ignore", invalid="ignore")  # what overflows is told in a sentence, as DivergenceError
     def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
-        """The batch's loss, with the model's penalties, and its outputs; the parameters move if there is no fault."""
-        z = self.model.forward(xb, training=True)
-        result = self.loss(z, yb, wb)
+        """The batch's loss, with the model's penalties, and its outputs; parameters move only if nothing failed."""
+        model, function, optimizer = self._parts[:3]
+        z = model.forward(xb, training=True)
+        result = function(z, yb, wb)
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise TypeError(sentence(repr(self.loss), "to return (value, dz)", type(result).__name__))
-        total = total_weight(self.loss, z, yb, wb) if self.average_penalty else 1.0
+            raise TypeError(sentence(repr(function), "to return (value, dz)", type(result).__name__))
+        total = total_weight(function, z, yb, wb) if self._parts.average_penalty else 1.0
         share = 1 / total if total else 0.0
-        value, dz = float(result[0]) + share * self.model.penalty(), result[1]
+        value, dz = float(result[0]) + share * model.penalty(), result[1]
         if not math.isfinite(value):
-            self.fault = f"a loss of {value}"
+            self.failure = f"a loss of {value}"
             return value, z
         self._backward(dz, total, share)
         try:
-            self.optimizer.step(self.model.parameters.vector, self.model.gradients.vector)
+            with atomic:
+                optimizer.step(model.parameters.vector, model.gradients.vector)
         except DivergenceError:
-            self.fault = ENDLESS_GRADIENT
+            self.failure = ENDLESS_GRADIENT
         return value, z
 
     def _backward(self, dz: Array, total: float, share: float) -> None:
         """∂L/∂θ + share · ∂P/∂θ, whatever the layers: backward adds the whole ∂P/∂θ, here to ∂L/∂θ times ``total``."""
-        self.model.backward(dz if total == 1 else np.multiply(dz, total))
+        model = self._parts.model
+        model.backward(dz if total == 1 else np.multiply(dz, total))
         if share != 1:
-            gradient = self.model.gradients.vector
+            gradient = model.gradients.vector
             gradient *= share

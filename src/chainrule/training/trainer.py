@@ -5,23 +5,32 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import Any
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._support.checks import Array, RandomState, as_rng, check_integer, sentence
-from .._support.errors import DivergenceError
-from ..data.batches import Augmentation, Batches, Sample, check_sample
+from .._support.errors import DivergenceError, StopTraining
+from .._support.forks import unforked
+from ..data.batches import Augmentation, Sample, check_sample
 from ..losses import LossFunction, get_loss
 from ..losses.base import total_weight
 from ..metrics import Metric, named_metrics
 from ..model import Sequential
+from ..ops.fused import tell_if_absent
 from ..optimizers import Optimizer, get_optimizer
+from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
-from .compiled import CALL_SECONDS, plan_training
+from .callbacks.callback_list import CallbackList
+from .claim import Claim
+from .engine import Parts
 from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets
-from .interpreted import Progressed, Steps, summary
+from .run import Run
+from .state import EpochState, Position, StepRecord, TrainingState, epoch_summary, watching_schedules
+
+if TYPE_CHECKING:
+    from .divergence import Rollback
 
 COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
 
@@ -42,7 +51,8 @@ class Trainer:
     loss : name ("cross_entropy", "squared_error", ...), loss object, or any callable ``(z, y, weight) -> (value, dz)``
     optimizer : name ("adam", "sgd", ...) or optimizer object
     batch_size : int, or None for the full batch
-    metrics : names ("accuracy", ...) or callables ``(z, y, weight) -> float``, recorded after each epoch
+    metrics : names ("accuracy", ...) or callables ``(y_true, y_pred, sample_weight) -> float``, recorded after each
+        epoch
     callbacks : :class:`~chainrule.Callback` objects
     rng : int, Generator or None for the order of batches; None takes the model's generator
     sample : "all", "one" random batch an epoch, or a function ``sample(rows) -> array (rows,)`` of the row numbers of
@@ -106,7 +116,8 @@ class Trainer:
         self.epoch = self.epochs = self.steps_per_epoch = 0
         self.stop = False
         self.history = History()
-        self._resumed: Progressed | None = None
+        self._position = Position()
+        self._clock: float | None = None  # when the time was last noted, while a fit lasts
         check_output_fits(model, self.loss)
 
     def fit(
@@ -146,36 +157,16 @@ class Trainer:
         cause, when the loss, the gradient or the parameters are no longer finite: model, optimizer and callbacks are
         then as they were a moment before.
         """
-        self.generators_at_first = self.generators
-        data = as_data("fit", self.model, x, y, sample_weight)
-        held_out, kept = as_validation(data, validation, self.model, self.loss, self.rng)
-        # now, not after half an epoch:
-        targets, _ = (check_targets(self.model, self.loss, part) for part in (data, held_out))
-        self.epochs = check_integer("fit", "epochs", epochs)
-        batches = Batches(
-            *data,
-            size=self.batch_size,
-            rng=self.rng,
-            drop_last=self.drop_last,
-            sample=self.sample,
-            chosen=kept,
-        )
-        self.steps_per_epoch = len(batches)
-        resumed, self._resumed = self._resumed or Progressed(), None
-        resumed.check(batches)
-        if resumed.generators is not None:
-            self.generators = resumed.generators
-        self._steps_before = int(self.optimizer.state.get("step", 0)) - resumed.steps(self.steps_per_epoch)
-        total_steps = self._steps_before + self.epochs * self.steps_per_epoch
-        self.optimizer.setup(self.model.parameters, total_steps=total_steps)
-        training = self.model, self.loss, self.optimizer, batches, self.average_penalty, self.augment
-        self._steps = plan_training(*training, targets) or Steps(*training)
-        self._steps.underway, self._taken = resumed.underway, resumed.taken
-        self.epoch, self.stop, self.history = resumed.epoch, False, History(resumed.rows)
-        watchers = [*self.callbacks, self.history]
-        if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
-            watchers.append(Progress(every))
-        self._run(held_out, watchers)
+        tell_if_absent()
+        epochs = check_integer("fit", "epochs", epochs)
+        with Claim() as claim:
+            claim.add(self, self.model, self.optimizer)
+            data = as_data("fit", self.model, x, y, sample_weight)
+            run = self._begin(data, validation, epochs, claim)
+            callbacks = [*self.callbacks, self.history]
+            if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
+                callbacks.append(Progress(every))
+            self._train(run, CallbackList(callbacks, self._position))
         return self.history
 
     def resume(self, path: str | os.PathLike[str]) -> Trainer:
@@ -192,117 +183,195 @@ class Trainer:
         ------
         ValueError if the checkpoint is damaged, or is of another network or optimizer; OSError if it cannot be read.
         """
-        from pathlib import Path  # with what a checkpoint needs, loaded when there is one
+        with unforked:
+            from pathlib import Path  # with what a checkpoint needs, loaded when there is one
 
-        from .checkpoint import restore
-
-        self._resumed = restore(self, Path(path))
+            from .checkpoint import restore
+        restore(self.state, Path(path))
+        self.epoch, self.stop = self._position.epoch, self._position.stopped
         return self
 
     @property
     def step(self) -> int:
-        """How many steps the training has taken, those before a checkpoint that it goes on from included."""
-        return int(self.optimizer.state.get("step", 0)) - self._steps_before
+        """How many steps training has taken, those before a checkpoint that it continues from included."""
+        return self._position.steps or 0
 
     @property
-    def progress(self) -> Progressed:
-        """How far the training that is under way has come."""
-        underway, rows = self._steps.underway, self._steps.batches.rows
-        whole = self.epoch - (underway is not None)
-        return Progressed(whole, self.history.rows, self._taken, underway, rows, self.generators)
+    def seconds(self) -> float:
+        """How long training has taken, the time before a checkpoint that it continues from included."""
+        if self._clock is not None:
+            now = time.monotonic()
+            self._position.seconds, self._clock = self._position.seconds + now - self._clock, now
+        return self._position.seconds
 
     @property
-    def generators(self) -> list[Any]:
-        """The states of the model's random generator and of its own; assign such a list to go back to it."""
-        return [rng.bit_generator.state for rng in (self.model.rng, self.rng)]
+    def state(self) -> TrainingState:
+        """All that the training is, by reference: what a checkpoint writes and :meth:`resume` takes."""
+        self._position.stopped = self.stop
+        return TrainingState(self.model, self.optimizer, self.callbacks, self.rng, self.history.rows, self._position)
 
-    @generators.setter
-    def generators(self, states: list[Any]) -> None:
-        for rng, state in zip((self.model.rng, self.rng), states, strict=True):
-            rng.bit_generator.state = state
+    # The loop.
 
-    def _run(self, held_out: Data | None, watchers: Sequence[Callback]) -> None:
-        from .divergence import LastGood  # no import of the package needs it
-
-        looks = [held_out, *self.metrics, getattr(self.optimizer.learning_rate, "observe", None)]
-        unseen = not any(looks) and not any(watcher.live for watcher in watchers)
-        with ExitStack() as stack:
-            for watcher in watchers:
-                stack.callback(watcher.on_train_end, self)  # also when another callback, or the training, fails
-                watcher.on_train_begin(self)
-            self._good = LastGood(self)
-            try:
-                together = 1
-                while self.epoch < self.epochs and not self.stop:
-                    start = time.perf_counter()
-                    self._run_epochs(min(together, self.epochs - self.epoch), held_out, watchers)
-                    if unseen and time.perf_counter() - start < CALL_SECONDS / 2:
-                        together *= 2  # epochs of a few steps, at whose end nobody looks
-            except KeyboardInterrupt:
-                self.history.interrupted = True
-            except DivergenceError:
-                self._good.restore()
-                raise
-
-    def _run_epochs(self, count: int, held_out: Data | None, watchers: Sequence[Callback]) -> None:
-        self._begin_epoch(watchers)
-        for index, row in enumerate(self._train_epochs(count, watchers)):
-            if index:
-                self._begin_epoch(watchers)
-            for watcher in watchers:
-                watcher.on_validation_begin(self)
-            if held_out is not None:
-                scores = self._scores(*held_out)
-                for watcher in watchers:
-                    watcher.on_validation_end(self, scores)
-                row |= {f"validation_{name}": value for name, value in scores.items()}
-            self._observe(row)
-            for watcher in watchers:
-                watcher.on_epoch_end(self, row)
-        for watcher in watchers:
-            watcher.on_pause(self)
-
-    def _begin_epoch(self, watchers: Sequence[Callback]) -> None:
-        self.epoch += 1
-        for watcher in watchers:
-            watcher.on_epoch_begin(self)
-
-    def _train_epochs(self, count: int, watchers: Sequence[Callback]) -> list[Row]:
-        """Passes over the batches; the loss and the metrics are of the outputs as they were during training."""
-        start = time.perf_counter()
+    def _train(self, run: Run, callbacks: CallbackList) -> None:
+        """Until the last epoch, or until training is stopped or interrupted: what was learned is then kept."""
+        self._clock = time.monotonic()
         try:
-            self._take_steps(count, watchers)
+            with deferred() as signals, callbacks.ended(self):
+                try:
+                    callbacks.begin(self)
+                    signals.begin()  # handlers that callbacks have set wait, too
+                    self._train_epochs(run, callbacks)
+                    deliver()
+                except (KeyboardInterrupt, StopTraining) as stop:
+                    self.history.interrupted, self.history.reason = True, str(stop)
+        finally:
+            self._clock = None
+            self.model.forget_batches()
+
+    def _train_epochs(self, run: Run, callbacks: CallbackList) -> None:
+        """Epochs: their steps, validation, the record; callbacks are called in between."""
+        with unforked:
+            from .divergence import Rollback  # no import of the package needs it
+
+        position, rollback = self._position, Rollback(self.state)
+        try:
+            if position.row is not None:  # a checkpoint was written while callbacks were told of it
+                self._begin_again(callbacks)
+            while position.epoch < self.epochs and not self.stop:
+                self._begin_epoch(run, callbacks)
+                position.current = position.current or run.begin(self._epochs_ahead(run, callbacks))
+                for index, row in enumerate(self._take_steps(run, callbacks, rollback)):
+                    if index:
+                        self._begin_epoch(run, callbacks)
+                    self._validate(row, run, callbacks)
+                    self._end_epoch(row, callbacks)
+                position.current, position.records = None, []
+                deliver()
+                callbacks.call("on_pause", self)
+        except DivergenceError:
+            with atomic:
+                rollback.restore(self.state)
+                position.steps = rollback.steps - (position.before or 0)
+            raise
+
+    def _begin_epoch(self, run: Run, callbacks: CallbackList) -> None:
+        self.epoch = self._position.epoch + 1
+        callbacks.call("on_epoch_begin", self)
+        if self._position.current is None:
+            self._cut(run)
+
+    def _take_steps(self, run: Run, callbacks: CallbackList, rollback: Rollback) -> list[Row]:
+        """The rows of the epochs under way; their losses and metrics are of the outputs as they were in training."""
+        from .divergence import Failure, check_parameters, divergence_error, rows_of_step
+
+        position, metrics, start = self._position, self.metrics, time.perf_counter()
+        current = position.current or EpochState(None)
+        try:
+            if callbacks.pending == "on_batch_end":
+                callbacks.call("on_batch_end", self, position.records[-1][0])
+            with closing(run.steps(current, bool(metrics), callbacks.single_step)) as steps:
+                for records in steps:
+                    self._after_steps(records, run, callbacks)
+                    rollback.keep(self.state)
+            deliver()
+            check_parameters(self.model)  # after the last step no loss would show it
         except DivergenceError as error:
-            from .divergence import explained
+            place = max(len(position.records) - 1, 0)
+            epochs, step = divmod(place, len(run.batches))
+            rows = rows_of_step(current, run.batches, place)
+            failure = Failure(str(error), self.epoch + epochs, step, rows, position.records)
+            raise divergence_error(failure, self._parts(), run.batches.arrays, rollback.steps) from None
+        return self._rows(current, metrics, time.perf_counter() - start)
 
-            raise explained(self, str(error), self._good) from None
-        taken, self._taken = self._taken, []
-        seconds = (time.perf_counter() - start) / count
-        each = self.steps_per_epoch
-        rows = [summary(taken[index * each : (index + 1) * each]) for index in range(count)]
-        if self.metrics:
-            scores = {name: float(metric(*self._steps.seen)) for name, metric in self.metrics.items()}
+    def _after_steps(self, records: list[StepRecord], run: Run, callbacks: CallbackList) -> None:
+        position = self._position
+        position.records += records
+        position.steps = self.step + len(records) - (run.failure is not None)
+        if run.failure:
+            raise DivergenceError(run.failure)
+        callbacks.batches_ended(self, records)
+        if len(position.records) % self.steps_per_epoch:
+            deliver()
+            callbacks.call("on_pause", self)
+
+    def _rows(self, epoch: EpochState, metrics: dict[str, Metric], seconds: float) -> list[Row]:
+        records, each = self._position.records, self.steps_per_epoch
+        rows = [epoch_summary(records[i * each : (i + 1) * each]) for i in range(epoch.count)]
+        if metrics and epoch.outputs:
+            z, y, *weight = epoch.outputs
+            scores = measure(metrics, z, y, *weight)
             rows = [{"loss": rows[0]["loss"]} | scores | {"learning_rate": rows[0]["learning_rate"]}]
-        for row in rows:
-            row["seconds"] = seconds
-        return rows
+        return [row | {"seconds": seconds / epoch.count} for row in rows]
 
-    def _take_steps(self, count: int, watchers: Sequence[Callback]) -> None:
-        watching = [watcher for watcher in watchers if type(watcher).on_batch_end is not Callback.on_batch_end]
-        one_by_one = any(watcher.live for watcher in watching)
-        for some in self._steps.epochs(count, bool(self.metrics), one_by_one):
-            self._taken += some
-            if self._steps.fault:
-                raise DivergenceError(self._steps.fault)
-            for watcher in watching:
-                for loss, _, _ in some:
-                    watcher.on_batch_end(self, loss)
-            if len(self._taken) < count * self.steps_per_epoch:
-                for watcher in watchers:
-                    watcher.on_pause(self)
-                self._good.keep()
-        self._good.check()  # after the last step no loss would show it
-        self._good.keep()
+    def _validate(self, row: Row, run: Run, callbacks: CallbackList) -> None:
+        callbacks.call("on_validation_begin", self)
+        if run.held_out is not None:
+            scores = self._scores(*run.held_out)
+            callbacks.call("on_validation_end", self, scores)
+            row |= {f"validation_{name}": value for name, value in scores.items()}
+        for _, schedule in watching_schedules(self.optimizer):
+            schedule.observe(row.get("validation_loss", row["loss"]))
+
+    def _end_epoch(self, row: Row, callbacks: CallbackList) -> None:
+        self._position.row = row
+        callbacks.call("on_epoch_end", self, row)
+        self._position.row = None
+        self._position.epoch += 1
+
+    def _begin_again(self, callbacks: CallbackList) -> None:
+        """The end of an epoch at which a checkpoint was written, for the callbacks that had not been told of it."""
+        position = self._position
+        self.epoch = position.epoch + 1
+        callbacks.call("on_validation_begin", self)
+        self._end_epoch(position.row or {}, callbacks)
+        position.current, position.records = None, []
+        callbacks.call("on_pause", self)
+
+    # What it needs.
+
+    def _parts(self) -> Parts:
+        return Parts(self.model, self.loss, self.optimizer, self.rng, self.average_penalty, tuple(self.augment))
+
+    def _begin(self, data: Data, validation: Validation, epochs: int, claim: Claim) -> Run:
+        """The data, checked; the position and the generators, at the start or where a checkpoint was written."""
+        position = self._position if self._position.resumed else Position()
+        if position.generators_at_first is not None:
+            self.state.generators = position.generators_at_first
+        position.generators_at_first = self.state.generators
+        held_out, chosen = as_validation(data, validation, self.model, self.loss, self.rng)
+        run = Run(self._parts, data, chosen, held_out, claim, self._total_steps)
+        self._cut(run)
+        position.check(run.batches)
+        if position.generators is not None:
+            self.state.generators = position.generators
+        if position.steps is None:  # an old checkpoint
+            position.steps = position.epoch * self.steps_per_epoch + len(position.records)
+        if position.before is None or not position.resumed:
+            position.before = self.optimizer.steps_taken - position.steps
+        if not position.resumed:
+            self.history = History()
+        position.data_rows, position.resumed = run.batches.rows, False
+        self._position, self.epochs, self.epoch, self.stop = position, epochs, position.epoch, position.stopped
+        run.engine()  # checks the data, too
+        check_targets(self.model, self.loss, held_out)  # now, not after an epoch
+        return run
+
+    def _cut(self, run: Run) -> None:
+        """The data into batches, by the settings as they are now."""
+        self.steps_per_epoch = len(run.cut(self.batch_size, self.drop_last, self.sample))
+
+    def _total_steps(self) -> int:
+        """How many steps the optimizer will have taken at the end."""
+        position = self._position
+        ahead = (self.epochs - position.epoch) * self.steps_per_epoch
+        return (position.before or 0) + self.step - len(position.records) + ahead
+
+    def _epochs_ahead(self, run: Run, callbacks: CallbackList) -> int:
+        """How many epochs may be taken at once: one, if anything looks at its end."""
+        looks = [run.held_out, *self.metrics, *watching_schedules(self.optimizer)]
+        return 1 if any(looks) or callbacks.watch_epochs else self.epochs - self._position.epoch
+
+    # Evaluation.
 
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """The loss (penalties included) and the metrics on these data, dropout off; arguments as for :meth:`fit`."""
@@ -310,8 +379,9 @@ class Trainer:
 
     @np.errstate(over="ignore", invalid="ignore")
     def _scores(self, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
-        z = self.model.predict(x)
-        loss, penalty = float(self.loss(z, y, weight)[0]), self.model.penalty()
+        with released:
+            z = self.model.predict(x)
+            loss, penalty = float(self.loss(z, y, weight)[0]), self.model.penalty()
         if self.average_penalty:
             total = total_weight(self.loss, z, y, weight)
             penalty = penalty / total if total else 0.0
@@ -320,10 +390,10 @@ class Trainer:
             got = f"{scores['loss']}: the outputs overflow"
             remedy = "lower the learning rate, or standardise x (and y for a regression)"
             raise DivergenceError(sentence("Trainer", "a finite loss on these data", got, remedy))
-        return scores | {name: float(metric(z, y, weight)) for name, metric in self.metrics.items()}
+        return scores | measure(self.metrics, z, y, weight)
 
-    def _observe(self, row: Row) -> None:
-        """A schedule that watches the loss is told it: the validation's where there is one."""
-        observe = getattr(self.optimizer.learning_rate, "observe", None)
-        if observe is not None:
-            observe(row.get("validation_loss", row["loss"]))
+
+def measure(metrics: dict[str, Metric], z: Array, y: Array, weight: Array | None = None) -> dict[str, float]:
+    """Each metric of these outputs."""
+    with released:
+        return {name: float(metric(y, z, weight)) for name, metric in metrics.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .base import Callback, Row, Training
+from ..._support.errors import StopTraining
+from ..state import Row
+from .base import Callback, Training
 from .ending import EarlyStopping, TerminateOnDivergence, TimeLimit
 from .record import History, Progress
 from .weights import MaxNorm, WeightAverage
@@ -14,6 +16,7 @@ __all__ = [
     "MaxNorm",
     "Progress",
     "Row",
+    "StopTraining",
     "TerminateOnDivergence",
     "TimeLimit",
     "Training",

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from ..._support.checks import Array
+from ...losses import LossFunction
+from ...metrics import Metric
 from ...model import Sequential
 from ...optimizers import Optimizer
+from ..state import Row, TrainingState
 
-Row: TypeAlias = dict[str, float]
+
+class Record(Protocol):
+    """What a callback sees of the History."""
+
+    rows: list[Row]
+    interrupted: bool
 
 
 class Training(Protocol):
-    """What a callback sees of the trainer; ``epoch`` counts from 1, ``stop = True`` ends the training after it.
+    """What a callback sees of the trainer; ``epoch`` counts from 1, ``stop = True`` ends training after it.
 
-    ``step`` counts the steps that the training has taken, those before a checkpoint that it goes on from included.
+    ``step`` counts the steps taken, ``seconds`` the time; what came before a checkpoint that training continues from is
+    included. ``state`` is all that the training is.
     """
 
     model: Sequential
+    loss: LossFunction
     optimizer: Optimizer
+    batch_size: int | None
+    metrics: dict[str, Metric]
     epoch: int
     epochs: int
     steps_per_epoch: int
@@ -26,6 +38,12 @@ class Training(Protocol):
 
     @property
     def step(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def history(self) -> Record: ...
+    @property
+    def state(self) -> TrainingState: ...
 
 
 class Callback:
@@ -54,6 +72,11 @@ class Callback:
     live = True
     follows = False
 
+    @property
+    def remembers(self) -> bool:
+        """Whether it has a state."""
+        return type(self).state is not Callback.state
+
     def on_train_begin(self, trainer: Training) -> None:
         """Before the first epoch."""
 
@@ -79,11 +102,11 @@ class Callback:
         """After the last epoch, also when training was interrupted or failed."""
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold for the training to go on with this callback: numbers, text, arrays."""
+        """What a checkpoint must hold to continue with it: numbers, text, arrays, and lists and dicts of these."""
         return {}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take such a state again."""
+        """Restore a state that :meth:`state` returned."""
 
 
 def learned(model: Sequential) -> list[Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, isnan
 
 from ..._support.checks import check_name
-from .base import Row
+from ..state import Row
 
 
 class Best:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from ..._support.checks import Array, check_integer, check_number
-from ..._support.errors import DivergenceError
-from .base import Callback, Row, Training, learned
+from ..._support.errors import DivergenceError, StopTraining
+from ..state import Row
+from .base import Callback, Training, learned
 from .best import Best
 
 FIRST = 10  # losses, whose mean is what a training began with
@@ -92,14 +92,13 @@ class EarlyStopping(Callback):
             array[...] = best
 
     def state(self) -> dict[str, Any]:
-        weights = {f"weights/{index}": array for index, array in enumerate(self._weights)}
         numbers = {"best": self.best, "best_epoch": self.best_epoch, "mark": self._mark, "waited": self._waited}
-        return numbers | weights
+        return numbers | {"weights": self._weights}
 
     def load_state(self, state: dict[str, Any]) -> None:
         self._best.value, self._best.epoch = state["best"], state["best_epoch"]
         self._mark, self._waited = state["mark"], state["waited"]
-        self._weights = [state[f"weights/{index}"] for index in range(len(state) - 4)]
+        self._weights = list(state["weights"])
 
 
 class TerminateOnDivergence(Callback):
@@ -150,7 +149,9 @@ class TerminateOnDivergence(Callback):
 
 
 class TimeLimit(Callback):
-    """Ends the training when it has taken so long, in the midst of an epoch if need be.
+    """Ends training after a time limit, even in the middle of an epoch.
+
+    The time before a checkpoint that training resumes from is included.
 
     Parameters
     ----------
@@ -168,9 +169,6 @@ class TimeLimit(Callback):
     def __init__(self, seconds: float) -> None:
         self.seconds = check_number("TimeLimit", "seconds", seconds, above=0)
 
-    def on_train_begin(self, trainer: Training) -> None:
-        self._end = time.monotonic() + self.seconds
-
     def on_pause(self, trainer: Training) -> None:
-        if time.monotonic() > self._end:
-            raise KeyboardInterrupt  # the trainer ends as for Ctrl-C, and keeps what was learned
+        if trainer.seconds > self.seconds:
+            raise StopTraining(f"the time limit of {self.seconds:g} s is over")

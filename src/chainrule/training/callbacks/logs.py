@@ -14,44 +14,47 @@ from typing import Any
 
 from ..._support.checks import check_integer, require, sentence
 from ..._support.files import WRITABLE, in_our_words, write_text
-from .base import Callback, Row, Training
+from ..state import Row
+from .base import Callback, Training
+from .place import WritesFiles
 
 METRICS_A_CALL = 1000  # that MLflow takes at once
 
 
 class _Log(Callback):
-    """Tells each row of the History once, after every callback has added to it; not those that a checkpoint brought."""
+    """Writes each row of the History once, when every callback has added to it; not those that a checkpoint brought."""
 
     live = False
     _told = 0
 
-    def on_train_begin(self, trainer: Any) -> None:
-        self._told = len(trainer.history)
+    def on_train_begin(self, trainer: Training) -> None:
+        self._told = len(trainer.history.rows)
         self._begin(trainer)
 
-    def on_pause(self, trainer: Any) -> None:
+    def on_pause(self, trainer: Training) -> None:
         rows = trainer.history.rows[self._told :]
         if rows:
             self._tell(trainer, self._told + 1, rows)
             self._told += len(rows)
 
-    def on_train_end(self, trainer: Any) -> None:
+    def on_train_end(self, trainer: Training) -> None:
         self.on_pause(trainer)  # what an interrupted training had come to
 
-    def _begin(self, trainer: Any) -> None:
+    def _begin(self, trainer: Training) -> None:
         raise NotImplementedError
 
-    def _tell(self, trainer: Any, epoch: int, rows: Sequence[Row]) -> None:
+    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         """Of the rows of ``epoch`` and those after it."""
         raise NotImplementedError
 
 
-class CSVLog(_Log):
+class CSVLog(WritesFiles, _Log):
     """Writes the History into a table, a row an epoch as soon as it is over: ``epoch``, then the History's columns.
 
     A column that appears only later, such as the number of a callback, is added and is empty in the rows before: the
-    file is then written anew beside its place, and moved. A training that goes on from a checkpoint goes on in the
-    file: it holds each epoch once, whatever was written of epochs after the checkpoint.
+    file is then written again beside its place, and moved. Training that resumes from a checkpoint continues the file:
+    it holds each epoch once, whatever was written of epochs after the checkpoint. One run at a time writes to a file; a
+    copy, as GridSearchCV makes one for each fit, writes to a file beside it, such as ``log-3f2a9c1b.csv``.
 
     Parameters
     ----------
@@ -77,20 +80,24 @@ class CSVLog(_Log):
     2,...,0.001,...
     """
 
+    place_name = "path"
+    path: Path
+
     def __init__(self, path: str | os.PathLike[str], append: bool = False) -> None:
-        self.path = Path(path)
+        super().__init__(path)
         self.append = append
         self._columns: list[str] = []
 
-    def _begin(self, trainer: Any) -> None:
-        rows: list[Row] = trainer.history.rows
-        with in_our_words("CSVLog", f"to write {self.path}", WRITABLE):
+    def _begin(self, trainer: Training) -> None:
+        rows, path = trainer.history.rows, self.own_place()
+        with in_our_words("CSVLog", f"to write {path}", WRITABLE):
+            self.lock(path.with_name(f".{path.name}.lock"))
             if self.path.exists() and not self.path.is_file():
                 raise OSError("it is no file")
             earlier = self._earlier(rows) if self.append and self.path.exists() else []
             self._write_anew([*earlier, *_numbered(rows, 1)])
 
-    def _tell(self, trainer: Any, epoch: int, rows: Sequence[Row]) -> None:
+    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         lines = _numbered(rows, epoch)
         try:
             with in_our_words("CSVLog", f"to write {self.path}", WRITABLE):
@@ -102,6 +109,15 @@ class CSVLog(_Log):
         except KeyboardInterrupt:
             self.on_train_begin(trainer)  # whatever part of it was written: each row once
             raise
+
+    def on_train_end(self, trainer: Training) -> None:
+        try:
+            super().on_train_end(trainer)
+        finally:
+            self.unlock()
+
+    def _beside(self, given: Path, token: str) -> Path:
+        return given.with_name(f"{given.stem}-{token}{given.suffix}")
 
     def _earlier(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """What the file holds of other trainings than the one that goes on with these rows."""
@@ -132,13 +148,14 @@ class CSVLog(_Log):
         write_text("CSVLog", self.path, text.getvalue())
 
 
-class TensorBoard(_Log):
+class TensorBoard(WritesFiles, _Log):
     """Writes the History for TensorBoard: look at it with ``tensorboard --logdir FOLDER``.
 
     The loss and each metric are a family of charts, such as ``loss/training`` and ``loss/validation``; the others
-    (``learning_rate``, ``seconds``, what callbacks add) stand alone. A training that goes on from a checkpoint goes on
-    in its folder: of epochs after the checkpoint, TensorBoard shows the new numbers only. A training from the start
-    replaces what an earlier one showed there; to compare trainings, give each a folder of its own, side by side.
+    (``learning_rate``, ``seconds``, what callbacks add) stand alone. Training that resumes from a checkpoint continues
+    in its folder: of epochs after the checkpoint, TensorBoard shows the new numbers only. Training from the start
+    replaces what an earlier run showed there; to compare runs, give each a folder of its own, side by side. A copy, as
+    GridSearchCV makes one for each fit, writes to a folder inside, such as ``copy-3f2a9c1b``.
 
     Parameters
     ----------
@@ -157,22 +174,27 @@ class TensorBoard(_Log):
     >>> trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[log])  # and fit
     """
 
+    folder: Path
+
     def __init__(self, folder: str | os.PathLike[str], histograms: bool = False, every: int = 1) -> None:
-        self.folder = Path(folder)
+        super().__init__(folder)
         self.histograms = histograms
         self.every = check_integer("TensorBoard", "every", every)
         self.live = histograms
         self._events: Any = None
 
-    def _begin(self, trainer: Any) -> None:
+    def _begin(self, trainer: Training) -> None:
         writer = require("tensorboardX.event_file_writer", "logging", "TensorBoard")
-        with in_our_words("TensorBoard", f"to write {self.folder}", WRITABLE):
+        with in_our_words("TensorBoard", f"to write {self.own_place()}", WRITABLE):
             self.folder.mkdir(parents=True, exist_ok=True)
             # The file's own writer: SummaryWriter's thread dies in silence when the disk is full, and training waits
             # for it forever. Its names tell seconds apart, ours also what begins within one.
             self._events = writer.EventsWriter(str(self.folder / "events"), f".{time.time_ns()}")
             self._add(trainer.epoch + 1, session_log={"status": "START"})  # what it showed from there on is void
             self._events.flush()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_events": None}
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         if self.histograms and trainer.epoch % self.every == 0:
@@ -182,7 +204,7 @@ class TensorBoard(_Log):
                 for name, array in trainer.model.parameters.items():
                     self._add(trainer.epoch, summary=histogram(f"parameters/{name}", array, bins=64))
 
-    def _tell(self, trainer: Any, epoch: int, rows: Sequence[Row]) -> None:
+    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         families = {"loss", *trainer.metrics}
         with in_our_words("TensorBoard", f"to write {self.folder}", WRITABLE):
             for step, row in enumerate(rows, start=epoch):
@@ -195,7 +217,7 @@ class TensorBoard(_Log):
 
         self._events.write_event(Event(wall_time=time.time(), step=step, **what))
 
-    def on_train_end(self, trainer: Any) -> None:
+    def on_train_end(self, trainer: Training) -> None:
         if self._events is None:  # it could not begin
             return
         try:
@@ -246,9 +268,13 @@ class MLflow(_Log):
         self.run_id: str | None = None
         self._go_on: str | None = None  # with this run
         self._client: Any = None
+        self._handled: BaseException | None = None
         self._ours = False
 
-    def _begin(self, trainer: Any) -> None:
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_client": None, "_handled": None}
+
+    def _begin(self, trainer: Training) -> None:
         mlflow = require("mlflow", "mlflow", "MLflow")
         self._handled = sys.exc_info()[1]  # where fit is called in the except of something else
         try:
@@ -271,7 +297,7 @@ class MLflow(_Log):
             mlflow.set_experiment(self.experiment)
         return mlflow.start_run(run_id=self._go_on, run_name=self.run_name)
 
-    def _tell(self, trainer: Any, epoch: int, rows: Sequence[Row]) -> None:
+    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
@@ -283,7 +309,7 @@ class MLflow(_Log):
         for start in range(0, len(metrics), METRICS_A_CALL):
             self._client.log_batch(self.run_id, metrics=metrics[start : start + METRICS_A_CALL])
 
-    def on_train_end(self, trainer: Any) -> None:
+    def on_train_end(self, trainer: Training) -> None:
         if self._client is None:  # it could not begin
             return
         status, error = "FINISHED", sys.exc_info()[1]
@@ -294,7 +320,7 @@ class MLflow(_Log):
         try:
             super().on_train_end(trainer)
         finally:
-            self._client = None
+            self._client = self._handled = None
             if self._ours:
                 sys.modules["mlflow"].end_run(status)
 
@@ -305,7 +331,7 @@ class MLflow(_Log):
         self._go_on = state["run_id"]
 
 
-def _settings(trainer: Any) -> dict[str, str]:
+def _settings(trainer: Training) -> dict[str, str]:
     model = trainer.model
     settings = {"loss": trainer.loss, "optimizer": trainer.optimizer, "model": model}
     numbers = {"batch_size": trainer.batch_size, "epochs": trainer.epochs, "parameters": model.parameters.vector.size}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,8 @@ from math import isfinite
 from typing import Any, TextIO
 
 from ..._support.checks import check_integer, check_name
-from .base import Callback, Row, Training
+from ..state import Row
+from .base import Callback, Training
 
 
 class History(Callback):
@@ -23,7 +25,8 @@ class History(Callback):
     Attributes
     ----------
     rows : list of dict
-    interrupted : bool, whether Ctrl-C ended the training
+    interrupted : bool, whether Ctrl-C, or a callback that raised StopTraining, ended training early
+    reason : str, what such a callback said
 
     Examples
     --------
@@ -38,6 +41,7 @@ class History(Callback):
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.rows = list(rows)
         self.interrupted = False
+        self.reason = ""
 
     @property
     def columns(self) -> list[str]:
@@ -103,11 +107,29 @@ class Progress(Callback):
         self.every = check_integer("Progress", "every", every)
         self.file = file
         self._bar: Any = None
+        self._out: TextIO | None = None
+
+    def __copy__(self) -> Progress:
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self), _bar=None)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Progress:
+        return copy.copy(self)  # to the same file
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without streams, which cannot be pickled: standard output and error are found again, other files are not."""
+        name = next((name for name in ("stdout", "stderr") if self.file is getattr(sys, name)), None)
+        return vars(self) | {"file": name, "_bar": None, "_out": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.file = None if state["file"] is None else getattr(sys, state["file"])
 
     def on_train_begin(self, trainer: Training) -> None:
         notebook = self.file is None and _in_notebook()
-        self._out = self.file if self.file is not None else sys.stdout if notebook else sys.stderr
-        if (notebook or self._out.isatty()) and os.environ.get("CI", "").lower() in ("", "0", "false"):
+        self._out = out = self.file if self.file is not None else sys.stdout if notebook else sys.stderr
+        if (notebook or out.isatty()) and os.environ.get("CI", "").lower() in ("", "0", "false"):
             # tqdm.auto knows what the notebook can show, and takes 30 ms to load
             tqdm = import_module("tqdm.auto" if notebook else "tqdm").tqdm
             done, steps = (epochs * trainer.steps_per_epoch for epochs in (trainer.epoch, trainer.epochs))

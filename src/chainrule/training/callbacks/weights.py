@@ -41,7 +41,8 @@ class MaxNorm(Callback):
         self.limit = check_number("MaxNorm", "limit", limit, above=0)
 
     def on_train_begin(self, trainer: Training) -> None:
-        self.on_batch_end(trainer, 0.0)
+        if trainer.step == 0:  # else it resumes from a checkpoint
+            self.on_batch_end(trainer, 0.0)
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
         for W in trainer.model.parameters.values():
@@ -90,7 +91,7 @@ class WeightAverage(Callback):
         self.steps = 0
         self.in_training = True
         self._other: list[Array] = []  # θ̄ in training, θ otherwise
-        self._waits = 0  # steps before the first that counts
+        self._begins = 0  # after this step
 
     def on_train_begin(self, trainer: Training) -> None:
         arrays = learned(trainer.model)
@@ -99,7 +100,7 @@ class WeightAverage(Callback):
         if [array.shape for array in self._other] != [array.shape for array in arrays]:
             got = f"one of {arrays[0].size} instead of {self._other[0].size} parameters"
             raise ValueError(sentence("WeightAverage", "the model that it averages", got, "make another for it"))
-        self._waits = int(self.start * trainer.epochs * trainer.steps_per_epoch) - trainer.step
+        self._begins = int(self.start * trainer.epochs * trainer.steps_per_epoch)
         self.on_epoch_begin(trainer)
 
     def on_epoch_begin(self, trainer: Training) -> None:
@@ -107,8 +108,7 @@ class WeightAverage(Callback):
             self.swap(trainer.model)
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
-        self._waits -= 1
-        if self._waits >= 0:
+        if trainer.step <= self._begins:
             return
         self.steps += 1
         if self.steps == 1 and self.start:
@@ -128,12 +128,11 @@ class WeightAverage(Callback):
         self.on_validation_begin(trainer)
 
     def state(self) -> dict[str, Any]:
-        others = {f"other/{index}": array for index, array in enumerate(self._other)}
-        return {"steps": self.steps, "in_training": self.in_training} | others
+        return {"steps": self.steps, "in_training": self.in_training, "other": self._other}
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.steps, self.in_training = state["steps"], state["in_training"]
-        self._other = [np.array(state[f"other/{index}"]) for index in range(len(state) - 2)]
+        self._other = [np.array(array) for array in state["other"]]
 
     def swap(self, model: Sequential) -> None:
         """Exchange θ and θ̄ in the model: between two epochs to see how the mean does, and back."""

@@ -1,0 +1,76 @@
+"""A piece of work in parts, done by as many threads as the system gives."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from threading import Thread
+
+from .signals import deferred, released
+from .temporary import Temporary
+
+
+def started(thread: Thread) -> bool:
+    """Start a thread; False where the system gives no more, as a container with a limit does."""
+    try:
+        thread.start()
+    except (RuntimeError, MemoryError):
+        return False
+    return True
+
+
+def share(work: Callable[[int], None], parts: Iterable[int], threads: int) -> None:
+    """Call ``work`` for each part, in this thread and in up to ``threads`` − 1 others, which end with the call.
+
+    When a part fails, no further part begins; what the first of them raised is raised here.
+
+    Examples
+    --------
+    >>> squares = [0] * 5
+    >>> def square(i):
+    ...     squares[i] = i * i
+    >>> share(square, range(5), threads=2)
+    >>> squares
+    [0, 1, 4, 9, 16]
+    """
+    left, errors = deque(parts), dict[int, BaseException]()
+
+    def run() -> None:
+        while left:
+            try:
+                part = left.popleft()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                work(part)
+            except BaseException as error:
+                left.clear()
+                errors[part] = error
+
+    with deferred(), _Helpers(run, left, threads - 1), released:
+        run()
+    try:
+        if errors:
+            raise errors[min(errors)]
+    finally:
+        errors.clear()  # whose tracebacks lead back here
+
+
+class _Helpers(Temporary):
+    """Threads that run the same function; at the end nothing is left to do, and they are gone."""
+
+    def __init__(self, run: Callable[[], None], left: deque[int], count: int) -> None:
+        self._run, self._left, self._count = run, left, count
+        self._threads: list[Thread] = []
+
+    def begin(self) -> None:
+        for _ in range(self._count):
+            self._threads.append(Thread(target=self._run))
+            if not started(self._threads[-1]):
+                break
+
+    def end(self) -> None:
+        self._left.clear()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()

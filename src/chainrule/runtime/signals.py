@@ -1,0 +1,244 @@
+"""Signals wait while a training takes a step, so that no handler's exception parts the weights from their counter.
+
+Python runs the handler of a signal between any two instructions of the main thread, and what the handler raises
+(KeyboardInterrupt, the error of a timeout) appears there: after the weights have moved, say, and before the optimizer
+has counted the step. Inside :class:`deferred` a signal is remembered instead. It is delivered to its handler
+
+    at once                      in ``released``: in hooks, and in whatever may be broken off at any instruction
+    at the next ``deliver()``    elsewhere, between two steps; or at once if it comes again: a user's layer may hang
+    at its end                   in ``atomic``
+
+Signals that Python does not handle (the default, ignored, or handled by a host program in C) are left alone.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # what signal wraps; its enumerations take long to import
+import os
+from collections.abc import Callable, Iterable
+from functools import cache
+from threading import get_ident, main_thread
+from typing import Any
+
+from .temporary import Temporary
+
+AT_ONCE, WAITS, ATOMIC = range(3)
+
+# Of the main thread, which alone runs handlers:
+_thread = main_thread().ident
+_levels = [AT_ONCE]  # of the blocks that it is in
+_waiting: dict[_StandIn, Any] = {}  # each signal once, as the system remembers it, with the frame that it met
+
+
+class _StandIn:
+    """In the place of a signal's handler, which it calls at once or later."""
+
+    def __init__(self, number: int, handler: Any) -> None:
+        self.number, self.handler = number, handler
+
+    def __call__(self, number: int, frame: Any) -> None:
+        again = self in _waiting
+        _waiting.setdefault(self, frame)
+        leaving = frame is not None and frame.f_code is _Level.__exit__.__code__  # another level holds in a moment
+        if not leaving and (_levels[-1] == AT_ONCE or (again and _levels[-1] == WAITS)):
+            _deliver()
+
+
+class _Asking(_StandIn):
+    """Calls a function instead."""
+
+    def __init__(self, number: int, handler: Any, function: Callable[[int], None]) -> None:
+        super().__init__(number, handler)
+        self.function = function
+
+    def __call__(self, number: int, frame: Any) -> None:
+        self.function(number)
+
+
+class _Replaced(Temporary):
+    """Handlers of signals, in whose place ours stand until the end; a handler that others set meanwhile stays."""
+
+    def __init__(self) -> None:
+        self._ours: list[_StandIn] = []
+
+    def _replace(self, stand_in: _StandIn) -> None:
+        self._ours.append(stand_in)
+        _signal.signal(stand_in.number, stand_in)
+
+    def end(self) -> None:
+        """Give the handlers back."""
+        if get_ident() != _thread:
+            return  # Python lets no other thread change a handler; ours passes each signal on
+        for number in {stand_in.number for stand_in in self._ours}:
+            present = _signal.getsignal(number)
+            handler = self._without_ours(present)
+            if handler is not present and _is_pythons(number):
+                _signal.signal(number, handler)
+        self._ours = []
+
+    def _without_ours(self, handler: Any) -> Any:
+        if not isinstance(handler, _StandIn):
+            return handler
+        handler.handler = self._without_ours(handler.handler)
+        return handler.handler if handler in self._ours else handler
+
+
+class deferred(_Replaced):  # noqa: N801, as contextlib names such classes
+    """Inside, signals wait, as this module's first lines say: opened once for a training, which may be within another.
+
+    Elsewhere than in the main thread it does nothing.
+
+    Examples
+    --------
+    >>> import signal
+    >>> steps = 0
+    >>> try:
+    ...     with deferred():
+    ...         signal.raise_signal(signal.SIGINT)
+    ...         steps += 1
+    ...         deliver()
+    ...         steps += 1
+    ... except KeyboardInterrupt:
+    ...     print(steps)
+    1
+    """
+
+    _outside: int | None = None  # how many levels there are
+
+    def begin(self) -> None:
+        """Stand in for every handler; later on, for those that were set since."""
+        if get_ident() != _thread:
+            return
+        if self._outside is None:
+            self._outside = len(_levels)
+            _levels.append(max(WAITS, _levels[-1]))
+        for number in range(1, _signal.NSIG):
+            handler = _signal.getsignal(number)
+            if callable(handler) and type(handler) is not _StandIn and _is_pythons(number):
+                self._replace(_StandIn(number, handler))
+
+    def end(self) -> None:
+        """Give the handlers back, and call those of signals that still wait."""
+        super().end()
+        if self._outside is not None:
+            del _levels[self._outside :]
+            self._outside = None
+            if _waiting and _levels[-1] == AT_ONCE:
+                _deliver()
+
+
+class asking(_Replaced):  # noqa: N801
+    """Inside, these signals call ``function(number)``, but for those that are ignored, or handled in C.
+
+    Parameters
+    ----------
+    numbers : of the signals, such as ``signal.SIGTERM``
+    function : callable
+    """
+
+    def __init__(self, numbers: Iterable[int], function: Callable[[int], None]) -> None:
+        super().__init__()
+        self._numbers, self._function = tuple(numbers), function
+
+    def begin(self) -> None:
+        """Stand in for their handlers."""
+        for number in self._numbers if get_ident() == _thread else ():
+            handler = _signal.getsignal(number)
+            if handler is not None and handler != _signal.SIG_IGN and _is_pythons(number):
+                self._replace(_Asking(number, handler, self._function))
+
+
+class _Level:
+    """When signals are delivered in a block."""
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+
+    def __enter__(self) -> None:
+        if get_ident() == _thread:
+            _levels.append(ATOMIC if _levels[-1] == ATOMIC else self.level)
+
+    def __exit__(self, *error: Any) -> None:
+        if get_ident() == _thread and len(_levels) > 1:  # in a forked child, one
+            _levels.pop()
+            if _waiting and _levels[-1] == AT_ONCE:
+                _deliver()
+
+
+#: A block that any exception may break off: a hook of the user's, or what changes nothing.
+released = _Level(AT_ONCE)
+#: A block that no signal interrupts: short, and without code of the user.
+atomic = _Level(ATOMIC)
+
+
+def deliver() -> None:
+    """Call the handlers of the signals that wait, in their order; one that raises does not hold up the others."""
+    if _waiting and get_ident() == _thread and _levels[-1] != ATOMIC:
+        _deliver()
+
+
+def _deliver() -> None:
+    depth = len(_levels)
+    _levels.append(AT_ONCE)  # a handler may wait for another signal, or train a model
+    try:
+        while _waiting:
+            stand_in = next(iter(_waiting))
+            stand_in.handler(stand_in.number, _waiting.pop(stand_in))
+    finally:
+        del _levels[depth:]
+        if _waiting:
+            _deliver()
+
+
+# A host program, or a library, may set a handler in C where Python has one already: getsignal does not know of it.
+
+
+def _is_pythons(number: int) -> bool:
+    """Whether the system calls what getsignal says."""
+    present, handler = _getsig()(number) or 0, _signal.getsignal(number)
+    if not callable(handler):
+        return bool(present == handler)
+    return _pythons() in (None, present)
+
+
+@cache
+def _getsig() -> Callable[[int], int | None]:
+    """What tells the address of the function that the system calls."""
+    try:
+        from ctypes import c_int, c_void_p, pythonapi
+
+        function: Any = pythonapi.PyOS_getsig
+    except (ImportError, AttributeError):
+        return lambda number: None
+    function.argtypes, function.restype = [c_int], c_void_p
+    return function  # type: ignore[no-any-return]
+
+
+@cache
+def _pythons() -> int | None:
+    """The address of Python's own function, which runs handlers: seen on a signal that nobody uses."""
+    for name in ("SIGURG", "SIGWINCH", "SIGCONT", "SIGBREAK"):
+        number = getattr(_signal, name, None)
+        if number is not None and _signal.getsignal(number) == _signal.SIG_DFL and not _getsig()(number):
+            try:
+                _signal.signal(number, lambda number, frame: None)
+                return _getsig()(number)
+            finally:
+                _signal.signal(number, _signal.SIG_DFL)
+    return None
+
+
+def _forget() -> None:
+    """In a forked child: the training that its parent was in is not its own."""
+    global _thread
+    if _thread != get_ident():
+        _thread = get_ident()
+        for number in range(1, _signal.NSIG):
+            while isinstance(handler := _signal.getsignal(number), _StandIn):
+                _signal.signal(number, handler.handler)
+    _levels[:] = [AT_ONCE]
+    _waiting.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

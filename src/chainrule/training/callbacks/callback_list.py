@@ -1,0 +1,108 @@
+"""The callbacks of a fit, called in order; and what is left to call where a checkpoint was written in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from ...runtime.signals import released
+from ..state import Position, Row, StepRecord
+from .base import Callback, Training
+
+HOOKS = ("on_epoch_begin", "on_batch_end", "on_validation_begin", "on_validation_end", "on_epoch_end", "on_pause")
+REPORTS = ("on_batch_end", "on_validation_end", "on_epoch_end")  # hooks that count; the others may come again
+PACKAGE = __name__.partition(".")[0] + "."
+
+
+class CallbackList:
+    """Calls a hook of every callback.
+
+    Any of them may write a checkpoint at that moment. So the position knows the hook, and which callbacks it has
+    reached: when training resumes, it goes to the others. Signals interrupt the hooks of the user's own callbacks at
+    once; those of this package, which change weights and states, come to their end first.
+
+    Attributes
+    ----------
+    single_step : bool, whether one of them must see the model after every step
+    watch_epochs : bool, whether one of them must see it after every epoch
+    """
+
+    def __init__(self, callbacks: Sequence[Callback], position: Position) -> None:
+        self._callbacks, self._position = callbacks, position
+        self._pending = position.hook, position.told
+        self._begun: list[Callback] = []
+        self._hooks = {hook: [_Hook(one, hook) for one in callbacks if _defines(one, hook)] for hook in HOOKS}
+        self.single_step = any(callback.live for callback in callbacks if _defines(callback, "on_batch_end"))
+        self.watch_epochs = any(callback.live for callback in callbacks)
+
+    def begin(self, trainer: Training) -> None:
+        """Before the first epoch."""
+        for callback in self._callbacks:
+            self._begun.append(callback)  # also if it fails now
+            _Hook(callback, "on_train_begin").call(trainer)
+
+    @contextmanager
+    def ended(self, trainer: Training) -> Iterator[None]:
+        """At the end of the block, whatever happened, call on_train_end of all that began, even if some of them fail.
+
+        Those that follow the weights come first, and leave the model as it was validated; then the others, the last
+        that began first. So one that returns to the best weights has its way in any order of the callbacks.
+        """
+        with ExitStack() as stack:  # which calls the last first
+            try:
+                yield
+            finally:
+                for callback in sorted(self._begun, key=lambda one: one.follows):
+                    stack.callback(_Hook(callback, "on_train_end").call, trainer)
+
+    @property
+    def pending(self) -> str:
+        """The hook during which the checkpoint was written that training continues from."""
+        return self._pending[0]
+
+    def batches_ended(self, trainer: Training, records: list[StepRecord]) -> None:
+        """Call on_batch_end with the loss of each step."""
+        if len(records) == 1:
+            self.call("on_batch_end", trainer, records[0][0])
+            return
+        for hook in self._hooks["on_batch_end"]:  # none of them looks at the model, or writes a checkpoint
+            for loss, _, _ in records:
+                hook.call(trainer, loss)
+
+    def call(self, name: str, trainer: Training, *arguments: float | Row) -> None:
+        """Call a hook of all; but not of those that it had reached when the checkpoint was written."""
+        position, done = self._position, list[str]()
+        if name == self._pending[0]:
+            done = self._pending[1] if name in REPORTS else []
+            self._pending = "", []
+        position.hook, position.told = name, []
+        for hook in self._hooks[name]:
+            position.told.append(hook.callback)
+            if hook.callback in done:
+                done = done[done.index(hook.callback) + 1 :]  # the order is the same, though some may be missing
+            else:
+                hook.call(trainer, *arguments)
+        position.hook, position.told = "", []
+
+
+class _Hook:
+    """A hook of one callback, and the name of its class."""
+
+    def __init__(self, callback: Callback, name: str) -> None:
+        self.callback = type(callback).__name__
+        self._function: Callable[..., None] = getattr(callback, name)
+        self._ours = type(callback).__module__.startswith(PACKAGE)
+
+    def call(self, *arguments: Any) -> None:
+        """Call it."""
+        if self._ours:
+            self._function(*arguments)
+        else:
+            with released:
+                self._function(*arguments)
+
+
+def _defines(callback: Callback, hook: str) -> bool:
+    """Whether the hook is not that of Callback, which does nothing."""
+    return getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)

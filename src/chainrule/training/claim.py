@@ -1,0 +1,43 @@
+"""One fit at a time: what a fit changes, no other may use meanwhile."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Any
+
+from .._support.checks import sentence
+
+_HOLDERS: dict[int, weakref.ref[Claim]] = {}  # by the id of an object; a fit that was broken off holds nothing
+
+
+class Claim:
+    """Holds objects for one fit, until the end of the block; refuses those that another fit holds."""
+
+    def __init__(self) -> None:
+        self._held: list[Any] = []  # alive, so that no other object has their ids
+        self._process = os.getpid()
+
+    def add(self, *objects: Any) -> None:
+        """Hold these."""
+        mine = weakref.ref(self)
+        for thing in objects:
+            if _HOLDERS.get(id(thing)) is mine:
+                continue
+            self._held.append(thing)
+            holder = _HOLDERS.setdefault(id(thing), mine)()  # in one step, whatever other threads do
+            if holder is None or holder._process != os.getpid():  # that of a parent, from which this one was forked
+                _HOLDERS[id(thing)], holder = mine, self
+            if holder is not self:
+                got = f"a {type(thing).__name__} that another fit is using"
+                remedy = "wait for its end, or train a copy.deepcopy of the Trainer"
+                raise ValueError(sentence("fit", "a trainer, model and optimizer of its own", got, remedy))
+
+    def __enter__(self) -> Claim:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for thing in self._held:
+            if (holder := _HOLDERS.get(id(thing))) is not None and holder() is self:
+                del _HOLDERS[id(thing)]
+        self._held = []

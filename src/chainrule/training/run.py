@@ -1,0 +1,115 @@
+"""What a fit needs while it lasts, and no longer: the data, their batches, and the engine that takes the steps."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Any
+
+from .._support.checks import Array, check_integer
+from ..data.batches import Batches, Sample
+from ..optimizers.groups import check_groups
+from .claim import Claim
+from .compiled import CALL_SECONDS, Compiled, compiled_engine
+from .engine import Engine, Parts, same, values_of
+from .inputs import Data, Targets, check_layers, check_targets
+from .interpreted import Interpreted
+from .state import EpochState, StepRecord
+
+
+class Run:
+    """The steps of a fit.
+
+    Parameters
+    ----------
+    parts : function that gives what a step is made of, as it is now
+    data, chosen : the rows, and the numbers of those that are trained on, if not all are
+    held_out : the rows to validate with
+    claim : of what the fit changes
+    total_steps : function that gives how many steps the optimizer will have taken when training ends
+    """
+
+    def __init__(
+        self,
+        parts: Callable[[], Parts],
+        data: Data,
+        chosen: Array | None,
+        held_out: Data | None,
+        claim: Claim,
+        total_steps: Callable[[], int],
+    ) -> None:
+        self.failure: str | None = None
+        self.held_out = held_out
+        self._parts, self._data, self._chosen, self._claim, self._total_steps = parts, data, chosen, claim, total_steps
+        self._settings: tuple[Any, ...] = ()
+        self._engine: Engine | None = None
+        self._targets: Targets | None = None
+        self._loss: Any = None  # that the targets are for
+        self._loss_values: list[Any] = []
+        self._set_up: list[Any] = []  # optimizer and model, as they were set up
+        self._groups: Any = None
+        self._together, self._began = 1, 0.0
+
+    def cut(self, size: int | None, drop_last: bool, sample: Sample) -> Batches:
+        """The batches by these settings, which callbacks may change from epoch to epoch."""
+        settings = size, drop_last, sample
+        if settings != self._settings:
+            size = None if size is None else check_integer("Trainer", "batch_size", size)
+            rng, chosen = self._parts().rng, self._chosen
+            self.batches = Batches(*self._data, size=size, rng=rng, drop_last=drop_last, sample=sample, chosen=chosen)
+            self._settings, self._engine, self._set_up = settings, None, []
+        return self.batches
+
+    def begin(self, most: int) -> EpochState:
+        """The next epoch; or up to ``most`` in a row, as many as take a twentieth of a second."""
+        now = time.perf_counter()
+        if most == 1:
+            self._together = 1
+        elif self._began and now - self._began < CALL_SECONDS / 2:
+            self._together *= 2
+        self._began, self.batches.rng = now, self._parts().rng
+        return self.engine().begin(min(most, self._together))
+
+    def steps(
+        self, epoch: EpochState, record_outputs: bool, single_step: bool
+    ) -> Generator[list[StepRecord], None, None]:
+        """Take the steps that are left of the epoch, each by what the parts are just before it."""
+        while epoch.done < epoch.count * len(self.batches):
+            engine = self.engine()
+            with closing(engine.steps(epoch, record_outputs, single_step)) as steps:
+                for records in steps:
+                    self.failure = engine.failure
+                    yield records
+                    if not self._is_current(self._parts()):
+                        break
+
+    def engine(self) -> Engine:
+        """The engine that does what the parts say: the one there is, unless something was replaced."""
+        parts = self._parts()
+        if self._engine is None or not self._is_current(parts):
+            self._engine = self._make_engine(parts)
+        return self._engine
+
+    def _is_current(self, parts: Parts) -> bool:
+        return self._engine is not None and self._engine.obeys(parts) and parts.optimizer.groups == self._groups
+
+    def _make_engine(self, parts: Parts) -> Engine:
+        model, loss, optimizer = parts[:3]
+        self._claim.add(model, optimizer)
+        check_layers(model)
+        if loss is not self._loss or values_of(loss) != self._loss_values:
+            self._targets = check_targets(model, loss, self._data)
+            self._loss, self._loss_values = loss, values_of(loss)
+        if optimizer.groups != self._groups or not same(self._set_up, [model, optimizer]):
+            if optimizer.groups is not None:
+                check_groups(type(optimizer).__name__, optimizer.groups)
+            optimizer.setup(model.parameters, total_steps=self._total_steps())
+            self._groups, self._set_up = copy.deepcopy(optimizer.groups), [model, optimizer]
+        engine = compiled_engine(parts, self.batches, self._targets)
+        if engine is None:
+            return Interpreted(parts, self.batches)
+        if isinstance(self._engine, Compiled):
+            engine.pace = self._engine.pace
+        return engine

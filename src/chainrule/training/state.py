@@ -1,0 +1,222 @@
+"""All that a training is: what a checkpoint writes, a rollback copies, and resume takes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from .._support.checks import Array, sentence, within
+from ..data.batches import Batches
+from ..model import Sequential
+from ..optimizers import Optimizer
+from .packing import columns_of, refer, rows_of, unpack
+
+SAME_DATA = "pass the data that were trained on"
+
+Row: TypeAlias = dict[str, float]
+#: What is known of a step: the loss, the weight of its batch, the learning rate. A plain tuple: small networks take a
+#: hundred thousand steps a second.
+StepRecord: TypeAlias = tuple[float, float, float]
+
+
+def epoch_summary(records: list[StepRecord]) -> Row:
+    """An epoch's loss, the mean over its batches by their weights, and the learning rate that it began with."""
+    total, weights = 0.0, 0.0
+    for loss, weight, _ in records:
+        total, weights = total + loss * weight, weights + weight
+    return {"loss": total / weights if weights else 0.0, "learning_rate": records[0][2]}
+
+
+@dataclass(eq=False, repr=False)  # each method that dataclasses compiles costs the import 0.1 ms
+class EpochState:
+    """An epoch of which ``done`` steps are taken, or ``count`` short epochs drawn at once: all it takes to continue."""
+
+    order: Array | None  # row numbers; None for the rows as they stand
+    done: int = 0
+    count: int = 1
+    keys: Array | None = None  # of the dropouts in each step, where they were drawn in advance
+    outputs: list[Array] = field(default_factory=list)  # and targets and weights, in the epoch's order, if recorded
+
+    def check(self, batches: Batches) -> None:
+        """Raise unless it fits the batches: it may come from a file, which may be forged, and kernels trust it."""
+        rows, order = batches.rows, self.order
+        last = batches.arrays[0].shape[0] - 1
+        if not (
+            (
+                order is None
+                or (order.shape == (rows,) and order.dtype in (np.int64, np.intp) and within(order, 0, last))
+            )
+            and 0 <= self.done <= len(batches)
+            and all(array.shape[:1] == (rows,) for array in self.outputs)
+        ):
+            raise ValueError(sentence("fit", "to continue within an epoch of these rows", "another one", SAME_DATA))
+
+
+@dataclass(eq=False, repr=False)
+class Position:
+    """How far a training has come, complete from its birth."""
+
+    epoch: int = 0  # whole epochs
+    current: EpochState | None = None  # the one under way
+    records: list[StepRecord] = field(default_factory=list)  # of its steps
+    row: Row | None = None  # of its end, while callbacks are told of it
+    hook: str = ""  # that is being called,
+    told: list[str] = field(default_factory=list)  # and the classes of the callbacks that it has reached
+    steps: int | None = 0  # taken; None in a checkpoint that does not say
+    before: int | None = 0  # steps that the optimizer had taken when training began; None likewise
+    stopped: bool = False  # whether a callback ended training
+    seconds: float = 0.0  # that it has taken
+    data_rows: int | None = None  # of an epoch
+    generators: list[Any] | None = None  # their states, in a checkpoint
+    generators_at_first: list[Any] | None = None  # before the validation rows were drawn
+    resumed: bool = False  # whether it comes from a checkpoint that no fit has continued yet
+
+    def check(self, batches: Batches) -> None:
+        """Raise unless the data are as long as they were."""
+        if self.data_rows not in (None, batches.rows):
+            expected = f"data of {self.data_rows} rows an epoch, as before"
+            raise ValueError(sentence("fit", expected, str(batches.rows), SAME_DATA))
+        done = 0 if self.current is None else self.current.done
+        if done != len(self.records):
+            raise ValueError(
+                sentence("fit", f"to continue after {done} steps of an epoch", f"{len(self.records)} losses")
+            )
+        if self.current is not None:
+            self.current.check(batches)
+
+
+class Stateful(Protocol):
+    """What a checkpoint asks of a callback."""
+
+    follows: bool
+
+    @property
+    def remembers(self) -> bool: ...
+    def state(self) -> dict[str, Any]: ...
+    def load_state(self, state: dict[str, Any]) -> None: ...
+
+
+@dataclass(eq=False, repr=False)
+class TrainingState:
+    """A training by reference: model, optimizer, callbacks, generators, record and position."""
+
+    model: Sequential
+    optimizer: Optimizer
+    callbacks: Sequence[Stateful]
+    rng: np.random.Generator
+    rows: list[Row]
+    position: Position
+
+    @property
+    def generators(self) -> list[Any]:
+        """The states of the model's random generator and of the one that orders batches."""
+        return [rng.bit_generator.state for rng in (self.model.rng, self.rng)]
+
+    @generators.setter
+    def generators(self, states: list[Any]) -> None:
+        for rng, state in zip((self.model.rng, self.rng), states, strict=True):
+            rng.bit_generator.state = state
+
+    @property
+    def remembering(self) -> list[Stateful]:
+        """The callbacks that have a state."""
+        return [callback for callback in self.callbacks if callback.remembers]
+
+    def to_arrays(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Arrays by their names, copied, and facts that JSON can hold, in which arrays stand by their names."""
+        arrays, facts = self._described()
+        return {name: np.array(array, order="C") for name, array in arrays.items()}, facts
+
+    def _described(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        position, current = self.position, self.position.current
+        arrays = dict(arrays_of(self.model)) | {
+            f"optimizer/{name}": array for name, array in self.optimizer.state.items()
+        }
+        schedules = {name: vars(schedule) for name, schedule in watching_schedules(self.optimizer)}
+        facts = {
+            "model": self.model.config(),
+            "optimizer": type(self.optimizer).__name__,
+            "schedules": refer(schedules, "schedule", arrays),
+            "callbacks": [
+                [type(callback).__name__, refer(callback.state(), f"callback/{index}", arrays)]
+                for index, callback in enumerate(self.remembering)
+            ],
+            "history": refer(columns_of(self.rows), "history", arrays),
+            "generators": refer(self.generators, "generators", arrays),
+            "records": refer(np.array(position.records, np.float64).reshape(-1, 3), "epoch/records", arrays),
+            "current": current and refer(vars(current), "epoch", arrays),
+        }
+        return arrays, facts | {name: refer(getattr(position, name), name, arrays) for name in PLAIN}
+
+    def from_arrays(self, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
+        """Take the state that :meth:`to_arrays` gave, whole or not at all."""
+        before = self._described()
+        try:
+            self._take(arrays, {name: unpack(value, arrays) for name, value in facts.items()})
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            self._take(before[0], {name: unpack(value, before[0]) for name, value in before[1].items()})
+            raise
+
+    def _take(self, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
+        position, rows = _position(facts), rows_of(facts["history"])
+        self.generators = facts["generators"]
+        self.generators = facts["generators_at_first"] or facts["generators"]  # fit sets the same rows aside again
+        self.optimizer.state = {
+            name.removeprefix("optimizer/"): array for name, array in arrays.items() if name.startswith("optimizer/")
+        }
+        for callback, (_, state) in zip(self.remembering, facts["callbacks"], strict=True):
+            callback.load_state(state)
+        for name, remembered in facts["schedules"].items():
+            vars(getattr(self.optimizer, name)).update(remembered)
+        for name, array in arrays_of(self.model):
+            array[...] = arrays[name]
+        vars(self.position).update(vars(position))
+        self.rows[:] = rows
+
+
+def _position(facts: Mapping[str, Any]) -> Position:
+    """The position in a checkpoint, whoever wrote it."""
+    current = None
+    if (epoch := facts["current"]) is not None:
+        arrays = [array for array in (epoch["order"], epoch["keys"], *epoch["outputs"]) if array is not None]
+        if not all(isinstance(array, np.ndarray) for array in arrays):
+            raise TypeError("an epoch of something else than arrays")
+        done, outputs = operator.index(epoch["done"]), list(epoch["outputs"])
+        current = EpochState(epoch["order"], done, keys=epoch["keys"], outputs=outputs)
+    records = [(float(loss), float(weight), float(rate)) for loss, weight, rate in facts["records"]]
+    position = Position(current=current, records=records, generators=facts["generators"], resumed=True)
+    for name, convert in PLAIN.items():
+        setattr(position, name, None if facts[name] is None else convert(facts[name]))
+    return position
+
+
+#: The other attributes of a position, and what they are.
+PLAIN: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("epoch", "steps", "before", "data_rows"), operator.index),
+    "hook": str,
+    "told": list,
+    "row": dict,
+    "seconds": float,
+    "stopped": bool,
+    "generators_at_first": list,
+}
+
+
+def watching_schedules(optimizer: Optimizer) -> Iterator[tuple[str, Any]]:
+    """The schedules of an optimizer that want to know the loss, by their attributes; one object only once."""
+    names = {id(getattr(optimizer, name)): name for name in ("weight_decay", "learning_rate")}
+    for name in names.values():
+        schedule = getattr(optimizer, name)
+        if hasattr(schedule, "observe"):
+            yield name, schedule
+
+
+def arrays_of(model: Sequential) -> Iterator[tuple[str, Array]]:
+    """The arrays of a model that training changes, by their names in a checkpoint."""
+    yield "model/parameters", model.parameters.vector
+    for name, array in model.buffers.items():
+        yield f"buffer/{name}", array
