@@ -8,7 +8,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 TIDY := rm -rf build/lib* build/bdist* src/chainrule.egg-info
 SOURCES := pyproject.toml setup.py $(shell find src/chainrule -name __pycache__ -prune -o -name '*.so' -o \
 	\( -type d -o -name '[a-z_]*.*' \) -print)
-ALL := tests --doctest-modules --pyargs chainrule
+ALL := tests benchmarks/tests --doctest-modules --pyargs chainrule
 TESTS := $(PY) -m pytest $(ALL) --cov
 NUMPY_ALONE := .venv/numpy/site-packages
 LOWEST := .venv/lowest/bin/python
