@@ -8,7 +8,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 TIDY := rm -rf build/lib* build/bdist* src/chainrule.egg-info
 SOURCES := pyproject.toml setup.py $(shell find src/chainrule -name __pycache__ -prune -o -name '*.so' -o \
 	\( -type d -o -name '[a-z_]*.*' \) -print)
-ALL := tests benchmarks/tests --doctest-modules --pyargs chainrule
+ALL := tests --doctest-modules --pyargs chainrule
 TESTS := $(PY) -m pytest $(ALL) --cov
 NUMPY_ALONE := .venv/numpy/site-packages
 LOWEST := .venv/lowest/bin/python
@@ -40,7 +40,7 @@ test-lowest: .venv/.lowest  ## the tests on the lowest versions that pyproject.t
 test-newest: .venv/.newest test  ## the tests after an update of all that is installed
 
 test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers and MLflow, on the newest and the lowest versions
-	@$(TESTS) -m "slow or not slow"
+	@$(TESTS) benchmarks/tests -m "slow or not slow"
 	@if $(IS_LOWEST); then $(MAKE) test-lowest; else echo "$(NEEDS_LOWEST)"; fi
 
 fuzz: .venv/.dev .venv/.installed  ## the fuzzers in full; SEED=7 for other cases
