@@ -40,7 +40,7 @@ test-lowest: .venv/.lowest  ## the tests on the lowest versions that pyproject.t
 test-newest: .venv/.newest test  ## the tests after an update of all that is installed
 
 test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers and MLflow, on the newest and the lowest versions
-	@$(TESTS) -m "slow or not slow"
+	@$(TESTS) benchmarks/tests -m "slow or not slow"
 	@if $(IS_LOWEST); then $(MAKE) test-lowest; else echo "$(NEEDS_LOWEST)"; fi
 
 fuzz: .venv/.dev .venv/.installed  ## the fuzzers in full; SEED=7 for other cases

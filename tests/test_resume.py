@@ -155,7 +155,7 @@ def bits(trainer: cr.Trainer, folder: Path) -> dict[str, Any]:
         if isinstance(callback, cr.EarlyStopping):
             found[f"best {callback.monitor}"] = callback.best, callback.best_epoch
         if isinstance(callback, cr.CSVLog):
-            rows = list(csv.DictReader(io.StringIO(callback.path.read_text())))
+            rows = list(csv.DictReader(io.StringIO(callback.path.read_text(encoding="utf-8"))))
             found["log"] = [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
     return found
 

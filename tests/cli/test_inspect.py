@@ -109,7 +109,7 @@ def test_a_checkpoint_is_described(shell, tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_broken_off_says_how_it_goes_on(shell, flowers_model: Path, tmp_path: Path) -> None:
-    record = json.loads((flowers_model / "run.json").read_text())
+    record = json.loads((flowers_model / "run.json").read_text(encoding="utf-8"))
     (tmp_path / "run.json").write_text(json.dumps(record | {"result": None}))
     out = shell("inspect", tmp_path).out
     assert f"run         {tmp_path}, not complete: chainrule train --resume {tmp_path}\n" in out

@@ -154,7 +154,7 @@ def test_the_options_that_are_advised_work(shell, tmp_path: Path, content: str, 
 
 
 def test_columns_without_a_message_are_noted(shell, tmp_path: Path) -> None:
-    lines = write_flowers(tmp_path / "plain.csv", rows=40).read_text().splitlines()
+    lines = write_flowers(tmp_path / "plain.csv", rows=40).read_text(encoding="utf-8").splitlines()
     rows = [f"{number},same,7,{line}" for number, line in enumerate(lines[1:], start=11)]
     (tmp_path / "t.csv").write_text("\n".join([f"id,site,unit,{lines[0]}", *rows]) + "\n")
     answer = shell("train", tmp_path / "t.csv", "--out", tmp_path / "out", "--hidden", "4", "--epochs", 1, "--quiet")

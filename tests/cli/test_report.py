@@ -42,7 +42,7 @@ def settings_of(source: Path, **others: object) -> dict:
 
 def test_classes_of_a_table(shell, flowers_model, folder, tmp_path) -> None:
     model, table = folder(flowers_model), write_flowers(tmp_path / "new.csv", rows=70, seed=3)
-    true = [line.split(",")[-1] for line in table.read_text().splitlines()[1:]]
+    true = [line.split(",")[-1] for line in table.read_text(encoding="utf-8").splitlines()[1:]]
     predicted = shell("predict", model, table).out.splitlines()[1:]
     answer = shell("report", model, table)
     assert (answer.code, answer.err) == (0, "")
@@ -66,7 +66,7 @@ def test_classes_of_a_table(shell, flowers_model, folder, tmp_path) -> None:
 
 def test_numbers_of_a_table_are_in_their_units(shell, prices_model, folder, tmp_path) -> None:
     model, table = folder(prices_model), write_prices(tmp_path / "new.csv", rows=70, seed=3)
-    true = [float(line.split(",")[1]) for line in table.read_text().splitlines()[1:]]
+    true = [float(line.split(",")[1]) for line in table.read_text(encoding="utf-8").splitlines()[1:]]
     predicted = [float(line) for line in shell("predict", model, table).out.splitlines()[1:]]
     lines = shell("report", model, table).out.splitlines()
     assert float(lines[2].split()[3]) == pytest.approx(metrics.mean_absolute_error(true, predicted), rel=1e-3)

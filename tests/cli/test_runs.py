@@ -74,7 +74,7 @@ SHA256 = "import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], 'rb').read
 
 def test_the_fingerprint_is_of_every_number(shell, small: Path, tmp_path: Path) -> None:
     table = tmp_path / "flowers.csv"
-    text = table.read_text()
+    text = table.read_text(encoding="utf-8")
     for changed in (text.replace("\n", " \n", 1), text[::-1].replace("2", "3", 1)[::-1]):
         table.write_text(changed)
         shell("train", table, *QUICK, "--out", tmp_path / "other")
@@ -347,7 +347,7 @@ def test_an_equal_file_is_enough_where_its_numbers_are_rounded_otherwise(shell, 
 
 def test_other_data_are_refused(refuses, small: Path, tmp_path: Path) -> None:
     table = tmp_path / "flowers.csv"
-    table.write_text(table.read_text()[::-1].replace("1", "2", 1)[::-1])
+    table.write_text(table.read_text(encoding="utf-8")[::-1].replace("1", "2", 1)[::-1])
     assert "expects the data of the run in" in refuses("train", "--repeat", small)
     assert not (tmp_path / "run-repeat" / RECORD).exists()
     change_record(small, result=None)

@@ -55,7 +55,7 @@ def test_digits_are_learned_written_and_reported(shell, tmp_path: Path) -> None:
         f"test accuracy {100 * share:.2f} % ({round(359 * share)} of 359 rows), trained in "
     )
     assert model.metadata["scores"]["accuracy"] == share
-    rows = json.loads((out / "history.json").read_text())["rows"]
+    rows = json.loads((out / "history.json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) == 12
     assert rows[-1]["validation_loss"] < rows[0]["validation_loss"]
     assert sum(line.startswith("epoch ") for line in answer.err.splitlines()) == 12
@@ -151,7 +151,7 @@ def test_the_options_reach_the_training(shell, flowers: Path, tmp_path: Path) ->
     report = lines_of(answer.out)
     assert report["data"].endswith("120 rows: 60 training, 60 test")
     assert report["model"] == "4 → 7 → 5 → 3, tanh: 93 parameters"
-    rows = json.loads((tmp_path / "history.json").read_text())["rows"]
+    rows = json.loads((tmp_path / "history.json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) == 3
     assert "validation_loss" not in rows[0]
     training = cr.load(tmp_path / "model.safetensors").metadata["training"]

@@ -125,9 +125,14 @@ def replaced(*values: object) -> np.ndarray:
         (replaced(True), TypeError, "labels of one kind in y, got 2 and True"),
         (replaced(b"a"), TypeError, "labels of one kind in y, got 2 and b'a'"),
         (replaced("a").tolist(), TypeError, "labels of one kind in y, got 'a' and 2; turn all into text"),
-        ([-1, 2**63] * 75, ValueError, "labels in y that one integer dtype can hold, got -1 and 9223372036854775808"),
+        ([-1, 2**63] * 75, ValueError, "labels in y to the last digit, got 9.2233720368547"),
+        (LABELS["ids"][CODES].astype(float), ValueError, "labels in y to the last digit, got 2.23456789"),
+        ((2.0**24 + 2 * CODES).astype(np.float32), ValueError, "labels in y to the last digit, got 1.677"),
+        ([[1], [1, 2]] * 75, ValueError, "a label for each row of y, got lists of different lengths; of labels that"),
         (CODES * np.timedelta64(1, "D"), TypeError, "y to be an array of numbers, got dtype timedelta64[D]"),
         (np.datetime64("2020-01-01") + CODES, TypeError, "y to be an array of numbers, got dtype datetime64[D]"),
+        (replaced(10**400), TypeError, "labels in y that are numbers, or text, got a number beyond float64 at row 2"),
+        (replaced(10**25), ValueError, "labels in y to the last digit, got 1e+25"),
         (CODES + 0.5, ValueError, "Unknown label type: continuous"),
         (np.ma.array(CODES, mask=CODES == 1), ValueError, "y without gaps, got a masked value at row 50"),
         (np.eye(3)[CODES] + np.eye(3)[0] * 2, ValueError, "Multioutput target data is not supported"),
@@ -139,6 +144,15 @@ def test_what_is_no_label_is_refused(y, error, says):
     for train in (cr.MLPClassifier().fit, lambda X, y: cr.MLPClassifier().partial_fit(X, y, classes=[0, 1, 2])):
         with pytest.raises(error, match=re.escape(says)):
             train(X, y)
+
+
+def test_labels_to_score_are_as_exact_as_those_of_the_fit():
+    model = cr.MLPClassifier(**SETTINGS).fit(X, LABELS["ids"][CODES])
+    assert model.score(X, LABELS["ids"][CODES].astype(np.uint64)) == model.score(X, LABELS["ids"][CODES])
+    assert model.score(X, LABELS["ids"][CODES] + 7) == 0
+    for act in (model.score, lambda X, y: model.fit(X, LABELS["ids"][CODES], X_val=X, y_val=y)):
+        with pytest.raises(ValueError, match="labels in y to the last digit"):
+            act(X, LABELS["ids"][CODES].astype(float))
 
 
 def test_na_of_pandas_is_a_missing_label():

@@ -22,7 +22,9 @@ def check(name: str, count: int, seed: int, log: Path) -> None:
     """In a process of its own, so that a crash is seen."""
     command = [sys.executable, "-W", "error", damaged.__file__, name, "0", str(count), str(seed), str(log)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{log.read_text() if log.exists() else 'at first'}: {done.stderr[-2000:]}"
+    assert done.returncode == 0, (
+        f"{log.read_text(encoding='utf-8') if log.exists() else 'at first'}: {done.stderr[-2000:]}"
+    )
     found = json.loads(done.stdout)
     assert found["wrong"] == []
     assert found["refused"] + found["read"] == count * (len(damaged.KINDS) if name == "all" else 1)

@@ -18,7 +18,7 @@ from chainrule.ops.fused import KERNELS
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = 20_000
 SAMPLE = 300
-SCRIPT = ROOT / "tests/random_calls.py"
+SCRIPT = ROOT / "tests/fuzz/calls.py"
 COMPILER = os.environ.get("CC", "cc")
 
 

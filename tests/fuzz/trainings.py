@@ -182,11 +182,12 @@ def bounds(case: Case) -> tuple[Seen, Seen] | None:
     with np.errstate(all="ignore"):
         right = by_oracle(case, exact)
         others = [by_oracle(case, rounding) for rounding in disturbed]
+    tame = all(np.abs(values).max(initial=0) < TAME for values in right.values())  # NaN is not
+    if not tame or not clear_of_kinks(exact, disturbed):
+        return None
     largest: dict[str, float] = {}
     for (_, name), values in right.items():
         largest[name] = max(largest.get(name, 0.0), np.abs(values).max(initial=0))
-    if not all(number < TAME for number in largest.values()) or not clear_of_kinks(exact, disturbed):
-        return None
     apart = {}
     for key, values in right.items():
         spread = np.max([np.abs(other[key] - values).max(initial=0) for other in others])

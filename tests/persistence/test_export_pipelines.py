@@ -28,7 +28,7 @@ from sklearn.preprocessing import (
     MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
-    QuantileTransformer,
+    RobustScaler,
     SplineTransformer,
     StandardScaler,
 )
@@ -102,7 +102,7 @@ FITTED_ON = {  # an estimator, what it is fitted on, whether it needs rows to be
         False,
     ),
     "a union": (make_pipeline(make_union(StandardScaler(), PCA(2)), regressor()), NUMBERS.to_numpy(), PRICE, False),
-    "quantiles": (make_pipeline(QuantileTransformer(n_quantiles=20), classifier()), NUMBERS.to_numpy(), Y, False),
+    "quartiles": (make_pipeline(RobustScaler(), classifier()), NUMBERS.to_numpy(), Y, False),
     "calibrated": (CalibratedClassifierCV(classifier(scale=True), cv=2), NUMBERS.to_numpy(), Y, False),
     "bagged": (BaggingClassifier(classifier(scale=True), 3, random_state=0), NUMBERS.to_numpy(), Y, False),
     "stacked": (

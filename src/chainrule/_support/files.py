@@ -59,15 +59,7 @@ def as_path(who: str, path: Any) -> Path:
 
 
 def write_arrays(who: str, path: Path, arrays: Mapping[str, Array], header: Mapping[str, str]) -> None:
-    """Into a safetensors file, whole or not at all.
-
-    Parameters
-    ----------
-    who : str, the function of which the errors speak
-    path : Path
-    arrays : name → C-contiguous array of numbers
-    header : name → text
-    """
+    """Into a safetensors file, whole or not at all: arrays of numbers, C-contiguous, and texts, each by its name."""
     from safetensors import SafetensorError
     from safetensors.numpy import save  # not save_file: its own temporary file would outlive a process that is killed
 
@@ -134,9 +126,7 @@ def _beside(path: Path, earlier: os.stat_result | None) -> Iterator[BinaryIO]:
     """A temporary file in the same folder, which is then flushed to the disk and moved into place, or removed."""
     if earlier is not None and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "a file that may not be changed")
-    unique = f".{secrets.token_hex(4)}"
-    fits = len(os.fsencode(path.name)) + len(unique) < LONGEST_NAME
-    partial = path.with_name(f".{path.name}{unique}" if fits else unique)
+    partial = hidden_beside(path, secrets.token_hex(4))
     try:
         partial.touch(exist_ok=False)
         with locked(partial):
@@ -150,6 +140,14 @@ def _beside(path: Path, earlier: os.stat_result | None) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # there is none, if all went well
             partial.unlink()
+
+
+def hidden_beside(path: Path, ending: str) -> Path:
+    """``.name.ending`` in the same folder; a digest stands for a name that would become too long."""
+    name = f".{path.name}.{ending}"
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.{ending}"
+    return path.with_name(name)
 
 
 def _keep_owner_and_mode(path: Path, earlier: os.stat_result) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .checks import Array, is_sparse, sentence
-from .strangers import as_array, first, is_gap, numbers_among, place, time_among
+from .strangers import as_array, first, is_gap, no_number, numbers_among, place, time_among
 
 
 def check_no_times(who: str, what: str, values: Any) -> None:
@@ -26,18 +26,34 @@ def as_labels(who: str, what: str, values: Any) -> Any:
         return values
     check_no_times(who, what, values)
     labels = as_array(values)
-    if labels.ndim and labels.dtype.kind in "Uf" and isinstance(values, (list, tuple)):
+    if labels.ndim == 0 and isinstance(values, (list, tuple)):
+        remedy = "of labels that hold together pass zeros and ones (N, K)"
+        raise ValueError(sentence(who, f"a label for each row of {what}", "lists of different lengths", remedy))
+    if labels.ndim == 0:
+        return values
+    if labels.dtype.kind in "Uf" and isinstance(values, (list, tuple)):
         labels = np.array(values, object)  # a list may mix what an array does not
-    if labels.ndim == 0 or labels.dtype.kind != "O":
-        return values if labels.ndim == 0 else labels
+    if labels.dtype.kind == "O":
+        labels = _of_one_kind(who, what, values, labels)
+    if labels.dtype.kind == "f" and labels.size and (largest := np.abs(labels).max()) > 2 / np.finfo(labels.dtype).eps:
+        got = f"{largest!s} as {labels.dtype}, which merges such numbers"
+        raise ValueError(sentence(who, f"labels in {what} to the last digit", got, "pass integers or text"))
+    return labels
+
+
+def _of_one_kind(who: str, what: str, values: Any, labels: Array) -> Array:
+    """Objects as an array of truth values, integers or floats; text, and what is none of these, as it is."""
     kind = _kind_of(who, what, values, labels)
-    if kind == "text":
+    if kind == "truth":
+        return labels.astype(bool)
+    if kind != "number":
         return labels
-    found = labels.astype(bool) if kind == "truth" else numbers_among(labels) if kind == "number" else labels
-    if found.dtype.kind == "f" and all(isinstance(label, (int, np.integer)) for label in labels.flat):
-        got = f"{min(labels.flat)} and {max(labels.flat)}"
-        raise ValueError(sentence(who, f"labels in {what} that one integer dtype can hold", got, "turn them into text"))
-    return found
+    try:
+        numbers: Array = numbers_among(labels)
+    except (TypeError, ValueError, OverflowError):
+        where, remedy = no_number(values, labels)
+        raise TypeError(sentence(who, f"labels in {what} that are numbers, or text", where, remedy)) from None
+    return numbers
 
 
 def _kind_of(who: str, what: str, values: Any, labels: Array) -> str:

@@ -97,7 +97,7 @@ def _set_aside(facts: Facts, record: Mapping[str, Any]) -> tuple[Array, Array, T
     """The test rows again, from the same table, divided in the same way."""
     remedy = f"name a table with the column {facts.target!r}"
     settings = record.get("settings")
-    if not isinstance(settings, dict) or not runs.are_settings(settings):
+    if not isinstance(settings, dict) or not runs.are_settings(settings, ("source", *SPLIT)):
         raise ValueError(sentence("report", "a SOURCE", f"none, and no {RUN} that says how rows were divided", remedy))
     found = resolve("report", str(settings["source"]))
     if isinstance(found, str):

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import NoneType
@@ -177,7 +177,8 @@ def read_run(path: Path, who: str = "train") -> Run:
 def _is_sound(run: Run) -> bool:
     """Whether all facts of a record are of the types that they were written with."""
     return (
-        are_settings(run.settings)
+        run.settings.keys() == SETTINGS.keys()
+        and are_settings(run.settings, SETTINGS)
         and _has(run.data, DATA)
         and (run.result is None or _has(run.result, RESULT))
         and isinstance(run.changes, list)
@@ -185,13 +186,11 @@ def _is_sound(run: Run) -> bool:
     )
 
 
-def are_settings(found: Any) -> bool:
-    """Whether these are the settings of a run, each of a type that it may have."""
+def are_settings(found: Any, names: Collection[str]) -> bool:
+    """Whether the settings of these names are there, each of a type that it may have."""
     lists = [("columns", str), ("text", str), ("hidden", int)]
-    return (
-        _has(found, SETTINGS)
-        and found.keys() == SETTINGS.keys()
-        and all(type(item) is kind for name, kind in lists for item in found[name] or ())
+    return _has(found, {name: SETTINGS[name] for name in names}) and all(
+        type(item) is kind for name, kind in lists if name in names for item in found[name] or ()
     )
 
 

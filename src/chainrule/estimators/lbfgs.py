@@ -49,7 +49,7 @@ def minimize_loss(estimator: Any, data: Data, tasks: Tasks | None = None) -> Non
                 options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
             )
     finally:
-        model.rng = model.rng  # which makes the model forget the batch: all rows, and what they became
+        model.forget_batches()  # all rows, and what they became
     model.parameters.vector[:] = result.x
     estimator.loss_ = float(result.fun)
     if not (np.isfinite(estimator.loss_) and np.isfinite(result.x).all()):

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_finite, check_shape, sentence, within
-from .._support.strangers import numbers_among
 from ..layers import HardSigmoid, Sigmoid, Softmax
 from ..losses import BinaryCrossEntropy, CrossEntropy
 from ..losses.classification import FLOOR
@@ -82,7 +81,7 @@ def _as_truth(y: Any) -> Array:
         got = repr(y) if truth.ndim == 0 else f"shape {truth.shape}"
         raise ValueError(sentence(WHO, "y of a label or a number for each row", got))
     if truth.dtype.kind == "O" and all(issubclass(kind, (Number, np.bool_)) for kind in set(map(type, truth.flat))):
-        truth = numbers_among(truth)
+        truth = as_numeric(WHO, "y", truth)
     return truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
 
 

@@ -17,7 +17,7 @@ from ..metrics import Metric, named_metrics
 from ..model import Sequential
 from ..ops.fused import tell_if_absent
 from ..optimizers import Optimizer, get_optimizer
-from ..runtime.signals import atomic, deferred, deliver
+from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
 from .callbacks.callback_list import CallbackList
 from .claim import Claim
@@ -157,14 +157,15 @@ class Trainer:
         """
         tell_if_absent()
         epochs = check_integer("fit", "epochs", epochs)
-        with Claim("fit") as claim:
-            claim.add(self, self.model, self.optimizer)
-            data = as_data("fit", self.model, x, y, sample_weight)
-            run = self._begin(data, validation, epochs, claim)
+        with deferred() as signals, Claim("fit") as claim:
+            with released:
+                claim.add(self, self.model, self.optimizer)
+                data = as_data("fit", self.model, x, y, sample_weight)
+                run = self._begin(data, validation, epochs, claim)
             callbacks = [*self.callbacks, self.history]
             if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
                 callbacks.append(Progress(every))
-            self._train(run, CallbackList(callbacks, self._position))
+            self._train(run, CallbackList(callbacks, self._position), signals)
         return self.history
 
     def resume(self, path: str | os.PathLike[str]) -> Trainer:
@@ -220,11 +221,11 @@ class Trainer:
 
     # The loop.
 
-    def _train(self, run: Run, callbacks: CallbackList) -> None:
+    def _train(self, run: Run, callbacks: CallbackList, signals: deferred) -> None:
         """Until the last epoch, or until training is stopped or interrupted: what was learned is then kept."""
         self._position.since = time.perf_counter()
         try:
-            with deferred() as signals, callbacks.ended(self):
+            with callbacks.ended(self):
                 try:
                     callbacks.begin(self)
                     signals.begin()  # handlers that callbacks have set wait, too

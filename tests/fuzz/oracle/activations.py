@@ -10,9 +10,13 @@ from .layers import Layer
 
 
 class Activation(Layer):
-    """y = f(x), dx = f′(x) dy; ``kinks`` are where f′ jumps."""
+    """y = f(x), dx = f′(x) dy; ``kinks`` are where f′ jumps.
+
+    Unless f is made of straight ``lines``, f′ may be rounded where numbers near 1 cancel, as in 1 − tanh².
+    """
 
     kinks: tuple[float, ...] = ()
+    lines = False
 
     def f(self, x):
         raise NotImplementedError
@@ -27,7 +31,10 @@ class Activation(Layer):
         return self.rounding(self.f(x))
 
     def backward(self, dy):
-        return self.rounding(dy * self.slope(self.x))
+        slope = self.slope(self.x)
+        if not self.lines:
+            slope = slope + (self.rounding(np.ones_like(slope)) - 1)
+        return self.rounding(dy * slope)
 
 
 def sigmoid(x):
@@ -43,6 +50,8 @@ def softplus(x):
 
 
 class Identity(Activation):
+    lines = True
+
     def f(self, x):
         return x
 
@@ -51,7 +60,7 @@ class Identity(Activation):
 
 
 class LeakyReLU(Activation):
-    kinks = (0,)
+    kinks, lines = (0,), True
 
     def __init__(self, slope=0.01):
         self.a = slope
@@ -87,7 +96,7 @@ class SELU(ELU):
 
 
 class HardSigmoid(Activation):
-    kinks = (-3, 3)
+    kinks, lines = (-3, 3), True
 
     def f(self, x):
         return np.clip(x / 6 + 0.5, 0, 1)

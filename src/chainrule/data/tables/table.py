@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,7 +34,7 @@ class Table(Mapping[str, Array]):
 
     Parameters
     ----------
-    columns : name → N values. Numbers become float64; text and booleans become ``str``.
+    columns : name → N values, or a frame. Numbers become float64; text and booleans become ``str``.
     source : where the table comes from, for error messages.
     lines, unit : the number of each row there (N,), and of what; by default rows counted from 1.
 
@@ -67,7 +68,7 @@ class Table(Mapping[str, Array]):
         unit: str = "row",
     ) -> None:
         self.source, self.unit = source, unit
-        self._columns = {name: _as_column(source, name, values) for name, values in columns.items()}
+        self._columns = {name: _as_column(source, name, values) for name, values in _named(columns)}
         lengths = {name: len(column) for name, column in self._columns.items()}
         self.row_count = next(iter(lengths.values()), 0)
         if self.row_count == 0:
@@ -114,6 +115,17 @@ class Table(Mapping[str, Array]):
                 raise ValueError(sentence("Table", f"finite numbers in column {name!r}", got, _FILL))
         if missing:
             raise ValueError(missing_message("Table", self.source, self.unit, self.lines, missing))
+
+
+def _named(columns: Any) -> Iterator[tuple[str, Any]]:
+    """The columns with their names, of a mapping or of a frame; one of polars has no ``items``."""
+    if hasattr(columns, "items"):
+        yield from columns.items()
+    elif hasattr(columns, "columns"):
+        yield from ((str(name), columns[name]) for name in columns.columns)
+    else:
+        expected = "a mapping from names to values, or a frame"
+        raise TypeError(sentence("Table", expected, f"a {type(columns).__name__}"))
 
 
 def _as_column(source: str, name: str, values: ArrayLike) -> Array:

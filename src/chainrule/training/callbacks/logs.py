@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._support.checks import check_integer, require, sentence
-from ..._support.files import WRITABLE, in_our_words, write_text
+from ..._support.files import WRITABLE, hidden_beside, in_our_words, write_text
 from ..state import Row
 from .base import Callback, Training
 from .place import WritesFiles
@@ -91,7 +91,7 @@ class CSVLog(WritesFiles, _Log):
     def _begin(self, trainer: Training) -> None:
         path = self.own_place()
         with in_our_words("CSVLog", f"to write {path}", WRITABLE):
-            self.lock(path.with_name(f".{path.name}.lock"))
+            self.lock(hidden_beside(path, "lock"))
         self._write_history(trainer)
 
     def _write_history(self, trainer: Training) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._support.checks import Array, check_number, sentence
 from ...model import Sequential
+from ...runtime.signals import atomic
 from .base import Callback, Training, learned
 
 
@@ -136,7 +137,9 @@ class WeightAverage(Callback):
 
     def swap(self, model: Sequential) -> None:
         """Exchange θ and θ̄ in the model: between two epochs to see how the mean does, and back."""
-        if self._other:
+        if not self._other:
+            return
+        with atomic:
             self.in_training = not self.in_training
             for other, array in zip(self._other, learned(model), strict=True):
                 aside = array.copy()

@@ -1,6 +1,6 @@
 """Random calls of all that computes, with arrays that fit and arrays that do not: whatever comes, no memory is misused.
 
-``python random_calls.py COUNT SEED`` makes them, for the sanitizers. Each array takes up its own memory exactly: they
+``python calls.py COUNT SEED`` makes them, for the sanitizers. Each array takes up its own memory exactly: they
 see whoever reads or writes beside it.
 """
 

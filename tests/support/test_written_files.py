@@ -116,7 +116,7 @@ def test_another_name_of_the_file_keeps_what_it_was(write, tmp_path: Path) -> No
     path.hardlink_to(other)
     write(path)
     assert whole(path)
-    assert other.read_text() == "earlier"
+    assert other.read_text(encoding="utf-8") == "earlier"
 
 
 @writers
@@ -170,7 +170,7 @@ def test_what_is_no_file_is_refused(write, tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere/file")
     refused(write, tmp_path / "dangling")
     refused(write, tmp_path / ("x" * 256))
-    assert (tmp_path / "file").read_text() == "earlier"
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "earlier"
 
 
 @writers
@@ -181,7 +181,7 @@ def test_a_file_that_may_not_be_changed_is_refused(write, tmp_path: Path, monkey
     if os.geteuid() == 0:  # who may change any
         monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     assert "a file that may not be changed" in refused(write, path)
-    assert path.read_text() == "earlier"
+    assert path.read_text(encoding="utf-8") == "earlier"
 
 
 @writers
@@ -223,7 +223,7 @@ def test_a_file_that_may_not_grow_leaves_the_one_that_was_there(tmp_path: Path) 
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(LIMITED), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert re.fullmatch(r"save expects to write .*, got File too large; .*\.\n", done.stdout)
-    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("file", "earlier")]
+    assert [(one.name, one.read_text(encoding="utf-8")) for one in tmp_path.iterdir()] == [("file", "earlier")]
 
 
 @pytest.mark.parametrize("append", [False, True], ids=["a new file", "a file that is added to"])
@@ -245,7 +245,7 @@ def test_an_exception_in_the_middle_leaves_what_was_there(tmp_path: Path) -> Non
     writing = files.replacing("save", path)
     writing.__enter__().write(b"half")
     assert not writing.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)  # which is raised further
-    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("file", "earlier")]
+    assert [(one.name, one.read_text(encoding="utf-8")) for one in tmp_path.iterdir()] == [("file", "earlier")]
 
 
 def test_a_file_that_is_being_written_is_no_debris(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_file_that_is_being_written_is_no_debris(tmp_path: Path) -> None:
     with files.replacing("save", tmp_path / "model") as stream:
         files.remove_partials(tmp_path, "*")
         stream.write(b"whole")
-    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("model", "whole")]
+    assert [(one.name, one.read_text(encoding="utf-8")) for one in tmp_path.iterdir()] == [("model", "whole")]
 
 
 def test_a_folder_is_held_by_one_run_and_free_after_it(tmp_path: Path) -> None:

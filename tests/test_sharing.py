@@ -1,0 +1,70 @@
+"""Work in parts, on as many threads as there are: all of it, once, and nothing left behind."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.runtime.sharing import share
+from chainrule.training.checkpoint import Checkpoint
+
+PATIENCE = 120
+
+
+@pytest.fixture
+def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+
+def test_each_part_is_done_once() -> None:
+    done: list[int] = []
+    share(done.append, range(100), threads=4)
+    assert sorted(done) == list(range(100))
+
+
+def test_threads_work_at_the_same_time_and_end_with_the_call() -> None:
+    before, meeting = threading.active_count(), threading.Barrier(3)
+    share(lambda part: meeting.wait(PATIENCE) and None, range(3), threads=3)
+    assert threading.active_count() == before
+
+
+def test_the_first_error_is_raised_and_no_further_part_begins() -> None:
+    begun: list[int] = []
+    meeting = threading.Barrier(2)
+
+    def work(part: int) -> None:
+        begun.append(part)
+        if part < 2:
+            meeting.wait(PATIENCE)
+            raise ValueError(f"part {part}")
+
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="part 0"):
+        share(work, range(1000), threads=2)
+    assert threading.active_count() == before
+    assert len(begun) < 1000
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_fewer_threads_do_the_same(threads: int, no_more_threads: None) -> None:
+    done: list[int] = []
+    share(done.append, range(10), threads)
+    assert done == list(range(10))
+
+
+def test_prediction_and_checkpoints_without_threads(no_more_threads, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "4")
+    model = cr.MLP([20, 256, 3], rng=0)
+    x = np.random.default_rng(0).normal(size=(5000, 20)).astype("f4")
+    parts = [model.predict(x[start : start + 1250]) for start in range(0, 5000, 1250)]
+    np.testing.assert_array_equal(model.predict(x), np.concatenate(parts))
+    cr.Trainer(model, "cross_entropy", callbacks=[Checkpoint(tmp_path)]).fit(
+        x, np.arange(5000) % 3, epochs=1, verbose=0
+    )
+    assert list(tmp_path.glob("step-*"))
