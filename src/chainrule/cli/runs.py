@@ -135,7 +135,7 @@ class Run:
 class _Quiet(Checkpoint):
     """The command itself says how to resume."""
 
-    def say(self) -> None:
+    def print_resume_hint(self) -> None:
         pass
 
 
