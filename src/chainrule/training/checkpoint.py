@@ -135,11 +135,11 @@ class Checkpoint(WritesFiles):
             self._begin(trainer, names)
         if self._asked is not None:
             self._writer.wait()
-            self.say()
+            self.print_resume_hint()
             raise StopTraining(f"{signal.Signals(self._asked).name} came")
         self._writer.look()
 
-    def say(self) -> None:
+    def print_resume_hint(self) -> None:
         """Tell the user who interrupted training how it can resume."""
         newest = next(iter(checkpoints(self.folder)), None)
         print(f"Interrupted: resume from {newest}" if newest else "Interrupted before any checkpoint", flush=True)
