@@ -129,3 +129,8 @@ def test_those_that_follow_the_weights_end_first_then_the_last_that_began() -> N
     with pytest.raises(RuntimeError, match="all the same"):
         fit(trainer(End("a"), End("b", follows=True), End("c"), End("d", follows=True)))
     assert order == ["d", "b", "c", "a"]
+
+
+def test_two_averages_are_refused_for_each_would_average_the_other() -> None:
+    with pytest.raises(ValueError, match="fit expects one WeightAverage among the callbacks, got 2; leave one out"):
+        fit(trainer(cr.WeightAverage(), cr.WeightAverage(0.9)))

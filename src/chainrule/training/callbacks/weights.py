@@ -95,6 +95,9 @@ class WeightAverage(Callback):
         self._begins = 0  # after this step
 
     def on_train_begin(self, trainer: Training) -> None:
+        count = sum(isinstance(callback, WeightAverage) for callback in trainer.state.callbacks)
+        if count > 1:  # each would take the other's mean for the weights
+            raise ValueError(sentence("fit", "one WeightAverage among the callbacks", f"{count}", "leave one out"))
         arrays = learned(trainer.model)
         if not self._other:
             self._other = [array.copy() for array in arrays]
