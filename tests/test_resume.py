@@ -15,12 +15,13 @@ import pytest
 import chainrule as cr
 import old_checkpoints
 from chainrule import schedules
+from chainrule.ops.fused import KERNELS
 from chainrule.training import run as run_module
 
 RNG = np.random.default_rng(0)
-X, Y, WEIGHT = RNG.normal(size=(90, 5)), RNG.integers(0, 3, 90), RNG.uniform(0.5, 2, 90)
-VALIDATION = (RNG.normal(size=(40, 5)), RNG.integers(0, 3, 40))
-EPOCHS = 6
+X, Y, WEIGHT = RNG.normal(size=(60, 5)), RNG.integers(0, 3, 60), RNG.uniform(0.5, 2, 60)
+VALIDATION = (RNG.normal(size=(30, 5)), RNG.integers(0, 3, 30))
+EPOCHS = 5
 HOOKS = ["on_train_begin", "on_epoch_begin", "on_batch_end", "on_validation_begin", "on_validation_end"]
 HOOKS += ["on_epoch_end", "on_pause"]
 
@@ -226,8 +227,8 @@ def test_many_interruptions(group: int, tmp_path: Path, monkeypatch: pytest.Monk
 def test_every_hook(hook: str, compiled: bool, writes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     callbacks = ["WeightAverage", "EarlyStopping", "TerminateOnDivergence", "CSVLog"]
     settings: dict[str, Any] = {"batch_size": 16, "metrics": ["accuracy"]}
-    for place in range(6):
-        case = Case(callbacks, "ReduceOnPlateau", compiled, False, settings, hook, 3, place, writes)
+    for place in (0, 3):
+        case = Case(callbacks, "ReduceOnPlateau", compiled, False, settings, hook, 2, place, writes)
         run(case, tmp_path / str(place), monkeypatch)
 
 
@@ -237,6 +238,8 @@ def test_every_hook(hook: str, compiled: bool, writes: bool, tmp_path: Path, mon
 @pytest.mark.parametrize("kernels", ["fused", "numpy"])
 @pytest.mark.parametrize("name", old_checkpoints.RUNS)
 def test_an_old_checkpoint_is_resumed_to_the_weights_of_then(name: str, kernels: str, tmp_path: Path) -> None:
+    if (name, kernels, KERNELS) == ("within an epoch", "fused", "numpy"):
+        pytest.skip("the masks of dropout in the rest of that epoch are drawn by kernels")
     folder = old_checkpoints.CORPUS / f"{name}-{kernels}".replace(" ", "-")
     make, step = old_checkpoints.RUNS[name]
     with np.load(folder / "end.npz") as end:

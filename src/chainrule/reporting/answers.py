@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Number
 from typing import Any
 
@@ -95,8 +96,8 @@ def _predictor(model: Any, x: Any, y: Array) -> tuple[Predict, Sequence[Any] | N
         outputs = network.predict(x[:1]).shape[-1]
         if outputs > 1 and isinstance(loss, BinaryCrossEntropy):
             raise _several_labels(outputs)
-        return lambda rows: _logits(network.predict(rows), as_probabilities), range(max(outputs, 2))
-    return lambda rows: _numbers(network.predict(rows)), None
+        return partial(_logits_of, network, as_probabilities), range(max(outputs, 2))
+    return partial(_numbers_of, network), None
 
 
 def _predictor_of_estimator(model: Any) -> tuple[Predict, Sequence[Any] | None]:
@@ -106,20 +107,31 @@ def _predictor_of_estimator(model: Any) -> tuple[Predict, Sequence[Any] | None]:
         raise TypeError(sentence(WHO, "a Trainer, a Sequential model or a fitted estimator", got))
     classes = getattr(model, "classes_", None)
     if classes is None:
-        return lambda rows: _numbers(model.predict(rows)), None
+        return partial(_numbers_of, model), None
     if isinstance(classes, list):
         raise _several_labels(len(classes))
     if not hasattr(model, "predict_proba"):
         remedy = "wrap it in sklearn.calibration.CalibratedClassifierCV"
         raise TypeError(sentence(WHO, "a classifier with predict_proba", type(model).__name__, remedy))
+    return partial(_logits_of_classifier, model), np.asarray(classes).tolist()
 
-    def predict(rows: Any) -> Array:
-        p = np.asarray(model.predict_proba(rows))
-        if p.ndim == 2 and np.abs(p.sum(axis=1) - 1).max() > NEARLY:
-            raise _several_labels(p.shape[1])
-        return _logits(p, True)
 
-    return predict, np.asarray(classes).tolist()
+# Functions of the module: a report holds one of them, and can be pickled.
+
+
+def _logits_of(network: Sequential, as_probabilities: bool, rows: Any) -> Array:
+    return _logits(network.predict(rows), as_probabilities)
+
+
+def _logits_of_classifier(model: Any, rows: Any) -> Array:
+    p = np.asarray(model.predict_proba(rows))
+    if p.ndim == 2 and np.abs(p.sum(axis=1) - 1).max() > NEARLY:
+        raise _several_labels(p.shape[1])
+    return _logits(p, True)
+
+
+def _numbers_of(model: Any, rows: Any) -> Array:
+    return _numbers(model.predict(rows))
 
 
 def _several_labels(count: int) -> ValueError:

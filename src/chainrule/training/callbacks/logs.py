@@ -25,17 +25,17 @@ class _Log(Callback):
     """Writes each row of the History once, when every callback has added to it; not those that a checkpoint brought."""
 
     live = False
-    _told = 0
+    _written = 0
 
     def on_train_begin(self, trainer: Training) -> None:
-        self._told = len(trainer.history.rows)
+        self._written = len(trainer.history.rows)
         self._begin(trainer)
 
     def on_pause(self, trainer: Training) -> None:
-        rows = trainer.history.rows[self._told :]
+        rows = trainer.history.rows[self._written :]
         if rows:
-            self._tell(trainer, self._told + 1, rows)
-            self._told += len(rows)
+            self._write(trainer, self._written + 1, rows)
+            self._written += len(rows)
 
     def on_train_end(self, trainer: Training) -> None:
         self.on_pause(trainer)  # what an interrupted training had come to
@@ -43,8 +43,8 @@ class _Log(Callback):
     def _begin(self, trainer: Training) -> None:
         raise NotImplementedError
 
-    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
-        """Of the rows of ``epoch`` and those after it."""
+    def _write(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
+        """Write the rows of ``epoch`` and of those after it."""
         raise NotImplementedError
 
 
@@ -89,25 +89,32 @@ class CSVLog(WritesFiles, _Log):
         self._columns: list[str] = []
 
     def _begin(self, trainer: Training) -> None:
-        rows, path = trainer.history.rows, self.own_place()
+        path = self.own_place()
         with in_our_words("CSVLog", f"to write {path}", WRITABLE):
             self.lock(hidden_beside(path, "lock"))
+        self._write_history(trainer)
+
+    def _write_history(self, trainer: Training) -> None:
+        """The file as of now, with what is kept of earlier runs."""
+        rows = trainer.history.rows
+        with in_our_words("CSVLog", f"to write {self.path}", WRITABLE):
             if self.path.exists() and not self.path.is_file():
                 raise OSError("it is no file")
             earlier = self._earlier(rows) if self.append and self.path.exists() else []
-            self._write_anew([*earlier, *_numbered(rows, 1)])
+            self._rewrite([*earlier, *_numbered(rows, 1)])
 
-    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
+    def _write(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         lines = _numbered(rows, epoch)
         try:
             with in_our_words("CSVLog", f"to write {self.path}", WRITABLE):
                 if any(line.keys() - set(self._columns) for line in lines):
-                    self._write_anew([*self._read(), *lines])
+                    self._rewrite([*self._read(), *lines])
                     return
                 with self.path.open("a", newline="", encoding="utf-8") as stream:
                     csv.DictWriter(stream, self._columns, lineterminator="\n").writerows(lines)
         except KeyboardInterrupt:
-            self.on_train_begin(trainer)  # whatever part of it was written: each row once
+            self._written = len(trainer.history.rows)
+            self._write_history(trainer)  # whatever part of it was written: each row once
             raise
 
     def on_train_end(self, trainer: Training) -> None:
@@ -120,7 +127,7 @@ class CSVLog(WritesFiles, _Log):
         return given.with_name(f"{given.stem}-{token}{given.suffix}")
 
     def _earlier(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        """What the file holds of other trainings than the one that goes on with these rows."""
+        """What the file holds of other runs than the one that resumes with these rows."""
         lines = self._read()
         first = max((index for index, line in enumerate(lines) if line["epoch"] == "1"), default=0)
         this = bool(rows and lines) and lines[first].get("loss") == str(rows[0]["loss"])
@@ -137,7 +144,7 @@ class CSVLog(WritesFiles, _Log):
                 got = f"a damaged one ({error})"
             raise ValueError(sentence("CSVLog", f"a log in {self.path} to append to", got, "choose another file"))
 
-    def _write_anew(self, lines: Sequence[dict[str, Any]]) -> None:
+    def _rewrite(self, lines: Sequence[dict[str, Any]]) -> None:
         """All lines, with the columns of all of them, in one move."""
         self._columns = list(dict.fromkeys(name for line in lines for name in line))
         text = io.StringIO(newline="")
@@ -204,7 +211,7 @@ class TensorBoard(WritesFiles, _Log):
                 for name, array in trainer.model.parameters.items():
                     self._add(trainer.epoch, summary=histogram(f"parameters/{name}", array, bins=64))
 
-    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
+    def _write(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         families = {"loss", *trainer.metrics}
         with in_our_words("TensorBoard", f"to write {self.folder}", WRITABLE):
             for step, row in enumerate(rows, start=epoch):
@@ -236,7 +243,7 @@ class MLflow(_Log):
     :class:`~chainrule.TimeLimit` ended the training; as FAILED where an error did. A run that is active (as in
     ``with mlflow.start_run(): trainer.fit(...)``) is used, and left active.
 
-    A training that goes on from a checkpoint goes on in its run. MLflow takes nothing back: epochs that were logged
+    Training that resumes from a checkpoint continues in its run. MLflow takes nothing back: epochs that were logged
     after the checkpoint are then logged again, with the same numbers.
 
     Parameters
@@ -297,7 +304,7 @@ class MLflow(_Log):
             mlflow.set_experiment(self.experiment)
         return mlflow.start_run(run_id=self._go_on, run_name=self.run_name)
 
-    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
+    def _write(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
