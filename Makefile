@@ -8,15 +8,22 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 TIDY := rm -rf build/lib* build/bdist* src/chainrule.egg-info
 SOURCES := pyproject.toml setup.py $(shell find src/chainrule -name __pycache__ -prune -o -name '*.so' -o \
 	\( -type d -o -name '[a-z_]*.*' \) -print)
-TESTS := $(PY) -m pytest tests --doctest-modules --pyargs chainrule --cov
+ALL := tests --doctest-modules --pyargs chainrule
+TESTS := $(PY) -m pytest $(ALL) --cov
 NUMPY_ALONE := .venv/numpy/site-packages
+LOWEST := .venv/lowest/bin/python
+SEED := 0
+ONLY := $(ALL)
 
-unexport PYTHONPATH
+# What the user's shell may say to Python, pip and pytest about other projects.
+unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTHONOPTIMIZE PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE PYTHONUSERBASE
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_NO_DEPS PIP_ONLY_BINARY PIP_NO_BINARY PIP_REQUIRE_HASHES
+unexport PIP_REQUIRE_VIRTUALENV PIP_NO_BUILD_ISOLATION PYTEST_ADDOPTS MPLBACKEND FORCE_COLOR PY_COLORS COLUMNS
 .NOTPARALLEL:
-.PHONY: help demo test test-numpy test-all lint bench bench-peers clean
+.PHONY: help demo test test-numpy test-newest test-lowest test-all fuzz lint bench bench-peers clean
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1	\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1	\2/p' Makefile | expand -t 20
 
 demo: .venv/.demo .venv/.installed  ## train on 1,797 real handwritten digits; the results are in ./demo
 	@.venv/bin/chainrule train digits --out demo
@@ -27,8 +34,17 @@ test: .venv/.dev .venv/.installed  ## every test and docstring example, with bra
 test-numpy: .venv/.dev .venv/.numpy  ## the same on NumPy alone, as installed without a C compiler; no coverage
 	@env -u CHAINRULE_KERNELS PYTHONPATH="$(CURDIR)/$(NUMPY_ALONE)" $(TESTS) --no-cov
 
-test-all: .venv/.all .venv/.installed  ## the same, the longer proofs, and MLflow
-	@$(TESTS) -m "slow or not slow"
+test-lowest: .venv/.lowest  ## the tests on the lowest versions that pyproject.toml states; ONLY=tests/data runs some
+	@$(LOWEST) -m pytest $(ONLY) -W ignore::DeprecationWarning
+
+test-newest: .venv/.newest test  ## the tests after an update of all that is installed
+
+test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers and MLflow, on the newest and the lowest versions
+	@$(TESTS) benchmarks/tests -m "slow or not slow"
+	@if $(IS_LOWEST); then $(MAKE) test-lowest; else echo "$(NEEDS_LOWEST)"; fi
+
+fuzz: .venv/.dev .venv/.installed  ## the fuzzers in full; SEED=7 for other cases
+	@$(PY) -m pytest tests/fuzz -m "slow or not slow" --seed $(SEED)
 
 lint: .venv/.dev  ## ruff and mypy --strict
 	@$(PY) -m ruff check .
@@ -49,7 +65,7 @@ clean:  ## remove all that these commands made
 	@$(PYTHON) -c 'import sys; sys.exit("chainrule needs Python >= 3.11: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	@echo "Making .venv"
 	@$(PYTHON) -m venv .venv
-	@$(PIP) 'setuptools>=77'
+	@$(PIP) 'setuptools>=77' 'pip>=25.1'
 	@$(PIP) 'cython>=3.1' 'numpy>=2.0' || echo "Going on without compiled kernels"
 	@touch $@
 
@@ -71,14 +87,39 @@ clean:  ## remove all that these commands made
 	@$(TIDY)
 	@touch $@
 
+# Never what an index may have under our name.
+OURSELVES = "chainrule==$$($(PY) -c 'from importlib.metadata import version; print(version("chainrule"))')"
+
 # What it needs beside NumPy: once, and again when pyproject.toml changes.
-.venv/.demo: EXTRAS := sklearn,plots
-.venv/.dev: EXTRAS := dev
-.venv/.all: EXTRAS := dev,mlflow
+.venv/.demo: NEEDS := "chainrule[sklearn,plots]"
+.venv/.dev: NEEDS := --group dev
+.venv/.all: NEEDS := --group dev "chainrule[mlflow]"
 # PyTorch and JAX are timed where they are installed; `make bench` does not fetch their gigabytes.
-.venv/.bench: EXTRAS := sklearn
-.venv/.peers: EXTRAS := bench
+.venv/.bench: NEEDS := "chainrule[sklearn]"
+.venv/.peers: NEEDS := --group bench
 .venv/.demo .venv/.dev .venv/.all .venv/.bench .venv/.peers: pyproject.toml | .venv/.installed
-	@echo "Installing what chainrule[$(EXTRAS)] needs"
-	@$(PIP) "chainrule[$(EXTRAS)]==$$($(PY) -c 'from importlib.metadata import version; print(version("chainrule"))')"
+	@echo Installing $(NEEDS)
+	@$(PIP) $(NEEDS) $(OURSELVES)
+	@touch $@
+
+.venv/.newest: .venv/.dev
+	@echo Updating
+	@$(PIP) --upgrade --upgrade-strategy eager --group dev $(OURSELVES)
+
+LOWEST_PIP := $(LOWEST) -m pip install --quiet --disable-pip-version-check
+IS_LOWEST := $(PY) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
+NEEDS_LOWEST := The lowest versions are tested on the lowest Python: make test-lowest PYTHON=python3.11, in another clone
+# The same wheel in an environment of its own, with the lowest versions.
+.venv/.lowest: .venv/.made $(SOURCES) .ci/lowest.py
+	@$(IS_LOWEST) || { echo "$(NEEDS_LOWEST)"; exit 1; }
+	@echo "Installing the lowest versions"
+	@$(PYTHON) -m venv .venv/lowest
+	@$(PY) .ci/lowest.py >.venv/lowest/constraints.txt
+	@$(TIDY)
+	@rm -f .venv/lowest/*.whl
+	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir .venv/lowest .
+	@$(TIDY)
+	@$(LOWEST_PIP) 'pip>=25.1'
+	@$(LOWEST_PIP) --force-reinstall --no-deps .venv/lowest/*.whl
+	@$(LOWEST_PIP) --constraint .venv/lowest/constraints.txt --group test .venv/lowest/*.whl
 	@touch $@

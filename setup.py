@@ -1,6 +1,7 @@
 """The compiled kernels, which are optional: where they cannot be built the package installs all the same, and says so.
 
-NumPy alone computes then. ``CHAINRULE_BUILD_KERNELS=0`` leaves them out on purpose.
+NumPy alone computes then. ``CHAINRULE_BUILD_KERNELS=0`` leaves them out on purpose; ``CHAINRULE_SANITIZE=1`` builds
+them with the sanitizers of GCC or Clang, for tests/fuzz.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from setuptools.errors import CCompilerError
 from setuptools.modified import newer_group
 
 FUSED = Path("src/chainrule/ops/fused")
+OPTIONS = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"]
+LINKED = ["-pthread", "-Wl,-s"] if sys.platform == "linux" else []  # without symbols: a fraction of the size
+if os.environ.get("CHAINRULE_SANITIZE", "0") != "0":
+    LINKED = ["-fsanitize=address,undefined"]
+    OPTIONS += ["-O1", "-g1", "-fno-omit-frame-pointer", *LINKED]
 
 kernels = Extension(
     "chainrule.ops.fused._kernels",
@@ -27,8 +33,8 @@ kernels = Extension(
     depends=["setup.py", *map(str, sorted([*FUSED.glob("*.pxi"), *FUSED.glob("kernels/*.h")]))],
     include_dirs=[str(FUSED)],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-    extra_compile_args=["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"],
-    extra_link_args=["-pthread", "-Wl,-s"] if sys.platform == "linux" else [],  # without symbols: far smaller
+    extra_compile_args=OPTIONS,
+    extra_link_args=LINKED,
     optional=True,
 )
 

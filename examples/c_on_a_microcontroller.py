@@ -22,7 +22,7 @@ def main():
     model = cr.MLP([64, 48, 10], dropout=0.1, rng=0)
     trainer = cr.Trainer(model, "cross_entropy", cr.AdamW(3e-3), batch_size=32)
     trainer.fit(digits.x, digits.y, epochs=args.epochs, verbose=0)
-    right = cr.metrics.accuracy(model.predict(digits.x_test), digits.y_test)
+    right = cr.metrics.accuracy(digits.y_test, model.predict(digits.x_test))
     print(f"{100 * right:.1f}% of the test digits right")
 
     model.metadata = {"class_names": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]}

@@ -46,10 +46,10 @@ def main():
         model = (wide_network if args.distort else noisy_network)(seed)
         history = cr.Trainer(model, "cross_entropy", **settings).fit(mnist.x, mnist.y, epochs=args.epochs, every=10)
         outputs.append(model.predict(mnist.x_test))
-        score, minutes = accuracy(outputs[-1], mnist.y_test), sum(history["seconds"]) / 60
+        score, minutes = accuracy(mnist.y_test, outputs[-1]), sum(history["seconds"]) / 60
         print(f"seed {seed}: test accuracy {score:.2%} in {minutes:.1f} min", flush=True)
-    alone = np.mean([accuracy(z, mnist.y_test) for z in outputs])
-    together = accuracy(np.mean([cr.ops.softmax(z) for z in outputs], axis=0), mnist.y_test)
+    alone = np.mean([accuracy(mnist.y_test, z) for z in outputs])
+    together = accuracy(mnist.y_test, np.mean([cr.ops.softmax(z) for z in outputs], axis=0))
     print(f"mean {alone:.2%}; an ensemble of {len(outputs)}, by the mean of their probabilities: {together:.2%}")
 
 

@@ -31,8 +31,8 @@ def main():
     history = trainer.fit(x, (y - center) / scale, validation=test, epochs=args.epochs, every=20)
 
     predicted = model.predict(x_test) * scale + center  # back to the units of the table
-    r2 = cr.metrics.r2_score(predicted, y_test)
-    error = cr.metrics.mean_absolute_error(predicted, y_test)
+    r2 = cr.metrics.r2_score(y_test, predicted)
+    error = cr.metrics.mean_absolute_error(y_test, predicted)
     print(f"On {len(x_test)} patients that it has never seen: R² {r2:.3f}, off by {error:.0f} on average")
     print(f"(scores go from {y.min():.0f} to {y.max():.0f}; always saying {center:.0f} has R² 0).")
     cr.plots.predictions(y_test, predicted, target="score").savefig(args.out / "diabetes_predictions.png", dpi=120)

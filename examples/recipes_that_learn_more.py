@@ -50,8 +50,8 @@ def main():
             trainer = cr.Trainer(model, "cross_entropy", cr.Adam(cr.WarmupCosine(0.002)), 128, **settings)
             trainer.fit(data.x, data.y, epochs=args.epochs, verbose=0)
             outputs.append(cr.ops.softmax(model.predict(data.x_test)))
-        alone, together = np.mean([accuracy(p, data.y_test) for p in outputs]), np.mean(outputs, axis=0)
-        scores = f"{alone:.2%}   ensemble {accuracy(together, data.y_test):.2%}"
+        alone, together = np.mean([accuracy(data.y_test, p) for p in outputs]), np.mean(outputs, axis=0)
+        scores = f"{alone:.2%}   ensemble {accuracy(data.y_test, together):.2%}"
         print(f"{all_seeds[0][0]:<22}{scores}   {(time.perf_counter() - start) / 60:.1f} min", flush=True)
 
 

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("chainrule", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile(
+    "chainrule",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine would fail it
+    database=None,  # nothing is written where the tests are run, and no run depends on the one before
+    derandomize="CI" in os.environ,
+)
 settings.load_profile("chainrule")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests with & has it ignored
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=0, help="seed of the fuzzers")
-
-
-@pytest.fixture(scope="session")
-def fuzz_seed(request: pytest.FixtureRequest) -> int:
-    """What the fuzzers draw from: the same in every run unless told otherwise."""
-    seed: int = request.config.getoption("--seed")
-    return seed
 
 
 def pytest_report_header() -> str:
@@ -40,6 +41,13 @@ def pytest_report_header() -> str:
 def rng() -> np.random.Generator:
     """The same numbers in every run, and fresh for every test."""
     return np.random.default_rng(20260101)
+
+
+@pytest.fixture(scope="session")
+def fuzz_seed(pytestconfig: pytest.Config) -> int:
+    """What the fuzzers draw their cases from: the same in every run, unless ``--seed`` is given."""
+    seed: int = pytestconfig.getoption("--seed")
+    return seed
 
 
 @pytest.fixture(scope="session")

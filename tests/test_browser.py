@@ -96,7 +96,7 @@ def visit(address: str, profile: Path) -> str:
     if browser is None:
         pytest.skip("Chromium is not installed")
     command = [browser, *QUIET, f"--user-data-dir={profile}", "--virtual-time-budget=30000", "--dump-dom", address]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout
 
 
 @pytest.mark.slow

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import sys
-import time
 import typing
 from types import SimpleNamespace
 
@@ -656,19 +656,34 @@ def test_a_column_that_is_not_there_is_named():
 
 @pytest.mark.parametrize("metrics", [[], ["r2_score"]])
 @pytest.mark.parametrize("batch_size", [2, 64])
-def test_a_time_limit_ends_the_training_in_an_epoch_and_keeps_what_was_learned(batch_size, metrics):
+def test_a_time_limit_ends_the_training_in_an_epoch_and_keeps_what_was_learned(batch_size, metrics, monkeypatch):
+    learned = []
+
+    class Watch(cr.Callback):
+        def on_pause(self, trainer):
+            learned.append(trainer.model.parameters.vector.copy())
+
+    now = itertools.count()
+    monkeypatch.setattr("time.monotonic", lambda: next(now))  # a second passes from look to look
     x = np.random.default_rng(0).normal(size=(1_000_000, 3))
-    limit = cr.TimeLimit(0.2)
     model = cr.MLP([3, 64, 1], rng=0)
-    trainer = cr.Trainer(model, "squared_error", batch_size=batch_size, metrics=metrics, callbacks=[limit])
-    before = trainer.model.parameters.vector.copy()
-    start = time.monotonic()
+    before = model.parameters.vector.copy()
+    callbacks = [Watch(), cr.TimeLimit(0.5)]
+    trainer = cr.Trainer(model, "squared_error", batch_size=batch_size, metrics=metrics, callbacks=callbacks)
     history = trainer.fit(x, x[:, :1], epochs=10**6, verbose=0)
-    assert time.monotonic() - start > 0.2
     assert history.interrupted
-    if batch_size == 2:
-        assert len(history) == 0  # half a million steps are not taken in that time
-    assert (trainer.model.parameters.vector != before).all()
+    assert next(now) == 2  # it looked at the start, and at the first pause, which came too late
+    assert len(history) == 0
+    assert 0 < trainer.step < trainer.steps_per_epoch
+    assert (learned[-1] != before).any()
+    np.testing.assert_array_equal(model.parameters.vector, learned[-1])
+
+
+def test_a_time_limit_lets_a_training_end_that_is_in_time(monkeypatch):
+    monkeypatch.setattr("time.monotonic", lambda: 7.0)
+    trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[cr.TimeLimit(1e-9)])
+    history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=5, verbose=0)
+    assert (len(history), history.interrupted) == (5, False)
 
 
 def test_a_number_is_better_than_none_that_is_no_number():

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 
@@ -14,6 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+import halting
 from chainrule._support import files
 from chainrule.training import checkpoint
 
@@ -112,6 +110,8 @@ def test_only_the_newest_stay_and_a_finished_training_has_nothing_to_do(tmp_path
 
 def test_what_an_earlier_training_left_does_not_count_as_newer(tmp_path):
     fit(trainer(tmp_path, keep=2))
+    for path in tmp_path.iterdir():
+        os.utime(path, (1, 1))  # some file systems count in seconds
     second = trainer(tmp_path, keep=2)
     fit(second, epochs=3)
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["step-00000026", "step-00000039"]
@@ -202,63 +202,74 @@ SCRIPT = """
     import numpy as np, chainrule as cr
     folder, resume = sys.argv[1], sys.argv[2] == "resume"
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2000, 20)).astype(np.float32), rng.integers(0, 5, 2000)
+    x, y = rng.normal(size=(200, 20)).astype(np.float32), rng.integers(0, 5, 200)
     layers = [cr.Linear(20, 64, "relu"), cr.BatchNorm(64), cr.Dropout(0.2), cr.Linear(64, 5)]
     model, optimizer = cr.Sequential(layers, rng=0), cr.Adam(cr.WarmupCosine(0.01))
-    callbacks = [cr.Checkpoint(folder, seconds=0.01)]
+    callbacks = [cr.Checkpoint(folder, seconds=1e-9)]
     trainer = cr.Trainer(model, "cross_entropy", optimizer, batch_size=32, callbacks=callbacks)
     if resume:
         trainer.resume(folder)
-    print("ready", flush=True)
-    history = trainer.fit(x, y, validation=0.1, epochs=150, verbose=0)
+    history = trainer.fit(x, y, validation=0.1, epochs=10, verbose=0)
     np.save(folder + "/weights.npy", trainer.model.parameters.vector)
-    print("interrupted" if history.interrupted else "done", flush=True)
+    print("interrupted" if history.interrupted else "done")
 """
+STEPS = 60  # six an epoch
 
 
-def run(folder, how, wait=None, number=signal.SIGKILL):
-    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(folder), how]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    if wait is not None:
-        time.sleep(wait)
-        process.send_signal(number)
-    return process.communicate()[0]
-
-
-def killed_and_resumed(folder, waits):
-    folder.mkdir()
-    how = "start"
-    for wait in waits:
-        run(folder, how, wait)
-        how = "resume" if any(folder.glob("step-*")) else "start"
-    assert run(folder, how).endswith("done\n")
+def run(folder, how):
+    """To its end, undisturbed; the weights."""
+    with halting.Process(SCRIPT, folder, how, halts=[]) as process:
+        assert process.end() == ["done"]
     return np.load(folder / "weights.npy")
+
+
+def kill(folder, how, at, until=None, moment=0.0):
+    """After the step ``at``; or so many seconds later, but before the step after ``until``."""
+    with halting.Process(SCRIPT, folder, how, halts=[at] if until is None else [at, until]) as process:
+        process.wait_until_halted(at)
+        if until is not None:
+            process.let_continue()
+            time.sleep(moment)
+        process.kill_in_the_middle()
+    assert 0 < newest_step(folder) < STEPS
+    assert not (folder / "weights.npy").exists()
+
+
+def newest_step(folder):
+    return max(int(path.stem.removeprefix("step-")) for path in folder.glob("step-*"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_a_killed_process_is_gone_on_with_to_the_same_bits(tmp_path):
-    whole = killed_and_resumed(tmp_path / "whole", [])
-    np.testing.assert_array_equal(killed_and_resumed(tmp_path / "killed", [0.05, 0.1]), whole)
+    killed = tmp_path / "killed"
+    kill(killed, "start", at=20)
+    kill(killed, "resume", at=45)
+    np.testing.assert_array_equal(run(killed, "resume"), run(tmp_path, "start"))
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_thirty_kills_at_random_moments(tmp_path):
-    whole = killed_and_resumed(tmp_path / "whole", [])
+    whole = run(tmp_path, "start")
     for trial in range(10):
-        waits = np.random.default_rng(trial).uniform(0.0, 0.3, 3)
-        np.testing.assert_array_equal(killed_and_resumed(tmp_path / f"{trial}", waits), whole)
+        folder, rng = tmp_path / f"{trial}", np.random.default_rng(trial)
+        for how, at in (("start", 5), ("resume", 25), ("resume", 45)):
+            kill(folder, how, at, until=at + 10, moment=rng.uniform(0, 0.02))
+        np.testing.assert_array_equal(run(folder, "resume"), whole)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_a_polite_signal_writes_a_checkpoint_and_says_how_to_go_on(tmp_path, number):
-    said = run(tmp_path, "start", 0.1, number)
-    assert "Interrupted: resume from" in said
-    assert said.endswith("interrupted\n")
-    assert run(tmp_path, "resume").endswith("done\n")
+    with halting.Process(SCRIPT, tmp_path, "start", halts=[20]) as process:
+        process.wait_until_halted(20)
+        process.send_signal(number)
+        said, last = process.end()
+    assert said.startswith("Interrupted: resume from ")
+    assert last == "interrupted"
+    assert 20 <= newest_step(tmp_path) < STEPS
+    interrupted = np.load(tmp_path / "weights.npy")
+    assert (run(tmp_path, "resume") != interrupted).any()
 
 
 class Says(cr.Callback):
@@ -412,7 +423,7 @@ def test_the_training_goes_on_while_a_checkpoint_is_written_and_a_failure_is_tol
     gone_on = threading.Event()
 
     def slow(descriptor):
-        assert gone_on.wait(30)
+        assert gone_on.wait(600)  # or it hangs
         raise OSError(28, "No space left on device")
 
     class GoesOn(cr.Callback):

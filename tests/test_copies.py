@@ -155,7 +155,10 @@ def test_every_callback_takes_part_in_a_parallel_search(backend: str, tmp_path: 
     logs = list(tmp_path.glob("log*.csv"))
     assert len(logs) == 7
     for log in logs:
-        assert [line.split(",")[0] for line in log.read_text().splitlines()] == ["epoch", *map(str, range(1, 11))]
+        assert [line.split(",")[0] for line in log.read_text(encoding="utf-8").splitlines()] == [
+            "epoch",
+            *map(str, range(1, 11)),
+        ]
     assert not list(tmp_path.rglob(".*"))  # nothing is left of locks, or half written
 
 
@@ -218,7 +221,7 @@ def test_two_runs_in_one_place_are_refused_and_the_first_loses_nothing(name: str
     if name == "Checkpoint":
         assert len(list((tmp_path / "points").iterdir())) == 3
     else:
-        assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
+        assert len((tmp_path / "log.csv").read_text(encoding="utf-8").splitlines()) == 3
     fit(trainer(make(name, tmp_path)))  # and now it is free
 
 

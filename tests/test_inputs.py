@@ -29,7 +29,7 @@ def test_x_and_weights_take_the_models_dtype_and_y_keeps_its_own():
         (X[:0], Y[:0], None, "at least one row, got empty data"),
         (X, Y, np.zeros(6), "a sample_weight above 0, got zeros only"),
         (np.where(X == 5, np.nan, X), Y, None, "finite numbers in x, got nan at row 2, column 1"),
-        (X * 1e300, Y, None, "finite numbers in x, got inf"),  # too large for float32
+        (X * 1e300, Y, None, "numbers in x that float32 can hold, up to 3.4e+38, got 1e+300 at row 0, column 1"),
     ],
 )
 def test_what_does_not_fit_is_told(x, y, weight, says):

@@ -245,7 +245,7 @@ def test_another_table_is_not_appended_to(tmp_path):
     path.write_text("house,price\n1,2\n")
     with pytest.raises(ValueError, match=r"CSVLog expects a log in .*prices.csv .*got columns house, price; choose an"):
         fit(cr.CSVLog(path, append=True))
-    assert path.read_text() == "house,price\n1,2\n"
+    assert path.read_text(encoding="utf-8") == "house,price\n1,2\n"
 
 
 def not_begun(epochs):

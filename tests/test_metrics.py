@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,7 +36,7 @@ def test_classes_as_in_scikit_learn(name: str, soft: bool, weight: np.ndarray | 
     z, y = rng.normal(size=(60, 4)), rng.choice(4, size=60, p=[0.6, 0.2, 0.1, 0.1])
     given_y = np.eye(4)[y] * 0.9 + 0.025 if soft else y
     expected = oracle(y, z.argmax(axis=1), sample_weight=weight)
-    assert getattr(metrics, name)(z, given_y, weight) == pytest.approx(expected, rel=1e-12)
+    assert getattr(metrics, name)(given_y, z, weight) == pytest.approx(expected, rel=1e-12)
 
 
 @WEIGHTED
@@ -44,13 +45,13 @@ def test_one_logit_decides_between_two_classes(name: str, weight: np.ndarray | N
     oracle = getattr(pytest.importorskip("sklearn.metrics"), f"{name}_score")
     z, y = rng.normal(size=(60, 1)), rng.integers(2, size=(60, 1))
     expected = oracle(y[:, 0], z[:, 0] > 0, sample_weight=weight)
-    assert getattr(metrics, name)(z, y, weight) == pytest.approx(expected, rel=1e-12)
+    assert getattr(metrics, name)(y, z, weight) == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_class_that_does_not_occur_has_no_share_in_the_balance() -> None:
     z = np.eye(3)[[0, 0, 2, 1]]
-    assert metrics.balanced_accuracy(z, np.array([0, 0, 0, 1])) == pytest.approx((2 / 3 + 1) / 2)
-    assert metrics.balanced_accuracy(z, np.array([0, 0, 0, 1]), [1, 1, 1, 0]) == pytest.approx(2 / 3)
+    assert metrics.balanced_accuracy(np.array([0, 0, 0, 1]), z) == pytest.approx((2 / 3 + 1) / 2)
+    assert metrics.balanced_accuracy(np.array([0, 0, 0, 1]), z, [1, 1, 1, 0]) == pytest.approx(2 / 3)
 
 
 @WEIGHTED
@@ -58,10 +59,10 @@ def test_labels_that_hold_independently_as_in_scikit_learn(weight: np.ndarray | 
     hamming_loss = pytest.importorskip("sklearn.metrics").hamming_loss
     z, y = rng.normal(size=(60, 3)), rng.integers(2, size=(60, 3))
     expected = 1 - hamming_loss(y, (z > 0).astype(int), sample_weight=weight)
-    assert metrics.binary_accuracy(z, y, weight) == pytest.approx(expected, rel=1e-12)
+    assert metrics.binary_accuracy(y, z, weight) == pytest.approx(expected, rel=1e-12)
     probabilities = 1 / (1 + np.exp(-z))
     of_probabilities = partial(metrics.binary_accuracy, threshold=0.5)
-    assert of_probabilities(probabilities, y, weight) == pytest.approx(expected, rel=1e-12)
+    assert of_probabilities(y, probabilities, weight) == pytest.approx(expected, rel=1e-12)
 
 
 @WEIGHTED
@@ -75,7 +76,7 @@ def test_numbers_as_in_scikit_learn(
     y = rng.normal(size=(60, outputs)) * [1, 10, 100][:outputs]
     z = (y + rng.normal(size=(60, outputs))).astype(dtype)
     expected = oracle(y, z.astype(np.float64), sample_weight=weight)
-    assert metric(z, y, weight) == pytest.approx(expected, rel=1e-12)
+    assert metric(y, z, weight) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("off", [0.0, 1.0])
@@ -83,8 +84,8 @@ def test_r2_of_a_constant_target_as_in_scikit_learn(off: float) -> None:
     oracle = pytest.importorskip("sklearn.metrics").r2_score
     y = np.column_stack([np.full(5, 2.0), np.arange(5.0)])
     z = y + np.array([off, 0.5])
-    assert metrics.r2_score(z, y) == pytest.approx(oracle(y, z), rel=1e-12)
-    assert metrics.r2_score(z[:, :1], y[:, :1]) == 1 - off
+    assert metrics.r2_score(y, z) == pytest.approx(oracle(y, z), rel=1e-12)
+    assert metrics.r2_score(y[:, :1], z[:, :1]) == 1 - off
 
 
 def test_r2_of_one_sample_is_refused() -> None:
@@ -121,7 +122,7 @@ def test_labels_that_cannot_be_counted_are_refused(true: list, predicted: list, 
 @pytest.mark.parametrize("metric", [*REGRESSION, metrics.binary_accuracy, *CLASSIFICATION, *PROBABILITY])
 def test_a_flat_target_against_a_column_is_refused(metric: Metric) -> None:
     with pytest.raises(ValueError, match=rf"{metric.__name__} expects y of shape \(3, 1\) .*; use y\[:, None\]"):
-        metric(np.ones((3, 1)), np.ones(3))
+        metric(np.ones(3), np.ones((3, 1)))
 
 
 @pytest.mark.parametrize("metric", metrics.METRICS.values())
@@ -136,13 +137,36 @@ def test_a_flat_target_against_a_column_is_refused(metric: Metric) -> None:
 )
 def test_nothing_to_average_is_refused(metric: Metric, n: int, weight: list | None, says: str) -> None:
     with pytest.raises(ValueError, match=f"{metric.__name__} expects {says}"):
-        metric(np.ones((n, 2)), np.full((n, 2), 0.5), weight)
+        metric(np.full((n, 2), 0.5), np.ones((n, 2)), weight)
 
 
 @pytest.mark.parametrize("metric", CLASSIFICATION)
 def test_several_classes_at_once_are_no_soft_label(metric: Metric) -> None:
     with pytest.raises(ValueError, match=f"{metric.__name__} expects each row .* use .* binary_accuracy"):
-        metric(np.ones((1, 3)), np.array([[1, 1, 0]]))
+        metric(np.array([[1, 1, 0]]), np.ones((1, 3)))
+
+
+@pytest.mark.parametrize("metric", metrics.METRICS.values())
+def test_arguments_come_in_the_order_of_scikit_learn(metric: Metric) -> None:
+    assert list(inspect.signature(metric).parameters)[:3] == ["y_true", "y_pred", "sample_weight"]
+
+
+def test_a_metric_of_ones_own_is_given_truth_outputs_and_weights(rng: np.random.Generator) -> None:
+    def seen(y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray) -> float:
+        assert (y_true.shape, y_pred.shape, sample_weight.shape) == ((40,), (40, 3), (40,))
+        return 0.0
+
+    trainer = cr.Trainer(cr.MLP([2, 3], rng=0), "cross_entropy", metrics=[seen])
+    data = rng.normal(size=(40, 2)), rng.integers(3, size=40), np.ones(40)
+    trainer.fit(*data, validation=data, epochs=1, verbose=0)
+    assert trainer.evaluate(*data)["seen"] == 0
+
+
+@pytest.mark.parametrize("metric", metrics.METRICS.values())
+def test_an_output_that_is_no_number_is_refused(metric: Metric) -> None:
+    z = np.array([[0.5, 0.5], [0.5, np.nan]])
+    with pytest.raises(ValueError, match=f"{metric.__name__} expects finite numbers in y_pred, got nan at row 1"):
+        metric(np.full((2, 2), 0.5), z)
 
 
 @pytest.mark.parametrize("name", metrics.METRICS)
@@ -151,7 +175,7 @@ def test_a_name_gives_the_metric(name: str) -> None:
 
 
 def test_a_callable_is_a_metric_as_it_is() -> None:
-    def mine(z: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> float:
+    def mine(y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
         return 0.0
 
     assert metrics.get_metric(mine) is mine
@@ -174,8 +198,8 @@ def test_one_probability_decides_between_two_classes(
 ) -> None:
     z, y = rng.normal(size=(60, 1)), rng.integers(2, size=(60, 1))
     probabilities = 1 / (1 + np.exp(-z))
-    assert metric(probabilities, y, weight, threshold=0.5) == metric(z, y, weight)
-    assert metric(probabilities, y, weight) == metric(np.ones((60, 1)), y, weight)
+    assert metric(y, probabilities, weight, threshold=0.5) == metric(y, z, weight)
+    assert metric(y, probabilities, weight) == metric(y, np.ones((60, 1)), weight)
 
 
 # --- F1 ---
@@ -189,17 +213,17 @@ def test_f1_as_in_scikit_learn(columns: int, weight: np.ndarray | None, rng: np.
     y = rng.choice(4, size=60, p=[0.6, 0.2, 0.1, 0.1]) if columns > 1 else rng.integers(2, size=(60, 1))
     predicted = z.argmax(axis=1) if columns > 1 else z[:, 0] > 0
     expected = oracle(y.ravel(), predicted, sample_weight=weight, average="macro" if columns > 1 else "binary")
-    assert metrics.f1_score(z, y, weight) == pytest.approx(expected, rel=1e-12)
+    assert metrics.f1_score(y, z, weight) == pytest.approx(expected, rel=1e-12)
 
 
 def test_f1_counts_a_class_that_is_only_predicted_and_none_that_never_occurs() -> None:
     oracle = pytest.importorskip("sklearn.metrics").f1_score
     z, y = np.eye(4)[[0, 0, 2, 1]], np.array([0, 0, 0, 1])
-    assert metrics.f1_score(z, y) == pytest.approx(oracle(y, z.argmax(axis=1), average="macro"))
+    assert metrics.f1_score(y, z) == pytest.approx(oracle(y, z.argmax(axis=1), average="macro"))
 
 
 def test_f1_of_a_second_class_that_never_occurs_is_0() -> None:
-    assert metrics.f1_score(np.array([[-1.0], [-2.0]]), np.array([[0], [0]])) == 0
+    assert metrics.f1_score(np.array([[0], [0]]), np.array([[-1.0], [-2.0]])) == 0
 
 
 # --- order and probabilities ---
@@ -219,7 +243,7 @@ def test_area_of_one_column_as_in_scikit_learn(
     oracle = pytest.importorskip("sklearn.metrics").roc_auc_score
     z, y = rng.normal(size=(60, 1)).round(digits), rng.integers(2, size=(60, 1))
     expected = oracle(y[:, 0], z[:, 0], sample_weight=weight)
-    assert metrics.roc_auc_score(z, y, weight, from_logits=from_logits) == pytest.approx(expected, rel=1e-12)
+    assert metrics.roc_auc_score(y, z, weight, from_logits=from_logits) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -232,8 +256,8 @@ def test_area_of_classes_as_in_scikit_learn(
     z, y = (3 * rng.normal(size=(60, classes))).astype(dtype), rng.integers(classes, size=60)
     p = softmax(z.astype(np.float64))
     expected = oracle(y, p[:, 1] if classes == 2 else p, sample_weight=weight, multi_class="ovr")
-    assert metrics.roc_auc_score(z, y, weight) == pytest.approx(expected, rel=1e-12)
-    assert metrics.roc_auc_score(p, y, weight, from_logits=False) == pytest.approx(expected, rel=1e-12)
+    assert metrics.roc_auc_score(y, z, weight) == pytest.approx(expected, rel=1e-12)
+    assert metrics.roc_auc_score(y, p, weight, from_logits=False) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("classes", [2, 4])
@@ -244,20 +268,20 @@ def test_area_of_tied_probabilities_as_in_scikit_learn(
     oracle = pytest.importorskip("sklearn.metrics").roc_auc_score
     p, y = rng.multinomial(8, [1 / classes] * classes, size=60) / 8, rng.integers(classes, size=60)
     expected = oracle(y, p[:, 1] if classes == 2 else p, sample_weight=weight, multi_class="ovr")
-    assert metrics.roc_auc_score(p, y, weight, from_logits=False) == pytest.approx(expected, rel=1e-12)
+    assert metrics.roc_auc_score(y, p, weight, from_logits=False) == pytest.approx(expected, rel=1e-12)
 
 
 def test_area_ranks_logits_where_probabilities_are_all_1() -> None:
     z = np.array([[50.0, 0.0], [60.0, 0.0], [70.0, 0.0], [80.0, 0.0]])
-    assert metrics.roc_auc_score(z, np.array([1, 1, 0, 0])) == 1
-    assert metrics.roc_auc_score(z, np.array([1, 0, 1, 0])) == 0.75
+    assert metrics.roc_auc_score(np.array([1, 1, 0, 0]), z) == 1
+    assert metrics.roc_auc_score(np.array([1, 0, 1, 0]), z) == 0.75
 
 
 def test_area_leaves_out_a_class_that_never_occurs(rng: np.random.Generator) -> None:
     oracle = pytest.importorskip("sklearn.metrics").roc_auc_score
     z, y = rng.normal(size=(60, 3)), rng.integers(2, size=60)
     areas = [oracle(y == k, softmax(z)[:, k]) for k in (0, 1)]
-    assert metrics.roc_auc_score(z, y) == pytest.approx(np.mean(areas), rel=1e-12)
+    assert metrics.roc_auc_score(y, z) == pytest.approx(np.mean(areas), rel=1e-12)
 
 
 @pytest.mark.parametrize("weight", [None, [1.0, 2.0, 0.0]])
@@ -265,7 +289,7 @@ def test_area_of_one_class_is_refused(weight: list | None) -> None:
     y = np.array([1, 1, 1 if weight is None else 0])
     for z, target in ((np.eye(3)[:, :2], y), (np.ones((3, 1)), y[:, None])):
         with pytest.raises(ValueError, match="roc_auc_score expects samples of at least two classes, got samples of"):
-            metrics.roc_auc_score(z, target, weight)
+            metrics.roc_auc_score(target, z, weight)
 
 
 @WEIGHTED
@@ -280,13 +304,13 @@ def test_log_loss_as_in_scikit_learn(
     p = softmax(z) if columns > 1 else 1 / (1 + np.exp(-z))
     expected = oracle(y, p if columns > 1 else p[:, 0], sample_weight=weight)
     target = y if columns > 1 else y[:, None]
-    found = metrics.log_loss(z if from_logits else p, target, weight, from_logits=from_logits)
+    found = metrics.log_loss(target, z if from_logits else p, weight, from_logits=from_logits)
     assert found == pytest.approx(expected, rel=1e-12)
 
 
 def test_log_loss_is_safe_where_a_probability_vanishes() -> None:
-    assert metrics.log_loss(np.array([[1e4, 0.0]], np.float32), np.array([1])) == 1e4
-    assert metrics.log_loss(np.array([[1.0, 0.0]]), np.array([1]), from_logits=False) == pytest.approx(-np.log(1e-12))
+    assert metrics.log_loss(np.array([1]), np.array([[1e4, 0.0]], np.float32)) == 1e4
+    assert metrics.log_loss(np.array([1]), np.array([[1.0, 0.0]]), from_logits=False) == pytest.approx(-np.log(1e-12))
 
 
 @WEIGHTED
@@ -307,8 +331,8 @@ def test_calibration_as_from_the_curve_of_scikit_learn(
     counts = np.bincount(np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True))
     expected = counts[counts > 0] @ np.abs(share - mean) / len(rows)
     found = metrics.expected_calibration_error(
-        z if from_logits else p,
         y if columns > 1 else y[:, None],
+        z if from_logits else p,
         None if weight is None else np.round(4 * weight),
         from_logits=from_logits,
         bins=bins,
@@ -319,12 +343,12 @@ def test_calibration_as_from_the_curve_of_scikit_learn(
 def test_confidence_on_the_edge_of_a_bin_belongs_to_the_lower_one() -> None:
     p = np.array([[0.75, 0.25], [0.76, 0.24]])  # of 4 bins, the third and the fourth
     y = np.array([0, 1])
-    assert metrics.expected_calibration_error(p, y, from_logits=False, bins=4) == pytest.approx((0.25 + 0.76) / 2)
+    assert metrics.expected_calibration_error(y, p, from_logits=False, bins=4) == pytest.approx((0.25 + 0.76) / 2)
 
 
 def test_calibration_refuses_no_bins() -> None:
     with pytest.raises(ValueError, match="expected_calibration_error expects bins >= 1, got 0"):
-        metrics.expected_calibration_error(np.ones((1, 2)), np.array([0]), bins=0)
+        metrics.expected_calibration_error(np.array([0]), np.ones((1, 2)), bins=0)
 
 
 # --- in a training ---
@@ -340,7 +364,7 @@ def test_a_named_metric_takes_what_the_loss_takes(softmax: bool, rng: np.random.
     assert list(scores) == ["loss", *names]
     assert scores["log_loss"] == pytest.approx(scores["loss"], rel=1e-9)
     logits = np.log(model.predict(x)) if softmax else model.predict(x)
-    assert [scores[name] for name in names] == pytest.approx([getattr(metrics, name)(logits, y) for name in names])
+    assert [scores[name] for name in names] == pytest.approx([getattr(metrics, name)(y, logits) for name in names])
     assert set(names) < set(trainer.fit(x, y, epochs=1, verbose=0).columns)
 
 

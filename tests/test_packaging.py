@@ -7,15 +7,17 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.util import find_spec
 from pathlib import Path
 
 import chainrule as cr
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONTENT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = CONTENT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+GROUPS = CONTENT["dependency-groups"]
 PACKAGE_OF = {"sklearn": "scikit-learn", "mlflow": "mlflow-skinny"}  # where the module and its package differ in name
+SOURCE = Path(cr.__path__[0])
 NEEDS_AN_EXTRA = ("chainrule.estimators", "chainrule.tabular")  # their classes inherit from scikit-learn's
 
 LOADED_BY = """
@@ -75,8 +77,55 @@ def test_the_citation_states_the_version() -> None:
 
 def test_all_is_what_a_user_would_want() -> None:
     assert EXTRAS["all"] == ["chainrule[sklearn,tabular,onnx,keras,plots,logging]"]
-    extras = ("sklearn", "tabular", "onnx", "keras", "plots", "logging", "mlflow", "mpi", "bench", "dev", "all")
-    assert set(EXTRAS) == set(extras)
+    assert set(EXTRAS) == {"sklearn", "tabular", "onnx", "keras", "plots", "logging", "mlflow", "all"}
+    assert set(GROUPS) == {"test", "dev", "bench"}
+
+
+def requirements() -> list[str]:
+    """All that pyproject.toml asks for, without what refers to another of its own lists."""
+    lists = [PROJECT["dependencies"], *EXTRAS.values(), *GROUPS.values()]
+    return [need for needs in lists for need in needs if isinstance(need, str) and not need.startswith("chainrule[")]
+
+
+def test_every_requirement_has_a_floor_and_no_cap() -> None:
+    assert [need for need in requirements() if not re.fullmatch(r"[\w-]+>=\d+(\.\d+)*", need)] == []
+    packages = [need.split(">=")[0] for need in requirements()]
+    assert len(packages) == len(set(packages))  # one floor each
+
+
+def test_the_lowest_versions_that_are_tested_are_those_that_are_stated() -> None:
+    script = [sys.executable, ROOT / ".ci" / "lowest.py"]
+    printed = subprocess.run(script, capture_output=True, text=True, check=True).stdout.split()
+    assert printed == [need.replace(">=", "==") for need in requirements()]
+
+
+def calls_of_require() -> list[tuple[str, str, str]]:
+    """Where the code asks for a module of an extra: the place, the module, the extra."""
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name("require"), args=[ast.Constant(str(module)), ast.Constant(str(extra)), *_]):
+                    found.append((f"{path.name}:{node.lineno}", module.split(".")[0], extra))
+    return found
+
+
+def modules_imported() -> set[str]:
+    names = {module for _, module, _ in calls_of_require()}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.split(".")[0])
+    return names
+
+
+def test_each_package_is_used_by_the_code_that_asks_for_it() -> None:
+    """What only tests and tools need is in a dependency group."""
+    used = {PACKAGE_OF.get(module, module) for module in modules_imported()}
+    needs = [*PROJECT["dependencies"], *(need for name, needs in EXTRAS.items() if name != "all" for need in needs)]
+    assert package_names(needs) - used == set()
 
 
 def test_the_package_says_that_it_is_typed() -> None:
@@ -85,15 +134,9 @@ def test_the_package_says_that_it_is_typed() -> None:
 
 
 def test_each_extra_named_in_an_error_holds_the_package_that_is_missing() -> None:
-    spec = find_spec("chainrule")
-    assert spec is not None
-    assert spec.origin is not None
-    wrong = []
-    for path in Path(spec.origin).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            match node:
-                case ast.Call(func=ast.Name("require"), args=[ast.Constant(str(module)), ast.Constant(str(extra)), *_]):
-                    package = module.split(".")[0]
-                    if PACKAGE_OF.get(package, package) not in package_names(EXTRAS.get(extra, [])):
-                        wrong.append(f"{path.name}:{node.lineno} sends who lacks {package} to chainrule[{extra}]")
+    wrong = [
+        f"{place} sends who lacks {module} to chainrule[{extra}]"
+        for place, module, extra in calls_of_require()
+        if PACKAGE_OF.get(module, module) not in package_names(EXTRAS.get(extra, []))
+    ]
     assert wrong == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from threading import Timer
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -373,12 +373,26 @@ def test_ctrl_c_ends_between_two_steps_and_every_step_is_counted(threads, monkey
     model = cr.MLP([INPUTS, 20, CLASSES], rng=0)
     trainer = cr.Trainer(model, "cross_entropy", batch_size=None)
     trainer.fit(X, LABELS, epochs=1, verbose=0)  # so that nothing is left that is slow at first
-    timer = Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
-    history = trainer.fit(X, LABELS, epochs=10**7, verbose=0)
-    timer.join()
+    underway = Event()
+
+    class Tells(cr.Callback):
+        live = False  # so that a call of the plan takes many steps
+
+        def on_pause(self, trainer: Any) -> None:
+            underway.set()
+
+    def press_ctrl_c() -> None:
+        underway.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presses = Thread(target=press_ctrl_c, daemon=True)
+    presses.start()
+    trainer.callbacks.append(Tells())
+    history = trainer.fit(X, LABELS, epochs=10**9, verbose=0)  # more than it will ever take
+    presses.join()
     assert history.interrupted
     steps = int(trainer.optimizer.state["step"])
+    assert 0 < steps < 10**9
     twin = cr.MLP([INPUTS, 20, CLASSES], rng=0)
     cr.Trainer(twin, "cross_entropy", batch_size=None).fit(X, LABELS, epochs=steps, verbose=0)
     np.testing.assert_array_equal(model.parameters.vector, twin.parameters.vector)

@@ -315,11 +315,16 @@ def test_confusion_orders_text_labels_by_the_names(as_given):
         ([0, 3], [0, 1], ["a", "b"], ValueError, r"labels among 0, 1 \(2 classes\), got 3"),
         ([0, -1], [0, 1], ["a", "b"], ValueError, "got -1"),
         ([0, 1.5], [0, 1], ["a", "b"], ValueError, "got 1.5"),
-        ([0, np.nan], [0, 1], None, ValueError, "finite numbers in labels_true"),
+        ([0, np.nan], [0, 1], None, ValueError, "a label for each row of labels_true, got nan at row 1"),
+        (np.array([0, np.nan]), [0, 1], None, ValueError, "finite numbers in labels_true"),
         (["a", "c"], ["a", "b"], ["a", "b"], ValueError, r"labels among a, b \(2 classes\), got c"),
         ([0], [9], list("abcdefg"), ValueError, r"0, 1, 2, 3, 4, \.\.\. \(7 classes\), got 9"),
         (["a"], [0], None, TypeError, "two arrays of numbers or two of text"),
-        ([0, 1], [object(), 1], None, TypeError, "labels_predicted to be an array of numbers"),
+        ([0, 1], [object(), 1], None, TypeError, "labels of one kind in labels_predicted"),
+        ([0, 1], [object(), object()], None, TypeError, "labels_predicted to be an array of numbers"),
+        ([0, 1], [0, "a"], None, TypeError, "labels of one kind in labels_predicted, got 'a' and 0"),
+        ([0, 1], np.ma.array([0, 1], mask=[0, 1]), None, ValueError, "labels_predicted without gaps, got a masked"),
+        (np.array([0, 1], "m8[D]"), [0, 1], None, TypeError, "got dtype timedelta64"),
     ],
 )
 def test_confusion_refuses(true, predicted, names, error, words):
@@ -718,7 +723,7 @@ def test_reliability_draws_the_curve_of_scikit_learn():
     assert [bar.get_height() for bar in figure.axes[1].patches] == list(np.histogram(p.max(axis=1), 10, (0, 1))[0])
     from chainrule.metrics import expected_calibration_error
 
-    error = expected_calibration_error(p, y, from_logits=False, bins=10)
+    error = expected_calibration_error(y, p, from_logits=False, bins=10)
     assert figure.axes[0].get_title() == f"calibration error {100 * error:.1f} %"
 
 

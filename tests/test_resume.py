@@ -15,12 +15,13 @@ import pytest
 import chainrule as cr
 import old_checkpoints
 from chainrule import schedules
+from chainrule.ops.fused import KERNELS
 from chainrule.training import run as run_module
 
 RNG = np.random.default_rng(0)
-X, Y, WEIGHT = RNG.normal(size=(90, 5)), RNG.integers(0, 3, 90), RNG.uniform(0.5, 2, 90)
-VALIDATION = (RNG.normal(size=(40, 5)), RNG.integers(0, 3, 40))
-EPOCHS = 6
+X, Y, WEIGHT = RNG.normal(size=(60, 5)), RNG.integers(0, 3, 60), RNG.uniform(0.5, 2, 60)
+VALIDATION = (RNG.normal(size=(30, 5)), RNG.integers(0, 3, 30))
+EPOCHS = 5
 HOOKS = ["on_train_begin", "on_epoch_begin", "on_batch_end", "on_validation_begin", "on_validation_end"]
 HOOKS += ["on_epoch_end", "on_pause"]
 
@@ -83,6 +84,8 @@ class Case:
 
 def draw(rng: np.random.Generator) -> Case:
     names = rng.permutation(list(CALLBACKS))[: rng.integers(0, 6)].tolist()
+    if {"WeightAverage", "WeightAverage, late"} <= set(names):
+        names.remove("WeightAverage")  # of which there may be one
     settings = {
         "batch_size": [16, 25, None][rng.integers(3)],
         "sample": ["all", "all", "one"][rng.integers(3)],
@@ -154,7 +157,7 @@ def bits(trainer: cr.Trainer, folder: Path) -> dict[str, Any]:
         if isinstance(callback, cr.EarlyStopping):
             found[f"best {callback.monitor}"] = callback.best, callback.best_epoch
         if isinstance(callback, cr.CSVLog):
-            rows = list(csv.DictReader(io.StringIO(callback.path.read_text())))
+            rows = list(csv.DictReader(io.StringIO(callback.path.read_text(encoding="utf-8"))))
             found["log"] = [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
     return found
 
@@ -226,8 +229,8 @@ def test_many_interruptions(group: int, tmp_path: Path, monkeypatch: pytest.Monk
 def test_every_hook(hook: str, compiled: bool, writes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     callbacks = ["WeightAverage", "EarlyStopping", "TerminateOnDivergence", "CSVLog"]
     settings: dict[str, Any] = {"batch_size": 16, "metrics": ["accuracy"]}
-    for place in range(6):
-        case = Case(callbacks, "ReduceOnPlateau", compiled, False, settings, hook, 3, place, writes)
+    for place in (0, 3):
+        case = Case(callbacks, "ReduceOnPlateau", compiled, False, settings, hook, 2, place, writes)
         run(case, tmp_path / str(place), monkeypatch)
 
 
@@ -237,6 +240,8 @@ def test_every_hook(hook: str, compiled: bool, writes: bool, tmp_path: Path, mon
 @pytest.mark.parametrize("kernels", ["fused", "numpy"])
 @pytest.mark.parametrize("name", old_checkpoints.RUNS)
 def test_an_old_checkpoint_is_resumed_to_the_weights_of_then(name: str, kernels: str, tmp_path: Path) -> None:
+    if (name, kernels, KERNELS) == ("within an epoch", "fused", "numpy"):
+        pytest.skip("the masks of dropout in the rest of that epoch are drawn by kernels")
     folder = old_checkpoints.CORPUS / f"{name}-{kernels}".replace(" ", "-")
     make, step = old_checkpoints.RUNS[name]
     with np.load(folder / "end.npz") as end:

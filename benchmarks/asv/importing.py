@@ -1,6 +1,6 @@
 """The time of the import, and the size of the package."""
 
-from chainrule.bench.footprint import measure_size
+from benchmarks.footprint import measure_size
 
 
 def timeraw_import() -> str:

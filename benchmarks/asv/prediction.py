@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-from chainrule.bench.grid import make_problem
-from chainrule.bench.peers import ours
-from chainrule.bench.predict import NETWORK
+
+from benchmarks.grid import make_problem
+from benchmarks.peers import ours
+from benchmarks.predict import NETWORK
 
 
 class Predict:

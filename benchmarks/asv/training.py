@@ -1,7 +1,7 @@
 """A training step of each row of the benchmark: seconds, and the memory that training takes."""
 
-from chainrule.bench.grid import ROWS, make_problem
-from chainrule.bench.peers.ours import Ours
+from benchmarks.grid import ROWS, make_problem
+from benchmarks.peers.ours import Ours
 
 
 class Step:

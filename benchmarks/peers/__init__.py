@@ -21,7 +21,7 @@ from .contract import Contestant, Predictor
 
 __all__ = ["FLOOR", "INSTALL", "PEERS", "Contestant", "Peer", "Predictor", "admit"]
 
-INSTALL = "pip install 'chainrule[bench]'"
+INSTALL = "make bench-peers"
 T = TypeVar("T")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from benchmarks import footprint
 from benchmarks.peers import FLOOR
@@ -9,9 +11,11 @@ from benchmarks.peers import FLOOR
 
 def test_the_import_is_timed_in_fresh_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(footprint, "IMPORTS", {"numpy": "numpy", "absent": "no_such_module"})
+    start = time.perf_counter()
     found = footprint.measure_import(rounds=1)
+    elapsed = time.perf_counter() - start
     assert list(found["peers"]) == ["numpy"]
-    assert 0 < found["seconds"] < 60
+    assert 0 < found["seconds"] < elapsed
     assert len(found["peers"]["numpy"]["rounds"]["ours"]) == 1  # the first, which fills caches, does not count
 
 

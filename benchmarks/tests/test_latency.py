@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,8 @@ def test_each_row_has_an_answer_of_its_own_and_the_models(name: str, tmp_path: P
     tolerance = 0.1 if name.endswith("int8") else 1e-5
     np.testing.assert_allclose(way.outputs, model.predict(rows), rtol=0, atol=tolerance)
     assert len(np.unique(way.outputs, axis=0)) > latency.ROWS / 2
-    assert 0 < way.seconds(10) < 1
+    start = time.perf_counter()
+    assert 0 < way.seconds(10) < time.perf_counter() - start
     assert way.file > 0
     assert (way.program is None) != name.startswith("C,")
 
@@ -43,7 +45,8 @@ def test_longer_work_takes_longer(tmp_path: Path) -> None:
     if shutil.which("cc") is None:
         pytest.skip("no C compiler")
     way = latency.c(make_model(SMALL), np.ones((latency.ROWS, 6), np.float32), tmp_path, "float32")
-    assert way.seconds(1_000_000) > 100 * way.seconds(100)  # so no call is left out by the compiler
+    undisturbed = min(way.seconds(100) for _ in range(20))
+    assert way.seconds(1_000_000) > 100 * undisturbed  # so no call is left out by the compiler
 
 
 def test_the_figures_of_a_round_are_side_by_side() -> None:

@@ -94,7 +94,7 @@ def test_who_is_absent_is_left_out_with_one_line(shell, monkeypatch: pytest.Monk
     assert bench.chosen_peers("floor, jax_scan") == [peers.FLOOR]
     answer = shell("size", "--peers", "jax_scan")
     (line,) = [line for line in answer.err.splitlines() if "JAX" in line]
-    assert line == "JAX compiled is not installed and is left out: pip install 'chainrule[bench]'"
+    assert line == "JAX compiled is not installed and is left out: make bench-peers"
 
 
 def test_a_busy_machine_is_pointed_out(shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,8 +148,10 @@ class Sequential:
         if self._workspace is None or "output" not in self._workspace:
             raise ValueError(sentence("backward", "a forward pass before it", "none", "call forward(x, training=True)"))
         output = self._workspace["output"]
-        dy = as_numeric("backward", "dy", dy, output.dtype)
+        dy = as_numeric("backward", "dy", dy)
         check_shape("backward", "a gradient", dy, output.shape)
+        with np.errstate(over="ignore"):  # a training that diverges shows in the gradient, inf or NaN
+            dy = dy.astype(output.dtype, copy=False)
         return backward_through(self.layers, dy, self._workspace, input_gradient)
 
     def penalty(self) -> float:
@@ -163,12 +165,12 @@ class Sequential:
         written. NaN or infinity in x raises ValueError. Where the first layer is Linear, x may be one of SciPy's sparse
         matrices, which is not made dense.
         """
-        x = self._as_batch(x)
+        given, x = x, self._as_batch(x)
         rows = x.shape[0]
         size = self._rows_at_a_time(x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
         fast = compiled is not None and isinstance(x, np.ndarray) and x.ndim == 2 and rows
         layers = dense_layers(self.layers) if fast else None
-        if layers and (y := self._predict_compiled(layers, x, size)) is not None:
+        if layers and (y := self._predict_compiled(layers, x, size, given)) is not None:
             return y
         free = self._free
         try:
@@ -177,7 +179,7 @@ class Sequential:
             work = Workspace(False, self.rng)
         y = np.empty(0)
         for start in range(0, max(rows, 1), size):  # no rows still make one batch: it tells the shape of the outputs
-            batch = self._checked(x, start, size)
+            batch = self._checked(x, start, size, given)
             outputs = forward_through(self.layers, batch, work)
             if start == 0:
                 y = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
@@ -193,20 +195,20 @@ class Sequential:
             check_takes_sparse(self.layers)
         return batch
 
-    def _checked(self, x: Array, start: int, size: int) -> Array:
+    def _checked(self, x: Array, start: int, size: int, given: Any) -> Array:
         batch = x[start : start + size]
         if batch.dtype != self.dtype:
-            batch = as_samples("the model", batch, self.dtype)
+            batch = as_samples("predict", batch, self.dtype, given, start)
         if not (isinstance(batch, np.ndarray) and all_finite(batch)):
-            check_finite("predict", "x", batch, first_row=start)
+            check_finite("predict", "x", batch, first_row=start, of=given)
         return batch
 
-    def _predict_compiled(self, layers: list[Dense], x: Array, size: int) -> Array | None:
+    def _predict_compiled(self, layers: list[Dense], x: Array, size: int, given: Any) -> Array | None:
         """Where every layer has a kernel: without the interpreter, and many rows on all threads."""
         if len(x) <= size and len(x) * self.parameters.vector.size < 2 * WORK_A_THREAD:
-            y: Array | None = compiled.forward(layers, self._checked(x, 0, len(x)))
+            y: Array | None = compiled.forward(layers, self._checked(x, 0, len(x), given))
             return y
-        first = compiled.forward(layers, self._checked(x, 0, 1))
+        first = compiled.forward(layers, self._checked(x, 0, 1, given))
         if first is None:
             return None  # the layers themselves say what does not fit
         y = np.empty((len(x), first.shape[1]), self.dtype)
@@ -214,7 +216,7 @@ class Sequential:
         size = min(size, -(-len(x) // threads))
 
         def predict_part(start: int) -> None:
-            compiled.forward(layers, self._checked(x, start, size), out=y[start : start + size])
+            compiled.forward(layers, self._checked(x, start, size, given), out=y[start : start + size])
 
         share(predict_part, range(0, len(x), size), threads)
         return y

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ._support.checks import Array, sentence
+from ._support.checks import Array, check_finite, sentence
 from .layers import (
     ELU,
     GELU,
@@ -41,6 +41,8 @@ from .layers import (
     Tanh,
 )
 from .ops.activations.smooth import SELU_ALPHA, SELU_SCALE
+
+SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 class Graph(ABC):
@@ -89,14 +91,21 @@ class Graph(ABC):
         """The name of a new constant."""
         array = np.asarray(value)
         if array.dtype.kind in "fb":
-            with np.errstate(over="ignore"):
-                array = array.astype(self.dtype)
-            if array.dtype == np.float16 and not np.isfinite(array).all():
-                expected = f"parameters within ±{np.finfo(array.dtype).max:.0f} for float16"
-                raise ValueError(sentence(self.who, expected, f"larger ones in {self.prefix}{hint}", "use float32"))
+            array = self._held(array, f"{self.prefix}{hint}")
         name = self.new_name(f"{self.prefix}{hint}")
         self.add_constant(name, array)
         return name
+
+    def _held(self, array: Array, name: str) -> Array:
+        """Numbers in the type of the computation, which must not make infinity of them, nor 0 of a single one."""
+        check_finite(self.who, name, array)
+        with np.errstate(over="ignore", under="ignore"):
+            held: Array = array.astype(self.dtype)
+        if not np.isfinite(held).all():
+            expected = f"parameters within ±{np.finfo(held.dtype).max:.5g} for {held.dtype.name}"
+            remedy = "use float32" if held.dtype == np.float16 else "use float64"
+            raise ValueError(sentence(self.who, expected, f"larger ones in {name}", remedy))
+        return held
 
     def cast(self, x: str, dtype: Any, out: str | None = None) -> str:
         """x as numbers of another type."""
@@ -141,13 +150,22 @@ def _batch_norm(g: Graph, layer: BatchNorm, x: str) -> str:
 
 
 def _layer_norm(g: Graph, layer: LayerNorm, x: str) -> str:
-    """gain · (x − μ) / √(σ² + ε) + bias, with the means of a row as products, which every ONNX version has."""
+    """gain · (x − μ)/s / √(σ²/s² + ε/s²) + bias, s = max(mean |x − μ|, 1): no square overflows.
+
+    The means of a row are products, which every ONNX version has.
+    """
+    if layer.epsilon < SMALLEST:  # ONNX Runtime drops the sum with one that float32 cannot hold
+        expected = f"epsilon of at least {SMALLEST:.2g}, which float32 can hold"
+        raise ValueError(sentence(g.who, expected, f"{layer!r} at {g.prefix[:-1]}", "train with a larger one"))
     narrow = g.dtype == np.float16  # whose squares end at 65504, and whose ε may be 0
     if narrow:
         x, g.dtype = g.cast(x, np.float32), np.dtype(np.float32)
     mean = g.constant(np.full((layer.features, 1), 1 / layer.features), "mean")
     centred = g.Sub(x, g.MatMul(x, mean))
-    deviation = g.Sqrt(g.Add(g.MatMul(g.Mul(centred, centred), mean), layer.epsilon))
+    scale = g.Max(g.MatMul(g.Abs(centred), mean), 1.0)
+    centred = g.Div(centred, scale)
+    epsilon = g.Div(g.Div(g.constant(layer.epsilon, "epsilon"), scale), scale)
+    deviation = g.Sqrt(g.Add(g.MatMul(g.Mul(centred, centred), mean), epsilon))
     y = g.Mul(g.Div(centred, deviation), g.constant(layer.gain, "gain"))
     y = g.Add(y, g.constant(layer.bias, "bias"))
     if narrow:
@@ -166,14 +184,20 @@ def _prelu(g: Graph, layer: PReLU, x: str) -> str:
     return g.Add(g.Relu(x), g.Mul(g.Min(x, 0.0), g.constant(layer.slope, "slope")))
 
 
+def _silu(g: Graph, x: str) -> str:
+    """x · sigmoid(x); in float64 x / (1 + exp(−x)), as ONNX Runtime 1.18 merges the product into a float32 operator."""
+    return g.Div(x, g.Add(g.Exp(g.Neg(x)), 1.0)) if g.dtype == np.float64 else g.Mul(x, g.Sigmoid(x))
+
+
 def _softplus(g: Graph, x: str) -> str:
     """max(x, 0) + log(1 + exp(−|x|))"""
     return g.Add(g.Relu(x), g.Log(g.Add(g.Exp(g.Neg(g.Abs(x))), 1.0)))
 
 
 def _elu(g: Graph, x: str, alpha: float) -> str:
-    """max(x, 0) + α (exp(min(x, 0)) − 1)"""
-    return g.Add(g.Relu(x), g.Mul(g.Sub(g.Exp(g.Min(x, 0.0)), 1.0), alpha))
+    """max(x, 0) + α (exp(v) − 1),  v = min(x, 0), with exp(v) − 1 = 2t / (1 − t), t = tanh(v/2), exact near 0, too"""
+    t = g.Tanh(g.Mul(g.Min(x, 0.0), 0.5))
+    return g.Add(g.Relu(x), g.Mul(g.Div(g.Add(t, t), g.Sub(1.0, t)), alpha))
 
 
 def _gelu(g: Graph, x: str, approximate: str) -> str:
@@ -210,7 +234,7 @@ EQUATIONS: dict[type[Layer], Callable[[Graph, Any, str], str]] = {
     SELU: lambda g, layer, x: g.Mul(_elu(g, x, SELU_ALPHA), SELU_SCALE),
     Scale: lambda g, layer, x: g.Mul(x, g.constant(layer.gain, "gain")),
     Sigmoid: lambda g, layer, x: g.Sigmoid(x),
-    SiLU: lambda g, layer, x: g.Mul(x, g.Sigmoid(x)),
+    SiLU: lambda g, layer, x: _silu(g, x),
     Softmax: lambda g, layer, x: g.Softmax(x, axis=-1),
     Softplus: lambda g, layer, x: _softplus(g, x),
     Tanh: lambda g, layer, x: g.Tanh(x),

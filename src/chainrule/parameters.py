@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._support.checks import Array, check_name, check_shape, sentence
+from ._support.checks import Array, as_numeric, check_name, check_shape, sentence
 
 CACHE_LINE = 64  # bytes
 
@@ -57,9 +57,9 @@ class Parameters(Mapping[str, Array]):
     @vector.setter
     def vector(self, values: Any) -> None:
         if values is not self._vector:
-            values = np.asarray(values)
-            check_shape("Parameters", "a vector", values, self._vector.shape)
-            self._vector[:] = values
+            numbers = as_numeric("Parameters", "vector", values, self._vector.dtype)
+            check_shape("Parameters", "a vector", numbers, self._vector.shape)
+            self._vector[:] = numbers
 
     def __getitem__(self, name: str) -> Array:
         if name not in self.slices:

@@ -20,7 +20,7 @@ def predictions(shell, model: Path, table: Path) -> list[str]:
 def test_classes_are_scored_as_scikit_learn_does(shell, flowers_model: Path, tmp_path: Path) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     table = write_flowers(tmp_path / "new.csv", rows=70, seed=3)
-    true = [line.split(",")[-1] for line in table.read_text().splitlines()[1:]]
+    true = [line.split(",")[-1] for line in table.read_text(encoding="utf-8").splitlines()[1:]]
     predicted = predictions(shell, flowers_model, table)
     answer = shell("evaluate", flowers_model, table)
     assert (answer.code, answer.err) == (0, "")
@@ -37,7 +37,7 @@ def test_classes_are_scored_as_scikit_learn_does(shell, flowers_model: Path, tmp
 def test_numbers_are_scored_as_scikit_learn_does(shell, prices_model: Path, tmp_path: Path) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     table = write_prices(tmp_path / "new.csv", rows=70, seed=3)
-    true = [float(line.split(",")[1]) for line in table.read_text().splitlines()[1:]]
+    true = [float(line.split(",")[1]) for line in table.read_text(encoding="utf-8").splitlines()[1:]]
     predicted = [float(line) for line in predictions(shell, prices_model, table)]
     rmse = metrics.mean_squared_error(true, predicted) ** 0.5
     mae, r2 = metrics.mean_absolute_error(true, predicted), metrics.r2_score(true, predicted)

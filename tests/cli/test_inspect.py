@@ -109,7 +109,7 @@ def test_a_checkpoint_is_described(shell, tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_broken_off_says_how_it_goes_on(shell, flowers_model: Path, tmp_path: Path) -> None:
-    record = json.loads((flowers_model / "run.json").read_text())
+    record = json.loads((flowers_model / "run.json").read_text(encoding="utf-8"))
     (tmp_path / "run.json").write_text(json.dumps(record | {"result": None}))
     out = shell("inspect", tmp_path).out
     assert f"run         {tmp_path}, not complete: chainrule train --resume {tmp_path}\n" in out
@@ -218,7 +218,7 @@ def test_what_a_file_says_cannot_write_on_the_terminal(shell, tmp_path: Path) ->
     cr.save(model, tmp_path / "model")
     out = shell("inspect", tmp_path / "model").out
     assert "\x1b" not in out
-    assert "evil        �[2J�xxx" in out
+    assert r"evil        \x1b[2J\x07xxx" in out
     assert max(map(len, out.splitlines())) <= 2001
 
 

@@ -45,15 +45,28 @@ def test_a_traceback_is_there_for_who_wants_it() -> None:
     assert "did you mean 'digits'?" in result.stderr
 
 
+CHECK_UNTIL_THE_READER_IS_GONE = """
+import runpy, sys
+from chainrule.cli import check
+
+def proofs(rows=check.proofs()):
+    yield next(rows)
+    sys.stdin.read()  # it ends when the reader has closed the pipe
+    yield from rows
+
+check.proofs = proofs
+sys.argv = ["chainrule", "check"]
+runpy.run_module("chainrule", run_name="__main__")
+"""
+
+
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     """As ``chainrule check | head -1``: the reader closes the pipe, and the writer stops in silence."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "chainrule", "check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
+    command, pipe = [sys.executable, "-c", CHECK_UNTIL_THE_READER_IS_GONE], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         process.stdout.readline()
         process.stdout.close()
+        process.stdin.close()
         assert process.stderr.read() == b""
         assert process.wait() == 141
 

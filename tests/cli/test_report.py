@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import chainrule as cr
-from chainrule.cli import report as command
+from chainrule._support import files
 
 from .conftest import trained, write_flowers, write_prices
 
@@ -42,7 +42,7 @@ def settings_of(source: Path, **others: object) -> dict:
 
 def test_classes_of_a_table(shell, flowers_model, folder, tmp_path) -> None:
     model, table = folder(flowers_model), write_flowers(tmp_path / "new.csv", rows=70, seed=3)
-    true = [line.split(",")[-1] for line in table.read_text().splitlines()[1:]]
+    true = [line.split(",")[-1] for line in table.read_text(encoding="utf-8").splitlines()[1:]]
     predicted = shell("predict", model, table).out.splitlines()[1:]
     answer = shell("report", model, table)
     assert (answer.code, answer.err) == (0, "")
@@ -66,7 +66,7 @@ def test_classes_of_a_table(shell, flowers_model, folder, tmp_path) -> None:
 
 def test_numbers_of_a_table_are_in_their_units(shell, prices_model, folder, tmp_path) -> None:
     model, table = folder(prices_model), write_prices(tmp_path / "new.csv", rows=70, seed=3)
-    true = [float(line.split(",")[1]) for line in table.read_text().splitlines()[1:]]
+    true = [float(line.split(",")[1]) for line in table.read_text(encoding="utf-8").splitlines()[1:]]
     predicted = [float(line) for line in shell("predict", model, table).out.splitlines()[1:]]
     lines = shell("report", model, table).out.splitlines()
     assert float(lines[2].split()[3]) == pytest.approx(metrics.mean_absolute_error(true, predicted), rel=1e-3)
@@ -142,7 +142,7 @@ def test_damaged_records_stop_nothing(shell, digits_model, folder, text) -> None
 
 
 def test_a_record_of_any_size_is_not_read_whole(shell, digits_model, folder, monkeypatch) -> None:
-    monkeypatch.setattr(command, "MOST_BYTES", 10)
+    monkeypatch.setattr(files, "MOST_FACTS", 10)
     assert "history.json is left out" in shell("report", folder(digits_model)).err
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+import halting
 from chainrule.cli import recipe, runs, train
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
@@ -72,7 +74,7 @@ SHA256 = "import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], 'rb').read
 
 def test_the_fingerprint_is_of_every_number(shell, small: Path, tmp_path: Path) -> None:
     table = tmp_path / "flowers.csv"
-    text = table.read_text()
+    text = table.read_text(encoding="utf-8")
     for changed in (text.replace("\n", " \n", 1), text[::-1].replace("2", "3", 1)[::-1]):
         table.write_text(changed)
         shell("train", table, *QUICK, "--out", tmp_path / "other")
@@ -98,99 +100,93 @@ SCRIPT = """
 import sys
 from chainrule.cli import main, pictures, runs
 pictures.write = lambda *arguments: []
-runs.SECONDS = 0.01
+runs.SECONDS = 1e-9
 sys.exit(main(sys.argv[1:]))
 """
-
-
-def start(*words: object) -> subprocess.Popen[str]:
-    """The command in a process of its own, which has begun to train."""
-    command = [sys.executable, "-W", "error", "-c", SCRIPT, *map(str, words)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("model "):
-            break
-    return process
+EPOCHS = 12  # of six steps each, after every one of which there is a checkpoint
+LONG = ("--hidden", "16,8", "--dropout", 0.2, "--batch-size", 16, "--epochs", EPOCHS, "--quiet")
 
 
 def end(*words: object) -> list[str]:
-    """The lines of a command that ends well, after those of the data and the model."""
-    process = start(*words)
-    said = process.communicate(timeout=120)[0]
-    assert process.returncode == 0, said
-    return said.splitlines()
-
-
-EPOCHS = 100
-
-
-def write_large(path: Path) -> Path:
-    """A table that takes about two seconds to learn."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(3000, 10)).round(3)
-    rows = [",".join(map(str, row)) + f",{'abc'[k]}" for row, k in zip(x, rng.integers(0, 3, 3000), strict=True)]
-    path.write_text("\n".join([",".join([*(f"x{i}" for i in range(10)), "kind"]), *rows]) + "\n")
-    return path
-
-
-LONG = ("--hidden", "128,64", "--dropout", 0.2, "--batch-size", 16, "--epochs", EPOCHS, "--quiet")
+    """The lines of a command that nobody disturbs."""
+    with halting.Process(SCRIPT, *words, halts=[]) as process:
+        return process.end()
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A table, and the folder beside it of a run that nobody disturbed."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    table = write_large(folder / "large.csv")
-    end("train", table, *LONG, "--out", folder / "run")
+def undisturbed(flowers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    end("train", flowers, *LONG, "--out", folder)
     return folder
 
 
-def killed_and_resumed(undisturbed: Path, out: Path, waits: Any) -> None:
-    """Killed again and again, each time after so many seconds of training; then it ends."""
-    words: tuple[object, ...] = ("train", undisturbed / "large.csv", *LONG, "--out", out)
-    for wait in waits:
-        process = start(*words)
-        try:
-            process.wait(wait)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        process.communicate()
-        words = ("train", "--resume", out, "--quiet")
-    end(*words)
-    assert (out / MODEL).read_bytes() == (undisturbed / "run" / MODEL).read_bytes()
-    assert record_of(out)["result"] == record_of(undisturbed / "run")["result"]
+def assert_in_the_middle(out: Path) -> None:
+    """There is a checkpoint of a training that has steps to come, and no model."""
+    newest = max(path.stem for path in (out / "checkpoints").iterdir())
+    assert 0 < int(newest.removeprefix("step-")) < 6 * EPOCHS
+    assert not (out / MODEL).exists()
+
+
+def assert_same_run(out: Path, undisturbed: Path) -> None:
+    assert (out / MODEL).read_bytes() == (undisturbed / MODEL).read_bytes()
+    assert record_of(out)["result"] == record_of(undisturbed)["result"]
     assert sorted(path.name for path in out.iterdir()) == ["history.json", MODEL, RECORD]
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(undisturbed: Path, tmp_path: Path) -> None:
-    killed_and_resumed(undisturbed, tmp_path / "run", [0.2, 0.4])
+def test_a_killed_run_goes_on_to_the_same_bits(flowers: Path, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words: tuple[object, ...] = ("train", flowers, *LONG, "--out", out)
+    for step in (20, 45):  # in the midst of an epoch
+        with halting.Process(SCRIPT, *words, halts=[step]) as process:
+            process.wait_until_halted(step)
+            process.kill_in_the_middle()
+        assert_in_the_middle(out)
+        words = ("train", "--resume", out, "--quiet")
+    end(*words)
+    assert_same_run(out, undisturbed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
-def test_runs_killed_at_random_moments_go_on_to_the_same_bits(undisturbed: Path, tmp_path: Path, seed: int) -> None:
-    killed_and_resumed(undisturbed, tmp_path / "run", np.random.default_rng(seed).uniform(0, 1, 3))
+def test_runs_killed_at_random_moments_go_on_to_the_same_bits(
+    flowers: Path, undisturbed: Path, tmp_path: Path, seed: int
+) -> None:
+    """Killed at some moment between two steps at which it halts, most likely while it writes a checkpoint."""
+    out = tmp_path / "run"
+    words: tuple[object, ...] = ("train", flowers, *LONG, "--out", out)
+    rng = np.random.default_rng(seed)
+    for first, last in ((5, 20), (25, 40), (45, 60)):
+        with halting.Process(SCRIPT, *words, halts=[first, last]) as process:
+            process.wait_until_halted(first)
+            process.let_continue()
+            time.sleep(rng.uniform(0, 0.02))
+            process.kill_in_the_middle()
+        assert_in_the_middle(out)
+        words = ("train", "--resume", out, "--quiet")
+    end(*words)
+    assert_same_run(out, undisturbed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-def test_who_is_asked_to_end_writes_the_model_and_says_how_to_go_on(undisturbed: Path, tmp_path: Path, number) -> None:
+def test_who_is_asked_to_end_writes_the_model_and_says_how_to_go_on(
+    flowers: Path, undisturbed: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     out = tmp_path / "my run"
-    process = start("train", undisturbed / "large.csv", *LONG, "--out", out)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.3)
-    process.send_signal(number)
-    said = process.communicate()[0].splitlines()
-    assert process.returncode == 0
-    assert ", interrupted after " in said[0]
+    with halting.Process(SCRIPT, "train", flowers, *LONG, "--out", out, halts=[20]) as process:
+        process.wait_until_halted(20)
+        assert_in_the_middle(out)
+        process.send_signal(number)
+        said = process.end()
+    assert f", interrupted after 3 of {EPOCHS} epochs" in said[0]
     assert said[-1].startswith("resume   ")
     assert record_of(out)["result"]["interrupted"]
     words = shlex.split(said[-1])
     assert words[-3:] == ["train", "--resume", str(out)]
-    assert cr.load(out / MODEL).metadata["training"]["epochs"] < EPOCHS
+    assert cr.load(out / MODEL).metadata["training"]["epochs"] == 3
     end(*words[-3:], "--quiet")
-    assert (out / MODEL).read_bytes() == (undisturbed / "run" / MODEL).read_bytes()
+    assert (out / MODEL).read_bytes() == (undisturbed / MODEL).read_bytes()
 
 
 def interrupt(shell, folder: Path, monkeypatch: pytest.MonkeyPatch, *words: object, epoch: int = 3) -> Any:
@@ -249,11 +245,11 @@ def test_a_new_run_in_the_folder_leaves_nothing_of_one_that_was_never_gone_on_wi
 
 
 def test_a_complete_run_says_so(shell, small: Path) -> None:
-    before = (small / MODEL).stat().st_mtime_ns
+    os.utime(small / MODEL, (1, 1))
     answer = shell("train", "--resume", small)
     assert (answer.code, answer.err) == (0, "")
-    assert answer.out == f"result   the run in {small} is complete: nothing to go on with\n"
-    assert (small / MODEL).stat().st_mtime_ns == before
+    assert answer.out == f"result   the run in {small} is complete: nothing to resume\n"
+    assert (small / MODEL).stat().st_mtime == 1  # nobody wrote it again
 
 
 def test_going_on_after_a_change_of_machine_is_told_and_remembered(shell, small: Path, tmp_path, monkeypatch) -> None:
@@ -351,12 +347,12 @@ def test_an_equal_file_is_enough_where_its_numbers_are_rounded_otherwise(shell, 
 
 def test_other_data_are_refused(refuses, small: Path, tmp_path: Path) -> None:
     table = tmp_path / "flowers.csv"
-    table.write_text(table.read_text()[::-1].replace("1", "2", 1)[::-1])
+    table.write_text(table.read_text(encoding="utf-8")[::-1].replace("1", "2", 1)[::-1])
     assert "expects the data of the run in" in refuses("train", "--repeat", small)
     assert not (tmp_path / "run-repeat" / RECORD).exists()
     change_record(small, result=None)
     before = record_of(small)
-    assert "bring them back, or train anew" in refuses("train", "--resume", small)
+    assert "bring them back, or begin another run" in refuses("train", "--resume", small)
     assert record_of(small) == before
 
 
@@ -384,7 +380,7 @@ def test_the_very_settings_may_be_given_again(shell, small: Path) -> None:
 def test_an_unfinished_run_is_not_repeated(refuses, small: Path) -> None:
     for result in (None, record_of(small)["result"] | {"interrupted": True}):
         change_record(small, result=result)
-        assert "go on with it first: chainrule train --resume" in refuses("train", "--repeat", small)
+        assert "resume it first: chainrule train --resume" in refuses("train", "--repeat", small)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_digits_are_learned_written_and_reported(shell, tmp_path: Path) -> None:
         f"test accuracy {100 * share:.2f} % ({round(359 * share)} of 359 rows), trained in "
     )
     assert model.metadata["scores"]["accuracy"] == share
-    rows = json.loads((out / "history.json").read_text())["rows"]
+    rows = json.loads((out / "history.json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) == 12
     assert rows[-1]["validation_loss"] < rows[0]["validation_loss"]
     assert sum(line.startswith("epoch ") for line in answer.err.splitlines()) == 12
@@ -151,7 +151,7 @@ def test_the_options_reach_the_training(shell, flowers: Path, tmp_path: Path) ->
     report = lines_of(answer.out)
     assert report["data"].endswith("120 rows: 60 training, 60 test")
     assert report["model"] == "4 → 7 → 5 → 3, tanh: 93 parameters"
-    rows = json.loads((tmp_path / "history.json").read_text())["rows"]
+    rows = json.loads((tmp_path / "history.json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) == 3
     assert "validation_loss" not in rows[0]
     training = cr.load(tmp_path / "model.safetensors").metadata["training"]
@@ -323,7 +323,7 @@ def test_the_learning_rate_rises_and_falls() -> None:
         (["{table}", "--activation", "rleu"], "did you mean 'relu'?"),
         (["{table}", "--optimizer", "adm"], "did you mean 'adam'?"),
         (["{table}", "--hidden", "3,x"], "expects widths such as 256,128, or none, got '3,x'"),
-        (["{table}", "--hidden", "3,-1"], "out_features >= 1, got -1"),
+        (["{table}", "--hidden", "3,-1"], "--hidden >= 1, got -1"),
         (["{table}", "--dropout", "1"], "dropout >= 0 and < 1, got 1.0"),
         (["{table}", "--learning-rate", "nan"], "rate >= 0, got nan"),
         (["{table}", "--epochs", "0"], "--epochs >= 1, got 0"),

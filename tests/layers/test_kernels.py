@@ -74,8 +74,8 @@ def test_what_has_a_kernel_is_told_by_its_number():
     (W, b, relu, _), alone, (_, no_bias, none, _) = dense_layers(model.layers)
     assert W is model.layers[0].W
     assert b is model.layers[0].b
-    assert compiled.ACTIVATIONS[relu] == "relu"
-    assert alone == (None, None, compiled.ACTIVATIONS.index("identity"), 0.0)
+    assert relu == compiled.ACTIVATIONS["relu"]
+    assert alone == (None, None, compiled.ACTIVATIONS["identity"], 0.0)
     assert no_bias is None
     assert none == -1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,3 +196,65 @@ def test_a_written_file_comes_back(tmp_path: Path) -> None:
     twin = cr.Sequential([cr.Residual([cr.Linear(3, 3)])], rng=1)
     cr.load_state_dict(twin, tmp_path / "net")
     np.testing.assert_array_equal(twin.parameters.vector, net.parameters.vector)
+
+
+class Tensor:
+    """One that cannot be taken from its device."""
+
+    def detach(self) -> None:
+        raise KeyError("a\nb\x1b[2J")
+
+
+ODD_SOURCES: dict[str, object] = {
+    **{
+        f"a weight that is {name}": {"0.weight": value, "0.bias": np.zeros(3)}
+        for name, value in {
+            "nothing": None,
+            "text": "x",
+            "ragged": [[1], [1, 2]],
+            "an object": np.array([[1, None]] * 3, object),
+            "complex": np.zeros((3, 2), complex),
+            "one number": 3,
+            "dates": np.zeros((3, 2), "M8[s]"),
+            "endless": [[10**400] * 2] * 3,
+            "a tensor of another kind": Tensor(),
+            "a class": int,
+        }.items()
+    },
+    "an integer": 5,
+    "nothing": None,
+    "a list": [1],
+    "empty": {},
+    "names of numbers": {1: 2},
+    "names that no screen should show": {"\x1b[2J\u202e.weight": np.zeros((3, 2))},
+    "a name without an end": {"x" * 10**6 + ".w": np.zeros(1)},
+    "very many": {f"{index}.w": np.zeros(1) for index in range(3000)},
+}
+
+
+@pytest.mark.parametrize("source", ODD_SOURCES.values(), ids=ODD_SOURCES)
+def test_what_holds_no_such_arrays_is_refused_in_words(source: Any) -> None:
+    net = cr.Sequential([cr.Linear(2, 3)], rng=0)
+    before = net.parameters.vector.copy()
+    with pytest.raises((ValueError, TypeError), match=r"^load_state_dict expects .+, got .+\.") as caught:
+        cr.load_state_dict(net, source)
+    lines = str(caught.value).split("\n")
+    assert all(map(str.isprintable, lines))
+    assert max(map(len, lines)) < 1500
+    assert len(lines) < 60
+    np.testing.assert_array_equal(net.parameters.vector, before)
+
+
+@pytest.mark.parametrize("order", ["0", 5, [0], ["0", "0"], [None], []], ids=repr)
+def test_an_order_of_other_names_is_refused(order: Any) -> None:
+    net = cr.Sequential([cr.Linear(2, 3)], rng=0)
+    source = {"a.weight": np.zeros((3, 2)), "a.bias": np.zeros(3)}
+    with pytest.raises(ValueError, match=r"load_state_dict expects order to name a, got "):
+        cr.load_state_dict(net, source, order=order)
+
+
+@pytest.mark.parametrize("own", [[1], "ab", 5, {"A": 3}, {"A": cr.ReLU()}, {1: cr.ReLU}], ids=repr)
+def test_what_is_no_class_of_layers_is_refused(own: Any, tmp_path: Path) -> None:
+    cr.save(cr.MLP([1, 1], rng=0), tmp_path / "model")
+    with pytest.raises(TypeError, match=r"^load expects custom_layers=\{name: class\}, classes of layers, got "):
+        cr.load(tmp_path / "model", custom_layers=own)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -296,3 +298,35 @@ def test_an_offset_that_lies_is_refused(tmp_path: Path) -> None:
     whole[end + 16 : end + 20] = b"\xff\xff\xff\x7f"  # where the directory begins
     (tmp_path / "lies").write_bytes(whole)
     refused(tmp_path / "lies", "to be a whole .keras or HDF5 file")
+
+
+def pieces(path: Path, packed: bytes | None = None, **options: object) -> Path:
+    """Weights in one piece, which says that it holds twelve numbers, whatever is in it."""
+    with h5py.File(path, "w") as root:
+        group = root.create_group("layers/dense/vars")
+        data = group.create_dataset("0", (4, 3), np.float32, chunks=(4, 3), **options)
+        if packed is None:
+            data[:] = np.arange(12).reshape(4, 3)
+        else:
+            data.id.write_direct_chunk((0, 0), packed)
+        group["1"] = np.zeros(3, np.float32)
+    return path
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True, "fletcher32": True}], ids=str)
+def test_weights_that_were_packed_are_read(options: dict[str, bool], tmp_path: Path) -> None:
+    model = cr.Sequential([cr.Linear(4, 3)], rng=0)
+    cr.load_keras_weights(model, pieces(tmp_path / "packed", compression="gzip", **options))
+    assert model.parameters["0.W"].ravel().tolist() == list(range(12))
+
+
+def test_a_piece_that_becomes_larger_than_it_says_is_not_unpacked(tmp_path: Path) -> None:
+    bomb = zlib.compress(bytes(64 << 20), 9)
+    path = pieces(tmp_path / "bomb", bomb, compression="gzip")
+    tracemalloc.start()
+    try:
+        refused(path, "pieces of /layers/dense/vars/0 of 48 bytes, got one that becomes larger")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+    refused(pieces(tmp_path / "lzf", compression="lzf"), "packed by gzip, if at all, got filters")

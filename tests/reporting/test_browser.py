@@ -39,7 +39,7 @@ def browser(tmp_path: Path):
     def run(address: str, *flags: str) -> str:
         profile = f"--user-data-dir={tmp_path / 'profile'}"
         command = [found, *FLAGS, profile, *flags, address]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
         return result.stdout
 
     return run

@@ -80,7 +80,7 @@ def test_classes_are_scored_as_in_scikit_learn(rows, probabilities) -> None:
             "f1_score": oracle.f1_score(y, said, average="macro"),
             "roc_auc_score": oracle.roc_auc_score(y, p, multi_class="ovr"),
             "log_loss": oracle.log_loss(y, p),
-            "expected_calibration_error": cr.metrics.expected_calibration_error(p, y, from_logits=False),
+            "expected_calibration_error": cr.metrics.expected_calibration_error(y, p, from_logits=False),
         }
     )
     precision, recall, f1, support = oracle.precision_recall_fscore_support(y, said, zero_division=np.nan)

@@ -18,6 +18,9 @@ threadpoolctl = pytest.importorskip("threadpoolctl")
 needs_blas = pytest.mark.skipif(not blas_libraries(), reason="threadpoolctl knows no BLAS of this process")
 
 
+HANGS = 600  # seconds; only what never comes takes so long
+
+
 def present() -> list[int]:
     return [library.num_threads for library in blas_libraries()]
 
@@ -129,12 +132,12 @@ def test_the_last_to_leave_gives_the_threads_back() -> None:
     def stay() -> None:
         with blas_threads(0):
             entered.set()
-            may_leave.wait(10)
+            may_leave.wait(HANGS)
 
-    other = threading.Thread(target=stay)
+    other = threading.Thread(target=stay, daemon=True)
     with blas_threads(0):
         other.start()
-        assert entered.wait(10)
+        assert entered.wait(HANGS)
     assert set(present()) == {1}
     may_leave.set()
     other.join()
@@ -173,15 +176,15 @@ def test_each_thread_gets_back_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def stay() -> None:
         with blas_threads(0):
             entered.set()
-            may_leave.wait(10)
+            may_leave.wait(HANGS)
             numbers.append(library.num_threads)
         numbers.append(library.num_threads)
 
     entered, may_leave = threading.Event(), threading.Event()
-    other = threading.Thread(target=stay)
+    other = threading.Thread(target=stay, daemon=True)
     with blas_threads(0):
         other.start()
-        assert entered.wait(10)
+        assert entered.wait(HANGS)
         assert library.num_threads == 1
     assert library.num_threads == 3
     may_leave.set()

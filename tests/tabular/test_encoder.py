@@ -1,9 +1,7 @@
-"""TableEncoder against scikit-learn's encoders, through JSON and back, and refusing what it cannot encode."""
+"""TableEncoder against scikit-learn's encoders, and refusing what it cannot encode."""
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,18 +14,7 @@ from hypothesis import strategies as st
 from chainrule.data.tables import Table, read_table
 from chainrule.tabular import TableEncoder
 
-
-def trees() -> Table:
-    return Table(
-        {
-            "height": [2.0, 4.0, 6.0, 8.0],
-            "constant": [0.1, 0.1, 0.1, 0.1],
-            "kind": ["oak", "fir", "oak", "elm"],
-            "price": [10.5, 20.25, 30.0, 47.75],
-            "cut": ["no", "no", "no", "yes"],
-        }
-    )
-
+from .conftest import trees
 
 # --- inputs -------------------------------------------------------------------------------------------------------
 
@@ -60,6 +47,36 @@ def test_an_unknown_category_is_zero_in_all_its_inputs() -> None:
     encoder = TableEncoder().fit(trees(), "cut")
     new = Table({"kind": ["birch", "oak"], "height": [1, 1], "constant": [1, 1], "price": [1, 1], "more": ["?", "!"]})
     np.testing.assert_array_equal(encoder.transform(new)[:, 2:5], [[0, 0, 0], [0, 0, 1]])
+
+
+@pytest.mark.parametrize("word", ["NA", "?", "n/a", "null", "#N/A"])
+def test_a_word_for_a_missing_value_is_no_new_category(word: str) -> None:
+    kinds = {"kind": ["oak", "fir", "oak", "fir"], "y": ["a", "b", "a", "b"]}
+    encoder = TableEncoder().fit(Table(kinds), "y")
+    for use in (encoder.transform, encoder.unseen):
+        with pytest.raises(
+            ValueError, match=r"text in column 'kind', got the missing value '.*' on row 2 of the table"
+        ):
+            use(Table({"kind": ["oak", word]}))
+    known = TableEncoder().fit(Table(kinds | {"kind": ["oak", word, "oak", word]}), "y")
+    np.testing.assert_array_equal(known.transform(Table({"kind": [word, "oak"]})).sum(axis=1), [1, 1])
+
+
+@pytest.mark.parametrize("cell", ["1_000", "nan", "1,5", "None", "1 234", "\u0661", ""])
+def test_text_that_python_alone_reads_as_a_number_is_refused(cell: str) -> None:
+    encoder = TableEncoder().fit(Table({"n": [1, 2, 3, 4], "y": ["a", "b", "a", "b"]}), "y")
+    with pytest.raises(
+        ValueError, match=r"numbers in column 'n', got .* on row 1|missing values in 1 of 1 rows \(row 1\)"
+    ):
+        encoder.transform(Table({"n": np.array([cell], dtype=object)}))
+
+
+def test_numbers_are_no_classes_if_they_are_many() -> None:
+    table = Table({"n": np.arange(60), "y": np.arange(60) / 7})
+    with pytest.raises(
+        ValueError, match=r"in column 'y' of .* 60 different values .*predict it as a number \(task='reg"
+    ):
+        TableEncoder("classification").fit(table, "y")
 
 
 def test_numbers_where_text_was_are_taken_as_their_text() -> None:
@@ -299,97 +316,6 @@ def test_a_column_with_hardly_any_spread_gives_no_nan() -> None:
 def test_an_encoder_that_learned_nothing_says_so(use: Callable[[TableEncoder], object]) -> None:
     with pytest.raises(ValueError, match=r"to be fitted, got no table yet; call fit"):
         use(TableEncoder())
-
-
-# --- saved and read back ------------------------------------------------------------------------------------------
-
-
-@given(
-    numbers=st.lists(st.floats(-1e150, 1e150), min_size=6, max_size=6),
-    text=st.lists(st.text(min_size=1, max_size=4), min_size=6, max_size=6),
-    target=st.sampled_from([["a", "b", "a"] * 2, [1, 2, 3] * 2, [0.25, 1.1, 7.3] * 2, [1.5, 2.5] * 3]),
-    dtype=st.sampled_from(["float32", "float64"]),
-)
-def test_through_json_and_back_to_the_last_bit(
-    numbers: list[float], text: list[str], target: list[Any], dtype: str
-) -> None:
-    table = Table({"n": numbers, "t": text, "y": target})
-    encoder = TableEncoder(dtype=dtype).fit(table, "y")
-    again = TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict(), allow_nan=False)))
-    assert again.to_dict() == encoder.to_dict()
-    assert (again.task, again.classes, again.columns) == (encoder.task, encoder.classes, encoder.columns)
-    assert again.transform(table).tobytes() == encoder.transform(table).tobytes()
-    assert again.encode_target(table).tobytes() == encoder.encode_target(table).tobytes()
-    outputs = np.linspace(-1, 1, 3 * max(1, len(encoder.classes))).reshape(3, -1)
-    assert again.decode(outputs).tolist() == encoder.decode(outputs).tolist()
-
-
-def facts() -> dict[str, Any]:
-    return TableEncoder().fit(trees(), "cut").to_dict()
-
-
-def changed(path: list[Any], value: Any) -> dict[str, Any]:
-    """The facts with one of them replaced, or deleted by an Ellipsis."""
-    whole = copy.deepcopy(facts())
-    inner: Any = whole
-    for key in path[:-1]:
-        inner = inner[key]
-    if value is ...:
-        del inner[path[-1]]
-    else:
-        inner[path[-1]] = value
-    return whole
-
-
-@pytest.mark.parametrize(
-    "path, value",
-    [
-        (["format"], 99),
-        (["format"], ...),
-        (["task"], "guess"),
-        (["task"], "regression"),  # which has no classes
-        (["task"], None),
-        (["dtype"], "object"),
-        (["target"], []),
-        (["target", "name"], 3),
-        (["target", "name"], "kind"),
-        (["target", "classes"], ["yes", "no"]),
-        (["target", "classes"], ["no", "no"]),
-        (["target", "classes"], ["no"]),
-        (["target", "classes"], []),
-        (["target", "classes"], [1, "no"]),
-        (["target", "classes"], [False, True]),
-        (["target", "classes"], [0.0, float("nan")]),
-        (["target", "classes"], "no"),
-        (["target", "scale"], 0.0),
-        (["inputs"], []),
-        (["inputs"], {"name": "height"}),
-        (["inputs", 0], 7),
-        (["inputs", 0, "name"], ["height"]),
-        (["inputs", 0, "name"], "kind"),
-        (["inputs", 0, "mean"], float("nan")),
-        (["inputs", 0, "mean"], "4"),
-        (["inputs", 0, "mean"], True),
-        (["inputs", 0, "mean"], 10**400),
-        (["inputs", 0, "mean"], ...),
-        (["inputs", 0, "scale"], -1.0),
-        (["inputs", 0, "scale"], float("inf")),
-        (["inputs", 2, "values"], []),
-        (["inputs", 2, "values"], ["oak", "elm"]),
-        (["inputs", 2, "values"], [1, 2]),
-    ],
-)
-def test_from_dict_trusts_nothing(path: list[Any], value: Any) -> None:
-    TableEncoder.from_dict(facts())
-    with pytest.raises(ValueError, match=r"^TableEncoder\.from_dict expects the result of to_dict, got ") as caught:
-        TableEncoder.from_dict(changed(path, value))
-    assert len(str(caught.value)) < 300
-
-
-@pytest.mark.parametrize("value", [None, [], "facts", 3, {}])
-def test_from_dict_wants_a_dict(value: Any) -> None:
-    with pytest.raises(ValueError, match="the result of to_dict"):
-        TableEncoder.from_dict(value)
 
 
 # --- real tables --------------------------------------------------------------------------------------------------

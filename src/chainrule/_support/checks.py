@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .forks import unforked
+from .text import MOST, printable
 
 Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]  # NDArray[Any], without importing numpy.typing
 RandomState: TypeAlias = "int | np.random.Generator | None"
@@ -49,7 +50,8 @@ ELSEWHERE = {
 
 
 def sentence(who: str, expected: str, got: str, remedy: str = "") -> str:
-    """``who expects expected, got got; remedy.``"""
+    """``who expects expected, got got; remedy.`` In one line, whatever the names and the texts in it are."""
+    who, expected, got, remedy = (printable(part, MOST) for part in (who, expected, got, remedy))
     return f"{who} expects {expected}, got {got}" + (f"; {remedy}." if remedy else ".")
 
 
@@ -79,14 +81,19 @@ def check_number(
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(sentence(who, f"{name} to be a number", repr(value)))
     inside = minimum <= value <= maximum and (value > above or above == -np.inf) and (value < below or below == np.inf)
-    if not inside or not np.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:  # of an integer
+        number = np.inf
+    if not inside or not np.isfinite(number):
         bounds = [
             f"{sign} {bound:g}"
             for sign, bound in ((">=", minimum), (">", above), ("<=", maximum), ("<", below))
             if np.isfinite(bound)
         ]
-        raise ValueError(sentence(who, f"{name} {' and '.join(bounds) or 'to be finite'}", f"{value!r}"))
-    return float(value)
+        got = f"{value!r}" if np.isfinite(number) or isinstance(value, float) else "an integer too large for a float"
+        raise ValueError(sentence(who, f"{name} {' and '.join(bounds) or 'to be finite'}", got))
+    return number
 
 
 def check_integer(who: str, name: str, value: int, minimum: int = 1) -> int:
@@ -140,20 +147,24 @@ def check_shape(who: object, what: str, array: Array, shape: tuple[int | str, ..
         raise ValueError(sentence(str(who), f"{what} of shape ({written})", str(array.shape), remedy))
 
 
-def check_finite(who: str, what: str, array: Any, first_row: int = 0) -> None:
-    """Raise at the first NaN or infinity, naming its row (the array's first is ``first_row``) and column."""
+def check_finite(who: str, what: str, array: Any, first_row: int = 0, of: Any = None) -> None:
+    """Raise at the first NaN or infinity, naming its row (the array's first is ``first_row``) and column.
+
+    ``of`` are the values that the array was made of: a frame knows the names of its columns.
+    """
     numbers: Array = array.data if is_sparse(array) else array
     if numbers.dtype.kind != "f" or all_finite(numbers):
         return
+    from .strangers import first, place
+
     bad = ~np.isfinite(numbers)
-    first = tuple(int(i) for i in np.argwhere(bad)[0])
-    where = _place(array, *first) if is_sparse(array) else first
-    place = f" at row {where[0] + first_row}" if where else ""
-    if len(where) > 1:
-        place += f", column {', '.join(map(str, where[1:]))}"
+    found = first(bad)
+    where = _place(array, *found) if is_sparse(array) else found
     count = f" ({int(bad.sum())} such in all)" if where else ""
-    remedy = "remove or fill these rows first" if where else "remove or fill it first"
-    raise ValueError(sentence(who, f"finite numbers in {what}", f"{numbers[first]}{place}{count}", remedy))
+    these = "the missing values" if np.isnan(numbers[found]) else "these rows"
+    remedy = f"remove or fill {these if where else 'it'} first"
+    got = f"{numbers[found]}{place(of, where, first_row)}{count}"
+    raise ValueError(sentence(who, f"finite numbers in {what}", got, remedy))
 
 
 def all_finite(array: Array) -> bool:
@@ -176,25 +187,31 @@ def is_sparse(values: Any) -> bool:
     return known is not None and bool(known(values))
 
 
-def as_samples(who: str, x: Any, dtype: np.dtype[Any] | type | None = None) -> Array:
+def as_samples(
+    who: str, x: Any, dtype: np.dtype[Any] | type | None = None, of: Any = None, first_row: int = 0
+) -> Array:
     """x (N, ...) as numbers: dense, or in SciPy's CSR format if it is sparse, whose length is ``x.shape[0]`` alone."""
     if is_sparse(x):
-        sparse: Array = as_csr(who, x, dtype)
+        sparse: Array = as_csr(who, x, dtype, first_row)
         return sparse
-    array = as_numeric(who, "x", x, dtype)
+    array = as_numeric(who, "x", x, dtype, of, first_row)
     if array.ndim == 0:
         raise ValueError(sentence(who, "a batch of samples", "a single number", "pass x of shape (N, ...)"))
     return array
 
 
-def as_csr(who: str, x: Any, dtype: np.dtype[Any] | type | None = None) -> Any:
+def as_csr(who: str, x: Any, dtype: np.dtype[Any] | type | None = None, first_row: int = 0) -> Any:
     """Sparse x (N, I) of any format in the one whose rows lie together; x itself if it is so already."""
     if x.ndim != 2:
         raise ValueError(sentence(who, "sparse x of shape (N, I)", str(x.shape), "pass a matrix of one row a sample"))
     if x.dtype.kind not in "fiub":
         raise TypeError(sentence(who, "x to be sparse and of numbers", f"dtype {x.dtype}"))
-    with np.errstate(over="ignore"):  # as in as_numeric
-        return x.tocsr().astype(x.dtype if dtype is None else dtype, copy=False)
+    x = x.tocsr()
+    try:
+        with np.errstate(over="raise"):
+            return x.astype(x.dtype if dtype is None else dtype, copy=False)
+    except FloatingPointError:
+        raise _beyond(who, "x", x, dtype, None, first_row) from None
 
 
 def _place(x: Any, index: int) -> tuple[int, int]:
@@ -203,18 +220,57 @@ def _place(x: Any, index: int) -> tuple[int, int]:
     return int(entries.row[index]), int(entries.col[index])
 
 
-def as_numeric(who: str, what: str, values: Any, dtype: np.dtype[Any] | type | None = None) -> Array:
-    """``values`` as an array of numbers; strings, objects, ragged lists, sparse ones are refused in a sentence."""
+def as_numeric(
+    who: str, what: str, values: Any, dtype: np.dtype[Any] | type | None = None, of: Any = None, first_row: int = 0
+) -> Array:
+    """``values`` as an array of numbers, gaps among them as NaN; whatever else is no number is refused in a sentence.
+
+    So is a number that is finite and that ``dtype`` cannot hold. ``of`` are the values that these were made of: a frame
+    knows the names of its columns.
+    """
     try:
         array = np.asarray(values)
-    except ValueError:
-        raise TypeError(sentence(who, f"{what} to be an array of numbers", "rows of different lengths")) from None
+    except Exception as error:  # of the list, or of whatever library the values come from
+        ragged = isinstance(values, (list, tuple)) and isinstance(error, ValueError)
+        got = "rows of different lengths" if ragged else f"a {type(values).__name__} that NumPy cannot read: {error}"
+        raise TypeError(sentence(who, f"{what} to be an array of numbers", got)) from None
+    if type(values) is not np.ndarray:
+        array = _without_loss(who, what, values, array)
     if array.dtype.kind not in "fiub":
-        array = _objects_as_numbers(who, what, array)
+        array = _objects_as_numbers(who, what, values, array)
     if dtype is None or array.dtype == dtype:
         return array
-    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, which check_finite finds
-        return array.astype(dtype)
+    try:
+        with np.errstate(over="raise"):
+            return array.astype(dtype)
+    except FloatingPointError:
+        raise _beyond(who, what, array, dtype, values if of is None else of, first_row) from None
+
+
+def _beyond(who: str, what: str, array: Any, dtype: Any, of: Any, first_row: int) -> ValueError:
+    """The error for a finite number that is infinite in ``dtype``."""
+    from .strangers import first, place
+
+    numbers: Array = array.data if is_sparse(array) else array
+    with np.errstate(over="ignore"):
+        beyond = np.isfinite(numbers) & ~np.isfinite(numbers.astype(dtype))
+    found, name = first(beyond), np.dtype(dtype).name
+    where = place(of, _place(array, *found) if is_sparse(array) else found, first_row)
+    expected = f"numbers in {what} that {name} can hold, up to {np.finfo(dtype).max:.2g}"
+    remedy = "scale it first" + (', or build the network with dtype="float64"' if name == "float32" else "")
+    return ValueError(sentence(who, expected, f"{numbers[found]:g}{where} ({int(beyond.sum())} such in all)", remedy))
+
+
+def _without_loss(who: str, what: str, values: Any, array: Array) -> Array:
+    """What is masked as NaN; a frame refused whose dates would be counts beside its numbers."""
+    if hasattr(values, "columns"):
+        from .strangers import time_among
+
+        if array.dtype.kind in "fiub" and (found := time_among(values)):
+            raise TypeError(sentence(who, f"{what} to be an array of numbers", *found))
+    elif isinstance(values, np.ma.MaskedArray) and array.dtype.kind in "fiub" and np.ma.is_masked(values):
+        array = np.ma.filled(values.astype(np.float64), np.nan)
+    return array
 
 
 def within(values: Array, low: float, high: float) -> bool:
@@ -222,21 +278,20 @@ def within(values: Array, low: float, high: float) -> bool:
     return bool(values.min() >= low and values.max() <= high)
 
 
-def _objects_as_numbers(who: str, what: str, array: Array) -> Array:
-    got, remedy = f"dtype {array.dtype}", "encode text as numbers first"
-    if array.dtype.kind == "c":
-        remedy = "take the real part or the magnitude first"
-    elif array.ndim == 0 and is_sparse(array.item()):
-        got, remedy = "a sparse one", f"pass {what}.toarray()"
-    elif array.dtype.kind == "O":
-        if any(isinstance(value, (str, bytes)) for value in array.flat):
-            got += " that holds text"  # which astype would read as numbers where it can
-        else:
-            try:
-                return array.astype(np.float64)
-            except (TypeError, ValueError):
-                pass  # reported below, like any other array that holds no numbers
-    raise TypeError(sentence(who, f"{what} to be an array of numbers", got, remedy))
+def _objects_as_numbers(who: str, what: str, values: Any, array: Array) -> Array:
+    from .strangers import no_number, numbers_among, stranger
+
+    if array.ndim == 0 and array.dtype.kind == "O" and is_sparse(array.item()):
+        found: tuple[str, str] | None = "a sparse one", f"pass {what}.toarray()"
+    else:
+        found = stranger(values, array)
+    if found is None:
+        try:
+            numbers: Array = numbers_among(array)
+            return numbers
+        except (TypeError, ValueError, OverflowError):
+            found = no_number(values, array)
+    raise TypeError(sentence(who, f"{what} to be an array of numbers", *found))
 
 
 def require(module: str, extra: str, who: str) -> ModuleType:

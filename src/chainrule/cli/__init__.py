@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +10,10 @@ from typing import NoReturn
 
 from .. import __version__
 from .._support.checks import check_name
+from .._support.text import printable
 from . import check, config, evaluate, export, inspect, predict, report, train
+from .screen import forsake_streams, screens
+from .words import in_the_shell
 
 COMMANDS = {
     "train": train,
@@ -24,7 +25,6 @@ COMMANDS = {
     "check": check,
     "config": config,
 }
-IN_THE_SHELL = {"header=False": "--no-header", "header=True": "--header", "text=[...]": "--text"}
 FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # as argparse and the shells have them
 
 
@@ -39,33 +39,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["predict", "nothing.safetensors", "table.csv"])
     2
     """
-    with contextlib.ExitStack() as stack:
-        for name, redirect in (("stdout", contextlib.redirect_stdout), ("stderr", contextlib.redirect_stderr)):
-            if getattr(sys, name) is None:  # closed by the shell, as in `chainrule train digits >&-`
-                stack.enter_context(redirect(stack.enter_context(open(os.devnull, "w", encoding="utf-8"))))
+    with screens():
         return _guarded(sys.argv[1:] if argv is None else argv)
 
 
 def _guarded(argv: Sequence[str]) -> int:
     """The exit code; errors become one line."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without → or ² is no reason to stop
     try:
-        status = _run(argv)
-        sys.stdout.flush()
-        return status
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain when it flushes
+        forsake_streams()
         return BROKEN_PIPE
     except KeyboardInterrupt:
-        print("chainrule: interrupted", file=sys.stderr)
+        _tell("interrupted")
         return INTERRUPTED
-    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+    except Exception as error:
         if os.environ.get("CHAINRULE_DEBUG") == "1":
             raise
-        print(f"chainrule: error: {_one_line(error)}", file=sys.stderr)
+        _tell(f"error: {in_the_shell(error, argv[0] if argv else 'chainrule')}")
         return FAILED
+
+
+def _tell(what: str) -> None:
+    try:
+        print(f"chainrule: {what}", file=sys.stderr)
+        sys.stdout.flush()
+    except OSError:  # the disk behind is full, say
+        forsake_streams()
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -76,20 +79,11 @@ def _run(argv: Sequence[str]) -> int:
     return status
 
 
-def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"cannot open {error.filename}: {error.strerror}."
-    message = " ".join(str(error).split())
-    for argument, option in IN_THE_SHELL.items():
-        message = message.replace(argument, option)
-    return message
-
-
 class _Parser(argparse.ArgumentParser):
     """Report an invalid argument in one sentence, like every other error."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(FAILED, f"chainrule: error: {message}; see {self.prog} --help.\n")
+        self.exit(FAILED, f"chainrule: error: {printable(message)}; see {self.prog} --help.\n")
 
 
 def make_parser() -> argparse.ArgumentParser:

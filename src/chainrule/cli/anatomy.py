@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .._support.checks import require
-from .._support.files import refusal
+from .._support.files import open_tensors, refusal
 from ..persistence.hdf5 import child, is_hdf5, opened
 from ..persistence.keras import layers_of
 from ..persistence.pytorch import check_no_pickle
@@ -55,16 +55,10 @@ def table(rows: Iterable[Row]) -> Iterator[str]:
 
 def tensors(path: Path) -> tuple[dict[str, str], dict[str, tuple[tuple[int, ...], str]]]:
     """The entries of a safetensors file's header, and the shape and dtype of each tensor."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
-            forms = {name: (tuple(one.get_shape()), one.get_dtype()) for name, one in slices.items()}
-            return dict(file.metadata() or {}), forms
-    except SafetensorError as error:
-        got = f"a damaged or different one ({error})"
-        raise refusal(WHO, path, "to be a whole safetensors file, or of a kind that it knows", got) from None
+    with open_tensors(WHO, path, kind="a whole safetensors file, or of a kind that it knows") as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
+        forms = {name: (tuple(one.get_shape()), one.get_dtype()) for name, one in slices.items()}
+        return dict(file.metadata() or {}), forms
 
 
 def _onnx(path: Path) -> Iterator[str]:

@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 
 from .._support.checks import Array
+from .._support.text import printable
 from ..metrics import confusion_matrix
 from .facts import Facts, add_model_argument, open_model, written
 from .sources import add_header_option, labeled_rows
 
 EXAMPLE = "chainrule evaluate flowers-model/model.safetensors more-flowers.csv"
+MOST_CHARACTERS = 60  # of the name of a class
 MAX_CLASSES = 30  # for the table with a line per class
 
 
@@ -45,9 +47,10 @@ def per_class(facts: Facts, outputs: Array, y: Array) -> str:
     """A table of each class's recall and precision."""
     counts = confusion_matrix(y, outputs.argmax(axis=1), len(facts.class_names))
     right, true, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
-    width = max(map(len, ("class", *facts.class_names)))
+    names = [printable(name, MOST_CHARACTERS) for name in facts.class_names]
+    width = max(map(len, ("class", *names)))
     lines = [f"{'class':<{width}}  {'rows':>7}  {'recall':>9}  {'precision':>9}"]
-    for name, hits, rows, guesses in zip(facts.class_names, right, true, predicted, strict=True):
+    for name, hits, rows, guesses in zip(names, right, true, predicted, strict=True):
         lines.append(f"{name:<{width}}  {rows:>7,}  {_share(hits, rows):>9}  {_share(hits, guesses):>9}")
     return "\n".join(lines)
 

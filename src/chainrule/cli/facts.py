@@ -62,10 +62,10 @@ class Facts:
     def scores(self, outputs: Array, y: Array) -> dict[str, float]:
         """The scores of the outputs for the targets y, in the target's own units."""
         if self.class_names:
-            return {"accuracy": accuracy(outputs, y), "loss": CrossEntropy()(outputs, y)[0]}
+            return {"accuracy": accuracy(y, outputs), "loss": CrossEntropy()(outputs, y)[0]}
         z, t = self.decode(outputs)[:, None], self.decode(y)[:, None]
-        scores = {"rmse": root_mean_squared_error(z, t), "mae": mean_absolute_error(z, t)}
-        return scores | ({"r2": r2_score(z, t)} if len(t) > 1 else {})
+        scores = {"rmse": root_mean_squared_error(t, z), "mae": mean_absolute_error(t, z)}
+        return scores | ({"r2": r2_score(t, z)} if len(t) > 1 else {})
 
     def to_metadata(self) -> dict[str, Any]:
         """The facts as JSON values; :meth:`from_metadata` is the inverse."""

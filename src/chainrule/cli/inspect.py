@@ -10,6 +10,7 @@ from typing import Any
 
 from .._support.checks import sentence
 from .._support.files import DIGEST, check_readable, read_json
+from .._support.text import printable
 from ..persistence import load, native
 from ..training import checkpoint
 from ..training.checkpoint import checkpoints
@@ -37,8 +38,7 @@ def describe(path: Path) -> Iterator[str]:
     """Lines on a file of any known kind, of which nothing is executed; without control characters."""
     for line in _of_folder(path) if path.is_dir() else _of_file(path):
         for one in line.split("\n"):
-            text = "".join(character if character.isprintable() else "�" for character in one)
-            yield text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+            yield printable(one, MAX_TEXT)
 
 
 def _of_folder(folder: Path) -> Iterator[str]:

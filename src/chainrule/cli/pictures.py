@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .. import plots
 from .._support.checks import Array
+from .._support.files import replacing
 from ..training.callbacks import History
 from .facts import Facts
 
@@ -21,5 +22,6 @@ def write(out: Path, facts: Facts, history: History, outputs: Array, y: Array) -
     else:
         figures["predictions.png"] = plots.predictions(facts.decode(y), facts.decode(outputs), facts.target)
     for name, figure in figures.items():
-        figure.savefig(out / name, dpi=DOTS_PER_INCH)
+        with replacing("train", out / name) as stream:
+            figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
     return list(figures)

@@ -2,20 +2,22 @@
 
 TABLE has the columns that the model was trained on; other columns are ignored, and the target is not needed. For an
 image model, TABLE is the name of the data set, whose test set is predicted, or a table with one column per pixel. The
-predictions are written as CSV, one line per row, in the order of the table.
+predictions are written as CSV, one line per row, in the order of the table: into a file as they are, on standard output
+with control characters escaped.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TextIO
 
 from .. import ops
 from .._support.checks import Array, sentence
+from .._support.files import as_path, write_text
 from .facts import Facts, add_model_argument, open_model
 from .sources import add_header_option, unlabeled_rows
 
@@ -39,12 +41,13 @@ def run(args: argparse.Namespace) -> int:
             sentence("predict", "a classification model for --proba", "a regression model", "omit --proba")
         )
     outputs = model.predict(unlabeled_rows("predict", facts, args.table, args.header))
-    lines = list(_lines(facts, outputs, args.proba))
+    lines = _lines(facts, outputs, args.proba)
     if args.out is None:
         _write(sys.stdout, lines)
         return 0
-    with Path(args.out).open("w", encoding="utf-8", newline="") as file:
-        _write(file, lines)
+    text = io.StringIO(newline="")
+    _write(text, lines)
+    write_text("predict", as_path("predict", args.out), text.getvalue())
     print(f"{len(outputs):,} predictions written to {args.out}", file=sys.stderr)
     return 0
 

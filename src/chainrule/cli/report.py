@@ -7,7 +7,6 @@ of a data set, whose test set is used. Without SOURCE the rows are those that tr
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +15,15 @@ from typing import Any
 
 from .. import reporting
 from .._support.checks import Array, sentence
+from .._support.files import read_facts
 from ..data.tables import Table
 from ..model import Sequential
+from . import runs
 from .facts import Facts, open_model
 from .sources import add_header_option, labeled, resolve, table_problem
 
 EXAMPLE = "chainrule report flowers-model more-flowers.csv"
 PAGE, HISTORY, RUN = "report.html", "history.json", "run.json"
-MOST_BYTES = 8_000_000  # of a file of facts
 SPLIT = ("target", "task", "columns", "text", "header", "test_fraction", "validation", "seed")
 
 
@@ -97,7 +97,7 @@ def _set_aside(facts: Facts, record: Mapping[str, Any]) -> tuple[Array, Array, T
     """The test rows again, from the same table, divided in the same way."""
     remedy = f"name a table with the column {facts.target!r}"
     settings = record.get("settings")
-    if not isinstance(settings, dict) or not {"source", *SPLIT} <= settings.keys():
+    if not isinstance(settings, dict) or not runs.are_settings(settings, ("source", *SPLIT)):
         raise ValueError(sentence("report", "a SOURCE", f"none, and no {RUN} that says how rows were divided", remedy))
     found = resolve("report", str(settings["source"]))
     if isinstance(found, str):
@@ -155,14 +155,9 @@ def _about_run(record: Mapping[str, Any]) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     """A file of facts; nothing if there is none, or a damaged one."""
     try:
-        with path.open("rb") as file:
-            text = file.read(MOST_BYTES + 1)
-        facts = json.loads(text) if len(text) <= MOST_BYTES else None
+        return read_facts("report", path, "facts that train writes")
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError):
-        facts = None
-    if not isinstance(facts, dict):
+    except (OSError, ValueError):
         print(f"note: {path} is left out: it does not hold the facts that train writes", file=sys.stderr)
         return {}
-    return facts

@@ -1,4 +1,4 @@
-"""The folder of a run: the record by which it can be gone on with and repeated, and its checkpoints."""
+"""The folder of a run: its checkpoints, and the record by which it can be resumed and repeated."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import hashlib
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from .._support.checks import Array, sentence
-from .._support.files import check_readable, digest, refusal, remove_partials, write_text
+from .._support.files import digest, read_facts, refusal, remove_partials, write_text
 from ..layers.activations import get_activation
 from ..layers.kernels import activation_kernel
 from ..model import Sequential
@@ -27,8 +28,23 @@ from .sources import Problem, resolve
 FORMAT = 1
 RECORD, CHECKPOINTS = "run.json", "checkpoints"
 SECONDS = 30.0  # from checkpoint to checkpoint: what a crash costs at most; shorter trainings write none
+OF_RECIPE = {tuple: (list,), str: (str,), float: (float, int), int: (int,)}
 FOR_TABLES = ("target", "task", "columns", "text", "header", "test_fraction")
-SETTINGS = ("source", *FOR_TABLES, "validation", "seed", *asdict(Recipe()))
+#: Of each setting the types that it has in a record, where a tuple is a list.
+SETTINGS: dict[str, tuple[type, ...]] = {
+    "source": (str,),
+    "target": (str, NoneType),
+    "task": (str, NoneType),
+    "columns": (list, NoneType),
+    "text": (list, NoneType),
+    "header": (bool, NoneType),
+    "test_fraction": (float, int, NoneType),
+    "validation": (float, int),
+    "seed": (int,),
+    **{name: OF_RECIPE[type(value)] for name, value in asdict(Recipe()).items()},
+}
+RESULT: dict[str, tuple[type, ...]] = {"epochs": (int,), "interrupted": (bool,), "scores": (dict,)}
+DATA: dict[str, tuple[type, ...]] = {"rows": (dict,), "sha256": (str,), "file_sha256": (str, NoneType)}
 
 
 def _blas(machine: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -60,7 +76,7 @@ class Run:
     settings: dict[str, Any]
     data: dict[str, Any]
     machine: dict[str, Any]
-    changes: list[str] = field(default_factory=list)  # of the machine, where the run was gone on with
+    changes: list[str] = field(default_factory=list)  # of the machine, since the run began
     result: dict[str, Any] | None = None
 
     @property
@@ -79,7 +95,7 @@ class Run:
         return str((self.result or {}).get("parameters_sha256"))
 
     def checkpoint(self) -> Checkpoint:
-        """The callback that makes the run one that can be gone on with."""
+        """The callback that writes the checkpoints from which the run can be resumed."""
         return _Quiet(self.folder / CHECKPOINTS, every=None, seconds=SECONDS)
 
     def restore(self, trainer: Trainer) -> None:
@@ -113,13 +129,13 @@ class Run:
         if not same and (closely or file is None or file != earlier.data["file_sha256"]):
             expected = f"the data of the run in {earlier.folder}, SHA-256 {earlier.data['sha256'][:12]}…"
             got = f"others from {self.settings['source']}, {self.data['sha256'][:12]}…"
-            raise ValueError(sentence("train", expected, got, "bring them back, or train anew"))
+            raise ValueError(sentence("train", expected, got, "bring them back, or begin another run"))
 
 
 class _Quiet(Checkpoint):
-    """The command itself says how to go on."""
+    """The command itself says how to resume."""
 
-    def say(self) -> None:
+    def print_resume_hint(self) -> None:
         pass
 
 
@@ -133,7 +149,7 @@ def earlier_run(args: argparse.Namespace) -> Run | None:
         return None
     run = read_run(Path(args.repeat if args.resume is None else args.resume))
     if args.repeat is not None and not run.ended:
-        remedy = "go on with it first: chainrule train --resume DIR"
+        remedy = "resume it first: chainrule train --resume DIR"
         raise ValueError(sentence("train", f"--repeat of a run that ended, {run.folder}", "one that did not", remedy))
     return run
 
@@ -141,19 +157,45 @@ def earlier_run(args: argparse.Namespace) -> Run | None:
 def read_run(path: Path, who: str = "train") -> Run:
     """The record in a folder, or in a file of it."""
     file = path / RECORD if path.is_dir() else path
-    check_readable(who, file, "record of a run")
+    remedy = "pass the --out of a run"
+    held = read_facts(who, file, "record of a run", remedy)
+    format_ = held.pop("format", None)
+    if format_ != FORMAT:
+        got = f"format {format_!r}"
+        raise refusal(who, file, f"to be a record of format {FORMAT}", got, "install the version that wrote it")
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        format_ = held.pop("format")
-        if format_ == FORMAT:
-            run = Run(file.parent, **held)
-            list(differences(run.machine, run.machine))  # all is there
-            if set(run.settings) == set(SETTINGS):
-                return run
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
-        raise refusal(who, file, "to be the record of a run", "something else", "pass the --out of a run") from None
-    got = f"format {format_!r}, or other settings"
-    raise refusal(who, file, f"to be a record of format {FORMAT}", got, "install the version that wrote it")
+        run = Run(file.parent, **held)
+        list(differences(run.machine, run.machine))  # all is there
+        if _is_sound(run):
+            return run
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        pass
+    remedy += ", or install the version that wrote it"
+    raise refusal(who, file, "to be the record of a run", "other facts or settings", remedy)
+
+
+def _is_sound(run: Run) -> bool:
+    """Whether all facts of a record are of the types that they were written with."""
+    return (
+        run.settings.keys() == SETTINGS.keys()
+        and are_settings(run.settings, SETTINGS)
+        and _has(run.data, DATA)
+        and (run.result is None or _has(run.result, RESULT))
+        and isinstance(run.changes, list)
+        and all(isinstance(change, str) for change in run.changes)
+    )
+
+
+def are_settings(found: Any, names: Collection[str]) -> bool:
+    """Whether the settings of these names are there, each of a type that it may have."""
+    lists = [("columns", str), ("text", str), ("hidden", int)]
+    return _has(found, {name: SETTINGS[name] for name in names}) and all(
+        type(item) is kind for name, kind in lists if name in names for item in found[name] or ()
+    )
+
+
+def _has(facts: Any, kinds: Mapping[str, tuple[type, ...]]) -> bool:
+    return isinstance(facts, dict) and all(type(facts.get(name, ...)) in known for name, known in kinds.items())
 
 
 def fill(args: argparse.Namespace, run: Run) -> None:
@@ -166,7 +208,7 @@ def fill(args: argparse.Namespace, run: Run) -> None:
         if given not in (None, value):
             option = "--" + name.replace("_", "-")
             expected = f"the settings of the run in {run.folder}, {option} {_typed(value)}"
-            raise ValueError(sentence("train", expected, _typed(given), f"omit {option}, or train anew"))
+            raise ValueError(sentence("train", expected, _typed(given), f"omit {option}, or begin another run"))
         setattr(args, name, value)
     args.out = str(run.folder if args.repeat is None else _beside(run.folder, args.out))
 
@@ -187,8 +229,8 @@ def begin(
     if args.resume is not None:
         run.changes = differing
     else:
-        run.remove_checkpoints()  # of a run that was never gone on with
-    remove_partials(out, "*.json", "*.safetensors")
+        run.remove_checkpoints()  # of a run that was never resumed
+    remove_partials(out, "*.json", "*.safetensors", "*.png")
     run.write()
     return run, differing
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, check_name, nearest, sentence
+from .._support.files import as_path
 from ..data.batches import split, split_rows
 from ..data.named import NAMES, NamedData, load_named
-from ..data.tables import AS_TEXT, Table, UnknownColumnError, read_table
+from ..data.tables import Table, UnknownColumnError, read_table
 from ..tabular import TableEncoder
 from .facts import Facts
 
@@ -49,7 +50,7 @@ class Problem:
 
 def resolve(who: str, source: str) -> Path | str:
     """The path of a table, or the name of a data set; an existing file takes precedence."""
-    path = Path(source)
+    path = as_path(who, source)
     if path.exists() and not path.is_dir():  # a pipe is as good as a file
         return path
     if path.is_dir() and source not in NAMES:
@@ -100,6 +101,7 @@ def table_problem(
     train, rows = table.take(kept), table.take(aside)
     encoder = TableEncoder(task).fit(train, target)
     names = tuple(str(label) for label in encoder.classes)
+    _advise(table, target)
     return Problem(
         Facts(path.name, target, names, encoder=encoder),
         _encoded(encoder, train),
@@ -107,6 +109,19 @@ def table_problem(
         _encoded(encoder, rows),
         rows,
     )
+
+
+def _advise(table: Table, target: str) -> None:
+    """Note the columns that cannot tell anything, and those that tell only where a row stands."""
+    inputs = {name: column for name, column in table.items() if name != target}
+    for name, column in inputs.items():
+        if (column == column[0]).all():
+            what = f"holds {column.tolist()[0]!r} in every row"
+        elif len(inputs) > 1 and column.dtype != object and column[0].is_integer() and (np.diff(column) == 1).all():
+            what = "numbers the rows, which new rows will not repeat"
+        else:
+            continue
+        print(f"note: column {name!r} {what}; drop it (list the others in --columns)", file=sys.stderr)
 
 
 def _divide(
@@ -147,7 +162,9 @@ def labeled(who: str, facts: Facts, source: str, header: bool | None) -> tuple[A
     found = resolve(who, source)
     if facts.encoder is not None and isinstance(found, Path):
         table = _read(who, facts.encoder, found, [facts.target], header)
-        return *_encoded(facts.encoder, table), table
+        rows = _encoded(facts.encoder, table)
+        _note_unseen(facts.encoder, table)
+        return *rows, table
     data = _named(who, facts, found)
     return data.x_test, data.y_test, None
 
@@ -158,7 +175,10 @@ def unlabeled_rows(who: str, facts: Facts, source: str, header: bool | None) -> 
     if isinstance(found, str):
         return _named(who, facts, found).x_test
     if facts.encoder is not None:
-        return facts.encoder.transform(_read(who, facts.encoder, found, [], header))
+        table = _read(who, facts.encoder, found, [], header)
+        x = facts.encoder.transform(table)
+        _note_unseen(facts.encoder, table)
+        return x
     return _pixels(who, facts, _read_like(found, header=header))
 
 
@@ -166,7 +186,7 @@ def _read(who: str, encoder: TableEncoder, path: Path, more: list[str], header: 
     columns = [*encoder.columns, *more]
     text = [name for name in encoder.text_columns if name in columns]
     try:
-        table = _read_like(path, header=header, columns=columns, text=text)
+        return _read_like(path, header=header, columns=columns, text=text)
     except UnknownColumnError as error:
         some = ", ".join(error.known[:20]) + (", ..." if len(error.known) > 20 else "")
         got = f"{some}{nearest(error.name, set(error.known) - set(columns))}"
@@ -174,21 +194,27 @@ def _read(who: str, encoder: TableEncoder, path: Path, more: list[str], header: 
         raise ValueError(
             sentence(who, f"column {error.name!r}, which the model needs, in {path}", got, remedy)
         ) from None
+
+
+def _note_unseen(encoder: TableEncoder, table: Table) -> None:
     for name, (rows, values) in encoder.unseen(table).items():
         some = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "")
         note = f"{rows:,} of {table.row_count:,} rows hold values that training never saw ({some})"
         print(f"note: column {name!r}: {note}", file=sys.stderr)
-    return table
 
 
 def _read_like(path: Path, **options: Any) -> Table:
-    """``read_table`` for a model that is there: what is text can no longer be chosen, so no error advises it."""
+    """``read_table`` for a model that is there: columns and what is text are chosen, so no error advises it."""
     try:
         return read_table(path, **options)
     except UnknownColumnError:
         raise
     except ValueError as error:
-        raise ValueError(str(error).replace(AS_TEXT, "drop this row")) from None
+        said, _, remedies = str(error).rpartition("; ")
+        kept = [remedy for remedy in remedies.rstrip(".").split(", or ") if "=[...]" not in remedy]
+        if "=[...]" in remedies and "rows" not in remedies:
+            kept.append("drop this row")
+        raise ValueError(f"{said}; {', or '.join(kept)}." if said and kept else str(error)) from None
 
 
 def _named(who: str, facts: Facts, found: Path | str) -> NamedData:

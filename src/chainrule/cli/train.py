@@ -4,7 +4,7 @@ SOURCE is a .csv, .tsv (also .gz) or .parquet file, or one of digits, mnist, fas
 last column, unless --target names another; whether it holds classes or numbers is inferred and reported. Numeric inputs
 are standardised, text is one-hot encoded. A fraction of the rows is held out for the test and not used for training.
 
-A training that was interrupted, even by a power failure, goes on with --resume DIR, to the same bits. --repeat RUN
+A training that was interrupted, even by a power failure, resumes with --resume DIR, to the same bits. --repeat RUN
 trains as an earlier run did, as its run.json says, and compares the result.
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from .. import __version__
 from .._support.checks import Array, check_integer, check_number, sentence
-from .._support.files import writable_folder, write_text
+from .._support.files import alone_in, as_path, writable_folder, write_text
 from ..data.named import DIVISORS
 from ..model import Sequential
 from ..persistence import save
@@ -37,6 +37,7 @@ EXAMPLE = "chainrule train flowers.csv --target species --epochs 50 --out flower
 HISTORY_FILE = "history.json"
 MAX_NAMES = 3  # of text columns in the report
 VALIDATION, TEST = 0.1, 0.2  # fractions of the rows
+ANOTHER = "choose another with --out DIR"
 LINES = 10  # of progress; the progress bar shows the rest
 _SUFFIX = re.compile(r"\.(csv|tsv|parquet)(\.gz)?$", re.IGNORECASE)
 
@@ -95,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="DIR", help="output folder (default: SOURCE-model, without the suffix)")
     again = parser.add_mutually_exclusive_group()
-    again.add_argument("--resume", metavar="DIR", help="go on with the interrupted run whose output folder this is")
+    again.add_argument("--resume", metavar="DIR", help="resume the interrupted run whose output folder this is")
     again.add_argument("--repeat", metavar="RUN", help="repeat the run of this folder (default of --out: RUN-repeat)")
     parser.add_argument("--quiet", action="store_true", help="hide the progress bar")
 
@@ -118,11 +119,17 @@ def run(args: argparse.Namespace) -> int:
     earlier = runs.earlier_run(args)
     if earlier is not None:
         if args.resume is not None and earlier.ended:
-            earlier.remove_checkpoints()
-            _say("result", f"the run in {earlier.folder} is complete: nothing to go on with")
+            with alone_in("train", earlier.folder, ANOTHER):
+                earlier.remove_checkpoints()
+            _say("result", f"the run in {earlier.folder} is complete: nothing to resume")
             return 0
         runs.fill(args, earlier)
     problem, recipe, out = _prepare(args)
+    with alone_in("train", out, ANOTHER):
+        return _train(args, problem, recipe, out, earlier)
+
+
+def _train(args: argparse.Namespace, problem: Problem, recipe: Recipe, out: Path, earlier: runs.Run | None) -> int:
     record, differing = runs.begin(args, problem, recipe, out, earlier)
     if differing:
         print(f"note: {', '.join(differing)}: results will agree closely, but not to the bit", file=sys.stderr)
@@ -193,10 +200,16 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     check_number(who, "--validation", args.validation, minimum=0, below=1)
     if args.test_fraction is not None:
         check_number(who, "--test-fraction", args.test_fraction, above=0, below=1)
+    if args.learning_rate is not None:
+        check_number(who, "--learning-rate", args.learning_rate, minimum=0)
+    if args.dropout is not None:
+        check_number(who, "--dropout", args.dropout, minimum=0, below=1)
     check_integer(who, "--seed", args.seed, minimum=0)
     for option in ("epochs", "batch_size"):
         if getattr(args, option) is not None:
             check_integer(who, "--" + option.replace("_", "-"), getattr(args, option))
+    for width in args.hidden or ():
+        check_integer(who, "--hidden", width)
     given = {name: getattr(args, name) for name in asdict(Recipe()) if getattr(args, name) is not None}
     recipe = Recipe(**given)
     recipe = replace(recipe, learning_rate=given.get("learning_rate", default_rate(recipe.optimizer)))
@@ -229,8 +242,8 @@ def _problem(args: argparse.Namespace) -> Problem:
 
 def _writable_folder(args: argparse.Namespace) -> Path:
     """The output folder, created before the training, so that a bad one fails early."""
-    out = Path(args.out or f"{_SUFFIX.sub('', Path(args.source).name)}-model")
-    return writable_folder("train", out, "choose another with --out DIR")
+    out = as_path("train", args.out or f"{_SUFFIX.sub('', Path(args.source).name)}-model")
+    return writable_folder("train", out, ANOTHER)
 
 
 def _fit(model: Sequential, recipe: Recipe, problem: Problem, record: runs.Run, *, quiet: bool) -> History:

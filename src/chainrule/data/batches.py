@@ -74,7 +74,9 @@ def batches(
     >>> [yb.tolist() for xb, yb in cr.batches(x, y, size=2, sample=backwards)]
     [[4, 3], [2, 1], [0]]
     """
-    arrays = _aligned("batches", x, y, sample_weight)
+    others = (("y", y), ("sample_weight", sample_weight))
+    numbers = [None if values is None else as_numeric("batches", what, values) for what, values in others]
+    arrays = _aligned("batches", x if is_sparse(x) else as_numeric("batches", "x", x), *numbers)
     rows = arrays[0].shape[0]
     check_sample("batches", sample)
     size = rows if size is None else min(check_integer("batches", "size", size), rows)
@@ -285,11 +287,18 @@ def _in_proportion(labels: Array, count: int) -> Array:
 
 
 def _aligned(who: str, x: Any, y: Any, sample_weight: Any) -> list[Array]:
-    x = as_csr(who, x) if is_sparse(x) else np.asarray(x)
-    arrays = [x, *[np.asarray(array) for array in (y, sample_weight) if array is not None]]
+    x = as_csr(who, x) if is_sparse(x) else _as_rows(who, "x", x)
+    others = (("y", y), ("sample_weight", sample_weight))
+    arrays = [x, *[_as_rows(who, what, array) for what, array in others if array is not None]]
     lengths = [array.shape[0] if array.ndim else 0 for array in arrays]
     if len(set(lengths)) > 1:
         raise ValueError(sentence(who, "x, y and weights of equal length", " and ".join(map(str, lengths))))
     if lengths[0] == 0:
         raise ValueError(sentence(who, "at least one row", "none"))
     return arrays
+
+
+def _as_rows(who: str, what: str, values: Any) -> Array:
+    """An array of any dtype, text as well; masked values would no longer be seen to be so, and come as NaN."""
+    array = np.asarray(values)
+    return as_numeric(who, what, values) if isinstance(values, np.ma.MaskedArray) else array

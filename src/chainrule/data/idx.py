@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import math
 import os
 import struct
 import sys
-import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from .._support.checks import Array, sentence
+from .._support.files import as_path, opened, read_up_to
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_GZIP_MAGIC = b"\x1f\x8b"
-_CHUNK = 1 << 20
+_WHO = "read_idx"
 _MAX_DIMENSIONS = 32  # as many as every NumPy can hold
 
 
 def read_idx(path: str | os.PathLike[str]) -> Array:
     """The array in an IDX file, plain or gzipped (told by content, not by name).
 
-    The file is not trusted: never more is read than its header promises, and never more memory taken than the file
-    really fills, so that neither a false header nor a gzip bomb can exhaust the machine.
+    The file is not trusted: never more is read than its header promises, never more memory taken than the file really
+    fills, and nothing is unpacked that promises to become more than 50 times as large (beyond 16 MB), so that neither a
+    false header nor a gzip bomb can exhaust the machine.
 
     Parameters
     ----------
@@ -58,30 +57,25 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     ----------
     Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", section "File formats".
     """
-    path = Path(path)
-    with path.open("rb") as raw:
-        compressed = raw.read(2) == _GZIP_MAGIC
-        raw.seek(0)
-        stream: io.BufferedIOBase = gzip.GzipFile(fileobj=raw) if compressed else raw
-        try:
-            return _read_array(stream, path)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ValueError(_refusal(path, "a whole gzip stream", f"a damaged one ({error})")) from None
+    path = as_path(_WHO, path)
+    with opened(_WHO, path, "file") as (stream, most):
+        return _read_array(stream, most, path)
 
 
-def _read_array(stream: io.BufferedIOBase, path: Path) -> Array:
+def _read_array(stream: BinaryIO, most: int, path: Path) -> Array:
     dtype, shape = _read_header(stream, path)
     length = math.prod(shape) * dtype.itemsize
-    body = bytearray()
-    while len(body) <= length and (chunk := stream.read(min(_CHUNK, length + 1 - len(body)))):
-        body += chunk
+    if length > most:
+        got = f"shape {shape} of {dtype.name}, {length:,} bytes"
+        raise ValueError(_refusal(path, f"an array of at most {most:,} bytes, as a file of its size may", got))
+    body = read_up_to(stream, length + 1)
     if len(body) != length:
         got = "more" if len(body) > length else f"{len(body)}"
         raise ValueError(_refusal(path, f"{length} bytes after the header, for shape {shape} of {dtype.name}", got))
     return np.frombuffer(body, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _read_header(stream: io.BufferedIOBase, path: Path) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
+def _read_header(stream: BinaryIO, path: Path) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX_DTYPES:
         raise ValueError(_refusal(path, "an IDX header (two zero bytes, a type code, a rank)", f"bytes {magic!r}"))
@@ -98,4 +92,4 @@ def _read_header(stream: io.BufferedIOBase, path: Path) -> tuple[np.dtype[np.gen
 
 
 def _refusal(path: Path, expected: str, got: str) -> str:
-    return sentence("read_idx", f"{path} to hold {expected}", got, "download or copy the file again")
+    return sentence(_WHO, f"{path} to hold {expected}", got, "download or copy the file again")

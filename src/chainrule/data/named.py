@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .._support.checks import Array, check_name, check_shape, require, sentence
+from .._support.files import as_path, in_our_words, read_up_to, replacing
 from .batches import split
 from .idx import read_idx
 
@@ -139,7 +140,7 @@ def load_named(name: str, cache_dir: str | os.PathLike[str] | None = None, progr
     check_name(_WHO, "a data set", name, NAMES)
     if name == "digits":
         return _load_digits()
-    cache = (user_cache() if cache_dir is None else Path(cache_dir)) / name
+    cache = (user_cache() if cache_dir is None else as_path(_WHO, cache_dir)) / name
     own = os.environ.get("CHAINRULE_DATA")
     folders = [cache] if not own else [Path(own) / name, cache]
     image_set = IMAGE_SETS[name]
@@ -188,7 +189,11 @@ def _collect(name: str, image_set: ImageSet, folders: Sequence[Path], progress: 
     """Where the four files are, after downloading into the last folder those that are nowhere."""
     found = {file: _find(file, folders) for file in image_set.files}
     for file, path in found.items():
-        if path is not None and path.suffix == ".gz" and (flaw := _flaw(path, file)):
+        if path is None or path.suffix != ".gz":
+            continue
+        with in_our_words(_WHO, f"to read {path}"), path.open("rb") as stream:
+            flaw = _flaw(read_up_to(stream, file.length + 1), file)
+        if flaw:
             raise ValueError(sentence(_WHO, f"{path} to be the published file", flaw, _AGAIN))
     absent = [file for file, path in found.items() if path is None]
     cache = folders[-1]
@@ -222,39 +227,34 @@ def _make_folder(folder: Path) -> None:
 def _download(mirror: str, file: IdxFile, folder: Path, progress: bool, reasons: list[str]) -> bool:
     """Whether ``mirror`` gave the published file, now in ``folder``; if not, ``reasons`` grows and nothing is left."""
     import http.client
-    import tempfile
     import urllib.request  # brings in half of the standard library: not for everyone who imports chainrule
 
     from tqdm import tqdm
 
-    handle, partial = tempfile.mkstemp(dir=folder, prefix=file.name + ".")
     hidden = None if progress else True  # None: hidden unless standard error is a terminal
+    content = bytearray()
     try:
         with (
-            os.fdopen(handle, "wb") as out,
             urllib.request.urlopen(mirror + file.name, timeout=_TIMEOUT_SECONDS) as reply,
             tqdm(desc=file.name, total=file.length, unit="B", unit_scale=True, disable=hidden) as bar,
         ):
-            while out.tell() <= file.length and (chunk := reply.read(_CHUNK)):
-                out.write(chunk)
+            while len(content) <= file.length and (chunk := reply.read(_CHUNK)):
+                content += chunk
                 bar.update(len(chunk))
-        flaw = _flaw(Path(partial), file)
-        if not flaw:
-            Path(partial).replace(folder / file.name)
+        flaw = _flaw(content, file)
     except (OSError, http.client.HTTPException) as error:
         flaw = str(error) or type(error).__name__
-    finally:
-        Path(partial).unlink(missing_ok=True)
     if flaw:
         reasons.append(f"{flaw} from {mirror}")
-    return not flaw
+        return False
+    with replacing(_WHO, folder / file.name) as stream:
+        stream.write(content)
+    return True
 
 
-def _flaw(path: Path, file: IdxFile) -> str:
-    """How the file at ``path`` differs from the published one; empty if it does not."""
-    length = path.stat().st_size
-    if length != file.length:
-        return f"{length} bytes in place of {file.length}"
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+def _flaw(content: bytes | bytearray, file: IdxFile) -> str:
+    """How this content differs from that of the published file; empty if it does not."""
+    if len(content) != file.length:
+        return f"{len(content)} bytes in place of {file.length}"
+    digest = hashlib.sha256(content).hexdigest()
     return "" if digest == file.sha256 else f"SHA-256 {digest} in place of {file.sha256}"

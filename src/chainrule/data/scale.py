@@ -1,15 +1,87 @@
-"""Columns and targets that are too wide to learn from as they are, and the advice that follows."""
+"""Columns and targets that are too wide, or too far from 0, to learn from as they are; and the advice that follows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array
+from .._support.checks import Array, is_sparse, sentence
+from .._support.strangers import column_name
 
 MOST_ROWS = 2048  # that are looked at
 WIDE = 100.0  # times as wide as others, or away from 0 in its own widths: such a column is to be scaled
+LOST = 0.01  # of the spread of a column, which rounding must not change
+NARROW = 16  # columns
+NOISE = 64  # units in the last place, within which a column is constant
+
+
+def check_resolution(who: str, what: str, array: Any, dtype: Any, of: Any = None) -> None:
+    """Raise where ``dtype`` would round away what tells the rows of a column apart.
+
+        maxₙ |rounded(xₙ) − xₙ| > maxₙ xₙ − minₙ xₙ / 100
+
+    A column that lies far from 0 loses its digits so: from 10⁹ on, float32 moves in steps of 64. ``of`` are the values
+    that the array was made of: a frame knows the names of its columns.
+    """
+    narrow = np.dtype(dtype)
+    for column, values in _spoiled(array, narrow):
+        step = np.spacing(np.abs(values).max().astype(narrow))
+        got = f"{column_name(of, column)} from {values.min()} to {values.max()}, in steps of {step:g}"
+        remedy = "subtract the mean of the column, or its least number, first"
+        if narrow == np.float32 and array.dtype.kind == "f":
+            remedy += ', or build the network with dtype="float64"'
+        raise ValueError(sentence(who, f"columns of {what} whose differences {narrow.name} can hold", got, remedy))
+
+
+def is_resolved(array: Array, dtype: Any) -> bool:
+    """Whether ``dtype`` can hold the numbers, and tells apart what they tell apart."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(array.astype(dtype)).all()) and next(_spoiled(array, np.dtype(dtype)), None) is None
+
+
+def _spoiled(array: Any, narrow: np.dtype[Any]) -> Iterator[tuple[int, Array]]:
+    """The number and the values of each column that loses more than a hundredth of its spread."""
+    if not array.size or array.dtype.itemsize < narrow.itemsize or array.dtype.kind == "b" or array.dtype == narrow:
+        return
+    columns = array if is_sparse(array) else array.reshape(len(array), -1)
+    for column in np.flatnonzero(_are_close(*extremes(columns), narrow)).tolist():
+        values = columns[:, [column]].toarray()[:, 0] if is_sparse(columns) else columns[:, column]
+        apart, rounded = _from_first(values), _from_first(values.astype(narrow))
+        if np.abs(rounded - apart).max() > LOST * np.ptp(apart):
+            yield column, values
+
+
+def _are_close(low: Array, high: Array, narrow: np.dtype[Any]) -> Array:
+    """Whether the numbers of each column lie so close together that ``narrow`` may not tell them apart."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = (high - low).view(f"u{high.itemsize}") if high.dtype.kind in "iu" else high - low
+        largest = np.maximum(np.abs(low.astype(np.float64)), np.abs(high.astype(np.float64)))
+        least = NOISE * np.spacing(largest) if high.dtype.kind == "f" else 0
+        close: Array = (spread > least) & (2 * LOST * spread < np.spacing(largest.astype(narrow)))
+    return close
+
+
+def _from_first(values: Array) -> Array:
+    """How far each number is from the first; whole numbers are subtracted as such, none of whose digits is lost."""
+    if values.dtype.kind in "iu":
+        up = values >= values[0]
+        apart = np.where(up, values - values[0], values[0] - values).view(f"u{values.itemsize}").astype(np.float64)
+        found: Array = np.where(up, apart, -apart)
+    else:
+        found = values.astype(np.float64) - float(values[0])
+    return found
+
+
+def extremes(x: Any) -> tuple[Array, Array]:
+    """The least and the greatest number of each column, dense or sparse."""
+    if is_sparse(x):
+        return x.min(axis=0).toarray().ravel(), x.max(axis=0).toarray().ravel()
+    if x.shape[1] > NARROW:
+        return x.min(axis=0), x.max(axis=0)
+    each = [x[:, column] for column in range(x.shape[1])]  # NumPy goes row by row, which is slow where rows are short
+    return np.array([column.min() for column in each], x.dtype), np.array([column.max() for column in each], x.dtype)
 
 
 def about_scale(x: Array) -> Iterator[str]:

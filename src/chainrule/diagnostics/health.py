@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, as_numeric, check_finite, sentence
+from .._support.checks import Array, sentence
 from ..data.scale import MOST_ROWS, about_scale, about_targets
 from ..layers import HardSigmoid, Layer, Sigmoid, Tanh
 from ..layers.base import Workspace
 from ..losses import BinaryCrossEntropy, CrossEntropy, LossFunction, get_loss
 from ..model import Sequential
 from ..optimizers import Optimizer, get_optimizer
+from ..training.inputs import as_data
 
 MANY_DEAD, MANY_SATURATED = 0.3, 0.5  # of a layer's units
 VANISHED, EXPLODED = 1e-3, 1e3  # the first layer's gradient by the last's, each by the size of its weights
@@ -100,12 +101,8 @@ def diagnose(
     if not isinstance(model, Sequential):
         raise TypeError(sentence("diagnose", "a Sequential model", repr(model)))
     model = copy.deepcopy(model)
-    x = as_numeric("diagnose", "x", x, model.dtype)[:MOST_ROWS]
-    y = as_numeric("diagnose", "y", y)[:MOST_ROWS]
-    if not len(x):
-        raise ValueError(sentence("diagnose", "at least one row", "empty data"))
-    check_finite("diagnose", "x", x)
-    check_finite("diagnose", "y", y)
+    x, y, _ = as_data("diagnose", model, x, y, None)
+    x, y = x[:MOST_ROWS], y[:MOST_ROWS]
     loss = _loss_for(model, y, loss)
     value, states = _states(model, x, y, loss, copy.deepcopy(get_optimizer(optimizer)))
     findings = [
@@ -121,8 +118,8 @@ def diagnose(
 def _loss_for(model: Sequential, y: Array, loss: str | LossFunction | None) -> LossFunction:
     if loss is not None:
         return get_loss(loss)
-    labels = y.ndim == 1 and y.dtype.kind in "iub"
     single = model.layers[-1].output_shape(None) == (1,)
+    labels = y.dtype.kind in "iub" and (y.ndim == 1 or (y.shape[1:] == (1,) and not single))
     return get_loss(("binary_cross_entropy" if single else "cross_entropy") if labels else "squared_error")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array
+from ..data.scale import extremes
 from ..losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -45,6 +46,18 @@ def after_last_iteration(estimator: Any) -> str:
     return (
         f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
         f"converged yet. {_about_curve(estimator.loss_curve_)}"
+    )
+
+
+def after_last_step(estimator: Any, reason: str) -> str:
+    """The same of L-BFGS, which ended for this reason before it had converged."""
+    remedies = ["standardise X (scale=True)"] if estimator.scaler_ is None else []
+    if estimator.n_iter_ >= estimator.max_iter:
+        remedies.insert(0, f"raise max_iter={estimator.max_iter}")
+    elif "EVALUATIONS" in reason:
+        remedies.insert(0, f"raise max_fun={estimator.max_fun}")
+    return f"lbfgs failed to converge after {estimator.n_iter_} iteration(s): {reason}. " + (
+        f"{'; '.join(remedies or ['raise tol'])}.".capitalize()
     )
 
 
@@ -138,14 +151,7 @@ def _about_rate(estimator: Any) -> str:
 
 def _widest(x: Any) -> tuple[int, float, float] | None:
     """The column with the largest number, and its range, if that is large."""
-    low, high = _ranges(x)
+    low, high = extremes(x)
     column = int(np.argmax(np.maximum(np.abs(low), np.abs(high))))
     wide = max(abs(low[column]), abs(high[column])) >= WIDE
     return (column, float(low[column]), float(high[column])) if wide else None
-
-
-def _ranges(x: Any) -> tuple[Array, Array]:
-    """The least and the greatest number of each column, dense or sparse."""
-    if hasattr(x, "toarray"):
-        return x.min(axis=0).toarray().ravel(), x.max(axis=0).toarray().ravel()
-    return x.min(axis=0), x.max(axis=0)

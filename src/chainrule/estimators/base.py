@@ -14,16 +14,20 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._support import checks as _checks
 from .._support.checks import Array, as_numeric, check_shape, sentence
+from .._support.labels import check_no_times
 from ..losses import Loss
 from ..model import Sequential
 from ..ops.fused import twin
 from ..optimizers import Optimizer
 from ..training.callbacks import Callback, WeightAverage
 from .callbacks import TakesCallbacks, tasks_of
+from .columns import typical_columns
+from .inputs import as_weights, explained
+from .internals import takes_weight
 from .lbfgs import minimize_loss
 from .parameters import (
     CONSTRAINTS,
@@ -39,7 +43,7 @@ from .parameters import (
     restore,
     settings,
 )
-from .training import Data, HeldOut, Order, takes_weight, train
+from .training import Data, HeldOut, Order, train
 
 SPARSE = ["csr", "csc"]
 FLOATS = (np.float64, np.float32)
@@ -117,8 +121,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         raw = X, y, weight
         fresh = not hasattr(self, "model_") or not (self.warm_start or incremental)
         X, y = self._check_data(X, y, reset=fresh, incremental=incremental)
-        if weight is not None:
-            weight = _check_sample_weight(weight, X, dtype=X.dtype, ensure_non_negative=True)
+        weight = as_weights(type(self).__name__, weight, X)
         random = check_random_state(self.random_state)
         if self.input_dropout and issparse(X):
             who = f"{type(self).__name__}(input_dropout={self.input_dropout:g})"
@@ -144,6 +147,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         for name in RECORDS:
             self.__dict__.pop(name, None)
         self._fit_scalers(X, y, weight)
+        self._typical = typical_columns(X)
         self._new_network(X.dtype, random)
 
     def _keep_records(self) -> None:
@@ -165,6 +169,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         self._built = settings(self, OF_THE_NETWORK)
         self.__dict__.pop("_optimizer", None)
         self._average = WeightAverage(self.average) if self.average else None
+        self._averages: dict[WeightAverage, WeightAverage] = {}
         self._no_improvement_count, self._best = 0, None
 
     def _fit_stochastic(
@@ -201,6 +206,13 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
             self._average = copy.deepcopy(average)  # training may go on from it more than once
             self._no_improvement_count = 0
 
+    def _watching(self) -> list[Callback]:
+        """The callbacks that were given; of a mean of weights a copy, for it goes on with the network that it knows."""
+        given, known = list(self.callbacks or ()), self._averages
+        means = [callback for callback in given if isinstance(callback, WeightAverage)]
+        self._averages = {mean: known.get(mean) or copy.deepcopy(mean) for mean in means}
+        return [self._averages[one] if isinstance(one, WeightAverage) else one for one in given]
+
     def _go_on(self) -> None:
         """With the network that is there, by the loss that is asked for now."""
         who, remedy = type(self).__name__, "set warm_start=False, or call clone() for a new estimator"
@@ -223,7 +235,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
     def _fit_scalers(self, X: Any, y: Array, weight: Array | None) -> None:
         self.scaler_ = None
         if self.scale:
-            self.scaler_ = StandardScaler(with_mean=not issparse(X)).fit(X, sample_weight=weight)
+            self.scaler_ = standardiser(type(self).__name__, "X", X, weight)
 
     def _inputs(self, X: Any) -> Any:
         if self.scaler_ is None:
@@ -247,8 +259,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         if self.solver not in STOCHASTIC:
             raise ValueError(sentence(type(self).__name__, 'solver "adam" or "sgd" for X_val', f"{self.solver!r}"))
         X_val, y_val = self._check_data(X_val, y_val, reset=False, incremental=True)
-        if weight_val is not None:
-            weight_val = _check_sample_weight(weight_val, X_val, dtype=X_val.dtype, ensure_non_negative=True)
+        weight_val = as_weights(type(self).__name__, weight_val, X_val)
         return HeldOut(self._network_data(X_val, y_val, weight_val), y_val, weight_val)
 
     def _split(self, y: Array, random: np.random.RandomState) -> tuple[Array, Array]:
@@ -287,7 +298,9 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """What the network says: logits or numbers."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False)
+        check_no_times(type(self).__name__, "X", X)
+        with explained(type(self).__name__, X):
+            X = validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False)
         z = self.model_.predict(X) if self.scaler_ is None else self._predict_scaled(X)
         if not all_finite(z):
             row = int(np.argmin(np.isfinite(z).all(axis=1)))
@@ -341,6 +354,16 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def standardiser(who: str, what: str, values: Any, weight: Array | None) -> StandardScaler:
+    """A scaler for the columns of X, or of y; refused where their squares overflow."""
+    scaler = StandardScaler(with_mean=not issparse(values)).fit(values, sample_weight=weight)
+    if not np.isfinite(scaler.var_).all():
+        got = f"column {int(np.argmin(np.isfinite(scaler.var_)))}, whose variance is no number"
+        raise ValueError(sentence(f"{who}(scale=True)", f"columns of {what} that can be standardised", got, "scale it"))
+    return scaler
 
 
 def stochastic_only(estimator: Any) -> bool:

@@ -11,6 +11,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
 from .._support.checks import Array, sentence
+from .._support.differences import MATERIAL, largest_difference
 from ..layers import BatchNorm, Dropout, Identity, Linear, ReLU, Sigmoid, Tanh
 from ..layers.activations import Activation
 from ..losses import GaussianNLL
@@ -18,6 +19,7 @@ from .classifier import MLPClassifier
 from .parameters import activations, hidden_sizes, snapshot
 from .regressor import MLPRegressor
 
+ROWS = 100  # that both sides are compared on
 NAMES = {Identity: "identity", Sigmoid: "logistic", Tanh: "tanh", ReLU: "relu"}  # scikit-learn's
 #: What training leaves behind, under the same name in both libraries.
 RECORDS = (
@@ -71,6 +73,7 @@ def to_sklearn(estimator: Any) -> Any:
     """scikit-learn's estimator with the weights of ours: what scaling and batch normalisation do is part of them.
 
     It predicts the same, the quantiles of one target as several; trained further, it minimises scikit-learn's own loss.
+    Its weights are of the type of ours, or of float64 where means far from zero need its digits.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ def to_sklearn(estimator: Any) -> Any:
     Raises
     ------
     ValueError if scikit-learn's has no such network: another activation than its four, layer normalisation, a predicted
-    spread, quantiles of several targets; TypeError if it is no estimator of ours;
+    spread, quantiles of several targets, one class, means too far from zero; TypeError if it is no estimator of ours;
     ``sklearn.exceptions.NotFittedError`` if it is not fitted.
 
     Examples
@@ -94,7 +97,20 @@ def to_sklearn(estimator: Any) -> Any:
     if not isinstance(estimator, (MLPClassifier, MLPRegressor)):
         raise TypeError(sentence("to_sklearn", "a chainrule MLPClassifier or MLPRegressor", type(estimator).__name__))
     check_is_fitted(estimator)
+    if len(getattr(estimator, "classes_", "ab")) < 2:
+        raise ValueError(sentence("to_sklearn", "at least two classes", repr(estimator.classes_.tolist())))
     weights, biases = plain_weights(estimator)
+    for dtype in (estimator.model_.dtype, np.dtype(np.float64)):  # the second where the first would lose digits
+        with np.errstate(over="ignore"):
+            twin = _twin(estimator, *([array.astype(dtype) for array in arrays] for arrays in (weights, biases)))
+        if _agree(estimator, twin):
+            return twin
+    got = "means that are very far from zero for their spread"
+    remedy = "subtract a constant from such columns, or from the target, before training"
+    raise ValueError(sentence("to_sklearn", "scaling that weights of float64 can take over", got, remedy))
+
+
+def _twin(estimator: Any, weights: list[Array], biases: list[Array]) -> Any:
     changed = {"activation": _activation(estimator)}
     if isinstance(estimator, MLPRegressor):
         changed["loss"] = "poisson" if estimator.out_activation_ == "exp" else "squared_error"
@@ -109,6 +125,26 @@ def to_sklearn(estimator: Any) -> Any:
         labels = np.eye(len(twin.classes_), dtype=int) if estimator._multilabel else twin.classes_
         twin._label_binarizer = LabelBinarizer().fit(labels)
     return twin
+
+
+def _agree(estimator: Any, twin: Any) -> bool:
+    """Whether both answer the same, to rows like those that the scaler has seen."""
+    x = np.random.default_rng(0).standard_normal((ROWS, estimator.n_features_in_))
+    if estimator.scaler_ is not None:
+        x = x * estimator.scaler_.scale_ + (estimator.scaler_.mean_ if estimator.scaler_.with_mean else 0)
+    x = x.astype(estimator.model_.dtype).astype(np.float64)
+    ours, their = (_without_names(one) for one in (estimator, twin))
+    with np.errstate(over="ignore", invalid="ignore"):
+        if isinstance(estimator, MLPClassifier):
+            return largest_difference(their.predict_proba(x), ours.predict_proba(x), 1.0) <= MATERIAL
+        return largest_difference(their.predict(x), ours.predict(x)) <= MATERIAL
+
+
+def _without_names(estimator: Any) -> Any:
+    """The same, for arrays that have no names of columns."""
+    nameless = copy.copy(estimator)
+    nameless.__dict__.pop("feature_names_in_", None)
+    return nameless
 
 
 def _with_parameters(cls: type[Any], estimator: Any, **changed: Any) -> Any:
@@ -139,7 +175,7 @@ def _activation(estimator: Any) -> str:
 
 
 def plain_weights(estimator: Any) -> tuple[list[Array], list[Array]]:
-    """Weights and biases of dense layers that do all that the estimator's network does in prediction.
+    """Weights and biases in float64 of dense layers that do all that the estimator's network does in prediction.
 
     A normalisation (z − mean) / √(variance + ε) · gain + bias behind zW + b is part of W and b; so is the scaling of X
     in front of the first layer, and of y behind the last.
@@ -171,5 +207,4 @@ def plain_weights(estimator: Any) -> tuple[list[Array], list[Array]]:
     if target is not None:  # several outputs for one target are its quantiles, in the same units
         weights[-1] = weights[-1] * target.scale_
         biases[-1] = biases[-1] * target.scale_ + target.mean_
-    dtype = estimator.model_.dtype
-    return [W.astype(dtype) for W in weights], [b.astype(dtype) for b in biases]
+    return weights, biases

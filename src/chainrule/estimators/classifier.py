@@ -7,24 +7,20 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import (
-    _check_partial_fit_first_call,
-    check_classification_targets,
-    type_of_target,
-    unique_labels,
-)
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
 from .. import ops
 from .._support.checks import Array, sentence
+from .._support.labels import as_labels
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss
 from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
+from .inputs import check_numbers, explained, flat
+from .internals import Interval, StrOptions, fitting
 from .parameters import CONSTRAINTS, keep_parameters
 
 
@@ -149,7 +145,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ) -> None:
         keep_parameters(self, locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fitting
     def fit(
         self,
         X: Any,
@@ -177,7 +173,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self
 
     @available_if(stochastic_only)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fitting
     def partial_fit(
         self,
         X: Any,
@@ -199,12 +195,24 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self
         """
-        if _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self._multilabel = multilabel
-            self.classes_ = np.arange(np.shape(y)[1]) if multilabel else unique_labels(classes)
+        self._announce(y, classes)
         self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
         return self
+
+    def _announce(self, y: Any, classes: Any) -> None:
+        """The classes that are to come, at the first part of the rows; later they may be named again."""
+        known = getattr(self, "classes_", None)
+        if classes is None:
+            if known is None:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            return
+        given = unique_labels(as_labels(type(self).__name__, "classes", classes))
+        if known is None:
+            y = as_labels(type(self).__name__, "y", y)
+            self._multilabel = getattr(y, "ndim", 1) == 2 and y.shape[1] > 1
+            self.classes_ = np.arange(y.shape[1]) if self._multilabel else given
+        elif not np.array_equal(known, given):
+            raise ValueError(f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}")
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each row (N,); or (N, K) zeros and ones, 1 for each label more likely than not."""
@@ -217,6 +225,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of :meth:`predict_proba`."""
         return np.log(self.predict_proba(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of the rows that is classified correctly; of several labels, that of which each is right."""
+        return float(super().score(X, as_labels(type(self).__name__, "y", y), sample_weight))
 
     def _probabilities(self, z: Array) -> Array:
         """Probabilities, of which none rounds to 0 or 1: their logarithm is a number, however sure the network is."""
@@ -239,14 +251,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return -self._loss(z, self._targets(y), weight)[0]
 
     def _check_data(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
-        X, y = validate_data(self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=FLOATS, reset=reset)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        who = type(self).__name__
+        check_numbers(who, "X", X)
+        y = as_labels(who, "y", y)
+        with explained(who, X):
+            X, y = validate_data(self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=FLOATS, reset=reset)
+        y = flat(y)
         check_classification_targets(y)
         kind = type_of_target(y)
         if "multioutput" in kind:
             raise ValueError("Multioutput target data is not supported with label binarization")
         y = y.toarray() if issparse(y) else y
+        if kind.startswith("multilabel") and not np.isin(y, (0, 1)).all():
+            expected = "zeros and ones in y (N, K), for labels that a row may have together"
+            raise ValueError(sentence(who, expected, f"numbers from {y.min()} to {y.max()}"))
         if not hasattr(self, "classes_") or (reset and not incremental):
             self._multilabel = kind.startswith("multilabel")
             self.classes_ = unique_labels(y)

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
-from sklearn.utils.optimize import _check_optimize_result
+from sklearn.exceptions import ConvergenceWarning
 
 from .._support.checks import Array, sentence
 from .._support.errors import DivergenceError
-from .advice import after_divergence
+from .._support.notices import warn
+from .advice import after_divergence, after_last_step
 from .callbacks import Tasks
 from .parameters import set_penalty
 from .training import Data
@@ -37,17 +38,22 @@ def minimize_loss(estimator: Any, data: Data, tasks: Tasks | None = None) -> Non
         model.backward(dz)
         return value + model.penalty(), model.gradients.vector.astype(np.float64)
 
-    with np.errstate(over="ignore", invalid="ignore"):
-        result = minimize(
-            value_and_gradient,
-            model.parameters.vector.astype(np.float64),
-            method="L-BFGS-B",
-            jac=True,
-            callback=tasks.after_iteration if tasks else None,
-            options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
-        )
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            result = minimize(
+                value_and_gradient,
+                model.parameters.vector.astype(np.float64),
+                method="L-BFGS-B",
+                jac=True,
+                callback=tasks.after_iteration if tasks else None,
+                options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
+            )
+    finally:
+        model.forget_batches()  # all rows, and what they became
     model.parameters.vector[:] = result.x
     estimator.loss_ = float(result.fun)
     if not (np.isfinite(estimator.loss_) and np.isfinite(result.x).all()):
         raise DivergenceError(after_divergence(estimator, data, ""))
-    estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
+    if result.status != 0:
+        warn(after_last_step(estimator, str(result.message)), ConvergenceWarning)

@@ -55,9 +55,18 @@ def _outputs(g: Graph, estimator: Any, x: str) -> str:
     """The network's outputs z, of X as the estimator is given it."""
     x = g.cast(x, g.dtype)
     if estimator.scaler_ is not None:
-        x = g.Sub(x, estimator.scaler_.mean_) if estimator.scaler_.with_mean else x
+        x = _minus(g, x, estimator.scaler_.mean_) if estimator.scaler_.with_mean else x
         x = g.Div(x, estimator.scaler_.scale_)
     return through(g, estimator.model_.layers, x)
+
+
+def _minus(g: Graph, x: str, mean: Array) -> str:
+    """x − mean, in two parts where one would lose digits: the second is what rounding took from the first."""
+    with np.errstate(over="ignore"):
+        high = mean.astype(g.dtype).astype(np.float64)
+    low = mean - high
+    x = g.Sub(x, high)
+    return g.Sub(x, low) if low.any() else x
 
 
 def _graph(scope: Any, operator: Any, container: Any) -> Graph:
@@ -86,16 +95,46 @@ def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     else:
         g.Concat(g.Sigmoid(g.Neg(z)), g.Sigmoid(z), axis=1, out=probabilities)
         index = g.Reshape(g.cast(g.Greater(z, 0.0), np.int64), np.array([-1]))
-    classes = get_label_classes(scope, fitted)
-    g.Gather(classes if classes.dtype.kind in "OU" else classes.astype(np.int64), index, out=label)
+    g.Gather(_labels(get_label_classes(scope, fitted)), index, out=label)
+
+
+def _labels(classes: Array) -> Array:
+    """The labels as ONNX holds them: text, or whole numbers of 64 bits."""
+    if len(classes) < 2:
+        remedy = "train on rows of two classes or more"
+        raise ValueError(sentence("skl2onnx", "at least two classes", repr(classes.tolist()), remedy))
+    if classes.dtype.kind in "OUT":
+        odd = [one for one in classes.tolist() if not isinstance(one, str) or "\0" in one or not _is_unicode(one)]
+        if odd:
+            expected, remedy = (
+                "labels of text without NUL or halves of characters",
+                "rename such classes first",
+            )
+            raise ValueError(sentence("skl2onnx", expected, repr(odd[0]), remedy))
+        return classes.astype(object)
+    odd = [one for one in classes.tolist() if classes.dtype.kind not in "iufb" or not -(2**63) <= one < 2**63]
+    if odd:
+        expected, remedy = "labels that are text or integers of 64 bits", "train on text, y.astype(str)"
+        raise ValueError(sentence("skl2onnx", expected, repr(odd[0]), remedy))
+    return classes.astype(np.int64)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _classifier_shapes(operator: Any) -> None:
     from skl2onnx.common.data_types import Int64TensorType
     from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+    from skl2onnx.common.utils_classifier import get_label_classes
 
-    calculate_linear_classifier_output_shapes(operator)
     fitted = operator.raw_operator
+    _labels(get_label_classes(operator.scope_inst, fitted))
+    calculate_linear_classifier_output_shapes(operator)
     if fitted._multilabel:
         operator.outputs[0].set_type(Int64TensorType([operator.inputs[0].get_first_dimension(), fitted.n_outputs_]))
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from .._support.checks import Array, sentence
 from ..layers import BatchNorm, Dropout, Layer, LayerNorm, Linear
@@ -20,6 +19,7 @@ from ..schedules import CosLog4, FlatCos, OneCycle, ReduceOnPlateau, Schedule, W
 from ..training.callbacks import Callback
 from ..training.callbacks.base import learned
 from .adam import AdamOfKingma
+from .internals import Interval, Options, StrOptions
 
 SCHEDULES: dict[str, type[Any]] = {
     "cos_log4": CosLog4,
@@ -92,6 +92,10 @@ def check_together(estimator: Any) -> None:
             remedy = 'leave it out, or take solver="adam" or "sgd"'
             raise ValueError(sentence(f'{who}(solver="lbfgs")', "the exact loss of all rows", given[0], remedy))
     _check_rates(estimator, who)
+    for name, allowed in estimator._parameter_constraints.items():
+        value = getattr(estimator, name)
+        if isinstance(value, (bool, np.bool_)) and not {"boolean", "verbose"} & {str(one) for one in allowed}:
+            raise TypeError(sentence(who, f"{name} to be a number", repr(value)))
     for callback in estimator.callbacks or ():
         if not isinstance(callback, Callback):
             raise TypeError(sentence(who, "chainrule.Callback objects in callbacks", repr(callback)))
@@ -120,8 +124,12 @@ def _check_rates(estimator: Any, who: str) -> None:
 def hidden_sizes(estimator: Any) -> list[int]:
     """``hidden_layer_sizes`` as a list; a number stands for one layer."""
     sizes = estimator.hidden_layer_sizes
+    if isinstance(sizes, (set, frozenset, dict)):
+        raise TypeError(
+            sentence(type(estimator).__name__, "hidden_layer_sizes in an order", f"{sizes}", "pass a tuple")
+        )
     sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
-    if not all(isinstance(size, Integral) for size in sizes):
+    if not all(isinstance(size, Integral) and not isinstance(size, (bool, np.bool_)) for size in sizes):
         raise TypeError(sentence(type(estimator).__name__, "integers in hidden_layer_sizes", f"{sizes}"))
     if any(size <= 0 for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")

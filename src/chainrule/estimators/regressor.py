@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
-from .._support.checks import Array, check_finite, sentence
+from .._support.checks import Array, as_numeric, sentence
+from .._support.labels import check_no_times
+from ..data.scale import check_resolution, is_resolved
 from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, Poisson, Quantile
-from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
+from .base import FLOATS, SPARSE, BaseMLP, standardiser, stochastic_only
+from .inputs import check_numbers, explained, flat
+from .internals import StrOptions, fitting
 from .parameters import CONSTRAINTS, keep_parameters
 
 LOSSES: dict[str, type[Loss]] = {
@@ -108,6 +109,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     """
 
     target_scaler_: Any = None
+    _far = False  # whether y lies so far from 0 that only float64 tells its rows apart
     _parameter_constraints = CONSTRAINTS | {"loss": [StrOptions(set(LOSSES)), Loss]}
 
     def __init__(
@@ -151,7 +153,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ) -> None:
         keep_parameters(self, locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fitting
     def fit(
         self,
         X: Any,
@@ -179,7 +181,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self
 
     @available_if(stochastic_only)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fitting
     def partial_fit(
         self,
         X: Any,
@@ -217,6 +219,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R² of the predictions; of quantiles, that of the one nearest to the median."""
+        check_no_times(type(self).__name__, "y", y)
         return float(r2_score(y, self._middle(self.predict(X)), sample_weight=sample_weight))
 
     def _numbers(self, z: Array) -> Array:
@@ -229,7 +232,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         spread, mean = self._spread, self.target_scaler_.mean_
         if z.ndim == 3:
             spread, mean = spread[:, None], mean[:, None]
-        return self._shaped((z * spread + mean).astype(z.dtype, copy=False))
+        dtype = np.float64 if self._far else z.dtype
+        return self._shaped((z * spread + mean).astype(dtype, copy=False))
 
     @property
     def _spread(self) -> Any:
@@ -252,33 +256,41 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return float(r2_score(y, self._middle(self._numbers(z)), sample_weight=weight))
 
     def _check_data(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
-        X, y = validate_data(
-            self, X, y, accept_sparse=SPARSE, multi_output=True, y_numeric=True, dtype=FLOATS, reset=reset
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        who = type(self).__name__
+        check_numbers(who, "X", X)
+        check_numbers(who, "y", y)
+        how: dict[str, Any] = {"accept_sparse": SPARSE, "multi_output": True, "y_numeric": True, "dtype": FLOATS}
+        with explained(who, X):
+            X, y = validate_data(self, X, y, **how, reset=reset)
+        y = flat(y)
         width = 1 if y.ndim == 1 else y.shape[1]
         if reset:
             self.n_outputs_ = width
         elif width != self.n_outputs_:
-            raise ValueError(sentence("MLPRegressor", f"{self.n_outputs_} targets, as before", str(width)))
-        with np.errstate(over="ignore"):
-            y = y.astype(X.dtype, copy=False)
-        check_finite("MLPRegressor", "y", y)  # what float32 cannot hold
-        return X, y
+            raise ValueError(sentence(who, f"{self.n_outputs_} targets, as before", str(width)))
+        numbers = as_numeric(who, "y", y, X.dtype)
+        if self._standardises:  # in float64, in which y may lie far from 0
+            return X, as_numeric(who, "y", y, np.float64)
+        check_resolution(who, "y", y, X.dtype)
+        return X, numbers
 
     def _fit_scalers(self, X: Any, y: Array, weight: Array | None) -> None:
         super()._fit_scalers(X, y, weight)
         self.target_scaler_ = None
-        if self.scale and self._given_loss() is not Poisson:
-            self.target_scaler_ = StandardScaler().fit(y.reshape(len(y), -1), sample_weight=weight)
+        if self._standardises:
+            self._far = not is_resolved(y, X.dtype)
+            self.target_scaler_ = standardiser(type(self).__name__, "y", y.reshape(len(y), -1), weight)
 
-    def _given_loss(self) -> type[Loss]:
-        return LOSSES[self.loss] if isinstance(self.loss, str) else type(self.loss)
+    @property
+    def _standardises(self) -> bool:
+        """Whether y is standardised."""
+        loss = LOSSES[self.loss] if isinstance(self.loss, str) else type(self.loss)
+        return bool(self.scale) and loss is not Poisson
 
     def _targets(self, y: Array) -> Array:
         y = y.reshape(len(y), -1)
-        return y if self.target_scaler_ is None else self.target_scaler_.transform(y).astype(y.dtype, copy=False)
+        scaled = y if self.target_scaler_ is None else self.target_scaler_.transform(y)
+        return scaled.astype(self.model_.dtype, copy=False)
 
     def _make_loss(self) -> tuple[Loss, int, str]:
         loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss

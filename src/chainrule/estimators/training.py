@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._support.checks import Array, sentence
 from .._support.errors import DivergenceError
+from .._support.notices import warn
 from ..layers import BatchNorm
 from ..runtime.signals import released
 from ..training.callbacks import Callback, MaxNorm, Training
@@ -158,9 +157,7 @@ def train(
     rows = data.x.shape[0] - (len(held_out) if isinstance(held_out, np.ndarray) else 0)
     size = min(200, rows) if estimator.batch_size == "auto" else min(estimator.batch_size, rows)
     if estimator.batch_size != "auto" and estimator.batch_size > rows:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4
-        )
+        warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
     by_batch = any(isinstance(layer, BatchNorm) for layer in model.layers)
     if by_batch and size < 2:
         who = f"{type(estimator).__name__}(normalization='batch')"
@@ -173,7 +170,7 @@ def train(
         estimator._loss,
         estimator._optimizer,
         batch_size=size,
-        callbacks=[*limits, *watchers, *(estimator.callbacks or ()), watch, *listeners],
+        callbacks=[*limits, *watchers, *estimator._watching(), watch, *listeners],
         sample=order,
         drop_last=by_batch and rows % size == 1,
         average_penalty=True,
@@ -186,20 +183,12 @@ def train(
         if score is None or estimator._best is None:
             raise DivergenceError(message) from error
         watch.see(np.nan)
-        warnings.warn(message, ConvergenceWarning, stacklevel=4)
+        warn(message, ConvergenceWarning)
         return True
     if history.interrupted:
-        warnings.warn("Training interrupted by user.", stacklevel=4)
+        warn("Training interrupted by user.")
     elif not (incremental or watch.converged or trainer.stop):
-        warnings.warn(after_last_iteration(estimator), ConvergenceWarning, stacklevel=4)
+        warn(after_last_iteration(estimator), ConvergenceWarning)
     elif watch.converged and score is None and (message := after_learning_nothing(estimator, data)):
-        warnings.warn(message, ConvergenceWarning, stacklevel=4)
+        warn(message, ConvergenceWarning)
     return watch.converged
-
-
-def takes_weight(scorer: Any) -> bool:
-    """Whether a scorer of scikit-learn, or a function of the user's, has a use for sample weights."""
-    if hasattr(scorer, "_accept_sample_weight"):
-        return bool(scorer._accept_sample_weight())
-    parameters = inspect.signature(scorer).parameters.values() if callable(scorer) else ()
-    return any(parameter.name == "sample_weight" for parameter in parameters)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, check_integer, check_shape, sentence
+from .._support.checks import Array, as_numeric, check_integer, check_shape, sentence
 
 Shape = tuple[int, ...]
 
@@ -170,13 +170,16 @@ class Layer(ABC):
         if name not in self._bound:
             object.__setattr__(self, name, value)
         elif value is not (view := self.__dict__[name]):
-            array = np.asarray(value)
-            check_shape(self, f"an array for {name}", array, view.shape)
-            view[...] = array
+            fill(self, name, view, value)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the views: a copy or a pickle gets its arrays from its own model."""
         return {name: value for name, value in self.__dict__.items() if name not in self._bound and name != "_bound"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """With arrays of its own: joblib may have mapped those of a file, to be read alone."""
+        own = {name: np.array(value) for name, value in state.items() if isinstance(value, np.ndarray)}
+        self.__dict__.update(state | own)
 
 
 class FeatureLayer(Layer):
@@ -191,6 +194,13 @@ class FeatureLayer(Layer):
 
     def _check_input(self, x: Array) -> None:
         check_rows(self, x, self.features)
+
+
+def fill(layer: Layer, name: str, array: Array, values: Any) -> None:
+    """Copy what is assigned to ``layer.name`` into the array that stands there."""
+    numbers = as_numeric(repr(layer), name, values, array.dtype)
+    check_shape(layer, f"an array for {name}", numbers, array.shape)
+    array[...] = numbers
 
 
 def check_width(layer: Layer, features: int, input_shape: Shape | None) -> None:

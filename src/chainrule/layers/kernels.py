@@ -31,7 +31,7 @@ ACTIVATIONS: dict[type[Layer], tuple[str, str | None]] = {
     Softplus: ("softplus", None),
     Tanh: ("tanh", None),
 }
-NUMBERS = {name: number for number, name in enumerate(() if compiled is None else compiled.ACTIVATIONS)}
+NUMBERS: dict[str, int] = {} if compiled is None else compiled.ACTIVATIONS
 
 
 def activation_kernel(layer: Layer | None) -> tuple[int, float] | None:

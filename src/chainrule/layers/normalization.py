@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import ops
 from .._support.checks import Array, check_number, sentence
-from .base import FeatureLayer, Shape, Workspace
+from .base import FeatureLayer, Layer, Shape, Workspace, fill
 
 
 class _Normalization(FeatureLayer):
@@ -37,6 +39,21 @@ class _Normalization(FeatureLayer):
             return None
         inverse_deviation = work["inverse_deviation"]
         return ops.standardize_backward(dstandard, standard, inverse_deviation, self.axis, out=work.array("dx", dy))
+
+
+class _Statistic:
+    """One float64 number for each feature: what is assigned is copied into the array that kernels write to."""
+
+    def __set_name__(self, owner: type[Layer], name: str) -> None:
+        self._name = name
+
+    def __get__(self, layer: FeatureLayer | None, owner: type[Layer]) -> Any:
+        return self if layer is None else vars(layer)[self._name]
+
+    def __set__(self, layer: FeatureLayer, values: Any) -> None:
+        array = vars(layer).setdefault(self._name, np.zeros(layer.features))
+        if values is not array:
+            fill(layer, self._name, array, values)
 
 
 class BatchNorm(_Normalization):
@@ -81,12 +98,14 @@ class BatchNorm(_Normalization):
     """
 
     axis = 0
+    running_mean = _Statistic()
+    running_variance = _Statistic()
 
     def __init__(self, features: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__(features, epsilon)
         self.momentum = check_number("BatchNorm", "momentum", momentum, above=0, maximum=1)
-        self.running_mean: Array = np.zeros(self.features)
-        self.running_variance: Array = np.ones(self.features)
+        self.running_mean = np.zeros(self.features)
+        self.running_variance = np.ones(self.features)
 
     def initialize(self, rng: np.random.Generator) -> None:
         super().initialize(rng)

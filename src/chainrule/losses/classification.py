@@ -224,7 +224,8 @@ def check_labels(who: str, y: Array, n_classes: int) -> Array:
         raise ValueError(sentence(who, "whole numbers as labels", f"{y[~whole][0]:g}", remedy))
     if not within(y, 0, n_classes - 1):
         worst = y.min() if y.min() < 0 else y.max()
-        raise ValueError(sentence(who, f"labels from 0 to {n_classes - 1}", f"{worst:g}", "number the classes from 0"))
+        got = f"{worst:g}" if y.dtype.kind == "f" else str(worst)
+        raise ValueError(sentence(who, f"labels from 0 to {n_classes - 1}", got, "number the classes from 0"))
     return y.astype(np.intp, copy=False)
 
 

@@ -1,7 +1,8 @@
 """Metrics: one number that says how good the outputs are; to be read, not differentiated.
 
-``metric(z, y, weight=None)`` takes the outputs z (N, K) as the network gives them, the targets as the loss takes them
-and sample weights (N,). Empty batches, shapes that do not match, weights below 0 and weights all 0 raise ValueError.
+``metric(y_true, y_pred, sample_weight=None)``, in the order of scikit-learn and Keras, takes the targets as the loss
+takes them, the outputs (N, K) as the network gives them, and weights (N,). (A loss takes the outputs first.) Empty
+batches, shapes that do not match, NaN, weights below 0 and weights all 0 raise ValueError.
 """
 
 from __future__ import annotations

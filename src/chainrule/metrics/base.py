@@ -7,19 +7,34 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .._support.checks import Array, sentence
+from .._support.checks import Array, check_finite, sentence
 from ..losses.base import check_output, check_target, check_weight
 from ..losses.classification import check_classes
 
 Metric: TypeAlias = Callable[..., float]
 
 
-def classes(who: str, z: Array, y: Array, threshold: float) -> tuple[Array, Array, int]:
+def outputs(who: str, y_pred: Array) -> Array:
+    """z (N, K), the outputs; NaN among them would be counted as the class that it stands for, or as none."""
+    z = check_output(who, y_pred)
+    if np.isnan(z).any():
+        check_finite(who, "y_pred", z)
+    return z
+
+
+def targets(who: str, z: Array, y_true: Array) -> Array:
+    """y of the shape and dtype of z, without NaN."""
+    y = check_target(who, z, y_true)
+    check_finite(who, "y_true", y)
+    return y
+
+
+def classes(who: str, y_true: Array, y_pred: Array, threshold: float) -> tuple[Array, Array, int]:
     """Predicted and true labels (N,), and how many classes there are."""
-    z = check_output(who, z)
+    z = outputs(who, y_pred)
     if z.shape[1] == 1:
-        return (z[:, 0] > threshold).astype(np.intp), (check_target(who, z, y)[:, 0] > 0.5).astype(np.intp), 2
-    y = check_classes(who, z, y)
+        return (z[:, 0] > threshold).astype(np.intp), (targets(who, z, y_true)[:, 0] > 0.5).astype(np.intp), 2
+    y = check_classes(who, z, y_true)
     return z.argmax(axis=1), y if y.ndim == 1 else y.argmax(axis=1), z.shape[1]
 
 

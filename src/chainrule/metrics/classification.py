@@ -5,23 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_integer, sentence
-from ..losses.base import check_output, check_target
 from ..losses.classification import check_labels
-from .base import classes, mean, weights
+from .base import classes, mean, outputs, targets, weights
 
 
-def accuracy(z: Array, y: Array, weight: Array | None = None, *, threshold: float = 0.0) -> float:
+def accuracy(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, threshold: float = 0.0) -> float:
     """Fraction of samples classified correctly.
 
         Σₙ wₙ 1[kₙ = yₙ] / Σₙ wₙ,  kₙ = argmaxₖ zₙₖ, or 1[zₙ > threshold] where there is a single output
 
     Parameters
     ----------
-    z : array (N, K)
-        Logits or probabilities of K ≥ 2 classes that exclude each other, or one column for the second of two classes.
-    y : array
-        For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
-    weight : array (N,), optional
+    y_true : array
+        y. For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
+    y_pred : array (N, K)
+        z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
+    sample_weight : array (N,), optional
     threshold : float
         One column means the second class above it: 0 for logits, 0.5 for probabilities, which take
         ``functools.partial(accuracy, threshold=0.5)`` as the metric. Without effect where K ≥ 2.
@@ -34,14 +33,16 @@ def accuracy(z: Array, y: Array, weight: Array | None = None, *, threshold: floa
     --------
     >>> import numpy as np
     >>> from chainrule.metrics import accuracy
-    >>> accuracy(np.array([[0.1, 2.0], [3.0, -1.0]]), np.array([1, 1]))
+    >>> accuracy(np.array([1, 1]), np.array([[0.1, 2.0], [3.0, -1.0]]))
     0.5
     """
-    predicted, true, _ = classes("accuracy", z, y, threshold)
-    return mean("accuracy", predicted == true, weight)
+    predicted, true, _ = classes("accuracy", y_true, y_pred, threshold)
+    return mean("accuracy", predicted == true, sample_weight)
 
 
-def balanced_accuracy(z: Array, y: Array, weight: Array | None = None, *, threshold: float = 0.0) -> float:
+def balanced_accuracy(
+    y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, threshold: float = 0.0
+) -> float:
     """Mean over the classes of the share that is found: every class counts the same, rare or common.
 
         meanₖ Σₙ wₙ 1[kₙ = yₙ = k] / Σₙ wₙ 1[yₙ = k],  over the classes k that occur in y
@@ -53,28 +54,30 @@ def balanced_accuracy(z: Array, y: Array, weight: Array | None = None, *, thresh
     >>> import numpy as np
     >>> from chainrule.metrics import balanced_accuracy
     >>> z = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
-    >>> balanced_accuracy(z, np.array([0, 0, 0, 1]))
+    >>> balanced_accuracy(np.array([0, 0, 0, 1]), z)
     0.5
     """
-    predicted, true, n_classes = classes("balanced_accuracy", z, y, threshold)
-    w = weights("balanced_accuracy", weight, len(true))
+    predicted, true, n_classes = classes("balanced_accuracy", y_true, y_pred, threshold)
+    w = weights("balanced_accuracy", sample_weight, len(true))
     found = np.bincount(true, w * (predicted == true), n_classes)
     total = np.bincount(true, w, n_classes)
     return float(np.mean(found[total > 0] / total[total > 0]))
 
 
-def binary_accuracy(z: Array, y: Array, weight: Array | None = None, *, threshold: float = 0.0) -> float:
+def binary_accuracy(
+    y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, threshold: float = 0.0
+) -> float:
     """Share of the labels that are right, each on or off by itself.
 
         Σₙ wₙ meanₗ 1[1[zₙₗ > threshold] = 1[yₙₗ > ½]] / Σₙ wₙ
 
     Parameters
     ----------
-    z : array (N, L)
-        Logits or probabilities.
-    y : array (N, L)
-        In [0, 1].
-    weight : array (N,), optional
+    y_true : array (N, L)
+        y, in [0, 1].
+    y_pred : array (N, L)
+        z: logits or probabilities.
+    sample_weight : array (N,), optional
     threshold : float
         A label counts as on above it: 0 for logits, 0.5 for probabilities, which take
         ``functools.partial(binary_accuracy, threshold=0.5)`` as the metric.
@@ -83,15 +86,15 @@ def binary_accuracy(z: Array, y: Array, weight: Array | None = None, *, threshol
     --------
     >>> import numpy as np
     >>> from chainrule.metrics import binary_accuracy
-    >>> binary_accuracy(np.array([[2.0, -1.0], [0.5, 0.5]]), np.array([[1, 0], [1, 0]]))
+    >>> binary_accuracy(np.array([[1, 0], [1, 0]]), np.array([[2.0, -1.0], [0.5, 0.5]]))
     0.75
     """
-    z = check_output("binary_accuracy", z)
-    y = check_target("binary_accuracy", z, y)
-    return mean("binary_accuracy", np.mean((z > threshold) == (y > 0.5), axis=1), weight)
+    z = outputs("binary_accuracy", y_pred)
+    y = targets("binary_accuracy", z, y_true)
+    return mean("binary_accuracy", np.mean((z > threshold) == (y > 0.5), axis=1), sample_weight)
 
 
-def f1_score(z: Array, y: Array, weight: Array | None = None, *, threshold: float = 0.0) -> float:
+def f1_score(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, threshold: float = 0.0) -> float:
     """Harmonic mean of precision and recall: of the second class for one column, else the mean over the classes.
 
         F₁(k) = 2 Σₙ wₙ 1[kₙ = yₙ = k] / (Σₙ wₙ 1[kₙ = k] + Σₙ wₙ 1[yₙ = k])
@@ -109,18 +112,18 @@ def f1_score(z: Array, y: Array, weight: Array | None = None, *, threshold: floa
     --------
     >>> import numpy as np
     >>> from chainrule.metrics import f1_score
-    >>> round(f1_score(np.array([[1.0], [2.0], [-3.0], [-4.0]]), np.array([[1], [0], [1], [0]])), 3)
+    >>> round(f1_score(np.array([[1], [0], [1], [0]]), np.array([[1.0], [2.0], [-3.0], [-4.0]])), 3)
     0.5
     >>> z = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    >>> round(f1_score(z, np.array([0, 0, 1, 1])), 4)  # (4/5 + 2/3) / 2
+    >>> round(f1_score(np.array([0, 0, 1, 1]), z), 4)  # (4/5 + 2/3) / 2
     0.7333
     """
-    predicted, true, n_classes = classes("f1_score", z, y, threshold)
-    w = weights("f1_score", weight, len(true))
+    predicted, true, n_classes = classes("f1_score", y_true, y_pred, threshold)
+    w = weights("f1_score", sample_weight, len(true))
     found = np.bincount(true, w * (predicted == true), n_classes)
     either = np.bincount(true, w, n_classes) + np.bincount(predicted, w, n_classes)
     occurs = either > 0
-    if np.shape(z)[1] == 1:
+    if np.shape(y_pred)[1] == 1:
         occurs[0] = False
     return float(np.mean(2 * found[occurs] / either[occurs])) if occurs.any() else 0.0
 

@@ -14,7 +14,7 @@ OF_PROBABILITIES = {"threshold": 0.5, "from_logits": False}  # what a metric is 
 
 
 def get_metric(metric: str | Metric) -> Metric:
-    """The metric of this name; any other callable ``(z, y, weight) -> float`` as it is.
+    """The metric of this name; any other callable ``(y_true, y_pred, sample_weight) -> float`` as it is.
 
     Raises
     ------

@@ -6,15 +6,16 @@ import numpy as np
 
 from .._support.checks import Array, check_integer, sentence
 from ..losses import BinaryCrossEntropy, CrossEntropy
-from ..losses.base import check_output, check_target
 from ..losses.classification import check_classes
 from ..ops import log_softmax, sigmoid, softmax
-from .base import classes, mean, weights
+from .base import classes, mean, outputs, targets, weights
 
 BINS = 15  # as in the experiments of Guo et al. (2017)
 
 
-def roc_auc_score(z: Array, y: Array, weight: Array | None = None, *, from_logits: bool = True) -> float:
+def roc_auc_score(
+    y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, from_logits: bool = True
+) -> float:
     """Area under the ROC curve: how often a sample of the class is ranked above one that is not of it.
 
         AUC = Σᵢⱼ wᵢ wⱼ (1[sᵢ > sⱼ] + ½ 1[sᵢ = sⱼ]) / Σᵢⱼ wᵢ wⱼ,  i over the samples of the class, j over the others
@@ -24,11 +25,11 @@ def roc_auc_score(z: Array, y: Array, weight: Array | None = None, *, from_logit
 
     Parameters
     ----------
-    z : array (N, K)
-        Logits or probabilities of K ≥ 2 classes that exclude each other, or one column for the second of two classes.
-    y : array
-        For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
-    weight : array (N,), optional
+    y_true : array
+        y. For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
+    y_pred : array (N, K)
+        z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
+    sample_weight : array (N,), optional
     from_logits : bool
         True: p = softmax(z). False: z are probabilities. Without effect on one column, whose order both keep.
 
@@ -45,13 +46,13 @@ def roc_auc_score(z: Array, y: Array, weight: Array | None = None, *, from_logit
     --------
     >>> import numpy as np
     >>> from chainrule.metrics import roc_auc_score
-    >>> roc_auc_score(np.array([[0.1], [0.4], [0.35], [0.8]]), np.array([[0], [0], [1], [1]]))
+    >>> roc_auc_score(np.array([[0], [0], [1], [1]]), np.array([[0.1], [0.4], [0.35], [0.8]]))
     0.75
     """
     who = "roc_auc_score"
-    z = check_output(who, z)
-    _, true, _ = classes(who, z, y, 0.0)
-    w = weights(who, weight, len(true))
+    z = outputs(who, y_pred)
+    _, true, _ = classes(who, y_true, z, 0.0)
+    w = weights(who, sample_weight, len(true))
     z = z.astype(np.float64, copy=False)
     if z.shape[1] == 2:
         z = z[:, 1:] - z[:, :1] if from_logits else z[:, 1:]  # p₂ rises with z₂ − z₁, which does not saturate
@@ -65,7 +66,7 @@ def roc_auc_score(z: Array, y: Array, weight: Array | None = None, *, from_logit
     return float(np.mean(areas))
 
 
-def log_loss(z: Array, y: Array, weight: Array | None = None, *, from_logits: bool = True) -> float:
+def log_loss(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, from_logits: bool = True) -> float:
     """Mean negative logarithm of the probability that was given to what happened, in nats.
 
         Σₙ wₙ lₙ / Σₙ wₙ,  lₙ = −Σₖ yₙₖ log pₙₖ,  or −(yₙ log pₙ + (1 − yₙ) log(1 − pₙ)) for one column
@@ -75,11 +76,11 @@ def log_loss(z: Array, y: Array, weight: Array | None = None, *, from_logits: bo
 
     Parameters
     ----------
-    z : array (N, K)
-        Logits or probabilities of K ≥ 2 classes that exclude each other, or one column for the second of two classes.
-    y : array
-        For K ≥ 2 integer labels (N,) or soft labels (N, K); for one column (N, 1) in [0, 1].
-    weight : array (N,), optional
+    y_true : array
+        y. For K ≥ 2 integer labels (N,) or soft labels (N, K); for one column (N, 1) in [0, 1].
+    y_pred : array (N, K)
+        z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
+    sample_weight : array (N,), optional
     from_logits : bool
         True: p = softmax(z), or sigmoid(z) for one column. False: z are probabilities.
 
@@ -87,24 +88,24 @@ def log_loss(z: Array, y: Array, weight: Array | None = None, *, from_logits: bo
     --------
     >>> import numpy as np
     >>> from chainrule.metrics import log_loss
-    >>> round(log_loss(np.zeros((2, 4)), np.array([0, 3])), 6)  # log 4: of four classes none is preferred
+    >>> round(log_loss(np.array([0, 3]), np.zeros((2, 4))), 6)  # log 4: of four classes none is preferred
     1.386294
     """
-    return mean("log_loss", sample_losses("log_loss", z, y, from_logits=from_logits), weight)
+    return mean("log_loss", sample_losses("log_loss", y_true, y_pred, from_logits=from_logits), sample_weight)
 
 
-def sample_losses(who: str, z: Array, y: Array, *, from_logits: bool) -> Array:
+def sample_losses(who: str, y_true: Array, y_pred: Array, *, from_logits: bool) -> Array:
     """lₙ (N,) in float64, the log-loss of each sample."""
-    z = check_output(who, z).astype(np.float64, copy=False)
+    z = outputs(who, y_pred).astype(np.float64, copy=False)
     single = z.shape[1] == 1
     loss = BinaryCrossEntropy(from_logits) if single else CrossEntropy(from_logits)
-    terms, _ = loss.terms(z, check_target(who, z, y) if single else check_classes(who, z, y))
+    terms, _ = loss.terms(z, targets(who, z, y_true) if single else check_classes(who, z, y_true))
     losses: Array = terms.reshape(len(z), -1).sum(axis=1)
     return losses
 
 
 def expected_calibration_error(
-    z: Array, y: Array, weight: Array | None = None, *, from_logits: bool = True, bins: int = BINS
+    y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, from_logits: bool = True, bins: int = BINS
 ) -> float:
     """How far the confidence in a prediction is from the share of predictions that are right.
 
@@ -115,11 +116,11 @@ def expected_calibration_error(
 
     Parameters
     ----------
-    z : array (N, K)
-        Logits or probabilities of K ≥ 2 classes that exclude each other, or one column for the second of two classes.
-    y : array
-        For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
-    weight : array (N,), optional
+    y_true : array
+        y. For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
+    y_pred : array (N, K)
+        z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
+    sample_weight : array (N,), optional
     from_logits : bool
         True: p = softmax(z), or sigmoid(z) for one column. False: z are probabilities.
     bins : int
@@ -134,14 +135,14 @@ def expected_calibration_error(
     >>> import numpy as np
     >>> from chainrule.metrics import expected_calibration_error
     >>> p = np.array([[0.8, 0.2], [0.8, 0.2], [0.8, 0.2], [0.8, 0.2]])  # sure to 80 %, right in 3 of 4
-    >>> round(expected_calibration_error(p, np.array([0, 0, 0, 1]), from_logits=False), 6)
+    >>> round(expected_calibration_error(np.array([0, 0, 0, 1]), p, from_logits=False), 6)
     0.05
     """
     who = "expected_calibration_error"
     bins = check_integer(who, "bins", bins)
-    p = _probabilities(check_output(who, z).astype(np.float64, copy=False), from_logits)
-    predicted, true, _ = classes(who, p, y, 0.5)
-    w = weights(who, weight, len(true))
+    p = _probabilities(outputs(who, y_pred).astype(np.float64, copy=False), from_logits)
+    predicted, true, _ = classes(who, y_true, p, 0.5)
+    w = weights(who, sample_weight, len(true))
     confidence = np.maximum(p[:, 0], 1 - p[:, 0]) if p.shape[1] == 1 else p.max(axis=1)
     gaps = np.bincount(confidence_bins(confidence, bins), w * ((predicted == true) - confidence), bins)
     return float(np.abs(gaps).sum() / w.sum())

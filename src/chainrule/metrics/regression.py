@@ -5,53 +5,54 @@ from __future__ import annotations
 import numpy as np
 
 from .._support.checks import Array, sentence
-from ..losses.base import check_output, check_target
-from .base import weights
+from .base import outputs, targets, weights
 
 
-def root_mean_squared_error(z: Array, y: Array, weight: Array | None = None) -> float:
+def root_mean_squared_error(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float:
     """Root of the mean squared error, averaged over the outputs, in the units of y.
 
         meanₒ √(Σₙ wₙ (zₙₒ − yₙₒ)² / Σₙ wₙ)
 
     Parameters
     ----------
-    z, y : array (N, O)
-    weight : array (N,), optional
+    y_true, y_pred : array (N, O)
+        y and z.
+    sample_weight : array (N,), optional
 
     Examples
     --------
     >>> import numpy as np
     >>> from chainrule.metrics import root_mean_squared_error
-    >>> root_mean_squared_error(np.array([[3.0], [4.0]]), np.array([[0.0], [8.0]]), weight=np.array([16, 9]))
+    >>> root_mean_squared_error(np.array([[0.0], [8.0]]), np.array([[3.0], [4.0]]), np.array([16, 9]))
     3.39411...
     """
-    r, _, w = _residuals("root_mean_squared_error", z, y, weight)
+    r, _, w = _residuals("root_mean_squared_error", y_true, y_pred, sample_weight)
     return float(np.mean(np.sqrt(np.average(r**2, axis=0, weights=w))))
 
 
-def mean_absolute_error(z: Array, y: Array, weight: Array | None = None) -> float:
+def mean_absolute_error(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float:
     """Mean absolute error, averaged over the outputs, in the units of y.
 
         meanₒ Σₙ wₙ |zₙₒ − yₙₒ| / Σₙ wₙ
 
     Parameters
     ----------
-    z, y : array (N, O)
-    weight : array (N,), optional
+    y_true, y_pred : array (N, O)
+        y and z.
+    sample_weight : array (N,), optional
 
     Examples
     --------
     >>> import numpy as np
     >>> from chainrule.metrics import mean_absolute_error
-    >>> mean_absolute_error(np.array([[3.0], [4.0]]), np.array([[0.0], [8.0]]))
+    >>> mean_absolute_error(np.array([[0.0], [8.0]]), np.array([[3.0], [4.0]]))
     3.5
     """
-    r, _, w = _residuals("mean_absolute_error", z, y, weight)
+    r, _, w = _residuals("mean_absolute_error", y_true, y_pred, sample_weight)
     return float(np.mean(np.average(np.abs(r), axis=0, weights=w)))
 
 
-def r2_score(z: Array, y: Array, weight: Array | None = None) -> float:
+def r2_score(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float:
     """Share of the variance of y that is explained, averaged over the outputs: 1 is perfect, 0 no better than a mean.
 
         meanₒ 1 − Σₙ wₙ (zₙₒ − yₙₒ)² / Σₙ wₙ (yₙₒ − ȳₒ)²,  ȳ the weighted mean
@@ -60,17 +61,18 @@ def r2_score(z: Array, y: Array, weight: Array | None = None) -> float:
 
     Parameters
     ----------
-    z, y : array (N ≥ 2, O)
-    weight : array (N,), optional
+    y_true, y_pred : array (N ≥ 2, O)
+        y and z.
+    sample_weight : array (N,), optional
 
     Examples
     --------
     >>> import numpy as np
     >>> from chainrule.metrics import r2_score
-    >>> r2_score(np.array([[1.0], [2.0], [2.0]]), np.array([[1.0], [2.0], [3.0]]))
+    >>> r2_score(np.array([[1.0], [2.0], [3.0]]), np.array([[1.0], [2.0], [2.0]]))
     0.5
     """
-    r, y, w = _residuals("r2_score", z, y, weight)
+    r, y, w = _residuals("r2_score", y_true, y_pred, sample_weight)
     if len(y) < 2:
         raise ValueError(sentence("r2_score", "at least 2 samples, as one has no variance", f"{len(y)}"))
     unexplained = w @ r**2
@@ -80,8 +82,8 @@ def r2_score(z: Array, y: Array, weight: Array | None = None) -> float:
     return float(np.mean(1 - share))
 
 
-def _residuals(who: str, z: Array, y: Array, weight: Array | None) -> tuple[Array, Array, Array]:
+def _residuals(who: str, y_true: Array, y_pred: Array, sample_weight: Array | None) -> tuple[Array, Array, Array]:
     """r = z − y, y and the weights, all in float64."""
-    z = check_output(who, z)
-    y = check_target(who, z.astype(np.float64, copy=False), y)
-    return z - y, y, weights(who, weight, len(y))
+    z = outputs(who, y_pred)
+    y = targets(who, z.astype(np.float64, copy=False), y_true)
+    return z - y, y, weights(who, sample_weight, len(y))

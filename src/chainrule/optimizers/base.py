@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._support.checks import Array, check_integer, check_number, sentence
+from .._support.checks import Array, check_integer, check_name, check_number, sentence
 from ..ops.fused import compiled
 from ..parameters import Parameters
 from ..schedules import Schedule
-from .checks import NEEDS_SETUP, check_gradient, check_state_fits, check_vector, copy_state
+from .checks import NEEDS_SETUP, check_gradient, check_state_fits, check_vector, copy_state, count_of, own_state
 from .clipping import clip, norm_factor, square_norm
 from .groups import Groups, Run, check_groups, merge, resolve_groups
 
@@ -209,7 +209,7 @@ class Optimizer(ABC):
             If dtype or shape are wrong or differ from those of earlier steps, if setup is missing where it is needed,
             or if the gradient is to be clipped by norm and is not finite.
         """
-        slots, numbers = self.slots(), self._numbers(self._steps)
+        slots, numbers = self.slots(), self._numbers(self.steps_taken)
         known = vector is self._vector and (self._layout is not None or not self.groups)
         fused = known and self._fits_kernel(vector, gradient, slots)
         if not fused:  # what could not have changed since the last step is not checked again
@@ -255,16 +255,21 @@ class Optimizer(ABC):
         -------
         array (steps, 8), float64
         """
-        table, done = np.zeros((steps, NUMBERS)), self._steps
+        table, done = np.zeros((steps, NUMBERS)), self.steps_taken
         rows = [self._numbers(done + i) for i in range(steps)]
         if rows:
             table[:, : len(rows[0])] = rows
         return table
 
     @property
+    def steps_taken(self) -> int:
+        """The number of steps taken since the state was empty."""
+        return count_of(type(self).__name__, self._state)
+
+    @property
     def current_learning_rate(self) -> float:
         """The learning rate that the next step will take, before any factor of a group."""
-        return self._now("learning_rate", self._steps)
+        return self._now("learning_rate", self.steps_taken)
 
     @property
     def state(self) -> dict[str, Array]:
@@ -286,10 +291,6 @@ class Optimizer(ABC):
 
     # Pieces of a step.
 
-    @property
-    def _steps(self) -> int:
-        return int(self._state["step"]) if self._state else 0
-
     def _numbers(self, step: int) -> tuple[float, ...]:
         """Rate, shrink and coefficients of the step after so many."""
         rate = self._now("learning_rate", step)
@@ -305,10 +306,13 @@ class Optimizer(ABC):
         return check_number(f"{type(self).__name__} at step {step}", name, rate, minimum=0.0)
 
     def _begin(self, vector: Array, slots: Mapping[str, float]) -> None:
-        """Take on a vector that was checked, and create the state if there is none."""
+        """Take on a vector that was checked, and create the state if there is none; its arrays are ours to write."""
+        if compiled is not None and self.kernel is not None and self.kernel not in compiled.OPTIMIZERS:
+            check_name(type(self).__name__, "a compiled rule as its kernel", self.kernel, compiled.OPTIMIZERS)
         if not self._state:
             self._state = {name: np.full_like(vector, value) for name, value in slots.items()}
             self._state["step"] = np.zeros((), np.int64)
+        own_state(self._state, vector)
         if vector is not self._vector:
             whole = (0, vector.size, 1.0, 1.0)
             self._runs = merge([whole] if self._layout is None else [run for run, _ in self._layout])
@@ -318,7 +322,9 @@ class Optimizer(ABC):
         """Whether the compiled step can be taken; then vector, gradient and state fit each other, too."""
         if compiled is None or self.kernel is None or len(self._state) != 1 + len(slots):
             return False
-        fits: bool = compiled.takes(vector, gradient, [self._state[name] for name in slots])
+        if type(self._state.get("step")) is not np.ndarray:
+            return False
+        fits: bool = compiled.takes(vector, gradient, [self._state.get(name) for name in slots])
         return fits
 
     def _clip_factor(self, gradient: Array, norm: float, fused: bool) -> float:
@@ -335,7 +341,7 @@ class Optimizer(ABC):
     def _walk(
         self, rate: float, shrink: float, factor: float, vector: Array, gradient: Array, arrays: list[Array]
     ) -> None:
-        t = self._steps
+        t = self.steps_taken
         for block, rate_factor, shrink_factor in self._blocks:
             w = vector[block]
             g, d, s = self._scratch[:, : w.size]

@@ -32,14 +32,47 @@ def check_gradient(who: str, gradient: Any, vector: Array) -> None:
 
 def check_state_fits(who: str, state: Mapping[str, Array], slots: Iterable[str], vector: Array) -> None:
     """Raise unless a state, if there is one, has the slots and is of the vector's shape and dtype."""
-    if state and len(state) != 1 + len(list(slots)):
+    if state and state.keys() != {"step", *slots}:
         expected = "the state of its present parameters: " + ", ".join(["step", *slots])
-        raise ValueError(sentence(who, expected, ", ".join(state), "assign optimizer.state = {} to begin anew"))
+        raise ValueError(sentence(who, expected, ", ".join(state), "assign optimizer.state = {} to start afresh"))
     for name, array in state.items():
-        if name != "step" and (array.shape != vector.shape or array.dtype != vector.dtype):
+        if name == "step":
+            count_of(who, state)
+            continue
+        if not isinstance(array, np.ndarray):
+            raise TypeError(sentence(who, f"state[{name!r}] as an array", type(array).__name__))
+        if array.shape != vector.shape or array.dtype != vector.dtype:
             expected = f"a vector of shape {array.shape} and dtype {array.dtype}, as state[{name!r}] has"
             got = f"{vector.shape} and {vector.dtype}"
             raise ValueError(sentence(who, expected, got, "use a new optimizer for another model"))
+
+
+def own_state(state: dict[str, Array], vector: Array) -> None:
+    """Put a copy in the place of each array of the state that steps may not write.
+
+    That is one which is read-only, as joblib maps them, or scattered, or shares its memory with the parameters or with
+    another array of the state. The state fits the vector.
+    """
+    seen = [vector]
+    for name, array in state.items():
+        if name == "step":
+            if not (isinstance(array, np.ndarray) and array.dtype == np.int64 and array.ndim == 0 and _is_own(array)):
+                state[name] = np.array(count_of("an optimizer", state), np.int64)
+        elif not _is_own(array) or any(np.may_share_memory(array, other) for other in seen):
+            state[name] = np.array(array, order="C")
+        seen.append(state[name])
+
+
+def _is_own(array: Array) -> bool:
+    return type(array) is np.ndarray and array.flags.carray
+
+
+def count_of(who: str, state: Mapping[str, Any]) -> int:
+    """The number of steps that a state counts; 0 of an empty one."""
+    count = state.get("step", 0)
+    if isinstance(count, np.ndarray) and count.ndim == 0:
+        count = count.item()
+    return count if type(count) is int and count >= 0 else check_integer(who, "step", count, minimum=0)
 
 
 def copy_state(who: str, state: Mapping[str, Array], slots: Iterable[str]) -> dict[str, Array]:
@@ -47,14 +80,14 @@ def copy_state(who: str, state: Mapping[str, Array], slots: Iterable[str]) -> di
     names = sorted(["step", *slots])
     if state and sorted(state) != names:
         raise ValueError(sentence(who, "the arrays " + ", ".join(names), ", ".join(sorted(state)) or "none"))
-    copy = {name: np.array(state[name]) for name in state}
+    copy = {name: np.array(state[name], order="C") for name in state}
     shapes = {name: (array.shape, array.dtype) for name, array in copy.items() if name != "step"}
     if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape, _ in shapes.values()):
         raise ValueError(sentence(who, "flat arrays of one size and dtype", repr(shapes)))
     if copy:
         if copy["step"].ndim != 0:
             raise ValueError(sentence(who, "step as a 0-d array", f"shape {copy['step'].shape}"))
-        copy["step"] = np.array(check_integer(who, "step", copy["step"].item(), minimum=0), np.int64)
+        copy["step"] = np.array(count_of(who, copy), np.int64)
     return copy
 
 

@@ -12,7 +12,7 @@ from ..model import Sequential
 def network_and_facts(model: Any) -> tuple[Sequential, dict[str, Any]]:
     """The network that a file holds, and its metadata; ``model`` is a Sequential or a fitted estimator."""
     if isinstance(model, Sequential):
-        return model, model.metadata
+        return model, _checked(model.metadata)
     ours = sys.modules.get("chainrule.estimators")  # whoever has an estimator has imported them
     if ours is None or not isinstance(model, (ours.MLPClassifier, ours.MLPRegressor)):
         expected = "a Sequential model, or a fitted MLPClassifier or MLPRegressor of chainrule"
@@ -20,7 +20,13 @@ def network_and_facts(model: Any) -> tuple[Sequential, dict[str, Any]]:
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(model)
-    return model.model_, facts_of(model) | model.model_.metadata
+    return model.model_, facts_of(model) | _checked(model.model_.metadata)
+
+
+def _checked(metadata: Any) -> dict[str, Any]:
+    if not isinstance(metadata, dict):
+        raise TypeError(sentence("save", "model.metadata to be a dict", type(metadata).__name__))
+    return metadata
 
 
 def facts_of(estimator: Any) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, sentence
+from .._support.text import printable
 from ..layers import BatchNorm, Layer, LayerNorm, Linear, PReLU
 from ..layers.base import Shape, walk
 from ..model import Sequential
 
-MAX_ROWS = 40  # of the table in an error
+MAX_ROWS, MAX_CHARACTERS = 40, 120  # of the table in an error, and of a cell in it
 Arrays = dict[str, Array]
 Convert = Callable[[Array], Array]
 
@@ -59,12 +60,20 @@ def check_shapes(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], r
                 raise TypeError(sentence(who, f"numbers in {_joined(prefix, name)}", f"dtype {array.dtype}"))
 
 
-def fill(ours: Sequence[Slot], theirs: Mapping[str, Arrays]) -> None:
-    """Put the arrays of the groups into the model."""
-    for slot, group in zip(ours, theirs.values(), strict=True):
-        for name, array in group.items():
-            with np.errstate(over="ignore"):  # of float64 into float32
-                slot.arrays[name][...] = array
+def fill(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays]) -> None:
+    """Put the arrays of the groups into the model: all, or none where the model's type cannot hold one."""
+    pairs = [
+        (f"{slot.name}.{name}", slot.arrays[name], array)
+        for slot, group in zip(ours, theirs.values(), strict=True)
+        for name, array in group.items()
+    ]
+    for place, own, array in pairs:
+        with np.errstate(over="ignore"):
+            if np.isfinite(array).all() and not np.isfinite(array.astype(own.dtype)).all():
+                expected = f"numbers within ±{np.finfo(own.dtype).max:.5g} for {own.dtype.name}"
+                raise ValueError(sentence(who, expected, f"larger ones for {place}", 'make it with dtype="float64"'))
+    for _, own, array in pairs:
+        own[...] = array
 
 
 def mismatch(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], remedy: str) -> str:
@@ -81,7 +90,7 @@ def mismatch(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], remed
     for some, others in itertools.zip_longest(left, right, fillvalue=nothing):
         lines += itertools.zip_longest(some, others, fillvalue="")
     more = f"\n  … and {len(lines) - MAX_ROWS} lines more" if len(lines) > MAX_ROWS else ""
-    lines = lines[:MAX_ROWS]
+    lines = [(printable(mine, MAX_CHARACTERS), printable(yours, MAX_CHARACTERS)) for mine, yours in lines[:MAX_ROWS]]
     wide = max(len(mine) for mine, _ in lines)
     table = "\n".join(f"  {mine:<{wide}}  {yours}".rstrip() for mine, yours in lines)
     got = f"{len(theirs)} groups that differ" if len(theirs) != len(ours) else "others"
@@ -132,8 +141,8 @@ def in_order(who: str, ours: Sequence[Slot], groups: Mapping[str, Arrays]) -> di
 
 def by_order(who: str, groups: Mapping[str, Arrays], order: Iterable[str]) -> dict[str, Arrays]:
     """The groups in the order that the user names, which must be all."""
-    names = list(order)
-    if sorted(names) != sorted(groups):
+    names = list(order) if isinstance(order, Iterable) else [order]
+    if len(names) != len(groups) or set(map(str, names)) != set(groups) or not all(isinstance(n, str) for n in names):
         raise ValueError(sentence(who, f"order to name {', '.join(groups)}", repr(names)))
     return {name: groups[name] for name in names}
 

@@ -1,28 +1,33 @@
-"""A model in a file that others run: one function, which compares the file with the model before it says so."""
+"""A model in a file that others run: one function, which compares the file with the model before it keeps it."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .._support.checks import Array, check_name, sentence
+from .._support.checks import check_finite, check_name, sentence
+from .._support.files import replacing
 from ..model import Sequential
-from .rows import random_rows
+from .agreement import LIMITS, answers, float32_distance, gives_probabilities, lost_columns
+from .rows import given_rows, sample_rows
 
-#: name → (suffix, module of this folder, its function ``write(model, path, **options) -> notes``). Each module also has
-#: ``check(model, path, rows)``, the largest difference between file and model, or None where nothing here can run it.
-FORMATS: dict[str, tuple[str, str, str]] = {
-    "onnx": (".onnx", "onnx", "write"),
-    "c": (".h", "c", "write"),
-    "pytorch": (".safetensors", "pytorch", "write"),
+#: name → (suffix, module of this folder, its precisions in the order in which they are tried where none is asked for).
+#: Each module has ``write(model, path, rows, **options)``, which gives notes, and ``check(model, path, rows)``: the
+#: distance of :mod:`.agreement` between file and model, or None where nothing here can run the file.
+FORMATS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "onnx": (".onnx", "onnx", ("float32", "float64")),
+    "c": (".h", "c", ("float32",)),
+    "pytorch": (".safetensors", "pytorch", ()),
 }
-ROWS = 100  # that file and model are compared on
 
 
 @dataclass(frozen=True)
@@ -34,16 +39,18 @@ class Exported:
     path : Path
     format : str
     bytes : int, the size of the file
-    checked : float or None, the largest |y′ − y| / max(1, |y|) between the file's outputs y′ and the model's y on
-        random rows; None where nothing that runs such a file is installed
+    checked : float or None, the largest |y′ − y| between the file's outputs y′ and the model's y: of probabilities as
+        it is, of other numbers divided by the spread of the output, its standard deviation over the rows. At least the
+        part of the rows with another label. None where nothing that runs such a file is installed
     notes : list of str, what to know about the file
+    unit : str, what ``checked`` is a part of
 
     Examples
     --------
     >>> import chainrule as cr
     >>> print(cr.Exported("digits.onnx", "onnx", 407_000, 2.4e-7, ["x holds 64 numbers a row"]))
     digits.onnx: onnx, 407,000 bytes
-    largest difference from the model on 100 random rows: 2.4e-07
+    largest difference from the model, as a part of the spread of its outputs: 2.4e-07
     note: x holds 64 numbers a row
     """
 
@@ -52,16 +59,23 @@ class Exported:
     bytes: int
     checked: float | None
     notes: list[str] = field(default_factory=list)
+    unit: str = "as a part of the spread of its outputs"
 
     def __str__(self) -> str:
         lines = [f"{self.path}: {self.format}, {self.bytes:,} bytes"]
         if self.checked is not None:
-            lines.append(f"largest difference from the model on {ROWS} random rows: {self.checked:.2g}")
+            lines.append(f"largest difference from the model, {self.unit}: {self.checked:.2g}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
-def export(model: Any, path: str | os.PathLike[str], format: str | None = None, **options: Any) -> Exported:
-    """Write a model as a file that others run, and compare the file with the model on random rows.
+def export(
+    model: Any, path: str | os.PathLike[str], format: str | None = None, *, rows: Any = None, **options: Any
+) -> Exported:
+    """Write a model as a file that others run; keep it only if it answers as the model does.
+
+    Both are asked about the same 100 rows, the model in float64: ``rows``, or random ones as the scaler and the
+    encoders of a fitted estimator know them. Where a file can only hold float32 and that loses what tells rows apart,
+    such as in seconds since 1970, it is refused. An ONNX file takes float64 then, unless you ask for a precision.
 
     Parameters
     ----------
@@ -69,12 +83,14 @@ def export(model: Any, path: str | os.PathLike[str], format: str | None = None, 
         for ONNX also a fitted pipeline of scikit-learn
     path : where to write; the file appears whole or not at all, in place of one that was there
     format : "onnx", "c" or "pytorch" (a ``state_dict`` in safetensors); None tells it from the suffix of ``path``
-    **options : of the format. For "onnx": ``precision`` "float32", "float16" or "int8"; ``outputs`` "model" or
-        "probabilities"; ``input_shape`` of one row, such as (28, 28), where flat rows will not do; ``opset``, the
+    rows : array or frame of some rows as ``model.predict`` takes them, for the comparison. A pipeline that takes its
+        columns by name needs them where it does not tell the types of the columns
+    **options : of the format. For "onnx": ``precision`` "float32", "float64", "float16" or "int8"; ``outputs`` "model"
+        or "probabilities"; ``input_shape`` of one row, such as (28, 28), where flat rows will not do; ``opset``, the
         version of ONNX's operators, 21, or None for the newest that is installed. For "c", one C99 header with a
         function ``NAME_predict(const float *x, float *y)`` for one row: ``precision`` "float32" or "int8"; ``name``,
         NAME, else that of the file; ``self_test`` False to leave out the ten rows that it can be tested with on the
-        device
+        device. For "pytorch": ``precision`` "float32" or "float16" in place of the model's own
 
     Returns
     -------
@@ -83,7 +99,8 @@ def export(model: Any, path: str | os.PathLike[str], format: str | None = None, 
     Raises
     ------
     ValueError, TypeError
-        The format or an option is unknown, or the model has a layer of your own, which the format cannot hold.
+        The format or an option is unknown; the model has a layer of your own, parameters that are not finite, labels or
+        a step of a pipeline that the format cannot hold; or the file would answer something else.
     ModuleNotFoundError
         The libraries that write the format are missing; it names the command that installs them.
     OSError
@@ -104,20 +121,67 @@ def export(model: Any, path: str | os.PathLike[str], format: str | None = None, 
     ONNX: https://onnx.ai
     """
     path = Path(path)
-    _, module, function = FORMATS[_format(path, format)]
+    name = _format(path, format)
+    _, module, precisions = FORMATS[name]
     tool = importlib.import_module(f".{module}", __package__)
-    write: Callable[..., list[str]] = getattr(tool, function)
     _check_model(model)
-    _check_options(write, options)
-    notes = write(model, path, **options)
-    shape = options.get("input_shape")
-    rows = random_rows(model, ROWS, None if shape is None else tuple(shape))
-    return Exported(path, _format(path, format), path.stat().st_size, _checked(tool, model, path, rows), notes)
+    _check_options(tool.write, options)
+    rows = _rows_for(model, rows, options.get("input_shape"))
+    asked = options.pop("precision", None)
+    tried = precisions if asked is None and precisions else (asked,)
+    wrong, error = "", None
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / path.name
+        for precision in tried:
+            given = options if precision is None else options | {"precision": precision}
+            try:
+                notes = tool.write(model, draft, rows=rows, **given)
+            except ValueError as caught:  # it may be of a number that only the next precision can hold
+                error = error or caught
+                continue
+            checked, wrong = _compared(tool, model, draft, rows, precision)
+            if not wrong:
+                break
+        else:
+            raise error if error is not None and not wrong else ValueError(wrong)
+        with replacing("export", path) as stream, draft.open("rb") as written:
+            shutil.copyfileobj(written, stream)
+    unit = {"unit": "in probability"} if gives_probabilities(model, **options) else {}
+    return Exported(path, name, path.stat().st_size, checked, notes, **unit)
 
 
-def _checked(tool: ModuleType, model: Any, path: Path, rows: Array | None) -> float | None:
-    checked: float | None = None if rows is None else tool.check(model, path, rows)
-    return checked
+def _rows_for(model: Any, rows: Any, shape: Any) -> Any:
+    shape = None if shape is None else tuple(shape)
+    return sample_rows(model, shape=shape) if rows is None else given_rows(model, rows, shape)
+
+
+def _compared(tool: ModuleType, model: Any, draft: Path, rows: Any, precision: str | None) -> tuple[float | None, str]:
+    """The distance between file and model, and what is wrong with it."""
+    if rows is None:
+        return None, ""
+    checked: float | None = tool.check(model, draft, rows)
+    answer, limit = partial(answers, model), LIMITS[precision or "float32"]
+    narrow = precision not in (None, "float64")
+    found = float32_distance(answer, rows) if checked is None and narrow else checked
+    if found is None or found <= limit:
+        return checked, ""
+    names = getattr(model, "feature_names_in_", ())
+    lost = lost_columns(answer, rows, names, limit) if narrow else ""
+    return checked, _refusal(found, precision, lost)
+
+
+def _refusal(found: float, precision: str | None, lost: str) -> str:
+    """The sentence for a file that answers something else."""
+    got = f"one that differs by {found:.2g}, as a part of the spread of its outputs"
+    remedy = "pass rows=X, some rows of your data, where the random ones are not like them"
+    if lost:
+        got += f": float32 loses digits of {lost}"
+        remedy = "shift and scale such a column before training, or export to ONNX in float64"
+    elif precision in ("float16", "int8"):
+        remedy = 'take precision="float32", or ' + remedy
+    elif precision == "float32":
+        remedy = "export to ONNX in float64, shift and scale the target before training, or " + remedy
+    return sentence("export", f"a file that answers as the model does (precision {precision})", got, remedy)
 
 
 def _format(path: Path, format: str | None) -> str:
@@ -132,7 +196,11 @@ def _format(path: Path, format: str | None) -> str:
 
 
 def _check_model(model: Any) -> None:
-    if isinstance(model, Sequential) or hasattr(model, "n_features_in_"):
+    if isinstance(model, Sequential):
+        for name, array in {**model.parameters, **model.buffers}.items():
+            check_finite("export", name, array)
+        return
+    if hasattr(model, "n_features_in_"):
         return
     if hasattr(model, "get_params"):
         raise ValueError(sentence("export", "a fitted estimator", f"{model!r}", "fit it first"))
@@ -141,6 +209,6 @@ def _check_model(model: Any) -> None:
 
 
 def _check_options(write: Callable[..., list[str]], options: dict[str, Any]) -> None:
-    known = [name for name in inspect.signature(write).parameters if name not in ("model", "path")]
+    known = [name for name in inspect.signature(write).parameters if name not in ("model", "path", "rows")]
     for name in options:
         check_name("export", "an option of this format", name, known)

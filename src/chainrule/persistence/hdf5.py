@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import require
-from .._support.files import check_readable, read_json, refusal
+from .._support.files import MAX_RATIO, SPARE, check_readable, read_json, refusal
 
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"  # in a .keras archive
-MAX_RATIO, SPARE = 20, 1 << 20  # weights hardly shrink: what grows more when it is unpacked, beyond a MB, is a bomb
+DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3  # filters of HDF5
 KINDS = "fiu"
 MOST_SPARE = 1 << 16  # numbers that HDF5 may unpack though nobody asks for them
 
@@ -46,6 +47,11 @@ def opened(who: str, path: Path) -> Iterator[tuple[Any, Any]]:
             zipfile.BadZipFile,
             NotImplementedError,
             EOFError,
+            zlib.error,
+            TypeError,
+            OverflowError,
+            MemoryError,
+            UnicodeError,
         ) as error:
             if str(error).startswith(f"{who} expects "):
                 raise
@@ -58,7 +64,7 @@ def _member(who: str, path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     if name not in archive.namelist():
         raise refusal(who, path, f"to be a .keras file with a {name}", "another archive")
     info = archive.getinfo(name)
-    if info.file_size > MAX_RATIO * path.stat().st_size + SPARE:
+    if info.file_size > MAX_RATIO * path.stat().st_size + SPARE:  # weights hardly shrink
         raise refusal(who, path, f"a {name} about as large as it is packed", f"{info.file_size:,} bytes of it")
     with archive.open(info) as stream:
         return stream.read(info.file_size)
@@ -98,6 +104,23 @@ def numbers(who: str, path: Path, dataset: Any) -> Any:
     if dataset.attrs.get("dtype") == "bfloat16":
         raise refusal(who, path, "numbers that NumPy has", f"bfloat16 in {dataset.name}", "save the model in float32")
     return dataset
+
+
+def check_unpacks(who: str, path: Path, dataset: Any) -> None:
+    """Raise if a piece of the dataset becomes larger than it says when it is unpacked, before HDF5 does that."""
+    plan = dataset.id.get_create_plist()
+    filters = [plan.get_filter(place)[0] for place in range(plan.get_nfilters())]
+    if not filters:
+        return
+    if not set(filters) <= {DEFLATE, SHUFFLE, FLETCHER32} or len(set(filters)) < len(filters):
+        got = f"filters {', '.join(map(str, filters))}"
+        raise refusal(who, path, f"{dataset.name} packed by gzip, if at all", got, "save it without compression")
+    size = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    for place in range(dataset.id.get_num_chunks()):
+        skipped, packed = dataset.id.read_direct_chunk(dataset.id.get_chunk_info(place).chunk_offset)
+        is_packed = DEFLATE in filters and not skipped >> filters.index(DEFLATE) & 1
+        if is_packed and len(zlib.decompressobj().decompress(packed, size + 1)) > size:
+            raise refusal(who, path, f"pieces of {dataset.name} of {size:,} bytes", "one that becomes larger")
 
 
 def texts(group: Any, name: str) -> list[str] | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import sentence
-from .._support.files import refusal
+from .._support.files import as_path, refusal
 from ..layers import (
     ELU,
     BatchNorm,
@@ -28,7 +28,7 @@ from ..layers import (
 )
 from ..model import Sequential
 from .exchange import Arrays, Slot, check_shapes, fill, slots
-from .hdf5 import child, numbers, opened, texts
+from .hdf5 import check_unpacks, child, numbers, opened, texts
 
 WHO = "load_keras_weights"
 #: What Keras calls our layers in files, and their variables in their order.
@@ -102,7 +102,7 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
     ----------
     https://keras.io/guides/serialization_and_saving/
     """
-    path = Path(path)
+    path = as_path(WHO, path)
     ours = slots(WHO, model, _views)
     with opened(WHO, path) as (root, config):
         described = layers_of(config)
@@ -117,9 +117,13 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
             for leaf in _absent(settings.get(kind, {})) - group.keys() & slot.arrays.keys():
                 group[leaf] = np.full(slot.arrays[leaf].shape, float(leaf == "gamma"))
         check_shapes(WHO, ours, groups, "make the model of the same layers as the Keras one")
+        for group in groups.values():
+            for array in group.values():
+                if hasattr(array, "chunks") and array.chunks is not None:
+                    check_unpacks(WHO, path, array)
         _check_epsilon(path, zip(kinds, ours, strict=True), settings)
         _check_steps(path, model, config, described)
-        fill(ours, groups)
+        fill(WHO, ours, groups)
 
 
 def _views(layer: Layer) -> Arrays | None:

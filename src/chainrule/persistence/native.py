@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import __version__
 from .._support.checks import Array, nearest, sentence
-from .._support.files import DIGEST, check_readable, digest, read_json, refusal, write_arrays
+from .._support.files import DIGEST, as_path, digest, open_tensors, read_json, refusal, write_arrays
 from ..layers import LAYERS, Layer
 from ..layers.base import Shape, arguments_of, parameter_shapes, walk
 from ..model import Sequential, blank, layers_from_config
@@ -49,7 +49,8 @@ Expected = Callable[[Sequence[Layer], np.dtype[Any]], dict[str, Form]]
 def save(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a model into one safetensors file: architecture, parameters, buffers, ``metadata``, version and a digest.
 
-    The file appears whole or not at all, in place of one that was there: it is written beside its place and moved. It
+    The file appears whole or not at all: it is written beside its place and moved. A file that was there keeps its mode
+    and owner, and links to it still lead there; other names of it, hard links, keep what it held before. The new file
     holds no time and no path, so equal models give equal files. Nothing of a batch is in it, and no pickle.
 
     Parameters
@@ -89,31 +90,27 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     ----------
     The format: https://huggingface.co/docs/safetensors
     """
+    path = as_path("save", path)
     network, metadata = network_and_facts(model)
-    _check_can_be_built_again(network)
-    count = sum(1 for _ in _described(network.config()["layers"]))
-    if count > MAX_LAYERS:
-        raise ValueError(sentence("save", f"at most {MAX_LAYERS:,} layers", f"{count:,}"))
-    header = {
-        KEY: _as_json({"format": FORMAT, "version": __version__, "model": network.config(), "metadata": metadata})
-    }
-    tensors = {name: np.asarray(array, order="C") for name, array in _arrays(network).items()}
-    for name, array in tensors.items():
-        if array.dtype.name not in _DTYPES:
-            raise TypeError(sentence("save", f"numbers in the buffer {name!r}", f"dtype {array.dtype}"))
-    write_arrays("save", Path(path), tensors, header | {DIGEST: digest(tensors, header)})
-
-
-def _as_json(facts: dict[str, Any]) -> str:
     try:
-        text = json.dumps(facts, allow_nan=False)
-        read_json(text)  # so that load will, too
-        return text
+        tensors = _tensors_that_come_back(network)
+        facts = {"format": FORMAT, "version": __version__, "model": network.config(), "metadata": metadata}
+    except RecursionError:
+        raise ValueError(sentence("save", "layers in one another", "too many: they are nested too deeply")) from None
+    for what, name in (("layers", "model"), ("metadata", "metadata")):
+        _check_json(what, {name: facts[name]})
+    header = {KEY: json.dumps(facts)}
+    write_arrays("save", path, tensors, header | {DIGEST: digest(tensors, header)})
+
+
+def _check_json(what: str, facts: dict[str, Any]) -> None:
+    try:
+        read_json(json.dumps(facts, allow_nan=False))  # as load will
+        json.dumps(facts, ensure_ascii=False).encode()  # of two halves JSON would make one character
     except (TypeError, ValueError, RecursionError) as error:
         remedy = "turn arrays into lists, and NaN into None"
-        raise TypeError(
-            sentence("save", "metadata that JSON can hold", f"some that it cannot ({error})", remedy)
-        ) from None
+        got = f"some that it cannot ({error})"
+        raise TypeError(sentence("save", f"{what} that JSON can hold", got, remedy)) from None
 
 
 def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
@@ -155,26 +152,32 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
     >>> model.predict([[21.0]])
     array([[42.]], dtype=float32)
     """
-    path = Path(path)
-    check_readable("load", path, "model file")
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = file.metadata()
-            if header and checkpoint.KEY in header:
-                return _of_checkpoint(path, dict(custom_layers or {}))
-            facts = _read_facts(path, header)
-            forms = {name: _form(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
-            model = _build(path, facts["model"], forms, dict(custom_layers or {}), _expected_forms)
-            for name, array in _arrays(model).items():
-                array[...] = file.get_tensor(name)
-    except SafetensorError as error:
-        raise _refusal(path, "to be a whole safetensors file", f"a damaged or different one ({error})") from None
+    path = as_path("load", path)
+    own = _checked_classes(custom_layers)
+    with open_tensors("load", path, "model file") as file:
+        header = file.metadata()
+        if header and checkpoint.KEY in header:
+            return _of_checkpoint(path, own)
+        facts = _read_facts(path, header)
+        forms = {name: _form(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
+        model = _build(path, facts["model"], forms, own, _expected_forms)
+        for name, array in _arrays(model).items():
+            array[...] = file.get_tensor(name)
     if facts["format"] > 1 and header[DIGEST] != digest(_arrays(model), {KEY: header[KEY]}):
         raise _refusal(path, "to be as it was written", "one whose digest is not that of its contents")
     model.metadata = facts["metadata"]
     return model
+
+
+def _checked_classes(custom_layers: Any) -> dict[str, type[Layer]]:
+    """Name → class of layers, as the user gave them."""
+    own = {} if custom_layers is None else custom_layers
+    pairs = own.items() if isinstance(own, Mapping) else [(None, own)]
+    for name, cls in pairs:
+        if not (isinstance(name, str) and isinstance(cls, type) and issubclass(cls, Layer)):
+            got = reprlib.repr(custom_layers)
+            raise TypeError(sentence("load", "custom_layers={name: class}, classes of layers", got))
+    return dict(own)
 
 
 def _arrays(model: Sequential) -> dict[str, Array]:
@@ -197,8 +200,8 @@ def _of_checkpoint(path: Path, own: dict[str, type[Layer]]) -> Sequential:
 # --- writing ------------------------------------------------------------------------------------------------------
 
 
-def _check_can_be_built_again(model: Sequential) -> None:
-    """A layer that would not come back as it is must fail now, while the model is still there."""
+def _tensors_that_come_back(model: Sequential) -> dict[str, Array]:
+    """What load would refuse, or build otherwise, must fail now, while the model is still there."""
     reason = "a layer whose config() rebuilds a different one"
     try:
         own = {cls.__name__: cls for cls in _classes(model.layers) if LAYERS.get(cls.__name__) is not cls}
@@ -212,6 +215,21 @@ def _check_can_be_built_again(model: Sequential) -> None:
     if [type(layer) for _, layer in walk(again)] != kinds or parameter_shapes(again) != model.parameters.shapes:
         remedy = "let the constructor take numbers, text and layers, and keep each as the attribute of its name"
         raise ValueError(sentence("save", "layers that config() describes in full", reason, remedy))
+    count = sum(1 for _ in _described(model.config()["layers"]))
+    if count > MAX_LAYERS:
+        raise ValueError(sentence("save", f"at most {MAX_LAYERS:,} layers", f"{count:,}"))
+    tensors = {name: np.asarray(array, order="C") for name, array in _arrays(model).items()}
+    for name, array in tensors.items():
+        if array.dtype.name not in _DTYPES:
+            raise TypeError(sentence("save", f"numbers in the buffer {name!r}", f"dtype {array.dtype}"))
+    forms = {name: (array.shape, _DTYPES[array.dtype.name]) for name, array in tensors.items()}
+    try:
+        _check_forms(_expected_forms(again, model.dtype), forms)
+    except ValueError as error:
+        remedy = "keep the shape and the dtype that each array had when its layer was made"
+        got = f"one of which {str(error).rstrip('.')}"
+        raise ValueError(sentence("save", "a model that load can build again", got, remedy)) from None
+    return tensors
 
 
 def _classes(value: Layer | Sequence[Any]) -> Iterator[type[Layer]]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, sentence
-from .._support.files import check_readable, refusal, write_arrays
+from .._support.checks import Array, check_finite, sentence
+from .._support.files import as_path, check_readable, in_our_words, open_tensors, refusal, tensors_in, write_arrays
 from ..layers import (
     ELU,
     GELU,
@@ -36,6 +36,7 @@ from ..layers import (
     Tanh,
 )
 from ..model import Sequential
+from .agreement import Answers, answers, distance
 from .exchange import Arrays, by_order, check_shapes, fill, grouped, in_order, slots
 
 LOAD, DUMP = "load_state_dict", "state_dict"
@@ -76,14 +77,23 @@ def state_dict(model: Sequential) -> dict[str, Array]:
     ----------
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html, ``state_dict``
     """
+    with np.errstate(over="ignore"):
+        return {
+            name: np.array(array, None if name.endswith(COUNTER) else model.dtype, order="C")
+            for name, array in _views_of(model).items()
+        }
+
+
+def _views_of(model: Sequential) -> dict[str, Array]:
+    """The same as views into the model: running statistics are float64 there."""
     found = slots(DUMP, model, _views)
     names = _module_names(model.layers)
     tensors: dict[str, Array] = {}
     for slot in found:
         for name, array in slot.arrays.items():
-            tensors[f"{names[slot.name]}.{name}"] = np.array(array, model.dtype, order="C")
+            tensors[f"{names[slot.name]}.{name}"] = array
         if isinstance(slot.layer, BatchNorm):
-            tensors[f"{names[slot.name]}.{COUNTER}"] = UNUSED.copy()
+            tensors[f"{names[slot.name]}.{COUNTER}"] = UNUSED
     return tensors
 
 
@@ -129,7 +139,7 @@ def load_state_dict(
     """
     ours = slots(LOAD, model, _views)
     is_file = not isinstance(source, Mapping)
-    groups = grouped(_read(Path(source)) if is_file else _as_arrays(source))  # type: ignore[arg-type]
+    groups = grouped(_read(as_path(LOAD, source)) if is_file else _as_arrays(source))  # type: ignore[arg-type]
     for group in groups.values():
         group.pop(COUNTER, None)
     groups = {prefix: group for prefix, group in groups.items() if group}
@@ -141,10 +151,10 @@ def load_state_dict(
         if isinstance(slot.layer, PReLU) and group.keys() == {"weight"} and group["weight"].shape == (1,):
             group["weight"] = np.repeat(group["weight"], slot.layer.features)  # nn.PReLU() has one slope for all
     check_shapes(LOAD, ours, groups, "make the model of the same layers")
-    fill(ours, groups)
+    fill(LOAD, ours, groups)
 
 
-def write(model: Sequential, path: str | os.PathLike[str], precision: str | None = None) -> list[str]:
+def write(model: Sequential, path: str | os.PathLike[str], precision: str | None = None, rows: Any = None) -> list[str]:
     """Write ``state_dict(model)`` into a safetensors file; notes on the PyTorch network that it is for.
 
     ``precision`` is float32 or float16, or None: the model's own.
@@ -152,18 +162,28 @@ def write(model: Sequential, path: str | os.PathLike[str], precision: str | None
     if precision not in (None, "float32", "float16"):
         expected = "precision float32 or float16"
         raise ValueError(sentence("export to PyTorch", expected, repr(precision), "quantise in PyTorch"))
-    tensors = state_dict(model)
-    if precision is not None:
-        tensors = {
-            name: array if name.endswith(COUNTER) else array.astype(precision) for name, array in tensors.items()
-        }
+    tensors = {
+        name: array if name.endswith(COUNTER) else _held(name, array, precision or model.dtype)
+        for name, array in _views_of(model).items()
+    }
     network = _expression([_module(layer) for layer in _flat(model.layers)])
     write_arrays("export", Path(path), tensors, {"format": "pt", "torch": network})
     return [f"for net = {network}", "net.load_state_dict(safetensors.torch.load_file(path))"]
 
 
+def _held(name: str, array: Array, dtype: Any) -> Array:
+    """The numbers in the type of the file, which must not make infinity of them."""
+    check_finite("export to PyTorch", name, array)
+    with np.errstate(over="ignore"):
+        held: Array = np.ascontiguousarray(array, dtype)
+    if not np.isfinite(held).all():
+        expected = f"parameters within ±{np.finfo(dtype).max:.5g} for {np.dtype(dtype).name}"
+        raise ValueError(sentence("export to PyTorch", expected, f"larger ones in {name}", "train in float64"))
+    return held
+
+
 def check(model: Sequential, path: str | os.PathLike[str], rows: Array) -> float | None:
-    """The largest difference between the model and PyTorch's of the file, in outputs; None without PyTorch."""
+    """How far PyTorch's answers of the file are from the model's, as :mod:`.agreement` has it; None without PyTorch."""
     try:
         import torch
         from safetensors.torch import load_file
@@ -173,11 +193,13 @@ def check(model: Sequential, path: str | os.PathLike[str], rows: Array) -> float
     if not all(name.startswith("nn.") for name, _, _ in modules):
         return None  # PyTorch has no Residual, say
     net = torch.nn.Sequential(*(getattr(torch.nn, name[3:])(*given, **named) for name, given, named in modules))
-    net = net.to(torch.from_numpy(np.zeros(0, model.dtype)).dtype).eval()
-    net.load_state_dict(load_file(Path(path)))
-    with torch.no_grad():
-        theirs = net(torch.from_numpy(np.asarray(rows, model.dtype))).numpy()
-    return float(np.max(np.abs(theirs - model.predict(rows)), initial=0))
+    tensors = load_file(Path(path))
+    double = any(tensor.dtype == torch.float64 for tensor in tensors.values())  # float16 is for other processors
+    net = net.to(torch.float64 if double else torch.float32).eval()
+    net.load_state_dict(tensors)
+    with torch.no_grad(), np.errstate(over="ignore"):
+        theirs = net(torch.from_numpy(np.asarray(rows, np.float64 if double else np.float32))).numpy()
+    return distance(Answers(theirs), answers(model, rows))
 
 
 def _views(layer: Layer) -> Arrays | None:
@@ -259,25 +281,21 @@ def _written(module: Module) -> str:
 
 def _read(path: Path) -> dict[str, Array]:
     """The arrays of a safetensors file; nothing is executed, so pickles are refused."""
-    check_readable(LOAD, path, "safetensors file")
+    what = "safetensors file"
+    check_readable(LOAD, path, what)
     check_no_pickle(LOAD, path)
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118  (no mapping)
-            odd = {kind for kind in kinds.values() if not kind.startswith(("F16", "F32", "F64", "I", "U"))}
-            if odd:
-                remedy = "save net.float().state_dict()"
-                raise refusal(LOAD, path, "numbers that NumPy has", ", ".join(sorted(odd)), remedy)
-            return {name: file.get_tensor(name) for name in kinds}
-    except (SafetensorError, TypeError, AttributeError) as error:
-        raise refusal(LOAD, path, "to be a whole safetensors file", f"a damaged or different one ({error})") from None
+    with open_tensors(LOAD, path, what) as file:
+        kinds = {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118  (it is no mapping)
+        odd = {kind for kind in kinds if not kind.startswith(("F16", "F32", "F64", "I", "U"))}
+        if odd:
+            remedy = "save net.float().state_dict()"
+            raise refusal(LOAD, path, "to hold numbers that NumPy has", ", ".join(sorted(odd)), remedy)
+        return tensors_in(LOAD, path, file)
 
 
 def check_no_pickle(who: str, path: Path) -> None:
     """Raise at what ``torch.save`` writes: a pickle, alone or in a zip archive."""
-    with path.open("rb") as stream:
+    with in_our_words(who, f"a file at {path}"), path.open("rb") as stream:
         start = stream.read(2)
     if (start[:1] == b"\x80" and start[1:] in (b"\x02", b"\x03", b"\x04", b"\x05")) or zipfile.is_zipfile(path):
         remedy = "in PyTorch write safetensors.torch.save_file(net.state_dict(), path)"
@@ -293,7 +311,7 @@ def _as_arrays(source: Mapping[Any, Any]) -> dict[str, Array]:
             raise TypeError(sentence(LOAD, "names of text", repr(name)))
         try:
             arrays[name] = np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
-        except (TypeError, ValueError, RuntimeError) as error:
+        except Exception as error:  # of a tensor that is on no device, or of another library
             reason = f"{type(value).__name__} ({error})"
             raise TypeError(sentence(LOAD, f"an array for {name}", reason, "pass net.float().state_dict()")) from None
     return arrays

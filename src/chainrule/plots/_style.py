@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_finite, check_shape, require, sentence
+from .._support.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,9 +56,7 @@ def color_bar(ax: Axes, mappable: ScalarMappable, label: str) -> Colorbar:
 
 def literal(name: Any) -> str:
     """A name from data as it is written on a plot: one short line, and no formula where it holds ``$``."""
-    text = "".join(letter if letter.isprintable() else " " for letter in str(name))
-    short = text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
-    return short.replace("$", r"\$")
+    return printable(str(name), MOST_CHARACTERS).replace("$", r"\$")
 
 
 def dot_area(count: int) -> float:

@@ -62,7 +62,7 @@ def reliability(probabilities: Any, labels_true: Any, bins: int = BINS, ax: Axes
     ax.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle="--", zorder=1, label="as sure as right")
     _dots(ax, confidence, right, place, counts)
     ax.set(xlim=(0, 1), ylim=(-0.02, 1.02), ylabel="share that is right")
-    error = expected_calibration_error(p, labels, from_logits=False, bins=bins)
+    error = expected_calibration_error(labels, p, from_logits=False, bins=bins)
     ax.set_title(f"calibration error {100 * error:.1f} %")
     ax.legend(frameon=False, loc="lower right")
     tidy(ax)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_finite, check_shape, sentence
+from .._support.labels import as_labels
 from ._style import canvas, color_bar, literal
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def confusion(
 
     Parameters
     ----------
-    labels_true, labels_predicted : (N,) labels, integers or text.
+    labels_true, labels_predicted : (N,) or (N, 1) labels, integers or text.
     class_names : name of class 0, 1, ..., K-1 for integer labels; for text labels, the classes in the order of
         the axes. None uses the labels that occur, sorted.
     normalize : write percentages of the row in the cells instead of counts.
@@ -85,6 +86,8 @@ def _class_indices(who: str, true: Any, predicted: Any, names: Sequence[Any] | N
     check_shape(who, "labels_predicted", labels[1], labels[0].shape, "pass one prediction per label")
     if (labels[0].dtype.kind == "U") != (labels[1].dtype.kind == "U"):
         raise TypeError(sentence(who, "two arrays of numbers or two of text", f"{labels[0].dtype}, {labels[1].dtype}"))
+    if {labels[0].dtype.kind, labels[1].dtype.kind} == {"i", "u"}:  # together they would become floats
+        labels = [each.astype(object) for each in labels]
     both = np.concatenate(labels)
     if both.size == 0:
         raise ValueError(sentence(who, "at least one label", "none"))
@@ -95,7 +98,7 @@ def _class_indices(who: str, true: Any, predicted: Any, names: Sequence[Any] | N
         order = np.argsort(known)
         indices = order[np.searchsorted(known, both, sorter=order).clip(max=len(known) - 1)]
     else:
-        known, indices = np.arange(len(names)), both.astype(np.int64).clip(0, len(names) - 1)
+        known, indices = np.arange(len(names)), both.clip(0, len(names) - 1).astype(np.int64)
     strange = both[known[indices] != both]
     if strange.size:
         allowed = ", ".join(map(str, known[:5])) + (", ..." if len(known) > 5 else "")
@@ -105,10 +108,11 @@ def _class_indices(who: str, true: Any, predicted: Any, names: Sequence[Any] | N
 
 
 def _labels(who: str, what: str, values: Any) -> Array:
-    array = np.asarray(values)
-    if array.dtype.kind in "OT":  # text in a pandas column
-        array = np.array(array.tolist())
-    array = array if array.dtype.kind == "U" else as_numeric(who, what, array)
+    array = np.asarray(as_labels(who, what, values))
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    text = array.dtype.kind == "T" or (array.dtype.kind == "O" and array.size and isinstance(array.flat[0], str))
+    array = array.astype(str) if text or array.dtype.kind == "U" else as_numeric(who, what, array)
     check_shape(who, what, array, ("N",), "take outputs.argmax(axis=1) first" if array.ndim > 1 else "")
     check_finite(who, what, array)
     return array

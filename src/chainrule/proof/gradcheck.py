@@ -216,7 +216,9 @@ def gradcheck(
     rng = as_rng(rng, "gradcheck")
     x = as_numeric("gradcheck", "x", x, np.float64)
     check_finite("gradcheck", "x", x)
-    problem = _Problem(model, x, np.asarray(y), get_loss(loss), sample_weight)
+    y = as_numeric("gradcheck", "y", y)
+    check_finite("gradcheck", "y", y)
+    problem = _Problem(model, x, y, get_loss(loss), sample_weight)
     for _ in range(REDRAWS):
         rows = list(problem.rows(rng))
         if all(row is not None for row in rows):

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, as_numeric, check_finite, check_shape, sentence
+from .._support.checks import Array, as_numeric, check_finite, check_shape, sentence, within
 from ..layers import HardSigmoid, Sigmoid, Softmax
 from ..losses import BinaryCrossEntropy, CrossEntropy
 from ..losses.classification import FLOOR
 from ..model import Sequential
 from ..ops import softmax
 from ..training.trainer import Trainer
+from .inputs import as_rows
 
 WHO = "report"
-Predict = Callable[[Array], Array]
+NEARLY = 1e-3  # how far from 1 probabilities may sum that were computed in low precision
+Predict = Callable[[Any], Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +33,7 @@ class Answers:
     """
 
     predict: Predict
-    x: Array
+    x: Any
     z: Array
     true: Array
     class_names: tuple[str, ...]
@@ -49,11 +53,11 @@ class Answers:
 
 def ask(model: Any, x: Any, y: Any, class_names: Sequence[Any] | None) -> Answers:
     """Ask the model for its answers; refuse what is neither K classes that exclude each other nor numbers."""
-    x = as_numeric(WHO, "x", x)
-    y = np.asarray(y)
-    if len(x) == 0 or len(x) != len(y):
-        raise ValueError(sentence(WHO, "as many rows in x as in y, at least one", f"{len(x)} and {len(y)}"))
-    check_finite(WHO, "x", x)
+    x = as_rows(WHO, x, of_network=isinstance(model, (Trainer, Sequential)))
+    y = _as_truth(y)
+    rows = x.shape[0] if x.shape else 0
+    if rows == 0 or rows != len(y):
+        raise ValueError(sentence(WHO, "as many rows in x as in y, at least one", f"{rows} and {len(y)}"))
     predict, classes = _predictor(model, x, y)
     if class_names is not None and classes is not None and len(class_names) != len(classes):
         raise ValueError(sentence(WHO, f"{len(classes)} class_names, one per class", str(len(class_names))))
@@ -70,24 +74,69 @@ def ask(model: Any, x: Any, y: Any, class_names: Sequence[Any] | None) -> Answer
     return Answers(predict, x, z, _codes(y, classes), names)
 
 
-def _predictor(model: Any, x: Array, y: Array) -> tuple[Predict, Sequence[Any] | None]:
+def _as_truth(y: Any) -> Array:
+    """y as an array, a column (N, 1) as (N,): the same labels or numbers either way."""
+    truth = as_numeric(WHO, "y", y) if isinstance(y, np.ma.MaskedArray) else np.asarray(y)
+    if truth.ndim not in (1, 2):
+        got = repr(y) if truth.ndim == 0 else f"shape {truth.shape}"
+        raise ValueError(sentence(WHO, "y of a label or a number for each row", got))
+    if truth.dtype.kind == "O" and all(issubclass(kind, (Number, np.bool_)) for kind in set(map(type, truth.flat))):
+        truth = as_numeric(WHO, "y", truth)
+    return truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
+
+
+def _predictor(model: Any, x: Any, y: Array) -> tuple[Predict, Sequence[Any] | None]:
     """From x to logits and the classes, or to numbers and None."""
-    if hasattr(model, "predict_proba"):
-        classes = np.asarray(model.classes_)
-        return lambda rows: _logits(np.asarray(model.predict_proba(rows)), True), classes.tolist()
     loss = model.loss if isinstance(model, Trainer) else None
     network = model.model if isinstance(model, Trainer) else model
-    if not hasattr(network, "predict"):
-        got = type(model).__name__
-        raise TypeError(sentence(WHO, "a Trainer, a Sequential model or a fitted estimator", got))
-    if isinstance(network, Sequential) and _of_classes(network, loss, x, y):
+    if not isinstance(network, Sequential):
+        return _predictor_of_estimator(model)
+    if _of_classes(network, loss, x, y):
         as_probabilities = _gives_probabilities(network) if loss is None else not getattr(loss, "from_logits", True)
         outputs = network.predict(x[:1]).shape[-1]
         if outputs > 1 and isinstance(loss, BinaryCrossEntropy):
-            remedy = "of labels that hold independently see metrics.binary_accuracy"
-            raise ValueError(sentence(WHO, "classes that exclude each other", f"{outputs} labels", remedy))
-        return lambda rows: _logits(network.predict(rows), as_probabilities), range(max(outputs, 2))
-    return lambda rows: _numbers(network.predict(rows)), None
+            raise _several_labels(outputs)
+        return partial(_logits_of, network, as_probabilities), range(max(outputs, 2))
+    return partial(_numbers_of, network), None
+
+
+def _predictor_of_estimator(model: Any) -> tuple[Predict, Sequence[Any] | None]:
+    """By what scikit-learn's conventions say of it: a classifier has classes, and gives their probabilities."""
+    if not (hasattr(model, "predict") or hasattr(model, "predict_proba")):
+        got = type(model).__name__
+        raise TypeError(sentence(WHO, "a Trainer, a Sequential model or a fitted estimator", got))
+    classes = getattr(model, "classes_", None)
+    if classes is None:
+        return partial(_numbers_of, model), None
+    if isinstance(classes, list):
+        raise _several_labels(len(classes))
+    if not hasattr(model, "predict_proba"):
+        remedy = "wrap it in sklearn.calibration.CalibratedClassifierCV"
+        raise TypeError(sentence(WHO, "a classifier with predict_proba", type(model).__name__, remedy))
+    return partial(_logits_of_classifier, model), np.asarray(classes).tolist()
+
+
+# Functions of the module: a report holds one of them, and can be pickled.
+
+
+def _logits_of(network: Sequential, as_probabilities: bool, rows: Any) -> Array:
+    return _logits(network.predict(rows), as_probabilities)
+
+
+def _logits_of_classifier(model: Any, rows: Any) -> Array:
+    p = np.asarray(model.predict_proba(rows))
+    if p.ndim == 2 and np.abs(p.sum(axis=1) - 1).max() > NEARLY:
+        raise _several_labels(p.shape[1])
+    return _logits(p, True)
+
+
+def _numbers_of(model: Any, rows: Any) -> Array:
+    return _numbers(model.predict(rows))
+
+
+def _several_labels(count: int) -> ValueError:
+    remedy = "of labels that hold independently see metrics.binary_accuracy"
+    return ValueError(sentence(WHO, "classes that exclude each other", f"{count} labels", remedy))
 
 
 def _of_classes(model: Sequential, loss: Any, x: Array, y: Array) -> bool:
@@ -120,13 +169,27 @@ def _numbers(z: Any) -> Array:
 
 
 def _codes(y: Array, classes: Sequence[Any]) -> Array:
-    """The position of each label among the classes; (N, 1) and soft labels (N, K) are labels too."""
+    """The position of each label among the classes; soft labels (N, K) count by the largest."""
     if y.ndim == 2:
-        y = y.argmax(axis=1) if y.shape[1] == len(classes) else (y[:, 0] > 0.5).astype(np.intp)
+        y = np.array(classes)[_largest(y, len(classes))]
     code = {label: position for position, label in enumerate(classes)}
+    if y.dtype.kind == "f" and list(code) == [0, 1] and within(y, 0, 1):
+        y = y > 0.5  # a probability is a label, too
     labels = y.tolist()
     strange = next((label for label in labels if label not in code), None)
-    if strange is not None:
+    if strange is not None or None in labels:
         some = ", ".join(map(str, list(code)[:5])) + (", ..." if len(code) > 5 else "")
         raise ValueError(sentence(WHO, f"labels among {some} ({len(code)} classes)", repr(strange)))
     return np.array([code[label] for label in labels], dtype=np.intp)
+
+
+def _largest(y: Array, count: int) -> Array:
+    """Where the largest number of each row is, of rows that sum to 1."""
+    y = as_numeric(WHO, "y", y, np.float64)
+    if y.shape[1] != count or not within(y, 0, 1) or not within(y.sum(axis=1), 1 - NEARLY, 1 + NEARLY):
+        expected = f"labels (N,), or a probability for each of {count} classes whose sum is 1"
+        raise ValueError(
+            sentence(WHO, expected, f"y of shape {y.shape}, rows from {y.sum(1).min():g} to {y.sum(1).max():g}")
+        )
+    largest: Array = y.argmax(axis=1)
+    return largest

@@ -14,8 +14,10 @@ import numpy as np
 
 from .. import __version__, plots
 from .._support.checks import Array
+from .._support.text import printable
 from ..ops import softmax
 from .answers import Answers
+from .inputs import columns_of, taken
 from .permutation import MOST_ROWS, permutation
 from .pictures import as_image, as_small_images
 from .style import STYLE
@@ -60,7 +62,7 @@ def page(
         *_about_answers(answers, classes, details),
     ]
     title = escape(_short(details.title))
-    note = f'<p class="note">{escape(details.note)}</p>' if details.note else ""
+    note = f'<p class="note">{escape(printable(details.note))}</p>' if details.note else ""
     count, date = len(answers.true), time.strftime("%Y-%m-%d")
     task = f"Classification into {len(answers.class_names)} classes" if answers.class_names else "Regression"
     return f"""<!doctype html>
@@ -94,7 +96,7 @@ def _section(name: str, *parts: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
+    return f"<p>{escape(printable(text))}</p>"
 
 
 def _table(head: Sequence[str], lines: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> str:
@@ -125,8 +127,7 @@ def _short(value: object) -> str:
         text = f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
     else:
         text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (list, dict)) else str(value)
-    text = " ".join(text[: 2 * MOST_CHARACTERS].split())
-    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
+    return printable(" ".join(text[: 2 * MOST_CHARACTERS].split()), MOST_CHARACTERS)
 
 
 def _picture(description: str, draw: Callable[[], Figure]) -> str:
@@ -224,7 +225,7 @@ def _worst(answers: Answers, details: Details) -> str:
     if details.image_shape is not None:
         return _section("Worst examples", *_worst_images(answers, details.image_shape))
     chosen = worst_rows(answers, WORST)
-    rows: Mapping[str, Any] = details.rows or _columns(answers.x, details.feature_names)
+    rows: Mapping[str, Any] = details.rows or columns_of(answers.x, details.feature_names)
     shown = list(rows)[:MOST_COLUMNS]
     if names:
         head = ["true", "predicted", "p(predicted)", "p(true)"]
@@ -252,7 +253,7 @@ def _worst(answers: Answers, details: Details) -> str:
 def _worst_images(answers: Answers, image_shape: tuple[int, int]) -> Iterator[str]:
     chosen, names = worst_rows(answers, IMAGES), answers.class_names
     try:
-        images = as_small_images(_flat(answers.x)[chosen].reshape(-1, *image_shape))
+        images = as_small_images(np.asarray(taken(answers.x, chosen)).reshape(-1, *image_shape))
     except ImportError as error:
         yield f'<p class="note">{escape(str(error))}</p>'
         return
@@ -268,17 +269,6 @@ def _worst_images(answers: Answers, image_shape: tuple[int, int]) -> Iterator[st
     yield f'<ul class="tiles">{"".join(tiles)}</ul>'
 
 
-def _flat(x: Array) -> Array:
-    return x.reshape(len(x), -1)
-
-
-def _columns(x: Array, names: Sequence[str] | None) -> dict[str, Array]:
-    """The inputs by their names; those of one name are numbered."""
-    x = _flat(x)
-    named = [f"x{k}" for k in range(x.shape[1])] if names is None else list(names)
-    return {name if named.count(name) == 1 else f"{name} {k}": x[:, k] for k, name in enumerate(named[:1000])}
-
-
 def _numeric(rows: Mapping[str, Any], shown: Sequence[str], start: int) -> Iterator[int]:
     for place, name in enumerate(shown, start):
         if np.asarray(rows[name]).dtype.kind in "iuf":
@@ -290,10 +280,10 @@ def _numbers(values: Array) -> str:
 
 
 def _importances(answers: Answers, details: Details) -> Iterator[str]:
-    if details.image_shape is not None or answers.x.ndim != 2:
+    if details.image_shape is not None or len(answers.x.shape) != 2:
         return
     names = details.feature_names or [f"x{k}" for k in range(answers.x.shape[1])]
-    if len(answers.x) < 2:
+    if len(answers.true) < 2:
         return
     try:
         columns, falls = permutation(answers, names)
@@ -301,7 +291,7 @@ def _importances(answers: Answers, details: Details) -> Iterator[str]:
         yield _section("Importance of the columns", f'<p class="note">{escape(str(error))}</p>')
         return
     what = "fall of accuracy" if answers.class_names else "rise of RMSE"
-    some = f" ({MOST_ROWS:,} of them)" if len(answers.x) > MOST_ROWS else ""
+    some = f" ({MOST_ROWS:,} of them)" if len(answers.true) > MOST_ROWS else ""
     yield _section(
         "Importance of the columns",
         _picture("Importance of each column", lambda: plots.importances(falls, columns, f"{what} when shuffled")),

@@ -9,6 +9,7 @@ import numpy as np
 from .._support.checks import Array, require
 from ..metrics import METRICS
 from .answers import WHO, Answers
+from .inputs import exchanged, taken
 
 MOST_ROWS, REPETITIONS = 2000, 5
 
@@ -33,19 +34,19 @@ def permutation(answers: Answers, names: Sequence[str]) -> tuple[list[str], Arra
     """
     importance = require("sklearn.inspection", "sklearn", f"{WHO}'s permutation importance").permutation_importance
     columns = list(dict.fromkeys(names))
-    inputs = [np.flatnonzero([name == column for name in names]) for column in columns]
-    chosen = np.sort(np.random.default_rng(0).permutation(len(answers.x))[:MOST_ROWS])
-    x, true = answers.x[chosen], answers.true[chosen]
+    inputs = {column: np.flatnonzero([name == column for name in names]) for column in columns}
+    chosen = np.sort(np.random.default_rng(0).permutation(len(answers.true))[:MOST_ROWS])
+    x, true = taken(answers.x, chosen), answers.true[chosen]
     metric, sign = (METRICS["accuracy"], 1) if answers.class_names else (METRICS["root_mean_squared_error"], -1)
 
     # What is shuffled are the numbers of the rows, a column of them for each of ours.
-    in_order = np.repeat(np.arange(len(x))[:, None], len(columns), axis=1)
+    in_order = np.repeat(np.arange(len(true))[:, None], len(columns), axis=1)
 
     def score(_: _Asked, rows: Array, y: Array) -> float:
-        shuffled = x.copy()
-        for column in np.flatnonzero((rows != in_order).any(axis=0)):
-            shuffled[:, inputs[column]] = x[rows[:, [column]], inputs[column]]
-        return sign * metric(answers.predict(shuffled), y)
+        shuffled = x
+        for place in np.flatnonzero((rows != in_order).any(axis=0)):
+            shuffled = exchanged(shuffled, inputs[columns[place]], rows[:, place])
+        return sign * metric(y, answers.predict(shuffled))
 
     found = importance(_Asked(), in_order, true, scoring=score, n_repeats=REPETITIONS, random_state=0)
     falls: Array = found.importances

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._support.checks import sentence
-from .._support.files import write_text
+from .._support.files import as_path, write_text
 from ..training.trainer import Trainer
 from .answers import WHO, Answers, ask
+from .inputs import names_of
 from .page import Details, page
 from .tables import ClassRow, as_text, baseline, class_rows, scores
 
@@ -64,7 +64,7 @@ class Report:
         path : the file, such as ``"report.html"``
         """
         text = page(self.answers, self.scores, self.baseline, self.classes, self.details)
-        write_text(WHO, Path(path), text.encode("utf-8", "replace").decode("utf-8"))
+        write_text(WHO, as_path(WHO, path), text)
 
 
 def report(
@@ -88,12 +88,12 @@ def report(
     ----------
     model : a :class:`~chainrule.Trainer`, a :class:`~chainrule.Sequential`, or a fitted estimator with ``predict`` (and
         ``predict_proba`` and ``classes_`` if it is a classifier), ours or another
-    x : array (N, I)
-    y : labels (N,), or numbers (N,) or (N, O), as the model was trained on. Of a Sequential alone, integer labels mean
-        classes, numbers a regression
+    x : array (N, I), or for an estimator whatever it takes, such as a frame with named columns of numbers and text
+    y : labels (N,) or (N, 1), or numbers (N,) or (N, O), as the model was trained on. Of a Sequential alone, integer
+        labels mean classes, numbers a regression
     class_names : K names, for the tables and pictures; None takes the labels
     feature_names : I names, for the importances and the worst examples; inputs of the same name are shuffled together,
-        as one-hot coded text should be
+        as one-hot coded text should be. None takes those of a frame
     image_shape : (height, width), if each row of x is a grey image: the worst examples are drawn, importances left out
     rows : name → N values, to be shown of the worst examples instead of x
     history : for the learning curves; None takes the trainer's
@@ -126,13 +126,15 @@ def report(
     """
     answers = ask(model, x, y, class_names)
     inputs = int(np.prod(answers.x.shape[1:]))
+    if feature_names is None:
+        feature_names = names_of(x)
     if feature_names is not None and len(feature_names) != inputs:
         raise ValueError(sentence(WHO, f"{inputs} feature_names, one per input", str(len(feature_names))))
     if image_shape is not None and inputs != np.prod(image_shape):
         raise ValueError(sentence(WHO, f"image_shape (height, width) of {inputs} pixels", str(image_shape)))
     for name, values in (rows or {}).items():
-        if len(values) != len(answers.x):
-            raise ValueError(sentence(WHO, f"{len(answers.x)} values in rows[{name!r}]", str(len(values))))
+        if len(values) != len(answers.true):
+            raise ValueError(sentence(WHO, f"{len(answers.true)} values in rows[{name!r}]", str(len(values))))
     if history is None and isinstance(model, Trainer):
         history = model.history
     names = None if feature_names is None else [str(name) for name in feature_names]

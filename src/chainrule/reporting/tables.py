@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._support.checks import Array
+from .._support.text import printable
 from ..metrics import METRICS, confusion_matrix
 from ..metrics.probability import sample_losses
 from .answers import WHO, Answers
@@ -28,6 +29,7 @@ FOR_NUMBERS = {
 }
 NAMES = FOR_CLASSES | FOR_NUMBERS
 IN_PERCENT = {"accuracy", "balanced_accuracy", "expected_calibration_error"}
+MOST_CHARACTERS = 60  # of the name of a class
 GUESS = {
     True: "The guess knows how frequent each class is among these rows, and nothing of the inputs.",
     False: "The guess is the mean of these rows' targets, whatever the inputs.",
@@ -60,8 +62,9 @@ def baseline(answers: Answers) -> dict[str, float]:
 
 
 def _scores(z: Array, true: Array, names: Mapping[str, object]) -> dict[str, float]:
-    impossible = {"r2_score"} if len(true) < 2 else {"roc_auc_score"} if true.ndim == 1 and np.ptp(true) == 0 else set()
-    return {name: METRICS[name](z, true) for name in names if name not in impossible}
+    impossible = {"r2_score"} if len(true) < 2 else set()
+    impossible |= {"roc_auc_score"} if true.ndim == 1 and np.ptp(true) == 0 else set()
+    return {name: METRICS[name](true, z) for name in names if name not in impossible}
 
 
 def class_rows(answers: Answers) -> list[ClassRow]:
@@ -81,7 +84,7 @@ def _share(part: int, whole: int) -> float | None:
 def worst_rows(answers: Answers, count: int) -> Array:
     """The numbers of the rows with the largest loss, or absolute error, the largest first."""
     if answers.class_names:
-        measure = sample_losses(WHO, answers.z, answers.true, from_logits=True)
+        measure = sample_losses(WHO, answers.true, answers.z, from_logits=True)
     else:
         measure = np.abs(answers.z - answers.true).max(axis=1)
     return np.argsort(-measure, kind="stable")[:count]
@@ -106,9 +109,10 @@ def as_text(found: Mapping[str, float], guess: Mapping[str, float], rows: int, c
     lines = [f"{f'{rows:,} rows':<{wide}}  {'model':>10}  {'guess':>10}"]
     lines += [f"{NAMES[n][0]:<{wide}}  {written(n, v):>10}  {written(n, guess[n]):>10}" for n, v in found.items()]
     if classes:
-        wide = max(5, *(len(row.name) for row in classes))
+        shown = [printable(row.name, MOST_CHARACTERS) for row in classes]
+        wide = max(5, *map(len, shown))
         lines += ["", f"{'class':<{wide}}  {'rows':>7}  {'recall':>9}  {'precision':>9}  {'F1':>9}"]
-        for row in classes:
+        for name, row in zip(shown, classes, strict=True):
             shares = "  ".join(f"{percent(share):>9}" for share in (row.recall, row.precision, row.f1))
-            lines.append(f"{row.name:<{wide}}  {row.rows:>7,}  {shares}")
+            lines.append(f"{name:<{wide}}  {row.rows:>7,}  {shares}")
     return "\n".join(lines)

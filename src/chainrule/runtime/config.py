@@ -19,8 +19,8 @@ from ..ops import fused
 from .threads import available_threads, blas_libraries, processors
 
 PACKAGES = (
-    "numpy", "safetensors", "threadpoolctl", "tqdm", "scikit-learn", "pandas", "pyarrow", "narwhals", "onnx",
-    "matplotlib", "mpi4py",
+    "numpy", "safetensors", "threadpoolctl", "tqdm", "scikit-learn", "pandas", "pyarrow", "onnx",
+    "matplotlib",
 )  # fmt: skip
 #: The instructions of x86 processors, each wider or more than the ones before.
 LEVELS = ("SSE", "AVX", "AVX2", "AVX-512")

@@ -15,9 +15,9 @@ class ReduceOnPlateau:
         better:  loss < best − threshold · |best|
         η ← max(η · factor, minimum)        after more than ``patience`` epochs in a row that were not better
 
-    It remembers: whoever trains calls :meth:`observe` with the loss at the end of each epoch. The rule is PyTorch's
-    for positive losses; for negative ones, where PyTorch's best · (1 − threshold) accepts a worse loss, it still asks
-    for a lower one. A NaN is not better than anything.
+    It remembers: the Trainer calls :meth:`observe` with the loss at the end of each epoch, and a checkpoint holds what
+    it knows. The rule is PyTorch's for positive losses; for negative ones, where PyTorch's best · (1 − threshold)
+    accepts a worse loss, it still asks for a lower one. A NaN is not better than anything.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ class ReduceOnPlateau:
     minimum: float = 0.0
     threshold: float = 1e-4
     current: float = field(init=False, repr=False)
-    best: float = field(init=False, repr=False, default=math.inf)
-    bad_epochs: int = field(init=False, repr=False, default=0)
+    best: float = field(init=False, repr=False)
+    bad_epochs: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         keep_number(self, "rate", minimum=0.0)
@@ -56,7 +56,7 @@ class ReduceOnPlateau:
         keep_integer(self, "patience", minimum=0)
         keep_number(self, "minimum", minimum=0.0)
         keep_number(self, "threshold", minimum=0.0)
-        self.current = self.rate
+        self.current, self.best, self.bad_epochs = self.rate, math.inf, 0
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The present rate, whatever the step."""

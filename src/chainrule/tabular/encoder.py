@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .._support.checks import Array, check_finite, check_name, check_shape, sentence
-from ..data.tables import Table
+from ..data.tables import LEAVE_OUT, Table
+from ..data.tables.cells import MISSING, number
 from .rules import Categories, Label, Numbers, as_facts, checked, read_input, read_numbers, read_values
 
 TASKS = ("classification", "regression")
@@ -19,7 +19,6 @@ MAX_CATEGORIES = 1000
 MAX_INTEGER_CLASSES = 20
 _WHO = "TableEncoder"
 _FORMAT = 1
-_WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 class TableEncoder:
@@ -30,7 +29,8 @@ class TableEncoder:
     - numbers are standardised, x = (value − mean) / std, with the mean and the population standard deviation
       of the training rows; a constant column gives 0;
     - text is one-hot encoded, one input per category, in sorted order. A category that is not in the training rows
-      gives 0 in all of them, so that a deployed model accepts new categories.
+      gives 0 in all of them, so that a deployed model accepts new categories; but a word for a missing value, such as
+      ``NA``, that is no category there is refused.
 
     Unless the task is given, it is inferred from the target:
 
@@ -57,8 +57,8 @@ class TableEncoder:
     Raises
     ------
     ValueError
-        If columns are missing, the target is constant, a numeric column holds text, or a text column has too many
-        categories (more than 1000, or more than 20 with fewer than two rows each on average).
+        If columns or values are missing, the target is constant, a numeric column holds text, or a text column has too
+        many categories (more than 1000, or more than 20 with fewer than two rows each on average).
 
     Examples
     --------
@@ -146,7 +146,7 @@ class TableEncoder:
                 x[:, start] = _standardize(table, name, rule, x.dtype)
                 start += 1
             else:
-                codes = _codes(_as_text(table[name]), rule.values)
+                codes = _codes(_words(table, name, rule.values), rule.values)
                 known = np.flatnonzero(codes >= 0)
                 x[known, start + codes[known]] = 1
                 start += len(rule.values)
@@ -157,7 +157,7 @@ class TableEncoder:
         _find_columns(table, self.columns)
         found: dict[str, tuple[int, list[str]]] = {}
         for name, known in self.categories.items():
-            values = _as_text(table[name])
+            values = _words(table, name, known)
             new = values[_codes(values, known) < 0].tolist()
             if new:
                 found[name] = len(new), sorted(set(new))
@@ -247,7 +247,7 @@ def _infer_task(values: Array) -> str:
 
 def _learn_input(table: Table, name: str) -> Numbers | Categories:
     if table[name].dtype == object:
-        return Categories(tuple(_distinct(table, name)))
+        return Categories(tuple(_distinct(table, name, f"{LEAVE_OUT}, or merge categories")))
     return _learn_numbers(table, name, table[name])
 
 
@@ -274,7 +274,10 @@ def _learn_target_numbers(table: Table, target: str) -> Numbers:
 
 
 def _learn_classes(table: Table, target: str) -> tuple[Label, ...]:
-    values = _distinct(table, target)
+    text = table[target].dtype == object
+    values = _distinct(
+        table, target, "merge or drop rare classes" if text else "predict it as a number (task='regression')"
+    )
     if len(values) < 2:
         got = f"{values[0]!r} in every row"
         raise ValueError(sentence(_WHO, f"at least two classes in the target {target!r} of {table.source}", got))
@@ -282,16 +285,13 @@ def _learn_classes(table: Table, target: str) -> tuple[Label, ...]:
     return tuple(int(value) for value in values) if whole else tuple(values)
 
 
-def _distinct(table: Table, name: str) -> list[Any]:
+def _distinct(table: Table, name: str, remedy: str) -> list[Any]:
     """The distinct values of a column in sorted order, if there are few enough to be categories."""
     values = sorted(set(table[name].tolist()))
     limit = min(MAX_CATEGORIES, max(MAX_INTEGER_CLASSES, table.row_count // 2))
     if len(values) > limit:
         expected = f"at most {limit} categories in column {name!r} of {table.source}"
         got = f"{len(values)} different values in {table.row_count} rows, such as {values[0]!r}"
-        remedy = "drop the column, or merge categories"
-        if _WITH_COMMA.fullmatch(str(values[0])):
-            remedy = "write numbers as 1234.5, with a decimal point"
         raise ValueError(sentence(_WHO, expected, got, remedy))
     return values
 
@@ -330,11 +330,21 @@ def _numeric(table: Table, name: str) -> Array:
         return table[name]
     values = np.empty(table.row_count)
     for row, value in enumerate(table[name].tolist()):
-        try:
-            values[row] = float(value)
-        except ValueError:
+        found = number(value)
+        if found is None or math.isnan(found):
             got = f"{value!r} on {table.place(row)}"
-            raise ValueError(sentence(_WHO, f"numbers in column {name!r}", got, "correct or drop this row")) from None
+            raise ValueError(sentence(_WHO, f"numbers in column {name!r}", got, "correct or drop this row"))
+        values[row] = found
+    return values
+
+
+def _words(table: Table, name: str, known: tuple[str, ...]) -> Array:
+    """A column as text; ValueError for a word for a missing value, unless it is one of the categories."""
+    values = _as_text(table[name])
+    for row in np.flatnonzero(_codes(values, known) < 0).tolist():
+        if values[row] in MISSING:
+            got = f"the missing value {values[row]!r} on {table.place(row)}"
+            raise ValueError(sentence(_WHO, f"text in column {name!r}", got, "fill in or drop this row"))
     return values
 
 

@@ -42,8 +42,8 @@ class Checkpoint(WritesFiles):
 
     Parameters, running statistics, the optimizer's state and schedule, epoch and batch, the random generators, the
     History and the state of the callbacks are in it. It is written beside its place, flushed to the disk and moved: a
-    crash at any moment leaves the one before. Meanwhile the training goes on. Ctrl-C and SIGTERM wait for the end of a
-    step, write a last checkpoint and end the training. ``load`` gives the model of a checkpoint, to predict with.
+    crash at any moment leaves the one before. Training continues meanwhile. Ctrl-C and SIGTERM wait for the end of a
+    step, write a last checkpoint and end training. ``load`` gives the model of a checkpoint, to predict with.
 
     One run at a time writes to a folder. A copy, as GridSearchCV makes one for each fit, writes to a folder inside,
     such as ``copy-3f2a9c1b``: its ``folder``, once it has begun.
@@ -52,8 +52,8 @@ class Checkpoint(WritesFiles):
     ----------
     folder : where the files ``step-00000123.safetensors`` go, and ``best.safetensors``; made if it does not exist
     every : int, epochs from checkpoint to checkpoint, or None: as ``seconds`` say
-    seconds : float or None, also write when so many seconds have passed, in the midst of an epoch
-    keep : int, how many of the newest files in the folder stay, those of an earlier training included
+    seconds : float or None, also write when so many seconds have passed, in the middle of an epoch
+    keep : int, how many of the newest files in the folder stay, those of an earlier run included
     monitor : a column of the History ("validation_loss", "validation_accuracy", ...) or None: the checkpoint of the
         epoch in which it was best, of the last one where several are as good, stays as ``best.safetensors``
     higher_is_better : bool or None; None means: yes, unless the name of the column ends in "loss" or "error"
@@ -92,6 +92,9 @@ class Checkpoint(WritesFiles):
         self.keep = check_integer("Checkpoint", "keep", keep)
         self.monitor, self.higher_is_better = monitor, higher_is_better
         self._asked: int | None = None  # the signal that asks to end
+        self._best: Best | None = None
+        self._improved = False
+        self._written = 0.0  # by the clock
         self._signals = ExitStack()
         self._writer = Background()
 
@@ -110,7 +113,7 @@ class Checkpoint(WritesFiles):
         self._asked = None
         self._best = None if self.monitor is None else Best("Checkpoint", self.monitor, self.higher_is_better)
         self._improved = False
-        for epoch, row in enumerate(trainer.history.rows, start=1):  # of a training that goes on
+        for epoch, row in enumerate(trainer.history.rows, start=1):  # of training that resumes
             if self._best is not None and self.monitor in row:
                 self._best.look(row, epoch)
         self._signals.enter_context(asking(SIGNALS, self._ask))
@@ -123,7 +126,7 @@ class Checkpoint(WritesFiles):
 
     def on_pause(self, trainer: Training) -> None:
         between = trainer.state.position.current is None
-        names = [BEST] if between and self._improved else []  # first: the History in the next already tells of it
+        names = [BEST] if between and self._improved else []  # first: the History in the next already has its row
         due = between and self.every is not None and trainer.epoch % self.every == 0
         late = self.seconds is not None and time.monotonic() - self._written > self.seconds
         if due or late or self._asked is not None:
@@ -144,12 +147,13 @@ class Checkpoint(WritesFiles):
     def write(self, trainer: Training) -> Path:
         """Write a checkpoint now, and remove those that are too many."""
         name = _name(trainer)
+        writable_folder("Checkpoint", self.own_place())
         self._begin(trainer, [name])
         self._writer.wait()
         return self.folder / name
 
     def _begin(self, trainer: Training, names: list[str]) -> None:
-        """Take the state, which the next step changes, and leave the rest to the background."""
+        """Copy the state, which the next step changes, and leave the rest to the background."""
         self._writer.wait()
         state = trainer.state.to_arrays()
         self._writer.begin(lambda: self._write(names, *state))
@@ -202,11 +206,11 @@ class Background:
 
 
 def _name(trainer: Training) -> str:
-    return f"step-{int(trainer.optimizer.state.get('step', 0)):08d}{SUFFIX}"
+    return f"step-{trainer.optimizer.steps_taken:08d}{SUFFIX}"
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The files in a folder, the last written first, whatever an earlier training left there."""
+    """The files in a folder, the last written first, whatever an earlier run left there."""
     files = (path for path in folder.glob(f"step-*{SUFFIX}") if path.is_file())
     return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 

@@ -12,9 +12,15 @@ _HOLDERS: dict[int, weakref.ref[Claim]] = {}  # by the id of an object; a fit th
 
 
 class Claim:
-    """Holds objects for one fit, until the end of the block; refuses those that another fit holds."""
+    """Holds objects for one fit, until the end of the block; refuses those that another fit holds.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    who : the call of which the error speaks
+    """
+
+    def __init__(self, who: str) -> None:
+        self._who = who
         self._held: list[Any] = []  # alive, so that no other object has their ids
         self._process = os.getpid()
 
@@ -31,7 +37,7 @@ class Claim:
             if holder is not self:
                 got = f"a {type(thing).__name__} that another fit is using"
                 remedy = "wait for its end, or train a copy.deepcopy of the Trainer"
-                raise ValueError(sentence("fit", "a trainer, model and optimizer of its own", got, remedy))
+                raise ValueError(sentence(self._who, "a trainer, model and optimizer of its own", got, remedy))
 
     def __enter__(self) -> Claim:
         return self

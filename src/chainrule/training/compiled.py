@@ -101,7 +101,8 @@ class Compiled:
         with atomic:
             self._kernel.begin(epoch.order, first, updates, keys, losses, outputs)
             taken: int = self._kernel.run(self._threads)
-        self.pace = min(count * CALL_SECONDS / (time.perf_counter() - start), 2 * self.pace + 8)
+        elapsed = max(time.perf_counter() - start, 1e-9)  # a clock may stand still, as in the tests of some user
+        self.pace = min(count * CALL_SECONDS / elapsed, 2 * self.pace + 8)
         known = slice(min(taken + 1, count))
         if not np.isfinite(last := losses[known][-1]):
             self.failure = f"a loss of {last}"

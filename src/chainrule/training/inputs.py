@@ -8,6 +8,7 @@ import numpy as np
 
 from .._support.checks import Array, as_numeric, as_samples, check_finite, sentence
 from ..data.batches import rest_of, split_rows
+from ..data.scale import check_resolution
 from ..layers import HardSigmoid, Linear, Sigmoid, Softmax
 from ..layers.base import walk
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
@@ -21,8 +22,9 @@ Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"
 
 def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> Data:
     """x in the model's dtype, y, and the weights or None, all of one length and finite."""
-    x = as_samples(who, x, model.dtype)
-    y = as_numeric(who, "y", y)
+    given_x, given_y = x, y
+    numbers, y = as_samples(who, x), as_numeric(who, "y", y)
+    x = as_samples(who, numbers, model.dtype, given_x)
     weight = None if sample_weight is None else as_numeric(who, "sample_weight", sample_weight, model.dtype)
     lengths = {array.shape[0] if array.ndim else 0 for array in (x, y, weight) if array is not None}
     if lengths == {0}:
@@ -30,8 +32,11 @@ def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> 
     if len(lengths) > 1:
         got = f"x {x.shape}, y {y.shape}" + ("" if weight is None else f", weights {weight.shape}")
         raise ValueError(sentence(who, "x, y and weights of equal length", got))
-    check_finite(who, "x", x)
-    check_finite(who, "y", y)
+    check_finite(who, "x", x, of=given_x)
+    check_finite(who, "y", y, of=given_y)
+    check_resolution(who, "x", numbers, model.dtype, given_x)
+    if y.ndim > 1 or y.dtype.kind == "f":  # labels are counted, and never computed with
+        check_resolution(who, "y", y, model.dtype, given_y)
     if weight is not None and not weight.any():
         raise ValueError(sentence(who, "a sample_weight above 0", "zeros only"))
     return x, y, weight

@@ -76,7 +76,7 @@ class Interpreted:
         shapes = self._parts.model.parameters.shapes.values()
         return 2 * self._batches.size * max((math.prod(shape) for shape in shapes if len(shape) == 2), default=0)
 
-    @np.errstate(over="ignore", invalid="ignore")  # what overflows is told in a sentence, as DivergenceError
+    @np.errstate(over="ignore", invalid="ignore")  # what overflows ends in a DivergenceError
     def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
         """The batch's loss, with the model's penalties, and its outputs; parameters move only if nothing failed."""
         model, function, optimizer = self._parts[:3]

@@ -28,7 +28,8 @@ class Run:
     data, chosen : the rows, and the numbers of those that are trained on, if not all are
     held_out : the rows to validate with
     claim : of what the fit changes
-    total_steps : function that gives how many steps the optimizer will have taken when training ends
+    total_steps : function of whether the optimizer is new, that gives how many steps it will have taken when training
+        ends
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Run:
         chosen: Array | None,
         held_out: Data | None,
         claim: Claim,
-        total_steps: Callable[[], int],
+        total_steps: Callable[[bool], int],
     ) -> None:
         self.failure: str | None = None
         self.held_out = held_out
@@ -48,8 +49,9 @@ class Run:
         self._targets: Targets | None = None
         self._loss: Any = None  # that the targets are for
         self._loss_values: list[Any] = []
-        self._set_up: list[Any] = []  # optimizer and model, as they were set up
-        self._groups: Any = None
+        self._set_up: list[Any] = []  # the model and the optimizer that was set up for it,
+        self._groups: Any = None  # with these groups,
+        self._planned: Batches | None = None  # and these batches
         self._together, self._began = 1, 0.0
 
     def cut(self, size: int | None, drop_last: bool, sample: Sample) -> Batches:
@@ -59,7 +61,7 @@ class Run:
             size = None if size is None else check_integer("Trainer", "batch_size", size)
             rng, chosen = self._parts().rng, self._chosen
             self.batches = Batches(*self._data, size=size, rng=rng, drop_last=drop_last, sample=sample, chosen=chosen)
-            self._settings, self._engine, self._set_up = settings, None, []
+            self._settings, self._engine = settings, None
         return self.batches
 
     def begin(self, most: int) -> EpochState:
@@ -102,11 +104,13 @@ class Run:
         if loss is not self._loss or values_of(loss) != self._loss_values:
             self._targets = check_targets(model, loss, self._data)
             self._loss, self._loss_values = loss, values_of(loss)
-        if optimizer.groups != self._groups or not same(self._set_up, [model, optimizer]):
+        known, new = same(self._set_up, [model, optimizer]), self._set_up != [] and self._set_up[1] is not optimizer
+        if not known or optimizer.groups != self._groups or self._planned is not self.batches:
             if optimizer.groups is not None:
                 check_groups(type(optimizer).__name__, optimizer.groups)
-            optimizer.setup(model.parameters, total_steps=self._total_steps())
-            self._groups, self._set_up = copy.deepcopy(optimizer.groups), [model, optimizer]
+            optimizer.setup(model.parameters, total_steps=self._total_steps(new))
+            self._set_up, self._groups = [model, optimizer], copy.deepcopy(optimizer.groups)
+            self._planned = self.batches
         engine = compiled_engine(parts, self.batches, self._targets)
         if engine is None:
             return Interpreted(parts, self.batches)

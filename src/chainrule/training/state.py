@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -63,17 +64,23 @@ class Position:
     epoch: int = 0  # whole epochs
     current: EpochState | None = None  # the one under way
     records: list[StepRecord] = field(default_factory=list)  # of its steps
-    row: Row | None = None  # of its end, while callbacks are told of it
+    row: Row | None = None  # of the epoch that ends, while its last hook is called
     hook: str = ""  # that is being called,
     told: list[str] = field(default_factory=list)  # and the classes of the callbacks that it has reached
     steps: int | None = 0  # taken; None in a checkpoint that does not say
     before: int | None = 0  # steps that the optimizer had taken when training began; None likewise
     stopped: bool = False  # whether a callback ended training
-    seconds: float = 0.0  # that it has taken
+    seconds: float = 0.0  # that it has taken,
+    since: float | None = None  # not counting those since this moment, while a fit lasts
     data_rows: int | None = None  # of an epoch
     generators: list[Any] | None = None  # their states, in a checkpoint
     generators_at_first: list[Any] | None = None  # before the validation rows were drawn
-    resumed: bool = False  # whether it comes from a checkpoint that no fit has continued yet
+    resumed: bool = False  # whether it comes from a checkpoint
+
+    @property
+    def elapsed(self) -> float:
+        """The seconds that training has taken."""
+        return self.seconds + (0.0 if self.since is None else time.perf_counter() - self.since)
 
     def check(self, batches: Batches) -> None:
         """Raise unless the data are as long as they were."""
@@ -150,7 +157,8 @@ class TrainingState:
             "records": refer(np.array(position.records, np.float64).reshape(-1, 3), "epoch/records", arrays),
             "current": current and refer(vars(current), "epoch", arrays),
         }
-        return arrays, facts | {name: refer(getattr(position, name), name, arrays) for name in PLAIN}
+        facts |= {name: refer(getattr(position, name), name, arrays) for name in PLAIN}
+        return arrays, facts | {"seconds": position.elapsed}
 
     def from_arrays(self, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
         """Take the state that :meth:`to_arrays` gave, whole or not at all."""
@@ -194,11 +202,17 @@ def _position(facts: Mapping[str, Any]) -> Position:
     return position
 
 
+def _texts(values: Any) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("a list of other things than text")
+    return values
+
+
 #: The other attributes of a position, and what they are.
 PLAIN: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("epoch", "steps", "before", "data_rows"), operator.index),
     "hook": str,
-    "told": list,
+    "told": _texts,
     "row": dict,
     "seconds": float,
     "stopped": bool,

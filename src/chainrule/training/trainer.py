@@ -8,22 +8,21 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .._support.checks import Array, RandomState, as_rng, check_integer, sentence
+from .._support.checks import RandomState, as_rng, check_integer, sentence
 from .._support.errors import DivergenceError, StopTraining
 from .._support.forks import unforked
 from ..data.batches import Augmentation, Sample, check_sample
 from ..losses import LossFunction, get_loss
-from ..losses.base import total_weight
 from ..metrics import Metric, named_metrics
 from ..model import Sequential
+from ..ops.fused import tell_if_absent
 from ..optimizers import Optimizer, get_optimizer
 from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
 from .callbacks.callback_list import CallbackList
 from .claim import Claim
 from .engine import Parts
+from .evaluation import evaluated, measured
 from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets
 from .run import Run
 from .state import EpochState, Position, StepRecord, TrainingState, epoch_summary, watching_schedules
@@ -50,7 +49,8 @@ class Trainer:
     loss : name ("cross_entropy", "squared_error", ...), loss object, or any callable ``(z, y, weight) -> (value, dz)``
     optimizer : name ("adam", "sgd", ...) or optimizer object
     batch_size : int, or None for the full batch
-    metrics : names ("accuracy", ...) or callables ``(z, y, weight) -> float``, recorded after each epoch
+    metrics : names ("accuracy", ...) or callables ``(y_true, y_pred, sample_weight) -> float``, recorded after each
+        epoch
     callbacks : :class:`~chainrule.Callback` objects
     rng : int, Generator or None for the order of batches; None takes the model's generator
     sample : "all", "one" random batch an epoch, or a function ``sample(rows) -> array (rows,)`` of the row numbers of
@@ -115,7 +115,7 @@ class Trainer:
         self.stop = False
         self.history = History()
         self._position = Position()
-        self._clock: float | None = None  # when the time was last noted, while a fit lasts
+        self._resuming = False  # whether the next fit continues from there
         check_output_fits(model, self.loss)
 
     def fit(
@@ -130,7 +130,7 @@ class Trainer:
     ) -> History:
         """Train for some epochs, from where the model and the optimizer stand.
 
-        A second call goes on: the optimizer keeps its state, and a schedule sees all steps, those done and those to
+        A second call continues: the optimizer keeps its state, and a schedule sees all steps, those done and those to
         come, as one training. For a fresh start take a new optimizer.
 
         Parameters
@@ -147,16 +147,17 @@ class Trainer:
 
         Returns
         -------
-        history : :class:`~chainrule.History`; Ctrl-C ends the training early and keeps what was learned
+        history : :class:`~chainrule.History`; Ctrl-C ends training early and keeps what was learned
 
         Raises
         ------
-        ValueError, TypeError for data that do not fit; DivergenceError, which names the step, the layer and the likely
-        cause, when the loss, the gradient or the parameters are no longer finite: model, optimizer and callbacks are
-        then as they were a moment before.
+        ValueError, TypeError for data that do not fit, or if another fit is using the model or the optimizer;
+        DivergenceError, which names the step, the layer and the likely cause, when the loss, the gradient or the
+        parameters are no longer finite: model, optimizer and callbacks are then as they were a moment before.
         """
+        tell_if_absent()
         epochs = check_integer("fit", "epochs", epochs)
-        with deferred() as signals, Claim() as claim:
+        with deferred() as signals, Claim("fit") as claim:
             with released:
                 claim.add(self, self.model, self.optimizer)
                 data = as_data("fit", self.model, x, y, sample_weight)
@@ -168,10 +169,9 @@ class Trainer:
         return self.history
 
     def resume(self, path: str | os.PathLike[str]) -> Trainer:
-        """Take the state of a training that :class:`~chainrule.Checkpoint` wrote: the next :meth:`fit` goes on with it.
+        """Restore what :class:`~chainrule.Checkpoint` wrote: the next :meth:`fit` continues from there.
 
-        With the same data and arguments it ends with the very weights, to the bit, that the training would have ended
-        with had it never stopped.
+        With the same data and arguments it ends with the same weights, to the bit, as if training had never stopped.
 
         Parameters
         ----------
@@ -185,9 +185,18 @@ class Trainer:
             from pathlib import Path  # with what a checkpoint needs, loaded when there is one
 
             from .checkpoint import restore
-        restore(self.state, Path(path))
-        self.epoch, self.stop = self._position.epoch, self._position.stopped
+        with Claim("resume") as claim:
+            claim.add(self, self.model, self.optimizer)
+            state = TrainingState(self.model, self.optimizer, self.callbacks, self.rng, [], Position())
+            restore(state, Path(path))
+        self.history, self._position = History(state.rows), state.position
+        self.epoch, self.stop, self._resuming = self._position.epoch, self._position.stopped, True
         return self
+
+    def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+        """The loss (penalties included) and the metrics on these data, dropout off; arguments as for :meth:`fit`."""
+        data = as_data("evaluate", self.model, x, y, sample_weight)
+        return evaluated("evaluate", self._parts(), self.metrics, *data)
 
     @property
     def step(self) -> int:
@@ -195,12 +204,14 @@ class Trainer:
         return self._position.steps or 0
 
     @property
+    def resumed(self) -> bool:
+        """Whether training continues from a checkpoint."""
+        return self._position.resumed
+
+    @property
     def seconds(self) -> float:
         """How long training has taken, the time before a checkpoint that it continues from included."""
-        if self._clock is not None:
-            now = time.monotonic()
-            self._position.seconds, self._clock = self._position.seconds + now - self._clock, now
-        return self._position.seconds
+        return self._position.elapsed
 
     @property
     def state(self) -> TrainingState:
@@ -212,7 +223,7 @@ class Trainer:
 
     def _train(self, run: Run, callbacks: CallbackList, signals: deferred) -> None:
         """Until the last epoch, or until training is stopped or interrupted: what was learned is then kept."""
-        self._clock = time.monotonic()
+        self._position.since = time.perf_counter()
         try:
             with callbacks.ended(self):
                 try:
@@ -223,7 +234,7 @@ class Trainer:
                 except (KeyboardInterrupt, StopTraining) as stop:
                     self.history.interrupted, self.history.reason = True, str(stop)
         finally:
-            self._clock = None
+            self._position.seconds, self._position.since = self.seconds, None
             self.model.forget_batches()
 
     def _train_epochs(self, run: Run, callbacks: CallbackList) -> None:
@@ -233,8 +244,8 @@ class Trainer:
 
         position, rollback = self._position, Rollback(self.state)
         try:
-            if position.row is not None:  # a checkpoint was written while callbacks were told of it
-                self._begin_again(callbacks)
+            if position.row is not None:  # a checkpoint was written in the hook of its end
+                self._end_again(callbacks)
             while position.epoch < self.epochs and not self.stop:
                 self._begin_epoch(run, callbacks)
                 position.current = position.current or run.begin(self._epochs_ahead(run, callbacks))
@@ -288,7 +299,7 @@ class Trainer:
         if run.failure:
             raise DivergenceError(run.failure)
         callbacks.batches_ended(self, records)
-        if len(position.records) % self.steps_per_epoch:
+        if position.current is not None and position.current.done < position.current.count * self.steps_per_epoch:
             deliver()
             callbacks.call("on_pause", self)
 
@@ -297,14 +308,14 @@ class Trainer:
         rows = [epoch_summary(records[i * each : (i + 1) * each]) for i in range(epoch.count)]
         if metrics and epoch.outputs:
             z, y, *weight = epoch.outputs
-            scores = measure(metrics, z, y, *weight)
+            scores = measured(metrics, z, y, *weight)
             rows = [{"loss": rows[0]["loss"]} | scores | {"learning_rate": rows[0]["learning_rate"]}]
         return [row | {"seconds": seconds / epoch.count} for row in rows]
 
     def _validate(self, row: Row, run: Run, callbacks: CallbackList) -> None:
         callbacks.call("on_validation_begin", self)
         if run.held_out is not None:
-            scores = self._scores(*run.held_out)
+            scores = evaluated("fit", self._parts(), self.metrics, *run.held_out)
             callbacks.call("on_validation_end", self, scores)
             row |= {f"validation_{name}": value for name, value in scores.items()}
         for _, schedule in watching_schedules(self.optimizer):
@@ -316,8 +327,8 @@ class Trainer:
         self._position.row = None
         self._position.epoch += 1
 
-    def _begin_again(self, callbacks: CallbackList) -> None:
-        """The end of an epoch at which a checkpoint was written, for the callbacks that had not been told of it."""
+    def _end_again(self, callbacks: CallbackList) -> None:
+        """The end of an epoch at which a checkpoint was written, for the callbacks that it had not reached."""
         position = self._position
         self.epoch = position.epoch + 1
         callbacks.call("on_validation_begin", self)
@@ -332,7 +343,7 @@ class Trainer:
 
     def _begin(self, data: Data, validation: Validation, epochs: int, claim: Claim) -> Run:
         """The data, checked; the position and the generators, at the start or where a checkpoint was written."""
-        position = self._position if self._position.resumed else Position()
+        position = self._position if self._resuming else Position()
         if position.generators_at_first is not None:
             self.state.generators = position.generators_at_first
         position.generators_at_first = self.state.generators
@@ -345,10 +356,10 @@ class Trainer:
         if position.steps is None:  # an old checkpoint
             position.steps = position.epoch * self.steps_per_epoch + len(position.records)
         if position.before is None or not position.resumed:
-            position.before = int(self.optimizer.state.get("step", 0)) - position.steps
+            position.before = self.optimizer.steps_taken - position.steps
         if not position.resumed:
             self.history = History()
-        position.data_rows, position.resumed = run.batches.rows, False
+        position.data_rows, self._resuming = run.batches.rows, False
         self._position, self.epochs, self.epoch, self.stop = position, epochs, position.epoch, position.stopped
         run.engine()  # checks the data, too
         check_targets(self.model, self.loss, held_out)  # now, not after an epoch
@@ -358,9 +369,11 @@ class Trainer:
         """The data into batches, by the settings as they are now."""
         self.steps_per_epoch = len(run.cut(self.batch_size, self.drop_last, self.sample))
 
-    def _total_steps(self) -> int:
+    def _total_steps(self, new_optimizer: bool) -> int:
         """How many steps the optimizer will have taken at the end."""
         position = self._position
+        if new_optimizer:
+            position.before = int(self.optimizer.state.get("step", 0)) - self.step
         ahead = (self.epochs - position.epoch) * self.steps_per_epoch
         return (position.before or 0) + self.step - len(position.records) + ahead
 
@@ -368,30 +381,3 @@ class Trainer:
         """How many epochs may be taken at once: one, if anything looks at its end."""
         looks = [run.held_out, *self.metrics, *watching_schedules(self.optimizer)]
         return 1 if any(looks) or callbacks.watch_epochs else self.epochs - self._position.epoch
-
-    # Evaluation.
-
-    def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
-        """The loss (penalties included) and the metrics on these data, dropout off; arguments as for :meth:`fit`."""
-        return self._scores(*as_data("evaluate", self.model, x, y, sample_weight))
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def _scores(self, x: Array, y: Array, weight: Array | None) -> dict[str, float]:
-        with released:
-            z = self.model.predict(x)
-            loss, penalty = float(self.loss(z, y, weight)[0]), self.model.penalty()
-        if self.average_penalty:
-            total = total_weight(self.loss, z, y, weight)
-            penalty = penalty / total if total else 0.0
-        scores = {"loss": loss + penalty}
-        if not np.isfinite(scores["loss"]):
-            got = f"{scores['loss']}: the outputs overflow"
-            remedy = "lower the learning rate, or standardise x (and y for a regression)"
-            raise DivergenceError(sentence("Trainer", "a finite loss on these data", got, remedy))
-        return scores | measure(self.metrics, z, y, weight)
-
-
-def measure(metrics: dict[str, Metric], z: Array, y: Array, weight: Array | None = None) -> dict[str, float]:
-    """Each metric of these outputs."""
-    with released:
-        return {name: float(metric(z, y, weight)) for name, metric in metrics.items()}

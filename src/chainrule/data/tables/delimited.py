@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import itertools
 import re
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
-from ..._support.checks import Array, sentence
-from .numbers import number, refuse_written_numbers
-from .table import AS_TEXT, Table, choose_columns, missing_message
+from ..._support.checks import sentence
+from ..._support.files import read_bytes
+from .cells import MISSING
+from .columns import WHO, Column, typed
+from .header import has_header
+from .table import Table, choose_columns, missing_message
 
-MISSING = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "NAN", "null", "Null", "NULL"})
-_WHO = "read_table"
-_NUMERIC_SHARE = 0.9
-_LEADING_ZERO = re.compile("0[0-9]+")
+_EXCEL = re.compile(r'"?sep=([^\w\s"\']|\t)"?[ ]*(?=[\r\n])')  # the first line that tells Excel the delimiter
 
 
 def read_delimited(
@@ -28,35 +26,51 @@ def read_delimited(
 ) -> Table:
     """The table in a text file; ``delimiters`` are those to choose among, the likeliest first."""
     content = _decode(path)
+    if stated := _EXCEL.match(content):
+        delimiters, content = stated[1], content[stated.end() :]
     rows, lines = _parse(path, content, _sniff(content, delimiters))
-    if _has_header(path, rows) if header is None else header:
+    if has_header(path, rows) if header is None else header:
         names, rows, lines = [cell.strip() for cell in rows[0]], rows[1:], lines[1:]
     else:
         names = [f"c{i}" for i in range(len(rows[0]))]
     if not rows:
-        raise ValueError(sentence(_WHO, f"rows under the header of {path}", "a header alone"))
+        raise ValueError(sentence(WHO, f"rows under the header of {path}", "a header alone"))
     chosen = set(choose_columns(path, names, columns, text))
     cells = {name: [c.strip() for c in column] for name, *column in zip(names, *rows, strict=True) if name in chosen}
-    gaps = {name: np.array([c in MISSING for c in col]) for name, col in cells.items() if not MISSING.isdisjoint(col)}
+    _refuse_gaps(path, cells, lines, text)
+    found = {name: Column(name, str(path), column, lines) for name, column in cells.items()}
+    return Table(
+        {name: column.as_text() if name in text else typed(column) for name, column in found.items()},
+        source=str(path),
+        lines=lines,
+        unit="line",
+    )
+
+
+def _refuse_gaps(path: Path, cells: dict[str, list[str]], lines: list[int], text: Collection[str]) -> None:
+    """Raise if a cell is empty, or holds a word for a missing value in a column that is not declared as text."""
+    words = {name: frozenset({""}) if name in text else MISSING for name in cells}
+    gaps = {
+        name: np.array([c in words[name] for c in col])
+        for name, col in cells.items()
+        if not words[name].isdisjoint(col)
+    }
     if gaps:
-        raise ValueError(missing_message(_WHO, str(path), "line", np.array(lines), gaps))
-    typed = {name: _typed(path, name, col, lines, name in text) for name, col in cells.items()}
-    return Table(typed, source=str(path), lines=lines, unit="line")
+        spelled = {cells[name][row] for name, mask in gaps.items() for row in np.flatnonzero(mask)} - {""}
+        raise ValueError(missing_message(WHO, str(path), "line", np.array(lines), gaps, sorted(spelled)))
 
 
 def _decode(path: Path) -> str:
-    data = path.read_bytes()
     try:
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-        return data.decode("utf-8-sig")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        expected = f"{path} to be a whole gzip file"
-        raise ValueError(sentence(_WHO, expected, f"a damaged one ({error})", "download or copy it again")) from None
+        content = read_bytes(WHO, path, "table").decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         got = f"byte 0x{error.object[error.start]:02x} on line {line}"
-        raise ValueError(sentence(_WHO, f"{path} to be UTF-8 text", got, "save it as UTF-8 first")) from None
+        raise ValueError(sentence(WHO, f"{path} to be UTF-8 text", got, "save it as UTF-8 first")) from None
+    if "\0" in content:
+        got = f"a NUL character on line {content.count(chr(10), 0, content.index(chr(0))) + 1}"
+        raise ValueError(sentence(WHO, f"{path} to be UTF-8 text", got, "save it as UTF-8 first"))
+    return content
 
 
 def _sniff(content: str, delimiters: str) -> str:
@@ -69,7 +83,7 @@ def _sniff(content: str, delimiters: str) -> str:
             widths = [len(row) for row in itertools.islice(reader, 20) if not _is_blank(row)]
         except csv.Error:  # reported when the whole file is read
             widths = []
-        width = widths[0] if widths else 1
+        width = max(widths, default=1)
         return width > 1, len(set(widths)) == 1, width
 
     return max(delimiters, key=merit)
@@ -93,49 +107,26 @@ def _parse(path: Path, content: str, delimiter: str) -> tuple[list[list[str]], l
             start = reader.line_num + 1
     except csv.Error as error:
         remedy = "close its quotation marks, and double those inside"
-        raise ValueError(sentence(_WHO, f"{path} to be CSV", f"'{error}' on line {start}", remedy)) from None
+        raise ValueError(sentence(WHO, f"{path} to be CSV", f"'{error}' on line {start}", remedy)) from None
     if not rows:
-        raise ValueError(sentence(_WHO, f"a header and rows in {path}", "an empty file"))
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(rows[0]):
-            got = f"{len(row)} on line {line}"
-            raise ValueError(sentence(_WHO, f"{len(rows[0])} cells on each line of {path}, as on line {lines[0]}", got))
+        raise ValueError(sentence(WHO, f"a header and rows in {path}", "an empty file"))
+    _refuse_ragged(path, rows, lines, delimiter)
     return rows, lines
 
 
-def _has_header(path: Path, rows: list[list[str]]) -> bool:
-    """The rule of ``read_table``, judging the columns by the first thousand rows."""
-    first = [number(cell) is not None for cell in rows[0]]
-    if not any(first):
-        return True
-    if all(numeric or cell.strip() in MISSING for numeric, cell in zip(first, rows[0], strict=True)):
-        return False
-    filled = ([cell for cell in column if cell.strip() not in MISSING] for column in zip(*rows[1:1001], strict=True))
-    below = [sum(number(cell) is not None for cell in cells) >= _NUMERIC_SHARE * len(cells) for cells in filled]
-    if any(under and not above for above, under in zip(first, below, strict=False)):
-        return True
-    cell = rows[0][first.index(True)].strip()
-    got = f"{cell!r} in a first line of text and numbers"
-    remedy = "pass header=False if this line is data, or header=True if it names the columns"
-    raise ValueError(sentence(_WHO, f"a header in {path}", got, remedy))
-
-
-def _typed(path: Path, name: str, cells: list[str], lines: list[int], as_text: bool) -> Array:
-    """A column as numbers or as text, by the rule of ``read_table``."""
-    if not as_text and not any(map(_LEADING_ZERO.fullmatch, cells)):
-        numbers = [number(cell) for cell in cells]
-        strays = numbers.count(None)
-        if strays == 0:
-            column = np.array(numbers, dtype=np.float64)
-            if np.isfinite(column).all():
-                return column
-            row = int(np.argmin(np.isfinite(column)))
-        elif len(cells) - strays >= _NUMERIC_SHARE * len(cells):
-            row = numbers.index(None)
-        else:
-            refuse_written_numbers(f"column {name!r} of {path}", cells, lines, "line")
-            return np.array(cells, dtype=object)
-        got = f"{cells[row]!r} on line {lines[row]}"
-        expected = f"numbers in column {name!r} of {path}"
-        raise ValueError(sentence(_WHO, expected, got, f"correct it, or {AS_TEXT}"))
-    return np.array(cells, dtype=object)
+def _refuse_ragged(path: Path, rows: list[list[str]], lines: list[int], delimiter: str) -> None:
+    """Raise if a row is not as wide as the first, with the likely cause."""
+    width = len(rows[0])
+    odd = next((at for at, row in enumerate(rows) if len(row) != width), None)
+    if odd is None:
+        return
+    got = f"{len(rows[odd])} on line {lines[odd]}"
+    remedy = f"correct the line, and quote cells that hold {delimiter!r}"
+    if odd == 1 and len({len(row) for row in rows[1:]}) == 1:
+        got += " and on all that follow"
+        remedy = f"remove what stands above line {lines[odd]}, unless it is the header"
+        if len(rows[odd]) == width + 1:
+            remedy = "if each begins with a row name, as R writes, put a name for it in front of the first line"
+            if not any(row[-1].strip() for row in rows[1:]):
+                remedy = f"remove the {delimiter!r} at their ends"
+    raise ValueError(sentence(WHO, f"{width} cells on each line of {path}, as on line {lines[0]}", got, remedy))

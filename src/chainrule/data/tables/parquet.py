@@ -9,27 +9,35 @@ from typing import Any
 import numpy as np
 
 from ..._support.checks import Array, require, sentence
-from .numbers import refuse_written_numbers
-from .table import Table, choose_columns
+from .columns import WHO, Column, refuse_doubtful
+from .table import AS_TEXT, LEAVE_OUT, Table, choose_columns
 
-_WHO = "read_table"
+_RATIO, _SPARE = 50, 2 << 30  # bytes in memory for one of the file; constant columns take hardly any space in it
 
 
 def read_parquet(path: Path, columns: Collection[str] | None, text: Collection[str]) -> Table:
     """The table in a Parquet file, rows counted from 1."""
-    parquet = require("pyarrow.parquet", "tabular", _WHO)
-    arrow = require("pyarrow", "tabular", _WHO)
+    parquet = require("pyarrow.parquet", "tabular", WHO)
+    arrow = require("pyarrow", "tabular", WHO)
     with path.open("rb") as stream:
         try:
             file = parquet.ParquetFile(stream)
             names = choose_columns(path, _names(file.schema_arrow, columns), columns, text)
+            _refuse_bomb(path, file.metadata.num_rows, len(names))
             table = file.read(columns=names)
         except (arrow.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]
-            raise ValueError(sentence(_WHO, f"{path} to be a Parquet file", reason, "copy or save it again")) from None
+            raise ValueError(sentence(WHO, f"{path} to be a Parquet file", reason, "copy or save it again")) from None
     if table.num_rows == 0:
-        raise ValueError(sentence(_WHO, f"rows in {path}", "none"))
+        raise ValueError(sentence(WHO, f"rows in {path}", "none"))
     return Table({name: _from_arrow(path, arrow, name, table[name], name in text) for name in names}, source=str(path))
+
+
+def _refuse_bomb(path: Path, rows: int, columns: int) -> None:
+    """Raise if a small file says that it holds more numbers than the memory may have room for."""
+    if 8 * rows * columns > max(_SPARE, _RATIO * path.stat().st_size):
+        got = f"{rows:,} rows of {columns} columns in {path.stat().st_size:,} bytes"
+        raise ValueError(sentence(WHO, f"{path} to be of a size that can be read", got, LEAVE_OUT))
 
 
 def _names(schema: Any, columns: Collection[str] | None) -> list[str]:
@@ -43,17 +51,27 @@ def _from_arrow(path: Path, arrow: Any, name: str, column: Any, as_text: bool) -
     types = arrow.types
     if types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    text = types.is_string(column.type) or types.is_large_string(column.type)
-    if text or types.is_boolean(column.type) or types.is_null(column.type):
+    kind = column.type
+    words = types.is_string(kind) or types.is_large_string(kind)
+    number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    if as_text and (number or types.is_temporal(kind)):
+        column, words = column.cast(arrow.string()), True
+    if words or types.is_boolean(kind) or types.is_null(kind):
         cells = column.to_pylist()
-        if text and not as_text and None not in cells:
-            refuse_written_numbers(f"column {name!r} of {path}", cells, range(1, len(cells) + 1), "row")
+        if words and not as_text and None not in cells:
+            refuse_doubtful(Column(name, str(path), cells, range(1, len(cells) + 1), "row"))
         return np.array(cells, dtype=object)
-    number = types.is_integer(column.type) or types.is_floating(column.type) or types.is_decimal(column.type)
-    if number and as_text:
-        return np.array(column.cast(arrow.string()).to_pylist(), dtype=object)
     if number:
-        values: Array = column.cast(arrow.float64(), safe=False).to_numpy()
-        return values
-    remedy = "turn it into one of them, or leave it out"
-    raise ValueError(sentence(_WHO, f"numbers or text in column {name!r} of {path}", str(column.type), remedy))
+        return _numbers(arrow, column)
+    remedy = f"{LEAVE_OUT}, or {AS_TEXT}" if types.is_temporal(kind) else LEAVE_OUT
+    raise ValueError(sentence(WHO, f"numbers or text in column {name!r} of {path}", str(kind), remedy))
+
+
+def _numbers(arrow: Any, column: Any) -> Array:
+    """Whole numbers as they are, so that ``Table`` sees whether float64 holds them; the others as float64."""
+    if not column.null_count:
+        if arrow.types.is_integer(column.type):
+            return np.asarray(column.to_numpy())
+        if arrow.types.is_decimal(column.type) and column.type.scale <= 0:
+            return np.array([int(value) for value in column.to_pylist()], dtype=object)
+    return np.asarray(column.cast(arrow.float64(), safe=False).to_numpy())

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._support.checks import Array, check_name, sentence
+from ..._support.text import MOST, printable
 
 AS_TEXT = "declare the column as text (text=[...])"
+LEAVE_OUT = "drop the column (list the others in columns=[...])"
 _FILL = "remove or fill these rows first"
 
 
@@ -30,7 +34,7 @@ class Table(Mapping[str, Array]):
 
     Parameters
     ----------
-    columns : name → N values. Numbers become float64; text and booleans become ``str``.
+    columns : name → N values, or a frame. Numbers become float64; text and booleans become ``str``.
     source : where the table comes from, for error messages.
     lines, unit : the number of each row there (N,), and of what; by default rows counted from 1.
 
@@ -64,7 +68,7 @@ class Table(Mapping[str, Array]):
         unit: str = "row",
     ) -> None:
         self.source, self.unit = source, unit
-        self._columns = {name: _as_column(source, name, values) for name, values in columns.items()}
+        self._columns = {name: _as_column(source, name, values) for name, values in _named(columns)}
         lengths = {name: len(column) for name, column in self._columns.items()}
         self.row_count = next(iter(lengths.values()), 0)
         if self.row_count == 0:
@@ -86,7 +90,7 @@ class Table(Mapping[str, Array]):
         return len(self._columns)
 
     def __repr__(self) -> str:
-        return f"Table({self.row_count} rows of {self.source}: {', '.join(self)})"
+        return printable(f"Table({self.row_count} rows of {self.source}: {', '.join(self)})", MOST)
 
     def place(self, row: int) -> str:
         """Where this row stands, for an error message: ``line 12 of trees.csv``."""
@@ -113,15 +117,27 @@ class Table(Mapping[str, Array]):
             raise ValueError(missing_message("Table", self.source, self.unit, self.lines, missing))
 
 
+def _named(columns: Any) -> Iterator[tuple[str, Any]]:
+    """The columns with their names, of a mapping or of a frame; one of polars has no ``items``."""
+    if hasattr(columns, "items"):
+        yield from columns.items()
+    elif hasattr(columns, "columns"):
+        yield from ((str(name), columns[name]) for name in columns.columns)
+    else:
+        expected = "a mapping from names to values, or a frame"
+        raise TypeError(sentence("Table", expected, f"a {type(columns).__name__}"))
+
+
 def _as_column(source: str, name: str, values: ArrayLike) -> Array:
     """Numbers as float64, text and booleans as ``str`` objects, with NaN or None where a value is missing."""
     try:
         array = np.asarray(values)
     except ValueError:
         array = np.empty((0, 0))  # a ragged list, refused below like any other that is not one-dimensional
-    if array.dtype.kind == "U" and not isinstance(values, np.ndarray):
-        array = np.asarray(values, dtype=object)  # as NumPy's text, "a\0" would lose its end and 1 become "1"
+    if array.dtype.kind in "Uf" and isinstance(values, (list, tuple)):
+        array = np.asarray(values, dtype=object)  # NumPy would cut "a\0", make "1" of 1, and round 2**63 beside -1
     if array.ndim == 1 and array.dtype.kind in "iuf":
+        _refuse_rounding(source, name, array)
         return array.astype(np.float64)
     if array.ndim == 1 and array.dtype.kind in "bUO":
         column = [None if _is_gap(value) else value for value in array.tolist()]
@@ -129,38 +145,62 @@ def _as_column(source: str, name: str, values: ArrayLike) -> Array:
         if all(issubclass(kind, (str, bool, np.bool_)) for kind in kinds):
             return np.array([None if value is None else str(value) for value in column], dtype=object)
         if all(issubclass(kind, (int, float, np.number)) and kind is not bool for kind in kinds):
+            whole = [value for value in column if isinstance(value, (int, np.integer))]
+            _refuse_rounding(source, name, np.array(whole, dtype=object))
             return np.array(column, dtype=np.float64)
     expected = f"column {name!r} of {source} to be one list of numbers or of text"
-    raise TypeError(sentence("Table", expected, f"{array.dtype} values of shape {array.shape}"))
+    remedy = "turn its dates into numbers first" if array.dtype.kind in "mM" else ""
+    raise TypeError(sentence("Table", expected, f"{array.dtype} values of shape {array.shape}", remedy))
 
 
 def _is_gap(value: object) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    if isinstance(value, (str, float)):
+        return value == "" or (isinstance(value, float) and math.isnan(value))
+    return value is None or type(value).__name__ in ("NAType", "NaTType")  # of pandas
 
 
-def missing_message(who: str, source: str, unit: str, lines: Array, missing: Mapping[str, Array]) -> str:
-    """The sentence that refuses a table: which rows have a gap, and in which columns (name → mask over the rows)."""
+def _refuse_rounding(source: str, name: str, values: Array) -> None:
+    """Raise if a whole number has more digits than float64."""
+    if values.dtype.kind == "f" or not values.size or max(int(values.max()), -int(values.min())) <= 2**53:
+        return
+    for value in map(int, values.tolist()):
+        if int(float(value)) != value:
+            expected = f"whole numbers that float64 can hold in column {name!r} of {source}"
+            got = f"{value}, which it rounds to {float(value):.0f}"
+            raise ValueError(sentence("Table", expected, got, f"{AS_TEXT}, or {LEAVE_OUT}"))
+
+
+def missing_message(
+    who: str, source: str, unit: str, lines: Array, missing: Mapping[str, Array], words: Sequence[str] = ()
+) -> str:
+    """The sentence that refuses a table: which rows have a gap, and in which columns (name → mask over the rows).
+
+    ``words`` are those that stand for a missing value there.
+    """
     bad = lines[np.logical_or.reduce(list(missing.values()))]
     first = ", ".join(str(line) for line in bad[:5]) + (", ..." if len(bad) > 5 else "")
     names = ", ".join(map(repr, list(missing)[:5])) + (", ..." if len(missing) > 5 else "")
     got = f"missing values in {len(bad)} of {len(lines)} rows ({unit}{'s' * (len(bad) > 1)} {first}), in {names}"
-    return sentence(who, f"a value in every cell of {source}", got, _FILL)
+    remedy = f"{_FILL}, or {AS_TEXT} if {' or '.join(map(repr, words[:3]))} is a value" if words else _FILL
+    return sentence(who, f"a value in every cell of {source}", got, remedy)
 
 
 def choose_columns(
     path: Path, names: Sequence[str], columns: Collection[str] | None, text: Collection[str]
 ) -> list[str]:
-    """The names of the columns to read, in the order of the file."""
-    seen: set[str] = set()
-    for position, name in enumerate(names, start=1):
-        if not name or name in seen:
-            got = f"{name!r} twice" if name else f"no name for column {position}"
-            expected = f"a different name for each column of {path}"
-            raise ValueError(sentence("read_table", expected, got, "edit its header"))
-        seen.add(name)
+    """The names of the columns to read, in the order of the file; those that are left out may lack one."""
+    named = [name for name in names if name]
     for name in [*(columns or ()), *text]:
         try:
-            check_name("read_table", f"a column of {path}", name, seen)
+            check_name("read_table", f"a column of {path}", name, set(named))
         except ValueError as error:
-            raise UnknownColumnError(str(error), name, names) from None
-    return [name for name in names if columns is None or name in columns]
+            raise UnknownColumnError(str(error), name, named) from None
+    chosen = [name for name in names if columns is None or name in columns]
+    expected = f"a different name for each column of {path}"
+    if "" in chosen:
+        got = f"no name for column {names.index('') + 1}{', an index?' if not names[0] else ''}"
+        raise ValueError(sentence("read_table", expected, got, f"name it in the header, or {LEAVE_OUT}"))
+    if twice := [name for name, count in Counter(chosen).items() if count > 1]:
+        remedy = "edit its header" + ("" if columns else f", or {LEAVE_OUT}")
+        raise ValueError(sentence("read_table", expected, f"{twice[0]!r} twice", remedy))
+    return chosen

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from ..._support.checks import sentence
+from ..._support.notices import warn
 
 _kernels: ModuleType | None = None
 #: Why there are no compiled kernels; "" where there are.
@@ -38,6 +40,21 @@ def _chosen() -> str:
 KERNELS = _chosen()
 #: What the compiled kernels are compiled for here: "AVX-512", "AVX2", ...; "" without them.
 INSTRUCTIONS: str = getattr(_kernels, "INSTRUCTIONS", "")
+
+# In a browser there is no compiler to be had.
+_untold = bool(ABSENT) and os.environ.get("CHAINRULE_KERNELS", "") == "" and sys.platform != "emscripten"
+
+
+def tell_if_absent() -> None:
+    """Warn that a training takes place without compiled kernels: once, and not whoever chose to have none."""
+    global _untold
+    if _untold:
+        _untold = False
+        warn(
+            f"chainrule trains with NumPy alone, several times as slowly as with its compiled kernels ({ABSENT}). "
+            "Install a C compiler and reinstall chainrule; or set CHAINRULE_KERNELS=numpy, and this is not said again."
+        )
+
 
 #: The compiled functions where they are in use, else None.
 compiled: Any = _kernels if KERNELS == "fused" else None

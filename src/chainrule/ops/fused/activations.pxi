@@ -5,11 +5,12 @@ from chainrule.ops import activations as plain_activations
 cdef extern from "kernels/kernels.h":
     int IDENTITY, RELU, LEAKY_RELU, HARD_SIGMOID, SIGMOID, TANH, SOFTPLUS, ELU, SELU, GELU, GELU_TANH, SILU, MISH
 
-#: The kinds of kernels.h, by name.
-ACTIVATIONS = (
-    "identity", "relu", "leaky_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus", "elu", "selu", "gelu", "gelu_tanh",
-    "silu", "mish",
-)
+#: The number of each kernel, as kernels.h has it.
+ACTIVATIONS = {
+    "identity": IDENTITY, "relu": RELU, "leaky_relu": LEAKY_RELU, "hard_sigmoid": HARD_SIGMOID, "sigmoid": SIGMOID,
+    "tanh": TANH, "softplus": SOFTPLUS, "elu": ELU, "selu": SELU, "gelu": GELU, "gelu_tanh": GELU_TANH, "silu": SILU,
+    "mish": MISH,
+}
 
 
 def identity(x, out=None):
@@ -43,7 +44,7 @@ def prelu(x, slope, out=None):
     cdef object y = None if k == NULL or not is_column_slope(x, slope) else writable_like(x, out)
     if y is None or overlap(y, slope):
         return plain_activations.prelu(x, slope, out)
-    cdef Size rows = len(x), width = size(slope)
+    cdef Size rows = length(x, 0), width = size(slope)
     cdef void *source = data(x)
     cdef void *slopes = data(slope)
     cdef void *target = data(y)
@@ -63,7 +64,7 @@ def prelu_backward(dy, x, slope, out=(None, None)):
         return plain_activations.prelu_backward(dy, x, slope, out)
     if overlap(dslope, dy) or overlap(dslope, x) or overlap(dslope, slope):
         return plain_activations.prelu_backward(dy, x, slope, out)
-    cdef Size rows = len(dy), width = size(slope)
+    cdef Size rows = length(dy, 0), width = size(slope)
     cdef void *source = data(dy)
     cdef void *saved = data(x)
     cdef void *slopes = data(slope)

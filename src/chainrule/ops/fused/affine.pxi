@@ -6,34 +6,11 @@ from chainrule.ops.affine import affine as plain_affine, affine_backward as plai
 
 #: Multiplications of a product up to which the own one takes it. One thread of it is faster than one of OpenBLAS, and
 #: below this, a fifth of a millisecond, as fast as two, whose waking costs more the busier the machine is.
-cdef Size SMALL = 10_000_000
+cdef double SMALL = 10_000_000
 
 
 cdef inline bint is_small(Size rows, Size columns, Size inner):
-    return rows * columns * inner <= SMALL
-
-
-cdef inline object matrix_like(object x, Size rows, Size columns, object out):
-    """A matrix of x's dtype: ``out`` if a kernel may write it there, a new one if there is none, None if it fits not."""
-    cdef cnp.npy_intp[2] shape = [rows, columns]
-    if out is None:
-        return cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(<cnp.ndarray> x), 0)
-    return out if is_matrix(x, rows, columns, out) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out) else None
-
-
-cdef inline bint is_matrix(object x, Size rows, Size columns, object m):
-    """Whether m is a contiguous matrix of this shape and of x's dtype."""
-    return (
-        kernels_for(m) == kernels_for(x)
-        and cnp.PyArray_NDIM(<cnp.ndarray> m) == 2
-        and cnp.PyArray_DIM(<cnp.ndarray> m, 0) == rows
-        and cnp.PyArray_DIM(<cnp.ndarray> m, 1) == columns
-    )
-
-
-cdef inline bint share_nothing(object out, object x, object y, object z=None):
-    """Whether a product may be written to ``out`` while it reads the others."""
-    return not overlap(out, x) and not overlap(out, y) and (z is None or not overlap(out, z))
+    return <double> rows * columns * inner <= SMALL
 
 
 def affine(x, W, b=None, out=None):
@@ -86,10 +63,13 @@ cdef int multiply_into(
 ) except -1:
     """c = a b + bias, as kernels.h has it."""
     cdef void *room
+    cdef FloatMode before
     with nogil:
         room = malloc(k.product_room)
         if room != NULL:
+            before = flush_subnormals()
             k.product(rows, columns, inner, a, a_row, a_inner, b, b_inner, b_column, bias, c, room)
+            set_float_mode(before)
             free(room)
     if room == NULL:
         raise MemoryError

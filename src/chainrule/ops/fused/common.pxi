@@ -12,6 +12,8 @@ ctypedef Py_ssize_t Size
 cdef extern from "kernels/plan.h" nogil:
     enum:
         PLAN_THREADS
+        PLAN_CHUNK
+        PLAN_NUMBERS
 
     ctypedef struct Stage:
         int kind, activation, keeps_input, dropout
@@ -56,7 +58,7 @@ cdef extern from "kernels/plan.h" nogil:
         Run *runs
         int run_count
         double clip_norm, clip_value
-        const double (*updates)[8]
+        const double (*updates)[PLAN_NUMBERS]
         const cnp.uint64_t *keys
         int dropouts
         void *x_room
@@ -64,7 +66,7 @@ cdef extern from "kernels/plan.h" nogil:
         double *share
         double *row_value
         double *squares
-        void *rooms[64]
+        void *rooms[PLAN_THREADS]
         double *value
         void *z
         Size done
@@ -72,10 +74,13 @@ cdef extern from "kernels/plan.h" nogil:
 
 # Declared `noexcept nogil`: no kernel can raise, none needs the interpreter.
 cdef extern from "kernels/kernels.h" nogil:
+    enum:
+        COEFFICIENTS
+
     ctypedef struct Update:
         int kind
         double rate, shrink, limit, factor
-        double c[6]
+        double c[COEFFICIENTS]
 
     ctypedef struct Kernels:
         void (*activate)(int kind, Size n, const void *x, void *y, double a) noexcept nogil
@@ -111,27 +116,61 @@ cdef extern from "kernels/kernels.h" nogil:
 cdef extern from "kernels/plan.h" nogil:
     void chainrule_run_plan(const Kernels *kernels, PlanStruct *plan, int wanted)
 
+cdef extern from "kernels/float_mode.h" nogil:
+    ctypedef unsigned long long FloatMode
+    FloatMode flush_subnormals()
+    void set_float_mode(FloatMode mode)
+
 cdef const Kernels *SINGLE = chainrule_kernels(4)
 cdef const Kernels *DOUBLE = chainrule_kernels(8)
 
 INSTRUCTIONS = chainrule_instructions().decode()
 
 
+cdef inline bint may_touch(object array, int type, bint written=False):
+    """Whether a kernel may take this array's address, to read it or also to write it: THE place where that is decided.
+
+    It must hold numbers of this type in the processor's own byte order, aligned, and one after the other.
+    """
+    if not isinstance(array, cnp.ndarray):
+        return False
+    cdef int own = cnp.PyArray_TYPE(<cnp.ndarray> array)
+    if own != type and not (cnp.PyTypeNum_ISINTEGER(own) and cnp.PyArray_EquivTypenums(own, type)):
+        return False
+    if written:
+        return cnp.PyArray_ISCARRAY(<cnp.ndarray> array)
+    return cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> array)
+
+
 cdef inline const Kernels *kernels_for(object x):
-    """The table for this array's dtype; NULL if x is no contiguous, aligned array of float32 or float64."""
-    if not isinstance(x, cnp.ndarray) or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> x):
-        return NULL
-    cdef int kind = cnp.PyArray_TYPE(<cnp.ndarray> x)
-    return SINGLE if kind == cnp.NPY_FLOAT32 else DOUBLE if kind == cnp.NPY_FLOAT64 else NULL
+    """The table for this array's dtype; NULL if no kernel may touch it."""
+    return SINGLE if may_touch(x, cnp.NPY_FLOAT32) else DOUBLE if may_touch(x, cnp.NPY_FLOAT64) else NULL
 
 
-cdef inline bint alike(object x, object other):
-    """Whether another array has x's shape and dtype, and is contiguous as x is."""
+cdef inline bint alike(object x, object other, bint written=False):
+    """Whether a kernel may touch another array as it may x, and the two have one shape."""
     return (
-        isinstance(other, cnp.ndarray)
-        and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> other)
-        and cnp.PyArray_TYPE(<cnp.ndarray> other) == cnp.PyArray_TYPE(<cnp.ndarray> x)
+        may_touch(other, cnp.PyArray_TYPE(<cnp.ndarray> x), written)
         and cnp.PyArray_SAMESHAPE(<cnp.ndarray> other, <cnp.ndarray> x)
+    )
+
+
+cdef inline bint is_vector(object x, Size length, object v, bint written=False):
+    """Whether a kernel may touch v as it may x, and v has one axis of this length."""
+    return (
+        may_touch(v, cnp.PyArray_TYPE(<cnp.ndarray> x), written)
+        and cnp.PyArray_NDIM(<cnp.ndarray> v) == 1
+        and cnp.PyArray_DIM(<cnp.ndarray> v, 0) == length
+    )
+
+
+cdef inline bint is_matrix(object x, Size rows, Size columns, object m, bint written=False):
+    """Whether a kernel may touch m as it may x, and m has these rows and columns."""
+    return (
+        may_touch(m, cnp.PyArray_TYPE(<cnp.ndarray> x), written)
+        and cnp.PyArray_NDIM(<cnp.ndarray> m) == 2
+        and cnp.PyArray_DIM(<cnp.ndarray> m, 0) == rows
+        and cnp.PyArray_DIM(<cnp.ndarray> m, 1) == columns
     )
 
 
@@ -141,12 +180,35 @@ cdef inline object writable_like(object x, object out):
         return cnp.PyArray_EMPTY(
             cnp.PyArray_NDIM(<cnp.ndarray> x), cnp.PyArray_DIMS(<cnp.ndarray> x), cnp.PyArray_TYPE(<cnp.ndarray> x), 0
         )
-    return out if alike(x, out) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out) and apart(x, out) else None
+    return out if alike(x, out, True) and apart(x, out) else None
+
+
+cdef inline object vector_like(object x, Size length, object out=None):
+    """A vector of x's dtype: ``out`` if a kernel may write it there, a new one if there is none, None if it fits not."""
+    cdef cnp.npy_intp shape = length
+    if out is None:
+        return cnp.PyArray_EMPTY(1, &shape, cnp.PyArray_TYPE(<cnp.ndarray> x), 0)
+    return out if is_vector(x, length, out, True) else None
+
+
+cdef inline object matrix_like(object x, Size rows, Size columns, object out):
+    """A matrix of x's dtype: ``out`` if a kernel may write it there, a new one if there is none, None if it fits not."""
+    cdef cnp.npy_intp[2] shape = [rows, columns]
+    if out is None:
+        return cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(<cnp.ndarray> x), 0)
+    return out if is_matrix(x, rows, columns, out, True) else None
 
 
 cdef inline bint apart(object x, object out):
     """Whether a loop may write `out` while it reads x of the same size: they share no memory, or all of it."""
     return data(x) == data(out) or not overlap(x, out)
+
+
+cdef inline bint share_nothing(object out, object x, object y=None, object z=None):
+    """Whether a kernel may write ``out`` while it reads the others at other places."""
+    return (
+        not overlap(out, x) and (y is None or not overlap(out, y)) and (z is None or not overlap(out, z))
+    )
 
 
 cdef inline bint overlap(object x, object other):
@@ -163,3 +225,7 @@ cdef inline void *data(object x):
 
 cdef inline Size size(object x):
     return cnp.PyArray_SIZE(<cnp.ndarray> x)
+
+
+cdef inline Size length(object x, int axis):
+    return cnp.PyArray_DIM(<cnp.ndarray> x, axis)

@@ -24,21 +24,23 @@ def forward(list layers, x, out=None):
     cdef const Kernels *k = kernels_for(x)
     cdef Dense net[MOST_LAYERS]
     cdef int count = 0
-    if k == NULL or not 0 < len(layers) <= MOST_LAYERS or not like(x, x, 2):
+    if k == NULL or not 0 < len(layers) <= MOST_LAYERS or cnp.PyArray_NDIM(<cnp.ndarray> x) != 2:
         return None
     cdef Size rows = length(x, 0), width = length(x, 1), widest = 1
     for W, b, activation, a in layers:
         net[count].inputs = width
         net[count].W = net[count].b = NULL
         if W is not None:
-            if not like(x, W, 2) or length(W, 0) != width:
+            if kernels_for(W) != k or cnp.PyArray_NDIM(<cnp.ndarray> W) != 2 or length(W, 0) != width:
                 return None
             width = length(W, 1)
             net[count].W = data(W)
             if b is not None:
-                if not like(x, b, 1) or length(b, 0) != width:
+                if not is_vector(x, width, b):
                     return None
                 net[count].b = data(b)
+        if not -1 <= activation <= MISH:
+            return None
         net[count].outputs, net[count].activation, net[count].a = width, activation, a
         widest = max(widest, width)
         count += 1
@@ -54,13 +56,16 @@ def forward(list layers, x, out=None):
     cdef Size x_step = length(x, 1) * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x)
     cdef Size y_step = width * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x)
     cdef Size first = 0
+    cdef FloatMode before
     with nogil:
+        before = flush_subnormals()
         while first < rows:
             carry_forward(
                 k, net, count, min(rows - first, <Size> BLOCK_ROWS), source + first * x_step, rooms, room,
                 last + first * y_step,
             )
             first += BLOCK_ROWS
+        set_float_mode(before)
     free(rooms)
     return y
 
@@ -89,18 +94,3 @@ cdef void carry_forward(
         if layer.activation >= 0:
             k.activate(layer.activation, rows * layer.outputs, source, target, layer.a)
         source = target
-
-
-cdef inline Size length(object x, int axis):
-    return cnp.PyArray_DIM(<cnp.ndarray> x, axis)
-
-
-cdef inline bint like(object x, object other, int dimensions):
-    """Whether another array is contiguous, of x's dtype, and of so many dimensions."""
-    return (
-        isinstance(other, cnp.ndarray)
-        and cnp.PyArray_NDIM(<cnp.ndarray> other) == dimensions
-        and cnp.PyArray_IS_C_CONTIGUOUS(other)
-        and cnp.PyArray_ISNOTSWAPPED(other)
-        and cnp.PyArray_TYPE(<cnp.ndarray> other) == cnp.PyArray_TYPE(<cnp.ndarray> x)
-    )

@@ -6,15 +6,19 @@ from libc.string cimport memset
 from chainrule._support.checks import all_finite as plain_all_finite, within as plain_within
 
 cdef extern from "kernels/kernels.h":
-    int CROSS_ENTROPY_LABELS, QUANTILE, GAUSSIAN_NLL
+    int CROSS_ENTROPY_LABELS, CROSS_ENTROPY_SOFT, BINARY_CROSS_ENTROPY, SQUARED_ERROR, HALF_SQUARED_ERROR
+    int ABSOLUTE_ERROR, HUBER, LOG_COSH, POISSON, QUANTILE, GAUSSIAN_NLL
 
-#: The names of the kernels, as ``Loss.kernel`` gives them, in the order of their numbers.
-LOSSES = (
-    "cross_entropy_labels", "cross_entropy_soft", "binary_cross_entropy", "squared_error", "half_squared_error",
-    "absolute_error", "huber", "log_cosh", "poisson", "quantile", "gaussian_nll",
-)
+# The number of each kernel, as kernels.h has it, by the name that ``Loss.kernel`` gives.
+cdef dict LOSS_NUMBERS = {
+    "cross_entropy_labels": CROSS_ENTROPY_LABELS, "cross_entropy_soft": CROSS_ENTROPY_SOFT,
+    "binary_cross_entropy": BINARY_CROSS_ENTROPY, "squared_error": SQUARED_ERROR,
+    "half_squared_error": HALF_SQUARED_ERROR, "absolute_error": ABSOLUTE_ERROR, "huber": HUBER, "log_cosh": LOG_COSH,
+    "poisson": POISSON, "quantile": QUANTILE, "gaussian_nll": GAUSSIAN_NLL,
+}
 
-cdef dict LOSS_NUMBERS = {name: number for number, name in enumerate(LOSSES)}
+#: Their names, in the order of their numbers.
+LOSSES = tuple(sorted(LOSS_NUMBERS, key=LOSS_NUMBERS.get))
 
 cdef enum:
     ROWS_AT_ONCE = 512
@@ -27,40 +31,44 @@ cdef bint target_fits(int kind, const double *parameters, object z, object y):
     cdef Size outputs = cnp.PyArray_DIM(<cnp.ndarray> z, 1)
     if kind == CROSS_ENTROPY_LABELS:
         return is_labels(y) and size(y) == rows and all_within(<Size *> data(y), rows, 0, outputs - 1)
-    cdef Size each = <Size> parameters[0] if kind == QUANTILE else 2 if kind == GAUSSIAN_NLL else 1
-    return (
-        kernels_for(y) == kernels_for(z)
-        and cnp.PyArray_NDIM(<cnp.ndarray> y) == 2
-        and cnp.PyArray_DIM(<cnp.ndarray> y, 0) == rows
-        and cnp.PyArray_DIM(<cnp.ndarray> y, 1) * each == outputs
-    )
+    cdef Size each = outputs_of_a_target(kind, parameters)
+    return outputs % each == 0 and is_matrix(z, rows, outputs // each, y)
+
+
+cdef inline Size outputs_of_a_target(int kind, const double *parameters):
+    return <Size> parameters[0] if kind == QUANTILE else 2 if kind == GAUSSIAN_NLL else 1
 
 
 cdef inline bint is_labels(object y):
     """Whether y is a contiguous vector of indices."""
-    return (
-        isinstance(y, cnp.ndarray)
-        and cnp.PyArray_TYPE(<cnp.ndarray> y) == cnp.NPY_INTP
-        and cnp.PyArray_NDIM(<cnp.ndarray> y) == 1
-        and cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray> y)
-        and cnp.PyArray_ISNOTSWAPPED(<cnp.ndarray> y)
-    )
+    return may_touch(y, cnp.NPY_INTP) and cnp.PyArray_NDIM(<cnp.ndarray> y) == 1
 
 
-def compiled_loss(name, tuple parameters, z, y, weight, out):
-    cdef const Kernels *k = kernels_for_matrix(z)
-    cdef int kind = LOSS_NUMBERS[name]
-    cdef double numbers[MOST_PARAMETERS]
-    cdef Size n
-    if k == NULL or len(parameters) > MOST_PARAMETERS:
-        return None
-    for n in range(len(parameters)):
+cdef bint read_parameters(int kind, tuple parameters, double *numbers) except -1:
+    """Put the parameters of a loss where its kernel reads them; False if they are not as many as it reads."""
+    cdef Size n, wanted = 1 if kind in (CROSS_ENTROPY_LABELS, CROSS_ENTROPY_SOFT, HUBER, GAUSSIAN_NLL) else 0
+    if kind == QUANTILE:
+        wanted = len(parameters)
+        if wanted < 2 or parameters[0] != wanted - 1:
+            return False
+    if len(parameters) != wanted or wanted > MOST_PARAMETERS:
+        return False
+    for n in range(wanted):
         numbers[n] = parameters[n]
+    return True
+
+
+def compiled_loss(str name, tuple parameters, z, y, weight, out):
+    cdef const Kernels *k = kernels_for_matrix(z)
+    cdef int kind = LOSS_NUMBERS.get(name, -1)
+    cdef double numbers[MOST_PARAMETERS]
+    if k == NULL or kind < 0 or not read_parameters(kind, parameters, numbers):
+        return None
     cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> z, 0)
     if not target_fits(kind, numbers, z, y) or not (weight is None or is_weight(weight, rows)):
         return None
     cdef object dz = writable_like(z, out)
-    if dz is None:
+    if dz is None or not share_nothing(dz, y, weight):
         return None
     cdef void *outputs = data(z)
     cdef void *targets = data(y)
@@ -76,7 +84,7 @@ def compiled_loss(name, tuple parameters, z, y, weight, out):
 
 
 cdef inline bint is_weight(object w, Size rows):
-    return kernels_for(w) == DOUBLE and cnp.PyArray_NDIM(<cnp.ndarray> w) == 1 and size(w) == rows
+    return may_touch(w, cnp.NPY_FLOAT64) and cnp.PyArray_NDIM(<cnp.ndarray> w) == 1 and size(w) == rows
 
 
 cdef double mean_loss(

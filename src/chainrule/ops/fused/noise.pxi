@@ -11,7 +11,7 @@ def dropout_by_key(x, rate, key, first=0, out=None, mask=None):
     cdef const Kernels *k = kernels_for(x)
     cdef object y = None if k == NULL else writable_like(x, out)
     cdef object m = None if y is None else writable_like(x, mask)
-    if m is None:
+    if m is None or not share_nothing(m, x, y):
         return plain_noise.dropout_by_key(x, rate, key, first, out, mask)
     cdef Size n = size(x)
     cdef cnp.uint64_t state = key
@@ -28,7 +28,7 @@ def dropout_by_key(x, rate, key, first=0, out=None, mask=None):
 def dropout_backward(dy, mask, out=None):
     cdef const Kernels *k = kernels_for(dy)
     cdef object dx = None if k == NULL or not alike(dy, mask) else writable_like(dy, out)
-    if dx is None:
+    if dx is None or not apart(mask, dx):
         return plain_noise.dropout_backward(dy, mask, out=out)
     cdef Size n = size(dy)
     cdef void *source = data(dy)

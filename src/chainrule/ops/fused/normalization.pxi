@@ -12,19 +12,6 @@ cdef inline const Kernels *kernels_for_matrix(object x):
     return k
 
 
-cdef inline object vector_like(object x, Size length, object out=None):
-    """A vector of x's dtype: ``out`` if a kernel may write it there, a new one if there is none, None if it fits not."""
-    cdef cnp.npy_intp shape = length
-    if out is None:
-        return cnp.PyArray_EMPTY(1, &shape, cnp.PyArray_TYPE(<cnp.ndarray> x), 0)
-    return out if is_vector(x, length, out) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out) else None
-
-
-cdef inline bint is_vector(object x, Size length, object v):
-    """Whether v is a contiguous vector of this length and of x's dtype."""
-    return kernels_for(v) == kernels_for(x) and cnp.PyArray_NDIM(<cnp.ndarray> v) == 1 and size(v) == length
-
-
 cdef inline object statistic_like(object x, bint columns):
     """A new array for one number of each column (1, I), or of each row (N, 1)."""
     cdef cnp.npy_intp shape[2]
@@ -72,7 +59,7 @@ def standardize_backward(dy, y, inverse_deviation, axis, out=None):
     ):
         return plain_normalization.standardize_backward(dy, y, inverse_deviation, axis, out=out)
     cdef object dx = writable_like(dy, out)
-    if dx is None:
+    if dx is None or not apart(y, dx) or overlap(dx, inverse_deviation):
         return plain_normalization.standardize_backward(dy, y, inverse_deviation, axis, out=out)
     cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> dy, 0)
     cdef Size width = cnp.PyArray_DIM(<cnp.ndarray> dy, 1)
@@ -94,7 +81,7 @@ def scale(x, gain, bias=None, out=None):
     cdef object y = None
     if k != NULL and is_vector(x, width, gain) and (bias is None or is_vector(x, width, bias)):
         y = writable_like(x, out)
-    if y is None:
+    if y is None or not share_nothing(y, gain, bias):
         return plain_scale(x, gain, bias, out=out)
     cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> x, 0)
     cdef void *source = data(x)
@@ -116,7 +103,12 @@ def scale_backward(dy, x, gain, out=(None, None, None), *, bias=True):
         dx = writable_like(dy, out[0])
         dgain = vector_like(dy, width, out[1])
         dbias = vector_like(dy, width, out[2]) if bias else None
-    if dx is None or dgain is None or (bias and dbias is None):
+    if dx is None or dgain is None or (bias and dbias is None) or not (
+        apart(x, dx)
+        and share_nothing(dx, gain, dgain, dbias)
+        and share_nothing(dgain, dy, x, gain)
+        and (dbias is None or (share_nothing(dbias, dy, x, gain) and not overlap(dbias, dgain)))
+    ):
         return plain_scale_backward(dy, x, gain, out=out, bias=bias)
     cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> dy, 0)
     cdef void *source = data(dy)

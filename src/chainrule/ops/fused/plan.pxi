@@ -2,13 +2,67 @@
 
 from libc.stdlib cimport calloc, free
 
-#: The kinds of stages, numbered as in plan.h.
-STAGES = ("affine", "activation", "dropout", "batch_norm", "layer_norm")
+from chainrule._support.checks import sentence
+
+cdef extern from "kernels/plan.h":
+    int AFFINE, ACTIVATION, DROPOUT, BATCH_NORM, LAYER_NORM
+
+# The kinds of stages, as plan.h numbers them.
+cdef dict STAGES = {
+    "affine": AFFINE, "activation": ACTIVATION, "dropout": DROPOUT, "batch_norm": BATCH_NORM, "layer_norm": LAYER_NORM,
+}
 MOST_THREADS = PLAN_THREADS
 
 
-cdef inline void *address_of(object array) noexcept:
-    return NULL if array is None else data(array)
+cdef class Held:
+    """An array that a plan points into: checked when its address is taken, and again whenever C is about to use it."""
+
+    cdef str what
+    cdef cnp.ndarray array
+    cdef void *at
+    cdef Size bytes
+    cdef int type
+    cdef bint written
+
+    cdef int check(self) except -1:
+        """Raise if somebody has resized the array meanwhile, or made it read-only, or another dtype."""
+        if (
+            may_touch(self.array, self.type, self.written)
+            and data(self.array) == self.at
+            and cnp.PyArray_NBYTES(self.array) == self.bytes
+        ):
+            return 0
+        got = "a read-only one" if self.written and not cnp.PyArray_ISWRITEABLE(self.array) else "another layout"
+        raise ValueError(sentence("fit", f"{self.what} to stay the array that it was", got, "change its numbers alone"))
+
+
+cdef Held hold(str what, array, int type, tuple shape, bint written):
+    """The array, if C may touch it and it has this shape; else an error."""
+    cdef Held held = Held.__new__(Held)
+    if not may_touch(array, type, written) or not has_shape(array, shape):
+        dtype = <object> cnp.PyArray_DescrFromType(type)
+        expected = f"{what} as a contiguous array of {dtype} and shape {shape}" + (" that can be written" if written else "")
+        raise ValueError(sentence("fit", expected, described(array)))
+    held.what, held.array, held.type, held.written = what, array, type, written
+    held.at, held.bytes = data(array), cnp.PyArray_NBYTES(<cnp.ndarray> array)
+    return held
+
+
+cdef bint has_shape(cnp.ndarray array, tuple shape):
+    cdef int axis
+    if cnp.PyArray_NDIM(array) != len(shape):
+        return False
+    for axis in range(len(shape)):
+        if cnp.PyArray_DIM(array, axis) != shape[axis]:
+            return False
+    return True
+
+
+def described(array):
+    if not isinstance(array, np.ndarray):
+        return type(array).__name__
+    layout = "contiguous" if array.flags.c_contiguous and array.flags.aligned else "scattered"
+    return f"a {layout}{'' if array.flags.writeable else ', read-only'} one of {array.dtype} and shape {array.shape}"
 
 
 cdef class Plan:
@@ -16,19 +70,27 @@ cdef class Plan:
 
     Parameters
     ----------
-    stages : list of training.stages.Stage, one a layer
+    stages : list of training.stages.Stage, one a layer; what a kind does not use is 0 or None
     vector, gradient : the model's flat arrays, of which W, b, dW, db are views
-    x, y, weight : the data, contiguous, checked against the loss; weight float64 or None
+    x, y, weight : the data, checked against the loss, copied if scattered; weight float64 or None
     batch, epoch_rows : rows of a batch, rows of an epoch
     loss : (kind, parameters)
     optimizer : (kind, arrays of state, count of steps, clip_norm or 0, clip_value or 0)
     runs : list of (start, stop, rate factor, decay factor), in order, together the whole vector
     average_penalty : whether the penalties are divided by the sum of the batch's weights
+
+    Raises
+    ------
+    ValueError
+        If C could not read an array, or write to it, as it is to.
     """
 
     cdef PlanStruct plan
     cdef const Kernels *kernels
-    cdef list kept, passing  # the arrays that the plan points into: always, and in this call
+    cdef int type  # of the model's numbers, as NumPy counts types
+    cdef Size rows  # of the data
+    cdef bint running
+    cdef list rooms, kept, passing  # arrays of the plan's own; those of others that it points into, always and in this call
 
     def __cinit__(self):
         self.plan.stages = NULL
@@ -39,71 +101,145 @@ cdef class Plan:
         free(self.plan.runs)
 
     def __init__(self, stages, vector, gradient, x, y, weight, batch, epoch_rows, loss, optimizer, runs, average_penalty):
-        self.kept = []
+        self.rooms, self.kept, self.passing = [], [], []
         self.kernels = kernels_for(vector)
+        if self.kernels == NULL or not stages or not 0 < epoch_rows <= len(x) or batch < 1:
+            raise ValueError(sentence("fit", "a network and rows to train it on", f"{len(x)} rows, {described(vector)}"))
+        self.type, self.rows = cnp.PyArray_TYPE(<cnp.ndarray> vector), len(x)
+        self.set_data(x, y, weight, stages[0].inputs, stages[-1].outputs, loss)
         cdef PlanStruct *p = &self.plan
-        kind = vector.dtype
-        p.inputs, p.outputs = stages[0].inputs, stages[-1].outputs
         p.batch, p.epoch_rows = batch, epoch_rows
         p.epoch_steps = -(-epoch_rows // batch)
-        p.x, p.y, p.y_bytes = self.address(x), <const char *> self.address(y), y.nbytes // len(y)
-        p.weight = <const double *> self.address(weight)
-        p.vector, p.gradient, p.size = self.address(vector), self.address(gradient), vector.size
-        p.loss, p.parameters = loss[0], <const double *> self.address(np.array([*loss[1], 0.0]))
         p.average_penalty = bool(average_penalty)
-        p.optimizer, states, step, p.clip_norm, p.clip_value = optimizer
-        p.taken = <cnp.int64_t *> self.address(step)
-        p.state1 = self.address(states[0]) if len(states) > 0 else NULL
-        p.state2 = self.address(states[1]) if len(states) > 1 else NULL
-        p.x_room, p.y_room = self.room((batch, p.inputs), kind), <char *> self.room(batch * p.y_bytes, np.uint8)
+        p.x_room, p.y_room = self.room((batch, p.inputs)), <char *> self.room(batch * p.y_bytes, np.uint8)
         p.share, p.row_value = <double *> self.room(batch, float), <double *> self.room(batch, float)
-        p.squares = <double *> self.room(vector.size // 16384 + 1, float)
-        self.set_stages(stages, kind)
-        self.set_runs(runs)
+        self.set_optimizer(vector, gradient, optimizer, runs)
+        self.set_stages(stages)
 
-    cdef void *address(self, array) except? NULL:
-        """Where the array's numbers are; the array lives as long as the plan."""
-        self.kept.append(array)
-        return address_of(array)
+    cdef void *address(self, str what, array, int type, tuple shape, bint written=False) except NULL:
+        """Where the array's numbers are, which C may read, or also write; the array lives as long as the plan."""
+        cdef Held held = hold(what, array, type, shape, written)
+        self.kept.append(held)
+        return held.at
 
-    cdef void *room(self, shape, kind) except NULL:
-        return self.address(np.zeros(shape, kind))
+    cdef void *passed(self, str what, array, int type, tuple shape, bint written=False) except NULL:
+        """The same until the next call."""
+        cdef Held held = hold(what, array, type, shape, written)
+        self.passing.append(held)
+        return held.at
 
-    cdef int set_stages(self, stages, kind) except -1:
+    cdef void *room(self, shape, dtype=None) except NULL:
+        """Zeros for C to work in, by default of the model's dtype."""
+        array = np.zeros(shape, self.type_of_numbers() if dtype is None else dtype)
+        self.rooms.append(array)
+        return data(array)
+
+    cdef object type_of_numbers(self):
+        return np.float32 if self.type == cnp.NPY_FLOAT32 else np.float64
+
+    cdef int set_data(self, x, y, weight, Size inputs, Size outputs, loss) except -1:
         cdef PlanStruct *p = &self.plan
-        cdef Stage *t
+        cdef double *parameters = <double *> self.room(MOST_PARAMETERS, float)
+        x, y, weight = (None if array is None else np.require(array, requirements="CA") for array in (x, y, weight))
+        kind, numbers = loss
+        if not 0 <= kind < len(LOSSES) or not read_parameters(kind, tuple(numbers), parameters):
+            raise ValueError(sentence("fit", "a loss with the parameters of its kernel", repr(loss)))
+        p.loss, p.parameters, p.inputs, p.outputs = kind, parameters, inputs, outputs
+        p.x = self.address("x", x.reshape(self.rows, -1), self.type, (self.rows, inputs))
+        if kind == CROSS_ENTROPY_LABELS:
+            p.y = <const char *> self.address("y", y, cnp.NPY_INTP, (self.rows,))
+            if not all_within(<Size *> p.y, self.rows, 0, outputs - 1):
+                raise ValueError(sentence("fit", f"labels y from 0 to {outputs - 1}", f"{y.min()} to {y.max()}"))
+        else:
+            each = outputs_of_a_target(kind, p.parameters)
+            p.y = <const char *> self.address("y", y, self.type, (self.rows, outputs // each))
+            if outputs % each:
+                raise ValueError(sentence("fit", f"{each} outputs for each number of y", f"{outputs} outputs"))
+        p.y_bytes = cnp.PyArray_NBYTES(<cnp.ndarray> y) // self.rows
+        if weight is not None:
+            p.weight = <const double *> self.address("weight", weight, cnp.NPY_FLOAT64, (self.rows,))
+        return 0
+
+    cdef int set_optimizer(self, vector, gradient, optimizer, runs) except -1:
+        cdef PlanStruct *p = &self.plan
+        kind, states, step, clip_norm, clip_value = optimizer
+        shape = (size(vector),)
+        p.size, p.optimizer, p.clip_norm, p.clip_value = shape[0], kind, clip_norm, clip_value
+        p.vector = self.address("model.parameters.vector", vector, self.type, shape, True)
+        p.gradient = self.address("model.gradients.vector", gradient, self.type, shape, True)
+        check_update(kind, vector, gradient, list(states), list(runs))
+        if len(states) > 0:
+            p.state1 = self.address("each array of optimizer.state", states[0], self.type, shape, True)
+        if len(states) > 1:
+            p.state2 = self.address("each array of optimizer.state", states[1], self.type, shape, True)
+        p.taken = <cnp.int64_t *> self.address("optimizer.state['step']", step, cnp.NPY_INT64, (), True)
+        p.squares = <double *> self.room(p.size // PLAN_CHUNK + 1, float)
+        p.run_count = len(runs)
+        p.runs = <Run *> calloc(max(1, p.run_count), sizeof(Run))
+        if p.runs == NULL:
+            raise MemoryError
+        for i, (start, stop, rate, decay) in enumerate(runs):
+            p.runs[i].start, p.runs[i].stop, p.runs[i].rate, p.runs[i].decay = start, stop, rate, decay
+        return 0
+
+    cdef int set_stages(self, stages) except -1:
+        cdef PlanStruct *p = &self.plan
         p.stages = <Stage *> calloc(len(stages), sizeof(Stage))
-        p.count, p.dropouts, p.first_learning = len(stages), 0, len(stages)
+        if p.stages == NULL:
+            raise MemoryError
+        p.count, p.first_learning = len(stages), len(stages)
+        width = p.inputs
         for i, stage in enumerate(stages):
-            t = &p.stages[i]
-            t.kind, t.inputs, t.outputs = STAGES.index(stage.kind), stage.inputs, stage.outputs
-            t.activation, t.keeps_input, t.a = stage.activation, stage.keeps_input, stage.a
-            t.momentum, t.l1, t.l2 = stage.momentum, stage.l1, stage.l2
-            if t.l1 or t.l2:
-                t.penalty = <double *> self.room(t.inputs, float)
-            t.W, t.b = self.address(stage.W), self.address(stage.b)
-            t.dW, t.db = self.address(stage.dW), self.address(stage.db)
-            t.y, t.dy = self.room((p.batch, t.outputs), kind), self.room((p.batch, t.outputs), kind)
-            if stage.kind != "activation" and (stage.kind != "affine" or t.keeps_input):
-                t.kept = self.room((p.batch, t.outputs), kind)
-            if stage.kind.endswith("norm"):
-                longest = max(p.batch, t.inputs)
-                t.inverse, t.mean, t.variance = self.room(longest, kind), self.room(longest, kind), self.room(longest, kind)
-                t.running_mean = <double *> self.address(stage.running_mean)
-                t.running_variance = <double *> self.address(stage.running_variance)
-            if stage.kind == "dropout":
-                t.dropout = p.dropouts
-                p.dropouts += 1
-            if t.W != NULL and p.first_learning > i:
+            if stage.inputs != width or stage.outputs < 1 or (stage.kind != "affine" and stage.outputs != width):
+                raise ValueError(sentence("fit", f"a layer of {width} inputs", f"{stage.kind} of {stage.inputs}"))
+            if stage.kind not in STAGES:
+                raise ValueError(sentence("fit", "a layer that has a kernel", repr(stage.kind)))
+            if not IDENTITY <= stage.activation <= MISH:
+                raise ValueError(sentence("fit", "an activation that has a kernel", repr(stage.activation)))
+            width = stage.outputs
+            self.set_stage(&p.stages[i], stage)
+            if p.stages[i].W != NULL and p.first_learning > i:
                 p.first_learning = i
         return 0
 
-    cdef int set_runs(self, runs) except -1:
-        self.plan.runs = <Run *> calloc(len(runs), sizeof(Run))
-        self.plan.run_count = len(runs)
-        for i, (start, stop, rate, decay) in enumerate(runs):
-            self.plan.runs[i].start, self.plan.runs[i].stop = start, stop
-            self.plan.runs[i].rate, self.plan.runs[i].decay = rate, decay
+    cdef int set_stage(self, Stage *t, stage) except -1:
+        cdef PlanStruct *p = &self.plan
+        t.kind, t.inputs, t.outputs = STAGES[stage.kind], stage.inputs, stage.outputs
+        t.activation, t.keeps_input, t.a = stage.activation, stage.keeps_input, stage.a
+        t.momentum, t.l1, t.l2 = stage.momentum, stage.l1, stage.l2
+        if t.l1 or t.l2:
+            t.penalty = <double *> self.room(t.inputs, float)
+        t.y, t.dy = self.room((p.batch, t.outputs)), self.room((p.batch, t.outputs))
+        if stage.kind != "activation" and (stage.kind != "affine" or t.keeps_input):
+            t.kept = self.room((p.batch, t.outputs))
+        if stage.kind == "affine":
+            self.learn("W", stage.W, stage.dW, (t.inputs, t.outputs), &t.W, &t.dW)
+        if stage.kind.endswith("norm"):
+            self.learn("gain", stage.W, stage.dW, (t.outputs,), &t.W, &t.dW)
+            longest = max(p.batch, t.inputs)
+            t.inverse, t.mean, t.variance = self.room(longest), self.room(longest), self.room(longest)
+        if stage.kind.endswith("norm") or stage.b is not None:
+            self.learn("bias", stage.b, stage.db, (t.outputs,), &t.b, &t.db)
+        if stage.kind == "batch_norm":
+            shape = (t.outputs,)
+            mean, variance = stage.running_mean, stage.running_variance
+            t.running_mean = <double *> self.address("running_mean", mean, cnp.NPY_FLOAT64, shape, True)
+            t.running_variance = <double *> self.address("running_variance", variance, cnp.NPY_FLOAT64, shape, True)
+        if stage.kind == "dropout":
+            t.dropout = p.dropouts
+            p.dropouts += 1
+        return 0
+
+    cdef int learn(self, str name, values, gradients, tuple shape, void **at, void **gradient_at) except -1:
+        """A parameter of a layer and its gradient: the same part of the model's two vectors, where the steps find it."""
+        cdef PlanStruct *p = &self.plan
+        at[0] = self.address(f"a layer's {name}", values, self.type, shape)
+        gradient_at[0] = self.address(f"the gradient of a layer's {name}", gradients, self.type, shape, True)
+        cdef Size width = cnp.PyArray_ITEMSIZE(<cnp.ndarray> values)
+        cdef Size offset = <char *> at[0] - <char *> p.vector, beside = <char *> gradient_at[0] - <char *> p.gradient
+        if not 0 <= offset <= (p.size - size(values)) * width or offset % width or beside != offset:
+            remedy = "assign numbers to the arrays that are there, not other arrays or other model.parameters"
+            raise ValueError(sentence("fit", f"a layer's {name} to be part of model.parameters", "another array", remedy))
         return 0
 
     @property
@@ -116,16 +252,34 @@ cdef class Plan:
         """How wide the last stage's output is."""
         return self.plan.outputs
 
-    def begin(self, order, first, updates, keys, value, z):
+    def begin(self, order, Size first, updates, keys, value, z):
         """Set what the next call does: ``len(updates)`` steps from step ``first`` of the order on."""
         cdef PlanStruct *p = &self.plan
-        self.passing = [order, updates, keys, value, z]
-        p.order = <const cnp.int64_t *> address_of(order)
-        p.first, p.steps, p.done = first, len(updates), 0
-        p.updates = <const double (*)[8]> address_of(updates)
-        p.keys = <const cnp.uint64_t *> address_of(keys)
-        p.value = <double *> address_of(value)
-        p.z = address_of(z)
+        cdef Size steps = len(updates), row
+        if self.running or first < 0:
+            raise ValueError(sentence("fit", "one training at a time", "a second one", "make another Trainer"))
+        self.passing = []
+        p.order, p.keys, p.z = NULL, NULL, NULL
+        p.first, p.steps, p.done = first, steps, 0
+        p.updates = <const double (*)[PLAN_NUMBERS]> self.passed("updates", updates, cnp.NPY_FLOAT64, (steps, PLAN_NUMBERS))
+        p.value = <double *> self.passed("losses", value, cnp.NPY_FLOAT64, (steps,), True)
+        cdef Size begin = self.row_of(first), end = max(begin, self.row_of(first + steps - 1) + p.batch)
+        if order is not None:
+            p.order = <const cnp.int64_t *> self.passed("the order of rows", order, cnp.NPY_INT64, (len(order),))
+            end = min(end, (first + steps - 1) // p.epoch_steps * p.epoch_rows + p.epoch_rows)
+            for row in range(begin, end):
+                if row >= size(order) or not 0 <= p.order[row] < self.rows:
+                    raise ValueError(sentence("fit", f"an order of rows from 0 to {self.rows - 1}", f"others at {row}"))
+        if p.dropouts:
+            p.keys = <const cnp.uint64_t *> self.passed("keys", keys, cnp.NPY_UINT64, (steps, p.dropouts))
+        if z is not None:
+            p.z = self.passed("outputs", z, self.type, (p.epoch_rows, p.outputs), True)
+            if first + steps > p.epoch_steps:
+                raise ValueError(sentence("fit", "the outputs of one epoch", "those of several"))
+
+    cdef Size row_of(self, Size step):
+        """Where in the order a step's batch begins."""
+        return step // self.plan.epoch_steps * self.plan.epoch_rows + step % self.plan.epoch_steps * self.plan.batch
 
     def run(self, int threads):
         """Take the steps on so many threads, on fewer where the system gives no more; their number changes no bit.
@@ -133,10 +287,17 @@ cdef class Plan:
         Returns how many steps were taken, by which ``optimizer.state["step"]`` has risen, too.
         """
         cdef int i
+        cdef Held held
         threads = max(1, min(threads, PLAN_THREADS))
         for i in range(threads):
             if self.plan.rooms[i] == NULL:
                 self.plan.rooms[i] = self.room(self.kernels.product_room, np.uint8)
+        if self.running or not self.passing:
+            raise ValueError(sentence("fit", "one training at a time", "a second one", "make another Trainer"))
+        for held in self.kept + self.passing:
+            held.check()
+        self.running = True
         with nogil:
             chainrule_run_plan(self.kernels, &self.plan, threads)
+        self.running, self.passing = False, []
         return self.plan.done

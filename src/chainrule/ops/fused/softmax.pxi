@@ -57,7 +57,7 @@ cdef inline object by_row(ByRow kernel, object reference, object x, object out):
 cdef inline object by_row_backward(ByRowBackward kernel, object reference, object dy, object y, object out):
     cdef Size width = last(dy)
     cdef object dx = None if width == 0 or not alike(dy, y) else writable_like(dy, out)
-    if dx is None:
+    if dx is None or not apart(y, dx):
         return reference(dy, y, out=out)
     cdef Size rows = size(dy) // width
     cdef void *source = data(dy)

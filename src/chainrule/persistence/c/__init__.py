@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..._support.checks import check_name
+from ..._support.checks import Array, check_name, sentence
+from ..._support.differences import largest_difference, spread
 from ..._support.files import write_text
+from ..agreement import LIMITS, Answers, lost_columns, rounded
+from ..rows import sample_rows
 from .calls import calls_of
 from .compiled import check
-from .header import costs, header
+from .header import SelfTest, costs, header
 from .int8 import quantized
-from .network import OUTPUTS, as_network
-from .steps import run
+from .network import OUTPUTS, Network, as_network
+from .steps import Step, run, run_in_float32
 from .text import as_identifier
 
 __all__ = ["check", "write"]
 
 PRECISIONS = ("float32", "int8")
 TEST_ROWS = 10
+TOLERANCE = {"float32": 1e-4, "int8": 1e-3}  # what other roundings explain
+ROUNDINGS = 20  # as many as that may add up to a difference
 
 
 def write(
@@ -30,6 +36,7 @@ def write(
     precision: str = "float32",
     name: str | None = None,
     self_test: bool = True,
+    rows: Any = None,
 ) -> list[str]:
     """Write a model as one C99 header with a function ``NAME_predict(const float *x, float *y)`` for one row.
 
@@ -45,6 +52,7 @@ def write(
     precision : "float32", or "int8" for weights of a quarter of the size
     name : str, with which all names in the header begin; None makes one of the file's name
     self_test : bool, whether to include ten rows and a function that compares, for whoever defines ``NAME_SELF_TEST``
+    rows : array (N, ...) of some rows as ``model.predict`` takes them; None for random ones
 
     Returns
     -------
@@ -76,9 +84,11 @@ def write(
     network = as_network(model)
     steps = quantized(network.steps) if precision == "int8" else network.steps
     plan = calls_of(steps, network.inputs)
-    x = network.rows_like_those_trained_on(TEST_ROWS)
-    expected = run(steps, x.astype(np.float64))  # so precise that the file is the same with all kernels
-    text = header(network, plan, name, precision, (x, expected) if self_test else None)
+    x = network.rows_for(sample_rows(model, shape=(network.inputs,)) if rows is None else rows)
+    _check_float32(network, x)
+    text = header(
+        network, plan, name, precision, _self_test_of(steps, x, network.unit, precision) if self_test else None
+    )
     write_text("export to C", path, text)
     notes = costs(network, plan).lines() + network.notes
     if network.meaning != OUTPUTS:
@@ -86,7 +96,34 @@ def write(
     if network.model.dtype == np.float64:
         notes.append("the model computes in float64, the C code in float32")
     if precision == "int8":
-        exact = run(network.steps, x.astype(np.float64))
-        lost = np.max(np.abs(expected - exact) / np.maximum(1, np.abs(exact)))
-        notes.append(f"int8 weights change the outputs of {TEST_ROWS} random rows by up to {lost:.2g}")
+        x = rounded(x)
+        lost = largest_difference(run(steps, x), run(network.steps, x), network.unit)
+        of = "" if network.unit else " of their spread"
+        notes.append(f"int8 weights change the outputs of {len(x)} rows by up to {lost:.2g}{of}")
     return notes
+
+
+def _self_test_of(steps: Sequence[Step], x: Array, unit: float | None, precision: str) -> SelfTest:
+    """Rows, answers, and the tolerance: a larger one where the network makes much of the rounding in between."""
+    x = rounded(x)
+    y = run(steps, x)  # so precise that the file is the same with all kernels
+    units = spread(y, np.float32) if unit is None else np.full(y.shape[1], unit)
+    rounding = largest_difference(run_in_float32(steps, x), y, units)
+    return SelfTest(x[:TEST_ROWS], y[:TEST_ROWS], units, max(TOLERANCE[precision], ROUNDINGS * rounding))
+
+
+def _check_float32(network: Network, x: Array) -> None:
+    """Raise where rows that get different answers, or the answers, are the same in float32."""
+
+    def answer(x: Array) -> Answers:
+        return Answers(network.answer(x), unit=network.unit)
+
+    limit = LIMITS["float32"]
+    found = run_in_float32(network.steps, rounded(x))
+    if largest_difference(found, network.answer(x), network.unit) <= limit:
+        return
+    lost = lost_columns(answer, x, network.columns, limit)
+    got = f"columns of which it loses digits: {lost}" if lost else "answers of which it loses digits"
+    what = "such a column" if lost else "the target"
+    remedy = f"shift and scale {what} before training, or export to ONNX in float64"
+    raise ValueError(sentence("export to C", "numbers that float32 can hold", got, remedy))

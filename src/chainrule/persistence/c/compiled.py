@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..._support.checks import Array, sentence
+from ..._support.differences import largest_difference
 from ..._support.files import check_readable
 from .network import as_network, check_rows
 
@@ -45,7 +46,7 @@ def check(model: Any, path: str | os.PathLike[str], rows: Any) -> float | None:
 
     Returns
     -------
-    difference : float, the largest, relative to max(1, |y|); None where there is no C compiler
+    distance : float, of :mod:`chainrule.persistence.agreement`; None where there is no C compiler
 
     Raises
     ------
@@ -54,11 +55,11 @@ def check(model: Any, path: str | os.PathLike[str], rows: Any) -> float | None:
     """
     network = as_network(model)
     x = check_rows(network, rows)
-    y = compiled_answers(Path(path), x, network.outputs)
+    with np.errstate(over="ignore"):
+        y = compiled_answers(Path(path), x.astype(np.float32), network.outputs)
     if y is None:
         return None
-    expected = network.answer(x.astype(np.float64))  # in float32 a scaler of scikit-learn would round its means
-    return float(np.max(np.abs(y - expected) / np.maximum(1, np.abs(expected)), initial=0.0))
+    return largest_difference(y, network.answer(x), network.unit)
 
 
 def compiled_answers(path: Path, x: Array, outputs: int) -> Array | None:
@@ -74,7 +75,8 @@ def compiled_answers(path: Path, x: Array, outputs: int) -> Array | None:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copyfile(path, Path(folder, "model.h"))
         Path(folder, "main.c").write_text(program, encoding="utf-8")
-        command = [compiler, "-std=c99", "-O1", "main.c", "-o", "main", "-lm"]
+        static = f"-D{found[1].upper()}_BUFFER=static"  # a wide network has no room on the stack
+        command = [compiler, "-std=c99", "-O1", static, "main.c", "-o", "main", "-lm"]
         made = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
         if made.returncode:
             raise ValueError(sentence("check", f"{path} to compile", made.stderr[:300].strip() or "no message"))

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ... import __version__
-from ..._support.checks import Array, check_finite
+from ..._support.checks import Array, check_finite, sentence
 from ..._support.files import digest
 from .calls import Call, Calls, body
 from .network import Network
 from .operations import functions
 from .text import array, comment, string
 
-TOLERANCE = {"float32": "1e-4", "int8": "1e-3"}  # what other roundings explain
+
+@dataclass(frozen=True)
+class SelfTest:
+    """Rows x and answers y, and by how many units they may differ on a sound device."""
+
+    x: Array
+    y: Array
+    units: Array
+    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ def costs(network: Network, plan: Calls) -> Costs:
     return Costs(flash, plan.memory, sum(step.multiplications for step in (call.step for call in plan.calls)))
 
 
-def header(network: Network, plan: Calls, name: str, precision: str, test: tuple[Array, Array] | None) -> str:
+def header(network: Network, plan: Calls, name: str, precision: str, test: SelfTest | None) -> str:
     """The whole file."""
     parts = [
         *_introduction(network, plan, name, precision),
@@ -51,7 +59,7 @@ def header(network: Network, plan: Calls, name: str, precision: str, test: tuple
         *(text for call in plan.calls for text in _constants(call, name)),
         *functions(name, (call.step.operation for call in plan.calls)),
         _predict(plan, name),
-        *([] if test is None else [_self_test(name, TOLERANCE[precision], *test)]),
+        *([] if test is None else [_self_test(name, test)]),
         f"#endif /* {name.upper()}_H */",
     ]
     return "\n\n".join(parts) + "\n"
@@ -85,19 +93,37 @@ def _sizes(network: Network, name: str, precision: str) -> Iterator[str]:
     yield f"#define {upper}_INPUTS {network.inputs}\n#define {upper}_OUTPUTS {network.outputs}"
     yield f"#ifndef {upper}_BUFFER\n#define {upper}_BUFFER /* on the stack */\n#endif"
     if network.classes:
-        names = "\n".join(f"    {string(label)}," for label in network.classes)
+        names = "\n".join(f"    {text}," for text in _class_names(network.classes))
         yield f"static const char *const {name}_classes[{upper}_OUTPUTS] = {{\n{names}\n}};"
 
 
+def _class_names(classes: Sequence[str]) -> list[str]:
+    """The names as string literals, no two of which are the same in C."""
+    literals = [string(label) for label in classes]
+    if len({text.split(string("\0")[1:-1])[0].rstrip('"') for text in literals}) < len(literals):
+        got = "some that differ behind a NUL, in halves of characters, or too far behind"
+        raise ValueError(sentence("export to C", "class names that differ as strings of C", got, "rename the classes"))
+    return literals
+
+
 def _constants(call: Call, name: str) -> Iterator[str]:
+    for number in call.step.numbers:
+        _check_held(call, np.array(number))
     for index, (kind, values) in enumerate(call.step.arrays.items()):
         whole = values.dtype == np.int8
         if not whole:
-            with np.errstate(over="ignore"):
-                values = values.astype(np.float32)
-            check_finite("export to C", f"the parameters of {call.step.about}", values)
+            _check_held(call, values)
         text = array("int8_t" if whole else "float", f"{name}_{kind}{call.index}", values)
         yield (f"/* {comment(call.step.about)} */\n" if index == 0 else "") + text
+
+
+def _check_held(call: Call, values: Array) -> None:
+    """Raise at what is no number, or none in float32."""
+    check_finite("export to C", f"the parameters of {call.step.about}", values)
+    with np.errstate(over="ignore"):
+        if not np.isfinite(values.astype(np.float32)).all():
+            expected, got = "parameters within ±3.4e38 for float32", f"larger ones in {call.step.about}"
+            raise ValueError(sentence("export to C", expected, got, "export to ONNX in float64"))
 
 
 def _predict(plan: Calls, name: str) -> str:
@@ -111,17 +137,19 @@ static inline void {name}_predict(const float *x, float *y)
 }}"""
 
 
-def _self_test(name: str, tolerance: str, x: Array, y: Array) -> str:
-    upper = name.upper()
+def _self_test(name: str, test: SelfTest) -> str:
+    upper, x = name.upper(), test.x
     return f"""\
 #ifdef {upper}_SELF_TEST
 
 {array("float", f"{name}_test_x", x)}
 
-{array("float", f"{name}_test_y", y)}
+{array("float", f"{name}_test_y", test.y)}
 
-/* The largest difference from what the library answers for {len(x)} rows, relative to max(1, |y|).
-   On a sound device it is at most {tolerance}. */
+{array("float", f"{name}_test_unit", test.units)}
+
+/* The largest difference from what the library answers for {len(x)} rows, in units of {name}_test_unit: the spread of
+   each number over the rows, or 1 for probabilities. On a sound device it is at most {test.tolerance:.1g}. */
 static inline float {name}_self_test(void)
 {{
     float largest = 0.0f;
@@ -130,7 +158,7 @@ static inline float {name}_self_test(void)
         {name}_predict({name}_test_x + row * {upper}_INPUTS, y);
         for (size_t i = 0; i < {upper}_OUTPUTS; i++) {{
             const float expected = {name}_test_y[row * {upper}_OUTPUTS + i];
-            const float difference = fabsf(y[i] - expected) / (fabsf(expected) > 1.0f ? fabsf(expected) : 1.0f);
+            const float difference = fabsf(y[i] - expected) / {name}_test_unit[i];
             if (!(difference <= largest)) {{
                 largest = difference;
             }}

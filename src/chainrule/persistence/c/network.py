@@ -14,6 +14,7 @@ import numpy as np
 from ..._support.checks import Array, check_shape, sentence
 from ...losses import GaussianNLL, Poisson
 from ...model import Sequential
+from ..agreement import gives_probabilities
 from .steps import Step, affine, append, input_width, softmax, standardize, steps_of
 
 OUTPUTS = "what model.predict gives"
@@ -32,8 +33,9 @@ class Network:
     columns : a line of text for each number of x, or none
     classes : a name for each number of y, or none
     meaning : str, of y
-    mean, scale : arrays (inputs,), of the rows that it was trained on
-    encoded : bool, whether rows for ``model.predict`` are these standardised
+    unit : of differences of y; None for the spread of each number
+    mean, scale : arrays (inputs,) of the columns, where the model takes them standardised and x as they are
+    encoded : bool, whether it does
     notes : list of str, what to know of x and y
     """
 
@@ -44,6 +46,7 @@ class Network:
     columns: Sequence[str] = ()
     classes: Sequence[str] = ()
     meaning: str = OUTPUTS
+    unit: float | None = None
     mean: Array | float = 0.0
     scale: Array | float = 1.0
     encoded: bool = False
@@ -54,15 +57,11 @@ class Network:
         """How many numbers y has."""
         return self.steps[-1].width
 
-    def rows_like_those_trained_on(self, count: int) -> Array:
-        """Random rows x, always the same ones."""
-        normal: Array = np.random.default_rng(0).standard_normal((count, self.inputs))
-        return (normal * self.scale + self.mean).astype(np.float32)
-
-    def rows_for(self, rows: Array) -> Array:
-        """The x that stands for rows given to ``model.predict``."""
-        flat = rows.astype(np.float64).reshape(len(rows), math.prod(rows.shape[1:]))
-        return (flat * self.scale + self.mean if self.encoded else flat).astype(np.float32)
+    def rows_for(self, rows: Any) -> Array:
+        """The x, in float64, that stands for rows given to ``model.predict``."""
+        given = np.asarray(rows, np.float64)
+        flat = given.reshape(len(given), math.prod(given.shape[1:]))
+        return flat * self.scale + self.mean if self.encoded else flat
 
 
 def as_network(model: Any) -> Network:
@@ -84,9 +83,14 @@ def as_network(model: Any) -> Network:
 
 def _of_model(model: Sequential) -> Network:
     width = input_width(model.layers)
-    network = Network(model, width, steps_of(model.layers, width), lambda x: model.predict(x))
+    unit = 1.0 if gives_probabilities(model) else None
+    network = Network(model, width, steps_of(model.layers, width), lambda x: model.predict(x), unit=unit)
     if isinstance(model.metadata.get("encoder"), dict):
         _decode(network, model.metadata["encoder"])
+    if isinstance(model.metadata.get("scaling"), dict):
+        network.notes.append(f"x holds standardised columns: (x - mean) / scale, {model.metadata['scaling']}")
+    if isinstance(model.metadata.get("target_scaling"), dict):
+        network.notes.append(f"y is standardised: times scale, plus mean, {model.metadata['target_scaling']}")
     names = model.metadata.get("class_names")
     if isinstance(names, list) and len(names) == network.outputs and all(isinstance(name, str) for name in names):
         network.classes = names
@@ -115,7 +119,7 @@ def _decode(network: Network, facts: dict[str, Any]) -> None:
         network.notes.append(
             f"x holds the {network.inputs} columns as they are in the table; scaling is in the function"
         )
-        network.steps.insert(0, standardize(mean, scale, "each column: (x - mean) / deviation"))
+        network.steps.insert(0, standardize(mean, 1 / scale, "each column: (x - mean) / deviation"))
     center, spread = (written["target"][key] for key in ("mean", "scale"))
     if not encoder.classes:
         network.meaning = f"the prediction of {encoder.target!r}, in its own units"
@@ -147,10 +151,9 @@ def _of_estimator(estimator: Any) -> Network:
     model, width, scaler = estimator.model_, estimator.n_features_in_, estimator.scaler_
     network = Network(model, width, steps_of(model.layers, width), model.predict, columns=[str(name) for name in names])
     if scaler is not None:
-        network.scale, about = scaler.scale_, "scale=True: "
+        about = "scale=True: "
         if scaler.with_mean:
-            network.mean = scaler.mean_
-            network.steps.insert(0, standardize(scaler.mean_, scaler.scale_, about + "(x - mean) / deviation"))
+            network.steps.insert(0, standardize(scaler.mean_, 1 / scaler.scale_, about + "(x - mean) / deviation"))
         else:
             network.steps.insert(0, affine(1 / scaler.scale_, None, about + "x / deviation"))
     if hasattr(estimator, "classes_"):
@@ -163,7 +166,7 @@ def _of_estimator(estimator: Any) -> Network:
 def _classify(network: Network, estimator: Any) -> None:
     """Behind the network: the probability of each class."""
     network.classes = [str(label) for label in estimator.classes_]
-    network.meaning = "the probability of each class"
+    network.meaning, network.unit = "the probability of each class", 1.0
     network.answer = estimator.predict_proba
     if len(network.classes) < 2:
         raise ValueError(sentence("export to C", "at least two classes", repr(network.classes)))

@@ -74,10 +74,17 @@ _DENSE_INT8 = """\
 static inline void NAME_dense_int8(const float *x, float *y, int16_t *q, const int8_t *W, const float *scale,
     const float *b, float limit, size_t inputs, size_t outputs)
 {
-    float largest = 1e-30f;
+    float largest = 1e-30f, spoilt = 0.0f;
     for (size_t i = 0; i < inputs; i++) {
         const float size = fabsf(x[i]);
         largest = size > largest ? size : largest;
+        spoilt += 0.0f * x[i]; /* not a number, where x is not finite */
+    }
+    if (spoilt != 0.0f) {
+        for (size_t o = 0; o < outputs; o++) {
+            y[o] = spoilt;
+        }
+        return;
     }
     const float unit = largest / limit, per_unit = limit / largest;
     for (size_t i = 0; i < inputs; i++) {
@@ -112,17 +119,20 @@ _LAYER_NORM = """\
 static inline void NAME_layer_norm(const float *x, float *y, const float *gain, const float *bias, float epsilon,
     size_t n)
 {
-    float mean = 0.0f, variance = 0.0f;
+    float mean = 0.0f, largest = 1.0f, variance = 0.0f;
     for (size_t i = 0; i < n; i++) {
-        mean += x[i];
+        mean += x[i] / (float)n;
     }
-    mean /= (float)n;
     for (size_t i = 0; i < n; i++) {
-        variance += (x[i] - mean) * (x[i] - mean);
+        largest = fabsf(x[i] - mean) > largest ? fabsf(x[i] - mean) : largest;
     }
-    const float factor = 1.0f / sqrtf(variance / (float)n + epsilon);
+    for (size_t i = 0; i < n; i++) { /* in units of the largest, whose squares do not overflow */
+        const float centred = (x[i] - mean) / largest;
+        variance += centred * centred;
+    }
+    const float factor = 1.0f / sqrtf(variance / (float)n + epsilon / largest / largest);
     for (size_t i = 0; i < n; i++) {
-        y[i] = (x[i] - mean) * factor * gain[i] + bias[i];
+        y[i] = (x[i] - mean) / largest * factor * gain[i] + bias[i];
     }
 }"""
 
@@ -139,7 +149,7 @@ static inline void NAME_deviations(const float *x, float *y, const float *spread
 {
     for (size_t i = 0; i < n; i++) {
         y[i] = x[i];
-        y[n + i] = sqrtf(expf(x[n + i] < 88.72283f ? x[n + i] : 88.72283f) + floor) * spread[i];
+        y[n + i] = sqrtf(expf(x[n + i] > 88.72283f ? 88.72283f : x[n + i]) + floor) * spread[i];
     }
 }"""
 
@@ -166,7 +176,7 @@ FUNCTIONS: dict[str, str] = {
     "affine": _each("affine", "x[i] * factor[i] + shift[i]", "const float *factor, const float *shift, "),
     "scale": _each("scale", "x[i] * factor[i]", "const float *factor, "),
     "layer_norm": _LAYER_NORM,
-    "relu": _each("relu", "x[i] > 0.0f ? x[i] : 0.0f"),
+    "relu": _each("relu", "x[i] < 0.0f ? 0.0f : x[i]"),
     "leaky_relu": _each("leaky_relu", "x[i] > 0.0f ? x[i] : slope * x[i]", "float slope, "),
     "prelu": _each("prelu", "x[i] > 0.0f ? x[i] : slope[i] * x[i]", "const float *slope, "),
     "elu": _each("elu", _ELU, "float alpha, "),
@@ -180,7 +190,7 @@ FUNCTIONS: dict[str, str] = {
     "sigmoid": _each("sigmoid", "NAME_sigmoid_of(x[i])"),
     "hard_sigmoid": _each("hard_sigmoid", _HARD),
     "softmax": _SOFTMAX,
-    "exp": _each("exp", "x[i] < 88.72283f ? expf(x[i]) : 3.4028235e38f"),
+    "exp": _each("exp", "x[i] > 88.72283f ? 3.4028235e38f : expf(x[i])"),
     "two_classes": _TWO_CLASSES,
     "deviations": _DEVIATIONS,
     "add": _ADD,

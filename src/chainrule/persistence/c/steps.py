@@ -29,8 +29,10 @@ from ...layers import (
     Softmax,
 )
 from ...layers.base import FeatureLayer, walk
+from ...nodes import SMALLEST
 from .operations import ACTIVATIONS, function_of
 
+NEAR = 10  # deviations from zero: a mean so near loses no digits in x · factor + shift
 NOTHING = (Dropout, GaussianNoise, Flatten, Identity)  # in prediction, to one row
 
 
@@ -74,6 +76,14 @@ def run(steps: Sequence[Step], x: Array) -> Array:
     return x
 
 
+def run_in_float32(steps: Sequence[Step], x: Array) -> Array:
+    """The same in float64, each value rounded to float32 as the device stores it: nearly the error of the device."""
+    for step in steps:
+        with np.errstate(over="ignore", invalid="ignore"):
+            x = step.compute(x).astype(np.float32).astype(np.float64)
+    return x
+
+
 def dense(W: Array, b: Array, about: str) -> Step:
     """y = xW + b, with the weights of an output in a row."""
     arrays = {"W": W.T, "b": b}
@@ -87,11 +97,12 @@ def affine(factor: Array, shift: Array | None, about: str) -> Step:
     return Step("scale" if shift is None else "affine", lambda x: x * factor + plus, len(factor), arrays, about=about)
 
 
-def standardize(mean: Array, scale: Array, about: str) -> Step:
-    """y = (x − mean) / scale: apart from the layer behind it, where it would cost digits, and int8 its precision."""
-    high = mean.astype(np.float32).astype(np.float64)
-    arrays = {"high": high, "low": mean - high, "factor": 1 / scale}
-    return Step("standardize", lambda x: (x - mean) / scale, len(mean), arrays, about=about)
+def standardize(mean: Array, factor: Array, about: str) -> Step:
+    """y = (x − mean) · factor: apart from the layer behind it, where it would cost digits, and int8 its precision."""
+    with np.errstate(over="ignore"):  # which is refused when it is written
+        high = mean.astype(np.float32).astype(np.float64)
+    arrays = {"high": high, "low": mean - high, "factor": factor}
+    return Step("standardize", lambda x: (x - mean) * factor, len(mean), arrays, about=about)
 
 
 def append(steps: list[Step], step: Step) -> None:
@@ -110,13 +121,14 @@ def steps_of(layers: Sequence[Layer], width: int) -> list[Step]:
     for layer in layers:
         if type(layer) in NOTHING:
             continue
-        for step in _steps_of_layer(layer, width):
+        behind_dense = bool(steps) and steps[-1].operation == "dense"
+        for step in _steps_of_layer(layer, width, behind_dense):
             append(steps, step)
             width = step.width
     return steps
 
 
-def _steps_of_layer(layer: Any, width: int) -> list[Step]:
+def _steps_of_layer(layer: Any, width: int, behind_dense: bool) -> list[Step]:
     about = repr(layer)
     if type(layer) is Linear:
         b = layer.b if layer.bias else np.zeros(layer.out_features)
@@ -129,7 +141,9 @@ def _steps_of_layer(layer: Any, width: int) -> list[Step]:
             array.astype(np.float64) for array in (layer.running_mean, layer.running_variance, layer.gain, layer.bias)
         )
         factor = gain / np.sqrt(variance + layer.epsilon)
-        return [affine(factor, bias - mean * factor, about)]
+        if behind_dense or (np.abs(mean * factor) < NEAR).all():  # a part of its weights, or as exact in one step
+            return [affine(factor, bias - mean * factor, about)]
+        return [standardize(mean, factor, about), affine(np.ones(width), bias, about)]
     if type(layer) is Scale:
         return [affine(layer.gain.astype(np.float64), None, about)]
     if type(layer) is Residual:
@@ -145,6 +159,9 @@ def _own_kind(layer: Any, width: int) -> Step:
         return Step("prelu", lambda x: ops.prelu(x, slope), width, {"slope": slope}, about=about)
     if type(layer) is LayerNorm:
         arrays, epsilon = {"gain": layer.gain, "bias": layer.bias}, layer.epsilon
+        if epsilon < SMALLEST:
+            expected = f"epsilon of at least {SMALLEST:.2g}, which float32 can hold"
+            raise ValueError(sentence("export to C", expected, repr(layer), "train with a larger one"))
 
         def compute(x: Array) -> Array:
             return ops.standardize(x, 1, epsilon)[0] * arrays["gain"] + arrays["bias"]

@@ -11,17 +11,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ... import __version__
-from ..._support.checks import Array, check_integer, check_name, require, sentence
+from ..._support.checks import check_integer, check_name, require, sentence
 from ..._support.files import replacing
 from ...model import Sequential
-from .estimator import from_estimator
+from ..agreement import Answers, answers, distance
+from ..rows import sample_rows
+from .estimator import feeds, from_estimator
 from .network import OUTPUTS, PRECISIONS, WHO, from_network, probabilities
 from .runtime import COMMON_OPSET, check_graph, installed, quantized, session
 
 OLDEST_OPSET = 13
+FLOATS = ("float32", "float64")
 
 __all__ = ["check", "write"]
 
@@ -29,6 +30,7 @@ __all__ = ["check", "write"]
 def write(
     model: Any,
     path: Path,
+    rows: Any = None,
     *,
     precision: str = "float32",
     outputs: str = "model",
@@ -41,8 +43,11 @@ def write(
     ----------
     model : Sequential, or a fitted estimator of scikit-learn with one of ours in it, which skl2onnx converts
     path : Path
-    precision : "float32"; "float16" computes in half precision, with float32 inputs and outputs; "int8" holds the
-        weights of the Linear layers as whole numbers and rounds their inputs as it runs, by ONNX Runtime's quantizer
+    rows : some rows as the model takes them, which tell the types of the columns of a frame; None for those that a
+        pipeline knows
+    precision : of the computation, the inputs and the outputs, "float32" or "float64"; "float16" computes in half
+        precision, with float32 inputs and outputs; "int8" holds the weights of the Linear layers as whole numbers and
+        rounds their inputs as it runs, by ONNX Runtime's quantizer
     outputs : "model" for what ``model.predict`` gives, "probabilities" for its softmax, or sigmoid of a single output
     input_shape : of one row, where the layers do not tell it; a Flatten in front takes flat rows otherwise
     opset : version of ONNX's operators, at least 13; 21 is what browsers and phones run, too, None the newest that is
@@ -59,11 +64,12 @@ def write(
     if isinstance(model, Sequential):
         proto, notes = from_network(model, precision, outputs, input_shape, opset)
     else:
-        given = {"precision": precision != "float32", "outputs": outputs != "model", "input_shape": input_shape}
+        given = {"precision": precision not in FLOATS, "outputs": outputs != "model", "input_shape": input_shape}
         for name in (name for name, is_given in given.items() if is_given):
             remedy = "leave it out, or export the network alone, estimator.model_"
             raise ValueError(sentence(WHO, f"{name} for a Sequential only", f"it for {type(model).__name__}", remedy))
-        proto, notes = from_estimator(model, opset), []
+        rows = sample_rows(model) if rows is None else rows
+        proto, notes = from_estimator(model, rows, precision == "float64", opset)
     if precision == "int8":
         proto = quantized(proto, [node.name for node in proto.graph.node if node.name.endswith(".Linear.MatMul")])
     proto.producer_name, proto.producer_version = "chainrule", __version__
@@ -83,25 +89,30 @@ def _check_opset(opset: int | None) -> None:
         raise ValueError(sentence(WHO, expected, str(opset), "update onnx, or take an older one"))
 
 
-def check(model: Any, path: Path, rows: Array) -> float | None:
-    """The largest |y′ − y| / max(1, |y|) between ONNX Runtime's outputs y′ and the model's y; None without it.
+def check(model: Any, path: Path, rows: Any) -> float | None:
+    """How far ONNX Runtime's answers of a file are from the model's to the same rows in float64; None without it.
 
     Parameters
     ----------
     model : what :func:`write` was given
     path : Path, of the file that it wrote
-    rows : array (N, ...), float32
+    rows : array (N, ...) or frame
+
+    Returns
+    -------
+    distance : float, of :mod:`chainrule.persistence.agreement`
     """
     if not installed():
         return None
     run = session(path.read_bytes())
     names = [output.name for output in run.get_outputs()]
-    name = "probabilities" if "probabilities" in names else names[0]
-    found: Array = run.run([name], {run.get_inputs()[0].name: np.asarray(rows, np.float32)})[0]
-    if not isinstance(model, Sequential):
-        expected = (model.predict_proba if name == "probabilities" else model.predict)(rows)
-    else:
-        expected = model.predict(rows)
-        expected = probabilities(model, expected) if name == "probabilities" else expected
-    y: Array = np.reshape(expected, found.shape).astype(np.float64)
-    return float(np.max(np.abs(found - y) / np.maximum(1, np.abs(y)), initial=0.0))
+    found = dict(zip(names, run.run(names, feeds(run, rows)), strict=True))
+    expected = answers(model, rows)
+    if isinstance(model, Sequential):
+        (name,) = names
+        if name == "probabilities" and expected.numbers is not None:
+            expected = Answers(probabilities(model, expected.numbers), unit=1.0)
+        return distance(Answers(found[name]), expected)
+    if not hasattr(model, "classes_"):
+        return distance(Answers(found[names[0]]), expected)
+    return distance(Answers(found.get("probabilities"), found[names[0]]), expected)

@@ -19,9 +19,10 @@ from ..rows import row_shape
 from .runtime import add_facts, as_model, newest_opset
 
 WHO = "export to ONNX"
-PRECISIONS = ("float32", "float16", "int8")
+PRECISIONS = ("float32", "float64", "float16", "int8")
 OUTPUTS = ("model", "probabilities")
 MOST_BYTES = 1 << 31  # of one protobuf message
+DOUBLE = "x and y are float64"
 
 
 class _Network(Graph):
@@ -58,11 +59,12 @@ def from_network(
     model: Sequential, precision: str, outputs: str, input_shape: Sequence[int] | None, opset: int | None
 ) -> tuple[Any, list[str]]:
     """The graph and the notes."""
-    if 4 * model.parameters.vector.size > MOST_BYTES:
-        got = f"{4 * model.parameters.vector.size:,} bytes of parameters"
+    double, half = precision == "float64", precision == "float16"
+    size = (8 if double else 4) * model.parameters.vector.size
+    if size > MOST_BYTES:
+        got = f"{size:,} bytes of parameters"
         raise ValueError(sentence(WHO, f"a model of less than {MOST_BYTES:,} bytes", got))
-    half = precision == "float16"
-    g = _Network(np.float16 if half else np.float32)
+    g = _Network(np.float16 if half else np.float64 if double else np.float32)
     y = through(g, model.layers, g.cast("x", g.dtype) if half else "x")
     given, result = _shapes(model, input_shape)
     if outputs == "probabilities":
@@ -72,8 +74,9 @@ def from_network(
         g.cast(y, np.float32, out=name)
     else:
         g.Identity(y, out=name)
-    proto = _proto(g, given, result, opset or newest_opset(), name)
-    add_facts(proto, _facts(model, given, result))
+    kind = "float64" if double else "float32"
+    proto = _proto(g, given, result, opset or newest_opset(), name, kind)
+    add_facts(proto, _facts(model, given, result, kind))
     return proto, _notes(model, given, precision)
 
 
@@ -92,17 +95,17 @@ def _shapes(model: Sequential, input_shape: Sequence[int] | None) -> tuple[Shape
     return given, shape or given
 
 
-def _proto(g: _Network, given: Shape, result: Shape, opset: int, name: str) -> Any:
-    from onnx import TensorProto, helper
+def _proto(g: _Network, given: Shape, result: Shape, opset: int, name: str, kind: str) -> Any:
+    from onnx import helper
 
+    tensor = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
     ends = [
-        helper.make_tensor_value_info(end, TensorProto.FLOAT, ["rows", *shape])
-        for end, shape in (("x", given), (name, result))
+        helper.make_tensor_value_info(end, tensor, ["rows", *shape]) for end, shape in (("x", given), (name, result))
     ]
     return as_model(helper.make_graph(g.nodes, "chainrule", ends[:1], ends[1:], g.constants), opset)
 
 
-def _facts(model: Sequential, given: Shape, result: Shape) -> dict[str, str]:
+def _facts(model: Sequential, given: Shape, result: Shape, kind: str) -> dict[str, str]:
     """The metadata: text by name; what is not ours is JSON."""
     meta = dict(model.metadata)
     known: dict[str, Any] = {}
@@ -124,7 +127,7 @@ def _facts(model: Sequential, given: Shape, result: Shape) -> dict[str, str]:
     return {
         "chainrule": __version__,
         "parameters_sha256": digest({**model.parameters, **model.buffers}, {}),
-        "input": f"x: float32, rows of {' × '.join(map(str, given))} numbers{who}",
+        "input": f"x: {kind}, rows of {' × '.join(map(str, given))} numbers{who}",
         **texts,
     }
 
@@ -144,12 +147,18 @@ def _features(model: Sequential) -> Any:
 
 def _notes(model: Sequential, given: Shape, precision: str) -> list[str]:
     notes = []
-    if model.dtype != np.float32:
+    if precision == "float64":
+        notes.append(DOUBLE)
+    elif model.dtype != np.float32:
         notes.append(f"the model computes in {model.dtype.name}, the file in float32")
     if isinstance(model.metadata.get("encoder"), dict):
         notes.append(
             f"x holds {given[0]} numbers a row as the model's TableEncoder gives them; its rules are in the metadata"
         )
+    if isinstance(model.metadata.get("scaling"), dict):
+        notes.append("x holds standardised columns, (x - mean) / scale; both are in the metadata")
+    if isinstance(model.metadata.get("target_scaling"), dict):
+        notes.append("y is standardised: times scale, plus mean it is the prediction; both are in the metadata")
     if precision == "int8":
         weights = any(isinstance(layer, Linear) for _, layer in walk(model.layers))
         rounded = "int8 rounds weights and the inputs of layers: see how good it is on data of yours"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +25,7 @@ def session(proto: bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors; its warnings are about speed
+    options.log_severity_level = 4  # errors are raised, too; its warnings are about speed
     try:
         return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's have no class of their own in common
@@ -71,7 +72,12 @@ def check_graph(proto: Any) -> None:
     """Raise unless it is what the standard asks for, with every shape."""
     from onnx import checker
 
-    checker.check_model(proto, full_check=True)
+    try:
+        checker.check_model(proto, full_check=True)
+    except Exception as error:  # ONNX's have no class of their own in common
+        got = str(error).splitlines()[0][:MAX_REASON]
+        remedy = "update skl2onnx, or leave the outermost estimator out"
+        raise ValueError(sentence("export to ONNX", "a graph that the standard allows", got, remedy)) from None
 
 
 def quantized(proto: Any, products: list[str]) -> Any:
@@ -84,7 +90,8 @@ def quantized(proto: Any, products: list[str]) -> Any:
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
     add_pre_process_metadata(proto)  # shapes are known and there is nothing to simplify, for which it would ask
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # ONNX Runtime 1.18 uses what onnx 1.16 advises against
         path = Path(folder) / "int8.onnx"
         quantize_dynamic(
             proto,

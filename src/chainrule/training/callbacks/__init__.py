@@ -1,4 +1,4 @@
-"""What happens around training: the hooks, the record, when it ends, and what is done to the weights beside."""
+"""What happens around training: the hooks, the record, when it ends, and what is done to the weights besides."""
 
 from __future__ import annotations
 

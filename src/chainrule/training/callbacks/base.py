@@ -22,8 +22,8 @@ class Record(Protocol):
 class Training(Protocol):
     """What a callback sees of the trainer; ``epoch`` counts from 1, ``stop = True`` ends training after it.
 
-    ``step`` counts the steps taken, ``seconds`` the time; what came before a checkpoint that training continues from is
-    included. ``state`` is all that the training is.
+    ``step`` counts the steps taken, ``seconds`` the time; what came before a checkpoint is included if training was
+    ``resumed`` from it. ``state`` is all that the training is.
     """
 
     model: Sequential
@@ -36,6 +36,8 @@ class Training(Protocol):
     steps_per_epoch: int
     stop: bool
 
+    @property
+    def resumed(self) -> bool: ...
     @property
     def step(self) -> int: ...
     @property
@@ -51,15 +53,16 @@ class Callback:
 
     ``trainer`` holds ``model``, ``optimizer``, ``epoch`` (from 1), ``epochs``, ``step`` (those taken),
     ``steps_per_epoch`` and ``stop``: set it to True and training ends after this epoch. ``row`` is what the epoch gave:
-    loss, validation_loss, metrics, learning_rate, seconds; a callback may add to it.
+    loss, validation_loss, metrics, learning_rate, seconds; a callback may add to it. Whatever a callback changes
+    (rates, penalties, a layer, the optimizer's state, ...) counts from the next step on.
 
     Attributes
     ----------
-    live : bool, whether training must stand still, right after the step or the epoch, while a hook runs. A callback
-        that only records what it is told, and neither looks at the model nor stops the training, may say False: then
-        many steps, and many epochs of a few steps each, may be taken before it is told of each of them
-    follows : bool, whether its state follows the weights, as a running mean does, and goes back with them when the
-        training diverges
+    live : bool, whether a hook must run right after its step or epoch. A callback that only records what it is given,
+        and neither looks at the model nor stops training, may say False: many steps, and many epochs of a few steps
+        each, may then be taken before it is notified of each of them
+    follows : bool, whether its state follows the weights, as a running mean does; it goes back with them when training
+        diverges, and at the end it has its turn before the others
 
     Examples
     --------
@@ -96,10 +99,10 @@ class Callback:
         """After the last batch of an epoch and its validation."""
 
     def on_pause(self, trainer: Training) -> None:
-        """Between two steps, some twenty times a second, and after each epoch, when all have been told of the last."""
+        """Between two steps, some twenty times a second, and after each epoch, when its last hook is done."""
 
     def on_train_end(self, trainer: Training) -> None:
-        """After the last epoch, also when training was interrupted or failed."""
+        """After the last epoch, also when training was interrupted or failed; the last callback comes first."""
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must hold to continue with it: numbers, text, arrays, and lists and dicts of these."""

@@ -38,9 +38,15 @@ class CallbackList:
 
     def begin(self, trainer: Training) -> None:
         """Before the first epoch."""
+        position, (hook, done) = self._position, self._pending
+        resumed, position.hook, position.told = position.resumed, "on_train_begin", []
         for callback in self._callbacks:
+            name = type(callback).__name__
+            position.told.append(name)
+            position.resumed = resumed and (hook != "on_train_begin" or name in done)  # else it had not begun
             self._begun.append(callback)  # also if it fails now
             _Hook(callback, "on_train_begin").call(trainer)
+        position.hook, position.told, position.resumed = "", [], resumed
 
     @contextmanager
     def ended(self, trainer: Training) -> Iterator[None]:

@@ -1,7 +1,8 @@
-"""When a training ends before its last epoch."""
+"""When training ends before its last epoch."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ..._support.checks import Array, check_integer, check_number
@@ -14,7 +15,7 @@ FIRST = 10  # losses, whose mean is what a training began with
 
 
 class EarlyStopping(Callback):
-    """Ends the training when a number of its record has not improved for some epochs, and returns to the best weights.
+    """Ends training when a number of its record has not improved for some epochs, and returns to the best weights.
 
     Parameters
     ----------
@@ -55,9 +56,9 @@ class EarlyStopping(Callback):
         self.min_delta = check_number("EarlyStopping", "min_delta", min_delta, minimum=0)
         self.higher_is_better = higher_is_better
         self.restore_best = restore_best
-        self._start_again()
+        self._restart()
 
-    def _start_again(self) -> None:
+    def _restart(self) -> None:
         self._best = Best("EarlyStopping", self.monitor, self.higher_is_better)
         self._mark: float | None = None  # from which an improvement counts
         self._waited = 0
@@ -74,8 +75,8 @@ class EarlyStopping(Callback):
         return self._best.epoch
 
     def on_train_begin(self, trainer: Training) -> None:
-        if trainer.step == 0:  # else it goes on from a checkpoint
-            self._start_again()
+        if not trainer.resumed:
+            self._restart()
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         if self._best.look(row, trainer.epoch):
@@ -102,10 +103,10 @@ class EarlyStopping(Callback):
 
 
 class TerminateOnDivergence(Callback):
-    """Ends the training with a DivergenceError when a batch's loss is far above those that the training began with.
+    """Ends training with a DivergenceError when a batch's loss is far above those that training began with.
 
     A loss that is not finite always does so; this catches the network that is lost before it gets there, or never
-    does: with Adam and a learning rate that is much too high the loss can stay at a million for ever.
+    does: with Adam and a learning rate that is much too high the loss can stay at a million forever.
 
     Parameters
     ----------
@@ -130,7 +131,7 @@ class TerminateOnDivergence(Callback):
         self._first: list[float] = []
 
     def on_train_begin(self, trainer: Training) -> None:
-        if trainer.step == 0:  # else it goes on from a checkpoint
+        if not trainer.resumed:
             self._first = []
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
@@ -168,7 +169,16 @@ class TimeLimit(Callback):
 
     def __init__(self, seconds: float) -> None:
         self.seconds = check_number("TimeLimit", "seconds", seconds, above=0)
+        self._end = 0.0  # by the clock
+
+    def on_train_begin(self, trainer: Training) -> None:
+        left = self.seconds - (trainer.seconds if trainer.resumed else 0.0)
+        self._end = time.monotonic() + left
+        self._check(left <= 0)
 
     def on_pause(self, trainer: Training) -> None:
-        if trainer.seconds > self.seconds:
+        self._check(time.monotonic() > self._end)
+
+    def _check(self, over: bool) -> None:
+        if over:
             raise StopTraining(f"the time limit of {self.seconds:g} s is over")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
-import secrets
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..._support.checks import check_integer, require, sentence
+from ..._support.files import WRITABLE, hidden_beside, in_our_words, write_text
 from ..state import Row
 from .base import Callback, Training
 from .place import WritesFiles
@@ -25,17 +25,17 @@ class _Log(Callback):
     """Writes each row of the History once, when every callback has added to it; not those that a checkpoint brought."""
 
     live = False
-    _told = 0
+    _written = 0
 
     def on_train_begin(self, trainer: Training) -> None:
-        self._told = len(trainer.history.rows)
+        self._written = len(trainer.history.rows)
         self._begin(trainer)
 
     def on_pause(self, trainer: Training) -> None:
-        rows = trainer.history.rows[self._told :]
+        rows = trainer.history.rows[self._written :]
         if rows:
-            self._tell(trainer, self._told + 1, rows)
-            self._told += len(rows)
+            self._write(trainer, self._written + 1, rows)
+            self._written += len(rows)
 
     def on_train_end(self, trainer: Training) -> None:
         self.on_pause(trainer)  # what an interrupted training had come to
@@ -43,8 +43,8 @@ class _Log(Callback):
     def _begin(self, trainer: Training) -> None:
         raise NotImplementedError
 
-    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
-        """Of the rows of ``epoch`` and those after it."""
+    def _write(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
+        """Write the rows of ``epoch`` and of those after it."""
         raise NotImplementedError
 
 
@@ -89,25 +89,32 @@ class CSVLog(WritesFiles, _Log):
         self._columns: list[str] = []
 
     def _begin(self, trainer: Training) -> None:
-        rows, path = trainer.history.rows, self.own_place()
-        with _in_our_words("CSVLog", path):
-            self.lock(path.with_name(f".{path.name}.lock"))
+        path = self.own_place()
+        with in_our_words("CSVLog", f"to write {path}", WRITABLE):
+            self.lock(hidden_beside(path, "lock"))
+        self._write_history(trainer)
+
+    def _write_history(self, trainer: Training) -> None:
+        """The file as of now, with what is kept of earlier runs."""
+        rows = trainer.history.rows
+        with in_our_words("CSVLog", f"to write {self.path}", WRITABLE):
             if self.path.exists() and not self.path.is_file():
                 raise OSError("it is no file")
             earlier = self._earlier(rows) if self.append and self.path.exists() else []
-            self._write_anew([*earlier, *_numbered(rows, 1)])
+            self._rewrite([*earlier, *_numbered(rows, 1)])
 
-    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
+    def _write(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         lines = _numbered(rows, epoch)
         try:
-            with _in_our_words("CSVLog", self.path):
+            with in_our_words("CSVLog", f"to write {self.path}", WRITABLE):
                 if any(line.keys() - set(self._columns) for line in lines):
-                    self._write_anew([*self._read(), *lines])
+                    self._rewrite([*self._read(), *lines])
                     return
                 with self.path.open("a", newline="", encoding="utf-8") as stream:
                     csv.DictWriter(stream, self._columns, lineterminator="\n").writerows(lines)
         except KeyboardInterrupt:
-            self.on_train_begin(trainer)  # whatever part of it was written: each row once
+            self._written = len(trainer.history.rows)
+            self._write_history(trainer)  # whatever part of it was written: each row once
             raise
 
     def on_train_end(self, trainer: Training) -> None:
@@ -120,7 +127,7 @@ class CSVLog(WritesFiles, _Log):
         return given.with_name(f"{given.stem}-{token}{given.suffix}")
 
     def _earlier(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        """What the file holds of other trainings than the one that goes on with these rows."""
+        """What the file holds of other runs than the one that resumes with these rows."""
         lines = self._read()
         first = max((index for index, line in enumerate(lines) if line["epoch"] == "1"), default=0)
         this = bool(rows and lines) and lines[first].get("loss") == str(rows[0]["loss"])
@@ -129,25 +136,23 @@ class CSVLog(WritesFiles, _Log):
     def _read(self) -> list[dict[str, Any]]:
         with self.path.open(newline="", encoding="utf-8", errors="replace") as stream:
             table = csv.DictReader(stream, restkey="more")
-            if table.fieldnames and table.fieldnames[0] != "epoch":
+            try:
+                if not table.fieldnames or table.fieldnames[0] == "epoch":
+                    return list(table)
                 got = f"columns {', '.join(table.fieldnames)[:80]}"
-                raise ValueError(sentence("CSVLog", f"a log in {self.path} to append to", got, "choose another file"))
-            return list(table)
+            except csv.Error as error:
+                got = f"a damaged one ({error})"
+            raise ValueError(sentence("CSVLog", f"a log in {self.path} to append to", got, "choose another file"))
 
-    def _write_anew(self, lines: Sequence[dict[str, Any]]) -> None:
+    def _rewrite(self, lines: Sequence[dict[str, Any]]) -> None:
         """All lines, with the columns of all of them, in one move."""
         self._columns = list(dict.fromkeys(name for line in lines for name in line))
-        partial = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
-        try:
-            with partial.open("w", newline="", encoding="utf-8") as stream:
-                table = csv.DictWriter(stream, self._columns, lineterminator="\n")
-                if lines:
-                    table.writeheader()
-                table.writerows(lines)
-            partial.replace(self.path)
-        finally:
-            with suppress(OSError):  # there is none, if all went well
-                partial.unlink()
+        text = io.StringIO(newline="")
+        table = csv.DictWriter(text, self._columns, lineterminator="\n")
+        if lines:
+            table.writeheader()
+        table.writerows(lines)
+        write_text("CSVLog", self.path, text.getvalue())
 
 
 class TensorBoard(WritesFiles, _Log):
@@ -187,7 +192,7 @@ class TensorBoard(WritesFiles, _Log):
 
     def _begin(self, trainer: Training) -> None:
         writer = require("tensorboardX.event_file_writer", "logging", "TensorBoard")
-        with _in_our_words("TensorBoard", self.own_place()):
+        with in_our_words("TensorBoard", f"to write {self.own_place()}", WRITABLE):
             self.folder.mkdir(parents=True, exist_ok=True)
             # The file's own writer: SummaryWriter's thread dies in silence when the disk is full, and training waits
             # for it forever. Its names tell seconds apart, ours also what begins within one.
@@ -202,13 +207,13 @@ class TensorBoard(WritesFiles, _Log):
         if self.histograms and trainer.epoch % self.every == 0:
             from tensorboardX.summary import histogram
 
-            with _in_our_words("TensorBoard", self.folder):
+            with in_our_words("TensorBoard", f"to write {self.folder}", WRITABLE):
                 for name, array in trainer.model.parameters.items():
                     self._add(trainer.epoch, summary=histogram(f"parameters/{name}", array, bins=64))
 
-    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
+    def _write(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         families = {"loss", *trainer.metrics}
-        with _in_our_words("TensorBoard", self.folder):
+        with in_our_words("TensorBoard", f"to write {self.folder}", WRITABLE):
             for step, row in enumerate(rows, start=epoch):
                 scalars = [{"tag": _tag(name, families), "simple_value": float(value)} for name, value in row.items()]
                 self._add(step, summary={"value": scalars})
@@ -225,7 +230,7 @@ class TensorBoard(WritesFiles, _Log):
         try:
             super().on_train_end(trainer)
         finally:
-            with _in_our_words("TensorBoard", self.folder):
+            with in_our_words("TensorBoard", f"to write {self.folder}", WRITABLE):
                 self._events.close()
             self._events = None
 
@@ -238,7 +243,7 @@ class MLflow(_Log):
     :class:`~chainrule.TimeLimit` ended the training; as FAILED where an error did. A run that is active (as in
     ``with mlflow.start_run(): trainer.fit(...)``) is used, and left active.
 
-    A training that goes on from a checkpoint goes on in its run. MLflow takes nothing back: epochs that were logged
+    Training that resumes from a checkpoint continues in its run. MLflow takes nothing back: epochs that were logged
     after the checkpoint are then logged again, with the same numbers.
 
     Parameters
@@ -299,7 +304,7 @@ class MLflow(_Log):
             mlflow.set_experiment(self.experiment)
         return mlflow.start_run(run_id=self._go_on, run_name=self.run_name)
 
-    def _tell(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
+    def _write(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
@@ -350,12 +355,3 @@ def _tag(name: str, families: set[str]) -> str:
     if bare not in families:
         return name
     return f"{bare}/{'training' if name == bare else 'validation'}"
-
-
-@contextmanager
-def _in_our_words(who: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        remedy = "choose a folder that exists, that you may write to, and that has room"
-        raise type(error)(sentence(who, f"to write {path}", error.strerror or str(error), remedy)) from None

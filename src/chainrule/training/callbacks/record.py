@@ -1,4 +1,4 @@
-"""What is kept of a training, and the lines that a user sees of it."""
+"""The record of training, and the lines that a user sees of it."""
 
 from __future__ import annotations
 

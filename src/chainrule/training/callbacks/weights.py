@@ -1,4 +1,4 @@
-"""What is done to the weights beside the optimizer's steps."""
+"""What is done to the weights besides the optimizer's steps."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MaxNorm(Callback):
         self.limit = check_number("MaxNorm", "limit", limit, above=0)
 
     def on_train_begin(self, trainer: Training) -> None:
-        if trainer.step == 0:  # else it resumes from a checkpoint
+        if not trainer.resumed:
             self.on_batch_end(trainer, 0.0)
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
@@ -58,8 +58,8 @@ class WeightAverage(Callback):
 
         d = min(decay, (1 + t) / (10 + t)), a running mean         d = 1 − 1/t without decay, the mean of all
 
-    Running statistics are averaged likewise. Validation sees θ̄, and so does whoever looks at the model at the end of an
-    epoch. When training ends, the model holds θ̄; when it goes on, with the same callback, it goes on from θ.
+    Running statistics are averaged likewise. Validation sees θ̄, and so do callbacks at the end of an epoch. When
+    training ends, the model holds θ̄; a further fit with the same callback continues from θ.
 
     Parameters
     ----------
@@ -95,6 +95,9 @@ class WeightAverage(Callback):
         self._begins = 0  # after this step
 
     def on_train_begin(self, trainer: Training) -> None:
+        count = sum(isinstance(callback, WeightAverage) for callback in trainer.state.callbacks)
+        if count > 1:  # each would take the other's mean for the weights
+            raise ValueError(sentence("fit", "one WeightAverage among the callbacks", f"{count}", "leave one out"))
         arrays = learned(trainer.model)
         if not self._other:
             self._other = [array.copy() for array in arrays]

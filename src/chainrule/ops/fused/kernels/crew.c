@@ -1,31 +1,45 @@
 /* The threads that carry out a plan's call: this one, and as many others as can be had. */
+#define _GNU_SOURCE /* for the processors of a thread */
+#include "float_mode.h"
 #include "plan.h"
+#include "processors.h"
 #include "threads.h"
+
+#define PATIENCE 4096 /* looks, about 50 µs: two steps of a small network are nearer */
 
 typedef struct {
     const Kernels *kernels;
     Plan *plan;
+    const Processors *processors;
     int number;
 } Member;
 
-/* What another thread does, once it is known how many there are. */
-static THREAD_RESULT join_in(void *argument) {
-    const Member *member = argument;
-    while (__atomic_load_n(&member->plan->threads, __ATOMIC_ACQUIRE) == 0) give_way();
+static void take_part(const Member *member) {
+    const FloatMode before = flush_subnormals();
+    settle(member->processors, member->number, member->plan->threads);
     member->kernels->run_plan(member->plan, member->number);
+    unsettle(member->processors, member->number, member->plan->threads);
+    set_float_mode(before);
+}
+
+/* What another thread does, once it is known how many there are. */
+static THREAD_RESULT join_in(void *member) {
+    while (__atomic_load_n(&((Member *)member)->plan->threads, __ATOMIC_ACQUIRE) == 0) give_way();
+    take_part(member);
     return 0;
 }
 
 void chainrule_run_plan(const Kernels *kernels, Plan *plan, int wanted) {
     Thread others[PLAN_THREADS];
     Member members[PLAN_THREADS];
+    Processors processors;
     int threads = 1;
+    look_up(&processors);
     plan->threads = plan->arrived = plan->meeting = 0;
-    for (; threads < wanted; threads++) {
-        members[threads] = (Member){kernels, plan, threads};
-        if (!start_thread(&others[threads], join_in, &members[threads])) break; /* the result has the same bits */
-    }
+    for (int i = 0; i < wanted; i++) members[i] = (Member){kernels, plan, &processors, i};
+    while (threads < wanted && start_thread(&others[threads], join_in, &members[threads])) threads++;
+    plan->patience = processors.count == 0 || processors.count >= threads ? PATIENCE : 0;
     __atomic_store_n(&plan->threads, threads, __ATOMIC_RELEASE);
-    kernels->run_plan(plan, 0);
+    take_part(&members[0]);
     for (int i = 1; i < threads; i++) join_thread(others[i]);
 }

@@ -11,26 +11,28 @@
 
 typedef ptrdiff_t Size; /* a number of elements, rows or columns */
 
-/* The activations, in the order of ACTIVATIONS in activations.pxi. */
+/* The activations. */
 enum {
     IDENTITY, RELU, LEAKY_RELU, HARD_SIGMOID, SIGMOID, TANH, SOFTPLUS, ELU, SELU, GELU, GELU_TANH, SILU, MISH
 };
 
-/* The losses, in the order of LOSSES in losses.pxi. */
+/* The losses. */
 enum {
     CROSS_ENTROPY_LABELS, CROSS_ENTROPY_SOFT, BINARY_CROSS_ENTROPY, SQUARED_ERROR, HALF_SQUARED_ERROR,
     ABSOLUTE_ERROR, HUBER, LOG_COSH, POISSON, QUANTILE, GAUSSIAN_NLL
 };
 
-/* The optimizers, in the order of OPTIMIZERS in optimizers.pxi. */
+/* The optimizers. */
 enum { SGD, RMSPROP, ADAGRAD, ADAM, NADAM, LION };
+
+enum { COEFFICIENTS = 6 }; /* of an optimizer's rule, at most */
 
 /* One step of an optimizer: g <- factor * min(max(g, -limit), limit), then w <- (1 - shrink) w - rate d, with d from g,
  * the state and the coefficients c that the optimizer's `coefficients` gives for this step. Without clipping limit is
  * INFINITY and factor 1. */
 typedef struct {
     int kind;
-    double rate, shrink, c[6], limit, factor;
+    double rate, shrink, c[COEFFICIENTS], limit, factor;
 } Update;
 
 struct Plan;

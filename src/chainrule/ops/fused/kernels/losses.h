@@ -3,6 +3,11 @@
  * `parameters` are, in this order: the label smoothing of the cross-entropies, delta of HUBER, the number of levels and
  * the levels of QUANTILE, the floor of GAUSSIAN_NLL. dz may be z. */
 
+/* Labels were within when training began; but the array is the caller's, who may write to it at any time. */
+INLINE int NAME(is_class)(Size label, Size width) {
+    return 0 <= label && label < width;
+}
+
 /* Both cross-entropies of narrow rows, in panels. A class without a share in a label has no part in the value, though
  * its logit be -infinity; of soft labels every class has, as in the plain loss. */
 static void NAME(cross_entropy_narrow)(Size rows, Size width, const REAL *z, const Size *label, const REAL *y,
@@ -16,7 +21,13 @@ static void NAME(cross_entropy_narrow)(Size rows, Size width, const REAL *z, con
         NAME(load_panel)(here, width, z + n * width, s);
         if (label) {
             memset(t, 0, (size_t)width * sizeof *t);
-            for (Size r = 0; r < here; r++) t[label[n + r]][r] = 1;
+            for (Size r = 0; r < here; r++) {
+                const Size k = label[n + r];
+                if (NAME(is_class)(k, width))
+                    t[k][r] = 1;
+                else
+                    t[0][r] = NAN; /* and so is the value */
+            }
         } else {
             NAME(load_panel)(here, width, y + n * width, t);
         }
@@ -67,14 +78,16 @@ static void NAME(cross_entropy_labels)(Size rows, Size width, const REAL *z, con
         const Size here = NAME(shorter)(group, rows - n);
         for (Size r = n; r < n + here; r++) {
             NAME(below_largest)(width, z + r * width, dz + r * width);
-            values[r] = (1 - smoothing) * dz[r * width + label[r]];
+            const Size k = label[r];
+            values[r] = NAME(is_class)(k, width) ? (1 - smoothing) * dz[r * width + k] : NAN;
             if (smoothing > 0) values[r] += even * NAME(row_sum)(width, dz + r * width);
         }
         NAME(exponentials)(here * width, dz + n * width, dz + n * width);
         for (Size r = n; r < n + here; r++) {
             const double factor = share ? share[r] : scale;
             NAME(finish_cross_entropy)(width, 1, NULL, 0, even, factor, values + r, dz + r * width);
-            dz[r * width + label[r]] -= (REAL)((1 - smoothing) * factor);
+            const Size k = label[r];
+            if (NAME(is_class)(k, width)) dz[r * width + k] -= (REAL)((1 - smoothing) * factor);
         }
     }
 }

@@ -1,8 +1,6 @@
 /* Where the threads of a plan wait for each other. */
 #include "threads.h"
 
-#define PATIENCE 4096 /* looks, about 50 µs, before a waiting thread lets others have its processor */
-
 /* Return when every thread of the plan has come here. They spin: two steps of a small network are microseconds apart,
  * a lock's wake-up alone would take longer. */
 static void meet(Plan *p) {
@@ -14,7 +12,7 @@ static void meet(Plan *p) {
         return;
     }
     for (int looks = 0; __atomic_load_n(&p->meeting, __ATOMIC_ACQUIRE) == meeting; looks++)
-        if (looks < PATIENCE)
+        if (looks < p->patience)
             breathe();
         else
             give_way();

@@ -23,8 +23,8 @@ static void NAME(dropout)(Size n, uint64_t key, uint64_t first, double rate, con
     } random;
     const REAL *x = x_;
     REAL *y = y_, *mask = mask_;
-    const int rounded = (int)(rate * 65536 + 0.5);
-    const BITS threshold = rounded < 65535 ? rounded : 65535;
+    const double rounded = rate * 65536 + 0.5;
+    const BITS threshold = rounded >= 65535 ? 65535 : rounded > 0 ? (BITS)rounded : 0; /* 0 if it is not a number */
     const REAL enlarged = (REAL)(65536 / (65536 - (double)threshold));
     uint64_t word = first / 4;
     Size skip = (Size)(first % 4); /* pieces of the first word that belong to the element before `first` */

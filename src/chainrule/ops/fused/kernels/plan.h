@@ -6,9 +6,12 @@
 
 #include "kernels.h"
 
-#define PLAN_THREADS 64 /* at most */
+enum {
+    PLAN_THREADS = 64,              /* at most */
+    PLAN_CHUNK = 16384,             /* parameters whose squares are summed together for the norm of the gradient */
+    PLAN_NUMBERS = 2 + COEFFICIENTS /* for each step: rate, shrink and the coefficients */
+};
 
-/* The stages, in the order of STAGES in plan.pxi. */
 enum { AFFINE, ACTIVATION, DROPOUT, BATCH_NORM, LAYER_NORM };
 
 /* One layer. Batches are (rows, inputs) and (rows, outputs); what a kind does not use is NULL or 0. */
@@ -57,7 +60,7 @@ typedef struct Plan {
     Run *runs;
     int run_count;
     double clip_norm, clip_value;  /* 0: no clipping */
-    const double (*updates)[8];    /* for each step rate, shrink and six coefficients */
+    const double (*updates)[PLAN_NUMBERS];
     const uint64_t *keys;          /* for each step, one for each dropout */
     int dropouts;
 
@@ -65,7 +68,7 @@ typedef struct Plan {
     void *x_room;
     char *y_room;
     double *share, *row_value; /* w / sum of w, and the loss of each row */
-    double *squares;           /* the gradient's squared norm, for each chunk of the vector */
+    double *squares;           /* the gradient's squared norm, for each PLAN_CHUNK of the vector */
     void *rooms[PLAN_THREADS]; /* for each thread */
 
     /* what comes out */
@@ -76,6 +79,7 @@ typedef struct Plan {
 
     /* the threads' meeting point */
     int threads, arrived, meeting;
+    int patience; /* how often a waiting thread looks, before it lets others have its processor */
 } Plan;
 
 /* crew.c: the steps of a call, on so many threads, or on fewer where the system gives no more; then they are gone. */

@@ -4,7 +4,6 @@
  * Then, all rows done, each takes its own part of the parameters: their gradients, summed over all rows, and the
  * optimizer's step. Every number is computed by one thread in one order, so that the result does not depend on how many
  * threads there are. */
-#define CHUNK 16384 /* parameters whose squares are summed together for the norm of the gradient */
 
 /* This thread's rows of the batch: in place, or gathered in the epoch's order. */
 static void NAME(gather)(NAME(Step) *s, Size start) {
@@ -60,10 +59,10 @@ static void NAME(loss_of_rows)(const NAME(Step) *s, Size start) {
 static double NAME(clip_factor)(const NAME(Step) *s) {
     Plan *p = s->plan;
     if (p->clip_norm == 0) return 1;
-    const Size chunks = (p->size + CHUNK - 1) / CHUNK;
+    const Size chunks = (p->size + PLAN_CHUNK - 1) / PLAN_CHUNK;
     for (Size c = s->thread; c < chunks; c += p->threads) {
-        const Size n = p->size - c * CHUNK < CHUNK ? p->size - c * CHUNK : CHUNK;
-        p->squares[c] = NAME(square_norm)(n, (REAL *)p->gradient + c * CHUNK, s->update.limit);
+        const Size n = p->size - c * PLAN_CHUNK < PLAN_CHUNK ? p->size - c * PLAN_CHUNK : PLAN_CHUNK;
+        p->squares[c] = NAME(square_norm)(n, (REAL *)p->gradient + c * PLAN_CHUNK, s->update.limit);
     }
     meet(p);
     double total = 0;

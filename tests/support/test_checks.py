@@ -185,8 +185,12 @@ def test_an_array_of_the_right_dtype_is_not_copied():
     assert _checks.as_numeric("f", "x", x, np.float32) is x
 
 
-def test_numbers_too_large_for_the_dtype_become_infinite_without_a_warning():
-    assert np.isinf(_checks.as_numeric("f", "x", [1e300], np.float32)).all()
+def test_a_number_too_large_for_the_dtype_is_refused_and_infinity_is_not():
+    assert np.isinf(_checks.as_numeric("f", "x", [np.inf], np.float32)).all()
+    with pytest.raises(
+        ValueError, match=r"f expects numbers in x that float32 can hold, up to 3.4e\+38, got 1e\+300 at"
+    ):
+        _checks.as_numeric("f", "x", [1.0, 1e300], np.float32)
 
 
 def test_the_error_state_is_left_alone_where_nothing_is_cast(monkeypatch):
@@ -209,9 +213,12 @@ def test_none_among_numbers_becomes_nan():
         (np.array([1, "a"], object), "got dtype object"),
         (np.array(["2026-01-01"], "datetime64[D]"), "got dtype datetime64"),
         (np.ones(2, complex), r"got dtype complex128; take the real part or the magnitude first\."),
-        (np.array([["1.5", "2"]], object), r"got dtype object that holds text; encode text as numbers first\."),
+        (
+            np.array([["1.5", "2"]], object),
+            r"got dtype object that holds text \(1.5 at row 0, column 0\); encode text as numbers first\.",
+        ),
         (np.array([1.0, b"2"], object), "got dtype object that holds text"),
-        ({"a": 1}, "got dtype object"),
+        ({"a": 1}, "got a dict; pass an array, a frame or a list of rows"),
     ],
 )
 def test_what_holds_no_numbers_is_refused(values, says):

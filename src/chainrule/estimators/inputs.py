@@ -1,0 +1,115 @@
+"""X, y and weights as users have them, before scikit-learn makes arrays of them: what it would lose is refused here.
+
+It casts dates and differences of time to counts of their units, shows what is masked, and turns the integers of pandas
+that may be missing into float64, in which labels of 64 bits merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Number
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_non_negative
+
+from .._support.checks import Array, as_samples, check_finite, sentence
+from .._support.labels import check_no_times
+from .._support.notices import warn
+from .._support.strangers import as_array, columns, numbers_among, place
+from ..data.scale import check_resolution
+
+ENCODE = "encode it as numbers first, as OneHotEncoder does in a ColumnTransformer"
+
+
+def check_numbers(who: str, what: str, values: Any) -> None:
+    """Raise for dates, differences of time and masked values, and for integers that float64 cannot tell apart."""
+    if issparse(values):
+        return
+    check_no_times(who, what, values)
+    for name, column in columns(values):
+        array = as_array(column)
+        if array.dtype.kind == "O" and array.size and all(issubclass(kind, int) for kind in set(map(type, array.flat))):
+            array = numbers_among(array)
+        if array.dtype.kind in "iu" and array.ndim:
+            check_resolution(who, what, array, np.float64, None if name is None else SimpleNamespace(columns=[name]))
+
+
+@contextmanager
+def explained(who: str, X: Any) -> Iterator[None]:
+    """Where scikit-learn finds no numbers in X, say which value of it is none, where it stands, and what to do."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        if str(error).startswith("Input X contains"):
+            words = str(error).split("\n")[0]
+            try:
+                check_finite(who, "X", as_samples(who, X), of=X)
+            except ValueError as ours:
+                words += f" {ours}"
+        elif (found := _no_table(X)) is not None:
+            words = sentence(who, "X to be an array of numbers", *found)
+        else:
+            raise
+        raise kind(words) from None
+
+
+def _no_table(X: Any) -> tuple[str, str] | None:
+    if issparse(X):
+        return None
+    whole = as_array(X)
+    if whole.ndim == 0 and whole.dtype.kind in "OU":
+        ragged = isinstance(X, (list, tuple))
+        return "rows of different lengths" if ragged else f"a {type(X).__name__}", "pass rows of as many numbers each"
+    for name, column in columns(X):
+        array = as_array(column)
+        for where in np.ndindex(array.shape) if array.dtype.kind in "OU" else ():
+            if isinstance(array[where], (str, bytes)) and not _is_number(array[where]):
+                there = f" in column {name!r}" if name else ""
+                return f"text, {array[where]!s:.40}{place(None, where)}{there}", ENCODE
+    return None
+
+
+def _is_number(text: Any) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def flat(y: Array) -> Array:
+    """y (N,) from (N, 1), with scikit-learn's warning; any other y as it is."""
+    if y.ndim != 2 or y.shape[1] != 1 or issparse(y):
+        return y
+    warn(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples, ), "
+        "for example using ravel().",
+        DataConversionWarning,
+    )
+    return y[:, 0]
+
+
+def as_weights(who: str, weight: Any, X: Any) -> Array | None:
+    """Sample weights (N,) in the dtype of X; one number counts for all rows."""
+    if weight is None:
+        return None
+    count = X.shape[0]
+    if isinstance(weight, Number):
+        weight = np.full(count, weight)
+    check_no_times(who, "sample_weight", weight)
+    found: Array = check_array(weight, ensure_2d=False, dtype=X.dtype, order="C", input_name="sample_weight")
+    if found.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got {found.ndim}D array.")
+    if found.shape != (count,):
+        raise ValueError(f"sample_weight.shape == {found.shape}, expected {(count,)}!")
+    if not found.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    check_non_negative(found, "`sample_weight`")
+    return found

@@ -1,0 +1,133 @@
+"""How far the answers of a file are from those of its model, in units that mean something to whoever uses them.
+
+The measure is that of :mod:`chainrule._support.differences`, 1 being the unit of probabilities. y is the model's answer
+to rows in float64, as the user would call it, and y′ the file's to the same rows in the numbers that it takes. A label
+that differs counts as the part of the rows where it does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._support.checks import Array
+from .._support.differences import MATERIAL, largest_difference
+from ..layers import Linear, Sigmoid, Softmax
+from ..model import Sequential
+
+#: The largest d of a file that is vouched for. Whoever asks for fewer bits accepts that some is lost, not that most is.
+LIMITS = {"float32": MATERIAL, "float64": MATERIAL, "float16": 0.5, "int8": 1.0}
+MOST_NAMES = 5  # of columns in an error
+
+
+@dataclass
+class Answers:
+    """What a model, or a file, says about some rows: numbers, and labels where it gives such."""
+
+    numbers: Array | None
+    labels: Array | None = None
+    unit: float | None = None  # of the numbers; None for the spread of each
+
+
+def answers(model: Any, rows: Any) -> Answers:
+    """What a model says as its user calls it."""
+    rows = _as_fitted(model, rows)
+    with np.errstate(all="ignore"):
+        if hasattr(model, "predict_proba"):
+            p = model.predict_proba(rows)  # of several outputs a list, which no two libraries lay out alike
+            return Answers(None if isinstance(p, list) else p, np.asarray(model.predict(rows)), 1.0)
+        y = np.asarray(model.predict(rows))
+    if hasattr(model, "classes_"):
+        return Answers(None, y)
+    return Answers(y, unit=1.0 if gives_probabilities(model) else None)
+
+
+def _as_fitted(model: Any, rows: Any) -> Any:
+    """Rows as they were fitted: with the names of the columns where the model knows them."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is None or not isinstance(rows, np.ndarray):
+        return rows
+    try:
+        import pandas as pd
+    except ModuleNotFoundError:
+        return rows
+    return pd.DataFrame(rows, columns=names)
+
+
+def distance(found: Answers, expected: Answers) -> float:
+    """d of the answers of a file; infinite where one is a number and the other is not."""
+    worst = 0.0
+    if expected.labels is not None and found.labels is not None and len(expected.labels):
+        worst = float(np.mean(_differs(found.labels, expected.labels)))
+    if expected.numbers is None or found.numbers is None:
+        return worst
+    return max(worst, largest_difference(found.numbers, expected.numbers, expected.unit))
+
+
+def _differs(found: Array, expected: Array) -> Array:
+    one, other = (np.asarray(labels).reshape(len(expected), -1).astype(object) for labels in (found, expected))
+    differs: Array = np.any(one != other, axis=1)
+    return differs
+
+
+def gives_probabilities(model: Any, outputs: str = "model", **_: Any) -> bool:
+    """Whether the file's numbers lie between 0 and 1, so that their differences need no unit."""
+    if not isinstance(model, Sequential) or outputs == "probabilities":
+        return outputs == "probabilities" or hasattr(model, "predict_proba")
+    last = model.layers[-1]
+    return isinstance(last._activation if isinstance(last, Linear) else last, Softmax | Sigmoid)
+
+
+# --- what float32 can hold -------------------------------------------------------------------------------------------
+
+
+Answer = Callable[[Any], Answers]
+
+
+def float32_distance(answer: Answer, rows: Any, columns: Collection[Any] | None = None) -> float:
+    """d of a file that only rounds x, or these columns of it, and y to float32: no file of such numbers is better."""
+    expected = answer(rows)
+    try:
+        with np.errstate(all="ignore"):
+            found = answer(rounded(rows, columns))
+    except ValueError:  # what is finite in float64 alone
+        return np.inf
+    if found.numbers is not None and columns is None:
+        with np.errstate(over="ignore"):
+            found.numbers = found.numbers.astype(np.float32)
+    return distance(found, expected)
+
+
+def lost_columns(answer: Answer, rows: Any, names: Sequence[Any], limit: float) -> str:
+    """Names of the columns that alone, rounded to float32, change the answers by more than this; five are enough."""
+    lost: list[str] = []
+    keys = list(rows.columns) if hasattr(rows, "columns") else list(range(math.prod(np.shape(rows)[1:])))
+    for index, key in enumerate(keys):
+        if len(lost) > MOST_NAMES:
+            break
+        if float32_distance(answer, rows, [key]) > limit:
+            lost.append(str(key) if isinstance(key, str) else str(names[index]) if len(names) else f"x[{index}]")
+    return ", ".join(lost[:MOST_NAMES]) + " and others" * (len(lost) > MOST_NAMES)
+
+
+def rounded(rows: Any, columns: Collection[Any] | None = None) -> Any:
+    """The rows, in float64, as float32 holds them; or these columns of them. Text stays."""
+    with np.errstate(over="ignore"):
+        if hasattr(rows, "columns"):
+            chosen = [name for name in (rows.columns if columns is None else columns) if rows[name].dtype.kind in "fiu"]
+            return rows.assign(**{name: _through_float32(np.asarray(rows[name])) for name in chosen})
+        if rows.dtype.kind not in "fiub":
+            return rows
+        if columns is None:
+            return _through_float32(rows)
+        flat = rows.reshape(len(rows), -1).astype(np.float64)
+        flat[:, list(columns)] = _through_float32(flat[:, list(columns)])
+        return flat.reshape(rows.shape)
+
+
+def _through_float32(numbers: Array) -> Array:
+    return numbers.astype(np.float32).astype(np.float64)

@@ -1,0 +1,39 @@
+"""The loss and the metrics of data, as Trainer.evaluate and the validation after an epoch give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .._support.checks import Array, sentence
+from .._support.errors import DivergenceError
+from ..losses.base import total_weight
+from ..metrics import Metric
+from ..runtime.signals import released
+from .engine import Parts
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def evaluated(
+    who: str, parts: Parts, metrics: Mapping[str, Metric], x: Array, y: Array, weight: Array | None
+) -> dict[str, float]:
+    """The loss, penalties included, and the metrics, dropout off."""
+    model, loss = parts.model, parts.loss
+    with released:
+        z = model.predict(x)
+        value, penalty = float(loss(z, y, weight)[0]), model.penalty()
+    if parts.average_penalty:
+        total = total_weight(loss, z, y, weight)
+        penalty = penalty / total if total else 0.0
+    value += penalty
+    if not np.isfinite(value):
+        remedy = "lower the learning rate, or standardise x (and y for a regression)"
+        raise DivergenceError(sentence(who, "a finite loss on these data", f"{value}: the outputs overflow", remedy))
+    return {"loss": value} | measured(metrics, z, y, weight)
+
+
+def measured(metrics: Mapping[str, Metric], z: Array, y: Array, weight: Array | None = None) -> dict[str, float]:
+    """Each metric of these outputs."""
+    with released:
+        return {name: float(metric(y, z, weight)) for name, metric in metrics.items()}

@@ -1,0 +1,255 @@
+"""Layers: ``forward`` keeps what ``backward`` needs, ``backward`` gives dx and sets the gradients of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .rounding import Rounding
+
+Array = np.ndarray[Any, Any]
+MASK64 = 2**64 - 1
+
+
+class Layer:
+    """A layer without parameters; ``rounding`` disturbs what it computes, if it is to."""
+
+    rounding: Rounding
+
+    def parameters(self) -> dict[str, Array]:
+        return {}
+
+    def gradients(self) -> dict[str, Array]:
+        return {}
+
+    def buffers(self) -> dict[str, Array]:
+        return {}
+
+    def inner(self) -> list[Layer]:
+        return []
+
+    def penalty(self) -> float:
+        return 0.0
+
+    def forward(self, x: Array, training: bool, rng: np.random.Generator) -> Array:
+        raise NotImplementedError
+
+    def backward(self, dy: Array) -> Array:
+        raise NotImplementedError
+
+
+def walk(layers: list[Layer], prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """Every layer with the prefix of its parameters' names, ``"2.0."`` for the first inside the third."""
+    for index, layer in enumerate(layers):
+        yield f"{prefix}{index}.", layer
+        yield from walk(layer.inner(), f"{prefix}{index}.")
+
+
+class Flatten(Layer):
+    def forward(self, x, training, rng):
+        self.shape = x.shape
+        return x.reshape(len(x), -1)
+
+    def backward(self, dy):
+        return dy.reshape(self.shape)
+
+
+class Residual(Layer):
+    """y = x + f(x)."""
+
+    def __init__(self, layers):
+        self.layers = layers
+
+    def inner(self):
+        return self.layers
+
+    def forward(self, x, training, rng):
+        y = x
+        for layer in self.layers:
+            y = layer.forward(y, training, rng)
+        return self.rounding(x + y)
+
+    def backward(self, dy):
+        dx = dy
+        for layer in reversed(self.layers):
+            dx = layer.backward(dx)
+        return self.rounding(dy + dx)
+
+
+class Dropout(Layer):
+    """y = x m. The mask comes from a 64-bit key: 16 bits of splitmix64 for each entry, which must not be below p."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def forward(self, x, training, rng):
+        self.mask = np.ones(x.shape)
+        if training and self.rate:
+            threshold = min(int(self.rate * 65536 + 0.5), 65535)
+            bits = self.bits(int(rng.integers(0, 2**64, dtype=np.uint64)), x.size)
+            self.mask = np.where(bits >= threshold, 65536 / (65536 - threshold), 0.0).reshape(x.shape)
+        return x * self.mask
+
+    @staticmethod
+    def bits(key, count):
+        found, state = [], key
+        while len(found) < count:
+            state = z = (state + 0x9E3779B97F4A7C15) & MASK64
+            z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK64
+            z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK64
+            z ^= z >> 31
+            found += [z >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
+        return np.array(found[:count])
+
+    def backward(self, dy):
+        return dy * self.mask
+
+
+class Linear(Layer):
+    """y = σ(x W + b), and the penalty l1 Σ|W| + l2 ΣW²."""
+
+    def __init__(self, in_features, out_features, activation=None, bias=True, l1=0.0, l2=0.0):
+        self.W = np.zeros((in_features, out_features))
+        self.b = np.zeros(out_features) if bias else None
+        self.activation, self.l1, self.l2 = activation, l1, l2
+
+    def parameters(self):
+        return {"W": self.W} | ({} if self.b is None else {"b": self.b})
+
+    def gradients(self):
+        return {"W": self.dW} | ({} if self.b is None else {"b": self.db})
+
+    def inner(self):
+        return [] if self.activation is None else [self.activation]
+
+    def penalty(self):
+        return self.l1 * np.abs(self.W).sum() + self.l2 * (self.W**2).sum()
+
+    def forward(self, x, training, rng):
+        self.x = x
+        z = self.rounding(x @ self.W + (0 if self.b is None else self.b))
+        return z if self.activation is None else self.activation.forward(z, training, rng)
+
+    def backward(self, dy):
+        dz = dy if self.activation is None else self.activation.backward(dy)
+        self.dW, self.db = self.rounding(self.x.T @ dz), self.rounding(dz.sum(axis=0))
+        return self.rounding(dz @ self.W.T)
+
+    def penalty_gradient(self):
+        if self.l1:
+            self.rounding.kink(self.W)
+        return self.l1 * np.sign(self.W) + 2 * self.l2 * self.W
+
+
+class Scale(Layer):
+    """y = gain x."""
+
+    def __init__(self, features):
+        self.gain = np.zeros(features)
+
+    def parameters(self):
+        return {"gain": self.gain}
+
+    def gradients(self):
+        return {"gain": self.dgain}
+
+    def forward(self, x, training, rng):
+        self.x = x
+        return self.rounding(x * self.gain)
+
+    def backward(self, dy):
+        self.dgain = self.rounding((dy * self.x).sum(axis=0))
+        return self.rounding(dy * self.gain)
+
+
+class PReLU(Layer):
+    """y = x above 0 and a x below, with an a for each feature that is learned."""
+
+    def __init__(self, features):
+        self.slope = np.zeros(features)
+
+    def parameters(self):
+        return {"slope": self.slope}
+
+    def gradients(self):
+        return {"slope": self.dslope}
+
+    def forward(self, x, training, rng):
+        self.x = self.rounding.kink(x)
+        return self.rounding(np.where(x > 0, x, self.slope * x))
+
+    def backward(self, dy):
+        self.dslope = self.rounding(np.where(self.x > 0, 0, dy * self.x).sum(axis=0))
+        return self.rounding(np.where(self.x > 0, dy, self.slope * dy))
+
+
+class Normalization(Layer):
+    """y = gain (x − μ)/s + bias, s = √(σ² + ε). The gradient goes through μ and s too: their Jacobian is written out.
+
+    ∂ŷᵢ/∂xⱼ = (δᵢⱼ − 1/m − ŷᵢ ŷⱼ/m) / s, for each column (axis 0) or row (axis 1) apart.
+    """
+
+    axis: int
+
+    def __init__(self, features, epsilon):
+        self.gain, self.bias, self.epsilon = np.zeros(features), np.zeros(features), epsilon
+
+    def parameters(self):
+        return {"gain": self.gain, "bias": self.bias}
+
+    def gradients(self):
+        return {"gain": self.dgain, "bias": self.dbias}
+
+    def standardize(self, x):
+        self.mean = self.rounding(x.mean(axis=self.axis, keepdims=True))
+        self.variance = ((x - self.mean) ** 2).mean(axis=self.axis, keepdims=True)
+        self.s = np.sqrt(self.variance + self.epsilon)
+        self.standard = self.rounding((x - self.mean) / self.s)
+        return self.rounding(self.gain * self.standard + self.bias)
+
+    def backward(self, dy):
+        self.dgain = self.rounding((dy * self.standard).sum(axis=0))
+        self.dbias = self.rounding(dy.sum(axis=0))
+        lines, heads, s = dy * self.gain, self.standard, self.s
+        if self.axis == 0:
+            lines, heads, s = lines.T, heads.T, s.T
+        m = lines.shape[1]
+        through_mean = self.rounding(np.full((m, m), 1 / m))
+        through_s = self.rounding(heads[:, :, None] * heads[:, None, :] / m)
+        jacobians = (np.eye(m) - through_mean - through_s) / s[:, :, None]
+        dx = np.einsum("ni,nij->nj", lines, jacobians)
+        return self.rounding(dx.T if self.axis == 0 else dx)
+
+
+class LayerNorm(Normalization):
+    axis = 1
+
+    def __init__(self, features, epsilon=1e-5):
+        super().__init__(features, epsilon)
+
+    def forward(self, x, training, rng):
+        return self.standardize(x)
+
+
+class BatchNorm(Normalization):
+    axis = 0
+
+    def __init__(self, features, momentum=0.1, epsilon=1e-5):
+        super().__init__(features, epsilon)
+        self.momentum = momentum
+        self.running_mean, self.running_variance = np.zeros(features), np.ones(features)
+
+    def buffers(self):
+        return {"running_mean": self.running_mean, "running_variance": self.running_variance}
+
+    def forward(self, x, training, rng):
+        if not training:
+            factor = self.rounding(self.gain / np.sqrt(self.running_variance + self.epsilon))
+            return self.rounding(x * factor) + self.rounding(self.bias - self.running_mean * factor)
+        y = self.standardize(x)
+        m, unbiased = self.momentum, self.variance[0] * len(x) / (len(x) - 1)
+        self.running_mean[:] = self.rounding((1 - m) * self.running_mean + m * self.mean[0])
+        self.running_variance[:] = self.rounding((1 - m) * self.running_variance + m * unbiased)
+        return y

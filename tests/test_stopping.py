@@ -1,0 +1,136 @@
+"""Ways to end training early: what they leave, and what they say."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.training.callbacks import StopTraining
+
+X, Y = np.random.default_rng(0).normal(size=(48, 4)), np.arange(48) % 2
+HOOKS = ["on_train_begin", "on_epoch_begin", "on_batch_end", "on_validation_begin", "on_validation_end"]
+HOOKS += ["on_epoch_end", "on_pause"]
+
+
+class Raise(cr.Callback):
+    def __init__(self, hook: str, error: BaseException) -> None:
+        self.error = error
+        setattr(self, hook, self.hook)
+
+    def hook(self, trainer: Any, *arguments: Any) -> None:
+        raise self.error
+
+
+class Ended(cr.Callback):
+    ended = 0
+
+    def on_train_end(self, trainer: Any) -> None:
+        self.ended += 1
+
+
+def trainer(*callbacks: cr.Callback, **settings: Any) -> cr.Trainer:
+    model = cr.MLP([4, 8, 2], rng=0)
+    return cr.Trainer(model, "cross_entropy", cr.Adam(0.01), batch_size=16, callbacks=callbacks, **settings)
+
+
+def fit(one: cr.Trainer, epochs: int = 4) -> cr.History:
+    return one.fit(X, Y, validation=(X, Y), epochs=epochs, verbose=0)
+
+
+@pytest.mark.parametrize("error", [StopTraining("enough"), KeyboardInterrupt()], ids=["StopTraining", "Ctrl-C"])
+@pytest.mark.parametrize("hook", HOOKS)
+def test_training_ends_in_any_hook_and_keeps_what_was_learned(hook: str, error: BaseException) -> None:
+    ended = Ended()
+    one = trainer(ended, Raise(hook, error))
+    if hook in ("on_batch_end", "on_pause"):  # before the first step nothing is learned
+        before = one.model.parameters.vector.copy()
+    history = fit(one)
+    assert history is one.history
+    assert history.interrupted
+    assert history.reason == str(error)
+    assert ended.ended == 1
+    assert len(history) == (hook == "on_pause") * (one.epoch == 1 and one.step == 3)
+    if hook in ("on_batch_end", "on_pause"):
+        assert (one.model.parameters.vector != before).any()
+    one.callbacks.clear()
+    again = fit(one)
+    assert (len(again), again.interrupted, again.reason) == (4, False, "")
+
+
+def test_what_a_trainer_shows_before_and_after_a_fit() -> None:
+    one = trainer()
+    assert (one.step, one.seconds, one.epoch, len(one.history), one.stop) == (0, 0.0, 0, 0, False)
+    before = vars(one).keys()
+    fit(one)
+    assert (one.step, one.epoch, one.epochs, one.steps_per_epoch) == (12, 4, 4, 3)
+    assert one.seconds > 0
+    assert vars(one).keys() == before  # nothing is born in fit
+
+
+def test_the_time_before_a_checkpoint_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on a second each time it is read."""
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 1
+        return now[0]
+
+    monkeypatch.setattr("time.monotonic", clock)
+    monkeypatch.setattr("time.perf_counter", clock)
+
+    def steps(limit: float, *callbacks: cr.Callback, resume: bool = False) -> int:
+        one = trainer(cr.Checkpoint(tmp_path, seconds=1e-9), cr.TimeLimit(limit), *callbacks)
+        if resume:
+            one.resume(tmp_path)
+        history = fit(one, 1000)
+        if history.interrupted:
+            assert history.reason == f"the time limit of {limit:g} s is over"
+        return one.step
+
+    first = steps(20.0)
+    assert 0 < first < 30
+    second = steps(40.0, resume=True)
+    assert first < second < 3 * first
+    assert steps(40.0, resume=True) == second  # nothing is left of the time
+
+
+def test_a_signal_ends_training_and_says_which(tmp_path: Path) -> None:
+    class Send(cr.Callback):
+        def on_batch_end(self, trainer: Any, loss: float) -> None:
+            if trainer.step == 5:
+                signal.raise_signal(signal.SIGTERM)
+
+    one = trainer(cr.Checkpoint(tmp_path), Send())
+    history = fit(one)
+    assert (history.interrupted, history.reason, one.step) == (True, "SIGTERM came", 5)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [
+        "step-00000003.safetensors",
+        "step-00000005.safetensors",
+    ]
+
+
+def test_those_that_follow_the_weights_end_first_then_the_last_that_began() -> None:
+    order: list[str] = []
+
+    class End(cr.Callback):
+        def __init__(self, name: str, follows: bool = False) -> None:
+            self.name, self.follows = name, follows
+
+        def on_train_end(self, trainer: Any) -> None:
+            order.append(self.name)
+            if self.name == "c":
+                raise RuntimeError("the others end all the same")
+
+    with pytest.raises(RuntimeError, match="all the same"):
+        fit(trainer(End("a"), End("b", follows=True), End("c"), End("d", follows=True)))
+    assert order == ["d", "b", "c", "a"]
+
+
+def test_two_averages_are_refused_for_each_would_average_the_other() -> None:
+    with pytest.raises(ValueError, match="fit expects one WeightAverage among the callbacks, got 2; leave one out"):
+        fit(trainer(cr.WeightAverage(), cr.WeightAverage(0.9)))
