@@ -14,6 +14,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.runtime.sharing import share
+from chainrule.runtime.signals import deferred
 from chainrule.runtime.threads import blas_libraries, blas_threads
 
 pytestmark = [
@@ -132,3 +133,5 @@ def test_an_exception_at_any_line_leaves_the_process_as_it_was(interrupt: str, a
     work()
     assert at_each_line(in_chainrule("runtime", "training"), INTERRUPTS[interrupt], work, step) > 20 / step
     work()
+    with pytest.raises(LateError), deferred():  # signals are delivered in later trainings
+        signal.raise_signal(signal.SIGALRM)

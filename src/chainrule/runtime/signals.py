@@ -109,11 +109,13 @@ class deferred(_Replaced):  # noqa: N801, as contextlib names such classes
         """Stand in for every handler; later on, for those that were set since."""
         if get_ident() != _thread:
             return
+        handlers = {number: _signal.getsignal(number) for number in range(1, _signal.NSIG)}
         if self._outside is None:
+            if _StandIn not in map(type, handlers.values()):
+                _levels[:] = [AT_ONCE]  # no other is open, whatever an exception out of nowhere may have left
             self._outside = len(_levels)
             _levels.append(max(WAITS, _levels[-1]))
-        for number in range(1, _signal.NSIG):
-            handler = _signal.getsignal(number)
+        for number, handler in handlers.items():
             if callable(handler) and type(handler) is not _StandIn and _is_pythons(number):
                 self._replace(_StandIn(number, handler))
 
