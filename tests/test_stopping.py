@@ -128,9 +128,29 @@ def test_those_that_follow_the_weights_end_first_then_the_last_that_began() -> N
 
     with pytest.raises(RuntimeError, match="all the same"):
         fit(trainer(End("a"), End("b", follows=True), End("c"), End("d", follows=True)))
-    assert order == ["d", "b", "c", "a"]
+    assert order == ["b", "d", "c", "a"]
 
 
-def test_two_averages_are_refused_for_each_would_average_the_other() -> None:
-    with pytest.raises(ValueError, match="fit expects one WeightAverage among the callbacks, got 2; leave one out"):
-        fit(trainer(cr.WeightAverage(), cr.WeightAverage(0.9)))
+def test_two_averages_are_each_of_the_weights_in_training() -> None:
+    """And the last of them is validated and left, also where training is interrupted within an epoch."""
+
+    def weights(*names: str, error: BaseException | None = None) -> np.ndarray:
+        make = {"fast": lambda: cr.WeightAverage(0.5), "late": lambda: cr.WeightAverage(None, start=0.5)}
+        one = trainer(*(make[name]() for name in names))
+        fit(one)
+        if error is not None:
+            one.callbacks.append(After(2, error))
+        fit(one)
+        return one.model.parameters.vector
+
+    class After(cr.Callback):
+        def __init__(self, steps: int, error: BaseException) -> None:
+            self.steps, self.error = steps, error
+
+        def on_batch_end(self, trainer: Any, loss: float) -> None:
+            if trainer.step == self.steps:
+                raise self.error
+
+    for error in (None, KeyboardInterrupt()):
+        for names in (("fast", "late"), ("late", "fast")):
+            np.testing.assert_array_equal(weights(*names, error=error), weights(names[-1], error=error))
