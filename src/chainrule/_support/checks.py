@@ -187,6 +187,11 @@ def is_sparse(values: Any) -> bool:
     return known is not None and bool(known(values))
 
 
+def is_masked_array(values: Any) -> bool:
+    """Whether this is one of NumPy's masked arrays: whoever has one has imported numpy.ma, which NumPy does late."""
+    return isinstance(values, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
+
+
 def as_samples(
     who: str, x: Any, dtype: np.dtype[Any] | type | None = None, of: Any = None, first_row: int = 0
 ) -> Array:
@@ -268,7 +273,7 @@ def _without_loss(who: str, what: str, values: Any, array: Array) -> Array:
 
         if array.dtype.kind in "fiub" and (found := time_among(values)):
             raise TypeError(sentence(who, f"{what} to be an array of numbers", *found))
-    elif isinstance(values, np.ma.MaskedArray) and array.dtype.kind in "fiub" and np.ma.is_masked(values):
+    elif is_masked_array(values) and array.dtype.kind in "fiub" and np.ma.is_masked(values):
         array = np.ma.filled(values.astype(np.float64), np.nan)
     return array
 
