@@ -84,8 +84,6 @@ class Case:
 
 def draw(rng: np.random.Generator) -> Case:
     names = rng.permutation(list(CALLBACKS))[: rng.integers(0, 6)].tolist()
-    if {"WeightAverage", "WeightAverage, late"} <= set(names):
-        names.remove("WeightAverage")  # of which there may be one
     settings = {
         "batch_size": [16, 25, None][rng.integers(3)],
         "sample": ["all", "all", "one"][rng.integers(3)],

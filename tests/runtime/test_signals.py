@@ -236,12 +236,40 @@ def test_handlers_that_a_library_set_in_c_stay(seen: list[int]) -> None:
         faulthandler.register(NOTES, nowhere)
         c_handler = getsig(NOTES)
         assert c_handler != pythons
+        before = signal.getsignal(NOTES)
         with deferred(), asking([NOTES], seen.append):
             assert getsig(NOTES) == c_handler
             signal.raise_signal(NOTES)
         assert getsig(NOTES) == c_handler
+        assert signal.getsignal(NOTES) == before
         faulthandler.unregister(NOTES)
     assert getsig(NOTES) == pythons
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no sigaction")
+def test_ours_is_called_by_a_handler_in_c_that_calls_pythons(seen: list[int]) -> None:
+    """As polars has one from its import on: Ctrl-C must still end a training as a checkpoint wants it."""
+    getsig, setsig = ctypes.pythonapi.PyOS_getsig, ctypes.pythonapi.PyOS_setsig
+    getsig.restype = setsig.restype = ctypes.c_void_p
+    pythons, calls = getsig(NOTES), list[int]()
+
+    def chain(number: int) -> None:
+        calls.append(number)
+        ctypes.CFUNCTYPE(None, ctypes.c_int)(pythons)(number)
+
+    in_c = ctypes.CFUNCTYPE(None, ctypes.c_int)(chain)
+    setsig(NOTES, in_c)
+    try:
+        with asking([NOTES], seen.append):
+            signal.raise_signal(NOTES)
+            assert (calls, seen) == ([NOTES], [NOTES])
+        with deferred():
+            signal.raise_signal(NOTES)
+            assert seen == [NOTES]  # it waits
+        assert seen == [NOTES, NOTES]
+        assert getsig(NOTES) == ctypes.cast(in_c, ctypes.c_void_p).value
+    finally:
+        setsig(NOTES, ctypes.c_void_p(pythons))
 
 
 def test_handlers_that_are_set_in_c_inside_stay(seen: list[int]) -> None:

@@ -162,7 +162,7 @@ ELSEWHERE = {
     (Path("persistence", "c", "compiled.py"), "write_text"),  # into a temporary folder, for the compiler
     (Path("training", "callbacks", "logs.py"), "open a"),  # lines that are added to a log
     (Path("persistence", "hdf5.py"), "decompress"),  # a piece, of which no more is taken than it may hold
-    (Path("training", "callbacks", "place.py"), "open ab"),  # a lock, into which nothing is written
+    (Path("_support", "locks.py"), "open ab"),  # a lock, into which nothing is written
     (Path("cli", "screen.py"), "open w"),  # the null device, where the shell closed a stream
 }
 

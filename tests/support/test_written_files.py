@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule._support import files
+from chainrule._support import files, locks
 from chainrule.reporting import report
 
 fcntl = pytest.importorskip("fcntl")
@@ -259,9 +259,9 @@ def test_a_file_that_is_being_written_is_no_debris(tmp_path: Path) -> None:
 
 def test_a_folder_is_held_by_one_run_and_free_after_it(tmp_path: Path) -> None:
     refusal = pytest.raises(ValueError, match=r"^train expects a folder that no other run .*, got one that is in use; ")
-    with files.alone_in("train", tmp_path), refusal:
-        files.alone_in("train", tmp_path).__enter__()
-    with files.alone_in("train", tmp_path):
+    with locks.alone_in("train", tmp_path), refusal:
+        locks.alone_in("train", tmp_path).__enter__()
+    with locks.alone_in("train", tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 

@@ -179,17 +179,18 @@ def all_finite(array: Array) -> bool:
         return bool(np.isfinite(np.sum(array)) or (np.isfinite(array.min()) and np.isfinite(array.max())))
 
 
+def is_masked(values: Any) -> bool:
+    """Whether this is a masked array: whoever has one has imported numpy.ma, which NumPy itself only loads late."""
+    known = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    return known is not None and isinstance(values, known)
+
+
 def is_sparse(values: Any) -> bool:
     """Whether this is one of SciPy's sparse matrices or arrays: whoever has one has imported scipy.sparse."""
     if isinstance(values, np.ndarray):
         return False
     known = getattr(sys.modules.get("scipy.sparse"), "issparse", None)
     return known is not None and bool(known(values))
-
-
-def is_masked_array(values: Any) -> bool:
-    """Whether this is one of NumPy's masked arrays: whoever has one has imported numpy.ma, which NumPy does late."""
-    return isinstance(values, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
 
 
 def as_samples(
@@ -273,7 +274,7 @@ def _without_loss(who: str, what: str, values: Any, array: Array) -> Array:
 
         if array.dtype.kind in "fiub" and (found := time_among(values)):
             raise TypeError(sentence(who, f"{what} to be an array of numbers", *found))
-    elif is_masked_array(values) and array.dtype.kind in "fiub" and np.ma.is_masked(values):
+    elif is_masked(values) and array.dtype.kind in "fiub" and np.ma.is_masked(values):
         array = np.ma.filled(values.astype(np.float64), np.nan)
     return array
 

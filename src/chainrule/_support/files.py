@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .checks import Array, sentence
+from .locks import locked
 from .text import printable
 
 DIGEST = "digest"
@@ -191,42 +192,6 @@ def remove_partials(folder: Path, *names: str) -> None:
             with locked(partial) as is_free:
                 if is_free:
                     partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Hold a file or a folder, until the end or the death of this process; whether nobody else holds it.
-
-    Nothing is written for it. Where the system knows no such locks, nobody does.
-    """
-    try:
-        import fcntl
-
-        descriptor = os.open(path, os.O_RDONLY)
-    except (ImportError, OSError):
-        yield True
-        return
-    try:
-        is_free = True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            is_free = False
-        except OSError:
-            pass  # a file system without locks
-        yield is_free
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def alone_in(who: str, folder: Path, remedy: str = "choose another folder") -> Iterator[None]:
-    """Raise if another run writes into the folder; until the end no other one can begin."""
-    with locked(folder) as is_free:
-        if not is_free:
-            expected = f"a folder that no other run writes to at this moment, {folder}"
-            raise ValueError(sentence(who, expected, "one that is in use", remedy))
-        yield
 
 
 def writable_folder(who: str, folder: Path, remedy: str = "choose another") -> Path:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .checks import Array, is_masked_array, is_sparse, sentence
+from .checks import Array, is_masked, is_sparse, sentence
 from .strangers import as_array, first, is_gap, no_number, numbers_among, place, time_among
 
 
 def check_no_times(who: str, what: str, values: Any) -> None:
     """Raise for dates and differences of time, which become counts elsewhere, and for values that are masked."""
-    if is_masked_array(values) and np.ma.is_masked(values):
+    if is_masked(values) and np.ma.is_masked(values):
         where = place(values, first(np.ma.getmaskarray(values)))
         raise ValueError(sentence(who, f"{what} without gaps", f"a masked value{where}", "remove or fill these rows"))
     if (found := time_among(values)) is not None:

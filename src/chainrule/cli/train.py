@@ -22,7 +22,8 @@ from pathlib import Path
 
 from .. import __version__
 from .._support.checks import Array, check_integer, check_number, sentence
-from .._support.files import alone_in, as_path, writable_folder, write_text
+from .._support.files import as_path, writable_folder, write_text
+from .._support.locks import alone_in
 from ..data.named import DIVISORS
 from ..model import Sequential
 from ..persistence import save

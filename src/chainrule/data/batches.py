@@ -19,7 +19,7 @@ from .._support.checks import (
     check_name,
     check_number,
     check_shape,
-    is_masked_array,
+    is_masked,
     is_sparse,
     sentence,
     within,
@@ -302,4 +302,4 @@ def _aligned(who: str, x: Any, y: Any, sample_weight: Any) -> list[Array]:
 def _as_rows(who: str, what: str, values: Any) -> Array:
     """An array of any dtype, text as well; masked values would no longer be seen to be so, and come as NaN."""
     array = np.asarray(values)
-    return as_numeric(who, what, values) if is_masked_array(values) else array
+    return as_numeric(who, what, values) if is_masked(values) else array

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, as_numeric, check_finite, check_shape, is_masked_array, sentence, within
+from .._support.checks import Array, as_numeric, check_finite, check_shape, is_masked, sentence, within
 from ..layers import HardSigmoid, Sigmoid, Softmax
 from ..losses import BinaryCrossEntropy, CrossEntropy
 from ..losses.classification import FLOOR
@@ -76,7 +76,7 @@ def ask(model: Any, x: Any, y: Any, class_names: Sequence[Any] | None) -> Answer
 
 def _as_truth(y: Any) -> Array:
     """y as an array, a column (N, 1) as (N,): the same labels or numbers either way."""
-    truth = as_numeric(WHO, "y", y) if is_masked_array(y) else np.asarray(y)
+    truth = as_numeric(WHO, "y", y) if is_masked(y) else np.asarray(y)
     if truth.ndim not in (1, 2):
         got = repr(y) if truth.ndim == 0 else f"shape {truth.shape}"
         raise ValueError(sentence(WHO, "y of a label or a number for each row", got))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, as_numeric, check_finite, is_masked_array, is_sparse, sentence
+from .._support.checks import Array, as_numeric, check_finite, is_masked, is_sparse, sentence
 from .._support.strangers import columns
 
 
@@ -24,7 +24,7 @@ def as_rows(who: str, x: Any, of_network: bool) -> Any:
         return numbers
     if is_sparse(x):
         raise TypeError(sentence(who, "x to be an array or a frame", "a sparse one", "pass x.toarray()"))
-    if is_masked_array(x):
+    if is_masked(x):
         return as_numeric(who, "x", x)
     return x if is_frame(x) else np.asarray(x)
 

@@ -63,7 +63,7 @@ class _Replaced(Temporary):
 
     def _replace(self, stand_in: _StandIn) -> None:
         self._ours.append(stand_in)
-        _signal.signal(stand_in.number, stand_in)
+        _set_handler(stand_in.number, stand_in)
 
     def end(self) -> None:
         """Give the handlers back."""
@@ -72,8 +72,8 @@ class _Replaced(Temporary):
         for number in {stand_in.number for stand_in in self._ours}:
             present = _signal.getsignal(number)
             handler = self._without_ours(present)
-            if handler is not present and _is_pythons(number):
-                _signal.signal(number, handler)
+            if handler is not present and _can_set(number):
+                _set_handler(number, handler)
         self._ours = []
 
     def _without_ours(self, handler: Any) -> Any:
@@ -116,7 +116,7 @@ class deferred(_Replaced):  # noqa: N801, as contextlib names such classes
             self._outside = len(_levels)
             _levels.append(max(WAITS, _levels[-1]))
         for number, handler in handlers.items():
-            if callable(handler) and type(handler) is not _StandIn and _is_pythons(number):
+            if callable(handler) and type(handler) is not _StandIn and _can_set(number):
                 self._replace(_StandIn(number, handler))
 
     def end(self) -> None:
@@ -146,7 +146,8 @@ class asking(_Replaced):  # noqa: N801
         """Stand in for their handlers."""
         for number in self._numbers if get_ident() == _thread else ():
             handler = _signal.getsignal(number)
-            if handler is not None and handler != _signal.SIG_IGN and _is_pythons(number):
+            known = _can_set(number) if callable(handler) else _is_pythons(number)
+            if handler is not None and handler != _signal.SIG_IGN and known:
                 self._replace(_Asking(number, handler, self._function))
 
 
@@ -193,6 +194,40 @@ def _deliver() -> None:
 
 
 # A host program, or a library, may set a handler in C where Python has one already: getsignal does not know of it.
+# Some (polars, for one) call Python's in turn, so ours must be called there, and theirs must stay.
+
+SIGACTION_BYTES = 512  # more than any system's struct sigaction
+
+
+def _set_handler(number: int, handler: Any) -> None:
+    """Set what Python calls for a signal; what the system calls stays if it is not Python's."""
+    theirs = None
+    if not _is_pythons(number) and (libc := _libc()) is not None:
+        from ctypes import create_string_buffer
+
+        theirs = create_string_buffer(SIGACTION_BYTES)
+        libc.sigaction(number, None, theirs)
+    _signal.signal(number, handler)
+    if theirs is not None:
+        libc.sigaction(number, theirs, None)
+
+
+def _can_set(number: int) -> bool:
+    """Whether a handler can be set without harm to one in C."""
+    return _is_pythons(number) or _libc() is not None
+
+
+@cache
+def _libc() -> Any:
+    """The C library, where it has sigaction."""
+    try:
+        from ctypes import CDLL
+
+        libc = CDLL(None)
+        libc.sigaction  # noqa: B018
+    except (ImportError, OSError, TypeError, AttributeError):
+        return None
+    return libc
 
 
 def _is_pythons(number: int) -> bool:
@@ -237,7 +272,7 @@ def _forget() -> None:
         _thread = get_ident()
         for number in range(1, _signal.NSIG):
             while isinstance(handler := _signal.getsignal(number), _StandIn):
-                _signal.signal(number, handler.handler)
+                _set_handler(number, handler.handler)
     _levels[:] = [AT_ONCE]
     _waiting.clear()
 

@@ -32,7 +32,12 @@ class CallbackList:
         self._callbacks, self._position = callbacks, position
         self._pending = position.hook, position.told
         self._begun: list[Callback] = []
-        self._hooks = {hook: [_Hook(one, hook) for one in callbacks if _defines(one, hook)] for hook in HOOKS}
+        followers = [callback for callback in callbacks if callback.follows]
+        others = [callback for callback in callbacks if not callback.follows]
+        order = {"on_epoch_begin": [*reversed(followers), *others]}  # undo what they did, each in its turn, to validate
+        self._hooks = {
+            hook: [_Hook(one, hook) for one in order.get(hook, callbacks) if _defines(one, hook)] for hook in HOOKS
+        }
         self.single_step = any(callback.live for callback in callbacks if _defines(callback, "on_batch_end"))
         self.watch_epochs = any(callback.live for callback in callbacks)
 
@@ -52,14 +57,16 @@ class CallbackList:
     def ended(self, trainer: Training) -> Iterator[None]:
         """At the end of the block, whatever happened, call on_train_end of all that began, even if some of them fail.
 
-        Those that follow the weights come first, and leave the model as it was validated; then the others, the last
-        that began first. So one that returns to the best weights has its way in any order of the callbacks.
+        Those that follow the weights come first, and leave the model as it would be validated; then the others, the
+        last that began first. So one that returns to the best weights has its way in any order of the callbacks.
         """
         with ExitStack() as stack:  # which calls the last first
             try:
                 yield
             finally:
-                for callback in sorted(self._begun, key=lambda one: one.follows):
+                others = [callback for callback in self._begun if not callback.follows]
+                followers = [callback for callback in self._begun if callback.follows]
+                for callback in (*others, *reversed(followers)):
                     stack.callback(_Hook(callback, "on_train_end").call, trainer)
 
     @property

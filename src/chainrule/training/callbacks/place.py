@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..._support.checks import sentence
+from ..._support.locks import LockFile
 from .base import Callback
 
 
@@ -24,7 +24,7 @@ class WritesFiles(Callback):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._given = Path(path)
-        self._lock: Lock | None = None
+        self._lock: LockFile | None = None
         setattr(self, self.place_name, self._given)
 
     def own_place(self) -> Path:
@@ -40,7 +40,7 @@ class WritesFiles(Callback):
 
     def lock(self, path: Path) -> None:
         """Keep the place for this run, by a file of this name."""
-        self._lock = Lock(path)
+        self._lock = LockFile(path)
         if not self._lock.acquire():
             self._lock = None
             who, place = type(self).__name__, getattr(self, self.place_name)
@@ -59,60 +59,3 @@ class WritesFiles(Callback):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._copied = True
-
-
-class Lock:
-    """A file that one run holds at a time. The system lets go of it when the process ends, however it ends."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: BinaryIO | None = None
-
-    def acquire(self) -> bool:
-        """Whether nobody else holds it."""
-        while True:
-            file = self.path.open("ab")
-            if not _locked(file):
-                file.close()
-                return False
-            with suppress(OSError):
-                if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
-                    self._file = file
-                    return True
-            file.close()  # the one before removed it in between
-
-    def release(self) -> None:
-        """Remove it."""
-        if self._file is not None:
-            with suppress(OSError):
-                self.path.unlink(missing_ok=True)
-            _unlock(self._file)
-            self._file.close()
-            self._file = None
-
-
-def _locked(file: BinaryIO) -> bool:
-    """Lock the file, or False where it is locked; where a file system knows no locks, it counts as locked by us."""
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _unlock(file: BinaryIO) -> None:
-    """Also for processes that were forked meanwhile, and hold the file open."""
-    if os.name != "nt":
-        import fcntl
-
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_UN)

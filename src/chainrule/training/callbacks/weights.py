@@ -95,9 +95,6 @@ class WeightAverage(Callback):
         self._begins = 0  # after this step
 
     def on_train_begin(self, trainer: Training) -> None:
-        count = sum(isinstance(callback, WeightAverage) for callback in trainer.state.callbacks)
-        if count > 1:  # each would take the other's mean for the weights
-            raise ValueError(sentence("fit", "one WeightAverage among the callbacks", f"{count}", "leave one out"))
         arrays = learned(trainer.model)
         if not self._other:
             self._other = [array.copy() for array in arrays]
@@ -105,7 +102,6 @@ class WeightAverage(Callback):
             got = f"one of {arrays[0].size} instead of {self._other[0].size} parameters"
             raise ValueError(sentence("WeightAverage", "the model that it averages", got, "make another for it"))
         self._begins = int(self.start * trainer.epochs * trainer.steps_per_epoch)
-        self.on_epoch_begin(trainer)
 
     def on_epoch_begin(self, trainer: Training) -> None:
         if not self.in_training:
