@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, is_sparse, sentence
+from .._support.overrides import is_of_package
 from ..data.batches import Batches
 from ..layers import BatchNorm
 from ..losses import Loss
@@ -145,6 +146,8 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
     model, loss, optimizer, _, average_penalty, augment = parts
     if compiled is None or optimizer.kernel is None or not isinstance(loss, Loss) or targets is None:
         return None
+    if not is_of_package(loss):
+        return None  # a loss of the user's own may keep state, of which no plan knows
     if is_sparse(batches.arrays[0]) or augment:
         return None
     y, weight = targets

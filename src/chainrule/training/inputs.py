@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .._support.checks import Array, as_numeric, as_samples, check_finite, sentence
+from .._support.overrides import is_of_package
 from ..data.batches import rest_of, split_rows
 from ..data.scale import check_resolution
 from ..layers import HardSigmoid, Linear, Sigmoid, Softmax
@@ -65,8 +66,12 @@ def as_validation(
 
 
 def check_targets(model: Sequential, loss: LossFunction, data: Data | None) -> Targets | None:
-    """The whole of y and the weights as the loss takes them, for outputs of zeros that take no memory."""
-    if data is None or not isinstance(loss, Loss):
+    """The whole of y and the weights as the loss takes them, for outputs of zeros that take no memory.
+
+    None if the loss is no Loss, or has a ``target`` or ``sample_weight`` of the user's: these may look at the batch and
+    at the outputs, or draw numbers, so they are called for batches alone.
+    """
+    if data is None or not isinstance(loss, Loss) or not is_of_package(loss, "target", "sample_weight"):
         return None
     x, y, weight = data
     with np.errstate(over="ignore", invalid="ignore"):  # of the outputs only the shape matters

@@ -1,0 +1,20 @@
+"""Whose code an object runs: a compiled kernel may stand in only for what this package itself wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PACKAGE = __name__.partition(".")[0] + "."
+
+
+def has_own_methods(thing: Any) -> bool:
+    """Whether a method was replaced on the object itself, as hooks do."""
+    cls = type(thing)
+    return any(callable(getattr(cls, name, None)) for name in getattr(thing, "__dict__", ()))
+
+
+def is_of_package(thing: Any, *methods: str) -> bool:
+    """Whether the package's own classes define these methods of an object; without names, its whole class."""
+    cls = type(thing)
+    owners = [next(one for one in cls.__mro__ if name in vars(one)) for name in methods] or [cls]
+    return all(one.__module__.startswith(PACKAGE) for one in owners) and not has_own_methods(thing)

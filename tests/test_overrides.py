@@ -1,0 +1,119 @@
+"""What users override, in a class or on an object, counts with kernels as it does without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+X = np.random.default_rng(0).normal(size=(160, 8))
+LABELS = np.arange(160) % 3
+NUMBERS = np.eye(3)[LABELS]
+
+
+def train(
+    loss: Any,
+    y: np.ndarray,
+    plain: bool,
+    *,
+    make: type[cr.Sequential] = cr.Sequential,
+    change: Callable[[cr.Trainer], None] = lambda trainer: None,
+    after: int = 0,
+) -> cr.Sequential:
+    """The model after four epochs; a ``plain`` function as the loss has no kernel. Change something after a step."""
+    model = make([cr.Linear(8, 16, activation="relu"), cr.Linear(16, 3)], rng=0, dtype="float64")
+
+    class Change(cr.Callback):
+        def on_batch_end(self, trainer: Any, value: float) -> None:
+            if trainer.step == after:
+                change(trainer)
+
+    function = (lambda z, target, weight: loss(z, target, weight)) if plain else loss
+    trainer = cr.Trainer(model, function, cr.SGD(0.05, momentum=0.9), rng=1, callbacks=[Change()] if after else [])
+    if not after:
+        change(trainer)
+    trainer.fit(X, y, epochs=4, verbose=0)
+    return model
+
+
+def assert_same(make_loss: Callable[[], Any], y: np.ndarray, **settings: Any) -> None:
+    mine, plain = (train(make_loss(), y, without, **settings) for without in (False, True))
+    np.testing.assert_allclose(mine.parameters.vector, plain.parameters.vector, rtol=0, atol=1e-9)
+
+
+# ---- losses
+
+
+class Focal(cr.CrossEntropy):
+    """Rows that are not yet learned weigh more."""
+
+    def sample_weight(self, z: Any, y: Any, weight: Any) -> Any:
+        p = np.exp(z - z.max(1, keepdims=True))
+        return 1.01 - (p / p.sum(1, keepdims=True))[np.arange(len(z)), np.asarray(y, int)]
+
+
+class Balanced(cr.CrossEntropy):
+    """The classes of each batch weigh the same."""
+
+    def sample_weight(self, z: Any, y: Any, weight: Any) -> Any:
+        return 1 / np.bincount(np.asarray(y, int), minlength=3)[np.asarray(y, int)]
+
+
+class Bootstrap(cr.SquaredError):
+    """Half of the target is the present output."""
+
+    def target(self, z: Any, y: Any) -> Any:
+        return 0.5 * super().target(z, y) + 0.5 * z
+
+
+class Drawn(cr.SquaredError):
+    """Each batch draws its own noise."""
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "rng", np.random.default_rng(0))
+
+    def target(self, z: Any, y: Any) -> Any:
+        return super().target(z, y) + self.rng.normal(size=y.shape)  # type: ignore[attr-defined]
+
+
+class Nested(cr.SquaredError):
+    """State that lies deep within an attribute, which a callback may change."""
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "settings", {"scale": [np.ones(1)]})
+
+    def target(self, z: Any, y: Any) -> Any:
+        return super().target(z, y) * self.settings["scale"][0]  # type: ignore[attr-defined]
+
+
+class Mixed(Focal, cr.CrossEntropy):
+    """A mixin, with nothing of its own."""
+
+
+@pytest.mark.parametrize("loss", [Focal, Balanced, Bootstrap, Drawn, Nested, Mixed])
+def test_a_loss_may_look_at_the_batch_and_at_the_outputs(loss: type[cr.losses.Loss]) -> None:
+    assert_same(loss, LABELS if issubclass(loss, cr.CrossEntropy) else NUMBERS)
+
+
+def test_state_deep_within_a_loss_may_change() -> None:
+    loss = [Nested(), Nested()]
+    models = []
+    for one, plain in zip(loss, (False, True), strict=True):
+        scale = lambda trainer, one=one: one.settings["scale"][0].__imul__(3)  # noqa: E731
+        models.append(train(one, NUMBERS, plain, change=scale, after=7))
+    np.testing.assert_allclose(models[0].parameters.vector, models[1].parameters.vector, rtol=0, atol=1e-9)
+    assert not np.allclose(models[0].parameters.vector, train(Nested(), NUMBERS, False).parameters.vector)
+
+
+def test_a_method_replaced_on_a_loss_counts() -> None:
+    def make() -> Any:
+        loss = cr.SquaredError()
+        terms = loss.terms
+        object.__setattr__(loss, "terms", lambda z, y: tuple(3 * part for part in terms(z, y)))
+        return loss
+
+    assert_same(make, NUMBERS)
