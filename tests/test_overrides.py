@@ -25,7 +25,7 @@ def train(
     after: int = 0,
 ) -> cr.Sequential:
     """The model after four epochs; a ``plain`` function as the loss has no kernel. Change something after a step."""
-    model = make([cr.Linear(8, 16, activation="relu"), cr.Linear(16, 3)], rng=0, dtype="float64")
+    model = make([cr.Linear(8, 16, activation=cr.LeakyReLU(0.1)), cr.Linear(16, 3)], rng=0, dtype="float64")
 
     class Change(cr.Callback):
         def on_batch_end(self, trainer: Any, value: float) -> None:
@@ -117,3 +117,61 @@ def test_a_method_replaced_on_a_loss_counts() -> None:
         return loss
 
     assert_same(make, NUMBERS)
+
+
+# ---- models, layers and optimizers
+
+
+class Scaled(cr.Sequential):
+    def forward(self, x: Any, training: bool = False) -> Any:
+        return super().forward(np.asarray(x) * 2, training)
+
+
+class Loud(cr.Sequential):
+    def backward(self, dy: Any, input_gradient: bool = False) -> Any:
+        return super().backward(dy * 2, input_gradient)
+
+
+class Heavy(cr.Sequential):
+    def penalty(self) -> float:
+        return super().penalty() + 1
+
+
+@pytest.mark.parametrize("make", [Scaled, Loud, Heavy])
+def test_a_model_that_overrides_a_method_is_trained_and_predicts_by_it(make: type[cr.Sequential]) -> None:
+    assert_same(cr.CrossEntropy, LABELS, make=make)
+    model = train(cr.CrossEntropy(), LABELS, False, make=make)
+    np.testing.assert_allclose(model.predict(X), model.forward(X), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(model.predict(X, batch_size=7), model.forward(X), rtol=0, atol=1e-12)
+    assert model.predict(X[:0]).shape == (0, 3)
+
+
+def doubled(thing: Any, name: str, argument: int) -> None:
+    """Replace a method on the object by one that doubles one of its arguments."""
+    method = getattr(thing, name)
+
+    def hook(*arguments: Any, **options: Any) -> Any:
+        given = list(arguments)
+        given[argument] = given[argument] * 2
+        return method(*given, **options)
+
+    object.__setattr__(thing, name, hook)
+
+
+HOOKS: dict[str, Callable[[cr.Trainer], None]] = {
+    "model.forward": lambda t: doubled(t.model, "forward", 0),
+    "model.backward": lambda t: doubled(t.model, "backward", 0),
+    "layer.forward": lambda t: doubled(t.model.layers[1], "forward", 0),
+    "layer.backward": lambda t: doubled(t.model.layers[1], "backward", 0),
+    "activation within a layer": lambda t: doubled(vars(t.model.layers[0])["_activation"], "apply_frugally", 0),
+    "optimizer.step": lambda t: doubled(t.optimizer, "step", 1),
+}
+
+
+@pytest.mark.parametrize("after", [0, 7, 10], ids=["before", "within an epoch", "after one"])
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_method_replaced_on_an_object_counts(name: str, after: int) -> None:
+    assert_same(cr.CrossEntropy, LABELS, change=HOOKS[name], after=after)
+    model = train(cr.CrossEntropy(), LABELS, False, change=HOOKS[name], after=after)
+    assert not np.allclose(model.parameters.vector, train(cr.CrossEntropy(), LABELS, False).parameters.vector)
+    np.testing.assert_allclose(model.predict(X), model.forward(X), rtol=0, atol=1e-12)
