@@ -175,3 +175,45 @@ def test_a_method_replaced_on_an_object_counts(name: str, after: int) -> None:
     model = train(cr.CrossEntropy(), LABELS, False, change=HOOKS[name], after=after)
     assert not np.allclose(model.parameters.vector, train(cr.CrossEntropy(), LABELS, False).parameters.vector)
     np.testing.assert_allclose(model.predict(X), model.forward(X), rtol=0, atol=1e-12)
+
+
+# ---- data
+
+
+SHIFT: Callable[[Any, Any], Any] = lambda y, w: y.__setitem__(slice(None), (y + 1) % 3)  # noqa: E731
+IN_PLACE: dict[str, tuple[Any, np.ndarray, Callable[[Any, Any], Any]]] = {
+    "int64 labels": (cr.CrossEntropy, LABELS, SHIFT),
+    "int32 labels": (cr.CrossEntropy, LABELS.astype("i4"), SHIFT),
+    "float labels": (cr.CrossEntropy, LABELS * 1.0, SHIFT),
+    "labels out of range": (cr.CrossEntropy, LABELS, lambda y, w: y.fill(77)),
+    "soft labels": (cr.CrossEntropy, NUMBERS, lambda y, w: y.fill(0)),
+    "float32 targets": (cr.SquaredError, NUMBERS.astype("f4"), lambda y, w: y.fill(5)),
+    "float64 targets": (cr.SquaredError, NUMBERS, lambda y, w: y.fill(np.nan)),
+    "negative weights": (cr.CrossEntropy, LABELS, lambda y, w: w.fill(-1)),
+    "NaN weights": (cr.CrossEntropy, LABELS, lambda y, w: w.fill(np.nan)),
+}
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "op by op"])
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_targets_and_weights_changed_in_place_do_not_count(name: str, plain: bool) -> None:
+    make, target, change = IN_PLACE[name]
+
+    def fitted(change: Callable[[Any, Any], Any]) -> tuple[np.ndarray, dict[str, Any]]:
+        y, w, yv, wv = target.copy(), np.ones(160), target[:20].copy(), np.ones(20)
+
+        class Meddler(cr.Callback):
+            def on_epoch_end(self, trainer: Any, row: Any) -> None:
+                change(y, w)
+                change(yv, wv)
+
+        loss = make()
+        model = cr.MLP([8, 16, 3], rng=0, dtype="float64")
+        function = (lambda z, q, v: loss(z, q, v)) if plain else loss
+        trainer = cr.Trainer(model, function, cr.Adam(0.01), rng=1, callbacks=[Meddler()])
+        history = trainer.fit(X, y, w, validation=(X[:20], yv, wv), epochs=3, verbose=0)
+        return model.parameters.vector, history["validation_loss"]
+
+    (mine, losses), (untouched, expected) = fitted(change), fitted(lambda y, w: None)
+    np.testing.assert_array_equal(mine, untouched)
+    np.testing.assert_array_equal(losses, expected)

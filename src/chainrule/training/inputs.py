@@ -43,6 +43,24 @@ def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> 
     return x, y, weight
 
 
+def own_targets(data: Data) -> Data:
+    """The data with copies of y and the weights: who changes them while training lasts changes nothing unchecked.
+
+    Memory maps are not copied, as x is not: they may be larger than the memory.
+    """
+    x, y, weight = data
+    return x, _copied(y), None if weight is None else _copied(weight)
+
+
+def _copied(array: Array) -> Array:
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            return array
+        base = base.base
+    return array.copy()
+
+
 def as_validation(
     data: Data, validation: Validation, model: Sequential, loss: LossFunction, rng: np.random.Generator
 ) -> tuple[Data | None, Array | None]:
@@ -51,7 +69,7 @@ def as_validation(
         return None, None
     if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
         xv, yv, *rest = validation
-        return as_data("validation", model, xv, yv, rest[0] if rest else None), None
+        return own_targets(as_data("validation", model, xv, yv, rest[0] if rest else None)), None
     x, y, weight = data
     if isinstance(validation, np.ndarray):
         kept, aside = rest_of(validation, len(y))

@@ -23,7 +23,7 @@ from .callbacks.callback_list import CallbackList
 from .claim import Claim
 from .engine import Parts
 from .evaluation import evaluated, measured
-from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets
+from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets, own_targets
 from .run import Run
 from .state import EpochState, Position, StepRecord, TrainingState, epoch_summary, watching_schedules
 
@@ -131,7 +131,8 @@ class Trainer:
         """Train for some epochs, from where the model and the optimizer stand.
 
         A second call continues: the optimizer keeps its state, and a schedule sees all steps, those done and those to
-        come, as one training. For a fresh start take a new optimizer.
+        come, as one training. For a fresh start take a new optimizer. y and sample_weight are copied (but not
+        memory maps): what is changed in these arrays while training lasts does not count.
 
         Parameters
         ----------
@@ -160,7 +161,7 @@ class Trainer:
         with deferred() as signals, Claim("fit") as claim:
             with released:
                 claim.add(self, self.model, self.optimizer)
-                data = as_data("fit", self.model, x, y, sample_weight)
+                data = own_targets(as_data("fit", self.model, x, y, sample_weight))
                 run = self._begin(data, validation, epochs, claim)
             callbacks = [*self.callbacks, self.history]
             if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
