@@ -217,3 +217,45 @@ def test_targets_and_weights_changed_in_place_do_not_count(name: str, plain: boo
     (mine, losses), (untouched, expected) = fitted(change), fitted(lambda y, w: None)
     np.testing.assert_array_equal(mine, untouched)
     np.testing.assert_array_equal(losses, expected)
+
+
+# ---- what is assigned to a trainer
+
+
+ASSIGNED: dict[str, tuple[Any, Callable[[], Any]]] = {
+    "loss": ("squared_error", cr.SquaredError),
+    "optimizer": ("sgd", cr.SGD),
+    "rng": (5, lambda: np.random.default_rng(5)),
+}
+
+
+@pytest.mark.parametrize("between", [False, True], ids=["in a callback", "between fits"])
+@pytest.mark.parametrize("name", ASSIGNED)
+def test_names_and_seeds_may_be_assigned_to_a_trainer(name: str, between: bool) -> None:
+    weights = []
+    short, make = ASSIGNED[name]
+    for value in (short, make()):
+
+        class Assign(cr.Callback):
+            def on_epoch_end(self, trainer: Any, row: Any, value: Any = value) -> None:
+                if trainer.epoch == 2 and not between:
+                    setattr(trainer, name, value)
+
+        trainer = cr.Trainer(cr.MLP([8, 16, 3], rng=0), "half_squared_error", callbacks=[Assign()], rng=1)
+        trainer.fit(X, NUMBERS, epochs=3, verbose=0)
+        if between:
+            setattr(trainer, name, value)
+            trainer.fit(X, NUMBERS, epochs=3, verbose=0)
+        weights.append(trainer.model.parameters.vector)
+    np.testing.assert_array_equal(*weights)
+
+
+@pytest.mark.parametrize(("name", "value"), [("loss", "none"), ("optimizer", 3), ("rng", "seed")])
+def test_what_cannot_be_resolved_is_refused_when_it_is_assigned(name: str, value: Any) -> None:
+    trainer = cr.Trainer(cr.MLP([8, 3], rng=0), "cross_entropy", rng=1)
+    before = getattr(trainer, name)
+    with pytest.raises((ValueError, TypeError), match="expects"):
+        setattr(trainer, name, value)
+    assert getattr(trainer, name) is before
+    trainer.rng = None
+    assert trainer.rng is trainer.model.rng

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from .divergence import Rollback
 
 COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
+
+RESOLVED: dict[str, Callable[[Any], Any]] = {
+    "loss": get_loss,
+    "optimizer": get_optimizer,
+    "rng": lambda rng: as_rng(rng, "Trainer"),
+}
 
 
 class Trainer:
@@ -117,6 +123,12 @@ class Trainer:
         self._position = Position()
         self._resuming = False  # whether the next fit continues from there
         check_output_fits(model, self.loss)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Callbacks may assign names and seeds: they are resolved as in the constructor."""
+        if name == "rng" and value is None:
+            value = self.model.rng
+        super().__setattr__(name, RESOLVED[name](value) if name in RESOLVED else value)
 
     def fit(
         self,
