@@ -259,3 +259,25 @@ def test_what_cannot_be_resolved_is_refused_when_it_is_assigned(name: str, value
     assert getattr(trainer, name) is before
     trainer.rng = None
     assert trainer.rng is trainer.model.rng
+
+
+class Slotted:
+    __slots__ = ("seen",)
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def __call__(self, step: int, total: int) -> float:
+        return 0.01
+
+    def observe(self, loss: float) -> None:
+        self.seen += 1
+
+
+def test_a_schedule_with_slots_trains_and_a_checkpoint_says_what_it_needs(tmp_path: Any) -> None:
+    schedule = Slotted()
+    cr.Trainer(cr.MLP([8, 3]), "cross_entropy", cr.Adam(schedule)).fit(X, LABELS, epochs=2, verbose=0)
+    assert schedule.seen == 2
+    trainer = cr.Trainer(cr.MLP([8, 3]), "cross_entropy", cr.Adam(Slotted()), callbacks=[cr.Checkpoint(tmp_path)])
+    with pytest.raises(TypeError, match=r"Slotted expects its attributes in __dict__.*remove __slots__"):
+        trainer.fit(X, LABELS, epochs=1, verbose=0)
