@@ -88,6 +88,16 @@ def test_r2_of_a_constant_target_as_in_scikit_learn(off: float) -> None:
     assert metrics.r2_score(y[:, :1], z[:, :1]) == 1 - off
 
 
+@pytest.mark.parametrize("exponent", [-1000, -300, 300, 1020])
+@pytest.mark.parametrize("metric", REGRESSION)
+def test_numbers_whose_squares_no_float_holds_are_scored(
+    metric: Metric, exponent: int, rng: np.random.Generator
+) -> None:
+    y, z = rng.normal(size=(2, 60, 2))
+    scaled = metric(np.ldexp(y, exponent), np.ldexp(z, exponent))
+    assert scaled == (metric(y, z) if metric is metrics.r2_score else np.ldexp(metric(y, z), exponent))
+
+
 def test_r2_of_one_sample_is_refused() -> None:
     with pytest.raises(ValueError, match="r2_score expects at least 2 samples, as one has no variance, got 1"):
         metrics.r2_score(np.ones((1, 1)), np.ones((1, 1)))
