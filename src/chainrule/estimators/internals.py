@@ -20,7 +20,7 @@ __all__ = ["Interval", "Options", "StrOptions", "fitting", "takes_weight"]
 
 
 def fitting(method: Callable[..., Any]) -> Any:
-    """Around ``fit`` and ``partial_fit``: parameters validated by ``_parameter_constraints``, callbacks begun and ended.
+    """Around ``fit`` and ``partial_fit``: parameters are validated by ``_parameter_constraints``, callbacks called.
 
     No other fit of the same estimator may run meanwhile.
     """
