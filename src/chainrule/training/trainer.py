@@ -195,13 +195,12 @@ class Trainer:
         ValueError if the checkpoint is damaged, or is of another network or optimizer; OSError if it cannot be read.
         """
         with unforked:
-            from pathlib import Path  # with what a checkpoint needs, loaded when there is one
-
+            from .._support.files import as_path  # with what a checkpoint needs, loaded when there is one
             from .checkpoint import restore
         with Claim("resume") as claim:
             claim.add(self, self.model, self.optimizer)
             state = TrainingState(self.model, self.optimizer, self.callbacks, self.rng, [], Position())
-            restore(state, Path(path))
+            restore(state, as_path("resume", path))
         self.history, self._position = History(state.rows), state.position
         self.epoch, self.stop, self._resuming = self._position.epoch, self._position.stopped, True
         return self
