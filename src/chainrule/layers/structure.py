@@ -57,6 +57,8 @@ class Residual(Layer):
     He et al., Deep Residual Learning for Image Recognition (2016), section 3.
     """
 
+    _made_with = frozenset({"layers", "children"})
+
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = as_layers("Residual", layers)
         self.children = self.layers

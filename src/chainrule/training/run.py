@@ -107,7 +107,7 @@ class Run:
         known, new = same(self._set_up, [model, optimizer]), self._set_up != [] and self._set_up[1] is not optimizer
         if not known or optimizer.groups != self._groups or self._planned is not self.batches:
             if optimizer.groups is not None:
-                check_groups(type(optimizer).__name__, optimizer.groups)
+                check_groups(type(optimizer).__name__, "groups", optimizer.groups)
             optimizer.setup(model.parameters, total_steps=self._total_steps(new))
             self._set_up, self._groups = [model, optimizer], copy.deepcopy(optimizer.groups)
             self._planned = self.batches
