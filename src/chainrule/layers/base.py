@@ -184,7 +184,7 @@ class Layer(ABC):
 
     def _check_name(self, name: str) -> None:
         """Raise where a value would be kept and never read."""
-        if is_unknown(self, name) and name not in arguments_of(type(self)):
+        if name not in self._checks and is_unknown(self, name) and name not in arguments_of(type(self)):
             parameters = self.parameter_shapes()
             if name in parameters:
                 remedy = "put the layer into Sequential([...]) first"

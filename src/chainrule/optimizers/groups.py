@@ -28,6 +28,7 @@ def check_groups(who: str, name: str, groups: Any) -> Groups:
 
 def resolve_groups(who: str, groups: Groups, parameters: Parameters) -> list[Run]:
     """For each parameter its place in the vector and its factors."""
+    check_groups(who, "groups", groups)  # once more: a dict may have been changed in place
     rate, decay = dict.fromkeys(parameters, 1.0), dict.fromkeys(parameters, 1.0)
     for pattern, factors in groups.items():
         for name in _matching(who, pattern, parameters):
