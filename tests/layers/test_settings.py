@@ -39,10 +39,10 @@ FIXED: dict[str, tuple[list[Any], list[Any]]] = {
     "Linear.in_features": (NO_FEATURES, [5]),
     "Linear.out_features": (NO_FEATURES, [5]),
     "Linear.bias": ([], [False]),
-    "Linear.initializer": ([], ["zeros", np.zeros]),
-    "Linear.bias_initializer": ([], ["ones"]),
+    "Linear.initializer": (["zeroes", 3, np.zeros(3)], ["zeros", np.zeros]),
+    "Linear.bias_initializer": (["zeroes", 3, None], ["ones"]),
     "PReLU.start": (NO_NUMBERS, [0.5]),
-    "Residual.layers": ([], [[cr.ReLU()], []]),
+    "Residual.layers": ([[], None, cr.ReLU, [3]], [[cr.ReLU()]]),
 }
 REQUIRED: dict[str, Callable[[], dict[str, Any]]] = {
     **{name: lambda: {"features": 4} for name in ("BatchNorm", "LayerNorm", "PReLU", "Scale")},
@@ -88,7 +88,7 @@ def test_an_assignment_is_refused_as_in_the_constructor(name: str, argument: str
     layer = make(name)
     before = dict(vars(layer))
     assert refusal(lambda: setattr(layer, argument, value)) == said
-    assert said[1].startswith(f"{name} expects ")
+    assert " expects " in said[1]
     assert vars(layer).keys() == before.keys()
     assert all(vars(layer)[key] is before[key] for key in before)
 

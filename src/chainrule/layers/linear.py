@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import ops
 from .._support.checks import Array, check_integer, check_shape, sentence
-from .._support.settings import AT_LEAST_ZERO, Checks
+from .._support.settings import AT_LEAST_ZERO, Checks, optional
 from ..initializers import get_initializer
 from ..initializers.base import InitializerFunction
 from ..ops.blocks import row_blocks
@@ -18,6 +18,11 @@ from .base import FeatureLayer, Layer, Shape, Workspace, check_rows, check_width
 from .noise import Dropout
 
 InitializerLike: TypeAlias = "str | InitializerFunction"
+
+
+def _check_initializer(who: str, name: str, value: Any) -> Any:
+    get_initializer(value)
+    return value
 
 
 class Linear(Layer):
@@ -72,6 +77,8 @@ class Linear(Layer):
         "bias": lambda who, name, value: bool(value),
         "l1": AT_LEAST_ZERO,
         "l2": AT_LEAST_ZERO,
+        "initializer": optional(_check_initializer),
+        "bias_initializer": _check_initializer,
     }
     _made_with = frozenset({"in_features", "out_features", "bias", "initializer", "bias_initializer"})
 

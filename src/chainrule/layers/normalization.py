@@ -139,8 +139,9 @@ class BatchNorm(_Normalization):
             x, axis=0, epsilon=self.epsilon, out=work.array("standard", x)
         )
         work["standard"], work["inverse_deviation"] = standard, inverse_deviation
-        self.running_mean += self.momentum * (mean[0] - self.running_mean)
-        self.running_variance += self.momentum * (variance[0] * (len(x) / (len(x) - 1)) - self.running_variance)
+        running_mean, running_variance = self.running_mean, self.running_variance  # in place: nothing to check
+        running_mean += self.momentum * (mean[0] - running_mean)
+        running_variance += self.momentum * (variance[0] * (len(x) / (len(x) - 1)) - running_variance)
         return ops.scale(standard, self.gain, self.bias, out=out)
 
 
