@@ -35,7 +35,7 @@ def checked(owner: Any, checks: Checks, name: str, value: Any) -> Any:
 def is_unknown(owner: Any, name: str) -> bool:
     """Whether an object of our own classes has no use for a public attribute; derived classes have some of theirs."""
     cls = type(owner)
-    return name[0] != "_" and not hasattr(cls, name) and cls.__module__.startswith("chainrule.")
+    return not name.startswith("_") and not hasattr(cls, name) and cls.__module__.startswith("chainrule.")
 
 
 def refuse_unknown(owner: Any, name: str, known: Iterable[str]) -> None:

@@ -100,7 +100,7 @@ class Optimizer(ABC):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """What the constructor would refuse is refused, and what was there before stays."""
-        if name[0] != "_":
+        if not name.startswith("_"):
             if name not in self._checks and is_unknown(self, name):
                 refuse_unknown(self, name, [*(field.name for field in fields(self)), "state", "total_steps"])
             value = checked(self, self._checks, name, value)
