@@ -30,7 +30,7 @@ NO_NUMBER = np.float32([[np.nan, 1, 2, 3, 4], [1, np.nan, -2, 3, -4]])
 
 
 def with_values(layer: cr.Layer, **values: float) -> cr.Layer:
-    layer.odd = values  # what building a model resets
+    layer._odd = values  # what building a model resets
     return layer
 
 
