@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf, isnan
+from typing import Any
 
 from ..._support.checks import check_name, sentence
 from ..state import Row
@@ -18,7 +19,7 @@ class Best:
     higher_is_better : bool or None; None means: yes, unless the name ends in "loss" or "error"
     """
 
-    def __init__(self, who: str, monitor: str, higher_is_better: bool | None = None) -> None:
+    def __init__(self, who: str, monitor: Any, higher_is_better: bool | None = None) -> None:
         if not isinstance(monitor, str):
             remedy = "such as 'validation_loss'; give numbers by name, patience=10"
             raise TypeError(sentence(who, "the name of a column in monitor", repr(monitor), remedy))
