@@ -54,7 +54,7 @@ MADE = {
 def model(name: str, dtype: str) -> cr.Sequential:
     """A layer that does nothing, and the layer."""
     layer = MADE[name]()
-    odd = layer.__dict__.pop("odd", {})
+    odd = layer.__dict__.pop("_odd", {})
     net = cr.Sequential([cr.Scale(WIDTH), layer], rng=0, dtype=dtype)
     for attribute, value in odd.items():
         getattr(layer, attribute)[:] = value
