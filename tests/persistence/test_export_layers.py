@@ -30,7 +30,7 @@ NO_NUMBER = np.float32([[np.nan, 1, 2, 3, 4], [1, np.nan, -2, 3, -4]])
 
 
 def with_values(layer: cr.Layer, **values: float) -> cr.Layer:
-    layer.odd = values  # what building a model resets
+    layer._odd = values  # what building a model resets
     return layer
 
 
@@ -54,7 +54,7 @@ MADE = {
 def model(name: str, dtype: str) -> cr.Sequential:
     """A layer that does nothing, and the layer."""
     layer = MADE[name]()
-    odd = layer.__dict__.pop("odd", {})
+    odd = layer.__dict__.pop("_odd", {})
     net = cr.Sequential([cr.Scale(WIDTH), layer], rng=0, dtype=dtype)
     for attribute, value in odd.items():
         getattr(layer, attribute)[:] = value

@@ -23,6 +23,7 @@ EPOCHS = 3
 
 #: Attributes of layers that a step reads, and another value for each.
 LAYER_VALUES: dict[str, Any] = {
+    "activation": "tanh",
     "alpha": 0.3,
     "approximate": "tanh",
     "epsilon": 0.5,
@@ -38,7 +39,7 @@ LAYER_VALUES: dict[str, Any] = {
     "W": np.linspace(-0.4, 0.5, 64).reshape(8, 8),
 }
 #: Those that no step reads, or that say what the layer is: its shape, its first values, what it is made of.
-LAYER_FACTS = {"activation", "bias_initializer", "children", "features", "in_features", "initializer", "layers"}
+LAYER_FACTS = {"bias_initializer", "children", "features", "in_features", "initializer", "layers"}
 LAYER_FACTS |= {"out_features", "start"}
 GRADIENTS = {"dW", "db", "dgain", "dbias", "dslope"}
 

@@ -6,11 +6,12 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_integer, check_shape, sentence
+from .._support.settings import Checks, checked, is_unknown, refuse_unknown
 
 Shape = tuple[int, ...]
 
@@ -95,6 +96,12 @@ class Layer(ABC):
     #: The names of the attributes that are views into a model's vectors; none before the layer is in a model.
     _bound: frozenset[str] = frozenset()
 
+    #: What an attribute may be, in the constructor and later.
+    _checks: ClassVar[Checks] = {}
+
+    #: The attributes that only count while the layer is made: its shape, its first values, what it is made of.
+    _made_with: ClassVar[frozenset[str]] = frozenset()
+
     @abstractmethod
     def forward(self, x: Array, work: Workspace) -> Array:
         """y from x (N, ...); what :meth:`backward` will need goes into ``work``. x is not modified."""
@@ -163,14 +170,34 @@ class Layer(ABC):
         return f"{type(self).__name__}({', '.join(written)})"
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """As always; but an array assigned to a parameter is copied into the model's vector.
+        """What the constructor would refuse is refused; an array for a parameter is copied into the model's vector.
 
         In its place it would be an array that no optimizer moves and no file holds.
         """
         if name not in self._bound:
+            self._check_name(name)
+            value = checked(self, self._checks, name, value)
+            self._check_unchanged(name, value)
             object.__setattr__(self, name, value)
         elif value is not (view := self.__dict__[name]):
             fill(self, name, view, value)
+
+    def _check_name(self, name: str) -> None:
+        """Raise where a value would be kept and never read."""
+        if name not in self._checks and is_unknown(self, name) and name not in arguments_of(type(self)):
+            parameters = self.parameter_shapes()
+            if name in parameters:
+                remedy = "put the layer into Sequential([...]) first"
+                raise AttributeError(sentence(repr(self), f"to be in a model when {name} is assigned", "none", remedy))
+            refuse_unknown(self, name, [*arguments_of(type(self)), *parameters, *self.buffers()])
+
+    def _check_unchanged(self, name: str, value: Any) -> None:
+        """Raise where a value would come too late."""
+        if name in self._made_with and name in self.__dict__:
+            present = self.__dict__[name]
+            if value is not present and value != present:
+                expected = f"{name} to stay {present!r}"
+                raise AttributeError(sentence(repr(self), expected, repr(value), "make a new layer"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the views: a copy or a pickle gets its arrays from its own model."""
@@ -185,8 +212,11 @@ class Layer(ABC):
 class FeatureLayer(Layer):
     """A layer that has parameters or statistics for each of a fixed number of input features."""
 
+    _checks: ClassVar[Checks] = {"features": check_integer}
+    _made_with = frozenset({"features"})
+
     def __init__(self, features: int) -> None:
-        self.features = check_integer(type(self).__name__, "features", features)
+        self.features = features
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         check_width(self, self.features, input_shape)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from .. import ops
-from .._support.checks import Array, check_integer, check_number, check_shape, sentence
+from .._support.checks import Array, check_integer, check_shape, sentence
+from .._support.settings import AT_LEAST_ZERO, Checks, optional
 from ..initializers import get_initializer
 from ..initializers.base import InitializerFunction
 from ..ops.blocks import row_blocks
@@ -17,6 +18,11 @@ from .base import FeatureLayer, Layer, Shape, Workspace, check_rows, check_width
 from .noise import Dropout
 
 InitializerLike: TypeAlias = "str | InitializerFunction"
+
+
+def _check_initializer(who: str, name: str, value: Any) -> Any:
+    get_initializer(value)
+    return value
 
 
 class Linear(Layer):
@@ -65,6 +71,19 @@ class Linear(Layer):
     b: Array
     db: Array
 
+    _checks: ClassVar[Checks] = {
+        "in_features": check_integer,
+        "out_features": check_integer,
+        "bias": lambda who, name, value: bool(value),
+        "l1": AT_LEAST_ZERO,
+        "l2": AT_LEAST_ZERO,
+        "initializer": optional(_check_initializer),
+        "bias_initializer": _check_initializer,
+    }
+    _made_with = frozenset({"in_features", "out_features", "bias", "initializer", "bias_initializer"})
+
+    _activation: Activation | None
+
     def __init__(
         self,
         in_features: int,
@@ -76,18 +95,23 @@ class Linear(Layer):
         initializer: InitializerLike | None = None,
         bias_initializer: InitializerLike = "zeros",
     ) -> None:
-        self.in_features = check_integer("Linear", "in_features", in_features)
-        self.out_features = check_integer("Linear", "out_features", out_features)
+        self.in_features = in_features
+        self.out_features = out_features
         self.activation = activation
-        self.bias = bool(bias)
-        self.l1 = check_number("Linear", "l1", l1, minimum=0)
-        self.l2 = check_number("Linear", "l2", l2, minimum=0)
+        self.bias = bias
+        self.l1 = l1
+        self.l2 = l2
         self.initializer = initializer
         self.bias_initializer = bias_initializer
-        self._activation = get_activation("Linear", activation)
         rule = Identity.initializer if self._activation is None else self._activation.initializer
         self._draw_W = get_initializer(rule if initializer is None else initializer)
         self._draw_b = get_initializer(bias_initializer)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As every layer's; with another activation comes what computes it."""
+        if name == "activation":
+            self._activation = get_activation(type(self).__name__, value)
+        super().__setattr__(name, value)
 
     def parameter_shapes(self) -> dict[str, Shape]:
         shapes: dict[str, Shape] = {"W": (self.in_features, self.out_features)}

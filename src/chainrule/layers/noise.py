@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .. import ops
-from .._support.checks import Array, check_number
+from .._support.checks import Array
+from .._support.settings import AT_LEAST_ZERO, FRACTION, Checks
 from .base import Layer, Workspace
 
 
@@ -33,8 +36,10 @@ class Dropout(Layer):
     Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting (2014), section 10.
     """
 
+    _checks: ClassVar[Checks] = {"rate": FRACTION}
+
     def __init__(self, rate: float = 0.5) -> None:
-        self.rate = check_number("Dropout", "rate", rate, minimum=0, below=1)
+        self.rate = rate
 
     def forward(self, x: Array, work: Workspace) -> Array:
         if not work.training or self.rate == 0:
@@ -72,8 +77,10 @@ class GaussianNoise(Layer):
     Bishop, Training with Noise is Equivalent to Tikhonov Regularization (1995).
     """
 
+    _checks: ClassVar[Checks] = {"sigma": AT_LEAST_ZERO}
+
     def __init__(self, sigma: float = 0.1) -> None:
-        self.sigma = check_number("GaussianNoise", "sigma", sigma, minimum=0)
+        self.sigma = sigma
 
     def forward(self, x: Array, work: Workspace) -> Array:
         if not work.training or self.sigma == 0:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import ops
 from .._support.checks import Array, check_number, sentence
+from .._support.settings import ABOVE_ZERO, Checks
 from .base import FeatureLayer, Layer, Shape, Workspace, fill
 
 
@@ -20,9 +22,11 @@ class _Normalization(FeatureLayer):
     dbias: Array
     axis: int
 
+    _checks: ClassVar[Checks] = {**FeatureLayer._checks, "epsilon": ABOVE_ZERO}
+
     def __init__(self, features: int, epsilon: float) -> None:
         super().__init__(features)
-        self.epsilon = check_number(type(self).__name__, "epsilon", epsilon, above=0)
+        self.epsilon = epsilon
 
     def parameter_shapes(self) -> dict[str, Shape]:
         return {"gain": (self.features,), "bias": (self.features,)}
@@ -101,9 +105,14 @@ class BatchNorm(_Normalization):
     running_mean = _Statistic()
     running_variance = _Statistic()
 
+    _checks: ClassVar[Checks] = {
+        **_Normalization._checks,
+        "momentum": partial(check_number, above=0, maximum=1),
+    }
+
     def __init__(self, features: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__(features, epsilon)
-        self.momentum = check_number("BatchNorm", "momentum", momentum, above=0, maximum=1)
+        self.momentum = momentum
         self.running_mean = np.zeros(self.features)
         self.running_variance = np.ones(self.features)
 
@@ -130,8 +139,9 @@ class BatchNorm(_Normalization):
             x, axis=0, epsilon=self.epsilon, out=work.array("standard", x)
         )
         work["standard"], work["inverse_deviation"] = standard, inverse_deviation
-        self.running_mean += self.momentum * (mean[0] - self.running_mean)
-        self.running_variance += self.momentum * (variance[0] * (len(x) / (len(x) - 1)) - self.running_variance)
+        running_mean, running_variance = self.running_mean, self.running_variance  # in place: nothing to check
+        running_mean += self.momentum * (mean[0] - running_mean)
+        running_variance += self.momentum * (variance[0] * (len(x) / (len(x) - 1)) - running_variance)
         return ops.scale(standard, self.gain, self.bias, out=out)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from .._support.checks import Array, sentence
+from .._support.settings import Checks
 from .base import Layer, Shape, Workspace, as_layers, backward_through, forward_through
 
 
@@ -57,8 +59,11 @@ class Residual(Layer):
     He et al., Deep Residual Learning for Image Recognition (2016), section 3.
     """
 
+    _checks: ClassVar[Checks] = {"layers": lambda who, name, value: as_layers(who, value)}
+    _made_with = frozenset({"layers", "children"})
+
     def __init__(self, layers: Sequence[Layer]) -> None:
-        self.layers = as_layers("Residual", layers)
+        self.layers = layers
         self.children = self.layers
 
     def forward(self, x: Array, work: Workspace) -> Array:

@@ -9,10 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from .._support.checks import Array, check_number
+from .._support.checks import Array
+from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, FRACTION, Checks
 from ..schedules import Schedule
 from .base import Optimizer, approach
-from .checks import check_betas
+from .settings import check_betas
 
 
 @dataclass(eq=False, repr=False)
@@ -56,16 +57,16 @@ class RMSprop(Optimizer):
     """
 
     kernel: ClassVar[str | None] = "rmsprop"
+    _checks: ClassVar[Checks] = {
+        **Optimizer._checks,
+        "rho": FRACTION,
+        "momentum": FRACTION,
+        "epsilon": ABOVE_ZERO,
+    }
 
     rho: float = 0.99
     momentum: float = 0.0
     epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.rho = check_number("RMSprop", "rho", self.rho, minimum=0.0, below=1.0)
-        self.momentum = check_number("RMSprop", "momentum", self.momentum, minimum=0.0, below=1.0)
-        self.epsilon = check_number("RMSprop", "epsilon", self.epsilon, above=0.0)
 
     def slots(self) -> dict[str, float]:
         """The mean square, and the velocity if there is momentum."""
@@ -129,14 +130,10 @@ class Adagrad(Optimizer):
     """
 
     kernel: ClassVar[str | None] = "adagrad"
+    _checks: ClassVar[Checks] = {**Optimizer._checks, "initial_accumulator": AT_LEAST_ZERO, "epsilon": ABOVE_ZERO}
 
     initial_accumulator: float = 0.0
     epsilon: float = 1e-10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.initial_accumulator = check_number("Adagrad", "initial_accumulator", self.initial_accumulator, minimum=0.0)
-        self.epsilon = check_number("Adagrad", "epsilon", self.epsilon, above=0.0)
 
     def slots(self) -> dict[str, float]:
         """The sum of squares."""
@@ -194,15 +191,11 @@ class Adam(Optimizer):
     """
 
     kernel: ClassVar[str | None] = "adam"
+    _checks: ClassVar[Checks] = {**Optimizer._checks, "betas": check_betas, "epsilon": ABOVE_ZERO}
 
     learning_rate: float | Schedule = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.betas = check_betas(self, self.betas)
-        self.epsilon = check_number(type(self).__name__, "epsilon", self.epsilon, above=0.0)
 
     def slots(self) -> dict[str, float]:
         """The mean and the mean square."""
@@ -311,13 +304,10 @@ class NAdam(Adam):
     """
 
     kernel: ClassVar[str | None] = "nadam"
+    _checks: ClassVar[Checks] = {**Adam._checks, "momentum_decay": AT_LEAST_ZERO}
 
     learning_rate: float | Schedule = 2e-3
     momentum_decay: float = 0.004
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.momentum_decay = check_number("NAdam", "momentum_decay", self.momentum_decay, minimum=0.0)
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
         """1 − β₁, 1 − β₂, and p, q, r such that (g a + m b) / (√v̂ + ε) = (g + r m) / (p √v + q)."""

@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._support.checks import Array, check_integer, check_name, check_number, sentence
+from .._support.settings import Checks, checked, is_unknown, refuse_unknown
 from ..ops.fused import compiled
 from ..parameters import Parameters
 from ..schedules import Schedule
 from .checks import NEEDS_SETUP, check_gradient, check_state_fits, check_vector, copy_state, count_of, own_state
 from .clipping import clip, norm_factor, square_norm
-from .groups import Groups, Run, check_groups, merge, resolve_groups
+from .groups import Groups, Run, merge, resolve_groups
+from .settings import COMMON
 
 BLOCK_BYTES = 131_072  # a block of the weights, of the gradient, of the state and the scratch stay in a core's cache
 RULE = {"kernel", "slots", "direction", "step"}  # who defines one of the last three has no kernel but its own
@@ -75,6 +77,8 @@ class Optimizer(ABC):
 
     kernel: ClassVar[str | None] = None
 
+    _checks: ClassVar[Checks] = COMMON
+
     learning_rate: float | Schedule = 0.01
     _: KW_ONLY
     weight_decay: float | Schedule = 0.0
@@ -90,19 +94,22 @@ class Optimizer(ABC):
             cls.kernel = None
 
     def __post_init__(self) -> None:
-        who = type(self).__name__
-        for name in ("learning_rate", "weight_decay"):
-            value = getattr(self, name)
-            if not callable(value) or isinstance(value, type):
-                setattr(self, name, check_number(who, name, value, minimum=0.0))
-        for name in ("clip_norm", "clip_value"):
-            if getattr(self, name) is not None:
-                setattr(self, name, check_number(who, name, getattr(self, name), above=0.0))
-        if self.groups is not None:
-            check_groups(who, self.groups)
         self.total_steps: int | None = None
         self._state: dict[str, Array] = {}
         self._forget_model()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """What the constructor would refuse is refused, and what was there before stays."""
+        if not name.startswith("_"):
+            if name not in self._checks and is_unknown(self, name):
+                refuse_unknown(self, name, [*(field.name for field in fields(self)), "state", "total_steps"])
+            value = checked(self, self._checks, name, value)
+            if "_state" in self.__dict__:  # all of it is there
+                self._check_together(name, value)
+        object.__setattr__(self, name, value)
+
+    def _check_together(self, name: str = "", value: Any = None) -> None:  # noqa: B027  (most have nothing to compare)
+        """Raise if the numbers, each right by itself, do not fit each other once ``name`` has this value."""
 
     def _forget_model(self) -> None:
         """Drop what belongs to one model, and what :meth:`setup` and :meth:`step` make again."""

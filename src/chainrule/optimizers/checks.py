@@ -1,4 +1,4 @@
-"""What an optimizer is given: vectors, gradients, states and betas that fit."""
+"""What an optimizer is given: vectors, gradients and states that fit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, check_integer, check_number, sentence
+from .._support.checks import Array, check_integer, sentence
 
 NEEDS_SETUP = "call optimizer.setup(model.parameters) first"
 
@@ -89,15 +89,6 @@ def copy_state(who: str, state: Mapping[str, Array], slots: Iterable[str]) -> di
             raise ValueError(sentence(who, "step as a 0-d array", f"shape {copy['step'].shape}"))
         copy["step"] = np.array(count_of(who, copy), np.int64)
     return copy
-
-
-def check_betas(optimizer: Any, betas: tuple[float, float]) -> tuple[float, float]:
-    """The pair as floats; an error unless both are in [0, 1)."""
-    who = type(optimizer).__name__
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise TypeError(sentence(who, "betas as a pair", repr(betas), "for instance betas=(0.9, 0.999)"))
-    first, second = (check_number(who, "each of betas", beta, minimum=0.0, below=1.0) for beta in betas)
-    return first, second
 
 
 def _check_array(who: str, what: str, array: Any) -> None:

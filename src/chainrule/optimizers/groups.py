@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .._support.checks import check_name, check_number, sentence
 from ..parameters import Parameters
@@ -14,19 +14,21 @@ Run: TypeAlias = tuple[int, int, float, float]  # start and stop in the vector, 
 FACTORS = ("learning_rate_factor", "weight_decay_factor")
 
 
-def check_groups(who: str, groups: Groups) -> None:
-    """Raise unless each pattern names factors that exist, with values of at least 0."""
+def check_groups(who: str, name: str, groups: Any) -> Groups:
+    """The groups as they are; an error unless each pattern names factors that exist, with values of at least 0."""
     if not isinstance(groups, Mapping) or not all(isinstance(factors, Mapping) for factors in groups.values()):
         example = 'groups={"*.b": {"weight_decay_factor": 0.0}}'
         raise TypeError(sentence(who, "groups as a dict of dicts", repr(groups), f"for instance {example}"))
     for pattern, factors in groups.items():
-        for name, value in factors.items():
-            check_name(f"{who} groups[{pattern!r}]", "a factor", name, FACTORS)
-            check_number(f"{who} groups[{pattern!r}]", name, value, minimum=0.0)
+        for factor, value in factors.items():
+            check_name(f"{who} groups[{pattern!r}]", "a factor", factor, FACTORS)
+            check_number(f"{who} groups[{pattern!r}]", factor, value, minimum=0.0)
+    return groups
 
 
 def resolve_groups(who: str, groups: Groups, parameters: Parameters) -> list[Run]:
     """For each parameter its place in the vector and its factors."""
+    check_groups(who, "groups", groups)  # once more: a dict may have been changed in place
     rate, decay = dict.fromkeys(parameters, 1.0), dict.fromkeys(parameters, 1.0)
     for pattern, factors in groups.items():
         for name in _matching(who, pattern, parameters):

@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from .._support.checks import Array
+from .._support.settings import Checks
 from ..schedules import Schedule
 from .base import Optimizer, approach
-from .checks import check_betas
+from .settings import check_betas
 
 
 @dataclass(eq=False, repr=False)
@@ -52,13 +53,10 @@ class Lion(Optimizer):
     """
 
     kernel: ClassVar[str | None] = "lion"
+    _checks: ClassVar[Checks] = {**Optimizer._checks, "betas": check_betas}
 
     learning_rate: float | Schedule = 1e-4
     betas: tuple[float, float] = (0.9, 0.99)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.betas = check_betas(self, self.betas)
 
     def slots(self) -> dict[str, float]:
         """The mean."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .._support.checks import Array, check_integer, check_number, sentence
+from .._support.checks import Array, check_integer, sentence
+from .._support.settings import ABOVE_ZERO, FRACTION, Checks
 from ..schedules import Schedule
 from .adaptive import adam_coefficients, adam_direction
 from .base import Optimizer, approach, divide
-from .checks import NEEDS_SETUP, check_betas
+from .checks import NEEDS_SETUP
+from .settings import check_betas
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest start, at the price of σ near 1 rather than at 1
 
@@ -72,6 +74,14 @@ class Muon(Optimizer):
     Liu et al., Muon is Scalable for LLM Training (2025), section 2.2, for the factor 0.2 √max(I, O).
     """
 
+    _checks: ClassVar[Checks] = {
+        **Optimizer._checks,
+        "momentum": FRACTION,
+        "iterations": check_integer,
+        "betas": check_betas,
+        "epsilon": ABOVE_ZERO,
+    }
+
     learning_rate: float | Schedule = 1e-3
     momentum: float = 0.95
     nesterov: bool = True
@@ -79,13 +89,6 @@ class Muon(Optimizer):
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
     weight_decay: float | Schedule = field(default=0.01, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.momentum = check_number("Muon", "momentum", self.momentum, minimum=0.0, below=1.0)
-        self.iterations = check_integer("Muon", "iterations", self.iterations)
-        self.betas = check_betas(self, self.betas)
-        self.epsilon = check_number("Muon", "epsilon", self.epsilon, above=0.0)
 
     def _forget_model(self) -> None:
         super()._forget_model()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .._support.checks import Array, check_number, sentence
+from .._support.checks import Array, sentence
+from .._support.settings import FRACTION, Checks
 from .base import Optimizer
 
 
@@ -55,6 +56,7 @@ class SGD(Optimizer):
     """
 
     kernel: ClassVar[str | None] = "sgd"
+    _checks: ClassVar[Checks] = {**Optimizer._checks, "momentum": FRACTION, "dampening": FRACTION}
 
     momentum: float = 0.0
     dampening: float = 0.0
@@ -62,10 +64,13 @@ class SGD(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.momentum = check_number("SGD", "momentum", self.momentum, minimum=0.0, below=1.0)
-        self.dampening = check_number("SGD", "dampening", self.dampening, minimum=0.0, below=1.0)
-        if self.nesterov and (self.momentum == 0 or self.dampening != 0):
-            got = f"momentum={self.momentum} and dampening={self.dampening}"
+        self._check_together()
+
+    def _check_together(self, name: str = "", value: Any = None) -> None:
+        """Nesterov needs momentum, and no dampening."""
+        found = vars(self) | {name: value}
+        if found["nesterov"] and (found["momentum"] == 0 or found["dampening"] != 0):
+            got = f"momentum={found['momentum']} and dampening={found['dampening']}"
             raise ValueError(sentence("SGD(nesterov=True)", "momentum above 0 and no dampening", got))
 
     def slots(self) -> dict[str, float]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from .._support.checks import Array, check_integer
 from ..data.batches import Batches, Sample
-from ..optimizers.groups import check_groups
 from .claim import Claim
 from .compiled import CALL_SECONDS, Compiled, compiled_engine
 from .engine import Engine, Parts, same, values_of
@@ -106,8 +105,6 @@ class Run:
             self._loss, self._loss_values = loss, values_of(loss)
         known, new = same(self._set_up, [model, optimizer]), self._set_up != [] and self._set_up[1] is not optimizer
         if not known or optimizer.groups != self._groups or self._planned is not self.batches:
-            if optimizer.groups is not None:
-                check_groups(type(optimizer).__name__, optimizer.groups)
             optimizer.setup(model.parameters, total_steps=self._total_steps(new))
             self._set_up, self._groups = [model, optimizer], copy.deepcopy(optimizer.groups)
             self._planned = self.batches

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from ... import ops
 from ..._support.checks import Array, check_name
+from ..._support.settings import Checks
 from .base import Activation
+
+
+def _check_approximation(who: str, name: str, value: Any) -> str:
+    return check_name(who, "an approximation", value, ("none", "tanh"))
 
 
 class GELU(Activation):
@@ -23,8 +30,10 @@ class GELU(Activation):
 
     keeps_input = True
 
+    _checks: ClassVar[Checks] = {"approximate": _check_approximation}
+
     def __init__(self, approximate: str = "none") -> None:
-        self.approximate = check_name("GELU", "an approximation", approximate, ("none", "tanh"))
+        self.approximate = approximate
 
     def apply(self, x: Array, out: Array) -> Array:
         return ops.gelu_tanh(x, out=out) if self.approximate == "tanh" else ops.gelu(x, out=out)

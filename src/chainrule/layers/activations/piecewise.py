@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
 from ... import ops
 from ..._support.checks import Array, check_number
+from ..._support.settings import Checks
 from ...ops.blocks import in_blocks, row_blocks
 from ..base import FeatureLayer, Shape, Workspace
 from .base import Activation
@@ -63,8 +65,10 @@ class LeakyReLU(Activation):
     array([[-0.5,  2. ]], dtype=float32)
     """
 
+    _checks: ClassVar[Checks] = {"slope": partial(check_number, minimum=0, maximum=1)}
+
     def __init__(self, slope: float = 0.01) -> None:
-        self.slope = check_number("LeakyReLU", "slope", slope, minimum=0, maximum=1)
+        self.slope = slope
 
     def apply(self, x: Array, out: Array) -> Array:
         return ops.leaky_relu(x, self.slope, out=out)
@@ -95,9 +99,12 @@ class PReLU(FeatureLayer):
     slope: Array
     dslope: Array
 
+    _checks: ClassVar[Checks] = {**FeatureLayer._checks, "start": check_number}
+    _made_with = FeatureLayer._made_with | {"start"}
+
     def __init__(self, features: int, start: float = 0.25) -> None:
         super().__init__(features)
-        self.start = check_number("PReLU", "start", start)
+        self.start = start
 
     def parameter_shapes(self) -> dict[str, Shape]:
         return {"slope": (self.features,)}

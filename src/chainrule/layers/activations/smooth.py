@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ... import ops
-from ..._support.checks import Array, check_number
+from ..._support.checks import Array
+from ..._support.settings import ABOVE_ZERO, Checks
 from .base import Activation
 
 
@@ -21,8 +24,10 @@ class ELU(Activation):
     array([[-1.,  2.]], dtype=float32)
     """
 
+    _checks: ClassVar[Checks] = {"alpha": ABOVE_ZERO}
+
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = check_number("ELU", "alpha", alpha, above=0)
+        self.alpha = alpha
 
     def apply(self, x: Array, out: Array) -> Array:
         return ops.elu(x, self.alpha, out=out)
