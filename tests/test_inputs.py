@@ -81,7 +81,7 @@ MISFITS = {
     "another width": ((40, 60), (40,), "(40, 60); pass 64 columns, or make the layer for 60."),
     "one column": ((40,), (40,), "(40,); pass a matrix with a row for each sample and 64 columns."),
     "images": ((40, 8, 8), (40,), "(40, 8, 8); put Flatten() in front."),
-    "images of another size": ((40, 8, 7), (40,), "(40, 8, 7); pass 64 columns, or make the layer for 56."),
+    "images of another size": ((40, 8, 7), (40,), "(40, 8, 7); put Flatten() in front, and make the layer for 56."),
     "x and y": ((40,), (40, 64), "(40,); x comes first, then y: they seem to be the wrong way round."),
 }
 GIVEN = {

@@ -75,9 +75,10 @@ def _input_remedy(x: Array, y: Array, width: int, flat: bool) -> str:
         return "x comes first, then y: they seem to be the wrong way round"
     if x.ndim == 1:
         return f"pass a matrix with a row for each sample and {width} columns"
-    if x.ndim > 2 and math.prod(x.shape[1:]) == width:
-        return "put Flatten() in front"
-    return f"pass {width} columns, or make the layer for {math.prod(x.shape[1:])}"
+    found = math.prod(x.shape[1:])
+    if x.ndim > 2 and not flat:
+        return "put Flatten() in front" + ("" if found == width else f", and make the layer for {found}")
+    return f"pass {width} columns, or make the layer for {found}"
 
 
 def as_validation(
