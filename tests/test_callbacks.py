@@ -649,8 +649,8 @@ def test_a_second_fit_begins_to_count_anew():
 
 
 def test_a_column_that_is_not_there_is_named():
-    trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[cr.EarlyStopping()])
-    with pytest.raises(ValueError, match=r"EarlyStopping expects the name of a column, got 'validation_loss'.*loss"):
+    trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[cr.EarlyStopping("accuracy")])
+    with pytest.raises(ValueError, match=r"EarlyStopping expects the name of a column, got 'accuracy'.*loss"):
         trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=3, verbose=0)
 
 

@@ -44,6 +44,16 @@ class Fail(cr.Callback):
             raise self.error
 
 
+class FailAtTheEnd(cr.Callback):
+    """Raises when training has ended, whether or not it failed before."""
+
+    def __init__(self, error: type[BaseException] = RuntimeError) -> None:
+        self.error = error
+
+    def on_train_end(self, trainer: Any) -> None:
+        raise self.error
+
+
 def trainer(*callbacks: cr.Callback, layers: list[cr.Layer] | None = None, **settings: Any) -> cr.Trainer:
     made = [cr.Linear(20, 64, "relu"), cr.BatchNorm(64), cr.Dropout(0.1), cr.Linear(64, 3), *(layers or [])]
     return cr.Trainer(cr.Sequential(made, rng=0), "cross_entropy", callbacks=callbacks, **settings)
@@ -53,7 +63,7 @@ def fit(one: cr.Trainer, **arguments: Any) -> None:
     x, y = data()
     try:
         one.fit(x, y, **{"epochs": 3, "verbose": 0} | arguments)
-    except (RuntimeError, cr.DivergenceError):
+    except (RuntimeError, KeyboardInterrupt, cr.DivergenceError):
         pass
 
 
@@ -126,6 +136,10 @@ ENTRIES: dict[str, Callable[[], Any]] = {
     "fit with everything": fit_with_everything,
     "fit with augmentation": lambda: fit(trainer(augment=[cr.MixUp(0.2, classes=3)])),
     "fit that fails": lambda: fit(trainer(Fail(RuntimeError))),
+    "fit whose end fails": lambda: fit(trainer(FailAtTheEnd())),
+    "fit whose end fails twice": lambda: fit(trainer(FailAtTheEnd(), cr.WeightAverage(), FailAtTheEnd())),
+    "fit that fails, and its end": lambda: fit(trainer(FailAtTheEnd(), Fail(RuntimeError), FailAtTheEnd())),
+    "fit that is interrupted at its end": lambda: fit(trainer(FailAtTheEnd(KeyboardInterrupt))),
     "fit that is interrupted": lambda: fit(trainer(Fail(KeyboardInterrupt))),
     "fit that diverges": lambda: fit(trainer(optimizer=cr.SGD(1e30))),
     "predict and evaluate": predict,

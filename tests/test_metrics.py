@@ -88,6 +88,14 @@ def test_r2_of_a_constant_target_as_in_scikit_learn(off: float) -> None:
     assert metrics.r2_score(y[:, :1], z[:, :1]) == 1 - off
 
 
+@pytest.mark.parametrize("exponent", [-1000, -300, 300, 1020])
+@pytest.mark.parametrize("metric", REGRESSION)
+def test_numbers_whose_squares_overflow_are_scored(metric: Metric, exponent: int, rng: np.random.Generator) -> None:
+    y, z = rng.normal(size=(2, 60, 2))
+    scaled = metric(np.ldexp(y, exponent), np.ldexp(z, exponent))
+    assert scaled == (metric(y, z) if metric is metrics.r2_score else np.ldexp(metric(y, z), exponent))
+
+
 def test_r2_of_one_sample_is_refused() -> None:
     with pytest.raises(ValueError, match="r2_score expects at least 2 samples, as one has no variance, got 1"):
         metrics.r2_score(np.ones((1, 1)), np.ones((1, 1)))
@@ -306,6 +314,14 @@ def test_log_loss_as_in_scikit_learn(
     target = y if columns > 1 else y[:, None]
     found = metrics.log_loss(target, z if from_logits else p, weight, from_logits=from_logits)
     assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("metric", [metrics.log_loss, metrics.expected_calibration_error])
+def test_probabilities_are_not_taken_for_logits(metric: Metric) -> None:
+    y, p = np.array([0, 1]), np.array([[0.8, 0.2], [0.3, 0.7]], np.float32)
+    with pytest.raises(ValueError, match=r"expects logits, got rows of probabilities.*pass from_logits=False"):
+        metric(y, p)
+    assert metric(y, p, from_logits=True) == pytest.approx(metric(y, p + 1))
 
 
 def test_log_loss_is_safe_where_a_probability_vanishes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 from pathlib import Path
 from typing import Any
@@ -154,3 +155,45 @@ def test_two_averages_are_each_of_the_weights_in_training() -> None:
     for error in (None, KeyboardInterrupt()):
         for names in (("fast", "late"), ("late", "fast")):
             np.testing.assert_array_equal(weights(*names, error=error), weights(names[-1], error=error))
+
+
+# --- what a monitored column is called, and why training stopped ---
+
+
+@pytest.mark.parametrize("make", [cr.EarlyStopping, lambda monitor: cr.Checkpoint("unused", monitor=monitor)])
+@pytest.mark.parametrize("monitor", [10, ["loss"], True])
+def test_a_monitor_that_is_no_name_is_refused(make: Any, monitor: Any, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TypeError, match=r"the name of a column in monitor, got .*; such as 'validation_loss'"):
+        cr.Trainer(cr.MLP([4, 2], rng=0), "cross_entropy", callbacks=[make(monitor)]).fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("monitor", ["validation_loss", "val_loss"])
+def test_a_column_of_validation_without_its_rows_asks_for_them(monitor: str, tmp_path: Path) -> None:
+    for callback in (cr.EarlyStopping(monitor), cr.Checkpoint(tmp_path, monitor=monitor)):
+        trainer = cr.Trainer(cr.MLP([4, 2], rng=0), "cross_entropy", callbacks=[callback])
+        with pytest.raises(ValueError, match=r"no validation rows; pass validation=0\.1 to fit"):
+            trainer.fit(X, Y, verbose=0)
+
+
+def test_training_says_why_it_stopped_early() -> None:
+    said = io.StringIO()
+    stopping = cr.EarlyStopping("loss", patience=2, min_delta=1e9)
+    trainer = cr.Trainer(cr.MLP([4, 2], rng=0), "cross_entropy", callbacks=[stopping, cr.Progress(file=said)])
+    history = trainer.fit(X, Y, epochs=50)
+    assert history.reason.startswith("loss has not improved for 2 epochs; the weights of epoch ")
+    assert said.getvalue().splitlines()[-1] == f"stopped: {history.reason}"
+    assert not history.interrupted
+
+
+def test_a_run_that_replaces_the_best_of_an_earlier_one_warns(tmp_path: Path) -> None:
+    def trainer() -> cr.Trainer:
+        callbacks = [cr.Checkpoint(tmp_path, monitor="loss")]
+        return cr.Trainer(cr.MLP([4, 2], rng=0), "cross_entropy", callbacks=callbacks)
+
+    first = trainer()
+    first.fit(X, Y, epochs=2, verbose=0)
+    first.fit(X, Y, epochs=2, verbose=0)  # its own
+    trainer().resume(tmp_path).fit(X, Y, epochs=3, verbose=0)
+    with pytest.warns(UserWarning, match=r"got the best\.safetensors of an earlier run; resume that run"):
+        trainer().fit(X, Y, verbose=0)

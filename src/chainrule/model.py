@@ -24,6 +24,7 @@ from ._support.checks import (
     sentence,
 )
 from ._support.errors import Elsewhere
+from ._support.overrides import predicts_as_made
 from .layers import LAYERS, Dropout, Layer, Linear, Softmax, Workspace, layer_from_config
 from .layers.activations import Activation, get_activation
 from .layers.base import Shape, as_layers, backward_through, bind, forward_through, parameter_shapes, unbind, walk
@@ -82,7 +83,6 @@ class Sequential:
 
     if not TYPE_CHECKING:
         fit = Elsewhere("write Trainer(model, loss).fit(x, y)")
-        save = Elsewhere("write save(model, path)")
 
     def __init__(self, layers: Sequence[Layer], *, rng: RandomState = None, dtype: Any = "float32") -> None:
         self._assemble(layers, rng, dtype)
@@ -174,7 +174,8 @@ class Sequential:
         rows = x.shape[0]
         size = self._rows_at_a_time(x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
         fast = compiled is not None and isinstance(x, np.ndarray) and x.ndim == 2 and rows
-        layers = dense_layers(self.layers) if fast else None
+        own = type(self).forward is not Sequential.forward or "forward" in vars(self)
+        layers = dense_layers(self.layers) if fast and not own and all(map(predicts_as_made, self.layers)) else None
         if layers and (y := self._predict_compiled(layers, x, size, given)) is not None:
             return y
         free = self._free
@@ -185,7 +186,7 @@ class Sequential:
         y = np.empty(0)
         for start in range(0, max(rows, 1), size):  # no rows still make one batch: it tells the shape of the outputs
             batch = self._checked(x, start, size, given)
-            outputs = forward_through(self.layers, batch, work)
+            outputs = self.forward(batch) if own else forward_through(self.layers, batch, work)
             if start == 0:
                 y = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
             y[start : start + size] = outputs

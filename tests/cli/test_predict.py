@@ -174,3 +174,31 @@ def test_predictions_that_are_no_numbers_are_refused(refuses, prices_model: Path
     model.parameters.vector[:] = np.nan
     cr.save(model, tmp_path / "nan.safetensors")
     assert "finite numbers in outputs" in refuses("predict", tmp_path / "nan.safetensors", prices)
+
+
+@pytest.mark.parametrize(
+    ("words", "out"),
+    [
+        ("predict model.safetensors t.csv", "t.csv"),
+        ("predict model.safetensors t.csv", "link.csv"),
+        ("predict model.safetensors t.csv", "model.safetensors"),
+        ("predict . t.csv", "model.safetensors"),
+        ("export model.safetensors --format onnx", "./model.safetensors"),
+        ("export . --format onnx", "model.safetensors"),
+    ],
+)
+def test_an_output_that_is_an_input_is_refused(
+    refuses: Callable[..., str],
+    flowers_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    out: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, table = tmp_path / "model.safetensors", write_flowers(tmp_path / "t.csv")
+    model.write_bytes((flowers_model / "model.safetensors").read_bytes())
+    (tmp_path / "link.csv").symlink_to("t.csv")
+    before = table.read_bytes(), model.read_bytes()
+    assert "expects --out to be another file than those that it reads" in refuses(*words.split(), "--out", out)
+    assert (table.read_bytes(), model.read_bytes()) == before

@@ -80,6 +80,17 @@ REFUSED = {
     "a dict": ({"a": 1}, "X to be an array of numbers, got a dict"),
     "a generator": ((row for row in X), "X to be an array of numbers, got a generator"),
     "a sparse gap": (sparse.csr_array(np.where(X > 7, np.nan, X)), "got nan at row 102, column 0 (12 such in all)"),
+    "beyond float64": (replaced(10**400), "got a number beyond float64 at row 102, column 0; scale it first"),
+    "all beyond float64": (np.full((150, 4), 10**400, object), "a number beyond float64 at row 0, column 0; scale it"),
+    "a structured array": (np.zeros(150, [("a", "f8"), ("b", "f8")]), "got a structured one; pass numpy.lib.recfuncti"),
+    "intervals": (
+        lambda: pandas(a=pytest.importorskip("pandas").cut(X[:, 0], 3)),
+        "holds intervals ((4.296, 5.5] at r",
+    ),
+    "one name twice": (
+        lambda: pandas(a=X[:, 0], b=X[:, 1]).rename(columns={"b": "a"}),
+        "2 columns of the name 'a'; re",
+    ),
     "no rows": (X[:0], "Found array with 0 sample(s)"),
     "no columns": (X[:, :0], "Found array with 0 feature(s)"),
 }
@@ -99,7 +110,7 @@ def test_x_that_is_no_table_of_numbers_is_refused(make, kind):
 def test_rows_to_predict_are_refused_in_the_same_words(kind):
     given, says = REFUSED[kind]
     x = given() if callable(given) else given
-    width = x.shape[1] if hasattr(x, "shape") else 4
+    width = x.shape[-1] if hasattr(x, "shape") else 4
     rows = X[:, :width]
     if hasattr(x, "columns"):
         rows = type(x)({name: rows[:, k] for k, name in enumerate(x.columns)})

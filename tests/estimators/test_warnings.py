@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +75,25 @@ def test_a_warning_points_at_the_users_line(name):
     assert {warning.filename for warning in caught} == {__file__}
     assert {warning.lineno for warning in caught} <= set(range(start, start + len(lines)))
     assert any(issubclass(warning.category, category) and says in str(warning.message) for warning in caught)
+
+
+def test_a_warning_in_a_worker_which_no_line_of_the_user_called_points_at_chainrule(tmp_path):
+    program = tmp_path / "users.py"
+    program.write_text(
+        textwrap.dedent("""
+            import numpy as np
+            from joblib import Parallel, delayed
+            import chainrule as cr
+            if __name__ == "__main__":
+                one = cr.MLPRegressor(hidden_layer_sizes=(4,), max_iter=2)
+                Parallel(n_jobs=2)(delayed(one.fit)(np.eye(4), np.arange(4)) for _ in range(2))
+        """)
+    )
+    command = [sys.executable, "-W", "always", program]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    places = [line.split(":")[0].strip() for line in said.splitlines() if ": ConvergenceWarning: " in line]
+    assert places
+    assert all("chainrule" in Path(place).parts for place in places), said
 
 
 # ---- kernels that are missing

@@ -32,7 +32,6 @@ def test_one_that_nobody_explained_knows_no_place():
 MODEL = cr.MLP([2, 1], rng=0)
 ELSEWHERE = [
     (MODEL, "fit", "write Trainer(model, loss).fit(x, y)"),
-    (MODEL, "save", "write save(model, path)"),
     (cr.Trainer(MODEL, "squared_error"), "predict", "write trainer.model.predict(x)"),
     (cr.Trainer(MODEL, "squared_error"), "save", "write save(trainer.model, path)"),
 ]

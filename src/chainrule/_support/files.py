@@ -100,9 +100,14 @@ def in_our_words(who: str, expected: str, remedy: str = "") -> Iterator[None]:
     except OSError as error:
         if str(error).startswith(f"{who} expects "):
             raise  # it is one already
-        told = type(error)(sentence(who, expected, error.strerror or str(error), remedy))
-        told.errno = error.errno
-        raise told from None
+        raise _told(error, sentence(who, expected, error.strerror or str(error), remedy)) from None
+
+
+def _told(error: OSError, words: str) -> OSError:
+    """An error of the same type and number; raised from a variable, it and its traceback would hold each other."""
+    told = type(error)(words)
+    told.errno = error.errno
+    return told
 
 
 @contextmanager

@@ -18,6 +18,7 @@ Stranger: TypeAlias = "tuple[str, str]"
 ENCODE = "encode text as numbers first"
 DAYS = 'count from one of them first, as in (dates - dates.min()) / np.timedelta64(1, "D")'
 UNITS = 'divide by a unit first, as in differences / np.timedelta64(1, "D")'
+CODES = "number them first, as pandas.cut does with labels=False"
 PART = "take the real part or the magnitude first"
 CONVERT = "turn them into numbers first"
 #: By the kind of the dtype.
@@ -32,7 +33,7 @@ def is_gap(value: Any) -> bool:
 def is_date(value: Any) -> bool:
     """A moment, or the time from one to another: of Python, NumPy or pandas."""
     known = datetime.date, datetime.time, np.datetime64
-    return (isinstance(value, known) or type(value).__name__ in ("Period", "Interval")) and not is_gap(value)
+    return (isinstance(value, known) or type(value).__name__ == "Period") and not is_gap(value)
 
 
 def is_difference(value: Any) -> bool:
@@ -40,11 +41,17 @@ def is_difference(value: Any) -> bool:
     return isinstance(value, (datetime.timedelta, np.timedelta64)) and not is_gap(value)
 
 
+def is_interval(value: Any) -> bool:
+    """What ``pandas.cut`` puts a number into."""
+    return type(value).__name__ == "Interval"
+
+
 #: What may stand among objects, the plainest cause first.
 AMONG_OBJECTS: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
     (lambda value: isinstance(value, (str, bytes)), "text", ENCODE),
     (is_date, "dates", DAYS),
     (is_difference, "time differences", UNITS),
+    (is_interval, "intervals", CODES),
     (lambda value: isinstance(value, (complex, np.complexfloating)), "complex numbers", PART),
 )
 
@@ -89,11 +96,12 @@ def no_number(values: Any, array: Any) -> Stranger:
 
 
 def time_among(values: Any) -> Stranger | None:
-    """Dates or time differences, which NumPy and scikit-learn cast to counts of their units."""
+    """Dates or time differences, which NumPy and scikit-learn cast to counts of their units, or intervals."""
     for name, column in columns(values):
         array = as_array(column)
         if array.dtype.kind in "mM" or (
-            array.dtype.kind == "O" and any(_those(array, is_one) is not None for is_one in (is_date, is_difference))
+            array.dtype.kind == "O"
+            and any(_those(array, is_one) is not None for is_one in (is_date, is_difference, is_interval))
         ):
             got, remedy = stranger(column, array) or (f"dtype {array.dtype}", CONVERT)
             return got + ("" if name is None else f" in column {name!r}"), remedy

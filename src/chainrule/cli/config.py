@@ -1,6 +1,6 @@
 """Show what computes here: versions, kernels, threads, BLAS.
 
-Put it into every report of a bug.
+Include it in every bug report.
 """
 
 from __future__ import annotations

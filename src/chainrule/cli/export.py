@@ -12,7 +12,7 @@ import argparse
 
 from ..persistence import load
 from ..persistence.export import FORMATS, export
-from .facts import add_model_argument, model_path
+from .facts import add_model_argument, model_path, output_path
 
 EXAMPLE = "chainrule export flowers-model --out flowers.onnx"
 
@@ -32,5 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the file, and say what it is."""
     options = {} if args.precision is None else {"precision": args.precision}
-    print(export(load(model_path(args.model)), args.out, args.format, **options))
+    model = model_path(args.model)
+    out = output_path("export", args.out, model)
+    print(export(load(model), out, args.format, **options))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, check_shape, sentence
+from .._support.files import as_path
 from ..losses import CrossEntropy
 from ..metrics import accuracy, mean_absolute_error, r2_score, root_mean_squared_error
 from ..model import Sequential
@@ -120,6 +122,16 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
 def model_path(path: str) -> Path:
     """The path of the model file; ``path`` may also be the output folder of ``train``."""
     return Path(path) / MODEL_FILE if Path(path).is_dir() else Path(path)
+
+
+def output_path(who: str, out: str, *inputs: str | Path) -> Path:
+    """The path of the file to write, which must be none of those that are read, by whatever name."""
+    path = as_path(who, out)
+    for source in inputs:
+        if os.path.isfile(path) and os.path.exists(source) and os.path.samefile(path, source):
+            expected = "--out to be another file than those that it reads"
+            raise ValueError(sentence(who, expected, f"{out}, which is {source}", "choose another name"))
+    return path
 
 
 def open_model(who: str, path: str) -> tuple[Sequential, Facts]:

@@ -17,8 +17,8 @@ from typing import TextIO
 
 from .. import ops
 from .._support.checks import Array, sentence
-from .._support.files import as_path, write_text
-from .facts import Facts, add_model_argument, open_model
+from .._support.files import write_text
+from .facts import Facts, add_model_argument, model_path, open_model, output_path
 from .sources import add_header_option, unlabeled_rows
 
 EXAMPLE = "chainrule predict flowers-model/model.safetensors new.csv --proba --out predictions.csv"
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the predictions."""
+    out = None if args.out is None else output_path("predict", args.out, args.table, model_path(args.model))
     model, facts = open_model("predict", args.model)
     if args.proba and not facts.class_names:
         raise ValueError(
@@ -42,12 +43,12 @@ def run(args: argparse.Namespace) -> int:
         )
     outputs = model.predict(unlabeled_rows("predict", facts, args.table, args.header))
     lines = _lines(facts, outputs, args.proba)
-    if args.out is None:
+    if out is None:
         _write(sys.stdout, lines)
         return 0
     text = io.StringIO(newline="")
     _write(text, lines)
-    write_text("predict", as_path("predict", args.out), text.getvalue())
+    write_text("predict", out, text.getvalue())
     print(f"{len(outputs):,} predictions written to {args.out}", file=sys.stderr)
     return 0
 

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_non_negative
 from .._support.checks import Array, as_samples, check_finite, sentence
 from .._support.labels import check_no_times
 from .._support.notices import warn
-from .._support.strangers import as_array, columns, numbers_among, place
+from .._support.strangers import as_array, columns, no_number, numbers_among, place
 from ..data.scale import check_resolution
 
 ENCODE = "encode it as numbers first, as OneHotEncoder does in a ColumnTransformer"
@@ -35,7 +35,12 @@ def check_numbers(who: str, what: str, values: Any) -> None:
     for name, column in columns(values):
         array = as_array(column)
         if array.dtype.kind == "O" and array.size and all(issubclass(kind, int) for kind in set(map(type, array.flat))):
-            array = numbers_among(array)
+            try:
+                array = numbers_among(array)
+            except OverflowError:
+                raise ValueError(
+                    sentence(who, f"{what} to be an array of numbers", *no_number(column, array))
+                ) from None
         if array.dtype.kind in "iu" and array.ndim:
             check_resolution(who, what, array, np.float64, None if name is None else SimpleNamespace(columns=[name]))
 
@@ -45,8 +50,8 @@ def explained(who: str, X: Any) -> Iterator[None]:
     """Where scikit-learn finds no numbers in X, say which value of it is none, where it stands, and what to do."""
     try:
         yield
-    except (TypeError, ValueError) as error:
-        kind = ValueError if isinstance(error, ValueError) else TypeError
+    except (TypeError, ValueError, OverflowError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
         if str(error).startswith("Input X contains"):
             words = str(error).split("\n")[0]
             try:
@@ -67,9 +72,16 @@ def _no_table(X: Any) -> tuple[str, str] | None:
     if whole.ndim == 0 and whole.dtype.kind in "OU":
         ragged = isinstance(X, (list, tuple))
         return "rows of different lengths" if ragged else f"a {type(X).__name__}", "pass rows of as many numbers each"
+    if whole.dtype.names is not None:
+        return "a structured one", "pass numpy.lib.recfunctions.structured_to_unstructured(X)"
+    names = [name for name, _ in columns(X)]
+    if twice := [name for name in names if names.count(name) > 1]:
+        return f"{names.count(twice[0])} columns of the name {twice[0]!r}", "rename them"
     for name, column in columns(X):
         array = as_array(column)
         for where in np.ndindex(array.shape) if array.dtype.kind in "OU" else ():
+            if isinstance(array[where], int) and not _is_number(array[where]):
+                return no_number(column, array)
             if isinstance(array[where], (str, bytes)) and not _is_number(array[where]):
                 there = f" in column {name!r}" if name else ""
                 return f"text, {array[where]!s:.40}{place(None, where)}{there}", ENCODE
@@ -79,7 +91,7 @@ def _no_table(X: Any) -> tuple[str, str] | None:
 def _is_number(text: Any) -> bool:
     try:
         float(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     return True
 

@@ -6,16 +6,32 @@ they do. ``tests/estimators/test_internals.py`` says when one of them moves.
 
 from __future__ import annotations
 
+import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from ..training.claim import Claim
+
 __all__ = ["Interval", "Options", "StrOptions", "fitting", "takes_weight"]
 
-#: Around ``fit`` and ``partial_fit``: parameters validated by ``_parameter_constraints``, callbacks begun and ended.
-fitting = _fit_context(prefer_skip_nested_validation=True)
+
+def fitting(method: Callable[..., Any]) -> Any:
+    """Around ``fit`` and ``partial_fit``: parameters are validated by ``_parameter_constraints``, callbacks called.
+
+    No other fit of the same estimator may run meanwhile.
+    """
+
+    @functools.wraps(method)
+    def alone(self: Any, *args: Any, **options: Any) -> Any:
+        with Claim(type(self).__name__, "an estimator of its own for each fit", "estimator") as claim:
+            claim.add(self)
+            return method(self, *args, **options)
+
+    return _fit_context(prefer_skip_nested_validation=True)(alone)
 
 
 def takes_weight(scorer: Any) -> bool:

@@ -28,6 +28,7 @@ Kernel: TypeAlias = tuple[str, tuple[float, ...]]
 
 within = twin(_checks.within)
 FOR_LABELS = 'for labels use loss="cross_entropy"'
+STATED = ("terms", "target", "sample_weight", "__call__")  # what a kernel takes the place of, or relies on
 LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -67,10 +68,9 @@ class Loss(ABC):
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """A class that states new equations, or a new reduction, has not its parent's kernel."""
+        """A class that states new equations, targets, weights or a new reduction has not its parent's kernel."""
         super().__init_subclass__(**options)
-        order = {name: _position(cls, name) for name in ("kernel", "terms", "__call__")}
-        if min(order["terms"], order["__call__"]) < order["kernel"]:
+        if min(_position(cls, name) for name in STATED) < _position(cls, "kernel"):
             cls.kernel = Loss.kernel  # type: ignore[method-assign]
 
     def __call__(
@@ -104,7 +104,7 @@ class Loss(ABC):
         z = check_output(self._who, z)
         y = self.target(z, y)
         w = self.sample_weight(z, y, weight)
-        kernel = self.kernel(y)
+        kernel = None if "terms" in vars(self) else self.kernel(y)  # replaced on the object, as hooks do
         result: tuple[float, Array] | None = None if kernel is None else _compiled_loss(*kernel, z, y, w, out)
         if result is not None:
             return result

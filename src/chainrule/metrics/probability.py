@@ -66,7 +66,9 @@ def roc_auc_score(
     return float(np.mean(areas))
 
 
-def log_loss(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, from_logits: bool = True) -> float:
+def log_loss(
+    y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, from_logits: bool | None = None
+) -> float:
     """Mean negative logarithm of the probability that was given to what happened, in nats.
 
         Σₙ wₙ lₙ / Σₙ wₙ,  lₙ = −Σₖ yₙₖ log pₙₖ,  or −(yₙ log pₙ + (1 − yₙ) log(1 − pₙ)) for one column
@@ -81,8 +83,9 @@ def log_loss(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *
     y_pred : array (N, K)
         z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
     sample_weight : array (N,), optional
-    from_logits : bool
-        True: p = softmax(z), or sigmoid(z) for one column. False: z are probabilities.
+    from_logits : bool, optional
+        True: p = softmax(z), or sigmoid(z) for one column. False: z are probabilities. Not given it is True, but
+        K ≥ 2 columns of which every row is one of probabilities are refused.
 
     Examples
     --------
@@ -91,6 +94,7 @@ def log_loss(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *
     >>> round(log_loss(np.array([0, 3]), np.zeros((2, 4))), 6)  # log 4: of four classes none is preferred
     1.386294
     """
+    from_logits = _are_logits("log_loss", y_pred, from_logits)
     return mean("log_loss", sample_losses("log_loss", y_true, y_pred, from_logits=from_logits), sample_weight)
 
 
@@ -105,7 +109,12 @@ def sample_losses(who: str, y_true: Array, y_pred: Array, *, from_logits: bool) 
 
 
 def expected_calibration_error(
-    y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, from_logits: bool = True, bins: int = BINS
+    y_true: Array,
+    y_pred: Array,
+    sample_weight: Array | None = None,
+    *,
+    from_logits: bool | None = None,
+    bins: int = BINS,
 ) -> float:
     """How far the confidence in a prediction is from the share of predictions that are right.
 
@@ -121,8 +130,9 @@ def expected_calibration_error(
     y_pred : array (N, K)
         z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
     sample_weight : array (N,), optional
-    from_logits : bool
-        True: p = softmax(z), or sigmoid(z) for one column. False: z are probabilities.
+    from_logits : bool, optional
+        True: p = softmax(z), or sigmoid(z) for one column. False: z are probabilities. Not given it is True, but
+        K ≥ 2 columns of which every row is one of probabilities are refused.
     bins : int
         M.
 
@@ -140,6 +150,7 @@ def expected_calibration_error(
     """
     who = "expected_calibration_error"
     bins = check_integer(who, "bins", bins)
+    from_logits = _are_logits(who, y_pred, from_logits)
     p = _probabilities(outputs(who, y_pred).astype(np.float64, copy=False), from_logits)
     predicted, true, _ = classes(who, y_true, p, 0.5)
     w = weights(who, sample_weight, len(true))
@@ -151,6 +162,15 @@ def expected_calibration_error(
 def confidence_bins(confidence: Array, bins: int) -> Array:
     """The bin m − 1 of each confidence, (m − 1)/M < c ≤ m/M."""
     return np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence, side="left")
+
+
+def _are_logits(who: str, y_pred: Array, from_logits: bool | None) -> bool:
+    """As the user says; who says nothing may mean probabilities, which scikit-learn's log_loss takes."""
+    z = outputs(who, y_pred)
+    if from_logits is None and z.shape[1] > 1 and z.min() >= 0 and np.allclose(z.sum(axis=1), 1, rtol=0, atol=1e-5):
+        remedy = "pass from_logits=False for probabilities, or from_logits=True if these are logits after all"
+        raise ValueError(sentence(who, "logits", "rows of probabilities, each from 0 to 1 with the sum 1", remedy))
+    return from_logits is not False
 
 
 def _probabilities(z: Array, from_logits: bool) -> Array:

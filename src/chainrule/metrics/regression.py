@@ -26,8 +26,8 @@ def root_mean_squared_error(y_true: Array, y_pred: Array, sample_weight: Array |
     >>> root_mean_squared_error(np.array([[0.0], [8.0]]), np.array([[3.0], [4.0]]), np.array([16, 9]))
     3.39411...
     """
-    r, _, w = _residuals("root_mean_squared_error", y_true, y_pred, sample_weight)
-    return float(np.mean(np.sqrt(np.average(r**2, axis=0, weights=w))))
+    r, _, w, exponent = _residuals("root_mean_squared_error", y_true, y_pred, sample_weight)
+    return float(np.mean(np.ldexp(np.sqrt(np.average(r**2, axis=0, weights=w)), exponent)))
 
 
 def mean_absolute_error(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float:
@@ -48,8 +48,8 @@ def mean_absolute_error(y_true: Array, y_pred: Array, sample_weight: Array | Non
     >>> mean_absolute_error(np.array([[0.0], [8.0]]), np.array([[3.0], [4.0]]))
     3.5
     """
-    r, _, w = _residuals("mean_absolute_error", y_true, y_pred, sample_weight)
-    return float(np.mean(np.average(np.abs(r), axis=0, weights=w)))
+    r, _, w, exponent = _residuals("mean_absolute_error", y_true, y_pred, sample_weight)
+    return float(np.mean(np.ldexp(np.average(np.abs(r), axis=0, weights=w), exponent)))
 
 
 def r2_score(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float:
@@ -72,7 +72,7 @@ def r2_score(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -
     >>> r2_score(np.array([[1.0], [2.0], [3.0]]), np.array([[1.0], [2.0], [2.0]]))
     0.5
     """
-    r, y, w = _residuals("r2_score", y_true, y_pred, sample_weight)
+    r, y, w, _ = _residuals("r2_score", y_true, y_pred, sample_weight)
     if len(y) < 2:
         raise ValueError(sentence("r2_score", "at least 2 samples, as one has no variance", f"{len(y)}"))
     unexplained = w @ r**2
@@ -82,8 +82,12 @@ def r2_score(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -
     return float(np.mean(1 - share))
 
 
-def _residuals(who: str, y_true: Array, y_pred: Array, sample_weight: Array | None) -> tuple[Array, Array, Array]:
-    """r = z − y, y and the weights, all in float64."""
-    z = outputs(who, y_pred)
-    y = targets(who, z.astype(np.float64, copy=False), y_true)
-    return z - y, y, weights(who, sample_weight, len(y))
+def _residuals(
+    who: str, y_true: Array, y_pred: Array, sample_weight: Array | None
+) -> tuple[Array, Array, Array, Array]:
+    """(z − y) / 2ᵉ, y / 2ᵉ and the weights, all in float64, and e, by which the squares of each output are finite."""
+    z = outputs(who, y_pred).astype(np.float64, copy=False)
+    y = targets(who, z, y_true)
+    exponent = np.frexp(np.maximum(np.abs(z).max(axis=0), np.abs(y).max(axis=0)))[1] + 1
+    y = np.ldexp(y, -exponent)  # exact, but for what vanishes beside the largest
+    return np.ldexp(z, -exponent) - y, y, weights(who, sample_weight, len(y)), exponent

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from .._support.checks import sentence
+from .._support.notices import warn
 from ..model import Sequential
 
 
@@ -20,6 +21,7 @@ def network_and_facts(model: Any) -> tuple[Sequential, dict[str, Any]]:
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(model)
+    _tell_of_scaling(model)
     return model.model_, facts_of(model) | _checked(model.model_.metadata)
 
 
@@ -44,6 +46,18 @@ def _way_to_save(model: Any) -> str:
     if isinstance(model, type) or not hasattr(model, "get_params"):
         return f"save {place}" if place else "write save(model, path)"
     return f"write the {name} with joblib.dump" + (f", or save {place}" if place else "")
+
+
+def _tell_of_scaling(estimator: Any) -> None:
+    """Warn of what the network alone does not do: it answers rows as they are with other numbers, and no error."""
+    outside = ["takes X standardised"] if estimator.scaler_ is not None else []
+    if getattr(estimator, "target_scaler_", None) is not None:
+        outside.append("gives y standardised")
+    if outside:
+        warn(
+            f"save keeps the network of {type(estimator).__name__} alone, which {' and '.join(outside)}: load gives a "
+            "model that does not scale. For a file that takes rows as they are, use joblib.dump or export."
+        )
 
 
 def _checked(metadata: Any) -> dict[str, Any]:

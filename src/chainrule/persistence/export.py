@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from .._support.checks import check_finite, check_name, sentence
-from .._support.files import replacing
+from .._support.files import as_path, replacing
 from ..model import Sequential
 from .agreement import LIMITS, answers, float32_distance, gives_probabilities, lost_columns
 from .rows import given_rows, sample_rows
@@ -120,7 +120,7 @@ def export(
     ----------
     ONNX: https://onnx.ai
     """
-    path = Path(path)
+    path = as_path("export", path)
     name = _format(path, format)
     _, module, precisions = FORMATS[name]
     tool = importlib.import_module(f".{module}", __package__)

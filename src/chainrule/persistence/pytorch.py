@@ -167,7 +167,7 @@ def write(model: Sequential, path: str | os.PathLike[str], precision: str | None
         for name, array in _views_of(model).items()
     }
     network = _expression([_module(layer) for layer in _flat(model.layers)])
-    write_arrays("export", Path(path), tensors, {"format": "pt", "torch": network})
+    write_arrays("export", as_path("export", path), tensors, {"format": "pt", "torch": network})
     return [f"for net = {network}", "net.load_state_dict(safetensors.torch.load_file(path))"]
 
 

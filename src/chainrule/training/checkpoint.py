@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from .. import __version__
 from .._support.checks import Array, check_integer, check_number, sentence
 from .._support.files import DIGEST, digest, read_arrays, refusal, remove_partials, writable_folder, write_arrays
+from .._support.notices import warn
 from ..runtime.sharing import started
 from ..runtime.signals import asking
 from .callbacks import Row, StopTraining, Training
@@ -93,7 +93,7 @@ class Checkpoint(WritesFiles):
         self.monitor, self.higher_is_better = monitor, higher_is_better
         self._asked: int | None = None  # the signal that asks to end
         self._best: Best | None = None
-        self._improved = False
+        self._improved = self._began = False
         self._written = 0.0  # by the clock
         self._signals = ExitStack()
         self._writer = Background()
@@ -111,6 +111,10 @@ class Checkpoint(WritesFiles):
         remove_partials(folder, f"step-*{SUFFIX}", BEST)
         self._written = time.monotonic()
         self._asked = None
+        if self.monitor is not None and not (trainer.resumed or self._began) and (folder / BEST).exists():
+            remedy = "resume that run, or choose another folder"
+            warn(sentence("Checkpoint", f"a folder for one run, {folder}", f"the {BEST} of an earlier run", remedy))
+        self._began = True
         self._best = None if self.monitor is None else Best("Checkpoint", self.monitor, self.higher_is_better)
         self._improved = False
         for epoch, row in enumerate(trainer.history.rows, start=1):  # of training that resumes
@@ -253,7 +257,7 @@ def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
         except (ValueError, OSError) as error:
             if index == len(found) - 1:
                 raise
-            warnings.warn(f"{error} The one before it is taken.", stacklevel=4)
+            warn(f"{error} The one before it is taken.")
     raise FileNotFoundError(sentence("resume", f"a checkpoint in {path}", "none"))
 
 

@@ -17,10 +17,14 @@ class Claim:
     Parameters
     ----------
     who : the call of which the error speaks
+    expected : what must be its own
+    whole : what to copy for another fit
     """
 
-    def __init__(self, who: str) -> None:
-        self._who = who
+    def __init__(
+        self, who: str, expected: str = "a trainer, model and optimizer of its own", whole: str = "Trainer"
+    ) -> None:
+        self._who, self._expected, self._whole = who, expected, whole
         self._held: list[Any] = []  # alive, so that no other object has their ids
         self._process = os.getpid()
 
@@ -36,8 +40,8 @@ class Claim:
                 _HOLDERS[id(thing)], holder = mine, self
             if holder is not self:
                 got = f"a {type(thing).__name__} that another fit is using"
-                remedy = "wait for its end, or train a copy.deepcopy of the Trainer"
-                raise ValueError(sentence(self._who, "a trainer, model and optimizer of its own", got, remedy))
+                remedy = f"wait for its end, or train a copy.deepcopy of the {self._whole}"
+                raise ValueError(sentence(self._who, self._expected, got, remedy))
 
     def __enter__(self) -> Claim:
         return self

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, is_sparse, sentence
+from .._support.overrides import has_own_methods, is_hooked, is_of_package, overrides
 from ..data.batches import Batches
 from ..layers import BatchNorm
 from ..losses import Loss
@@ -145,11 +146,15 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
     model, loss, optimizer, _, average_penalty, augment = parts
     if compiled is None or optimizer.kernel is None or not isinstance(loss, Loss) or targets is None:
         return None
+    if not is_of_package(loss):
+        return None  # a loss of the user's own may keep state, of which no plan knows
+    if overrides(model, Sequential, "forward", "backward", "penalty") or has_own_methods(optimizer):
+        return None
     if is_sparse(batches.arrays[0]) or augment:
         return None
     y, weight = targets
     kernel = loss.kernel(y)
-    stages = stages_of(model, batches.arrays[0])
+    stages = None if any(map(is_hooked, model.layers)) else stages_of(model, batches.arrays[0])
     if kernel is None or stages is None or _has_lone_row(model, batches):
         return None  # a batch of one row has no variance: the layer itself says so
     if not _takes(kernel, targets, batches.arrays[0].shape[0], np.zeros((2, stages[-1].outputs), model.dtype)):
@@ -210,7 +215,8 @@ class _Origin:
     def _within(self, parts: Parts) -> list[Any]:
         """What lies in the very parts that the plan was made from."""
         model, optimizer = parts.model, parts.optimizer
-        objects = [model.parameters.vector, model.gradients.vector, *optimizer.state.values()]
+        objects: list[Any] = [len(vars(model)), len(vars(optimizer))]  # one more, if a method is replaced on them
+        objects += [model.parameters.vector, model.gradients.vector, *optimizer.state.values()]
         objects += self._of_optimizer(vars(optimizer))
         for attributes in self._attributes:
             objects += attributes.values()

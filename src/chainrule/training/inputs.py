@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .._support.checks import Array, as_numeric, as_samples, check_finite, check_shape, sentence
+from .._support.overrides import is_of_package
 from ..data.batches import rest_of, split_rows
 from ..data.scale import check_resolution
 from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Linear, Sigmoid, Softmax
@@ -81,6 +82,24 @@ def _input_remedy(x: Array, y: Array, width: int, flat: bool) -> str:
     return f"pass {width} columns, or make the layer for {found}"
 
 
+def own_targets(data: Data) -> Data:
+    """The data with copies of y and the weights: who changes them while training lasts changes nothing unchecked.
+
+    Memory maps are not copied, as x is not: they may be larger than the memory.
+    """
+    x, y, weight = data
+    return x, _copied(y), None if weight is None else _copied(weight)
+
+
+def _copied(array: Array) -> Array:
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            return array
+        base = base.base
+    return array.copy()
+
+
 def as_validation(
     data: Data, validation: Validation, model: Sequential, loss: LossFunction, rng: np.random.Generator
 ) -> tuple[Data | None, Array | None]:
@@ -89,7 +108,7 @@ def as_validation(
         return None, None
     if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
         xv, yv, *rest = validation
-        return as_data("validation", model, xv, yv, rest[0] if rest else None), None
+        return own_targets(as_data("validation", model, xv, yv, rest[0] if rest else None)), None
     x, y, weight = data
     if isinstance(validation, np.ndarray):
         kept, aside = rest_of(validation, len(y))
@@ -104,8 +123,12 @@ def as_validation(
 
 
 def check_targets(model: Sequential, loss: LossFunction, data: Data | None) -> Targets | None:
-    """The whole of y and the weights as the loss takes them, for outputs of zeros that take no memory."""
-    if data is None or not isinstance(loss, Loss):
+    """The whole of y and the weights as the loss takes them, for outputs of zeros that take no memory.
+
+    None if the loss is no Loss, or has a ``target`` or ``sample_weight`` of the user's: these may look at the batch and
+    at the outputs, or draw numbers, so they are called for batches alone.
+    """
+    if data is None or not isinstance(loss, Loss) or not is_of_package(loss, "target", "sample_weight"):
         return None
     x, y, weight = data
     with np.errstate(over="ignore", invalid="ignore"):  # of the outputs only the shape matters

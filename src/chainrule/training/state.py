@@ -143,7 +143,7 @@ class TrainingState:
         arrays = dict(arrays_of(self.model)) | {
             f"optimizer/{name}": array for name, array in self.optimizer.state.items()
         }
-        schedules = {name: vars(schedule) for name, schedule in watching_schedules(self.optimizer)}
+        schedules = {name: _attributes_of(schedule) for name, schedule in watching_schedules(self.optimizer)}
         facts = {
             "model": self.model.config(),
             "optimizer": type(self.optimizer).__name__,
@@ -227,6 +227,15 @@ def watching_schedules(optimizer: Optimizer) -> Iterator[tuple[str, Any]]:
         schedule = getattr(optimizer, name)
         if hasattr(schedule, "observe"):
             yield name, schedule
+
+
+def _attributes_of(schedule: Any) -> dict[str, Any]:
+    """What a schedule remembers: all its attributes."""
+    if not hasattr(schedule, "__dict__"):
+        who, remedy = type(schedule).__name__, "remove __slots__ from the class"
+        raise TypeError(sentence(who, "its attributes in __dict__, to be saved in a checkpoint", "__slots__", remedy))
+    attributes: dict[str, Any] = vars(schedule)
+    return attributes
 
 
 def arrays_of(model: Sequential) -> Iterator[tuple[str, Array]]:

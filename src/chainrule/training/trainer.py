@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from .callbacks.callback_list import CallbackList
 from .claim import Claim
 from .engine import Parts
 from .evaluation import evaluated, measured
-from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets
+from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets, own_targets
 from .run import Run
 from .state import EpochState, Position, StepRecord, TrainingState, epoch_summary, watching_schedules
 
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from .divergence import Rollback
 
 COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
+
+RESOLVED: dict[str, Callable[[Any], Any]] = {
+    "loss": get_loss,
+    "optimizer": get_optimizer,
+    "rng": lambda rng: as_rng(rng, "Trainer"),
+}
 
 
 class Trainer:
@@ -122,6 +128,12 @@ class Trainer:
         self._resuming = False  # whether the next fit continues from there
         check_output_fits(model, self.loss)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Callbacks may assign names and seeds: they are resolved as in the constructor."""
+        if name == "rng" and value is None:
+            value = self.model.rng
+        super().__setattr__(name, RESOLVED[name](value) if name in RESOLVED else value)
+
     def fit(
         self,
         x: Any,
@@ -135,7 +147,8 @@ class Trainer:
         """Train for some epochs, from where the model and the optimizer stand.
 
         A second call continues: the optimizer keeps its state, and a schedule sees all steps, those done and those to
-        come, as one training. For a fresh start take a new optimizer.
+        come, as one training. For a fresh start take a new optimizer. y and sample_weight are copied (but not
+        memory maps): what is changed in these arrays while training lasts does not count.
 
         Parameters
         ----------
@@ -164,7 +177,7 @@ class Trainer:
         with deferred() as signals, Claim("fit") as claim:
             with released:
                 claim.add(self, self.model, self.optimizer)
-                data = as_data("fit", self.model, x, y, sample_weight)
+                data = own_targets(as_data("fit", self.model, x, y, sample_weight))
                 run = self._begin(data, validation, epochs, claim)
             callbacks = [*self.callbacks, self.history]
             if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
@@ -186,13 +199,12 @@ class Trainer:
         ValueError if the checkpoint is damaged, or is of another network or optimizer; OSError if it cannot be read.
         """
         with unforked:
-            from pathlib import Path  # with what a checkpoint needs, loaded when there is one
-
+            from .._support.files import as_path  # with what a checkpoint needs, loaded when there is one
             from .checkpoint import restore
         with Claim("resume") as claim:
             claim.add(self, self.model, self.optimizer)
             state = TrainingState(self.model, self.optimizer, self.callbacks, self.rng, [], Position())
-            restore(state, Path(path))
+            restore(state, as_path("resume", path))
         self.history, self._position = History(state.rows), state.position
         self.epoch, self.stop, self._resuming = self._position.epoch, self._position.stopped, True
         return self

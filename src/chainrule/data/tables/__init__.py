@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ..._support.checks import sentence
+from ..._support.files import as_path
 from .delimited import read_delimited
 from .parquet import read_parquet
 from .table import LEAVE_OUT, Table, UnknownColumnError
@@ -85,7 +86,7 @@ def read_table(
     array([2, 3])
     """
     _check_options(header, columns, text)
-    path = Path(path)
+    path = as_path("read_table", path)
     suffix = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     if suffix == ".parquet":
         return read_parquet(path, columns, text)

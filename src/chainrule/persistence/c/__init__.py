@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..._support.checks import Array, check_name, sentence
 from ..._support.differences import largest_difference, spread
-from ..._support.files import write_text
+from ..._support.files import as_path, write_text
 from ..agreement import LIMITS, Answers, lost_columns, rounded
 from ..rows import sample_rows
 from .calls import calls_of
@@ -79,7 +78,7 @@ def write(
     ['flash: 268 bytes of constants, and the code', 'RAM: 32 bytes of buffers', '56 multiply-adds a row']
     """
     check_name("export to C", "a precision", precision, PRECISIONS)
-    path = Path(path)
+    path = as_path("export to C", path)
     name = as_identifier(name, path)
     network = as_network(model)
     steps = quantized(network.steps) if precision == "int8" else network.steps

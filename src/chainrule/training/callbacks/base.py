@@ -17,6 +17,7 @@ class Record(Protocol):
 
     rows: list[Row]
     interrupted: bool
+    reason: str
 
 
 class Training(Protocol):

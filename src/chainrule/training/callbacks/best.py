@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from math import inf, isnan
+from typing import Any
 
-from ..._support.checks import check_name
+from ..._support.checks import check_name, sentence
 from ..state import Row
 
 
@@ -18,7 +19,10 @@ class Best:
     higher_is_better : bool or None; None means: yes, unless the name ends in "loss" or "error"
     """
 
-    def __init__(self, who: str, monitor: str, higher_is_better: bool | None = None) -> None:
+    def __init__(self, who: str, monitor: Any, higher_is_better: bool | None = None) -> None:
+        if not isinstance(monitor, str):
+            remedy = "such as 'validation_loss'; give numbers by name, patience=10"
+            raise TypeError(sentence(who, "the name of a column in monitor", repr(monitor), remedy))
         self.who, self.monitor = who, monitor
         self.higher = not monitor.endswith(("loss", "error")) if higher_is_better is None else higher_is_better
         self.value: float | None = None
@@ -26,6 +30,9 @@ class Best:
 
     def of(self, row: Row) -> float:
         """The number that is watched."""
+        if self.monitor.startswith("val") and not any(name.startswith("validation_") for name in row):
+            got, remedy = "no validation rows", "pass validation=0.1 to fit, or monitor another column"
+            raise ValueError(sentence(self.who, f"the column {self.monitor!r} of the History", got, remedy))
         return row[check_name(self.who, "a column", self.monitor, row)]
 
     def gain(self, value: float, over: float | None) -> float:

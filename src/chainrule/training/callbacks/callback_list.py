@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from ...runtime.signals import released
@@ -60,14 +60,12 @@ class CallbackList:
         Those that follow the weights come first, and leave the model as it would be validated; then the others, the
         last that began first. So one that returns to the best weights has its way in any order of the callbacks.
         """
-        with ExitStack() as stack:  # which calls the last first
-            try:
-                yield
-            finally:
-                others = [callback for callback in self._begun if not callback.follows]
-                followers = [callback for callback in self._begun if callback.follows]
-                for callback in (*others, *reversed(followers)):
-                    stack.callback(_Hook(callback, "on_train_end").call, trainer)
+        try:
+            yield
+        finally:
+            followers = [callback for callback in self._begun if callback.follows]
+            others = [callback for callback in self._begun if not callback.follows]
+            _end(trainer, [*followers, *reversed(others)])
 
     @property
     def pending(self) -> str:
@@ -114,6 +112,19 @@ class _Hook:
         else:
             with released:
                 self._function(*arguments)
+
+
+def _end(trainer: Training, callbacks: list[Callback]) -> None:
+    """Call on_train_end of each, whatever the ones before raise.
+
+    No exception is held in a variable, as an ExitStack would: it and its traceback would then hold each other, and with
+    them the model and the data, until the garbage collector runs.
+    """
+    if callbacks:
+        try:
+            _Hook(callbacks[0], "on_train_end").call(trainer)
+        finally:
+            _end(trainer, callbacks[1:])
 
 
 def _defines(callback: Callback, hook: str) -> bool:

@@ -87,6 +87,8 @@ class EarlyStopping(Callback):
             self._mark, self._waited = value, 0
         if self._waited >= self.patience:
             trainer.stop = True
+            restored = f"; the weights of epoch {self.best_epoch} are restored" if self.restore_best else ""
+            trainer.history.reason = f"{self.monitor} has not improved for {self._waited} epochs{restored}"
 
     def on_train_end(self, trainer: Training) -> None:
         for array, best in zip(learned(trainer.model), self._weights, strict=False):

@@ -85,6 +85,8 @@ class CSVLog(WritesFiles, _Log):
 
     def __init__(self, path: str | os.PathLike[str], append: bool = False) -> None:
         super().__init__(path)
+        if not self._given.name:
+            raise ValueError(sentence("CSVLog", "the path of a file", f"the folder {self._given}", "add a file name"))
         self.append = append
         self._columns: list[str] = []
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._support.checks import sentence
+from ..._support.files import as_path
 from ..._support.locks import LockFile
 from .base import Callback
 
@@ -23,7 +24,7 @@ class WritesFiles(Callback):
     _copied = False
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._given = Path(path)
+        self._given = as_path(type(self).__name__, path)
         self._lock: LockFile | None = None
         setattr(self, self.place_name, self._given)
 

@@ -26,7 +26,7 @@ class History(Callback):
     ----------
     rows : list of dict
     interrupted : bool, whether Ctrl-C, or a callback that raised StopTraining, ended training early
-    reason : str, what such a callback said
+    reason : str, why a callback ended training early, if it said so
 
     Examples
     --------
@@ -160,6 +160,8 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+        if trainer.history.reason and self._out is not None:
+            print(f"stopped: {trainer.history.reason}", file=self._out, flush=True)
 
 
 def _in_notebook() -> bool:
