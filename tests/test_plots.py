@@ -240,6 +240,8 @@ def test_the_learning_rate_is_drawn_if_it_changes(rate, panels):
         ({"loss": ["low", "lower"]}, TypeError, "loss to be an array of numbers"),
         ("history.json", ValueError, "the JSON of a history, got 'history.json'; pass the text of the file"),
         (7, TypeError, "a History, a dict of lists or a list of dicts, got int"),
+        (SimpleNamespace(loss_curve_=[1]), TypeError, r'got SimpleNames.*; pass \{"loss": estimator\.loss_curve_\}\.'),
+        (cr.Trainer(cr.MLP([1, 1]), "huber"), TypeError, r"got Trainer; pass trainer\.history, or a dict of curves\."),
         ([1.0, 0.5], TypeError, "a History, a dict of lists or a list of dicts, got list"),
     ],
 )

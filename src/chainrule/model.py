@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from ._support.checks import (
     is_sparse,
     sentence,
 )
+from ._support.errors import Elsewhere
 from ._support.overrides import predicts_as_made
 from .layers import LAYERS, Dropout, Layer, Linear, Softmax, Workspace, layer_from_config
 from .layers.activations import Activation, get_activation
@@ -79,6 +80,9 @@ class Sequential:
     Linear(8 → 1)           (N, 1)                 9
     total                                         33
     """
+
+    if not TYPE_CHECKING:
+        fit = Elsewhere("write Trainer(model, loss).fit(x, y)")
 
     def __init__(self, layers: Sequence[Layer], *, rng: RandomState = None, dtype: Any = "float32") -> None:
         self._assemble(layers, rng, dtype)

@@ -89,6 +89,7 @@ def test_numbers_of_a_layer_are_those_of_the_network():
     ("arguments", "error", "says"),
     [
         (("model", X, Y), TypeError, "diagnose expects a Sequential model, got 'model'"),
+        ((cr.Trainer(net(), "squared_error"), X, Y), TypeError, r"; pass trainer\.model\.$"),
         ((net(), X * np.nan, Y), ValueError, "diagnose expects finite numbers in x"),
         ((net(), X, Y + np.inf), ValueError, "diagnose expects finite numbers in y"),
         ((net(), X[:, :3], Y), ValueError, r"Linear\(5 → 32, relu\) expects input of shape \(N, 5\)"),

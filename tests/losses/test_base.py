@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from chainrule import losses
-from chainrule.losses import CrossEntropy, GaussianNLL, Huber, Loss, Quantile, SquaredError, get_loss
+from chainrule.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    GaussianNLL,
+    Huber,
+    Loss,
+    Quantile,
+    SquaredError,
+    get_loss,
+)
 
 
 def test_the_value_is_the_mean_over_samples_of_the_sum_over_outputs() -> None:
@@ -247,3 +256,25 @@ def test_a_loss_without_equations_says_so() -> None:
 
     with pytest.raises(TypeError, match=r"abstract class Empty .*terms"):
         Empty()
+
+
+LABELS = np.arange(6) % 2
+LOSSES_OF_NUMBERS = ["squared_error", "half_squared_error", "absolute_error", "huber", "log_cosh", "gaussian_nll"]
+
+
+@pytest.mark.parametrize("name", LOSSES_OF_NUMBERS)
+@pytest.mark.parametrize("labels", [LABELS, LABELS[:, None], LABELS > 0, LABELS.tolist()])
+def test_labels_for_several_outputs_need_another_loss(name, labels):
+    with pytest.raises(ValueError, match='; for labels use loss="cross_entropy"'):
+        get_loss(name)(np.ones((6, 4)), labels)
+
+
+@pytest.mark.parametrize("outputs", [2, 10])
+def test_labels_for_binary_cross_entropy_need_one_output(outputs):
+    with pytest.raises(ValueError, match='; for labels give the network one output, or use loss="cross_entropy"'):
+        BinaryCrossEntropy()(np.ones((6, outputs)), LABELS)
+
+
+def test_numbers_for_several_outputs_are_not_taken_for_labels():
+    with pytest.raises(ValueError, match=r"for z of shape \(6, 4\), got \(6,\)\.$"):
+        SquaredError()(np.ones((6, 4)), LABELS + 0.5)

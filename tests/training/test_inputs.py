@@ -75,3 +75,57 @@ def test_a_loss_of_ones_own_takes_what_it_likes():
 def test_one_thing_is_no_list(name):
     with pytest.raises(TypeError, match=f"Trainer expects a list of {name}"):
         cr.Trainer(MODEL, LOSS, **{name: "accuracy"})
+
+
+MISFITS = {
+    "another width": ((40, 60), (40,), "(40, 60); pass 64 columns, or make the layer for 60."),
+    "one column": ((40,), (40,), "(40,); pass a matrix with a row for each sample and 64 columns."),
+    "images": ((40, 8, 8), (40,), "(40, 8, 8); put Flatten() in front."),
+    "images of another size": ((40, 8, 7), (40,), "(40, 8, 7); put Flatten() in front, and make the layer for 56."),
+    "x and y": ((40,), (40, 64), "(40,); x comes first, then y: they seem to be the wrong way round."),
+}
+GIVEN = {
+    "fit": lambda trainer, x, y: trainer.fit(x, y, verbose=0),
+    "validation": lambda trainer, x, y: trainer.fit(
+        np.ones((9, 64)), np.zeros(9, int), validation=(x, y), epochs=1, verbose=0
+    ),
+    "evaluate": lambda trainer, x, y: trainer.evaluate(x, y),
+    "diagnose": lambda trainer, x, y: cr.diagnose(trainer.model, x, y),
+}
+
+
+@pytest.mark.parametrize("call", GIVEN.values(), ids=GIVEN)
+@pytest.mark.parametrize(("x", "y", "says"), MISFITS.values(), ids=MISFITS)
+def test_rows_that_do_not_fit_are_told_in_the_shape_of_all_of_them(x, y, says, call):
+    trainer = cr.Trainer(cr.MLP([64, 10], rng=0), "cross_entropy")
+    with pytest.raises(ValueError, match=re.escape(f"expects input of shape (N, 64), got {says}")):
+        call(trainer, np.zeros(x), np.zeros(y, int))
+
+
+@pytest.mark.parametrize("y", [(40,), (40, 1)])
+def test_a_single_column_is_made_a_matrix(y):
+    with pytest.raises(ValueError, match=re.escape("(N, 1), got (40,); pass x[:, None].")):
+        cr.Trainer(cr.MLP([1, 4, 1], rng=0), "squared_error").fit(np.ones(40), np.ones(y), verbose=0)
+
+
+def test_behind_layers_that_keep_the_width_it_is_told_as_well():
+    for first in ([cr.ReLU()], [cr.Dropout(0.5)], [cr.Flatten()], [cr.BatchNorm(64)]):
+        trainer = cr.Trainer(cr.Sequential([*first, cr.Linear(64, 2)], rng=0), "cross_entropy")
+        with pytest.raises(ValueError, match=r"got \(40, 60\); pass 64 columns"):
+            trainer.fit(np.ones((40, 60)), np.zeros(40, int), verbose=0)
+    images = cr.Trainer(cr.Sequential([cr.Flatten(), cr.Linear(64, 2)], rng=0), "cross_entropy")
+    assert len(images.fit(np.ones((40, 8, 8)), np.zeros(40, int), epochs=1, verbose=0)) == 1
+
+
+def test_a_layer_of_ones_own_takes_what_rows_it_likes():
+    class Lookup(cr.Linear):
+        def forward(self, x, work):
+            work["x"] = x
+            return self.W[x.astype(int)]
+
+        def backward(self, dy, work, input_gradient=True):
+            self.dW[...] = 0
+            np.add.at(self.dW, work["x"].astype(int), dy)
+
+    trainer = cr.Trainer(cr.Sequential([Lookup(5, 3, bias=False)], rng=0), "cross_entropy")
+    assert len(trainer.fit(np.arange(30) % 5, np.arange(30) % 3, epochs=1, verbose=0)) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NoReturn
+
 
 class DivergenceError(ValueError):
     """A training has left the finite numbers: its loss, its gradient or its parameters did.
@@ -45,3 +47,19 @@ class StopTraining(Exception):  # noqa: N818  (it is no error)
     >>> len(history), trainer.step, history.interrupted, history.reason
     (1, 3, True, 'three steps are enough')
     """
+
+
+class Elsewhere:
+    """A method that objects of this kind have in other libraries; whoever asks for it is told what to write here.
+
+    To ``hasattr`` it is not there.
+    """
+
+    def __init__(self, remedy: str) -> None:
+        self.remedy = remedy
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> NoReturn:
+        raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}; {self.remedy}")

@@ -99,7 +99,7 @@ def diagnose(
     Column 2 of x has a spread of 9.55e+05, the median column 1.09: standardise x.
     """
     if not isinstance(model, Sequential):
-        raise TypeError(sentence("diagnose", "a Sequential model", repr(model)))
+        raise TypeError(sentence("diagnose", "a Sequential model", repr(model), _remedy(model)))
     model = copy.deepcopy(model)
     x, y, _ = as_data("diagnose", model, x, y, None)
     x, y = x[:MOST_ROWS], y[:MOST_ROWS]
@@ -113,6 +113,10 @@ def diagnose(
         *_about_steps(states),
     ]
     return Diagnosis(states, value, findings)
+
+
+def _remedy(model: Any) -> str:
+    return "pass trainer.model" if isinstance(getattr(model, "model", None), Sequential) else ""
 
 
 def _loss_for(model: Sequential, y: Array, loss: str | LossFunction | None) -> LossFunction:

@@ -27,6 +27,7 @@ LossFunction: TypeAlias = Callable[..., tuple[float, Array]]
 Kernel: TypeAlias = tuple[str, tuple[float, ...]]
 
 within = twin(_checks.within)
+FOR_LABELS = 'for labels use loss="cross_entropy"'
 STATED = ("terms", "target", "sample_weight", "__call__")  # what a kernel takes the place of, or relies on
 LARGEST = float(np.finfo(np.float64).max)
 
@@ -184,15 +185,22 @@ def check_output(who: str, z: Array) -> Array:
     return z if z.dtype.kind == "f" else z.astype(np.float64)
 
 
-def check_target(who: str, z: Array, y: Array, outputs: int = 1) -> Array:
-    """The target (N, D) in the dtype of z (N, D·outputs); nothing is ever broadcast."""
-    y = as_numeric(who, "y", y, z.dtype)
+def check_target(who: str, z: Array, y: Array, outputs: int = 1, for_labels: str = FOR_LABELS) -> Array:
+    """The target (N, D) in the dtype of z (N, D·outputs); nothing is ever broadcast.
+
+    ``for_labels`` is what to do where the targets are labels and the network has an output for each class.
+    """
+    given, y = y, as_numeric(who, "y", y, z.dtype)
     n, k = z.shape
     if k % outputs:
         raise ValueError(sentence(who, f"z with {outputs} outputs for each target", f"z of shape {z.shape}"))
     if y.shape != (n, k // outputs):
         expected = f"y of shape {(n, k // outputs)} for z of shape {z.shape}"
-        remedy = "use y[:, None]" if y.shape == (n,) and k == outputs else ""
+        remedy = ""
+        if y.shape == (n,) and k == outputs:
+            remedy = "use y[:, None]"
+        elif y.size == n and np.asarray(given).dtype.kind in "iub":
+            remedy = for_labels
         raise ValueError(sentence(who, expected, f"{y.shape}", remedy))
     return y
 

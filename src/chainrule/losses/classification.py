@@ -10,7 +10,7 @@ import numpy as np
 from .._support.checks import Array, as_numeric, check_integer, check_number, sentence
 from .._support.frozen import frozen
 from ..ops import sigmoid, softplus
-from .base import Kernel, Loss, within
+from .base import Kernel, Loss, check_target, within
 
 FLOOR = 1e-12  # under a logarithm, no probability counts as smaller
 
@@ -149,7 +149,8 @@ class BinaryCrossEntropy(Loss):
         return ("binary_cross_entropy", ()) if self.from_logits else None
 
     def target(self, z: Array, y: Array) -> Array:
-        y = super().target(z, y)
+        remedy = 'for labels give the network one output, or use loss="cross_entropy"'
+        y = check_target(self._who, z, y, for_labels=remedy)
         if not within(y, 0, 1):
             raise ValueError(sentence(self._who, "y from 0 to 1", f"values from {y.min():g} to {y.max():g}"))
         return y

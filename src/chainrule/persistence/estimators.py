@@ -17,12 +17,35 @@ def network_and_facts(model: Any) -> tuple[Sequential, dict[str, Any]]:
     ours = sys.modules.get("chainrule.estimators")  # whoever has an estimator has imported them
     if ours is None or not isinstance(model, (ours.MLPClassifier, ours.MLPRegressor)):
         expected = "a Sequential model, or a fitted MLPClassifier or MLPRegressor of chainrule"
-        raise TypeError(sentence("save", expected, type(model).__name__, "write save(model, path)"))
+        raise TypeError(sentence("save", expected, type(model).__name__, _way_to_save(model)))
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(model)
     _tell_of_scaling(model)
     return model.model_, facts_of(model) | _checked(model.model_.metadata)
+
+
+def where_network_is(model: Any) -> str:
+    """The part of a trainer, pipeline or search that a file can hold, as Python writes it; empty if there is none."""
+    if isinstance(getattr(model, "model", None), Sequential):
+        return "trainer.model"
+    if not hasattr(model, "get_params"):
+        return ""
+    place, inner = "", model
+    while getattr(inner, "steps", None) or hasattr(inner, "best_estimator_"):
+        if hasattr(inner, "best_estimator_"):
+            place, inner = f"{place or 'search'}.best_estimator_", inner.best_estimator_
+        else:
+            place, inner = f"{place or 'pipeline'}[-1]", inner.steps[-1][1]
+    return (place or "estimator") if isinstance(getattr(inner, "model_", None), Sequential) else ""
+
+
+def _way_to_save(model: Any) -> str:
+    """What to do with a model that is none of ours."""
+    place, name = where_network_is(model), type(model).__name__
+    if isinstance(model, type) or not hasattr(model, "get_params"):
+        return f"save {place}" if place else "write save(model, path)"
+    return f"write the {name} with joblib.dump" + (f", or save {place}" if place else "")
 
 
 def _tell_of_scaling(estimator: Any) -> None:

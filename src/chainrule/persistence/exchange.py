@@ -15,6 +15,7 @@ from .._support.text import printable
 from ..layers import BatchNorm, Layer, LayerNorm, Linear, PReLU
 from ..layers.base import Shape, walk
 from ..model import Sequential
+from .estimators import where_network_is
 
 MAX_ROWS, MAX_CHARACTERS = 40, 120  # of the table in an error, and of a cell in it
 Arrays = dict[str, Array]
@@ -38,7 +39,11 @@ class Slot:
 def slots(who: str, model: Any, views: Callable[[Layer], Arrays | None]) -> list[Slot]:
     """The layers with arrays in order; ``views`` gives those of a layer, None of one that the other library lacks."""
     if not isinstance(model, Sequential):
-        raise TypeError(sentence(who, "a Sequential model", type(model).__name__))
+        place = where_network_is(model)
+        part = ".model_" if hasattr(model, "get_params") else ""
+        raise TypeError(
+            sentence(who, "a Sequential model", type(model).__name__, f"pass {place}{part}" if place else "")
+        )
     found = []
     for prefix, layer in walk(model.layers):
         if layer.parameter_shapes() or layer.buffers():

@@ -123,8 +123,15 @@ def needs_frame(estimator: Any) -> bool:
         return False
     first = first_step(estimator)
     chosen = [name for _, _, names in getattr(first, "transformers_", ()) for name in _listed(names)]
-    by_name = any(isinstance(name, str) for name in chosen)
-    return by_name or any(np.asarray(one).dtype.kind in "OUST" for one in getattr(first, "categories_", ()))
+    return any(isinstance(name, str) for name in chosen) or _takes_text(first)
+
+
+def _takes_text(estimator: Any) -> bool:
+    """Whether its first step, or any of the steps beside each other there, knows text of a column."""
+    first = first_step(estimator)
+    facts = [*getattr(first, "categories_", ()), getattr(first, "statistics_", ())]
+    known = any(np.asarray(one).dtype.kind in "OUST" for one in facts)
+    return known or any(_takes_text(one) for _, one, _ in getattr(first, "transformers_", ()))
 
 
 def _listed(names: Any) -> list[Any]:
@@ -177,8 +184,8 @@ def _known(estimator: Any, first: Any, width: int, count: int, rng: np.random.Ge
         facts = dict(zip(("mean_", "scale_"), first._typical, strict=True))
     normal = rng.standard_normal((width, count))
     for names, draw in DRAWS.items():
-        given = [facts[name] for name in names if facts.get(name) is not None and np.size(facts[name])]
-        if len(given) == len(names) and all(len(one) == width for one in given):
+        given: list[Any] = [facts.get(name) for name in names]
+        if all(hasattr(one, "__len__") and len(one) == width for one in given):
             return [draw(rng, normal[index], *(one[index] for one in given)) for index in range(width)]
     return [None] * width
 

@@ -109,7 +109,10 @@ def _history_columns(who: str, history: Any) -> dict[str, Array]:
     rows = history.get("rows") if isinstance(history, Mapping) else getattr(history, "rows", history)
     if rows is not None:
         if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
-            raise TypeError(sentence(who, "a History, a dict of lists or a list of dicts", type(history).__name__))
+            got, remedy = type(history).__name__, "pass trainer.history, or a dict of curves"
+            if hasattr(history, "loss_curve_"):
+                remedy = 'pass {"loss": estimator.loss_curve_}'
+            raise TypeError(sentence(who, "a History, a dict of lists or a list of dicts", got, remedy))
         history = {name: [row.get(name) for row in rows] for name in dict.fromkeys(k for row in rows for k in row)}
     columns = {name: as_numeric(who, name, values, np.float64) for name, values in history.items()}
     loss = columns.get("loss", np.empty(0))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._support.checks import Array, as_numeric, as_samples, check_finite, sentence
+from .._support.checks import Array, as_numeric, as_samples, check_finite, check_shape, sentence
 from .._support.overrides import is_of_package
 from ..data.batches import rest_of, split_rows
 from ..data.scale import check_resolution
-from ..layers import HardSigmoid, Linear, Sigmoid, Softmax
-from ..layers.base import walk
+from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Linear, Sigmoid, Softmax
+from ..layers.base import FeatureLayer, walk
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
 from ..losses.base import check_output
 from ..model import Sequential
@@ -33,6 +34,7 @@ def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> 
     if len(lengths) > 1:
         got = f"x {x.shape}, y {y.shape}" + ("" if weight is None else f", weights {weight.shape}")
         raise ValueError(sentence(who, "x, y and weights of equal length", got))
+    check_input(model, x, y)
     check_finite(who, "x", x, of=given_x)
     check_finite(who, "y", y, of=given_y)
     check_resolution(who, "x", numbers, model.dtype, given_x)
@@ -41,6 +43,43 @@ def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> 
     if weight is not None and not weight.any():
         raise ValueError(sentence(who, "a sample_weight above 0", "zeros only"))
     return x, y, weight
+
+
+def check_input(model: Sequential, x: Array, y: Array) -> None:
+    """Raise if the first layer that tells its width cannot take rows like those of x.
+
+    It would say so itself, of the part of the rows that it is given first. A layer of the user's own may take others.
+    """
+    flat = False
+    for layer in model.layers:
+        if type(layer) not in LAYERS.values():
+            return
+        if isinstance(layer, Flatten):
+            flat = True
+        elif isinstance(layer, (Linear, FeatureLayer)):
+            width = layer.in_features if isinstance(layer, Linear) else layer.features
+            if not _fits(x, width, flat):
+                check_shape(layer, "input", x, ("N", width), _input_remedy(x, y, width, flat))
+            return
+        elif not isinstance(layer, (Activation, Dropout, GaussianNoise)):
+            return
+
+
+def _fits(x: Array, width: int, flat: bool) -> bool:
+    return x.shape[1:] == (width,) or (flat and x.ndim > 1 and math.prod(x.shape[1:]) == width)
+
+
+def _input_remedy(x: Array, y: Array, width: int, flat: bool) -> str:
+    if x.ndim == 1 and width == 1:
+        return "pass x[:, None]"
+    if _fits(y, width, flat):
+        return "x comes first, then y: they seem to be the wrong way round"
+    if x.ndim == 1:
+        return f"pass a matrix with a row for each sample and {width} columns"
+    found = math.prod(x.shape[1:])
+    if x.ndim > 2 and not flat:
+        return "put Flatten() in front" + ("" if found == width else f", and make the layer for {found}")
+    return f"pass {width} columns, or make the layer for {found}"
 
 
 def own_targets(data: Data) -> Data:

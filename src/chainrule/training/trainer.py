@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from .._support.checks import RandomState, as_rng, check_integer, sentence
-from .._support.errors import DivergenceError, StopTraining
+from .._support.errors import DivergenceError, Elsewhere, StopTraining
 from .._support.forks import unforked
 from ..data.batches import Augmentation, Sample, check_sample
 from ..losses import LossFunction, get_loss
@@ -86,6 +86,10 @@ class Trainer:
     >>> len(trainer.fit(x, y, epochs=3, verbose=0))
     3
     """
+
+    if not TYPE_CHECKING:
+        predict = Elsewhere("write trainer.model.predict(x)")
+        save = Elsewhere("write save(trainer.model, path)")
 
     def __init__(
         self,

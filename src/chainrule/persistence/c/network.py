@@ -15,6 +15,7 @@ from ..._support.checks import Array, check_shape, sentence
 from ...losses import GaussianNLL, Poisson
 from ...model import Sequential
 from ..agreement import gives_probabilities
+from ..estimators import where_network_is
 from .steps import Step, affine, append, input_width, softmax, standardize, steps_of
 
 OUTPUTS = "what model.predict gives"
@@ -73,7 +74,10 @@ def as_network(model: Any) -> Network:
 
         if isinstance(model, (MLPClassifier, MLPRegressor)):
             return _of_estimator(model)
-    remedy = "pass trainer.model" if hasattr(model, "model") else ""
+    remedy = f"pass {place}" if (place := where_network_is(model)) else ""
+    if hasattr(model, "get_params"):
+        prepared = f"export {place} and prepare its rows in C, or " if place else ""
+        remedy = f"{prepared}write a file for ONNX, with the suffix .onnx"
     expected = "a Sequential model, or a fitted MLPClassifier or MLPRegressor"
     raise TypeError(sentence("export to C", expected, type(model).__name__, remedy))
 

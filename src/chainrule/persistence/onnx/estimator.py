@@ -53,11 +53,12 @@ def _types(estimator: Any, rows: Any, double: bool) -> list[tuple[str, Any]]:
             sentence(WHO, "to know the type of each named column", "a pipeline that does not tell", remedy)
         )
     kinds = {"f": number, "i": Int64TensorType, "u": Int64TensorType}
-    return [(str(name), kinds.get(column.dtype.kind, StringTensorType)([None, 1])) for name, column in _typed(rows)]
+    return [(name, kinds.get(column.dtype.kind, StringTensorType)([None, 1])) for name, column in _typed(rows)]
 
 
-def _typed(rows: Any) -> Iterator[tuple[Any, Array]]:
-    return ((name, np.asarray(rows[name])) for name in rows.columns)
+def _typed(rows: Any) -> Iterator[tuple[str, Array]]:
+    """The columns by the names of the file's inputs, which cannot be numbers."""
+    return ((name if isinstance(name, str) else f"x{name}", np.asarray(rows[name])) for name in rows.columns)
 
 
 def _options(estimator: Any) -> dict[int, dict[str, Any]]:
@@ -72,7 +73,7 @@ def feeds(run: Any, rows: Any) -> dict[str, Array]:
     with np.errstate(over="ignore"):
         if len(ends) == 1 and not hasattr(rows, "columns"):
             return {ends[0].name: np.asarray(rows).astype(kinds[ends[0].type])}
-        columns = {str(name): column for name, column in _typed(rows)}
+        columns = dict(_typed(rows))
         if len(ends) == 1 and ends[0].name not in columns:
             return {ends[0].name: np.stack(list(columns.values()), axis=1).astype(kinds[ends[0].type])}
         return {end.name: columns[end.name].astype(kinds.get(end.type, object))[:, None] for end in ends}
