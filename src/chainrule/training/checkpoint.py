@@ -206,7 +206,10 @@ class Background:
             self._thread.join()
         self._thread, error, self._error = None, self._error, None
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # else it and its traceback would hold each other, and with them the data
 
 
 def _name(trainer: Training) -> str:
