@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import chainrule as cr
-from chainrule._support import files
+from chainrule._support import locks
 from chainrule.cli import COMMANDS, main, train, words
 from chainrule.cli.screen import Screen
 
@@ -204,7 +204,7 @@ def test_a_run_that_is_under_way_is_not_joined_by_another(
     refuses: Callable[..., str], shell: Callable[..., object], place: Path, tmp_path: Path
 ) -> None:
     command = ["train", place / "t.csv", "--out", tmp_path, "--quiet", "--epochs", 1, "--hidden", "4"]
-    with files.alone_in("train", tmp_path):
+    with locks.alone_in("train", tmp_path):
         assert "one that is in use; choose another with --out DIR" in refuses(*command)
         assert list(tmp_path.iterdir()) == []
     assert shell(*command).code == 0
