@@ -33,7 +33,7 @@ HELD = {
     "signed bytes": np.array([-128, 0, 127], np.int8),
     "small unsigned": np.array([5, 6, 2**63 - 1], np.uint64),
     "bool": np.array([False, True, True]),
-    "float": np.array([-1.0, 0.0, 2.0**62]),
+    "float": np.array([-1.0, 0.0, 2.0**52]),
     "half": np.array([0, 1, 2], np.float16),
     "text of any language": np.array(["ä", "漢字🙂", "b"]),
     "empty text": np.array(["", "a", "b"]),

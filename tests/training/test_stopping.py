@@ -197,3 +197,16 @@ def test_a_run_that_replaces_the_best_of_an_earlier_one_warns(tmp_path: Path) ->
     trainer().resume(tmp_path).fit(X, Y, epochs=3, verbose=0)
     with pytest.warns(UserWarning, match=r"got the best\.safetensors of an earlier run; resume that run"):
         trainer().fit(X, Y, verbose=0)
+
+
+def test_training_shows_nothing_where_there_is_no_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert len(trainer().fit(X, Y, epochs=2)) == 2
+
+
+def test_a_checkpoint_removes_only_files_that_it_named(tmp_path: Path) -> None:
+    mine = tmp_path / "step-final.safetensors"
+    mine.write_bytes(b"mine")
+    trainer(cr.Checkpoint(tmp_path, keep=1)).fit(X, Y, epochs=3, verbose=0)
+    assert mine.read_bytes() == b"mine"
+    assert len(list(tmp_path.glob("step-0*"))) == 1

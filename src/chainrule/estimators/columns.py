@@ -15,11 +15,11 @@ ROWS = 1000  # evenly spread over the table, from which mean and deviation are e
 def typical_columns(X: Any) -> tuple[Array, Array]:
     """The mean and the deviation of each column (I,), in float64."""
     some = X[:: max(1, X.shape[0] // ROWS)]
-    if issparse(some):  # which is never made dense
-        some = some.astype(np.float64)
-        mean = np.asarray(some.mean(axis=0)).ravel()
-        square = np.asarray(some.multiply(some).mean(axis=0)).ravel()
-        return mean, np.sqrt(np.maximum(square - mean**2, 0))
-    dense: Array = np.asarray(some, np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
+        if issparse(some):  # which is never made dense
+            some = some.astype(np.float64)
+            mean = np.asarray(some.mean(axis=0)).ravel()
+            square = np.asarray(some.multiply(some).mean(axis=0)).ravel()
+            return mean, np.sqrt(np.maximum(square - mean**2, 0))
+        dense: Array = np.asarray(some, np.float64)
         return dense.mean(axis=0), dense.std(axis=0)

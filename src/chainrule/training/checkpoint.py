@@ -218,7 +218,7 @@ def _name(trainer: Training) -> str:
 
 def checkpoints(folder: Path) -> list[Path]:
     """The files in a folder, the last written first, whatever an earlier run left there."""
-    files = (path for path in folder.glob(f"step-*{SUFFIX}") if path.is_file())
+    files = (path for path in folder.glob(f"step-*{SUFFIX}") if path.stem[5:].isdecimal() and path.is_file())
     return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
 

@@ -129,6 +129,8 @@ class Progress(Callback):
     def on_train_begin(self, trainer: Training) -> None:
         notebook = self.file is None and _in_notebook()
         self._out = out = self.file if self.file is not None else sys.stdout if notebook else sys.stderr
+        if out is None:  # closed, as under pythonw
+            return
         if (notebook or out.isatty()) and os.environ.get("CI", "").lower() in ("", "0", "false"):
             # tqdm.auto knows what the notebook can show, and takes 30 ms to load
             tqdm = import_module("tqdm.auto" if notebook else "tqdm").tqdm
@@ -146,7 +148,7 @@ class Progress(Callback):
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         last = trainer.epoch == trainer.epochs or trainer.stop
-        if not (trainer.epoch == 1 or trainer.epoch % self.every == 0 or last):
+        if self._out is None or not (trainer.epoch == 1 or trainer.epoch % self.every == 0 or last):
             return
         width = len(str(trainer.epochs))
         numbers = [f"{name} {value:.4g}" for name, value in row.items() if name not in ("learning_rate", "seconds")]
