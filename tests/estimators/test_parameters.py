@@ -181,10 +181,10 @@ ROWS = [
     (X[:, :, None], "Found array with dim 3"),
     (X[:0], "Found array with 0 sample"),
     (X[:, :0], "Found array with 0 feature"),
-    (np.full((150, 2), "a"), "could not convert string to float"),
+    (np.full((150, 2), "a"), "got text, a at row 0, column 0; encode it as numbers first"),
     (X + 1j, "Complex data not supported"),
     (X[:9], "inconsistent numbers of samples"),
-    ([[1.0, 2.0], [3.0]], "inhomogeneous"),
+    ([[1.0, 2.0], [3.0]], "got rows of different lengths; pass rows of as many numbers each"),
 ]
 
 
