@@ -20,7 +20,7 @@ from chainrule.ops import activations, fused
 
 ROOT = Path(__file__).resolve().parents[1]
 MADE = shutil.ignore_patterns(
-    "__pycache__", ".*", "*.so", "*.egg-info", "_kernels.c", "build", "dist", "demo", "results"
+    "__pycache__", ".[!c]*", "*.so", "*.egg-info", "_kernels.c", "build", "dist", "demo", "results"
 )
 LINE = "chainrule: {}; installing without compiled kernels, NumPy alone will compute"
 BACKEND = "import sys; from setuptools import build_meta as backend; getattr(backend, sys.argv[1])(sys.argv[2])"

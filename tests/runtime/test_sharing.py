@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.ops.fused import KERNELS
 from chainrule.runtime.sharing import share
 from chainrule.training.checkpoint import Checkpoint
 
@@ -63,7 +64,8 @@ def test_prediction_and_checkpoints_without_threads(no_more_threads, monkeypatch
     model = cr.MLP([20, 256, 3], rng=0)
     x = np.random.default_rng(0).normal(size=(5000, 20)).astype("f4")
     parts = [model.predict(x[start : start + 1250]) for start in range(0, 5000, 1250)]
-    np.testing.assert_array_equal(model.predict(x), np.concatenate(parts))
+    rounding = 0 if KERNELS == "fused" else 1e-5  # the BLAS adds up parts of other lengths in other orders
+    np.testing.assert_allclose(model.predict(x), np.concatenate(parts), rtol=0, atol=rounding)
     cr.Trainer(model, "cross_entropy", callbacks=[Checkpoint(tmp_path)]).fit(
         x, np.arange(5000) % 3, epochs=1, verbose=0
     )
