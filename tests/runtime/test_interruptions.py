@@ -74,13 +74,14 @@ def at_each_line(files: Callable[[str], bool], interrupt: Callable[[], None], ac
                     interrupt()
             return trace
 
+        outer = sys.gettrace()  # that of the coverage
         sys.settrace(trace)
         try:
             act()
         except (KeyboardInterrupt, LateError):
             pass
         finally:
-            sys.settrace(None)
+            sys.settrace(outer)
         assert process()[parts] == before, place
         if left > 0:
             return hits

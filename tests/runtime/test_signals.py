@@ -318,13 +318,14 @@ def at_every_line(act: Callable[[], None], interrupt: Callable[[], None]) -> Ite
                     interrupt()
             return trace
 
+        outer = sys.gettrace()  # that of the coverage
         sys.settrace(trace)
         try:
             act()
         except (KeyboardInterrupt, LateError):
             pass
         finally:
-            sys.settrace(None)
+            sys.settrace(outer)
         if left > 0:
             return
         yield line
