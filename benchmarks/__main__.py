@@ -1,6 +1,6 @@
 """Compare our speed on this machine with that of the other libraries that are installed.
 
-Ours and theirs run in turn; each figure is a median of paired ratios with the least and the greatest, and above 1 we
+Ours and theirs run in turn; each figure is a median of paired ratios with the minimum and the maximum, and above 1 we
 are faster. SECTION is step (a training step), predict, latency (one row through exported files, in ONNX Runtime and in
 C), import, size, memory, overhead (what callbacks add to an epoch), mnist (the time to 98.42 %) or estimators (a fit of
 MLPClassifier and MLPRegressor, on the digits and the data sets that the folder CHAINRULE_DATA holds); without one it is

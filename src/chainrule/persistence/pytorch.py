@@ -51,7 +51,7 @@ PLAIN: dict[type[Layer], str] = {
 
 
 def state_dict(model: Sequential) -> dict[str, Array]:
-    """The parameters and running statistics of a model as PyTorch's ``state_dict`` has them: copies, W turned round.
+    """The parameters and running statistics of a model as PyTorch's ``state_dict`` has them: copies, W transposed.
 
     The names are those of the ``torch.nn.Sequential`` of the same network, in which an activation and dropout are
     modules of their own: "0.weight", "0.bias", "3.running_mean". A ``Residual`` is taken for a module whose layers are
