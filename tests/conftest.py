@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
@@ -11,6 +13,11 @@ os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Before anything imports chainrule:
+(INSTALLED,) = find_spec("chainrule").submodule_search_locations  # type: ignore[union-attr]
+if not any(Path(INSTALLED, "ops", "fused", "_kernels" + suffix).exists() for suffix in EXTENSION_SUFFIXES):
+    os.environ.setdefault("CHAINRULE_KERNELS", "numpy")  # lest the first training of every program warn
 
 settings.register_profile(
     "chainrule",
