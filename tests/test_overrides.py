@@ -163,7 +163,7 @@ HOOKS: dict[str, Callable[[cr.Trainer], None]] = {
     "model.backward": lambda t: doubled(t.model, "backward", 0),
     "layer.forward": lambda t: doubled(t.model.layers[1], "forward", 0),
     "layer.backward": lambda t: doubled(t.model.layers[1], "backward", 0),
-    "activation within a layer": lambda t: doubled(vars(t.model.layers[0])["_activation"], "apply_frugally", 0),
+    "activation within a layer": lambda t: doubled(t.model.layers[0].activation, "apply_blocked", 0),
     "optimizer.step": lambda t: doubled(t.optimizer, "step", 1),
 }
 

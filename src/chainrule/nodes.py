@@ -139,7 +139,7 @@ def _linear(g: Graph, layer: Linear, x: str) -> str:
     z = g.MatMul(x, g.constant(layer.W, "W"))
     if layer.bias:
         z = g.Add(z, g.constant(layer.b, "b"))
-    return z if layer._activation is None else _layer(g, layer._activation, z)
+    return z if layer.activation is None else _layer(g, layer.activation, z)
 
 
 def _batch_norm(g: Graph, layer: BatchNorm, x: str) -> str:

@@ -99,7 +99,7 @@ def test_what_is_assigned_counts_as_in_the_constructor(name: str, argument: str,
     setattr(changed.layers[0], argument, value)
     changed.parameters.vector[:] = made.parameters.vector  # another activation begins with other weights
     kept = getattr(changed.layers[0], argument)
-    assert kept == getattr(made.layers[0], argument)
+    assert repr(kept) == repr(getattr(made.layers[0], argument))
     assert type(kept) is type(getattr(made.layers[0], argument))
     for one, other in zip(trained(changed), trained(made), strict=True):
         np.testing.assert_array_equal(one, other)

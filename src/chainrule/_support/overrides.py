@@ -13,16 +13,19 @@ def has_own_methods(thing: Any) -> bool:
     return any(callable(getattr(cls, name, None)) for name in getattr(thing, "__dict__", ()))
 
 
-def is_hooked(layer: Any) -> bool:
-    """Whether a method of a layer was replaced on the object, or of the activation within it."""
-    return has_own_methods(layer) or has_own_methods(vars(layer).get("_activation"))
+def states(thing: Any, name: str, *equations: str) -> bool:
+    """Whether the class that last changed one of these equations also states ``name`` in its own body.
 
-
-def predicts_as_made(layer: Any) -> bool:
-    """Whether a layer's forward pass is that of its class: asked for every prediction, so it looks for three names."""
-    own = vars(layer)
-    within = vars(own.get("_activation") or layer)
-    return not ("forward" in own or "apply" in within or "apply_frugally" in within)
+    This is how everything finds its compiled twin: what a class says of itself (its ``kernel``, its ``program``) holds
+    for the equations beside it. A subclass that changes them, and says nothing, has none.
+    """
+    for cls in type(thing).__mro__:
+        own = vars(cls)
+        if name in own:
+            return True
+        if any(equation in own for equation in equations):
+            return False
+    return False
 
 
 def overrides(thing: Any, base: type, *methods: str) -> bool:

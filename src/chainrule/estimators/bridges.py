@@ -20,7 +20,8 @@ from .parameters import activations, hidden_sizes, snapshot
 from .regressor import MLPRegressor
 
 ROWS = 100  # that both sides are compared on
-NAMES = {Identity: "identity", Sigmoid: "logistic", Tanh: "tanh", ReLU: "relu"}  # scikit-learn's
+#: As scikit-learn calls them.
+NAMES: dict[type[Activation], str] = {Identity: "identity", Sigmoid: "logistic", Tanh: "tanh", ReLU: "relu"}
 #: What training leaves behind, under the same name in both libraries.
 RECORDS = (
     *("classes_", "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "out_activation_", "n_iter_", "t_"),

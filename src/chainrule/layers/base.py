@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from .._support.checks import Array, as_numeric, check_integer, check_shape, sentence
 from .._support.settings import Checks, checked, is_unknown, refuse_unknown
+from .program import Program
 
 Shape = tuple[int, ...]
 
@@ -65,6 +67,18 @@ class Workspace(dict[str, Array]):
         if index not in self._children:
             self._children[index] = Workspace(self.training, self.rng)
         return self._children[index]
+
+
+class Changes:
+    """A number that changes whenever an attribute of any layer is assigned: what was made of the layers is then old."""
+
+    __slots__ = ("stamp",)
+
+    def __init__(self) -> None:
+        self.stamp = 0
+
+
+changes, _stamps = Changes(), itertools.count(1)
 
 
 class Layer(ABC):
@@ -135,6 +149,14 @@ class Layer(ABC):
         """
         return input_shape
 
+    def program(self, training: bool = False) -> Program | None:
+        """What :meth:`forward` computes as calls of primitives (:mod:`chainrule.layers.program`).
+
+        A layer that gives its program is predicted and, where it gives one for training, trained by compiled kernels,
+        and it can be exported. None, the default, where only Python knows what it computes.
+        """
+        return None
+
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON holds them, enough to build the layer again around saved parameters.
 
@@ -179,6 +201,7 @@ class Layer(ABC):
             value = checked(self, self._checks, name, value)
             self._check_unchanged(name, value)
             object.__setattr__(self, name, value)
+            changes.stamp = next(_stamps)
         elif value is not (view := self.__dict__[name]):
             fill(self, name, view, value)
 
@@ -274,6 +297,13 @@ def walk(layers: Sequence[Layer], prefix: str = "") -> Iterator[tuple[str, Layer
         yield from walk(layer.children, f"{prefix}{index}.")
 
 
+def all_within(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Each layer, those inside it, and those that are its attributes, such as an activation."""
+    for layer in layers:
+        yield layer
+        yield from all_within([*layer.children, *(value for value in vars(layer).values() if isinstance(value, Layer))])
+
+
 def parameter_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:
     """The shape of every parameter of these layers, by name; nothing is allocated."""
     return {prefix + name: shape for prefix, layer in walk(layers) for name, shape in layer.parameter_shapes().items()}
@@ -294,23 +324,3 @@ def unbind(layers: Sequence[Layer]) -> None:
     for _, layer in walk(layers):
         for name in [*layer._bound, "_bound"]:
             layer.__dict__.pop(name, None)
-
-
-def forward_through(layers: Sequence[Layer], x: Array, work: Workspace) -> Array:
-    """The composition of the layers: each takes what the one before gave."""
-    for index, layer in enumerate(layers):
-        x = layer.forward(x, work.child(index))
-    return x
-
-
-def backward_through(layers: Sequence[Layer], dy: Array, work: Workspace, input_gradient: bool) -> Array | None:
-    """The chain rule: dy goes back through the layers in the opposite order, each turning it into its own dx."""
-    for index in reversed(range(len(layers))):
-        needed = input_gradient or index > 0
-        dx = layers[index].backward(dy, work.child(index), needed)
-        if not needed:
-            return None
-        if dx is None:
-            raise TypeError(sentence(f"backward of {layers[index]!r}", "to return dx", "None"))
-        dy = dx
-    return dy

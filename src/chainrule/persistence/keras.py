@@ -254,8 +254,8 @@ def _their_steps(name: str, settings: Mapping[str, Any]) -> Iterator[str]:
 def _our_steps(layer: Layer) -> Iterator[str]:
     if isinstance(layer, Linear):
         yield "Linear"
-        if layer._activation is not None:
-            yield from _our_steps(layer._activation)
+        if layer.activation is not None:
+            yield from _our_steps(layer.activation)
     elif isinstance(layer, LeakyReLU):
         yield f"LeakyReLU({layer.slope})"
     elif isinstance(layer, ELU):

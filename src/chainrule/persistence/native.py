@@ -24,7 +24,7 @@ from .._support.checks import Array, nearest, sentence
 from .._support.files import DIGEST, as_path, digest, open_tensors, read_json, refusal, write_arrays
 from ..layers import LAYERS, Layer
 from ..layers.base import Shape, arguments_of, parameter_shapes, walk
-from ..model import Sequential, blank, layers_from_config
+from ..model import Sequential, layers_from_config, uninitialized_model
 from ..parameters import as_float_dtype
 from ..training import checkpoint
 from ..training.state import arrays_of
@@ -297,7 +297,7 @@ def _build(
         layers = layers_from_config(description, own)
         dtype = as_float_dtype("dtype", description.get("dtype"))
         _check_forms(expected(layers, dtype), forms)
-        return blank(layers, dtype)
+        return uninitialized_model(layers, dtype)
     except RecursionError:
         raise _refusal(path, "to describe a model", "one that is nested too deeply") from None
     except (ValueError, TypeError) as error:

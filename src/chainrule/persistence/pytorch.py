@@ -218,8 +218,8 @@ def _flat(layers: Sequence[Layer]) -> Iterator[Layer]:
     """The layers as PyTorch counts modules: the activation of a Linear, unless it does nothing, is one."""
     for layer in layers:
         yield layer
-        if isinstance(layer, Linear) and not isinstance(layer._activation, (Identity, type(None))):
-            yield layer._activation
+        if isinstance(layer, Linear) and not isinstance(layer.activation, (Identity, type(None))):
+            yield layer.activation
 
 
 def _module_names(layers: Sequence[Layer], ours: str = "", theirs: str = "") -> dict[str, str]:

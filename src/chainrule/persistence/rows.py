@@ -77,7 +77,7 @@ def _network_rows(model: Sequential, normal: Array, rng: np.random.Generator) ->
     if isinstance(active[0], BatchNorm):
         return _seen(active[0], normal)
     first, second = active[0], active[1] if len(active) > 1 else None
-    if isinstance(first, Linear) and first._activation is None and isinstance(second, BatchNorm):
+    if isinstance(first, Linear) and first.activation is None and isinstance(second, BatchNorm):
         z = _seen(second, rng.standard_normal((len(normal), first.out_features)))
         bias = first.b if first.bias else 0.0
         x: Array = np.linalg.lstsq(first.W.T.astype(np.float64), (z - bias).T, rcond=None)[0].T

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, is_sparse, sentence
-from .._support.overrides import has_own_methods, is_hooked, is_of_package, overrides
+from .._support.overrides import has_own_methods, is_of_package, overrides
 from ..data.batches import Batches
 from ..layers import BatchNorm
+from ..layers.base import all_within
 from ..losses import Loss
 from ..model import Sequential
 from ..ops.fused import compiled
@@ -154,7 +155,7 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
         return None
     y, weight = targets
     kernel = loss.kernel(y)
-    stages = None if any(map(is_hooked, model.layers)) else stages_of(model, batches.arrays[0])
+    stages = stages_of(model, batches.arrays[0])
     if kernel is None or stages is None or _has_lone_row(model, batches):
         return None  # a batch of one row has no variance: the layer itself says so
     if not _takes(kernel, targets, batches.arrays[0].shape[0], np.zeros((2, stages[-1].outputs), model.dtype)):
@@ -197,9 +198,7 @@ class _Origin:
     """
 
     def __init__(self, parts: Parts) -> None:
-        layers = parts.model.layers
-        inner = [vars(layer)["_activation"] for layer in layers if vars(layer).get("_activation") is not None]
-        self._attributes = [vars(layer) for layer in (*layers, *inner)]
+        self._attributes = [vars(layer) for layer in all_within(parts.model.layers)]
         self._of_optimizer = itemgetter(*(vars(parts.optimizer).keys() - READ_BY_EVERY_CALL))
         self._identities, self._objects = parts.identities(), self._within(parts)
         self._values = values_of(parts.loss)

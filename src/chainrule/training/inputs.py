@@ -155,7 +155,7 @@ def check_output_fits(model: Sequential, loss: LossFunction) -> None:
     if not isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
         return
     last = model.layers[-1]
-    activation = getattr(last, "_activation", last)
+    activation = getattr(last, "activation", last)
     gives_probabilities = isinstance(activation, Softmax if isinstance(loss, CrossEntropy) else (Sigmoid, HardSigmoid))
     surely_logits = isinstance(last, Linear) and not gives_probabilities  # of a layer of the user's own we know nothing
     if gives_probabilities if loss.from_logits else surely_logits:

@@ -213,13 +213,13 @@ cdef class Plan:
         if stage.kind != "activation" and (stage.kind != "affine" or t.keeps_input):
             t.kept = self.room((p.batch, t.outputs))
         if stage.kind == "affine":
-            self.learn("W", stage.W, stage.dW, (t.inputs, t.outputs), &t.W, &t.dW)
+            self.learn("W", stage.W, (t.inputs, t.outputs), &t.W, &t.dW)
         if stage.kind.endswith("norm"):
-            self.learn("gain", stage.W, stage.dW, (t.outputs,), &t.W, &t.dW)
+            self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
             longest = max(p.batch, t.inputs)
             t.inverse, t.mean, t.variance = self.room(longest), self.room(longest), self.room(longest)
         if stage.kind.endswith("norm") or stage.b is not None:
-            self.learn("bias", stage.b, stage.db, (t.outputs,), &t.b, &t.db)
+            self.learn("bias", stage.b, (t.outputs,), &t.b, &t.db)
         if stage.kind == "batch_norm":
             shape = (t.outputs,)
             mean, variance = stage.running_mean, stage.running_variance
@@ -230,16 +230,16 @@ cdef class Plan:
             p.dropouts += 1
         return 0
 
-    cdef int learn(self, str name, values, gradients, tuple shape, void **at, void **gradient_at) except -1:
-        """A parameter of a layer and its gradient: the same part of the model's two vectors, where the steps find it."""
+    cdef int learn(self, str name, values, tuple shape, void **at, void **gradient_at) except -1:
+        """A parameter of a layer, which is a part of the model's vector; its gradient is the same part of the other."""
         cdef PlanStruct *p = &self.plan
         at[0] = self.address(f"a layer's {name}", values, self.type, shape)
-        gradient_at[0] = self.address(f"the gradient of a layer's {name}", gradients, self.type, shape, True)
         cdef Size width = cnp.PyArray_ITEMSIZE(<cnp.ndarray> values)
-        cdef Size offset = <char *> at[0] - <char *> p.vector, beside = <char *> gradient_at[0] - <char *> p.gradient
-        if not 0 <= offset <= (p.size - size(values)) * width or offset % width or beside != offset:
+        cdef Size offset = <char *> at[0] - <char *> p.vector
+        if not 0 <= offset <= (p.size - size(values)) * width or offset % width:
             remedy = "assign numbers to the arrays that are there, not other arrays or other model.parameters"
             raise ValueError(sentence("fit", f"a layer's {name} to be part of model.parameters", "another array", remedy))
+        gradient_at[0] = <char *> p.gradient + offset
         return 0
 
     @property

@@ -133,7 +133,7 @@ def _steps_of_layer(layer: Any, width: int, behind_dense: bool) -> list[Step]:
     if type(layer) is Linear:
         b = layer.b if layer.bias else np.zeros(layer.out_features)
         first = dense(layer.W.astype(np.float64), b.astype(np.float64), about)
-        chosen = layer._activation
+        chosen = layer.activation
         behind = [] if chosen is None or type(chosen) in NOTHING else [_activation(chosen, layer.out_features)]
         return [first, *behind]
     if type(layer) is BatchNorm:

@@ -184,4 +184,4 @@ def probabilities(model: Sequential, y: Array) -> Array:
 
 def _ends_in_probabilities(model: Sequential) -> bool:
     last = model.layers[-1]
-    return isinstance(last._activation if isinstance(last, Linear) else last, Softmax | Sigmoid)
+    return isinstance(last.activation if isinstance(last, Linear) else last, Softmax | Sigmoid)

@@ -9,38 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._support import checks as _checks
-from ._support.checks import (
+from .._support.checks import (
     Array,
     RandomState,
     as_numeric,
     as_rng,
-    as_samples,
-    check_finite,
-    check_integer,
-    check_number,
     check_shape,
-    is_sparse,
     sentence,
 )
-from ._support.errors import Elsewhere
-from ._support.overrides import predicts_as_made
-from .layers import LAYERS, Dropout, Layer, Linear, Softmax, Workspace, layer_from_config
-from .layers.activations import Activation, get_activation
-from .layers.base import Shape, as_layers, backward_through, bind, forward_through, parameter_shapes, unbind, walk
-from .layers.kernels import Dense, dense_layers
-from .layers.linear import InitializerLike, check_takes_sparse
-from .ops.fused import compiled, twin
-from .parameters import Parameters, as_float_dtype
-from .runtime.sharing import share
-from .runtime.threads import available_threads
-
-# How many rows are predicted at a time: with fewer the threads of the BLAS meet more often, more would gain nothing.
-all_finite = twin(_checks.all_finite)
-
-BATCH_BYTES = 16 << 20  # of the widest activations
-LEAST_ROWS, MOST_ROWS = 128, 4096
-WORK_A_THREAD = 10_000_000  # multiplications, 0.2 ms: a second thread for predictions is twice that in coming
+from .._support.errors import Elsewhere
+from ..layers import LAYERS, Layer, Workspace, layer_from_config
+from ..layers.base import Shape, as_layers, bind, parameter_shapes, unbind, walk
+from ..layers.chain import backward_through, forward_through
+from ..parameters import Parameters, as_float_dtype
+from .prediction import Predictor, as_batch
 
 
 class Sequential:
@@ -99,14 +81,14 @@ class Sequential:
         self._rng = as_rng(rng, "Sequential")
         self.dtype = as_float_dtype("Sequential", dtype)
         self.metadata: dict[str, Any] = {}
-        self.forget_batches()
         self._widest = _check_layers(self.layers)
+        self.forget_batches()
         self._bind(Parameters(parameter_shapes(self.layers), self.dtype))
 
     def forget_batches(self) -> None:
         """Let go of the last batch, which :meth:`backward` needs, and of all memory for others."""
         self._workspace: Workspace | None = None  # from forward to backward
-        self._free: list[Workspace] = []  # of predictions that have ended, for those to come
+        self._predictor = Predictor(self._widest)
 
     def _bind(self, parameters: Parameters) -> None:
         self.parameters = parameters
@@ -135,7 +117,7 @@ class Sequential:
         workspace that the next such call reuses: y is then valid until that call. Where no layer changes it, y may be
         x itself.
         """
-        x = self._as_batch(x, self.dtype)
+        x = as_batch(self.layers, x, self.dtype)
         if not training:
             return forward_through(self.layers, x, Workspace(False, self.rng))
         if self._workspace is None:
@@ -170,69 +152,7 @@ class Sequential:
         written. NaN or infinity in x raises ValueError. Where the first layer is Linear, x may be one of SciPy's sparse
         matrices, which is not made dense.
         """
-        given, x = x, self._as_batch(x)
-        rows = x.shape[0]
-        size = self._rows_at_a_time(x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
-        fast = compiled is not None and isinstance(x, np.ndarray) and x.ndim == 2 and rows
-        own = type(self).forward is not Sequential.forward or "forward" in vars(self)
-        layers = dense_layers(self.layers) if fast and not own and all(map(predicts_as_made, self.layers)) else None
-        if layers and (y := self._predict_compiled(layers, x, size, given)) is not None:
-            return y
-        free = self._free
-        try:
-            work = free.pop()  # so it is this call's alone
-        except IndexError:
-            work = Workspace(False, self.rng)
-        y = np.empty(0)
-        for start in range(0, max(rows, 1), size):  # no rows still make one batch: it tells the shape of the outputs
-            batch = self._checked(x, start, size, given)
-            outputs = self.forward(batch) if own else forward_through(self.layers, batch, work)
-            if start == 0:
-                y = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
-            y[start : start + size] = outputs
-        work.forget()
-        if batch_size is None:
-            free.append(work)
-        return y
-
-    def _as_batch(self, x: Any, dtype: Any = None) -> Array:
-        batch = as_samples("the model", x, dtype)
-        if is_sparse(batch):
-            check_takes_sparse(self.layers)
-        return batch
-
-    def _checked(self, x: Array, start: int, size: int, given: Any) -> Array:
-        batch = x[start : start + size]
-        if batch.dtype != self.dtype:
-            batch = as_samples("predict", batch, self.dtype, given, start)
-        if not (isinstance(batch, np.ndarray) and all_finite(batch)):
-            check_finite("predict", "x", batch, first_row=start, of=given)
-        return batch
-
-    def _predict_compiled(self, layers: list[Dense], x: Array, size: int, given: Any) -> Array | None:
-        """Where every layer has a kernel: without the interpreter, and many rows on all threads."""
-        if len(x) <= size and len(x) * self.parameters.vector.size < 2 * WORK_A_THREAD:
-            y: Array | None = compiled.forward(layers, self._checked(x, 0, len(x), given))
-            return y
-        first = compiled.forward(layers, self._checked(x, 0, 1, given))
-        if first is None:
-            return None  # the layers themselves say what does not fit
-        y = np.empty((len(x), first.shape[1]), self.dtype)
-        threads = max(1, min(available_threads(), len(x) * self.parameters.vector.size // WORK_A_THREAD))
-        size = min(size, -(-len(x) // threads))
-
-        def predict_part(start: int) -> None:
-            compiled.forward(layers, self._checked(x, start, size, given), out=y[start : start + size])
-
-        share(predict_part, range(0, len(x), size), threads)
-        return y
-
-    def _rows_at_a_time(self, x: Array) -> int:
-        """How many rows to predict at a time."""
-        if x.shape[0] <= LEAST_ROWS:
-            return LEAST_ROWS
-        widest = self._widest if is_sparse(x) else max(self._widest, math.prod(x.shape[1:]))
-        return min(max(BATCH_BYTES // (widest * self.dtype.itemsize), LEAST_ROWS), MOST_ROWS)
+        return self._predictor.predict(self, x, batch_size)
 
     def summary(self) -> str:
         """A table of the layers: what they are, the shape of their output, how many parameters they have."""
@@ -286,7 +206,7 @@ class Sequential:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without workspace and gradients: a copy or a pickle holds no batch, and its parameters once."""
-        return self.__dict__ | {"_workspace": None, "_free": [], "gradients": None}
+        return self.__dict__ | {"_workspace": None, "gradients": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -296,72 +216,7 @@ class Sequential:
         return f"Sequential([{', '.join(map(repr, self.layers))}])"
 
 
-def MLP(
-    sizes: Sequence[int],
-    activation: str | Activation = "relu",
-    *,
-    output_activation: str | Activation | None = None,
-    softmax: bool = False,
-    dropout: float = 0.0,
-    bias: bool = True,
-    l1: float = 0.0,
-    l2: float = 0.0,
-    initializer: InitializerLike | None = None,
-    rng: RandomState = None,
-    dtype: Any = "float32",
-) -> Sequential:
-    """A multilayer perceptron: dense layers of the given sizes, from the input's to the output's.
-
-        h₀ = x,    hᵢ = dropout(σ(hᵢ₋₁ Wᵢ + bᵢ)),    y = σₒ(hₙ₋₁ Wₙ + bₙ),  σₒ the output_activation, if any
-
-    Parameters
-    ----------
-    sizes : list of at least two ints: inputs, hidden layers, outputs
-    activation : name or activation layer, σ behind every hidden layer
-    output_activation : the same for the output; None leaves numbers or logits as they are
-    softmax : bool, end with a Softmax layer; train with ``CrossEntropy(from_logits=False)`` then
-    dropout : float in [0, 1), the fraction dropped behind every hidden layer
-    bias, l1, l2, initializer : as in :class:`~chainrule.Linear`, for every layer
-    rng, dtype : as in :class:`~chainrule.Sequential`
-
-    Returns
-    -------
-    model : Sequential
-
-    Examples
-    --------
-    >>> import chainrule as cr
-    >>> model = cr.MLP([784, 512, 256, 10], activation="relu", dropout=0.2, rng=0)
-    >>> model.parameters.vector.size
-    535818
-    """
-    if not hasattr(sizes, "__len__") or len(sizes) < 2:
-        remedy = "for a net without hidden layer write MLP([inputs, outputs])"
-        raise ValueError(sentence("MLP", "the sizes of at least the input and the output", repr(sizes), remedy))
-    if softmax and output_activation is not None:
-        raise ValueError(sentence("MLP", "softmax=True or an output_activation", "both", "leave one of them out"))
-    check_number("MLP", "dropout", dropout, minimum=0, below=1)
-    get_activation("MLP", activation)  # also where no hidden layer uses it
-    layers: list[Layer] = []
-    for index in range(len(sizes) - 1):
-        last = index == len(sizes) - 2
-        layers.append(
-            Linear(
-                sizes[index],
-                sizes[index + 1],
-                activation=output_activation if last else activation,
-                bias=bias,
-                l1=l1,
-                l2=l2,
-                initializer=initializer,
-            )
-        )
-        if dropout and not last:
-            layers.append(Dropout(dropout))
-    return Sequential([*layers, Softmax()] if softmax else layers, rng=rng, dtype=dtype)
-
-
-def blank(layers: Sequence[Layer], dtype: Any) -> Sequential:
+def uninitialized_model(layers: Sequence[Layer], dtype: Any) -> Sequential:
     """A model whose parameters are zero, for which no rule is run: a file's are about to be put in."""
     model = Sequential.__new__(Sequential)
     model._assemble(layers, None, dtype)
