@@ -71,7 +71,7 @@ def write(
         rows = sample_rows(model) if rows is None else rows
         proto, notes = from_estimator(model, rows, precision == "float64", opset)
     if precision == "int8":
-        proto = quantized(proto, [node.name for node in proto.graph.node if node.name.endswith(".Linear.MatMul")])
+        proto = quantized(proto, [node.name for node in proto.graph.node if ".affine.MatMul" in node.name])
     proto.producer_name, proto.producer_version = "chainrule", __version__
     check_graph(proto)
     with replacing("export", path) as stream:

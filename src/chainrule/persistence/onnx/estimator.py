@@ -21,7 +21,7 @@ def from_estimator(estimator: Any, rows: Any, double: bool, opset: int | None) -
     """Label and probabilities, or the numbers, of rows as the estimator takes them; the metadata with them."""
     to_onnx = require("skl2onnx", "onnx", WHO).to_onnx
 
-    from ...estimators import onnx as _converters  # noqa: F401  (they are registered)
+    from . import converters as _converters  # noqa: F401  (they are registered)
 
     estimator = getattr(estimator, "best_estimator_", estimator)
     types = _types(estimator, rows, double)
