@@ -47,7 +47,7 @@ def distance(model: cr.Sequential, path: Path, rows: np.ndarray) -> float:
         pytest.importorskip("onnx", reason="onnx is not installed")
         pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
     shape = {"input_shape": rows.shape[1:]} if path.suffix == ".onnx" else {}
-    checked = cr.export(model, path, rows=rows, **shape).checked
+    checked = cr.export(model, path, rows=rows, precision="float32", **shape).checked
     if checked is None:
         pytest.skip("no C compiler")
     return checked
@@ -155,6 +155,18 @@ def test_a_mean_far_from_zero_keeps_its_digits(mean: float, op: str, tmp_path: P
     np.testing.assert_allclose(run([simplified(call)], x), run([call], x), rtol=1e-12)
     plain: Program = (Call("standardize", {"mean": call.arrays["mean"], "factor": call.arrays["factor"]}),)
     assert simplified(plain[0]) is plain[0]  # nothing is saved
+
+
+def test_single_numbers_below_float32_count_in_float64(tmp_path: Path, rng: np.random.Generator) -> None:
+    """ONNX Runtime drops a sum with one number that float32 takes for 0."""
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    model = cr.Sequential([cr.BatchNorm(1), cr.Linear(1, 1)], rng=0, dtype="float64")
+    (norm, last), scale = model.layers, 1e-46
+    norm.epsilon, norm.running_mean[:], norm.running_variance[:] = 1e-120, 50 * scale, scale**2
+    last.W[:], last.b[:] = scale, 30 * scale
+    x = scale * (50 + rng.standard_normal((20, 1)))
+    assert cr.export(model, tmp_path / "a.onnx", rows=x, precision="float64").checked < 1e-9
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -1,11 +1,4 @@
-"""The elementwise ops as other systems write them: what files need to know of an activation, in one entry for each.
-
-    onnx    its nodes, of operators that ONNX Runtime has for float32 and float64
-    c       its value in C99, of one number v
-    torch   the module of ``torch.nn`` that does the same, with its arguments; None where there is none
-
-The op's own numbers, such as slope, go by their names in all three.
-"""
+"""The elementwise ops as other systems write them: all that files need to know of an activation, in one entry."""
 
 from __future__ import annotations
 
@@ -24,7 +17,14 @@ Module: TypeAlias = "tuple[str, tuple[Any, ...], dict[str, Any]]"  # "nn.Linear"
 
 
 class Elementwise(NamedTuple):
-    """One op as others write it: ``onnx(g, x, **numbers)``, C, and ``torch(**numbers)``."""
+    """One op as others write it; its own numbers, such as slope, go by their names.
+
+    Attributes
+    ----------
+    onnx : ``(g, x, **numbers)`` writes its nodes, of operators that ONNX Runtime has for float32 and float64
+    c : str, its value in C99, of one number v
+    torch : ``(**numbers)`` gives the module of ``torch.nn`` that does the same; None where there is none
+    """
 
     onnx: Callable[..., str]
     c: str

@@ -37,7 +37,7 @@ class Statement:
         places += ["q"] if op == "affine_int8" else []
         arrays = [f"{name}_{array}{self.index}" for array in step.arrays]
         sizes = {"deviations": [width // 2], "two_classes": []}.get(op, [width])
-        if op in WIDTHS_DIFFER[:2]:
+        if "W" in step.arrays:
             sizes = [self.sources[0].width, width]
         arguments = [*places, *arrays, *map(number, step.call.numbers.values()), *map(str, sizes)]
         return f"{name}_{function_of(step)}({', '.join(arguments)});"

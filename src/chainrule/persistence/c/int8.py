@@ -36,5 +36,4 @@ def _affine(call: Call) -> Call:
     scale = np.abs(W).max(axis=0) / LARGEST_WEIGHT
     w = np.rint(W / np.where(scale > 0, scale, 1)).astype(np.int8)
     limit = float(min(LARGEST_INPUT, LARGEST_SUM // max(1, int(np.abs(w.astype(np.int64)).sum(axis=0).max()))))
-    b = call.arrays.get("b", np.zeros(W.shape[1]))
-    return Call("affine_int8", {"W": w, "scale": scale, "b": b}, {"limit": limit})
+    return Call("affine_int8", {"W": w, "scale": scale, "b": call.arrays["b"]}, {"limit": limit})

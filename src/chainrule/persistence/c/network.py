@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +18,10 @@ from ..agreement import gives_probabilities
 from ..estimators import where_network_is
 from ..programs import layer_programs
 from .operations import OPS
-from .steps import Step, input_width, steps_of
+from .steps import Labelled, Step, input_width, steps_of
 
 WHO = "export to C"
 OUTPUTS = "what model.predict gives"
-Parts: TypeAlias = "list[tuple[str, Program]]"
 
 
 @dataclass
@@ -68,10 +67,11 @@ class Network:
             flat = flat / factor + mean
         return flat
 
-    def follow(self, scaling: Program, layers: Parts, decoding: Program) -> None:
-        """Take these steps, each program with what it comes from."""
-        around = ("scaling of the columns", scaling), ("back to the target's units", decoding)
-        self.steps = steps_of([around[0], *layers, around[1]], self.inputs)
+    def follow(self, scaling: Program, layers: list[Labelled], decoding: Program) -> None:
+        """Take these steps."""
+        first = (("scaling of the columns", call) for call in scaling)
+        last = (("back to the target's units", call) for call in decoding)
+        self.steps = steps_of([*first, *layers, *last], self.inputs)
 
 
 def as_network(model: Any) -> Network:
@@ -94,13 +94,13 @@ def as_network(model: Any) -> Network:
 # --- models ---------------------------------------------------------------------------------------------------------
 
 
-def _layers(model: Sequential) -> Parts:
-    return [(repr(layer), program) for layer, program in layer_programs(WHO, model.layers, OPS)]
+def _calls(model: Sequential) -> list[Labelled]:
+    return [(repr(layer), call) for layer, program in layer_programs(WHO, model.layers, OPS) for call in program]
 
 
 def _of_model(model: Sequential) -> Network:
-    layers = _layers(model)
-    width = input_width(call for _, program in layers for call in program)
+    layers = _calls(model)
+    width = input_width(call for _, call in layers)
     network = Network(model, width, lambda x: model.predict(x), unit=1.0 if gives_probabilities(model) else None)
     encoder = model.metadata.get("encoder")
     decoding = _decode(network, encoder) if isinstance(encoder, dict) else ()
@@ -170,7 +170,7 @@ def _of_estimator(estimator: Any) -> Network:
     names = nameless.__dict__.pop("feature_names_in_", ())
     model, columns = estimator.model_, [str(name) for name in names]
     network = Network(model, estimator.n_features_in_, model.predict, columns=columns)
-    network.follow(scaling(estimator), _layers(model), decoding(estimator))
+    network.follow(scaling(estimator), _calls(model), decoding(estimator))
     if hasattr(estimator, "classes_"):
         _classify(network, nameless)
     else:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
 from ..._support.checks import Array, sentence
 from ...layers.program import Call, Program, arguments, every_call, joined, run, simplified
 
+Labelled: TypeAlias = "tuple[str, Call]"  # with what it comes from
 NOTHING = ("flatten", "identity")  # to one row
 SCALES = ("scale", "standardize")
 
@@ -38,9 +40,7 @@ class Step:
     def arrays(self) -> Mapping[str, Array]:
         """The constants as the device holds them, in the order of its function's arguments."""
         arrays = self.call.arrays
-        if self.call.op == "affine":  # the weights of an output in a row
-            return {"W": arrays["W"].T, "b": arrays.get("b", np.zeros(self.width))}
-        if self.call.op == "affine_int8":
+        if "W" in arrays:  # the weights of an output in a row
             return {**arrays, "W": arrays["W"].T}
         if self.call.op == "standardize":  # a float32 alone would lose digits of a mean far from zero
             with np.errstate(over="ignore"):  # which is refused when it is written
@@ -70,21 +70,20 @@ def run_in_float32(steps: Sequence[Step], x: Array) -> Array:
     return x
 
 
-def steps_of(parts: Iterable[tuple[str, Program]], width: int) -> list[Step]:
-    """The steps of programs, each with what it comes from, for a row of ``width`` numbers."""
+def steps_of(labelled: Iterable[Labelled], width: int) -> list[Step]:
+    """The steps for a row of ``width`` numbers."""
     steps: list[Step] = []
-    for about, program in parts:
-        for call in program:
-            if call.op in NOTHING:
-                continue
-            call = _in_float64(call)
-            both = joined(steps[-1].call, call) if steps else None
-            if both is not None:
-                steps[-1] = Step(both, width, f"{steps[-1].about}, {about}")
-                continue
-            branch = steps_of(((f"{one.op} of {about}", (one,)) for one in call.branch), width)
-            width = call.arrays["W"].shape[1] if call.op == "affine" else 2 if call.op == "two_classes" else width
-            steps.append(Step(simplified(call)._replace(branch=calls(branch)), width, about, branch))
+    for about, call in labelled:
+        if call.op in NOTHING:
+            continue
+        call = _in_float64(call)
+        both = joined(steps[-1].call, call) if steps else None
+        if both is not None:
+            steps[-1] = Step(both, width, f"{steps[-1].about}, {about}")
+            continue
+        branch = steps_of(((f"{inner.op} of {about}", inner) for inner in call.branch), width)
+        width = call.arrays["W"].shape[1] if call.op == "affine" else 2 if call.op == "two_classes" else width
+        steps.append(Step(simplified(call)._replace(branch=calls(branch)), width, about, branch))
     return steps
 
 
@@ -92,6 +91,8 @@ def _in_float64(call: Call) -> Call:
     """The same in float64, arrays and numbers in the order of the equation."""
     order = arguments(call.op)
     arrays = {name: np.asarray(call.arrays[name], np.float64) for name in order if name in call.arrays}
+    if call.op == "affine":
+        arrays.setdefault("b", np.zeros(arrays["W"].shape[1]))
     return Call(call.op, arrays, {name: call.numbers[name] for name in order if name in call.numbers}, call.branch)
 
 

@@ -79,16 +79,15 @@ def _labels(classes: Array) -> Array:
         remedy = "train on rows of two classes or more"
         raise ValueError(sentence("skl2onnx", "at least two classes", repr(classes.tolist()), remedy))
     if classes.dtype.kind in "OUT":
+        expected, remedy = "labels of text without NUL or halves of characters", "rename such classes first"
         odd = [one for one in classes.tolist() if not isinstance(one, str) or NO_TEXT.search(one)]
-        if odd:
-            expected = "labels of text without NUL or halves of characters"
-            raise ValueError(sentence("skl2onnx", expected, repr(odd[0]), "rename such classes first"))
-        return classes.astype(object)
-    odd = [one for one in classes.tolist() if classes.dtype.kind not in "iufb" or not -(2**63) <= one < 2**63]
-    if odd:
+    else:
         expected, remedy = "labels that are text or integers of 64 bits", "train on text, y.astype(str)"
+        number = classes.dtype.kind in "iufb"
+        odd = [one for one in classes.tolist() if not (number and -(2**63) <= one < 2**63)]
+    if odd:
         raise ValueError(sentence("skl2onnx", expected, repr(odd[0]), remedy))
-    return classes.astype(np.int64)
+    return classes.astype(object if classes.dtype.kind in "OUT" else np.int64)
 
 
 def _classifier_shapes(operator: Any) -> None:

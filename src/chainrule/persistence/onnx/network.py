@@ -12,7 +12,7 @@ from ... import __version__
 from ..._support.checks import Array, check_integer, sentence
 from ..._support.files import digest
 from ...layers.base import Layer, Shape
-from ...layers.program import Call, Program, every_call, program_of, run
+from ...layers.program import Call, Program, program_of, run
 from ...model import Sequential
 from ..programs import layer_programs
 from ..rows import row_shape
@@ -66,10 +66,10 @@ def from_network(
     if size > MOST_BYTES:
         got = f"{size:,} bytes of parameters"
         raise ValueError(sentence(WHO, f"a model of less than {MOST_BYTES:,} bytes", got))
-    programs = [program for _, program in layer_programs(WHO, model.layers, NODES)]
+    programs = layer_programs(WHO, model.layers, NODES)
     g = _Network(np.float16 if half else np.float64 if double else np.float32, model.layers)
     y = g.cast("x", g.dtype) if half else "x"
-    for index, program in enumerate(programs):
+    for index, (_, program) in enumerate(programs):
         g.prefix = f"{index}."
         y = through(g, program, y)
     g.prefix = ""
@@ -84,8 +84,7 @@ def from_network(
     kind = "float64" if double else "float32"
     proto = _proto(g, given, result, opset or newest_opset(), name, kind)
     add_facts(proto, _facts(model, given, result, kind))
-    has_weights = any(call.op == "affine" for program in programs for call in every_call(program))
-    return proto, _notes(model, given, precision, has_weights)
+    return proto, _notes(model, given, precision)
 
 
 def _shapes(model: Sequential, input_shape: Sequence[int] | None) -> tuple[Shape, Shape]:
@@ -153,7 +152,7 @@ def _features(model: Sequential) -> Any:
         return None
 
 
-def _notes(model: Sequential, given: Shape, precision: str, has_weights: bool) -> list[str]:
+def _notes(model: Sequential, given: Shape, precision: str) -> list[str]:
     notes = []
     if precision == "float64":
         notes.append(DOUBLE)
@@ -167,9 +166,6 @@ def _notes(model: Sequential, given: Shape, precision: str, has_weights: bool) -
         notes.append("x holds standardised columns, (x - mean) / scale; both are in the metadata")
     if isinstance(model.metadata.get("target_scaling"), dict):
         notes.append("y is standardised: times scale, plus mean it is the prediction; both are in the metadata")
-    if precision == "int8":
-        rounded = "int8 rounds weights and the inputs of layers: see how good it is on data of yours"
-        notes.append(rounded if has_weights else "no layer has weights that int8 could hold")
     return notes
 
 

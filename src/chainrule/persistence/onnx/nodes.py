@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from ..._support.checks import Array
 from ...layers.program import Call, simplified
 from ..elementwise import ELEMENTWISE
 from .graph import Graph
@@ -36,7 +37,14 @@ def _scale(g: Graph, call: Call, x: str) -> str:
 
 
 def _plus(g: Graph, x: str, call: Call, name: str) -> str:
-    return g.Add(x, g.constant(call.arrays[name], name)) if name in call.arrays else x
+    return _shifted(g, x, call.arrays[name], name) if name in call.arrays else x
+
+
+def _shifted(g: Graph, x: str, shift: Array, name: str, sign: int = 1) -> str:
+    """x ± shift; ONNX Runtime drops an Add or Sub of one number that float32 takes for 0, also in float64."""
+    if shift.size == 1 and shift.any() and not shift.astype(np.float32).any():
+        return g.Sum(x, g.constant(sign * shift, name))
+    return (g.Add if sign > 0 else g.Sub)(x, g.constant(shift, name))
 
 
 def _standardize(g: Graph, call: Call, x: str) -> str:
@@ -45,7 +53,7 @@ def _standardize(g: Graph, call: Call, x: str) -> str:
     if call.op == "scale":
         return _scale(g, call, x)
     mean = call.arrays["mean"]
-    x = g.Sub(x, g.constant(mean, "mean"))
+    x = _shifted(g, x, mean, "mean", -1)
     low = mean - mean.astype(g.dtype).astype(np.float64)
     if low.any():
         x = g.Sub(x, g.constant(low, "mean"))
