@@ -162,7 +162,7 @@ def test_single_numbers_below_float32_count_in_float64(tmp_path: Path, rng: np.r
     pytest.importorskip("onnx", reason="onnx is not installed")
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
     model = cr.Sequential([cr.BatchNorm(1), cr.Linear(1, 1)], rng=0, dtype="float64")
-    (norm, last), scale = model.layers, 1e-46
+    (norm, last), scale = model.layers, 1e-48
     norm.epsilon, norm.running_mean[:], norm.running_variance[:] = 1e-120, 50 * scale, scale**2
     last.W[:], last.b[:] = scale, 30 * scale
     x = scale * (50 + rng.standard_normal((20, 1)))
