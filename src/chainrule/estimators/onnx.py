@@ -13,4 +13,4 @@
 
 from importlib import import_module
 
-import_module("chainrule.persistence.onnx.converters")  # which stands below the estimators, and needs them
+import_module("chainrule.persistence.onnx.converters").register()  # a module below the estimators, which it needs

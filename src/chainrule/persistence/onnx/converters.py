@@ -1,21 +1,19 @@
-"""Our two estimators as parts of skl2onnx's graphs: importing this module makes them known to it."""
+"""Our two estimators as parts of skl2onnx's graphs."""
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ..._support.checks import Array, require, sentence
-from ...estimators import MLPClassifier, MLPRegressor
-from ...estimators.program import program_of_estimator
 from ...layers.program import Program
 from ..programs import check_program
 from .graph import Graph
 from .nodes import NODES, through
 
-require("skl2onnx", "onnx", "chainrule.estimators.onnx")
 NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
 
 
@@ -49,6 +47,8 @@ class _SklearnGraph(Graph):
 
 def _begun(scope: Any, operator: Any, container: Any) -> tuple[Graph, str, Program]:
     """The graph, x in the type of the computation, and what the estimator computes of it."""
+    from ...estimators.program import program_of_estimator
+
     fitted, g = operator.raw_operator, _SklearnGraph(scope, operator, container)
     program = program_of_estimator(g.who, fitted)
     check_program(g.who, type(fitted).__name__, program, NODES)
@@ -147,9 +147,12 @@ def _alias(estimator: type[Any]) -> str:
     return f"Chainrule{estimator.__name__}"
 
 
+@cache
 def register() -> None:
-    """Make our two estimators known to skl2onnx; importing this module does it."""
-    from skl2onnx import update_registered_converter
+    """Make our two estimators known to skl2onnx."""
+    update_registered_converter = require("skl2onnx", "onnx", "chainrule.estimators.onnx").update_registered_converter
+
+    from ...estimators import MLPClassifier, MLPRegressor
 
     update_registered_converter(
         MLPClassifier,
@@ -166,6 +169,3 @@ def register() -> None:
         parser=_parse_regressor,
         options={"return_std": [False, True]},
     )
-
-
-register()
