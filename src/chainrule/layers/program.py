@@ -94,6 +94,17 @@ def folded(call: Call) -> tuple[Array, Array]:
     return factor, call.arrays.get("bias", 0.0) - mean * factor
 
 
+def number_of(call: Call) -> float:
+    """The parameter of an elementwise op: the call's own, or the op's default; 0 where it has none."""
+    return next(iter(call.numbers.values())) if call.numbers else _default(call.op)
+
+
+@cache
+def _default(op: str) -> float:
+    known = inspect.signature(getattr(ops, op)).parameters.values()
+    return next((parameter.default for parameter in known if isinstance(parameter.default, float)), 0.0)
+
+
 @cache
 def keeps_input(op: str) -> bool:
     """Whether the pull-back of an elementwise op needs its input x; where it does not, y may stand in its place."""

@@ -46,21 +46,25 @@ class Predictor:
         """Copied without memory of any batch."""
         return Predictor, (self._widest,)
 
-    def predict(self, model: Sequential, x: Any, batch_size: int | None) -> Array:
-        """The outputs of all rows; see :meth:`Sequential.predict`."""
+    def predict(self, model: Sequential, x: Any, batch_size: int | None, by_forward: bool) -> Array:
+        """The outputs of all rows; see :meth:`Sequential.predict`.
+
+        ``by_forward`` says that somebody overrides ``model.forward``, which then computes each batch.
+        """
         given, x = x, as_batch(model.layers, x)
         size = (
             self._rows_at_a_time(model, x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
         )
         if compiled is not None and isinstance(x, np.ndarray) and x.ndim == 2 and len(x):
-            layers = self._compiled_layers(model)
+            layers = None if by_forward else self._compiled_layers(model)
             if layers and (y := _predict_compiled(model, layers, x, size, given)) is not None:
                 return y
         try:
             work = self._free.pop()
         except IndexError:
             work = Workspace(False, model.rng)
-        y = _predict_by_layers(model, x, size, given, work)
+        y = _predict_by_layers(model, x, size, given, None if by_forward else work)
+        work.forget()
         if batch_size is None:
             self._free.append(work)
         return y
@@ -70,7 +74,7 @@ class Predictor:
         stamp = changes.stamp
         if self._made is not None and self._made[0] == stamp and self._made[1] == model.layers:
             return self._made[2]
-        program = None if _has_own_forward(model) else programs(model.layers)
+        program = programs(model.layers)
         layers = None if program is None else dense_layers(program)
         if all(map(is_of_package, all_within(model.layers))):  # a program of the user's own may depend on anything
             self._made = stamp, list(model.layers), layers
@@ -91,24 +95,15 @@ def as_batch(layers: Sequence[Layer], x: Any, dtype: Any = None) -> Array:
     return batch
 
 
-def _has_own_forward(model: Sequential) -> bool:
-    """Whether somebody overrides how a network is computed."""
-    from .sequential import Sequential
-
-    return type(model).forward is not Sequential.forward or "forward" in vars(model)
-
-
-def _predict_by_layers(model: Sequential, x: Array, size: int, given: Any, work: Workspace) -> Array:
-    """Batch by batch, layer by layer."""
-    rows, own = x.shape[0], _has_own_forward(model)
-    y = np.empty(0)
+def _predict_by_layers(model: Sequential, x: Array, size: int, given: Any, work: Workspace | None) -> Array:
+    """Batch by batch, layer by layer; or by the model's forward, without a workspace for the layers."""
+    rows, y = x.shape[0], np.empty(0)
     for start in range(0, max(rows, 1), size):  # no rows still make one batch: it tells the shape of the outputs
         batch = _checked(model, x, start, size, given)
-        outputs = model.forward(batch) if own else forward_through(model.layers, batch, work)
+        outputs = model.forward(batch) if work is None else forward_through(model.layers, batch, work)
         if start == 0:
             y = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
         y[start : start + size] = outputs
-    work.forget()
     return y
 
 
