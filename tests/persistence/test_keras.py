@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.layers.program import Call
 
 h5py = pytest.importorskip("h5py")
 
@@ -153,7 +154,22 @@ def test_what_a_normalisation_does_not_learn_is_one_and_nothing(tmp_path: Path) 
     np.testing.assert_allclose(net.buffers["0.running_variance"], NORM[3], rtol=1e-6)
 
 
+class Swish(cr.Layer):
+    """One that says what it computes."""
+
+    def forward(self, x, work):
+        return x / (1 + np.exp(-x))
+
+    def backward(self, dy, work, input_gradient=True):
+        raise NotImplementedError
+
+    def program(self, training=False):
+        return (Call("silu"),)
+
+
 STEPS = [
+    ({"class_name": "Activation", "config": {"activation": "silu"}}, Swish()),
+    ({"class_name": "GaussianNoise", "config": {"stddev": 0.1}}, cr.GaussianNoise(0.1)),
     ({"class_name": "Activation", "config": {"activation": "swish"}}, cr.SiLU()),
     ({"class_name": "LeakyReLU", "config": {"negative_slope": 0.3}}, cr.LeakyReLU(0.3)),
     ({"class_name": "LeakyReLU", "config": {"alpha": 0.25}}, cr.LeakyReLU(0.25)),
