@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,10 @@ def notes(net: cr.Sequential, path: Path) -> str:
     return pytorch.write(net, path)[0].removeprefix("for net = ")
 
 
-def keras_file(path: Path, **layers: list[np.ndarray]) -> Path:
+def keras_file(path: Path, config: Any = None, **layers: list[np.ndarray]) -> Path:
     h5py = pytest.importorskip("h5py")
     with h5py.File(path, "w") as root:
+        root.attrs["model_config"] = json.dumps(config)
         for name, arrays in layers.items():
             for index, array in enumerate(arrays):
                 root[f"layers/{name}/vars/{index}"] = array
@@ -111,6 +113,29 @@ def test_a_branch_is_a_module_with_layers_of_its_own(tmp_path: Path) -> None:
     ]
 
 
+def quiet() -> list[cr.Layer]:
+    return [cr.Identity(), cr.Linear(3, 3, "identity"), cr.Dropout(0.0), cr.PReLU(3)]
+
+
+@pytest.mark.parametrize("noise", [False, True], ids=["", "noise"])
+def test_layers_that_compute_nothing_and_noise_are_modules_too(noise: bool, tmp_path: Path) -> None:
+    layers, last = quiet(), [cr.GaussianNoise()] if noise else []
+    net = model(*layers, cr.Residual([*quiet(), *last]))
+    inside = "nn.Identity(), nn.Linear(3, 3), nn.Identity(), nn.PReLU(3)"
+    residual = f"Residual(nn.Sequential({inside}{', GaussianNoise()' if noise else ''}))"
+    assert notes(net, tmp_path / "net") == f"nn.Sequential({inside}, {residual}, nn.Linear(3, 2), nn.ReLU())"
+    own = ("1.weight", "1.bias", "3.weight")
+    assert list(cr.state_dict(net)) == [*own, *(f"4.layers.{name}" for name in own), "5.weight", "5.bias"]
+
+
+def test_only_the_settings_of_pytorch_itself_are_left_out(tmp_path: Path) -> None:
+    norms = [cr.BatchNorm(3, momentum=0.15, epsilon=1e-5), cr.BatchNorm(3, 0.1, 1e-4), cr.LayerNorm(3)]
+    assert notes(cr.Sequential([*norms, cr.ELU(1.05), cr.ELU(1)]), tmp_path / "net") == (
+        "nn.Sequential(nn.BatchNorm1d(3, momentum=0.15), nn.BatchNorm1d(3, eps=0.0001), nn.LayerNorm(3), "
+        "nn.ELU(alpha=1.05), nn.ELU())"
+    )
+
+
 def test_keras_weights_reach_the_parameters_of_a_program(tmp_path: Path) -> None:
     net, rng = model(Chain()), np.random.default_rng(3)
     W, gain, bias, last = (rng.normal(size=shape) for shape in ((3, 3), 3, 3, (3, 2)))
@@ -118,6 +143,18 @@ def test_keras_weights_reach_the_parameters_of_a_program(tmp_path: Path) -> None
     cr.load_keras_weights(net, keras_file(tmp_path / "net.weights.h5", **weights))
     for name, expected in (("0.W", W), ("0.gain", gain), ("0.bias", bias), ("1.W", last)):
         np.testing.assert_allclose(net.parameters[name], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [Block(), cr.Residual([Chain()])], ids=["a branch", "layers inside"])
+def test_keras_has_nothing_that_is_added(layer: cr.Layer, tmp_path: Path) -> None:
+    norm, last = [np.ones(3), np.ones(3)], [np.ones((3, 2)), np.ones(2)]
+    arrays = {"dense": [np.ones((3, 3))], "layer_normalization": norm, "dense_1": last}
+    kinds = ("Dense", "LayerNormalization", "Dense")
+    config = {"class_name": "Sequential", "config": {"layers": [{"class_name": k, "config": {}} for k in kinds]}}
+    path = keras_file(tmp_path / "net.h5", config, **arrays)
+    with pytest.raises(ValueError, match=f"got {re.escape(repr(layer))} → Linear → ReLU; make it") as caught:
+        cr.load_keras_weights(model(layer), path)
+    assert "Linear → LayerNorm → Linear, got" in str(caught.value)
 
 
 def test_computed_numbers_are_written_and_never_filled(tmp_path: Path) -> None:
