@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from .callbacks.best import Best
 from .callbacks.place import WritesFiles
 from .format1 import upgraded
 from .packing import rows_of, unpack
-from .state import TrainingState, arrays_of
+from .settings import Settings, asked, differences, in_code, other_objects, resumed, settings_of, written
+from .state import UNSAID, Position, TrainingState, arrays_of
 
 FORMAT = 2
 KEY = "chainrule_checkpoint"  # in the header
@@ -34,7 +35,7 @@ LOCK = ".lock"
 SUFFIX = ".safetensors"
 BEST = f"best{SUFFIX}"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-ANOTHER = "resume with the network, optimizer and callbacks that were trained"
+ANOTHER = "build the trainer as it was when this was written"
 
 
 class Checkpoint(WritesFiles):
@@ -222,25 +223,38 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
 
-def restore(state: TrainingState, path: Path) -> None:
-    """Give a training the state that a checkpoint holds."""
+def restore(state: TrainingState, path: Path, before: Position) -> None:
+    """Give a training the state that a checkpoint holds; ``before`` is where the last fit of its trainer has ended."""
     path, arrays, facts = _read(path)
-    model = state.model
-    for what, have, want in (
-        ("network", facts.get("model"), model.config()),
-        ("optimizer", facts.get("optimizer"), type(state.optimizer).__name__),
-        ("callbacks", _names(facts.get("callbacks")), [type(callback).__name__ for callback in state.remembering]),
-    ):
-        if have != want:
-            raise refusal("resume", path, f"to be of this {what}, {want}", str(have), ANOTHER)
-    expected = dict(arrays_of(model))
-    if {name: array.shape for name, array in expected.items()} != _shapes(arrays, tuple(expected)):
+    first, theirs = (fact if isinstance(fact, dict) else {} for fact in (facts.get("first"), facts.get("settings")))
+    mine = asked(settings_of(state.trainer), before.first, before.left)
+    mine["epochs"] = first.get("epochs", mine["epochs"])  # for which fit will ask
+    settings = resumed(first, theirs, mine)
+    for what, want, have in _unlike(state, facts, settings):
+        expected = f"to be of this trainer, whose {in_code(what)} is {written(want)}"
+        raise refusal("resume", path, expected, written(have), ANOTHER)
+    every = dict(arrays_of(state.model))
+    if {name: array.shape for name, array in every.items()} != _shapes(arrays, tuple(every)):
         raise refusal("resume", path, "to hold every parameter", "others", ANOTHER)
     try:
-        state.from_arrays(arrays, facts)
+        state.from_arrays(arrays, facts | {"settings": settings, "first": mine})
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:  # written by another hand than ours
         got = f"{type(error).__name__}: {error}"
         raise refusal("resume", path, "to hold the state of a training", got, ANOTHER) from None
+
+
+def _unlike(state: TrainingState, facts: dict[str, Any], settings: Settings) -> Iterator[tuple[str, Any, Any]]:
+    """What of a training a checkpoint cannot restore and the trainer has otherwise: its path, and what each has."""
+    for path, have, want in differences(facts.get("model"), state.model.config(), "model"):
+        numbers = isinstance(want, (int, float)) and isinstance(have, (int, float))  # which a user may ask for
+        if path not in settings or (settings[path] != have and not numbers):
+            yield path, want, have
+    optimizer, callbacks = type(state.optimizer).__name__, [type(one).__name__ for one in state.remembering]
+    if facts.get("optimizer") != optimizer:
+        yield "optimizer", {"type": optimizer}, {"type": facts.get("optimizer")}
+    if _names(facts.get("callbacks")) != callbacks:
+        yield "list of callbacks", callbacks, _names(facts.get("callbacks"))
+    yield from other_objects(state.trainer, settings)
 
 
 def _names(callbacks: Any) -> list[Any]:
@@ -287,7 +301,7 @@ def read_checkpoint(who: str, path: Path) -> tuple[dict[str, Array], dict[str, A
     facts = _mapping(header[KEY])
     if facts is not None and facts.get("format") == FORMAT:
         more = _mapping(arrays.pop(FACTS, np.zeros(0, np.uint8)).tobytes())
-        facts = None if more is None else more | facts
+        facts = None if more is None else UNSAID | more | facts
     elif facts is not None and facts.get("format") == 1:
         try:
             arrays, facts = upgraded(arrays, facts)

@@ -12,6 +12,7 @@ from ..losses.base import total_weight
 from ..metrics import Metric
 from ..runtime.signals import released
 from .engine import Parts
+from .state import EpochState, Row, StepRecord, epoch_summary
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -37,3 +38,15 @@ def measured(metrics: Mapping[str, Metric], z: Array, y: Array, weight: Array | 
     """Each metric of these outputs."""
     with released:
         return {name: float(metric(y, z, weight)) for name, metric in metrics.items()}
+
+
+def rows_of_epochs(
+    epoch: EpochState, records: list[StepRecord], each: int, metrics: Mapping[str, Metric], seconds: float
+) -> list[Row]:
+    """The row of each epoch of ``each`` steps, with the metrics of the outputs that were recorded of a single one."""
+    rows = [epoch_summary(records[i * each : (i + 1) * each]) for i in range(epoch.count)]
+    if metrics and epoch.outputs:
+        z, y, *weight = epoch.outputs
+        scores = measured(metrics, z, y, *weight)
+        rows = [{"loss": rows[0]["loss"]} | scores | {"learning_rate": rows[0]["learning_rate"]}]
+    return [row | {"seconds": seconds / epoch.count} for row in rows]

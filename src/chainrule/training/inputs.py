@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._support.checks import Array, as_numeric, as_samples, check_finite, check_shape, sentence
+from .._support.checks import (
+    Array,
+    as_numeric,
+    as_rng,
+    as_samples,
+    check_finite,
+    check_integer,
+    check_shape,
+    sentence,
+)
 from .._support.overrides import is_of_package
-from ..data.batches import rest_of, split_rows
+from ..data.batches import check_sample, rest_of, split_rows
 from ..data.scale import check_resolution
 from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Linear, Sigmoid, Softmax
 from ..layers.base import FeatureLayer, walk
-from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
+from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
 from ..losses.base import check_output
+from ..metrics import Metric, named_metrics
 from ..model import Sequential
+from ..optimizers import get_optimizer
+from .callbacks import Callback
 
 Targets: TypeAlias = "tuple[Array, Array | None]"  # y and the weights, as the loss takes them
 Data: TypeAlias = tuple[Array, Array, Array | None]
+COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
 Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"
 
 
@@ -171,3 +185,45 @@ def as_list(what: str, values: Any) -> list[Any]:
         remedy = f"write {what}=[{'' if values is None else repr(values)}]"
         raise TypeError(sentence("Trainer", f"a list of {what}", repr(values), remedy))
     return list(values)
+
+
+def _model(trainer: Any, model: Any) -> Sequential:
+    if not isinstance(model, Sequential):
+        raise TypeError(sentence("Trainer", "a Sequential model", repr(model), "write Trainer(model, loss, ...)"))
+    if "loss" in vars(trainer):
+        check_output_fits(model, trainer.loss)
+    return model
+
+
+def _loss(trainer: Any, loss: Any) -> LossFunction:
+    found = get_loss(loss)
+    check_output_fits(trainer.model, found)
+    return found
+
+
+def _metrics(trainer: Any, metrics: Any) -> dict[str, Metric]:
+    """By their names, if they are not yet."""
+    return metrics if isinstance(metrics, dict) else named_metrics(trainer.loss, as_list("metrics", metrics), COLUMNS)
+
+
+def _callbacks(trainer: Any, callbacks: Any) -> list[Callback]:
+    found = as_list("callbacks", callbacks)
+    for callback in found:
+        if not isinstance(callback, Callback):
+            raise TypeError(sentence("Trainer", "Callback objects in callbacks", repr(callback), "make one first"))
+    return found
+
+
+#: What a trainer may be set to, in the constructor and later: (trainer, value) -> the value as it is kept.
+CHECKS: dict[str, Callable[[Any, Any], Any]] = {
+    "model": _model,
+    "loss": _loss,
+    "optimizer": lambda trainer, optimizer: get_optimizer(optimizer),
+    "batch_size": lambda trainer, size: None if size is None else check_integer("Trainer", "batch_size", size),
+    "metrics": _metrics,
+    "callbacks": _callbacks,
+    "rng": lambda trainer, rng: trainer.model.rng if rng is None else as_rng(rng, "Trainer"),
+    "sample": lambda trainer, sample: check_sample("Trainer", sample),
+    "augment": lambda trainer, functions: as_list("augment", functions),
+    "epochs": lambda trainer, epochs: check_integer("Trainer", "epochs", epochs, minimum=0),
+}
