@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._support.checks import RandomState, check_integer
 from .._support.errors import DivergenceError, Elsewhere, StopTraining
 from .._support.forks import unforked
@@ -29,8 +31,6 @@ from .settings import settings_of
 from .state import EpochState, Position, StepRecord, TrainingState, watching_schedules
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from .divergence import Rollback
 
 
@@ -165,7 +165,7 @@ class Trainer:
         """
         tell_if_absent()
         epochs = check_integer("fit", "epochs", epochs)
-        with deferred() as signals, Claim("fit") as claim:
+        with deferred() as signals, np.errstate(), Claim("fit") as claim:  # all are at the end as they were
             with released:
                 claim.add(self, self.model, self.optimizer)
                 data = own_targets(as_data("fit", self.model, x, y, sample_weight))
