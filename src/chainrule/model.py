@@ -24,7 +24,7 @@ from ._support.checks import (
     sentence,
 )
 from ._support.errors import Elsewhere
-from ._support.overrides import predicts_as_made
+from ._support.overrides import note_methods, predicts_as_made
 from .layers import LAYERS, Dropout, Layer, Linear, Softmax, Workspace, layer_from_config
 from .layers.activations import Activation, get_activation
 from .layers.base import Shape, as_layers, backward_through, bind, forward_through, parameter_shapes, unbind, walk
@@ -174,7 +174,7 @@ class Sequential:
         rows = x.shape[0]
         size = self._rows_at_a_time(x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
         fast = compiled is not None and isinstance(x, np.ndarray) and x.ndim == 2 and rows
-        own = type(self).forward is not Sequential.forward or "forward" in vars(self)
+        own = type(self).forward is not FORWARD or "forward" in vars(self)
         layers = dense_layers(self.layers) if fast and not own and all(map(predicts_as_made, self.layers)) else None
         if layers and (y := self._predict_compiled(layers, x, size, given)) is not None:
             return y
@@ -296,6 +296,10 @@ class Sequential:
         return f"Sequential([{', '.join(map(repr, self.layers))}])"
 
 
+FORWARD = Sequential.forward  # as it was made, whatever is put in its place
+note_methods(Sequential, "forward", "backward", "penalty")
+
+
 def MLP(
     sizes: Sequence[int],
     activation: str | Activation = "relu",
@@ -345,17 +349,8 @@ def MLP(
     layers: list[Layer] = []
     for index in range(len(sizes) - 1):
         last = index == len(sizes) - 2
-        layers.append(
-            Linear(
-                sizes[index],
-                sizes[index + 1],
-                activation=output_activation if last else activation,
-                bias=bias,
-                l1=l1,
-                l2=l2,
-                initializer=initializer,
-            )
-        )
+        sigma = output_activation if last else activation
+        layers.append(Linear(sizes[index], sizes[index + 1], sigma, bias, l1, l2, initializer))
         if dropout and not last:
             layers.append(Dropout(dropout))
     return Sequential([*layers, Softmax()] if softmax else layers, rng=rng, dtype=dtype)

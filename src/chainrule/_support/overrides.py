@@ -1,4 +1,8 @@
-"""Whose code an object runs: a compiled kernel may stand in only for what this package itself wrote."""
+"""Whose code an object runs: a compiled kernel may stand in only for what this package itself wrote.
+
+Users override methods in a subclass; or replace them on an object, as hooks do, or on a class, as tracers do. What is
+replaced on a class counts from the next training, or prediction, on.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +10,52 @@ from typing import Any
 
 PACKAGE = __name__.partition(".")[0] + "."
 
+_as_made: dict[type, dict[str, Any]] = {}  # of each class the methods that kernels stand in for
+
+
+def note_methods(cls: type, *names: str) -> None:
+    """To be called when a class is made: kernels stand in for these methods of its objects."""
+    parent: dict[str, Any] = next((_as_made[base] for base in cls.__mro__[1:] if base in _as_made), {})
+    _as_made[cls] = {
+        name: parent[name] if name in parent and name not in vars(cls) else getattr(cls, name, None) for name in names
+    }
+
+
+def is_as_made(cls: type) -> bool:
+    """Whether no method was replaced on the class, or on one that it is derived from."""
+    return all(getattr(cls, name, None) is method for name, method in _as_made.get(cls, {}).items())
+
 
 def has_own_methods(thing: Any) -> bool:
-    """Whether a method was replaced on the object itself, as hooks do."""
+    """Whether a method was replaced on the object itself, or on its class."""
     cls = type(thing)
-    return any(callable(getattr(cls, name, None)) for name in getattr(thing, "__dict__", ()))
+    own = any(callable(getattr(cls, name, None)) for name in getattr(thing, "__dict__", ()))
+    return own or not is_as_made(cls)
 
 
 def is_hooked(layer: Any) -> bool:
-    """Whether a method of a layer was replaced on the object, or of the activation within it."""
+    """Whether a method of a layer was replaced, or of the activation within it."""
     return has_own_methods(layer) or has_own_methods(vars(layer).get("_activation"))
 
 
 def predicts_as_made(layer: Any) -> bool:
-    """Whether a layer's forward pass is that of its class: asked for every prediction, so it looks for three names."""
-    own = vars(layer)
-    within = vars(own.get("_activation") or layer)
-    return not ("forward" in own or "apply" in within or "apply_frugally" in within)
+    """Whether a layer's forward pass is that of its class as it was made: asked for every prediction, so in a hurry."""
+    own, cls = layer.__dict__, layer.__class__
+    inner = own.get("_activation")
+    within, kind = (own, cls) if inner is None else (inner.__dict__, inner.__class__)
+    if "forward" in own or "apply" in within or "apply_frugally" in within or cls.forward is not cls._forward:
+        return False
+    return kind._apply is None or kind.apply is kind._apply
 
 
 def overrides(thing: Any, base: type, *methods: str) -> bool:
-    """Whether one of these methods is not that of the base, or any was replaced on the object."""
-    return any(getattr(type(thing), name) is not getattr(base, name) for name in methods) or has_own_methods(thing)
+    """Whether one of these methods is not that of the base as it was made, or was replaced on the object."""
+    cls = type(thing)
+    return (
+        any(getattr(cls, name) is not getattr(base, name) for name in methods)
+        or has_own_methods(thing)
+        or not is_as_made(base)
+    )
 
 
 def is_of_package(thing: Any, *methods: str) -> bool:

@@ -11,9 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_integer, check_shape, sentence
+from .._support.overrides import note_methods
 from .._support.settings import Checks, checked, is_unknown, refuse_unknown
 
 Shape = tuple[int, ...]
+
+#: The methods of layers and activations that kernels stand in for.
+COMPUTES = ("forward", "backward", "penalty", "apply", "pull_back", "apply_frugally", "pull_back_frugally")
 
 
 @lru_cache(maxsize=256)  # an error may write out thousands of layers
@@ -101,6 +105,15 @@ class Layer(ABC):
 
     #: The attributes that only count while the layer is made: its shape, its first values, what it is made of.
     _made_with: ClassVar[frozenset[str]] = frozenset()
+
+    #: What predicts, as it was when the class was made.
+    _forward: ClassVar[Any] = None
+    _apply: ClassVar[Any] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        note_methods(cls, *COMPUTES)
+        cls._forward, cls._apply = cls.forward, getattr(cls, "apply", None)
 
     @abstractmethod
     def forward(self, x: Array, work: Workspace) -> Array:
