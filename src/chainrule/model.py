@@ -133,7 +133,8 @@ class Sequential:
 
         With ``training=True`` dropout and batch statistics are on, and what :meth:`backward` needs is kept in a
         workspace that the next such call reuses: y is then valid until that call. Where no layer changes it, y may be
-        x itself.
+        x itself. x and y are part of it and are not copied: :meth:`backward` is wrong if they, or the parameters, are
+        changed in place before it.
         """
         x = self._as_batch(x, self.dtype)
         if not training:

@@ -89,7 +89,8 @@ class Loss(ABC):
         weight : array (N,), optional
             Sample weights, finite and not negative. Weights that sum to 0 give the value 0 and a gradient of zeros.
         out : array (N, K), optional
-            Where the gradient is written; it may be z.
+            Where the gradient is written; it may be z, unless z is what the activation of a last layer gave: its
+            backward needs it.
 
         Returns
         -------

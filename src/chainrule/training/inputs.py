@@ -21,7 +21,7 @@ from .._support.checks import (
 from .._support.overrides import is_of_package
 from ..data.batches import check_sample, rest_of, split_rows
 from ..data.scale import check_resolution
-from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Linear, Sigmoid, Softmax
+from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Layer, Linear, Sigmoid, Softmax
 from ..layers.base import FeatureLayer, walk
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
 from ..losses.base import check_output
@@ -164,13 +164,27 @@ def check_layers(model: Sequential) -> None:
                 )
 
 
+SOFTMAX, SIGMOID = (Softmax,), (Sigmoid, HardSigmoid)  # the activations that give probabilities
+
+
+def last_activation(model: Sequential) -> Layer | None:
+    """What the outputs come from: the last layer, or the activation within it."""
+    last: Layer | None = getattr(model.layers[-1], "_activation", model.layers[-1])
+    return last
+
+
+def are_logits(model: Sequential, loss: LossFunction) -> bool:
+    """Whether the outputs are logits, as the loss says, or no probabilities, as the last layer does."""
+    said: bool | None = getattr(loss, "from_logits", None)
+    return not isinstance(last_activation(model), SOFTMAX + SIGMOID) if said is None else said
+
+
 def check_output_fits(model: Sequential, loss: LossFunction) -> None:
     """A probability must not go through a second softmax: it would train, and badly."""
     if not isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
         return
     last = model.layers[-1]
-    activation = getattr(last, "_activation", last)
-    gives_probabilities = isinstance(activation, Softmax if isinstance(loss, CrossEntropy) else (Sigmoid, HardSigmoid))
+    gives_probabilities = isinstance(last_activation(model), SOFTMAX if isinstance(loss, CrossEntropy) else SIGMOID)
     surely_logits = isinstance(last, Linear) and not gives_probabilities  # of a layer of the user's own we know nothing
     if gives_probabilities if loss.from_logits else surely_logits:
         expected = f"the model's {'logits' if loss.from_logits else 'probabilities'}"
@@ -203,7 +217,7 @@ def _loss(trainer: Any, loss: Any) -> LossFunction:
 
 def _metrics(trainer: Any, metrics: Any) -> dict[str, Metric]:
     """By their names, if they are not yet."""
-    return metrics if isinstance(metrics, dict) else named_metrics(trainer.loss, as_list("metrics", metrics), COLUMNS)
+    return metrics if isinstance(metrics, dict) else named_metrics(as_list("metrics", metrics), COLUMNS)
 
 
 def _callbacks(trainer: Any, callbacks: Any) -> list[Callback]:

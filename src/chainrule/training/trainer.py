@@ -304,7 +304,7 @@ class Trainer:
             failure = Failure(str(error), self.epoch + epochs, step, rows, position.records)
             raise divergence_error(failure, self._parts(), run.batches.arrays, rollback.steps) from None
         seconds = time.perf_counter() - start
-        return rows_of_epochs(current, position.records, self.steps_per_epoch, metrics, seconds)
+        return rows_of_epochs(self._parts(), current, position.records, self.steps_per_epoch, metrics, seconds)
 
     def _after_steps(self, records: list[StepRecord], run: Run, callbacks: CallbackList) -> None:
         position = self._position
