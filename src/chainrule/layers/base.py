@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -257,15 +258,21 @@ def check_width(layer: Layer, features: int, input_shape: Shape | None) -> None:
 def check_rows(layer: Layer, x: Array, features: int) -> None:
     """Raise unless the batch is (N, features), and say what to do about a single row, images or another width."""
     if x.ndim != 2 or x.shape[1] != features:
-        check_shape(layer, "input", x, ("N", features), _shape_remedy(x, features))
+        check_shape(layer, "input", x, ("N", features), shape_remedy(x.shape, features))
 
 
-def _shape_remedy(x: Array, features: int) -> str:
-    if x.ndim == 1:
+def shape_remedy(shape: Shape, features: int, flattened: bool = False) -> str:
+    """What to do with x of this shape in front of a layer for so many features; Flatten may stand between them."""
+    found = math.prod(shape[1:])
+    if len(shape) == 1 and features == 1:
+        return "pass x[:, None]"
+    if len(shape) == 1 and shape == (features,):
         return "pass x[None] for a single sample"
-    if x.ndim > 2:
-        return "put Flatten() in front"
-    return "" if x.shape[1] == features else f"pass {features} columns, or make the layer for {x.shape[1]}"
+    if len(shape) == 1:
+        return f"pass a matrix with a row for each sample and {features} columns"
+    if len(shape) > 2 and not flattened:
+        return "put Flatten() in front" + ("" if found == features else f", and make the layer for {found}")
+    return f"pass {features} columns, or make the layer for {found}"
 
 
 def as_layers(who: str, layers: Any) -> list[Layer]:

@@ -22,7 +22,7 @@ from .._support.overrides import is_of_package
 from ..data.batches import check_sample, rest_of, split_rows
 from ..data.scale import check_resolution
 from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Layer, Linear, Sigmoid, Softmax
-from ..layers.base import FeatureLayer, walk
+from ..layers.base import FeatureLayer, shape_remedy, walk
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
 from ..losses.base import check_output
 from ..metrics import Metric, named_metrics
@@ -84,16 +84,9 @@ def _fits(x: Array, width: int, flat: bool) -> bool:
 
 
 def _input_remedy(x: Array, y: Array, width: int, flat: bool) -> str:
-    if x.ndim == 1 and width == 1:
-        return "pass x[:, None]"
-    if _fits(y, width, flat):
+    if _fits(y, width, flat) and not (x.ndim == 1 and width == 1):
         return "x comes first, then y: they seem to be the wrong way round"
-    if x.ndim == 1:
-        return f"pass a matrix with a row for each sample and {width} columns"
-    found = math.prod(x.shape[1:])
-    if x.ndim > 2 and not flat:
-        return "put Flatten() in front" + ("" if found == width else f", and make the layer for {found}")
-    return f"pass {width} columns, or make the layer for {found}"
+    return shape_remedy(x.shape, width, flat)
 
 
 def own_targets(data: Data) -> Data:
