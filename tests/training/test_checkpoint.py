@@ -190,9 +190,10 @@ def test_other_data_are_refused(tmp_path):
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"resume expects a checkpoint in .*, got none"):
+    where = r"; pass the folder that was given to Checkpoint, or one of the files in it\.$"
+    with pytest.raises(FileNotFoundError, match=rf"^resume expects a checkpoint in .*, got none{where}"):
         trainer(tmp_path).resume(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"resume expects a file at .*nothing"):
+    with pytest.raises(FileNotFoundError, match=rf"^resume expects a checkpoint at .*nothing, got no such .*{where}"):
         trainer(tmp_path).resume(tmp_path / "nothing")
     cr.save(cr.MLP([1, 1], rng=0), tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match=r"resume expects .*model.safetensors to be a checkpoint, got another"):

@@ -36,6 +36,7 @@ SUFFIX = ".safetensors"
 BEST = f"best{SUFFIX}"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ANOTHER = "build the trainer as it was when this was written"
+WHERE = "pass the folder that was given to Checkpoint, or one of the files in it"
 
 
 class Checkpoint(WritesFiles):
@@ -265,6 +266,8 @@ def _names(callbacks: Any) -> list[Any]:
 
 def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
     """The checkpoint, or of a folder the newest that is whole."""
+    if not path.exists():
+        raise FileNotFoundError(sentence("resume", f"a checkpoint at {path}", "no such file or folder", WHERE))
     if not path.is_dir():
         return path, *read_checkpoint("resume", path)
     found = checkpoints(path)
@@ -275,7 +278,7 @@ def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
             if index == len(found) - 1:
                 raise
             warn(f"{error} The one before it is taken.")
-    raise FileNotFoundError(sentence("resume", f"a checkpoint in {path}", "none"))
+    raise FileNotFoundError(sentence("resume", f"a checkpoint in {path}", "none", WHERE))
 
 
 def write_checkpoint(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:

@@ -190,8 +190,8 @@ class Trainer:
 
         Raises
         ------
-        ValueError if the checkpoint is damaged, or if it is of another network, optimizer or loss, or of other
-        callbacks; OSError if it cannot be read.
+        ValueError if the checkpoint is damaged, if it is of another network, optimizer or list of callbacks, or if a
+        callback had changed what a file cannot hold, such as the loss; OSError if it cannot be read.
         """
         with unforked:
             from .._support.files import as_path  # with what a checkpoint needs, loaded when there is one
