@@ -174,6 +174,10 @@ class Trainer:
             if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
                 callbacks.append(Progress(every))
             self._train(run, CallbackList(callbacks, self._position), signals)
+            if verbose:
+                with unforked:
+                    from .advice import advise
+                advise(self._parts(), data, self.history)
         return self.history
 
     def resume(self, path: str | os.PathLike[str]) -> Trainer:
