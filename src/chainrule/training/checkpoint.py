@@ -60,6 +60,10 @@ class Checkpoint(WritesFiles):
         epoch in which it was best, of the last one where several are as good, stays as ``best.safetensors``
     higher_is_better : bool or None; None means: yes, unless the name of the column ends in "loss" or "error"
 
+    Attributes
+    ----------
+    asked : int or None, the number of the signal that asked to end the last training
+
     Examples
     --------
     >>> import tempfile
@@ -93,7 +97,7 @@ class Checkpoint(WritesFiles):
         self.seconds = None if seconds is None else check_number("Checkpoint", "seconds", seconds, above=0)
         self.keep = check_integer("Checkpoint", "keep", keep)
         self.monitor, self.higher_is_better = monitor, higher_is_better
-        self._asked: int | None = None  # the signal that asks to end
+        self.asked: int | None = None
         self._best: Best | None = None
         self._improved = self._began = False
         self._written = 0.0  # by the clock
@@ -112,7 +116,7 @@ class Checkpoint(WritesFiles):
         self.lock(folder / LOCK)
         remove_partials(folder, f"step-*{SUFFIX}", BEST)
         self._written = time.monotonic()
-        self._asked = None
+        self.asked = None
         if self.monitor is not None and not (trainer.resumed or self._began) and (folder / BEST).exists():
             remedy = "resume that run, or choose another folder"
             warn(sentence("Checkpoint", f"a folder for one run, {folder}", f"the {BEST} of an earlier run", remedy))
@@ -125,7 +129,7 @@ class Checkpoint(WritesFiles):
         self._signals.enter_context(asking(SIGNALS, self._ask))
 
     def _ask(self, number: int) -> None:
-        self._asked = number
+        self.asked = number
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         self._improved = self._best is not None and self._best.look(row, trainer.epoch)
@@ -135,14 +139,14 @@ class Checkpoint(WritesFiles):
         names = [BEST] if between and self._improved else []  # first: the History in the next already has its row
         due = between and self.every is not None and trainer.epoch % self.every == 0
         late = self.seconds is not None and time.monotonic() - self._written > self.seconds
-        if due or late or self._asked is not None:
+        if due or late or self.asked is not None:
             names.append(_name(trainer))
         if names:
             self._begin(trainer, names)
-        if self._asked is not None:
+        if self.asked is not None:
             self._writer.wait()
             self.print_resume_hint()
-            raise StopTraining(f"{signal.Signals(self._asked).name} came")
+            raise StopTraining(f"{signal.Signals(self.asked).name} came")
         self._writer.look()
 
     def print_resume_hint(self) -> None:
