@@ -211,7 +211,7 @@ class Layer(ABC):
             present = self.__dict__[name]
             if value is not present and value != present:
                 expected = f"{name} to stay {present!r}"
-                raise AttributeError(sentence(repr(self), expected, repr(value), "make a new layer"))
+                raise ValueError(sentence(repr(self), expected, repr(value), "make a new layer"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the views: a copy or a pickle gets its arrays from its own model."""
