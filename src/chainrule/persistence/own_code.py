@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .._support.checks import sentence
 from .._support.overrides import has_own_methods, is_hooked
+from ..layers import LAYERS, Activation, Layer
 from ..layers.base import walk
 from ..model import Sequential
 
@@ -24,3 +27,14 @@ def check_no_own_code(who: str, model: Sequential, methods: tuple[str, ...] = PR
         return
     remedy = "put what it does into a layer of your own, or do it outside the network"
     raise TypeError(sentence(who, expected, got, remedy))
+
+
+def check_very_classes(who: str, layers: Iterable[Layer]) -> None:
+    """Raise at a layer of a class that is derived from one of ours: it may do something else."""
+    for layer in layers:
+        ours = next((cls for cls in type(layer).__mro__ if LAYERS.get(cls.__name__) is cls), None)
+        if ours not in (None, type(layer)):
+            what = "an activation" if isinstance(layer, Activation) else "a layer"
+            raise ValueError(
+                sentence(who, f"{what} whose equation it knows", f"{layer!r}, derived from {ours.__name__}")
+            )

@@ -38,6 +38,7 @@ from ..layers import (
 from ..model import Sequential
 from .agreement import Answers, answers, distance
 from .exchange import Arrays, by_order, check_shapes, fill, grouped, in_order, slots
+from .own_code import check_very_classes
 
 LOAD, DUMP = "load_state_dict", "state_dict"
 COUNTER = "num_batches_tracked"  # of BatchNorm: PyTorch needs it only where momentum is None
@@ -162,6 +163,7 @@ def write(model: Sequential, path: str | os.PathLike[str], precision: str | None
     if precision not in (None, "float32", "float16"):
         expected = "precision float32 or float16"
         raise ValueError(sentence("export to PyTorch", expected, repr(precision), "quantise in PyTorch"))
+    check_very_classes("export to PyTorch", _everywhere(model.layers))
     tensors = {
         name: array if name.endswith(COUNTER) else _held(name, array, precision or model.dtype)
         for name, array in _views_of(model).items()
@@ -220,6 +222,13 @@ def _flat(layers: Sequence[Layer]) -> Iterator[Layer]:
         yield layer
         if isinstance(layer, Linear) and not isinstance(layer._activation, (Identity, type(None))):
             yield layer._activation
+
+
+def _everywhere(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """The same with the layers inside others."""
+    for layer in _flat(layers):
+        yield layer
+        yield from _everywhere(layer.children)
 
 
 def _module_names(layers: Sequence[Layer], ours: str = "", theirs: str = "") -> dict[str, str]:
