@@ -135,9 +135,7 @@ DERIVED = {
 @pytest.mark.parametrize("make", DERIVED.values(), ids=DERIVED)
 def test_a_layer_derived_from_one_of_ours_is_not_taken_for_it(make, format, tmp_path) -> None:
     pytest.importorskip("onnx", reason="onnx is not installed")
-    with pytest.raises(
-        ValueError, match=r"^export to \w+ expects .* whose equation it knows, got "
-    ):
+    with pytest.raises(ValueError, match=r"^export to \w+ expects .* whose equation it knows, got "):
         cr.export(make(), tmp_path / "model", format)
     assert list(tmp_path.iterdir()) == []
 

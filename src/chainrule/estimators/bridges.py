@@ -15,6 +15,7 @@ from .._support.differences import MATERIAL, largest_difference
 from ..layers import BatchNorm, Dropout, Identity, Linear, ReLU, Sigmoid, Tanh
 from ..layers.activations import Activation
 from ..losses import GaussianNLL
+from .base import check_no_own_answers
 from .classifier import MLPClassifier
 from .parameters import activations, hidden_sizes, snapshot
 from .regressor import MLPRegressor
@@ -97,6 +98,7 @@ def to_sklearn(estimator: Any) -> Any:
     if not isinstance(estimator, (MLPClassifier, MLPRegressor)):
         raise TypeError(sentence("to_sklearn", "a chainrule MLPClassifier or MLPRegressor", type(estimator).__name__))
     check_is_fitted(estimator)
+    check_no_own_answers("to_sklearn", estimator)
     if len(getattr(estimator, "classes_", "ab")) < 2:
         raise ValueError(sentence("to_sklearn", "at least two classes", repr(estimator.classes_.tolist())))
     weights, biases = plain_weights(estimator)

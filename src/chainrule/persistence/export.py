@@ -19,6 +19,7 @@ from .._support.files import as_path, replacing
 from ..model import Sequential
 from .agreement import LIMITS, answers, float32_distance, gives_probabilities, lost_columns
 from .columns import first_step, last_step, without_idle_steps
+from .estimators import is_ours
 from .foreign import got_of, in_a_sentence
 from .own_code import check_no_own_code
 from .rows import drawn_rows, given_rows
@@ -245,6 +246,10 @@ def _check_model(model: Any) -> None:
             check_finite("export", name, array)
     if isinstance(model, Sequential):
         return
+    if is_ours(last_step(model)):
+        from ..estimators.base import check_no_own_answers
+
+        check_no_own_answers("export", last_step(model))
     if not hasattr(model, "get_params"):
         remedy = "write export(model, path)"
         raise TypeError(sentence("export", "a Sequential model or a fitted estimator", type(model).__name__, remedy))

@@ -57,9 +57,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model : :class:`~chainrule.Sequential`; or a fitted :class:`~chainrule.MLPClassifier` or
-        :class:`~chainrule.MLPRegressor`, of which its network is written, with what stands around it as metadata:
-        ``task``, ``class_names``, ``feature_names``, ``scaling`` and ``target_scaling`` (x goes in as
-        (x − mean) / scale, a target comes out as z · scale + mean), ``output_activation``
+        :class:`~chainrule.MLPRegressor` whose network alone predicts what it does (of a classifier as logits): it is
+        written, with ``task``, ``class_names``, ``feature_names`` and ``output_activation`` as metadata
     path : where to write, by custom with the suffix ``.safetensors``
 
     Raises
@@ -70,6 +69,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         model's class overrides a method that computes, or one was replaced on the model or on a layer.
     ValueError
         A layer of your own cannot be built again from its ``config()``, or has the same class name as a built-in layer.
+        Or an estimator does more than its network: it scales, or its loss predicts a logarithm.
     OSError
         The folder does not exist or cannot be written.
 
