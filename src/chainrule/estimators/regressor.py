@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
@@ -259,6 +260,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         who = type(self).__name__
         check_numbers(who, "X", X)
         check_numbers(who, "y", y)
+        y = y if y is None or issparse(y) else as_numeric(who, "y", y)
         how: dict[str, Any] = {"accept_sparse": SPARSE, "multi_output": True, "y_numeric": True, "dtype": FLOATS}
         with explained(who, X):
             X, y = validate_data(self, X, y, **how, reset=reset)
