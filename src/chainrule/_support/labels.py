@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .checks import Array, is_masked, is_sparse, sentence
-from .strangers import PART, as_array, first, is_gap, no_number, numbers_among, place, time_among
+from .strangers import as_array, first, is_gap, no_number, numbers_among, place, time_among
 
 
 def check_no_times(who: str, what: str, values: Any) -> None:
@@ -35,8 +35,6 @@ def as_labels(who: str, what: str, values: Any) -> Any:
         labels = np.array(values, object)  # a list may mix what an array does not
     if labels.dtype.kind == "O":
         labels = _of_one_kind(who, what, values, labels)
-    if labels.dtype.kind == "c":
-        raise TypeError(sentence(who, f"labels in {what} that are numbers, or text", f"dtype {labels.dtype}", PART))
     return _to_the_last_digit(who, what, labels) if labels.dtype.kind == "f" and labels.size else labels
 
 

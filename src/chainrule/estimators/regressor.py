@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from .._support.checks import Array, as_numeric, sentence
 from .._support.labels import check_no_times
+from .._support.strangers import as_array
 from ..data.scale import check_resolution, is_resolved
 from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, Poisson, Quantile
 from .base import FLOATS, SPARSE, BaseMLP, standardiser, stochastic_only
@@ -260,7 +261,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         who = type(self).__name__
         check_numbers(who, "X", X)
         check_numbers(who, "y", y)
-        y = y if y is None or issparse(y) else as_numeric(who, "y", y)
+        y = as_numeric(who, "y", y) if as_array(y).dtype.kind == "O" and y is not None and not issparse(y) else y
         how: dict[str, Any] = {"accept_sparse": SPARSE, "multi_output": True, "y_numeric": True, "dtype": FLOATS}
         with explained(who, X):
             X, y = validate_data(self, X, y, **how, reset=reset)
