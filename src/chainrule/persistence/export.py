@@ -141,7 +141,7 @@ def export(
     model = without_idle_steps(model)
     _check_model(model)
     _check_options(tool.write, options)
-    known, rows = _rows_for(model, rows, options.get("input_shape"))
+    rows, about = _rows_for(model, rows, options.get("input_shape"))
     asked = options.pop("precision", None)
     unit = "in probability" if gives_probabilities(model, **options) else SPREAD
     refused: list[_Wrong | ValueError] = []
@@ -160,19 +160,16 @@ def export(
                 break
             refused.append(wrong)
         else:
-            raise _refusal(refused, unit, random=known is not None)
+            raise _refusal(refused, unit, random=about is not None)
         with replacing("export", path) as stream, draft.open("rb") as written:
             shutil.copyfileobj(written, stream)
-    return Exported(path, name, path.stat().st_size, checked, notes, unit, known or "")
+    return Exported(path, name, path.stat().st_size, checked, notes, unit, about or "")
 
 
-def _rows_for(model: Any, rows: Any, shape: Any) -> tuple[str | None, Any]:
-    """What the rows are, None for those of the user, and the rows."""
+def _rows_for(model: Any, rows: Any, shape: Any) -> tuple[Any, str | None]:
+    """The rows to compare on, and what is to be said of them; None of those of the user."""
     shape = None if shape is None else tuple(shape)
-    if rows is not None:
-        return None, given_rows(model, rows, shape)
-    rows, known = drawn_rows(model, shape=shape)
-    return known, rows
+    return drawn_rows(model, shape=shape) if rows is None else (given_rows(model, rows, shape), None)
 
 
 @dataclass(frozen=True)
