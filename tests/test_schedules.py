@@ -93,7 +93,7 @@ def test_a_warmup_longer_than_training_only_climbs() -> None:
     assert [schedule(step, 4) for step in range(4)] == pytest.approx([0.05, 0.1, 0.15, 0.2])
 
 
-def test_warmup_cosine_passes_the_middle_half_way_down_and_ends_at_the_final_rate() -> None:
+def test_warmup_cosine_is_half_way_down_in_the_middle_and_ends_at_final() -> None:
     schedule = WarmupCosine(0.5, warmup=20, final=0.1)
     assert schedule(20, 100) == 0.5
     assert schedule(60, 100) == pytest.approx(0.3, rel=1e-15)
