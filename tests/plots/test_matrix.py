@@ -31,8 +31,10 @@ def test_confusion_counts_as_scikit_learn_does(classes):
 def test_confusion_texts_stay_inside_their_cells(classes):
     true = np.repeat(np.arange(classes), 1234)
     figure = plots.confusion(true, true, class_names=[f"a long name {k}" for k in range(classes)])
-    figure.draw_without_rendering()
     ax = figure.axes[0]
+    for text in ax.texts:
+        text.set_in_layout(False)  # what lies inside the axes moves nothing: only drawing takes longer
+    figure.draw_without_rendering()
     width = ax.get_window_extent().width / classes
     different = {(text.get_text(), text.get_fontsize()): text for text in ax.texts}
     assert max(text.get_window_extent().width for text in different.values()) < width
@@ -119,13 +121,13 @@ def seen(figure):
     return ax.get_title(), ticks(ax.get_xticklabels()), cells(figure).tolist()
 
 
-@pytest.mark.parametrize("holder", HOLDERS)
 @pytest.mark.parametrize("kind", LABELS)
-def test_labels_in_every_holder_are_counted_alike(kind, holder):
+def test_labels_in_every_holder_are_counted_alike(kind):
     true, said = LABELS[kind][TRUE], LABELS[kind][SAID]
-    found = seen(plots.confusion(HOLDERS[holder](true), HOLDERS[holder](said)))
-    assert found == seen(plots.confusion(true, said))
-    assert found[:2] == ("accuracy 80.0 % (4 of 5)", [str(label) for label in LABELS[kind].tolist()])
+    expected = seen(plots.confusion(true, said))
+    assert expected[:2] == ("accuracy 80.0 % (4 of 5)", [str(label) for label in LABELS[kind].tolist()])
+    for holder, held in HOLDERS.items():
+        assert seen(plots.confusion(held(true), held(said))) == expected, holder
 
 
 def test_signed_and_unsigned_labels_do_not_meet_as_floats():
