@@ -76,7 +76,7 @@ def largest(model: cr.Sequential, loss: Any = "cross_entropy", optimizer: Any = 
 
 
 def net(*hidden: cr.Layer, activation: Any = "relu", dtype: str = "float32", **linear: Any) -> cr.Sequential:
-    """784-512-256-10, with more layers behind the first hidden one."""
+    """784-512-256-10, with more layers after the first hidden one."""
     layers = [
         cr.Linear(784, 512, activation, **linear),
         *hidden,

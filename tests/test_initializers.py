@@ -174,7 +174,7 @@ def test_callables_pass_and_all_else_is_refused() -> None:
         get_initializer(3)
 
 
-def test_a_rule_of_ones_own_says_what_is_missing() -> None:
+def test_a_custom_rule_says_what_is_missing() -> None:
     with pytest.raises(TypeError, match=r"abstract class Initializer .*draw"):
         Initializer()
 

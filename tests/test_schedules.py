@@ -171,14 +171,14 @@ def test_plateau_asks_for_a_lower_loss_below_zero_too(second: float, cut: bool) 
     assert (schedule(0) < 1) is cut
 
 
-def test_plateau_takes_the_same_loss_again_for_no_improvement() -> None:
+def test_plateau_takes_an_equal_loss_for_no_improvement() -> None:
     schedule = ReduceOnPlateau(1.0, patience=0, threshold=0.0)
     schedule.observe(2.0)
     schedule.observe(2.0)
     assert schedule(0) == 0.1
 
 
-def test_plateau_counts_a_loss_that_is_no_number_as_no_better() -> None:
+def test_plateau_takes_a_nan_loss_for_no_improvement() -> None:
     schedule = ReduceOnPlateau(1.0, patience=0)
     schedule.observe(math.nan)
     assert schedule(0) == 0.1

@@ -159,7 +159,7 @@ def test_parameters_of_float64_leave_float32_alone(loss: Loss, given: dict[str, 
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 2), (4, 3, 2)])
-def test_room_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+def test_an_output_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"SquaredError expects out of shape \(3, 2\), got \("):
         SquaredError()(np.ones((3, 2)), np.ones((3, 2)), out=np.ones(shape))
 
@@ -179,7 +179,7 @@ def test_room_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
         ("nll", "cross_entropy"),
     ],
 )
-def test_a_name_from_elsewhere_is_answered_with_ours(theirs: str, ours: str) -> None:
+def test_a_name_from_another_library_is_answered_with_ours(theirs: str, ours: str) -> None:
     with pytest.raises(ValueError, match=rf"'{theirs}' \(did you mean '{ours}'\?\); known are absolute_error, "):
         get_loss(theirs)
 
@@ -190,7 +190,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(("loss", "says"), [(Huber, r"the class Huber; write Huber\(\)"), (3, "a callable, got 3")])
-def test_what_is_no_loss_is_refused(loss: object, says: str) -> None:
+def test_anything_but_a_loss_is_refused(loss: object, says: str) -> None:
     with pytest.raises(TypeError, match=says):
         get_loss(loss)
 
@@ -213,7 +213,7 @@ def test_the_repr_is_one_line_that_makes_the_loss_again(loss: Loss, line: str) -
     assert pickle.loads(pickle.dumps(loss)) == loss
 
 
-def test_a_loss_of_your_own_states_its_equations_and_inherits_the_rest() -> None:
+def test_a_custom_loss_states_its_equations_and_inherits_the_rest() -> None:
     @dataclass(frozen=True, repr=False)
     class Scaled(Loss):
         factor: float

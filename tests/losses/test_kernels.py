@@ -124,15 +124,15 @@ class _CubedTerms:
 
 
 class Mixed(_CubedTerms, losses.LogCosh):
-    """Whose equations come before the parent's from beside it."""
+    """Its equations come from a mixin, before the parent's."""
 
 
 class OfCubed(Cubed):
-    """Which defines nothing of its own."""
+    """It defines nothing itself."""
 
 
 @pytest.mark.parametrize("loss", [Cubed(), OfCubed(), Mixed(), Steep()], ids=lambda loss: type(loss).__name__)
-def test_equations_of_ones_own_are_used_and_not_the_parents_kernel(loss, rng):
+def test_custom_equations_are_used_and_not_the_parents_kernel(loss, rng):
     z, y = rng.standard_normal((2, 4, 6))
     assert loss.kernel(y) is None
     terms, dz = loss.terms(z, y)
@@ -157,13 +157,13 @@ class Shifted(Huber):
 
 
 @pytest.mark.parametrize(("loss", "value"), [(Summed(), 2), (Shifted(), 0)])
-def test_a_reduction_or_a_target_of_ones_own_has_no_kernel(loss, value):
+def test_a_custom_reduction_or_target_has_no_kernel(loss, value):
     assert loss.kernel(np.ones((2, 2))) is None
     assert loss(np.ones((2, 2)), np.zeros((2, 2)))[0] == value
 
 
 class OwnKernel(Cubed):
-    """Which says that a kernel does what it does."""
+    """It says that a kernel computes the same."""
 
     def kernel(self, y):
         return "absolute_error", ()

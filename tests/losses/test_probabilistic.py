@@ -21,7 +21,7 @@ def test_poisson_is_the_likelihood_less_a_constant() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("z", [69.5, 70.0, 70.5, 80.0, 1e4])
-def test_poisson_goes_on_along_its_tangent(z: float, dtype: type) -> None:
+def test_poisson_continues_along_its_tangent(z: float, dtype: type) -> None:
     value, dz = Poisson()(np.array([[z]], dtype), np.array([[2.0]]))
     steepest = math.exp(min(z, 70))
     assert value == pytest.approx(steepest * (1 + max(z - 70, 0)), rel=1e-6)

@@ -40,7 +40,7 @@ def test_layers_that_were_refused_may_be_used_again():
         ([cr.MLP([2, 1])], TypeError, "Sequential expects a list of layers, got Sequential"),
     ],
 )
-def test_what_is_no_layer_is_refused(layers, error, says):
+def test_anything_but_a_layer_is_refused(layers, error, says):
     with pytest.raises(error, match=says):
         cr.Sequential(layers)
 

@@ -103,13 +103,13 @@ def test_anything_with_rows_of_numbers_is_predicted(model, batch):
     ],
 )
 @pytest.mark.parametrize("how", ["predict", "forward"])
-def test_what_is_no_batch_is_refused(model, how, batch, error, says):
+def test_anything_but_a_batch_is_refused(model, how, batch, error, says):
     with pytest.raises(error, match=says):
         getattr(model, how)(batch)
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e300], ids=str)
-def test_nothing_is_predicted_for_numbers_that_are_none(model, wrong):
+def test_nothing_is_predicted_for_nan_or_infinity(model, wrong):
     """1e300 is infinite in float32."""
     x = np.ones((9, 4))
     x[7, 2] = wrong

@@ -134,7 +134,7 @@ def test_sparse_rows_that_do_not_fit_are_refused(model, sparse, make, error, say
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e300], ids=str)
-def test_a_sparse_number_that_is_none_has_a_place(model, sparse, wrong):
+def test_a_sparse_nan_or_infinity_is_located(model, sparse, wrong):
     x = np.zeros((9, 4))
     x[3, 1], x[7, 2] = 1, wrong
     says = r"(finite numbers in x, got (nan|inf)|numbers in x that float32 can hold, .* got 1e\+300) at row 7, column 2"

@@ -61,7 +61,7 @@ def assert_same(found, expected, tolerance=0.0, message=""):
 
 @EACH_DTYPE
 @each()
-def test_the_dtype_stays_and_so_do_the_inputs(name, which, dtype, rng):
+def test_dtype_and_inputs_stay_as_they_are(name, which, dtype, rng):
     """A read-only array would raise at an attempt; the copy shows that nothing went around that."""
     arrays = ALL[name].make(Draw(rng, dtype), 4, 5)
     before = [array.copy() for array in arrays]
@@ -101,7 +101,7 @@ def test_the_layout_in_memory_does_not_matter(name, dtype, rng):
 
 
 @each(*LOSS_CASES, "standardize (batch)", "standardize_backward (batch)")
-def test_an_empty_batch_and_one_of_any_shape_give_their_like(name, which, rng):
+def test_an_empty_batch_and_any_shape_keep_their_shape(name, which, rng):
     shapes = ((0, 5), (3,), (2, 3, 4), (2, 0)) if ALL[name].by_element else ((0, 5),)
     for shape in shapes:
         result = run(ALL[name].functions[which], ALL[name].make(Draw(rng, "float32"), *shape))[0]

@@ -106,13 +106,13 @@ def test_labels_outside_the_classes_are_refused(width, label):
         ("squared_error", (1.0,)),
     ],
 )
-def test_a_kernel_reads_no_parameter_that_is_not_there(name, parameters):
-    """A loss of one's own may name a kernel, and its parameters, as it likes."""
+def test_a_kernel_reads_no_missing_parameter(name, parameters):
+    """A custom loss may name any kernel and any parameters."""
     assert compiled.compiled_loss(name, parameters, numbers(6, 4), numbers(6, 4), None, None) is None
 
 
 @pytest.mark.parametrize("rate", [-1.0, 1.0, 2.0, 1e300, -1e300, np.nan, np.inf])
-def test_a_rate_of_dropout_that_is_none_gives_finite_numbers(rate):
+def test_an_invalid_dropout_rate_gives_finite_numbers(rate):
     y, mask = compiled.dropout_by_key(numbers(6, 5), rate, 1)
     assert np.isfinite(y).all()
     assert (mask >= 0).all()

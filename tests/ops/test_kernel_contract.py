@@ -125,7 +125,7 @@ LEFT |= {
 
 @each(COMPILED)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # half precision overflows
-def test_other_arrays_are_left_to_the_plain_op(name, rng):
+def test_arrays_of_other_kinds_are_left_to_the_plain_op(name, rng):
     case = COMPILED[name]
     arrays = case.make(Draw(rng, "float64"), 6, 8)
     for kind, change in LEFT.items():

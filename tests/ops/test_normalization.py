@@ -87,7 +87,7 @@ def test_the_axis_may_be_counted_from_the_end_and_must_be_there(x):
         ops.standardize(x, 2)
 
 
-def test_of_an_empty_batch_there_is_no_mean_but_there_are_sums():
+def test_an_empty_batch_has_sums_but_no_mean():
     np.testing.assert_array_equal(ops.scale_backward(np.empty((0, 2)), np.empty((0, 2)), np.ones(2))[1], [0, 0])
     with pytest.warns(RuntimeWarning, match="Mean of empty slice"), np.errstate(all="ignore"):
         ops.standardize(np.empty((0, 5)), 0)

@@ -1,4 +1,4 @@
-"""The arrays of a compiled training: data as they come, and what happens to all of them between two calls."""
+"""The arrays of a compiled training: data of any kind, and changes to any array between two calls."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def trained(x, y, weight, loss, **settings):
 
 
 @pytest.mark.parametrize("which", ["x", "labels", "numbers", "weight"])
-def test_data(which):
+def test_data_of_any_kind(which):
     loss = "squared_error" if which == "numbers" else "cross_entropy"
     plain = [X, NUMBERS if which == "numbers" else LABELS, WEIGHT]
     position = {"x": 0, "labels": 1, "numbers": 1, "weight": 2}[which]
@@ -54,7 +54,7 @@ def test_data(which):
 
 
 class Once(cr.Callback):
-    """Does something to the training behind its first step."""
+    """Does something to the training after its first step."""
 
     def __init__(self, act):
         self._act = act
@@ -78,7 +78,7 @@ WRITTEN = {
 
 @needs_kernels
 @pytest.mark.parametrize("name", WRITTEN)
-def test_what_becomes_read_only_is_not_written(name):
+def test_an_array_that_becomes_read_only_is_not_written(name):
     """A copy takes its place, or the training is refused."""
     kept = []
 
@@ -94,7 +94,7 @@ def test_what_becomes_read_only_is_not_written(name):
 
 @needs_kernels
 @pytest.mark.parametrize("name", ["mean", "square", "running mean", "running variance"])
-def test_what_is_resized_is_not_written(name):
+def test_an_array_that_is_resized_is_not_written(name):
     """NumPy gives the memory back; whoever insists must expect an error, but no crash."""
 
     def shrink(trainer):
@@ -105,7 +105,7 @@ def test_what_is_resized_is_not_written(name):
 
 @pytest.mark.parametrize("label", [-1, 80, 2**40, -(2**40)])
 @pytest.mark.parametrize("width", [OUTPUTS, 80])
-def test_a_label_that_changes_in_mid_training_ends_it(width, label, tmp_path):
+def test_a_label_that_changes_during_training_ends_it(width, label, tmp_path):
     """Of many classes and of few the kernels differ; neither reads or writes where such a label points.
 
     Only the labels of a memory map can change: of others, training works on a copy.
@@ -125,7 +125,7 @@ def test_a_label_that_changes_in_mid_training_ends_it(width, label, tmp_path):
 
 @needs_kernels
 @pytest.mark.parametrize("part", ["parameters", "gradients"])
-def test_parameters_that_the_layers_do_not_look_at_are_refused(part):
+def test_parameters_that_the_layers_do_not_use_are_refused(part):
     """Assigned to the model itself, instead of their numbers to the arrays that are there."""
     model = network()
     setattr(model, part, cr.Parameters(model.parameters.shapes))

@@ -58,7 +58,7 @@ def test_state_is_a_dict_of_flat_arrays_and_a_step(optimizer: Optimizer, dtype: 
     assert len(arrays) == len(optimizer.slots())
 
 
-def test_training_goes_on_from_a_saved_state_as_if_never_stopped(optimizer: Optimizer) -> None:
+def test_training_resumes_from_a_saved_state_as_if_never_stopped(optimizer: Optimizer) -> None:
     whole = train(copy.deepcopy(optimizer), parameters(), steps=6)
     p, second = parameters(), copy.deepcopy(optimizer)
     train(optimizer, p, steps=3)
@@ -67,7 +67,7 @@ def test_training_goes_on_from_a_saved_state_as_if_never_stopped(optimizer: Opti
     np.testing.assert_array_equal(train(second, p, steps=3, first=3), whole)
 
 
-def test_an_empty_state_begins_anew(optimizer: Optimizer) -> None:
+def test_an_empty_state_starts_over(optimizer: Optimizer) -> None:
     once = train(optimizer, parameters(), steps=3).copy()
     optimizer.state = {}
     np.testing.assert_array_equal(train(optimizer, parameters(), steps=3), once)
@@ -95,7 +95,7 @@ def test_a_second_model_of_the_same_size_is_refused(optimizer: Optimizer) -> Non
 
 
 @pytest.mark.parametrize("twin", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"])
-def test_a_copy_of_model_and_optimizer_goes_on_as_the_original(optimizer: Optimizer, twin) -> None:
+def test_a_copy_of_model_and_optimizer_continues_as_the_original(optimizer: Optimizer, twin) -> None:
     optimizer.groups = {"*.b": {"learning_rate_factor": 0.5, "weight_decay_factor": 0.0}}
     p = parameters()
     train(optimizer, p, steps=3)

@@ -117,7 +117,7 @@ def test_a_state_with_other_names_is_refused(change: object, how: object) -> Non
 
 
 @EACH_WAY
-def test_arrays_that_share_memory_are_told_apart(how: object) -> None:
+def test_arrays_that_share_memory_are_separated(how: object) -> None:
     """One array under two names, or the parameters themselves, or parts of them."""
     size = cr.MLP(SIZES).parameters.vector.size
     room = np.linspace(0.1, 1, size + 8, dtype="f4")
@@ -139,7 +139,7 @@ def test_arrays_that_share_memory_are_told_apart(how: object) -> None:
 
 
 class OneArray(Adam):
-    """Says that Adam's kernel computes what it does, with an array too few."""
+    """Says that Adam's kernel computes the same, with one array too few."""
 
     kernel = "adam"
 
@@ -148,7 +148,7 @@ class OneArray(Adam):
 
 
 class Unknown(Adam):
-    """Says that a kernel computes it that does not exist."""
+    """Names a kernel that does not exist."""
 
     kernel = "adamant"
 

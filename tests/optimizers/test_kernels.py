@@ -168,13 +168,13 @@ def test_the_square_of_the_norm(size: int, dtype: str) -> None:
 
 @EACH_DTYPE
 @pytest.mark.parametrize(("element", "square", "clipped"), [(np.nan, math.nan, math.nan), (-np.inf, math.inf, 40)])
-def test_a_norm_is_not_a_number_where_an_element_is_none(element: float, square: float, clipped: float, dtype) -> None:
+def test_the_norm_is_nan_or_infinite_where_an_element_is(element: float, square: float, clipped: float, dtype) -> None:
     g = np.ones(40, dtype)
     g[7] = element
     np.testing.assert_equal([compiled.square_norm(g, math.inf), compiled.square_norm(g, 1.0)], [square, clipped])
 
 
-def test_what_no_kernel_takes_is_left_to_the_walk(elementwise: Optimizer) -> None:
+def test_arrays_that_no_kernel_takes_are_left_to_the_walk(elementwise: Optimizer) -> None:
     """Strides, a foreign byte order, a state that was made read-only."""
     w, kept = np.ones(6), np.ones(6)
     kept.flags.writeable = False

@@ -1,4 +1,4 @@
-"""Rules of one's own: what they need to say, what they are told, and when a parent's kernel still computes them."""
+"""Custom rules: what they must define, what they receive, and when a parent's kernel still computes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Downhill(Optimizer):
         return g
 
 
-def test_a_rule_of_ones_own_needs_only_its_direction() -> None:
+def test_a_custom_rule_needs_only_its_direction() -> None:
     ours, theirs = parameters(), parameters()
     options = {"weight_decay": 0.1, "clip_norm": 0.5, "groups": {"*.b": {"weight_decay_factor": 0.0}}}
     train(Downhill(0.3, **options), ours, steps=3)
@@ -29,12 +29,12 @@ def test_a_rule_of_ones_own_needs_only_its_direction() -> None:
         Optimizer()
 
 
-class Told(Downhill):
-    """Remembers an array, and notes what it is told."""
+class Noting(Downhill):
+    """Remembers an array, and notes what it receives."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.told: list[tuple[int, float]] = []
+        self.received: list[tuple[int, float]] = []
         self.asked = 0
 
     def slots(self) -> dict[str, float]:
@@ -44,24 +44,24 @@ class Told(Downhill):
     def direction(
         self, t: int, rate: float, g: np.ndarray, d: np.ndarray, s: np.ndarray, *slots: np.ndarray
     ) -> np.ndarray:
-        self.told.append((t, rate))
+        self.received.append((t, rate))
         return g
 
 
-def test_a_rule_is_told_its_step_and_the_rate_of_that_step() -> None:
-    told = Told(StepDecay(0.8, factor=0.5, every=1))
+def test_a_rule_receives_the_step_and_its_rate() -> None:
+    noting = Noting(StepDecay(0.8, factor=0.5, every=1))
     for _ in range(3):
-        told.step(np.ones(2), np.ones(2))
-    assert told.told == [(1, 0.8), (2, 0.4), (3, 0.2)]
+        noting.step(np.ones(2), np.ones(2))
+    assert noting.received == [(1, 0.8), (2, 0.4), (3, 0.2)]
 
 
 def test_the_slots_are_asked_for_once_in_a_step() -> None:
-    told = Told()
-    told.step(np.ones(100_000), np.ones(100_000))
-    assert len(told.told) > 1  # several blocks
-    assert told.asked == 1
-    told.step(np.ones(100_000), np.ones(100_000))
-    assert told.asked == 2
+    noting = Noting()
+    noting.step(np.ones(100_000), np.ones(100_000))
+    assert len(noting.received) > 1  # several blocks
+    assert noting.asked == 1
+    noting.step(np.ones(100_000), np.ones(100_000))
+    assert noting.asked == 2
 
 
 class Still(Adam):
@@ -101,7 +101,7 @@ class Both(Named, Still):
 
 
 class Own(Still):
-    """Still, and says that a kernel computes what it does."""
+    """Still, which says that a kernel computes the same."""
 
     kernel = "adam"
 
@@ -128,19 +128,19 @@ def test_a_rule_that_is_changed_has_no_compiled_form(made: type[Optimizer], kern
 
 
 @pytest.mark.parametrize("made", [Still, Both])
-def test_a_direction_of_ones_own_is_followed(made: type[Optimizer]) -> None:
+def test_a_custom_direction_is_followed(made: type[Optimizer]) -> None:
     w = np.ones(40, np.float32)
     made(0.1).step(w, np.ones_like(w))
     np.testing.assert_array_equal(w, 1)
 
 
-def test_slots_of_ones_own_are_respected() -> None:
+def test_custom_slots_are_used() -> None:
     w, head = np.zeros(1), Head(1.0, betas=(0.5, 0.75), epsilon=1e-300)
     head.step(w, np.array([3.0]))  # m = ½ + 3/2 = 2, m̂ = 4;  v = ¾ + 9/4 = 3, v̂ = 12
     assert w[0] == pytest.approx(-4 / 12**0.5, rel=1e-12)
 
 
-def test_coefficients_of_ones_own_are_used() -> None:
+def test_custom_coefficients_are_used() -> None:
     w = np.zeros(40)
     Eager(0.5).step(w, np.linspace(1, 2, 40))
     np.testing.assert_allclose(w, -0.5, rtol=1e-9)

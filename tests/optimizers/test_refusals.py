@@ -92,7 +92,7 @@ def test_a_state_that_does_not_fit_is_refused(state: dict[str, np.ndarray], says
     assert adam.state == {}
 
 
-def test_a_rule_changed_midway_is_told_apart_from_its_state() -> None:
+def test_a_rule_changed_midway_does_not_fit_its_state() -> None:
     sgd = SGD()
     sgd.step(np.ones(2), np.ones(2))
     sgd.momentum = 0.9

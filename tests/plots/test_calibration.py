@@ -50,7 +50,7 @@ def test_reliability_of_one_column_is_that_of_two():
         ([], [], "at least one value"),
     ],
 )
-def test_probabilities_that_are_none_are_refused(draw, p, y, words):
+def test_invalid_probabilities_are_refused(draw, p, y, words):
     with pytest.raises(ValueError, match=words):
         draw(p, y)
 

@@ -92,7 +92,7 @@ def test_health_draws_ratios_over_the_good_bands():
 
 
 @pytest.mark.parametrize(("value", "edge"), [(0.0, 0.02), (np.nan, 0.98), (np.inf, 0.98)])
-def test_health_puts_what_no_scale_holds_at_the_edge(value, edge):
+def test_health_draws_values_off_the_scale_at_the_edge(value, edge):
     figure = health(layer(gradient=value, step=value), layer())
     assert [crosses(ax) for ax in figure.axes[2:]] == [[(edge, 0)], [(edge, 0)]]
 
@@ -128,6 +128,6 @@ def test_a_layer_may_be_called_anything():
     assert figure.axes[0].get_yticklabels()[0].get_text() == "Mine(cost=$5_{$)  0"
 
 
-def test_health_refuses_anything_else():
+def test_health_refuses_anything_but_a_diagnosis():
     with pytest.raises(TypeError, match=r"health expects a Diagnosis, got Sequential; pass diagnose\(model, x, y\)"):
         plots.health(cr.MLP([2, 1], rng=0))

@@ -122,7 +122,7 @@ def seen(figure):
 
 
 @pytest.mark.parametrize("kind", LABELS)
-def test_labels_in_every_holder_are_counted_alike(kind):
+def test_labels_in_any_container_are_counted_alike(kind):
     true, said = LABELS[kind][TRUE], LABELS[kind][SAID]
     expected = seen(plots.confusion(true, said))
     assert expected[:2] == ("accuracy 80.0 % (4 of 5)", [str(label) for label in LABELS[kind].tolist()])

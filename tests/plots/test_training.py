@@ -129,6 +129,6 @@ def test_the_learning_rate_is_drawn_if_it_changes(rate, panels):
         ([1.0, 0.5], TypeError, "a History, a dict of lists or a list of dicts, got list"),
     ],
 )
-def test_curves_refuse_what_is_no_history(history, error, words):
+def test_curves_refuse_anything_but_a_history(history, error, words):
     with pytest.raises(error, match=f"curves expects.*{words}"):
         plots.curves(history)

@@ -85,14 +85,14 @@ def test_class_weights_of_integer_labels_are_those_of_pytorch(rng: np.random.Gen
     assert_same(losses.CrossEntropy(class_weight=CLASS_WEIGHT)(z, y), value, tensor)
 
 
-def test_probabilities_behind_a_softmax(rng: np.random.Generator) -> None:
+def test_probabilities_after_a_softmax(rng: np.random.Generator) -> None:
     z, y = rng.dirichlet(np.ones(4), size=N), rng.integers(4, size=N)
     tensor = torch.tensor(z, requires_grad=True)
     value = F.nll_loss(torch.log(tensor), torch.tensor(y))
     assert_same(losses.CrossEntropy(from_logits=False)(z, y), value, tensor)
 
 
-def test_probabilities_behind_a_sigmoid(rng: np.random.Generator) -> None:
+def test_probabilities_after_a_sigmoid(rng: np.random.Generator) -> None:
     z, y = rng.uniform(0.01, 0.99, size=(N, 4)), rng.uniform(size=(N, 4))
     tensor = torch.tensor(z, requires_grad=True)
     value = F.binary_cross_entropy(tensor, torch.tensor(y), reduction="sum") / N

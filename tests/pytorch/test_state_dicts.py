@@ -159,7 +159,7 @@ def test_numbers_that_numpy_lacks_are_refused(tmp_path: Path) -> None:
             cr.load_state_dict(cr.MLP([2, 1]), source)
 
 
-def test_a_module_of_ones_own_is_matched_by_its_order() -> None:
+def test_a_custom_module_is_matched_by_the_order_of_its_layers() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
