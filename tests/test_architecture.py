@@ -1,4 +1,4 @@
-"""The order of the house: a file imports only from files above it, in no circle, and stays short; no room is unused."""
+"""The order of the house: a file imports only from files above it, in no circle, and stays short; every room exists."""
 
 from __future__ import annotations
 

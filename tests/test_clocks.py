@@ -1,4 +1,4 @@
-"""What a training learns depends on no clock: whether it stands still, runs fast, or runs slowly."""
+"""What a training learns does not depend on the clock, which may stand still, run fast or run slowly."""
 
 from __future__ import annotations
 

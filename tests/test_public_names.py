@@ -1,4 +1,4 @@
-"""What a user can touch: the list is sorted, complete, documented by running examples, and forgiving of a slip."""
+"""What a user can touch: a sorted and complete list, documented by running examples, that corrects a typo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random calls of all that computes, with arrays that fit and arrays that do not: whatever comes, no memory is misused.
+"""Random calls of everything that computes, with arrays that fit and arrays that do not: none misuses memory.
 
 ``python calls.py COUNT SEED`` makes them, for the sanitizers. Each array takes up its own memory exactly: they
 see whoever reads or writes beside it.

@@ -1,4 +1,4 @@
-"""Every loss with targets to give it; and in the table of the contracts, with its gradient and value as two results."""
+"""Every loss with targets for it; and the losses as rows of the contracts, with gradient and value as two results."""
 
 from __future__ import annotations
 

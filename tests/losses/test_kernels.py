@@ -1,4 +1,4 @@
-"""The compiled losses beside what the contract says of them: special outputs, labels outside, and who has a kernel."""
+"""Compiled losses: special outputs, labels out of range, and which loss has a kernel; the contract has the rest."""
 
 from __future__ import annotations
 

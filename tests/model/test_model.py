@@ -1,4 +1,4 @@
-"""A model as its layers: who may be one, the summary, the description, and what MLP makes."""
+"""A model as its layers: what it accepts as a layer, its summary, its description, and what MLP makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions leave no trace, take bounded memory, and refuse what is no batch."""
+"""Predictions leave no trace, take bounded memory, and refuse anything but a batch."""
 
 from __future__ import annotations
 

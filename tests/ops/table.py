@@ -1,4 +1,4 @@
-"""The table behind the contracts: each op with its arrays, the plain function, the compiled one, and its rounding."""
+"""The table behind the contracts: each op with its arrays, its plain and compiled functions, and its rounding."""
 
 from __future__ import annotations
 

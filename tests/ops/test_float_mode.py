@@ -1,4 +1,4 @@
-"""Subnormal numbers, with which processors are slow, count as 0 in the kernels, and only there."""
+"""Kernels, and only kernels, treat subnormal numbers, which slow a processor down, as 0."""
 
 from __future__ import annotations
 

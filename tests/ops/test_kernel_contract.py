@@ -1,4 +1,4 @@
-"""What every compiled function promises: the numbers of the plain one to rounding, and all that only that one takes."""
+"""What every compiled function promises: the plain one's numbers to rounding, and its answer to all other arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standardisation: what comes out is standard, and the gradient knows what cannot be changed."""
+"""Standardisation: the result has mean 0 and variance 1, and the gradient no part along shift and scale."""
 
 from __future__ import annotations
 

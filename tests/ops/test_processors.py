@@ -1,4 +1,4 @@
-"""While a compiled training runs, no two of its threads are on one processor; afterwards all is as it was."""
+"""No two threads of a compiled training share a processor; afterwards all bindings are as before."""
 
 from __future__ import annotations
 

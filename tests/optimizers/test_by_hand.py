@@ -1,4 +1,4 @@
-"""Steps of each rule by hand, and by what must not matter to it; Muon's are in test_muon.py."""
+"""Steps of each rule by hand, and what must not matter to it; Muon's are in test_muon.py."""
 
 from __future__ import annotations
 

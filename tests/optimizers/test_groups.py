@@ -1,4 +1,4 @@
-"""Parameter groups: who gets which factor, and what is said when nobody does."""
+"""Parameter groups: which parameter gets which factor, and the error where a pattern matches none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State of every layout, dtype, shape and class: used as its contiguous copy, or refused; written only where it may."""
+"""State of any layout, dtype, shape or class is used through a contiguous copy or refused; the rest stays unwritten."""
 
 from __future__ import annotations
 

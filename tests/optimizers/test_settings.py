@@ -1,4 +1,4 @@
-"""What an optimizer's constructor refuses an assignment refuses, in the same words; what it takes counts at once."""
+"""An assignment is refused in the words of the constructor; one that is accepted takes effect at once."""
 
 from __future__ import annotations
 

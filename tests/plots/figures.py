@@ -1,4 +1,4 @@
-"""What is read back from the figures: lines, legends, cells and regions; and a model that answers as it is told."""
+"""What tests read back from figures: lines, legends, cells and regions; and a model that answers as a test wants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The confusion matrix counts as scikit-learn does, labels of every shape, kind and holder."""
+"""The confusion matrix counts as scikit-learn does, with labels of every shape and kind and in every container."""
 
 from __future__ import annotations
 
