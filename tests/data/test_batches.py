@@ -267,6 +267,12 @@ def test_each_batch_reuses_the_memory_of_the_one_before():
     assert len(places) == 1
 
 
+@pytest.mark.parametrize(("drop_last", "sample", "rows"), [(False, "all", 10), (True, "all", 8), (False, "one", 4)])
+def test_an_order_holds_the_rows_of_the_epoch(drop_last, sample, rows):
+    ours = of_the_trainer(numbered(10), 4, drop_last=drop_last, sample=sample)
+    assert len(ours.order()) == len(set(ours.order())) == ours.rows == rows
+
+
 @pytest.mark.parametrize("size", [None, 10, 20])
 def test_a_full_batch_is_the_data_themselves(size):
     x, y, w = numbered(10)
