@@ -6,6 +6,7 @@ import copy
 import inspect
 import pickle
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -473,9 +474,7 @@ def test_a_wrong_value_of_its_own_is_named(make, options, error: type[Exception]
 class Downhill(Optimizer):
     """d = g, and nothing remembered."""
 
-    def direction(
-        self, t: int, rate: float, g: np.ndarray, d: np.ndarray, s: np.ndarray, *slots: np.ndarray
-    ) -> np.ndarray:
+    def direction(self, g: np.ndarray, state: Any, scratch: Any, coefficients: tuple[float, ...]) -> np.ndarray:
         return g
 
 
@@ -495,16 +494,21 @@ class Told(Downhill):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.told: list[tuple[int, float]] = []
-        self.asked = 0
+        self.asked = self.blocks = 0
 
     def slots(self) -> dict[str, float]:
         self.asked += 1
         return {"mean": 0.0}
 
-    def direction(
-        self, t: int, rate: float, g: np.ndarray, d: np.ndarray, s: np.ndarray, *slots: np.ndarray
-    ) -> np.ndarray:
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
         self.told.append((t, rate))
+        return t, rate
+
+    def direction(self, g: np.ndarray, state: Any, scratch: Any, coefficients: tuple[float, ...]) -> np.ndarray:
+        assert coefficients == self.told[-1]
+        assert {name: array.shape for name, array in state.items()} == {"mean": g.shape}
+        assert [array.shape for array in scratch] == [g.shape] * 2
+        self.blocks += 1
         return g
 
 
@@ -518,8 +522,8 @@ def test_a_rule_is_told_its_step_and_the_rate_of_that_step() -> None:
 def test_the_slots_are_asked_for_once_in_a_step() -> None:
     told = Told()
     told.step(np.ones(100_000), np.ones(100_000))
-    assert len(told.told) > 1  # several blocks
-    assert told.asked == 1
+    assert told.blocks > 1
+    assert told.asked == len(told.told) == 1
     told.step(np.ones(100_000), np.ones(100_000))
     assert told.asked == 2
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.optimizers import SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSprop
+from chainrule.optimizers.rule import rule_kernel
 from chainrule.parameters import Parameters
 from chainrule.schedules import FlatCos, StepDecay, WarmupCosine
 
@@ -108,8 +109,8 @@ def test_runs_carry_the_factors_of_their_group() -> None:
 class Still(Adam):
     """Remembers as Adam does, and moves nothing."""
 
-    def direction(self, t, rate, g, d, s, *slots):
-        return np.multiply(g, 0.0, out=d)
+    def direction(self, g, state, scratch, coefficients):
+        return np.multiply(g, 0.0, out=scratch[0])
 
 
 class Eager(Adam):
@@ -150,7 +151,6 @@ class Own(Still):
 @pytest.mark.parametrize(
     ("made", "kernel"),
     [
-        (Optimizer, None),
         (Adam, "adam"),
         (AdamW, "adam"),
         (NAdam, "nadam"),
@@ -165,7 +165,7 @@ class Own(Still):
     ],
 )
 def test_a_rule_that_is_changed_has_no_compiled_form(made: type[Optimizer], kernel: str | None) -> None:
-    assert made.kernel == kernel
+    assert rule_kernel(made()) == kernel
 
 
 @pytest.mark.parametrize("made", [Still, Both])

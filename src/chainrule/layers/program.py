@@ -29,7 +29,7 @@ import numpy as np
 
 from .. import ops
 from .._support.checks import Array
-from .._support.overrides import has_own_methods, states
+from .._support.overrides import states
 
 if TYPE_CHECKING:
     from .base import Layer
@@ -57,9 +57,7 @@ def program_of(layer: Layer, training: bool = False) -> Program | None:
 
     A class that changes an equation states its program again: the one that it inherits describes its parent.
     """
-    if not states(layer, "program", *_EQUATIONS) or has_own_methods(layer):
-        return None
-    return layer.program(training)
+    return layer.program(training) if states(layer, "program", _EQUATIONS) else None
 
 
 def programs(layers: Iterable[Layer], training: bool = False) -> Program | None:

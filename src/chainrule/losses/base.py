@@ -21,28 +21,16 @@ import numpy as np
 
 from .._support import checks as _checks
 from .._support.checks import Array, as_numeric, check_shape, sentence
-from ..ops.fused import twin
+from .._support.overrides import states
+from ..ops.fused import compiled, twin
 
 LossFunction: TypeAlias = Callable[..., tuple[float, Array]]
 Kernel: TypeAlias = tuple[str, tuple[float, ...]]
 
 within = twin(_checks.within)
 FOR_LABELS = 'for labels use loss="cross_entropy"'
-STATED = ("terms", "target", "sample_weight", "__call__")  # what a kernel takes the place of, or relies on
+EQUATIONS = ("terms", "target", "sample_weight", "__call__")  # what a kernel takes the place of, or relies on
 LARGEST = float(np.finfo(np.float64).max)
-
-
-def compiled_loss(
-    name: str, parameters: tuple[float, ...], z: Array, y: Array, weight: Array | None, out: Array | None
-) -> tuple[float, Array] | None:
-    """The weighted mean and its gradient by the kernel of this name; None where it cannot take these arrays.
-
-    This one stands in where there are no kernels, and takes none.
-    """
-    return None
-
-
-_compiled_loss = twin(compiled_loss)
 
 
 class Loss(ABC):
@@ -66,12 +54,6 @@ class Loss(ABC):
     >>> value, dz.tolist()
     (0.5, [[2.0], [0.0]])
     """
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        """A class that states new equations, targets, weights or a new reduction has not its parent's kernel."""
-        super().__init_subclass__(**options)
-        if min(_position(cls, name) for name in STATED) < _position(cls, "kernel"):
-            cls.kernel = Loss.kernel  # type: ignore[method-assign]
 
     def __call__(
         self, z: Array, y: Array, weight: Array | None = None, out: Array | None = None
@@ -104,9 +86,9 @@ class Loss(ABC):
         z = check_output(self._who, z)
         y = self.target(z, y)
         w = self.sample_weight(z, y, weight)
-        kernel = None if "terms" in vars(self) else self.kernel(y)  # replaced on the object, as hooks do
-        result: tuple[float, Array] | None = None if kernel is None else _compiled_loss(*kernel, z, y, w, out)
-        if result is not None:
+        kernel = None if compiled is None else loss_kernel(self, y)
+        result: tuple[float, Array] | None = None if kernel is None else compiled.compiled_loss(*kernel, z, y, w, out)
+        if result is not None:  # else they are arrays that the kernel does not take
             return result
         with np.errstate(over="ignore", invalid="ignore"):  # outputs that diverged show in the value, inf or NaN
             value, dz = _mean(*self.terms(z, y), w)
@@ -148,16 +130,16 @@ class Loss(ABC):
         return type(self).__name__
 
 
+def loss_kernel(loss: Loss, y: Array) -> Kernel | None:
+    """The loss's kernel for this target; None also where a class or the object itself changes what it computes."""
+    return loss.kernel(y) if states(loss, "kernel", EQUATIONS) else None
+
+
 def total_weight(loss: LossFunction, z: Array, y: Array, weight: Array | None) -> float:
     """Σₙ wₙ as the loss takes it: sample weights times class weights, or the rows where all weigh the same."""
     if isinstance(loss, Loss):
         weight = loss.sample_weight(z, loss.target(z, y), weight)
     return float(len(z) if weight is None else weight.sum(dtype=np.float64))
-
-
-def _position(cls: type, name: str) -> int:
-    """How far up among a class and its parents the name is defined."""
-    return next(i for i, parent in enumerate(cls.__mro__) if name in vars(parent))
 
 
 def _mean(terms: Array, dz: Array, weight: Array | None) -> tuple[float, Array]:

@@ -12,7 +12,8 @@ import numpy as np
 from .._support.checks import Array
 from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, FRACTION, Checks
 from ..schedules import Schedule
-from .base import Optimizer, approach
+from .base import Optimizer
+from .rule import Coefficients, Scratch, Slots, approach
 from .settings import check_betas
 
 
@@ -72,23 +73,23 @@ class RMSprop(Optimizer):
         """The mean square, and the velocity if there is momentum."""
         return {"square": 0.0, "velocity": 0.0} if self.momentum else {"square": 0.0}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: int, rate: float) -> Coefficients:
         """1 − ρ, ε and μ."""
         return 1 - self.rho, self.epsilon, self.momentum
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
-        """d or b."""
-        v, *velocity = slots
-        weight, epsilon, momentum = self.coefficients(t, rate)
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
+        """d = g / (√v + ε), or with momentum b."""
+        (weight, epsilon, momentum), (d, _), v = coefficients, scratch, state["square"]
         approach(v, np.multiply(g, g, out=d), weight, d)
         np.sqrt(v, out=d)
         d += epsilon
         np.divide(g, d, out=d)
-        for b in velocity:
-            b *= momentum
-            b += d
-            return b
-        return d
+        if "velocity" not in state:
+            return d
+        b = state["velocity"]
+        b *= momentum
+        b += d
+        return b
 
 
 @dataclass(eq=False, repr=False)
@@ -139,13 +140,13 @@ class Adagrad(Optimizer):
         """The sum of squares."""
         return {"square": self.initial_accumulator}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: int, rate: float) -> Coefficients:
         """ε."""
         return (self.epsilon,)
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
         """g / (√v + ε)."""
-        (v,), (epsilon,) = slots, self.coefficients(t, rate)
+        (epsilon,), (d, _), v = coefficients, scratch, state["square"]
         v += np.multiply(g, g, out=d)
         np.sqrt(v, out=d)
         d += epsilon
@@ -201,14 +202,13 @@ class Adam(Optimizer):
         """The mean and the mean square."""
         return {"mean": 0.0, "square": 0.0}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: int, rate: float) -> Coefficients:
         """1 − β₁, 1 − β₂, and the two numbers that hold both corrections and ε."""
         return adam_coefficients(t, self.betas, self.epsilon)
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
         """m̂ / (√v̂ + ε)."""
-        m, v = slots
-        return adam_direction(g, d, m, v, *self.coefficients(t, rate))
+        return adam_direction(g, state, scratch, coefficients)
 
 
 def adam_coefficients(t: int, betas: tuple[float, float], epsilon: float) -> tuple[float, float, float, float]:
@@ -218,8 +218,9 @@ def adam_coefficients(t: int, betas: tuple[float, float], epsilon: float) -> tup
     return 1 - beta1, 1 - beta2, c / math.sqrt(1 - beta2**t), c * epsilon
 
 
-def adam_direction(g: Array, d: Array, m: Array, v: Array, weight1: float, weight2: float, a: float, b: float) -> Array:
+def adam_direction(g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
     """m / (a √v + b), after m and v have approached g and g²."""
+    (weight1, weight2, a, b), (d, _), m, v = coefficients, scratch, state["mean"], state["square"]
     approach(m, g, weight1, d)
     approach(v, np.multiply(g, g, out=d), weight2, d)
     np.sqrt(v, out=d)
@@ -309,17 +310,16 @@ class NAdam(Adam):
     learning_rate: float | Schedule = 2e-3
     momentum_decay: float = 0.004
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: int, rate: float) -> Coefficients:
         """1 − β₁, 1 − β₂, and p, q, r such that (g a + m b) / (√v̂ + ε) = (g + r m) / (p √v + q)."""
         beta1, beta2 = self.betas
         a = (1 - _momentum(t, beta1, self.momentum_decay)) / (1 - _product(t, beta1, self.momentum_decay))
         b = _momentum(t + 1, beta1, self.momentum_decay) / (1 - _product(t + 1, beta1, self.momentum_decay))
         return 1 - beta1, 1 - beta2, 1 / (a * math.sqrt(1 - beta2**t)), self.epsilon / a, b / a
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
         """(g + r m) / (p √v + q)."""
-        m, v = slots
-        weight1, weight2, p, q, r = self.coefficients(t, rate)
+        (weight1, weight2, p, q, r), (d, s), m, v = coefficients, scratch, state["mean"], state["square"]
         approach(m, g, weight1, d)
         approach(v, np.multiply(g, g, out=d), weight2, d)
         np.sqrt(v, out=d)

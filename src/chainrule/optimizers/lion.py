@@ -10,7 +10,8 @@ import numpy as np
 from .._support.checks import Array
 from .._support.settings import Checks
 from ..schedules import Schedule
-from .base import Optimizer, approach
+from .base import Optimizer
+from .rule import Coefficients, Scratch, Slots, approach
 from .settings import check_betas
 
 
@@ -62,14 +63,13 @@ class Lion(Optimizer):
         """The mean."""
         return {"mean": 0.0}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: int, rate: float) -> Coefficients:
         """1 − β₁ and 1 − β₂."""
         return 1 - self.betas[0], 1 - self.betas[1]
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
         """sign(β₁ m + (1 − β₁) g)."""
-        (m,) = slots
-        now, later = self.coefficients(t, rate)
+        (now, later), (d, s), m = coefficients, scratch, state["mean"]
         np.subtract(g, m, out=d)
         d *= now
         d += m

@@ -13,8 +13,9 @@ from .._support.checks import Array, check_integer, sentence
 from .._support.settings import ABOVE_ZERO, FRACTION, Checks
 from ..schedules import Schedule
 from .adaptive import adam_coefficients, adam_direction
-from .base import Optimizer, approach, divide
+from .base import Optimizer, divide
 from .checks import NEEDS_SETUP
+from .rule import Coefficients, Scratch, Slots, approach
 from .settings import check_betas
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest start, at the price of σ near 1 rather than at 1
@@ -99,14 +100,13 @@ class Muon(Optimizer):
         """The mean and the mean square."""
         return {"mean": 0.0, "square": 0.0}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: int, rate: float) -> Coefficients:
         """AdamW's."""
         return adam_coefficients(t, self.betas, self.epsilon)
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
         """AdamW's, for what is no matrix."""
-        m, v = slots
-        return adam_direction(g, d, m, v, *self.coefficients(t, rate))
+        return adam_direction(g, state, scratch, coefficients)
 
     def _check_vector(self, who: str, vector: Any, slots: Mapping[str, float]) -> None:
         super()._check_vector(who, vector, slots)
@@ -129,12 +129,12 @@ class Muon(Optimizer):
         return blocks
 
     def _block_direction(
-        self, t: int, rate: float, block: slice, g: Array, d: Array, s: Array, arrays: list[Array]
+        self, block: slice, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients
     ) -> Array:
         shape = self._matrices.get(block.start)
         if shape is None:
-            return super()._block_direction(t, rate, block, g, d, s, arrays)
-        m = self._state["mean"][block]
+            return super()._block_direction(block, g, state, scratch, coefficients)
+        (d, s), m = scratch, state["mean"]
         approach(m, g, 1 - self.momentum, d)
         np.copyto(d, m)
         if self.nesterov:

@@ -10,6 +10,7 @@ import numpy as np
 from .._support.checks import Array, sentence
 from .._support.settings import FRACTION, Checks
 from .base import Optimizer
+from .rule import Coefficients, Scratch, Slots
 
 
 @dataclass(eq=False, repr=False)
@@ -77,16 +78,15 @@ class SGD(Optimizer):
         """The velocity, if there is momentum."""
         return {"velocity": 0.0} if self.momentum else {}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: int, rate: float) -> Coefficients:
         """μ, 1 − τ, and what v weighs beside g: μ with Nesterov, else nothing."""
         return self.momentum, 1 - self.dampening, self.momentum if self.nesterov else 0.0
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
         """g, v or g + μ v."""
-        if not slots:
+        if "velocity" not in state:
             return g
-        (v,) = slots
-        momentum, weight, ahead = self.coefficients(t, rate)
+        (momentum, weight, ahead), (d, _), v = coefficients, scratch, state["velocity"]
         v *= momentum
         v += np.multiply(g, weight, out=d)
         if not ahead:
