@@ -8,6 +8,8 @@ from .._support.checks import Array, check_number
 from .._support.frozen import frozen
 from .base import Initializer
 
+__all__ = ["Normal", "Ones", "Orthogonal", "Uniform", "Zeros"]
+
 
 @frozen
 class Uniform(Initializer):

@@ -12,6 +12,8 @@ from .._support.frozen import frozen
 from ..ops import sigmoid, softplus
 from .base import Kernel, Loss, check_target, within
 
+__all__ = ["BinaryCrossEntropy", "CrossEntropy"]
+
 FLOOR = 1e-12  # under a logarithm, no probability counts as smaller
 
 

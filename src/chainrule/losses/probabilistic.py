@@ -11,6 +11,8 @@ from .._support.checks import Array, as_numeric, check_number, sentence
 from .._support.frozen import frozen
 from .base import Kernel, Loss, check_target, within
 
+__all__ = ["GaussianNLL", "Poisson", "Quantile"]
+
 STEEPEST = 70.0  # e^70 = 2.5e30 leaves float32 room for what is multiplied with it
 
 

@@ -8,6 +8,8 @@ from .._support.checks import Array, check_number
 from .._support.frozen import frozen
 from .base import Kernel, Loss
 
+__all__ = ["AbsoluteError", "HalfSquaredError", "Huber", "LogCosh", "SquaredError"]
+
 
 @frozen
 class SquaredError(Loss):

@@ -8,6 +8,8 @@ from .._support.checks import Array, as_numeric, check_integer, sentence
 from ..losses.classification import check_labels
 from .base import classes, mean, outputs, targets, weights
 
+__all__ = ["accuracy", "balanced_accuracy", "binary_accuracy", "confusion_matrix", "f1_score"]
+
 
 def accuracy(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, threshold: float = 0.0) -> float:
     """Fraction of samples classified correctly.

@@ -10,6 +10,8 @@ from ..losses.classification import check_classes
 from ..ops import log_softmax, sigmoid, softmax
 from .base import classes, mean, outputs, targets, weights
 
+__all__ = ["expected_calibration_error", "log_loss", "roc_auc_score"]
+
 BINS = 15  # as in the experiments of Guo et al. (2017)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from .._support.checks import Array, sentence
 from .base import outputs, targets, weights
 
+__all__ = ["mean_absolute_error", "r2_score", "root_mean_squared_error"]
+
 
 def root_mean_squared_error(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float:
     """Root of the mean squared error, averaged over the outputs, in the units of y.

@@ -16,6 +16,8 @@ from .base import Optimizer
 from .rule import Coefficients, Scratch, Slots, approach
 from .settings import check_betas
 
+__all__ = ["Adagrad", "Adam", "AdamW", "NAdam", "RMSprop"]
+
 
 @dataclass(eq=False, repr=False)
 class RMSprop(Optimizer):

@@ -14,6 +14,8 @@ from .base import Optimizer
 from .rule import Coefficients, Scratch, Slots, approach
 from .settings import check_betas
 
+__all__ = ["Lion"]
+
 
 @dataclass(eq=False, repr=False)
 class Lion(Optimizer):

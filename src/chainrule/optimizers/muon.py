@@ -18,6 +18,8 @@ from .checks import NEEDS_SETUP
 from .rule import Coefficients, Scratch, Slots, approach
 from .settings import check_betas
 
+__all__ = ["Muon"]
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest start, at the price of σ near 1 rather than at 1
 
 

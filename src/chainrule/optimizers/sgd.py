@@ -12,6 +12,8 @@ from .._support.settings import FRACTION, Checks
 from .base import Optimizer
 from .rule import Coefficients, Scratch, Slots
 
+__all__ = ["SGD"]
+
 
 @dataclass(eq=False, repr=False)
 class SGD(Optimizer):

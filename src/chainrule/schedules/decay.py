@@ -7,6 +7,8 @@ import math
 from .._support.frozen import frozen
 from .base import keep_integer, keep_number
 
+__all__ = ["Constant", "Exponential", "InverseScaling", "StepDecay"]
+
 
 @frozen
 class Constant:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from .base import keep_integer, keep_number
 
+__all__ = ["ReduceOnPlateau"]
+
 
 @dataclass
 class ReduceOnPlateau:

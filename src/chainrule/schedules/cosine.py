@@ -10,6 +10,8 @@ from .._support.checks import sentence
 from .._support.frozen import frozen
 from .base import check_total, cosine, elapsed, keep_integer, keep_number
 
+__all__ = ["CosLog4", "FlatCos", "OneCycle", "WarmupCosine"]
+
 
 @frozen
 class WarmupCosine:
