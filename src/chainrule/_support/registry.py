@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -95,13 +95,13 @@ class Registry(Mapping[str, T]):
         return value
 
 
-def concrete(namespace: Mapping[str, Any], base: type[Any]) -> dict[str, Any]:
+def concrete(namespace: Mapping[str, Any], base: type) -> dict[str, Any]:
     """The classes of a module that are derived from ``base`` and not abstract, by their names, sorted."""
-    classes = {name: thing for name, thing in sorted(namespace.items()) if isinstance(thing, type)}
-    derived = {name: cls for name, cls in classes.items() if issubclass(cls, base) and cls is not base}
-    return {name: cls for name, cls in derived.items() if not inspect.isabstract(cls)}
+    classes = {name: thing for name, thing in namespace.items() if isinstance(thing, type)}
+    derived = sorted(name for name, cls in classes.items() if base in cls.__mro__[1:])
+    return {name: classes[name] for name in derived if not inspect.isabstract(classes[name])}
 
 
 def snake_case(name: str) -> str:
     """``GaussianNLL`` as ``gaussian_nll``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return "".join(f"_{c}" if c.isupper() and before.islower() else c for before, c in pairwise(" " + name)).lower()

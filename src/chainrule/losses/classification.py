@@ -9,6 +9,7 @@ import numpy as np
 
 from .._support.checks import Array, as_numeric, check_integer, check_number, sentence
 from .._support.frozen import frozen
+from .._support.settings import FRACTION, checking, optional
 from ..ops import sigmoid, softplus
 from .base import Kernel, Loss, check_target, within
 
@@ -17,7 +18,22 @@ __all__ = ["BinaryCrossEntropy", "CrossEntropy"]
 FLOOR = 1e-12  # under a logarithm, no probability counts as smaller
 
 
+def _check_class_weight(who: str, name: str, weights: Any) -> dict[int, float] | tuple[float, ...]:
+    if isinstance(weights, Mapping):
+        return {
+            check_integer(who, f"each label in {name}", label, minimum=0): check_number(
+                who, f"{name}[{label}]", weight, minimum=0
+            )
+            for label, weight in weights.items()
+        }
+    array = as_numeric(who, name, weights, np.float64)
+    if array.ndim != 1:
+        raise ValueError(sentence(who, f"{name} of shape (K,) or a dict", f"shape {array.shape}"))
+    return tuple(check_number(who, f"{name}[{k}]", weight, minimum=0) for k, weight in enumerate(array.tolist()))
+
+
 @frozen
+@checking(label_smoothing=FRACTION, class_weight=optional(_check_class_weight))
 class CrossEntropy(Loss):
     """Cross-entropy over K ≥ 2 classes that exclude each other.
 
@@ -66,12 +82,6 @@ class CrossEntropy(Loss):
     from_logits: bool = True
     label_smoothing: float = 0.0
     class_weight: Mapping[int, float] | Sequence[float] | Array | None = None
-
-    def __post_init__(self) -> None:
-        smoothing = check_number(self._who, "label_smoothing", self.label_smoothing, minimum=0, below=1)
-        object.__setattr__(self, "label_smoothing", smoothing)
-        if self.class_weight is not None:
-            object.__setattr__(self, "class_weight", _check_class_weight(self._who, self.class_weight))
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         if not self.from_logits:
@@ -243,20 +253,6 @@ def _check_soft_labels(who: str, y: Array) -> Array:
         got = f"{total[~fits][0]:g} in row {int(np.argmin(fits))}"
         raise ValueError(sentence(who, "each row of soft labels to sum to 1", got, remedy))
     return y
-
-
-def _check_class_weight(who: str, weights: Any) -> dict[int, float] | tuple[float, ...]:
-    if isinstance(weights, Mapping):
-        return {
-            check_integer(who, "each label in class_weight", label, minimum=0): check_number(
-                who, f"class_weight[{label}]", weight, minimum=0
-            )
-            for label, weight in weights.items()
-        }
-    array = as_numeric(who, "class_weight", weights, np.float64)
-    if array.ndim != 1:
-        raise ValueError(sentence(who, "class_weight of shape (K,) or a dict", f"shape {array.shape}"))
-    return tuple(check_number(who, f"class_weight[{k}]", weight, minimum=0) for k, weight in enumerate(array.tolist()))
 
 
 def _class_weights(who: str, weights: Any, n_classes: int) -> Array:

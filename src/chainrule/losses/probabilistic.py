@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_number, sentence
 from .._support.frozen import frozen
+from .._support.settings import ABOVE_ZERO, checking
 from .base import Kernel, Loss, check_target, within
 
 __all__ = ["GaussianNLL", "Poisson", "Quantile"]
@@ -58,7 +60,18 @@ class Poisson(Loss):
         return y
 
 
+def _check_levels(who: str, name: str, levels: Any) -> tuple[float, ...]:
+    array = as_numeric(who, name, levels, np.float64)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(sentence(who, f"a sequence of {name}", f"{levels!r}", f"pass {name}=(0.5,)"))
+    checked = tuple(check_number(who, "each level", level, above=0, below=1) for level in array.tolist())
+    if not (np.diff(array) > 0).all():
+        raise ValueError(sentence(who, f"{name} in increasing order", f"{checked}"))
+    return checked
+
+
 @frozen
+@checking(levels=_check_levels)
 class Quantile(Loss):
     """Pinball loss: one output for each of several quantiles of y.
 
@@ -90,16 +103,6 @@ class Quantile(Loss):
 
     levels: Sequence[float] = (0.1, 0.5, 0.9)
 
-    def __post_init__(self) -> None:
-        levels = as_numeric(self._who, "levels", self.levels, np.float64)
-        if levels.ndim != 1 or levels.size == 0:
-            raise ValueError(sentence(self._who, "a sequence of levels", f"{self.levels!r}", "pass levels=(0.5,)"))
-        object.__setattr__(self, "levels", tuple(levels.tolist()))
-        for level in self.levels:
-            check_number(self._who, "each level", level, above=0, below=1)
-        if not (np.diff(levels) > 0).all():
-            raise ValueError(sentence(self._who, "levels in increasing order", f"{self.levels}"))
-
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         r = z.reshape(*y.shape, -1) - y[:, :, None]
         slope = (r > 0) - np.asarray(self.levels, z.dtype)
@@ -113,6 +116,7 @@ class Quantile(Loss):
 
 
 @frozen
+@checking(floor=ABOVE_ZERO)
 class GaussianNLL(Loss):
     """Negative log-likelihood of a normal distribution whose mean and variance are both outputs.
 
@@ -145,9 +149,6 @@ class GaussianNLL(Loss):
     """
 
     floor: float = 1e-6
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "floor", check_number(self._who, "floor", self.floor, above=0))
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         mu, s = np.split(z, 2, axis=1)

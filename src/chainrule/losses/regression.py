@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._support.checks import Array, check_number
+from .._support.checks import Array
 from .._support.frozen import frozen
+from .._support.settings import ABOVE_ZERO, checking
 from .base import Kernel, Loss
 
 __all__ = ["AbsoluteError", "HalfSquaredError", "Huber", "LogCosh", "SquaredError"]
@@ -99,6 +100,7 @@ class AbsoluteError(Loss):
 
 
 @frozen
+@checking(delta=ABOVE_ZERO)
 class Huber(Loss):
     """Huber's loss: squared near the target, absolute beyond δ.
 
@@ -129,9 +131,6 @@ class Huber(Loss):
     """
 
     delta: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "delta", check_number(self._who, "delta", self.delta, above=0))
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         r = z - y

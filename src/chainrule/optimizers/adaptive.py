@@ -59,7 +59,7 @@ class RMSprop(Optimizer):
     Tieleman and Hinton, Neural Networks for Machine Learning, lecture 6.5 (2012).
     """
 
-    kernel: ClassVar[str | None] = "rmsprop"
+    kernel = "rmsprop"
     _checks: ClassVar[Checks] = {
         **Optimizer._checks,
         "rho": FRACTION,
@@ -132,7 +132,7 @@ class Adagrad(Optimizer):
     Duchi, Hazan and Singer, Adaptive Subgradient Methods for Online Learning (2011), section 1.1.
     """
 
-    kernel: ClassVar[str | None] = "adagrad"
+    kernel = "adagrad"
     _checks: ClassVar[Checks] = {**Optimizer._checks, "initial_accumulator": AT_LEAST_ZERO, "epsilon": ABOVE_ZERO}
 
     initial_accumulator: float = 0.0
@@ -193,7 +193,7 @@ class Adam(Optimizer):
     Kingma and Ba, Adam: A Method for Stochastic Optimization (2015), algorithm 1.
     """
 
-    kernel: ClassVar[str | None] = "adam"
+    kernel = "adam"
     _checks: ClassVar[Checks] = {**Optimizer._checks, "betas": check_betas, "epsilon": ABOVE_ZERO}
 
     learning_rate: float | Schedule = 1e-3
@@ -306,7 +306,7 @@ class NAdam(Adam):
     Dozat, Incorporating Nesterov Momentum into Adam (2016), algorithm 2, with the schedule of its section 3; PyTorch.
     """
 
-    kernel: ClassVar[str | None] = "nadam"
+    kernel = "nadam"
     _checks: ClassVar[Checks] = {**Adam._checks, "momentum_decay": AT_LEAST_ZERO}
 
     learning_rate: float | Schedule = 2e-3

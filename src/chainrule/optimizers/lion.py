@@ -55,7 +55,7 @@ class Lion(Optimizer):
     Chen et al., Symbolic Discovery of Optimization Algorithms (2023), algorithm 2.
     """
 
-    kernel: ClassVar[str | None] = "lion"
+    kernel = "lion"
     _checks: ClassVar[Checks] = {**Optimizer._checks, "betas": check_betas}
 
     learning_rate: float | Schedule = 1e-4

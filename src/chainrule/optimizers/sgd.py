@@ -58,7 +58,7 @@ class SGD(Optimizer):
     Sutskever, Martens, Dahl and Hinton, On the importance of initialization and momentum in deep learning (2013).
     """
 
-    kernel: ClassVar[str | None] = "sgd"
+    kernel = "sgd"
     _checks: ClassVar[Checks] = {**Optimizer._checks, "momentum": FRACTION, "dampening": FRACTION}
 
     momentum: float = 0.0

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 
-from .base import keep_integer, keep_number
+from .._support.checks import check_integer, check_number
+from .._support.settings import AT_LEAST_ZERO, checking
 
 __all__ = ["ReduceOnPlateau"]
 
 
 @dataclass
+@checking(
+    rate=AT_LEAST_ZERO,
+    factor=partial(check_number, above=0, below=1),
+    patience=partial(check_integer, minimum=0),
+    minimum=AT_LEAST_ZERO,
+    threshold=AT_LEAST_ZERO,
+)
 class ReduceOnPlateau:
     """A rate that is cut when the loss has stopped falling.
 
@@ -53,11 +62,6 @@ class ReduceOnPlateau:
     bad_epochs: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-        keep_number(self, "factor", above=0.0, below=1.0)
-        keep_integer(self, "patience", minimum=0)
-        keep_number(self, "minimum", minimum=0.0)
-        keep_number(self, "threshold", minimum=0.0)
         self.current, self.best, self.bad_epochs = self.rate, math.inf, 0
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
