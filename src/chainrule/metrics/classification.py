@@ -22,8 +22,8 @@ def accuracy(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *
         z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
     sample_weight : array (N,), optional
     threshold : float
-        One column means the second class above it: 0 for logits, 0.5 for probabilities, which take
-        ``functools.partial(accuracy, threshold=0.5)`` as the metric. Without effect where K ≥ 2.
+        One column means the second class above it: 0 for logits, 0.5 for probabilities. In a Trainer it is the one
+        that fits its loss, or the model's last layer. Without effect where K ≥ 2.
 
     Notes
     -----
@@ -79,8 +79,8 @@ def binary_accuracy(
         z: logits or probabilities.
     sample_weight : array (N,), optional
     threshold : float
-        A label counts as on above it: 0 for logits, 0.5 for probabilities, which take
-        ``functools.partial(binary_accuracy, threshold=0.5)`` as the metric.
+        A label counts as on above it: 0 for logits, 0.5 for probabilities. In a Trainer it is the one that fits its
+        loss, or the model's last layer.
 
     Examples
     --------
