@@ -126,7 +126,7 @@ class Loss(ABC):
         Returns
         -------
         name, parameters : str, tuple of float
-            As ``ops/fused/losses.pxi`` names the kernels; None, as here, where there is none.
+            As ``ops/fused/kernels/losses.def`` names the kernels; None, as here, where there is none.
         """
         return None
 

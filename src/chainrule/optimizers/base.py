@@ -22,7 +22,6 @@ from .settings import COMMON
 
 BLOCK_BYTES = 131_072  # a block of the weights, of the gradient, of the state and the scratch stay in a core's cache
 RULE = {"kernel", "slots", "direction", "step"}  # who defines one of the last three has no kernel but its own
-NUMBERS = 8  # in a row of a plan: rate, shrink, and six coefficients
 
 
 @dataclass(eq=False, repr=False)
@@ -134,7 +133,7 @@ class Optimizer(ABC):
         return {}
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """The numbers of the rule in step t = 1, 2, ..., at most six, for :meth:`direction` and for the kernel.
+        """The numbers of the rule in step t = 1, 2, ..., always as many, for :meth:`direction` and for the kernel.
 
         They stand here once for both, and are worked out in double precision, once for a whole step.
         """
@@ -254,19 +253,15 @@ class Optimizer(ABC):
         return [self._state[name] for name in slots], self._runs
 
     def plan(self, steps: int) -> Array:
-        """The numbers of the next steps, of which none is taken: rate η, shrink η λ and the coefficients, then zeros.
-
-        A schedule fails here as it would in :meth:`step`.
+        """The numbers of the next steps, of which none is taken. A schedule fails here as it would in :meth:`step`.
 
         Returns
         -------
-        array (steps, 8), float64
+        array (steps, 2 + number of coefficients), float64
+            Rate η, shrink η λ and the coefficients.
         """
-        table, done = np.zeros((steps, NUMBERS)), self.steps_taken
-        rows = [self._numbers(done + i) for i in range(steps)]
-        if rows:
-            table[:, : len(rows[0])] = rows
-        return table
+        done = self.steps_taken
+        return np.array([self._numbers(done + i) for i in range(steps)], float) if steps else np.empty((0, 2))
 
     @property
     def steps_taken(self) -> int:
