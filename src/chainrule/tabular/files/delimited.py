@@ -1,0 +1,182 @@
+"""Text files of rows and cells: encoding, delimiter, header and types found in the first lines, the rest read by Arrow.
+
+Arrow parses, and is strict: a row of another length is an error. What it does not do is done around it. Bytes are
+checked while it reads them. Its integers would lose the zeros of ``007``, so these are looked for. A row that it
+refuses is read again by Python's csv, which either finds the line at fault or knows how to read it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, NoReturn
+
+from ..._support.files import CHUNK
+from .cells import Findings, resolve
+from .characters import SAID, NotUtf8Error, as_utf8, find_encoding, guess_encoding
+from .dialect import BLANK, Dialect, columns_of, find_dialect, first_rows, rows_of
+from .engine import RefusedError, Rows, parse
+from .header import ROWS, has_header, make_names
+from .options import Options
+from .plan import Plan
+from .sources import Source, unpacked
+from .streams import Stream, lines_of, one_blank, watched, without_lines
+
+SAMPLE, LINES = 4 << 20, 2 * ROWS  # bytes, or lines, in which delimiter, header and types are found
+_CELLS = 500_000  # of them
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the cells of a file are: its encoding and dialect, the lines above the first row, and its columns."""
+
+    encoding: str
+    dialect: Dialect
+    skip: int
+    names: list[str]
+    columns: list[list[str]] = field(repr=False)  # the first cells of each
+    longest: int  # bytes of a line
+
+
+def read_delimited(source: Source, options: Options, suffix: str = "") -> tuple[Any, list[str]]:
+    """The Arrow table in a text file, and what is to be said about it."""
+    with unpacked(source) as chunks:
+        head = next(chunks, b"")
+    encoding = find_encoding(source, head, options.encoding)
+    try:
+        return _read(source, options, encoding, suffix)
+    except NotUtf8Error as error:
+        if options.encoding is not None:
+            source.refuse("UTF-8 text in", str(error), "pass another encoding=...")
+        return _read(source, options, guess_encoding(source, error), suffix)
+
+
+def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple[Any, list[str]]:
+    notes = [SAID[encoding]] if encoding in SAID and options.encoding is None else []
+    layout = _find_layout(source, options, encoding, suffix, notes)
+    plan = Plan.of(source, layout.names, layout.columns, options)
+    table, findings = _table(source, layout, plan, options)
+    if findings.decimal == "," and options.decimal is None and plan.decimal == "." and not plan.shows_point:
+        plan = replace(Plan.of(source, layout.names, layout.columns, replace(options, decimal=",")), shows_point=True)
+        table, findings = _table(source, layout, plan, options)
+    return table, notes + findings.notes()
+
+
+# --- what the first lines say -------------------------------------------------------------------------------------
+
+
+def _find_layout(source: Source, options: Options, encoding: str, suffix: str, notes: list[str]) -> Layout:
+    sample = _sample(source, encoding)
+    dialect = find_dialect(sample, suffix)
+    text = sample.partition("\n")[2] if dialect.stated else sample
+    rows = first_rows(text, dialect.delimiter, ROWS + 1, _CELLS)
+    if not rows:
+        source.refuse("a header and rows in", "an empty file")
+    width = Counter(len(row) for row in rows[1:] or rows).most_common(1)[0][0]
+    columns = columns_of(rows[1:], width)
+    header = has_header(source, rows[0], columns) if options.header is None else options.header
+    if header and len(rows) == 1:
+        source.refuse("rows under the header of", "a header alone")
+    if header and len(rows[0]) not in (width, width - 1):
+        _refuse_width(source, rows[0], width)
+    if not header:
+        columns = columns_of(rows, width)
+    names = make_names(source, rows[0] if header else None, columns, notes)
+    skip = dialect.stated + (_line_of_second(text, dialect.delimiter) if header else 0)
+    return Layout(encoding, dialect, skip, names, columns, max(map(len, sample.split("\n"))))
+
+
+def _sample(source: Source, encoding: str) -> str:
+    """The first lines of a file."""
+    sample, is_whole = bytearray(), True
+    with unpacked(source) as chunks:
+        for chunk in as_utf8(source, chunks, encoding):
+            sample += chunk
+            if len(sample) >= SAMPLE or chunk.count(b"\n") > LINES:
+                is_whole = False
+                break
+    text = sample.decode("utf-8", "ignore")  # the last character may be cut
+    if is_whole or "\n" not in text:
+        return text
+    lines = list(islice(io.StringIO(text, newline=""), LINES + 1))
+    return "".join(lines[:-1])
+
+
+def _line_of_second(text: str, delimiter: str) -> int:
+    """The number of lines above the second row."""
+    rows = rows_of(io.StringIO(text, newline=""), delimiter)
+    next(rows)
+    return next(rows)[0] - 1
+
+
+def _refuse_width(source: Source, header: list[str], width: int) -> NoReturn:
+    remedy = "remove what stands above the names of the columns, or correct them"
+    source.refuse(f"{width} cells on each line of", f"{len(header)} on the first", remedy)
+
+
+# --- the rows -----------------------------------------------------------------------------------------------------
+
+
+def _table(source: Source, layout: Layout, plan: Plan, options: Options) -> tuple[Any, Findings]:
+    delimiter = layout.dialect.delimiter
+
+    @contextmanager
+    def opened(codes: list[bool] | None) -> Iterator[Stream]:
+        with unpacked(source) as chunks:
+            body = without_lines(as_utf8(source, chunks, layout.encoding), layout.skip)
+            body = one_blank(body) if delimiter == BLANK else body
+            yield Stream(body if codes is None else watched(body, delimiter, codes))
+
+    try:
+        table, plan = parse(source, Rows(opened, delimiter, False, layout.longest), plan, options)
+    except RefusedError:
+        with _rewritten(source, layout) as rows:
+            table, plan = parse(source, rows, plan, options)
+    if not table.num_rows:
+        source.refuse("rows under the header of", "a header alone")
+    findings = Findings("." if plan.shows_point else plan.decimal if plan.decimal == "," else "")
+    doubtful = [place for place, at in enumerate(plan.chosen) if at in plan.doubtful]
+    return resolve(source, table, doubtful, options.decimal, options.missing, findings), findings
+
+
+@contextmanager
+def _rewritten(source: Source, layout: Layout) -> Iterator[Rows]:
+    """The rows as Python's csv reads them, written to a temporary file without doubt; a ragged row is refused."""
+    delimiter, width = layout.dialect.delimiter, len(layout.names)
+    with tempfile.TemporaryFile() as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        with unpacked(source) as chunks:
+            body = without_lines(as_utf8(source, chunks, layout.encoding), layout.skip)
+            start = 1
+            try:
+                for line, row in rows_of(lines_of(source, body), delimiter, strict=True):
+                    if len(row) != width:
+                        _refuse_ragged(source, layout, line, len(row))
+                    start = line
+                    writer.writerow(row)
+            except csv.Error as error:
+                got = f"'{error}' after line {start + layout.skip}"
+                source.refuse("CSV in", got, "close its quotation marks, and double those inside")
+        text.detach()
+
+        @contextmanager
+        def opened(codes: list[bool] | None) -> Iterator[Stream]:
+            file.seek(0)
+            body = iter(lambda: file.read(CHUNK), b"")
+            yield Stream(body if codes is None else watched(body, ",", codes))
+
+        yield Rows(opened, ",", True, layout.longest)
+
+
+def _refuse_ragged(source: Source, layout: Layout, line: int, count: int) -> NoReturn:
+    delimiter = layout.dialect.delimiter
+    named = {BLANK: "blanks", "\t": "a tab"}.get(delimiter, repr(delimiter))
+    got, width = f"{count} on line {line + layout.skip}", len(layout.names)
+    source.refuse(f"{width} cells on each line of", got, f"correct the line, and quote cells that hold {named}")

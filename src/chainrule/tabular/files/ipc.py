@@ -1,0 +1,81 @@
+"""What an Arrow file says of its compressed parts, held against its size before Arrow believes it.
+
+Arrow allocates as many bytes as stand before a compressed part. They are added up first: the metadata of a message is a
+FlatBuffer, of which only the way to these numbers is read here.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from ..._support.checks import require
+from .sources import WHO, Source
+
+_RATIO, _SPARE = 50, 2 << 30  # bytes in memory for one of the file
+_MAGIC = 8  # bytes before the first message of a file; a stream has none
+_BATCH, _DICTIONARY = 3, 2  # kinds of messages that hold buffers
+
+
+def check_buffers(source: Source, content: Any) -> None:
+    """Raise if the compressed parts of an Arrow file or stream claim to be much larger than it is."""
+    arrow, ipc = require("pyarrow", "tabular", WHO), require("pyarrow.ipc", "tabular", WHO)
+    start = _MAGIC if content.slice(0, 6).to_pybytes() == b"ARROW1" else 0
+    messages = ipc.MessageReader.open_stream(arrow.BufferReader(content.slice(start)))
+    most, claimed = max(_SPARE, _RATIO * content.size), 0
+    for message in messages:
+        if message.type in ("record batch", "dictionary"):
+            claimed += _claimed(message.metadata.to_pybytes(), message.body)
+        if claimed > most:
+            got = f"{claimed:,} bytes in {content.size:,}"
+            source.refuse("a size that can be read of", got, "write it uncompressed")
+
+
+def _claimed(metadata: bytes, body: Any) -> int:
+    """The bytes that the compressed buffers of a message become."""
+    message = _Table(metadata, struct.unpack_from("<I", metadata)[0])
+    batch = message.table(2)
+    if message.byte(1) == _DICTIONARY and batch is not None:
+        batch = batch.table(1)
+    if batch is None or batch.field(3) is None:  # it is not compressed
+        return 0
+    total = 0
+    for offset, length in batch.pairs(2):
+        if length >= 8:
+            (size,) = struct.unpack("<q", body.slice(offset, 8).to_pybytes())
+            total += length if size < 0 else size
+    return total
+
+
+class _Table:
+    """A table of a FlatBuffer: fields by their number."""
+
+    def __init__(self, content: bytes, at: int) -> None:
+        self.content, self.at = content, at
+        self._fields = at - struct.unpack_from("<i", content, at)[0]
+
+    def field(self, number: int) -> int | None:
+        """Where a field is; None if it is not there."""
+        size, offset = struct.unpack_from("<H", self.content, self._fields)[0], 4 + 2 * number
+        found = struct.unpack_from("<H", self.content, self._fields + offset)[0] if offset < size else 0
+        return self.at + found if found else None
+
+    def byte(self, number: int) -> int:
+        at = self.field(number)
+        return 0 if at is None else self.content[at]
+
+    def _follow(self, number: int) -> int | None:
+        at = self.field(number)
+        return None if at is None else at + int(struct.unpack_from("<I", self.content, at)[0])
+
+    def table(self, number: int) -> _Table | None:
+        at = self._follow(number)
+        return None if at is None else _Table(self.content, at)
+
+    def pairs(self, number: int) -> list[tuple[int, int]]:
+        """A vector of pairs of integers of 64 bits."""
+        at = self._follow(number)
+        if at is None:
+            return []
+        (count,) = struct.unpack_from("<I", self.content, at)
+        return [struct.unpack_from("<qq", self.content, at + 4 + 16 * place) for place in range(count)]

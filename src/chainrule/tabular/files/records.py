@@ -1,0 +1,76 @@
+"""Rows of Python values as an Arrow table: what workbooks, databases and JSON give, a batch at a time."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..._support.checks import require
+from .sources import WHO, Source
+
+MOST_CELLS = 1 << 27
+_BATCH = 1 << 19  # cells that are Python objects at the same time
+
+
+def as_table(source: Source, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Any:
+    """The rows, each with a value for every name, as an Arrow table; columns of several kinds become text."""
+    arrow = require("pyarrow", "tabular", WHO)
+    columns: list[list[Any]] = [[] for _ in names]
+    batch: list[Sequence[Any]] = []
+    count, width = 0, max(len(names), 1)
+    for row in rows:
+        batch.append(row)
+        if len(batch) * width >= _BATCH:
+            _take(arrow, batch, columns)
+            count += len(batch)
+            batch = []
+            if count * width > MOST_CELLS:
+                source.refuse(f"at most {MOST_CELLS:,} cells in", "more", "name fewer columns, or write it as Parquet")
+    _take(arrow, batch, columns)
+    return arrow.table(dict(zip(names, (_joined(arrow, parts) for parts in columns), strict=True)))
+
+
+def _take(arrow: Any, batch: Sequence[Sequence[Any]], columns: list[list[Any]]) -> None:
+    """Add a batch of rows to the columns."""
+    for parts, values in zip(columns, zip(*batch, strict=True), strict=False):
+        parts.append(_array(arrow, values))
+
+
+def _array(arrow: Any, values: Sequence[Any]) -> Any:
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds <= {int, float} and kinds != {float} and all(abs(v) < 2**63 for v in values if v is not None):
+        return arrow.array(values, arrow.float64() if float in kinds else arrow.int64() if kinds else arrow.null())
+    if len(kinds) == 1 and kinds <= {bool, float, str}:
+        return arrow.array(values, {bool: arrow.bool_(), float: arrow.float64(), str: arrow.string()}[kinds.pop()])
+    if kinds <= {datetime.datetime, datetime.date}:
+        return arrow.array([_moment(value) for value in values], arrow.timestamp("us"))
+    return arrow.array([_text(value) for value in values], arrow.string())
+
+
+def _moment(value: Any) -> datetime.datetime | None:
+    """A date or moment without a zone, in UTC."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime.datetime):
+        return datetime.datetime(value.year, value.month, value.day)
+    return value.astimezone(datetime.UTC).replace(tzinfo=None) if value.tzinfo else value
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (bool, list, dict)) else str(value)
+
+
+def _joined(arrow: Any, parts: Sequence[Any]) -> Any:
+    """The parts of a column as one: numbers with numbers, otherwise as text."""
+    types = {part.type for part in parts} - {arrow.null()}
+    if types == {arrow.int64(), arrow.float64()}:
+        found = arrow.float64()
+    else:
+        found = next(iter(types), arrow.null()) if len(types) < 2 else arrow.string()
+    return arrow.chunked_array([part.cast(found) for part in parts], found)
