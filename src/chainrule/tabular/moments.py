@@ -44,7 +44,7 @@ _FORMS = tuple(
         _TIME,
     )
 )
-_PLAIN = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?", re.ASCII)
+_PLAIN = re.compile(r"(?!0000)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?", re.ASCII)
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _CENTURY = 69  # two digits from here on are of the twentieth century, as in POSIX
 

@@ -35,12 +35,16 @@ _SET_OFF = str.maketrans("", "", BLANKS + APOSTROPHES)
 
 
 class Numeral(NamedTuple):
-    """A number as it is written: its sign, its digits with their commas and points, its exponent and its unit."""
+    """A number as it is written: its sign, its digits with their commas and points, its exponent and its unit.
+
+    ``grouped`` says that blanks or apostrophes set off thousands, which are no longer among the digits.
+    """
 
     negative: bool
     digits: str
     exponent: str
     unit: str
+    grouped: bool
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,14 @@ class Style:
     """How the numbers of a column are written, as far as they tell.
 
     ``decimal`` is the mark before decimals, or empty if no number shows one; ``doubtful`` are the numbers that may be
-    read in two ways, such as ``1,234``, and ``mixed`` says that some show a point and others a comma.
+    read in two ways, such as ``1,234``; ``mixed`` says that some show a point and others a comma; ``grouped`` that
+    thousands are set off for certain.
     """
 
     decimal: str
     doubtful: tuple[str, ...]
     mixed: bool
+    grouped: bool
     units: frozenset[str]
 
 
@@ -76,7 +82,7 @@ def numeral(word: str) -> Numeral | None:
     """The parts of a written number; None for a word that is none."""
     if _PLAIN.fullmatch(word):
         mantissa, _, exponent = word.lower().partition("e")
-        return Numeral(word[0] == "-", mantissa.lstrip("+-"), f"e{exponent}" if exponent else "", "")
+        return Numeral(word[0] == "-", mantissa.lstrip("+-"), f"e{exponent}" if exponent else "", "", False)
     found = _WRITTEN.fullmatch(word)
     if found is None:
         return None
@@ -87,7 +93,8 @@ def numeral(word: str) -> Numeral | None:
     if len(signs) > 1:
         return None
     negative = bool(signs) and signs[0] != "+"
-    return Numeral(negative, digits, found["exponent"] or "", found["before"] or found["after"] or "")
+    unit = found["before"] or found["after"] or ""
+    return Numeral(negative, digits, found["exponent"] or "", unit, len(digits) < len(found["digits"]))
 
 
 def shows(digits: str, exponent: str = "") -> str:
@@ -109,12 +116,13 @@ def style(words: Iterable[str]) -> Style:
     """How those words that are numbers are written."""
     seen: dict[str, list[str]] = {POINT: [], COMMA: []}
     doubtful: dict[str, list[str]] = {POINT: [], COMMA: []}
-    units = set()
+    units, grouped = set(), False
     for word in words:
         found = numeral(word)
         if found is None:
             continue
         units.add(found.unit)
+        grouped = grouped or found.grouped or found.digits.count(POINT) + found.digits.count(COMMA) > 1
         mark = shows(found.digits, found.exponent)
         if mark:
             (doubtful if mark.endswith("?") else seen)[mark[0]].append(word)
@@ -123,6 +131,7 @@ def style(words: Iterable[str]) -> Style:
         decimal,
         tuple(doubtful[COMMA] + doubtful[POINT]),
         bool(seen[POINT] and seen[COMMA]),
+        grouped,
         frozenset(units - {""}),
     )
 

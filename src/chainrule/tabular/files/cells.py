@@ -14,6 +14,7 @@ from ..words import is_missing_number
 from .sources import WHO, Source
 
 Numbers: TypeAlias = "tuple[Array, Array]"  # and where values are missing
+COMMA_SAID = "a comma before decimals"
 FEW = 20  # different numbers that may as well be categories: 0, 1, 2, 3+
 CODES = 0.05  # the share of numbers with a leading zero that makes digits of different lengths codes
 AS_TEXT = "list the column in text=[...]"
@@ -77,7 +78,7 @@ def as_numbers(cells: Cells, decimal: str | None, missing: Collection[str], find
     _refuse_units(cells, present, how)
     found = _array(cells, numbers)
     if found is not None:
-        _say(cells, present, how, mark, findings)
+        _say(cells, how, mark or POINT, findings)
     return found
 
 
@@ -141,10 +142,11 @@ def _array(cells: Cells, numbers: dict[str, Any]) -> Numbers | None:
     return np.array([0 if number is None else number for number in found], kind)[cells.codes], gaps
 
 
-def _say(cells: Cells, present: Sequence[str], how: Style, mark: str, findings: Findings) -> None:
-    if how.decimal == COMMA or (mark == COMMA and how.doubtful):
-        findings.say("a comma before decimals", cells.name)
-    if how.doubtful or any(character in word for word in present[:1000] for character in " \u00a0\u2009\u202f'’"):
+def _say(cells: Cells, how: Style, mark: str, findings: Findings) -> None:
+    if how.decimal == COMMA or any(mark == COMMA and COMMA in word for word in how.doubtful):
+        findings.say(COMMA_SAID, cells.name)
+    thousands = COMMA if mark == POINT else POINT
+    if how.grouped or any(thousands in word for word in how.doubtful):
         findings.say("thousands set off", cells.name)
     for unit in how.units:
         findings.say(f"numbers with {unit}", cells.name)

@@ -11,7 +11,7 @@ from .sources import Source, unpacked
 
 UTF8, LATIN1 = "utf-8", "cp1252"  # Windows-1252 is Latin-1 with a few more characters, as Excel writes it
 SAID = {
-    LATIN1: "read as Latin-1 (Windows-1252), because it is not UTF-8; if names look wrong, pass encoding=...",
+    LATIN1: "read as Latin-1 (Windows-1252), because it is not UTF-8; if names look wrong, pass its encoding",
     "utf-16": "read as UTF-16",
     "utf-16-le": "read as UTF-16",
     "utf-16-be": "read as UTF-16",
@@ -25,6 +25,7 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _KNOWN = ("utf-8", "utf-16", "latin-1", "cp1252", "cp1250", "cp1251", "iso8859-15", "shift_jis", "gb18030", "big5")
+_BEYOND_ASCII = re.compile("[^\\x00-\\x7f]")
 _UNUSED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # bytes that Windows-1252 does not have
 _ANOTHER_SCRIPT = re.compile(rb"[\x80-\xff]{5,}")  # words of letters that are all above ASCII
 
@@ -76,7 +77,7 @@ def as_utf8(source: Source, chunks: Iterable[bytes], encoding: str) -> Iterator[
             text, is_first = text.removeprefix(codecs.BOM_UTF8), False
         if b"\0" in text:
             line += text.count(b"\n", 0, text.index(b"\0"))
-            source.refuse("text in", f"a NUL character on line {line}", "save it as UTF-8, or pass encoding=...")
+            source.refuse("text in", f"a NUL character on line {line}", "save it as UTF-8, or pass its encoding")
         line += text.count(b"\n")
         if text:
             yield text
@@ -98,9 +99,9 @@ def _decoded(source: Source, decoder: codecs.IncrementalDecoder, chunk: bytes, e
         byte = error.object[error.start]
         if encoding == UTF8:
             raise NotUtf8Error(line, byte) from None
-        source.refuse(f"{encoding} text in", f"byte 0x{byte:02x} near line {line}", "pass another encoding=...")
+        source.refuse(f"{encoding} text in", f"byte 0x{byte:02x} near line {line}", "pass another encoding")
     except UnicodeError as error:  # of UTF-16 without its mark
-        source.refuse(f"{encoding} text in", str(error), "pass another encoding=...")
+        source.refuse(f"{encoding} text in", str(error), "pass another encoding")
     return chunk if encoding == UTF8 else text.encode()
 
 
@@ -111,17 +112,22 @@ def _lines(part: bytes, encoding: str) -> int:
 def guess_encoding(source: Source, first: NotUtf8Error) -> str:
     """The encoding of a file that is not UTF-8, if its bytes leave no doubt: Latin-1 as Windows writes it."""
     decoder = codecs.getincrementaldecoder(UTF8)("surrogateescape")
-    for_sure = "pass the right one, as in encoding='cp1251', or save it as UTF-8"
+    right = wrong = 0
+    other = False
     with unpacked(source) as chunks:
         for chunk in chunks:
-            if chunk.isascii():
-                continue
-            if any(map(_is_beyond_ascii, set(decoder.decode(chunk)))):
-                source.refuse("one encoding in", f"UTF-8 beside {first}, which is not", "pass encoding='latin-1'")
-            if _UNUSED.search(chunk) or _ANOTHER_SCRIPT.search(chunk):
-                source.refuse("UTF-8 or Latin-1 text in", str(first), for_sure)
+            if not chunk.isascii():
+                beyond = _BEYOND_ASCII.findall(decoder.decode(chunk))
+                wrong += sum(map(_is_wrong, beyond))
+                right += len(beyond) - sum(map(_is_wrong, beyond))
+                other = other or bool(_UNUSED.search(chunk) or _ANOTHER_SCRIPT.search(chunk))
+    if right >= wrong:
+        remedy = "convert it to UTF-8 first, or pass encoding='latin-1' to take each byte for a character"
+        source.refuse("one encoding in", f"UTF-8 beside {first}, which is not", remedy)
+    if other or right:
+        source.refuse("UTF-8 or Latin-1 text in", str(first), "pass its encoding, as in encoding='cp1251'")
     return LATIN1
 
 
-def _is_beyond_ascii(character: str) -> bool:
-    return character > "\x7f" and not "\udc80" <= character <= "\udcff"  # which stand for the wrong bytes
+def _is_wrong(character: str) -> bool:
+    return "\udc80" <= character <= "\udcff"  # what stands for a byte that is not UTF-8

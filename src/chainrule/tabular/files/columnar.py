@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..._support.checks import require
-from .header import MOST_COLUMNS
 from .ipc import check_buffers
 from .options import Options, choose
 from .sources import WHO, Source
@@ -34,8 +33,8 @@ def _first_line(error: Exception) -> str:
 def _parquet(source: Source, options: Options) -> Any:
     parquet = require("pyarrow.parquet", "tabular", WHO)
     with source.path.open("rb") as stream:
-        names = _names(source, parquet.ParquetFile(stream).schema_arrow, options)
         schema = parquet.ParquetFile(stream).schema_arrow
+        names = _names(source, schema, options)
         texts = [name for name in names if str(schema.field(name).type) in ("string", "large_string")]
         file = parquet.ParquetFile(stream, read_dictionary=texts)
         _refuse_bomb(source, file.metadata, source.path.stat().st_size, len(names))
@@ -71,8 +70,6 @@ def _names(source: Source, schema: Any, options: Options) -> list[str]:
     index = [name for name in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(name, str)]
     hidden = {name for name in index if name.startswith("__index_level_")} - set(options.columns or ())
     names = ["" if name in hidden else name for name in schema.names]
-    if len(names) > MOST_COLUMNS:
-        source.refuse(f"at most {MOST_COLUMNS:,} columns in", f"{len(names):,}", "write fewer")
     if len(set(schema.names)) < len(schema.names):
         source.refuse("a different name for each column of", "one that comes twice", "rename it")
     return [names[at] for at in choose(source, names, options)]

@@ -31,7 +31,9 @@ def read_sqlite(source: Source, options: Options) -> tuple[Any, list[str]]:
                 source.refuse("a query that gives rows of", repr(options.query), "begin it with SELECT")
             return _fetched(source, cursor, options)
     except (sqlite3.Error, sqlite3.Warning) as error:
-        source.refuse("to read a table of", str(error), "check the query" if options.query else "copy the file again")
+        source.refuse(
+            "a table that can be read in", str(error), "check the query" if options.query else "copy the file again"
+        )
 
 
 def _select(source: Source, connection: sqlite3.Connection) -> str:

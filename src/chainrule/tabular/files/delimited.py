@@ -18,15 +18,17 @@ from itertools import islice
 from typing import Any, NoReturn
 
 from ..._support.files import CHUNK
-from .cells import Findings, resolve
+from ..moments import is_moment
+from ..numerals import COMMA, numeral
+from .cells import COMMA_SAID, Findings, resolve
 from .characters import SAID, NotUtf8Error, as_utf8, find_encoding, guess_encoding
 from .dialect import BLANK, Dialect, columns_of, find_dialect, first_rows, rows_of
 from .engine import RefusedError, Rows, parse
-from .header import ROWS, has_header, make_names
+from .header import ROWS, has_header, make_names, names_values
 from .options import Options
 from .plan import Plan
 from .sources import Source, unpacked
-from .streams import Stream, lines_of, one_blank, watched, without_lines
+from .streams import Seen, Stream, lines_of, one_blank, watched, without_lines
 
 SAMPLE, LINES = 4 << 20, 2 * ROWS  # bytes, or lines, in which delimiter, header and types are found
 _CELLS = 500_000  # of them
@@ -53,7 +55,7 @@ def read_delimited(source: Source, options: Options, suffix: str = "") -> tuple[
         return _read(source, options, encoding, suffix)
     except NotUtf8Error as error:
         if options.encoding is not None:
-            source.refuse("UTF-8 text in", str(error), "pass another encoding=...")
+            source.refuse("UTF-8 text in", str(error), "pass another encoding")
         return _read(source, options, guess_encoding(source, error), suffix)
 
 
@@ -62,9 +64,12 @@ def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple
     layout = _find_layout(source, options, encoding, suffix, notes)
     plan = Plan.of(source, layout.names, layout.columns, options)
     table, findings = _table(source, layout, plan, options)
-    if findings.decimal == "," and options.decimal is None and plan.decimal == "." and not plan.shows_point:
-        plan = replace(Plan.of(source, layout.names, layout.columns, replace(options, decimal=",")), shows_point=True)
+    if findings.decimal == COMMA and options.decimal is None and plan.decimal == "." and not plan.shows_point:
+        plan = replace(Plan.of(source, layout.names, layout.columns, replace(options, decimal=COMMA)), shows_point=True)
         table, findings = _table(source, layout, plan, options)
+    if plan.decimal == COMMA:
+        notes.append("a comma stands before decimals")
+        findings.said.pop(COMMA_SAID, None)
     return table, notes + findings.notes()
 
 
@@ -83,7 +88,7 @@ def _find_layout(source: Source, options: Options, encoding: str, suffix: str, n
     header = has_header(source, rows[0], columns) if options.header is None else options.header
     if header and len(rows) == 1:
         source.refuse("rows under the header of", "a header alone")
-    if header and len(rows[0]) not in (width, width - 1):
+    if header and (len(rows[0]) not in (width, width - 1) or _is_title(rows, width)):
         _refuse_width(source, rows[0], width)
     if not header:
         columns = columns_of(rows, width)
@@ -115,6 +120,14 @@ def _line_of_second(text: str, delimiter: str) -> int:
     return next(rows)[0] - 1
 
 
+def _is_title(rows: list[list[str]], width: int) -> bool:
+    """Whether a first line that is too short stands above the names of the columns."""
+    if len(rows[0]) == width or len(rows) < 3 or len(rows[1]) < width:
+        return False
+    texts = [at for at, cell in enumerate(rows[1]) if numeral(cell) is None and not is_moment(cell)]
+    return len(texts) == width and names_values(texts, columns_of(rows[2:], width))
+
+
 def _refuse_width(source: Source, header: list[str], width: int) -> NoReturn:
     remedy = "remove what stands above the names of the columns, or correct them"
     source.refuse(f"{width} cells on each line of", f"{len(header)} on the first", remedy)
@@ -127,11 +140,11 @@ def _table(source: Source, layout: Layout, plan: Plan, options: Options) -> tupl
     delimiter = layout.dialect.delimiter
 
     @contextmanager
-    def opened(codes: list[bool] | None) -> Iterator[Stream]:
+    def opened(seen: Seen) -> Iterator[Stream]:
         with unpacked(source) as chunks:
             body = without_lines(as_utf8(source, chunks, layout.encoding), layout.skip)
             body = one_blank(body) if delimiter == BLANK else body
-            yield Stream(body if codes is None else watched(body, delimiter, codes))
+            yield Stream(watched(body, delimiter, seen))
 
     try:
         table, plan = parse(source, Rows(opened, delimiter, False, layout.longest), plan, options)
@@ -140,7 +153,7 @@ def _table(source: Source, layout: Layout, plan: Plan, options: Options) -> tupl
             table, plan = parse(source, rows, plan, options)
     if not table.num_rows:
         source.refuse("rows under the header of", "a header alone")
-    findings = Findings("." if plan.shows_point else plan.decimal if plan.decimal == "," else "")
+    findings = Findings("." if plan.shows_point else COMMA if plan.decimal == COMMA else "")
     doubtful = [place for place, at in enumerate(plan.chosen) if at in plan.doubtful]
     return resolve(source, table, doubtful, options.decimal, options.missing, findings), findings
 
@@ -167,10 +180,10 @@ def _rewritten(source: Source, layout: Layout) -> Iterator[Rows]:
         text.detach()
 
         @contextmanager
-        def opened(codes: list[bool] | None) -> Iterator[Stream]:
+        def opened(seen: Seen) -> Iterator[Stream]:
             file.seek(0)
             body = iter(lambda: file.read(CHUNK), b"")
-            yield Stream(body if codes is None else watched(body, ",", codes))
+            yield Stream(watched(body, ",", seen))
 
         yield Rows(opened, ",", True, layout.longest)
 

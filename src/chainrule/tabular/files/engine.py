@@ -13,7 +13,7 @@ from ..words import MISSING, MISSING_AMONG_NUMBERS
 from .options import Options
 from .plan import FLOAT, INTEGER, TEXT, Plan
 from .sources import WHO, Source
-from .streams import MOST_ROW, Stream, refuse_long
+from .streams import MOST_ROW, Seen, Stream, refuse_long
 
 LEAST_BLOCK = 1 << 20  # bytes that Arrow parses at once
 _SINGLE, _ATTEMPTS = 6, 10  # columns that are corrected one by one, and readings at most
@@ -28,12 +28,11 @@ class RefusedError(ValueError):
 class Rows:
     """The rows of a file below its header, which can be opened again and again.
 
-    ``open(codes)`` gives the stream; something is appended to ``codes``, unless it is None, where a cell begins with a
-    zero and more digits. ``rewritten``
-    rows are those of Python's csv; only they may hold line breaks. ``longest`` are the bytes of the longest line seen.
+    ``open(seen)`` gives the stream, which notes what it sees. ``rewritten`` rows are those of Python's csv: only they
+    may hold line breaks. ``longest`` are the bytes of the longest line of the first ones.
     """
 
-    open: Callable[[list[bool] | None], AbstractContextManager[Stream]]
+    open: Callable[[Seen], AbstractContextManager[Stream]]
     delimiter: str
     rewritten: bool
     longest: int
@@ -49,15 +48,17 @@ def parse(source: Source, rows: Rows, plan: Plan, options: Options) -> tuple[Any
     """
     arrow = require("pyarrow", "tabular", WHO)
     for attempt in range(_ATTEMPTS):
-        codes: list[bool] | None = [] if plan.numbers(INTEGER) else None
+        seen = Seen(integers=bool(plan.numbers(INTEGER)))
         try:
-            with rows.open(codes) as stream:
+            with rows.open(seen) as stream:
                 table = _ask(stream, rows, plan, options)
         except arrow.ArrowInvalid as error:
             plan = _learn(source, plan, str(error), attempt)
             continue
-        if not codes:
-            return _trimmed(table, rows, plan, options), plan
+        if seen.quotes and not rows.rewritten and any(_holds(column) for column in table.columns):
+            raise RefusedError("quotation marks and line breaks in cells, of which Arrow is not strict")
+        if not seen.codes:
+            return _trimmed(table, plan, options), plan
         plan = plan.with_text(plan.numbers(INTEGER))
     raise RefusedError("columns of too many kinds")
 
@@ -100,15 +101,20 @@ def _learn(source: Source, plan: Plan, error: str, attempt: int) -> Plan:
     raise RefusedError(error.splitlines()[0])
 
 
-def _trimmed(table: Any, rows: Rows, plan: Plan, options: Options) -> Any:
+def _holds(column: Any) -> bool:
+    """Whether a cell of text holds a quotation mark or a line break."""
+    compute = require("pyarrow.compute", "tabular", WHO)
+    is_text = str(column.type) == TEXT
+    return is_text and any(compute.any(compute.match_substring(column, mark)).as_py() for mark in '"\n\r')
+
+
+def _trimmed(table: Any, plan: Plan, options: Options) -> Any:
     """Text without the blanks around it, and without the words that the user calls missing."""
     arrow, compute = require("pyarrow", "tabular", WHO), require("pyarrow.compute", "tabular", WHO)
     for place, at in enumerate(plan.chosen):
         if plan.types[at] != TEXT:
             continue
         column = compute.utf8_trim_whitespace(table.column(place))
-        if not rows.rewritten and compute.any(compute.starts_with(column, '"')).as_py():
-            raise RefusedError("a quotation mark after a blank")
         if options.missing:
             gone = compute.is_in(column, arrow.array(sorted(options.missing)))
             column = compute.if_else(gone, None, column)

@@ -8,7 +8,7 @@ above numbers of another form. What may be either is asked for: a wrong guess lo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from ..moments import is_moment
@@ -19,7 +19,6 @@ from .sources import Source
 ROWS = 1000  # in which the words of the first row may come again
 _SOME = 200  # cells that tell what a column holds
 MANY = 4  # names that count or ascend evenly, which data seldom do by chance
-MOST_COLUMNS = 1 << 16
 ASK = "pass header=True if it names the columns (--header), or header=False if it is data (--no-header)"
 _NAMED = 3  # columns that a note lists
 
@@ -32,7 +31,7 @@ def has_header(source: Source, first: Sequence[str], columns: Sequence[Sequence[
     cells = {at: cell for at, cell in enumerate(first[: len(columns)]) if not is_missing(cell)}
     values = {at: cell for at, cell in cells.items() if _is_value(cell)}
     texts = {at: cell for at, cell in cells.items() if at not in values}
-    if any(_are_values(below[at]) for at in texts):
+    if names_values(texts, below):
         return True
     again = {at: cell for at, cell in texts.items() if cell in below[at]}
     if not values:
@@ -48,6 +47,11 @@ def has_header(source: Source, first: Sequence[str], columns: Sequence[Sequence[
         return False
     at = next(iter(values))
     return source.refuse("a header in", f"{cells[at]!r} in a first line of text and numbers", ASK)
+
+
+def names_values(texts: Iterable[int], below: Sequence[Sequence[str]]) -> bool:
+    """Whether a column that has a text above it holds numbers or dates."""
+    return any(_are_values(below[at]) for at in texts)
 
 
 def _of_texts(source: Source, texts: dict[int, str], again: dict[int, str]) -> bool:
@@ -107,8 +111,6 @@ def make_names(
     where every row but the header ends with a delimiter.
     """
     width = len(columns)
-    if width > MOST_COLUMNS:
-        source.refuse(f"at most {MOST_COLUMNS:,} columns in", f"{width:,}", "pass columns=[...]; wide data are arrays")
     if header is None:
         notes.append(f"no header: the columns are called c0 to c{width - 1}" if width > 1 else "no header")
         return [f"c{at}" for at in range(width)]
@@ -129,7 +131,7 @@ def _without_twins(names: list[str], notes: list[str]) -> list[str]:
     for at, name in enumerate(names):
         counts[name] += 1
         if name and counts[name] > 1:
-            number = counts[name]
+            number = counts[name] - 1
             while f"{name}.{number}" in taken:
                 number += 1
             names[at] = f"{name}.{number}"

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from .characters import as_utf8, find_encoding
-from .header import MOST_COLUMNS
-from .options import Options, choose
+from .options import MOST_COLUMNS, Options, choose
 from .records import as_table
 from .sources import Source, unpacked
 from .streams import lines_of

@@ -10,6 +10,7 @@ from ..._support.checks import nearest, sentence
 from ..numerals import COMMA, POINT
 from .sources import WHO, Source
 
+MOST_COLUMNS = 1 << 16
 _FEW = 20  # names that a message lists
 
 
@@ -56,10 +57,15 @@ class Options:
 def choose(source: Source, names: Sequence[str], options: Options) -> list[int]:
     """The places of the columns to read: those that are asked for, or all that have a name."""
     known = [name for name in names if name]
+    there = set(known)
     for name in [*(options.columns or ()), *options.text]:
-        if name not in known:
+        if name not in there:
             some = ", ".join(known[:_FEW]) + (", ..." if len(known) > _FEW else "")
             got = f"{name!r}{nearest(name, known)}"
             message = sentence(WHO, f"the name of a column of {source.name}", got, f"its columns: {some}")
             raise UnknownColumnError(message, name, known)
-    return [at for at, name in enumerate(names) if name and (options.columns is None or name in options.columns)]
+    wanted = None if options.columns is None else set(options.columns)
+    chosen = [at for at, name in enumerate(names) if name and (wanted is None or name in wanted)]
+    if len(chosen) > MOST_COLUMNS:
+        source.refuse(f"at most {MOST_COLUMNS:,} columns in", f"{len(chosen):,}", "choose some with columns=[...]")
+    return chosen

@@ -42,11 +42,15 @@ def _array(arrow: Any, values: Sequence[Any]) -> Any:
     kinds = {type(value) for value in values} - {type(None)}
     if kinds <= {int, float} and kinds != {float} and all(abs(v) < 2**63 for v in values if v is not None):
         return arrow.array(values, arrow.float64() if float in kinds else arrow.int64() if kinds else arrow.null())
-    if len(kinds) == 1 and kinds <= {bool, float, str}:
-        return arrow.array(values, {bool: arrow.bool_(), float: arrow.float64(), str: arrow.string()}[kinds.pop()])
+    if len(kinds) == 1 and kinds <= {bool, float}:
+        return arrow.array(values, arrow.bool_() if bool in kinds else arrow.float64())
     if kinds <= {datetime.datetime, datetime.date}:
         return arrow.array([_moment(value) for value in values], arrow.timestamp("us"))
-    return arrow.array([_text(value) for value in values], arrow.string())
+    texts = [_text(value) for value in values]
+    try:
+        return arrow.array(texts, arrow.string())
+    except UnicodeEncodeError:  # half a character
+        return arrow.array([text and text.encode("utf-8", "replace").decode() for text in texts], arrow.string())
 
 
 def _moment(value: Any) -> datetime.datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -64,12 +65,26 @@ def one_blank(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield b" ".join(rest.split())
 
 
-def watched(chunks: Iterable[bytes], delimiter: str, codes: list[bool]) -> Iterator[bytes]:
-    """The same chunks; ``codes`` is no longer empty if a cell begins with a zero and more digits, as ``007`` does."""
+@dataclass
+class Seen:
+    """What was seen in the bytes while they were read.
+
+    ``codes`` are cells that begin with a zero and more digits, as ``007`` does, of which an integer would lose the
+    zeros; they are looked for only if there are integers.
+    """
+
+    integers: bool
+    codes: bool = False
+    quotes: bool = False
+
+
+def watched(chunks: Iterable[bytes], delimiter: str, seen: Seen) -> Iterator[bytes]:
+    """The same chunks, looked at while they pass."""
     end = b"\n"
     for chunk in chunks:
-        if not codes and _has_code(np.frombuffer(end + chunk, np.uint8), ord(delimiter)):
-            codes.append(True)
+        seen.quotes = seen.quotes or b'"' in chunk
+        if seen.integers and not seen.codes:
+            seen.codes = _has_code(np.frombuffer(end + chunk, np.uint8), ord(delimiter))
         end = chunk[-2:]
         yield chunk
 
