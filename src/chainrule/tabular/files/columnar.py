@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..._support.checks import require
-from .ipc import check_buffers
+from .ipc import MAGIC, check_buffers
 from .options import Options, choose
 from .sources import WHO, Source
 
@@ -57,12 +57,11 @@ def _folder(source: Source, options: Options) -> Any:
 
 def _arrow(source: Source, options: Options) -> Any:
     arrow, ipc = require("pyarrow", "tabular", WHO), require("pyarrow.ipc", "tabular", WHO)
-    with arrow.memory_map(str(source.path)) as file:
-        check_buffers(source, file.read_buffer())
-        file.seek(0)
-        opens = ipc.open_file if source.path.open("rb").read(6) == b"ARROW1" else ipc.open_stream
-        table = opens(file).read_all()
-        return table.select(_names(source, table.schema, options))
+    content = source.path.read_bytes()  # not mapped: who changes the file later would end this process
+    check_buffers(source, content)
+    opens = ipc.open_file if content.startswith(MAGIC) else ipc.open_stream
+    table = opens(arrow.py_buffer(content)).read_all()
+    return table.select(_names(source, table.schema, options))
 
 
 def _names(source: Source, schema: Any, options: Options) -> list[str]:

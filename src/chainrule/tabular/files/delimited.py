@@ -65,7 +65,7 @@ def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple
     plan = Plan.of(source, layout.names, layout.columns, options)
     table, findings = _table(source, layout, plan, options)
     if findings.decimal == COMMA and options.decimal is None and plan.decimal == "." and not plan.shows_point:
-        plan = replace(Plan.of(source, layout.names, layout.columns, replace(options, decimal=COMMA)), shows_point=True)
+        plan = Plan.of(source, layout.names, layout.columns, replace(options, decimal=COMMA))
         table, findings = _table(source, layout, plan, options)
     if plan.decimal == COMMA:
         notes.append("a comma stands before decimals")

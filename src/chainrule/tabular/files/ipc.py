@@ -13,37 +13,41 @@ from ..._support.checks import require
 from .sources import WHO, Source
 
 _RATIO, _SPARE = 50, 2 << 30  # bytes in memory for one of the file
-_MAGIC = 8  # bytes before the first message of a file; a stream has none
-_BATCH, _DICTIONARY = 3, 2  # kinds of messages that hold buffers
+MAGIC, _BEFORE = b"ARROW1", 8  # a file begins with it, and so many bytes are before its first message
+_KIND, _HEADER, _DICTIONARY = 1, 2, 2  # fields of a message, and the kind of one that holds a dictionary
+_DATA, _BUFFERS, _COMPRESSION = 1, 2, 3  # fields of a dictionary and of a batch
 
 
-def check_buffers(source: Source, content: Any) -> None:
+def check_buffers(source: Source, content: bytes) -> None:
     """Raise if the compressed parts of an Arrow file or stream claim to be much larger than it is."""
     arrow, ipc = require("pyarrow", "tabular", WHO), require("pyarrow.ipc", "tabular", WHO)
-    start = _MAGIC if content.slice(0, 6).to_pybytes() == b"ARROW1" else 0
-    messages = ipc.MessageReader.open_stream(arrow.BufferReader(content.slice(start)))
-    most, claimed = max(_SPARE, _RATIO * content.size), 0
-    for message in messages:
+    start = _BEFORE if content.startswith(MAGIC) else 0
+    most, claimed = max(_SPARE, _RATIO * len(content)), 0
+    for message in ipc.MessageReader.open_stream(arrow.py_buffer(content).slice(start)):
         if message.type in ("record batch", "dictionary"):
-            claimed += _claimed(message.metadata.to_pybytes(), message.body)
+            claimed += _claimed(source, message)
         if claimed > most:
-            got = f"{claimed:,} bytes in {content.size:,}"
+            got = f"{claimed:,} bytes in {len(content):,}"
             source.refuse("a size that can be read of", got, "write it uncompressed")
 
 
-def _claimed(metadata: bytes, body: Any) -> int:
+def _claimed(source: Source, message: Any) -> int:
     """The bytes that the compressed buffers of a message become."""
-    message = _Table(metadata, struct.unpack_from("<I", metadata)[0])
-    batch = message.table(2)
-    if message.byte(1) == _DICTIONARY and batch is not None:
-        batch = batch.table(1)
-    if batch is None or batch.field(3) is None:  # it is not compressed
-        return 0
+    metadata, body = message.metadata.to_pybytes(), message.body
     total = 0
-    for offset, length in batch.pairs(2):
-        if length >= 8:
-            (size,) = struct.unpack("<q", body.slice(offset, 8).to_pybytes())
-            total += length if size < 0 else size
+    try:
+        root = _Table(metadata, struct.unpack_from("<I", metadata)[0])
+        batch = root.table(_HEADER)
+        if batch is not None and root.byte(_KIND) == _DICTIONARY:
+            batch = batch.table(_DATA)
+        if batch is None or batch.field(_COMPRESSION) is None:
+            return 0
+        for offset, length in batch.pairs(_BUFFERS):
+            if length >= 8:
+                (size,) = struct.unpack("<q", body.slice(offset, 8).to_pybytes())
+                total += length if size < 0 else size
+    except (struct.error, IndexError, ValueError):
+        source.refuse("a whole Arrow file in", "a damaged message", "copy or save it again")
     return total
 
 

@@ -27,6 +27,7 @@ KINDS = {
     b"ARROW1": "arrow",
     b"\xff\xff\xff\xff": "arrow stream",
     b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",  # an empty one
     b"SQLite format 3\0": "sqlite",
 }
 _UNPACK, _EXPORT = "unpack it first", "save the table as CSV or Parquet"
@@ -153,7 +154,7 @@ def _zip(source: Source) -> Iterator[zipfile.ZipFile]:
 @contextmanager
 def unpacked(source: Source) -> Iterator[Iterator[bytes]]:
     """The bytes of a text file in chunks, unpacked if it is gzipped, or alone in a zip file."""
-    if _head(source, 4) == b"PK\x03\x04":
+    if KINDS.get(_head(source, 4)) == "zip":
         with _zip(source) as file, _only_member(source, file) as stream:
             yield _bounded(source, stream, MAX_RATIO * source.path.stat().st_size + SPARE)
         return
