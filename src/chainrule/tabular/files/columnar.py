@@ -9,7 +9,7 @@ from .ipc import MAGIC, check_buffers
 from .options import Options, choose
 from .sources import WHO, Source
 
-_RATIO, _SPARE = 50, 2 << 30  # bytes in memory for one of the file; constant columns take hardly any space in it
+_RATIO, _SPARE = 50, 1 << 30  # bytes in memory for one of the file; constant columns take hardly any space in it
 _AGAIN = "copy or save it again"
 
 

@@ -11,7 +11,7 @@ import csv
 import io
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -32,6 +32,7 @@ from .streams import Seen, Stream, lines_of, one_blank, watched, without_lines
 
 SAMPLE, LINES = 4 << 20, 2 * ROWS  # bytes, or lines, in which delimiter, header and types are found
 _CELLS = 500_000  # of them
+_MOST_OF = 0.9  # of the rows have the same number of cells in a file that is read
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,15 @@ def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple
 
 
 def _find_layout(source: Source, options: Options, encoding: str, suffix: str, notes: list[str]) -> Layout:
-    sample = _sample(source, encoding)
+    sample, is_whole = _sample(source, encoding)
     dialect = find_dialect(sample, suffix)
     text = sample.partition("\n")[2] if dialect.stated else sample
     rows = first_rows(text, dialect.delimiter, ROWS + 1, _CELLS)
     if not rows:
         source.refuse("a header and rows in", "an empty file")
-    width = Counter(len(row) for row in rows[1:] or rows).most_common(1)[0][0]
+    if len(rows) == 1:
+        _check_csv(source, text, dialect, is_whole)
+    width = _width(rows)
     columns = columns_of(rows[1:], width)
     header = has_header(source, rows[0], columns) if options.header is None else options.header
     if header and len(rows) == 1:
@@ -97,8 +100,22 @@ def _find_layout(source: Source, options: Options, encoding: str, suffix: str, n
     return Layout(encoding, dialect, skip, names, columns, max(map(len, sample.split("\n"))))
 
 
-def _sample(source: Source, encoding: str) -> str:
-    """The first lines of a file."""
+def _width(rows: list[list[str]]) -> int:
+    """The number of cells of nearly all rows but the first; otherwise that of the first."""
+    width, count = Counter(len(row) for row in rows[1:] or rows).most_common(1)[0]
+    return width if count >= _MOST_OF * (len(rows) - 1) else len(rows[0])
+
+
+def _check_csv(source: Source, text: str, dialect: Dialect, is_whole: bool) -> None:
+    """Raise if Python's csv does not understand what is below the first row, or if there is no end to it."""
+    for _ in _strict_rows(source, io.StringIO(text, newline=""), dialect.delimiter, dialect.stated):
+        pass
+    if not is_whole:
+        source.refuse(f"two rows in the first {SAMPLE:,} bytes of", "a longer one", "check its line ends and quotes")
+
+
+def _sample(source: Source, encoding: str) -> tuple[str, bool]:
+    """The first lines of a file, and whether they are the whole."""
     sample, is_whole = bytearray(), True
     with unpacked(source) as chunks:
         for chunk in as_utf8(source, chunks, encoding):
@@ -108,9 +125,9 @@ def _sample(source: Source, encoding: str) -> str:
                 break
     text = sample.decode("utf-8", "ignore")  # the last character may be cut
     if is_whole or "\n" not in text:
-        return text
+        return text, is_whole
     lines = list(islice(io.StringIO(text, newline=""), LINES + 1))
-    return "".join(lines[:-1])
+    return "".join(lines[:-1]), False
 
 
 def _line_of_second(text: str, delimiter: str) -> int:
@@ -130,7 +147,7 @@ def _is_title(rows: list[list[str]], width: int) -> bool:
 
 def _refuse_width(source: Source, header: list[str], width: int) -> NoReturn:
     remedy = "remove what stands above the names of the columns, or correct them"
-    source.refuse(f"{width} cells on each line of", f"{len(header)} on the first", remedy)
+    source.refuse(_cells(width), f"{len(header)} on the first", remedy)
 
 
 # --- the rows -----------------------------------------------------------------------------------------------------
@@ -166,17 +183,11 @@ def _rewritten(source: Source, layout: Layout) -> Iterator[Rows]:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
         with unpacked(source) as chunks:
-            body = without_lines(as_utf8(source, chunks, layout.encoding), layout.skip)
-            start = 1
-            try:
-                for line, row in rows_of(lines_of(source, body), delimiter, strict=True):
-                    if len(row) != width:
-                        _refuse_ragged(source, layout, line, len(row))
-                    start = line
-                    writer.writerow(row)
-            except csv.Error as error:
-                got = f"'{error}' after line {start + layout.skip}"
-                source.refuse("CSV in", got, "close its quotation marks, and double those inside")
+            lines = lines_of(source, without_lines(as_utf8(source, chunks, layout.encoding), layout.skip))
+            for line, row in _strict_rows(source, lines, delimiter, layout.skip):
+                if len(row) != width:
+                    _refuse_ragged(source, layout, line, len(row))
+                writer.writerow(row)
         text.detach()
 
         @contextmanager
@@ -188,8 +199,30 @@ def _rewritten(source: Source, layout: Layout) -> Iterator[Rows]:
         yield Rows(opened, ",", True, layout.longest)
 
 
+def _strict_rows(source: Source, lines: Iterable[str], delimiter: str, above: int) -> Iterator[tuple[int, list[str]]]:
+    """The rows and the lines on which they begin, below others; what Python's csv does not understand is refused."""
+    rows, last = rows_of(lines, delimiter, strict=True), above
+    while True:
+        try:
+            line, row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            after, most = f"after line {max(last, 1)}", csv.field_size_limit()
+            if "field limit" in str(error):
+                remedy = "close its quotation marks, or leave the column out"
+                source.refuse(f"cells of at most {most:,} characters in", f"a longer one {after}", remedy)
+            source.refuse("CSV in", f"'{error}' {after}", "close its quotation marks, and double those inside")
+        last = above + line
+        yield last, row
+
+
 def _refuse_ragged(source: Source, layout: Layout, line: int, count: int) -> NoReturn:
     delimiter = layout.dialect.delimiter
     named = {BLANK: "blanks", "\t": "a tab"}.get(delimiter, repr(delimiter))
-    got, width = f"{count} on line {line + layout.skip}", len(layout.names)
-    source.refuse(f"{width} cells on each line of", got, f"correct the line, and quote cells that hold {named}")
+    remedy = f"correct the line, and quote cells that hold {named}"
+    source.refuse(_cells(len(layout.names)), f"{count} on line {line}", remedy)
+
+
+def _cells(width: int) -> str:
+    return f"{width} cell{'s' * (width != 1)} on each line of"

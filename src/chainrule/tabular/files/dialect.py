@@ -55,7 +55,7 @@ def _one_blank(line: str) -> str:
 
 
 def first_rows(sample: str, delimiter: str, most: int = _ROWS, cells: int = _CELLS) -> list[list[str]]:
-    """At most so many rows, of not many more cells."""
+    """At most so many rows, of not many more cells, as far as Python's csv understands them."""
     rows: list[list[str]] = []
     try:
         for _, row in rows_of(io.StringIO(sample, newline=""), delimiter):

@@ -12,7 +12,7 @@ from typing import Any
 from ..._support.checks import require
 from .sources import WHO, Source
 
-_RATIO, _SPARE = 50, 2 << 30  # bytes in memory for one of the file
+_RATIO, _SPARE = 50, 1 << 30  # bytes in memory for one of the file
 MAGIC, _BEFORE = b"ARROW1", 8  # a file begins with it, and so many bytes are before its first message
 _KIND, _HEADER, _DICTIONARY = 1, 2, 2  # fields of a message, and the kind of one that holds a dictionary
 _DATA, _BUFFERS, _COMPRESSION = 1, 2, 3  # fields of a dictionary and of a batch

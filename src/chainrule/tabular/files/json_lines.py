@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -12,18 +13,16 @@ from .records import as_table
 from .sources import Source, unpacked
 from .streams import lines_of
 
+_OBJECT = re.compile(r'\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\})')
 _MOST_LIST = 256 << 20  # characters of one list, which is read as a whole
 
 
 def is_json(head: str, suffix: str) -> bool:
     """Whether a text begins as JSON does: with an object on its first line, or with a list if the suffix says so."""
-    start = head.lstrip("\ufeff \t\r\n")[:1]
+    start = head.lstrip("\ufeff \t\r\n")
     if suffix in (".json", ".jsonl", ".ndjson"):
-        return start in ("{", "[")
-    try:
-        return start == "{" and isinstance(json.loads(head.lstrip("\ufeff \t\r\n").split("\n", 1)[0]), dict)
-    except (ValueError, RecursionError):
-        return False
+        return start[:1] in ("{", "[")
+    return _OBJECT.match(start) is not None
 
 
 def read_json_lines(source: Source, options: Options) -> tuple[Any, list[str]]:
@@ -36,7 +35,8 @@ def read_json_lines(source: Source, options: Options) -> tuple[Any, list[str]]:
             source.refuse(f"at most {MOST_COLUMNS:,} columns in", "more", "write it as CSV or Parquet")
     if not names:
         source.refuse("rows in", "none")
-    chosen = [list(names)[at] for at in choose(source, list(names), options)]
+    found = list(names)
+    chosen = [found[at] for at in choose(source, found, options)]
     table = as_table(source, chosen, ([record.get(name) for name in chosen] for record in _records(source, options)))
     return table, []
 
@@ -71,8 +71,10 @@ def _of_list(source: Source, text: str, lines: Iterator[str]) -> Iterator[dict[s
 def _parsed(source: Source, text: str, where: str) -> Any:
     try:
         return json.loads(text, parse_constant=lambda _: None)  # NaN
-    except (ValueError, RecursionError) as error:
-        _refuse(source, str(error) or "great depth", where)
+    except json.JSONDecodeError as error:
+        _refuse(source, f"{error.msg!r} at character {error.colno}", where)
+    except (ValueError, RecursionError):
+        _refuse(source, "a number of too many digits, or too great a depth,", where)
 
 
 def _object(source: Source, value: Any, where: str) -> dict[str, Any]:

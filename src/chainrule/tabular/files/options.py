@@ -66,6 +66,8 @@ def choose(source: Source, names: Sequence[str], options: Options) -> list[int]:
             raise UnknownColumnError(message, name, known)
     wanted = None if options.columns is None else set(options.columns)
     chosen = [at for at, name in enumerate(names) if name and (wanted is None or name in wanted)]
+    if not chosen:
+        source.refuse("a column with a name in", "none")
     if len(chosen) > MOST_COLUMNS:
         source.refuse(f"at most {MOST_COLUMNS:,} columns in", f"{len(chosen):,}", "choose some with columns=[...]")
     return chosen

@@ -10,8 +10,14 @@ from typing import Any
 from ..._support.checks import require
 from .sources import WHO, Source
 
-MOST_CELLS = 1 << 27
-_BATCH = 1 << 19  # cells that are Python objects at the same time
+_SPARE, _RATIO = 1 << 22, 6  # cells of a table in a small file, and for each byte of a larger one
+_TEXT_SPARE, _TEXT_RATIO = 64 << 20, 50  # the same in characters of text
+_BATCH, _ROWS = 1 << 19, 256  # cells that are Python objects at the same time, but not of fewer rows
+
+
+def most_cells(source: Source) -> int:
+    """The cells that a file of its size may hold; more is a bomb."""
+    return max(_SPARE, _RATIO * source.path.stat().st_size)
 
 
 def as_table(source: Source, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Any:
@@ -19,15 +25,19 @@ def as_table(source: Source, names: Sequence[str], rows: Iterable[Sequence[Any]]
     arrow = require("pyarrow", "tabular", WHO)
     columns: list[list[Any]] = [[] for _ in names]
     batch: list[Sequence[Any]] = []
-    count, width = 0, max(len(names), 1)
+    width, most = max(len(names), 1), most_cells(source)
+    most_text = max(_TEXT_SPARE, _TEXT_RATIO * source.path.stat().st_size)
+    count = text = held = 0
     for row in rows:
         batch.append(row)
-        if len(batch) * width >= _BATCH:
+        length = sum(len(value) for value in row if isinstance(value, (str, bytes)))
+        count, text, held = count + width, text + length, held + width + length // 16
+        if count > most or text > most_text:
+            what = f"{most:,} cells" if count > most else f"{most_text:,} characters"
+            source.refuse(f"at most {what} in", "more", "name fewer columns, or write it as Parquet")
+        if held >= _BATCH and len(batch) >= _ROWS:
             _take(arrow, batch, columns)
-            count += len(batch)
-            batch = []
-            if count * width > MOST_CELLS:
-                source.refuse(f"at most {MOST_CELLS:,} cells in", "more", "name fewer columns, or write it as Parquet")
+            batch, held = [], 0
     _take(arrow, batch, columns)
     return arrow.table(dict(zip(names, (_joined(arrow, parts) for parts in columns), strict=True)))
 

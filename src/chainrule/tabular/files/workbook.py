@@ -11,7 +11,7 @@ from ..._support.checks import nearest, require
 from .cells import Findings, resolve
 from .header import ROWS, has_header, make_names
 from .options import Options, choose
-from .records import MOST_CELLS, as_table
+from .records import as_table, most_cells
 from .sources import WHO, Source, check_members
 
 
@@ -21,14 +21,17 @@ def read_workbook(source: Source, options: Options) -> tuple[Any, list[str]]:
     check_members(source)
     notes: list[str] = []
     try:
-        with closing(openpyxl.load_workbook(source.path, read_only=True, data_only=True)) as book:
+        with (
+            source.path.open("rb") as file,
+            closing(openpyxl.load_workbook(file, read_only=True, data_only=True)) as book,
+        ):
             sheet = _sheet(source, book, options, notes)
             return _read(source, _rows(source, sheet), options, notes)
     except ValueError as error:
         if str(error).startswith(f"{WHO} expects "):
             raise
         _refuse(source, error)
-    except (KeyError, TypeError, AttributeError, IndexError, OSError, SyntaxError) as error:  # of a damaged workbook
+    except (KeyError, TypeError, AttributeError, IndexError, OSError, SyntaxError, RecursionError) as error:  # damaged
         _refuse(source, error)
 
 
@@ -53,11 +56,11 @@ def _sheet(source: Source, book: Any, options: Options, notes: list[str]) -> Any
 
 def _rows(source: Source, sheet: Any) -> Iterator[list[Any]]:
     """The rows that hold something, as long as they are."""
-    count = 0
+    count, most = 0, most_cells(source)
     for row in sheet.iter_rows(values_only=True):
         count += max(len(row), 1)
-        if count > MOST_CELLS:
-            source.refuse(f"at most {MOST_CELLS:,} cells in", "more", "save the table as CSV")
+        if count > most:
+            source.refuse(f"at most {most:,} cells in", "more", "save the table as CSV")
         cells = list(row)
         while cells and (cells[-1] is None or cells[-1] == ""):
             cells.pop()
