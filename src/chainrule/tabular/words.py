@@ -37,5 +37,4 @@ def truth(word: str) -> bool | None:
 
 def are_truths(words: Collection[str]) -> bool:
     """Whether these words are a flag: some mean true, the others false, and there are both."""
-    said = {truth(word) for word in words}
-    return said == {True, False}
+    return len(words) <= len(TRUE) + len(FALSE) and {truth(word) for word in words} == {True, False}

@@ -25,9 +25,10 @@ _SOME = 50  # words that show whether a column may hold numbers or dates
 def judge_words(who: str, name: str, column: Words, missing: Collection[str]) -> Facts:
     """What a column of text is."""
     used = used_words(column)
-    found = numbers_in(who, name, column, [word for word in used if not is_missing_number(word, missing)])
-    if found is not None:
-        return found
+    if all(is_missing_number(word, missing) or numeral(word) is not None for word in used[:_SOME]):
+        numbers = [word for word in used if not is_missing_number(word, missing)]
+        if (found := numbers_in(who, name, column, numbers)) is not None:
+            return found
     present = [word for word in used if not is_missing(word, missing)]
     facts = Facts(CATEGORY, gaps(column, present), len(present), first_of(present), "words")
     if len(present) < 2:
