@@ -286,5 +286,8 @@ def _read_rule(entry: Any) -> Rule:
 
 def _digest(description: Mapping[str, Any]) -> str:
     """SHA-256 of the description, as JSON in one way of writing it."""
-    text = json.dumps(description, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    try:
+        text = json.dumps(description, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        raise ValueError("a number that is not finite") from None
     return hashlib.sha256(text.encode()).hexdigest()

@@ -94,7 +94,7 @@ def read(name: str, column: Column, missing: Collection[str], form: str) -> Arra
     refuse_others(name, column, "dates")
     if isinstance(column, Moments):
         return column.values
-    if isinstance(column, Numbers) and form != COMPACT:
+    if isinstance(column, Numbers) and form != COMPACT and not column.missing.all():
         raise ValueError(sentence(WHO, f"dates in column {name!r}", "numbers", "pass them as in training"))
     words = as_words(column)
     if form == COMPACT:

@@ -6,7 +6,8 @@ which are 0 where training did not see them:
     h = 48271 ((a p² + b p + c) mod q) mod q,   p = 1000003,  q = 2³¹ − 1
     bucket h mod B,   sign + if ⌊h / B⌋ is odd, otherwise −
 
-The sums are divided by the length of their vector. All of it is integers below 2⁶³, as ONNX and C have them.
+The sums are divided by the length of their vector, standardised, and clipped smoothly. Until then all of it is integers
+below 2⁶³, as ONNX and C have them.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class TextRule(Rule):
         words = as_words(column)
         alphabet = _alphabet(words.words)
         sums, gaps = _sums(words, missing, alphabet, buckets)
-        scales = [fit_scales(values, STANDARD) for values in sums.T]
+        scales = [fit_scales(values, STANDARD, smooth=True) for values in sums.T]
         scales += [indicator_scales(gaps, how)] * bool(gaps.any())
         return TextRule(name, joined(scales), bool(gaps.any()), alphabet, buckets)
 
