@@ -137,6 +137,12 @@ def test_delimiters_at_the_ends_of_lines_make_no_column(tmp_path, content: str) 
     assert as_lists(read_table(written(tmp_path, content))) == NUMBERS
 
 
+def test_rows_of_nothing_at_the_end_are_left_out_and_said(tmp_path) -> None:
+    table = read_table(written(tmp_path, "a;b;y\n1,5;x;0\n;;\n2,5;z;1\n" + ";;\n" * 20))
+    assert as_lists(table) == {"a": [1.5, None, 2.5], "b": ["x", "", "z"], "y": [0, None, 1]}
+    assert "the last 20 lines hold no value: left out" in table.notes
+
+
 def test_names_that_come_twice_are_numbered_and_said(tmp_path) -> None:
     table = read_table(written(tmp_path, "a,a,a.1,a\n1,2,3,4\n5,6,7,8\n"))
     assert table.frame.columns == ["a", "a.2", "a.1", "a.3"]

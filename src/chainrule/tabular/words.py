@@ -15,8 +15,14 @@ MISSING = frozenset(("", "?", "-", ".", "\\N", "\\n", *_ERRORS)) | {
 #: Further ones, which mean the same only between numbers; compared in lower case.
 MISSING_AMONG_NUMBERS = frozenset((*_SAYINGS, "--", "---", "..", "...", "n/a", "n.a."))
 
-FALSE = frozenset(("false", "f", "no", "n", "off", "0", "nein", "non", "nee", "não", "nej", "ne", "нет"))
-TRUE = frozenset(("true", "t", "yes", "y", "on", "1", "ja", "j", "oui", "o", "si", "sí", "s", "sim", "ano", "да"))
+#: What says false and what says true, each beside the other.
+_PAIRS = (
+    ("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("0", "1"), ("off", "on"), ("nein", "ja"), ("n", "j"),
+    ("nee", "ja"), ("nej", "ja"), ("non", "oui"), ("no", "si"), ("no", "sí"), ("não", "sim"), ("ne", "ano"),
+    ("нет", "да"),
+)  # fmt: skip
+_FALSE, _TRUE = (frozenset(words) for words in zip(*_PAIRS, strict=True))
+_LONG = frozenset(("yes", "no", "true", "false"))  # which leave no doubt that other spellings beside them mean the same
 
 
 def is_missing(word: str, also: Collection[str] = ()) -> bool:
@@ -32,9 +38,15 @@ def is_missing_number(word: str, also: Collection[str] = ()) -> bool:
 def truth(word: str) -> bool | None:
     """What a word says about a flag, in any spelling; None for a word that is neither true nor false."""
     lower = word.lower()
-    return True if lower in TRUE else False if lower in FALSE else None
+    return True if lower in _TRUE else False if lower in _FALSE else None
 
 
 def are_truths(words: Collection[str]) -> bool:
-    """Whether these words are a flag: some mean true, the others false, and there are both."""
-    return len(words) <= len(TRUE) + len(FALSE) and {truth(word) for word in words} == {True, False}
+    """Whether these words are a flag: a pair such as yes and no, or several spellings of both.
+
+    ``f`` and ``y`` are no pair.
+    """
+    if len(words) > 2 * len(_PAIRS) or {truth(word) for word in words} != {True, False}:
+        return False
+    lower = {word.lower() for word in words}
+    return any(lower == set(pair) for pair in _PAIRS) or not lower.isdisjoint(_LONG)

@@ -17,6 +17,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NoReturn
 
+import numpy as np
+
+from ..._support.checks import require
 from ..._support.files import CHUNK
 from ..moments import is_moment
 from ..numerals import COMMA, numeral
@@ -26,8 +29,8 @@ from .dialect import BLANK, Dialect, columns_of, find_dialect, first_rows, rows_
 from .engine import RefusedError, Rows, parse
 from .header import ROWS, has_header, make_names, names_values
 from .options import Options
-from .plan import Plan
-from .sources import Source, unpacked
+from .plan import TEXT, Plan
+from .sources import WHO, Source, unpacked
 from .streams import Seen, Stream, lines_of, one_blank, watched, without_lines
 
 SAMPLE, LINES = 4 << 20, 2 * ROWS  # bytes, or lines, in which delimiter, header and types are found
@@ -71,7 +74,25 @@ def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple
     if plan.decimal == COMMA:
         notes.append("a comma stands before decimals")
         findings.said.pop(COMMA_SAID, None)
-    return table, notes + findings.notes()
+    count = 0 if options.columns else _empty_at_the_end(table)
+    if count:
+        notes.append(f"the last {count:,} lines hold no value: left out")
+    return table.slice(0, table.num_rows - count), notes + findings.notes()
+
+
+def _empty_at_the_end(table: Any) -> int:
+    """The number of rows at the end that hold nothing, as spreadsheets leave them."""
+    compute = require("pyarrow.compute", "tabular", WHO)
+    if any(value not in (None, "") for value in table.slice(table.num_rows - 1).to_pylist()[0].values()):
+        return 0
+    last = 0
+    for column in table.columns:
+        filled = compute.fill_null(
+            compute.not_equal(column, "") if str(column.type) == TEXT else column.is_valid(), False
+        )
+        places = np.flatnonzero(filled.to_numpy())
+        last = max(last, int(places[-1]) if len(places) else 0)
+    return int(table.num_rows) - 1 - last
 
 
 # --- what the first lines say -------------------------------------------------------------------------------------

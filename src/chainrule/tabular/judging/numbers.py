@@ -35,7 +35,7 @@ def judge_numbers(name: str, column: Numbers) -> Facts:
     if why := _why_id(name, len(present), different):
         return replace(facts, form=INTEGER).left_out(why, ID)
     if is_postal_name(name) or (is_code_name(name) and len(different) <= _MOST_CODES):
-        return replace(facts, kind=CATEGORY, why="integers with the name of a code")
+        return replace(facts, kind=CATEGORY, why="named as a code")
     return replace(facts, why="integers")
 
 
