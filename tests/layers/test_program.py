@@ -147,6 +147,7 @@ def test_a_call_without_its_number_has_the_default_of_its_op(rng: np.random.Gene
     model, x = cr.Sequential([cr.Linear(3, 3, Leaky())], rng=0, dtype="float64"), rng.standard_normal((20, 3))
     np.testing.assert_allclose(model.predict(x), model.forward(x), rtol=1e-12)
     trained = [model, cr.Sequential([cr.Linear(3, 3), cr.LeakyReLU()], rng=0, dtype="float64")]
+    trained[1].parameters.vector[:] = model.parameters.vector
     for one in trained:
         cr.Trainer(one, "squared_error", "sgd", batch_size=8, rng=1).fit(x, x, epochs=2, verbose=0)
     np.testing.assert_allclose(*(one.parameters.vector for one in trained), rtol=1e-12)

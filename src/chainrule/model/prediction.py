@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,11 +17,9 @@ from ..layers.kernels import Dense, dense_layers
 from ..layers.linear import check_takes_sparse
 from ..layers.program import programs
 from ..ops.fused import compiled, twin
+from ..parameters import Parameters
 from ..runtime.sharing import share
 from ..runtime.threads import available_threads
-
-if TYPE_CHECKING:
-    from .sequential import Sequential
 
 all_finite = twin(checks.all_finite)
 
@@ -29,6 +27,23 @@ all_finite = twin(checks.all_finite)
 BATCH_BYTES = 16 << 20  # of the widest activations
 LEAST_ROWS, MOST_ROWS = 128, 4096
 WORK_A_THREAD = 10_000_000  # multiplications, 0.2 ms: a second thread for predictions is twice that in coming
+
+
+class Network(Protocol):
+    """What a prediction asks of a model."""
+
+    layers: list[Layer]
+    dtype: np.dtype[Any]
+    parameters: Parameters
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Given to the layers, though none draws in prediction."""
+        ...
+
+    def forward(self, x: Any) -> Array:
+        """The outputs of a batch."""
+        ...
 
 
 class Predictor:
@@ -46,8 +61,8 @@ class Predictor:
         """Copied without memory of any batch."""
         return Predictor, (self._widest,)
 
-    def predict(self, model: Sequential, x: Any, batch_size: int | None, by_forward: bool) -> Array:
-        """The outputs of all rows; see :meth:`Sequential.predict`.
+    def predict(self, model: Network, x: Any, batch_size: int | None, by_forward: bool) -> Array:
+        """The outputs of all rows; see ``Sequential.predict``.
 
         ``by_forward`` says that somebody overrides ``model.forward``, which then computes each batch.
         """
@@ -69,7 +84,7 @@ class Predictor:
             self._free.append(work)
         return y
 
-    def _compiled_layers(self, model: Sequential) -> list[Dense] | None:
+    def _compiled_layers(self, model: Network) -> list[Dense] | None:
         """The layers as the compiled prediction takes them, remembered until a setting of any layer changes."""
         stamp = changes.stamp
         if self._made is not None and self._made[0] == stamp and self._made[1] == model.layers:
@@ -80,7 +95,7 @@ class Predictor:
             self._made = stamp, list(model.layers), layers
         return layers
 
-    def _rows_at_a_time(self, model: Sequential, x: Array) -> int:
+    def _rows_at_a_time(self, model: Network, x: Array) -> int:
         if x.shape[0] <= LEAST_ROWS:
             return LEAST_ROWS
         widest = self._widest if is_sparse(x) else max(self._widest, math.prod(x.shape[1:]))
@@ -95,7 +110,7 @@ def as_batch(layers: Sequence[Layer], x: Any, dtype: Any = None) -> Array:
     return batch
 
 
-def _predict_by_layers(model: Sequential, x: Array, size: int, given: Any, work: Workspace | None) -> Array:
+def _predict_by_layers(model: Network, x: Array, size: int, given: Any, work: Workspace | None) -> Array:
     """Batch by batch, layer by layer; or by the model's forward, without a workspace for the layers."""
     rows, y = x.shape[0], np.empty(0)
     for start in range(0, max(rows, 1), size):  # no rows still make one batch: it tells the shape of the outputs
@@ -107,7 +122,7 @@ def _predict_by_layers(model: Sequential, x: Array, size: int, given: Any, work:
     return y
 
 
-def _predict_compiled(model: Sequential, layers: list[Dense], x: Array, size: int, given: Any) -> Array | None:
+def _predict_compiled(model: Network, layers: list[Dense], x: Array, size: int, given: Any) -> Array | None:
     """Without the interpreter, and many rows on all threads."""
     work = len(x) * model.parameters.vector.size
     if len(x) <= size and work < 2 * WORK_A_THREAD:
@@ -127,7 +142,7 @@ def _predict_compiled(model: Sequential, layers: list[Dense], x: Array, size: in
     return y
 
 
-def _checked(model: Sequential, x: Array, start: int, size: int, given: Any) -> Array:
+def _checked(model: Network, x: Array, start: int, size: int, given: Any) -> Array:
     """Some rows in the model's dtype, all of them finite."""
     batch = x[start : start + size]
     if batch.dtype != model.dtype:
