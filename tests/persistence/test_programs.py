@@ -74,16 +74,33 @@ def test_a_subclass_that_changes_nothing_is_its_parent(file: str, tmp_path: Path
     assert distance(model, tmp_path / file, np.random.default_rng(0).standard_normal((9, 4))) < 1e-5
 
 
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("op", ["leaky_relu", "elu"])
+def test_a_call_without_its_number_has_the_default_of_the_op(op: str, file: str, tmp_path: Path) -> None:
+    class Plain(cr.Activation):
+        def apply(self, x: Any, out: Any) -> Any:
+            return getattr(cr.ops, op)(x, out=out)
+
+        def pull_back(self, dy: Any, x: Any, y: Any, out: Any) -> Any:
+            return getattr(cr.ops, f"{op}_backward")(dy, y, out=out)
+
+        def program(self, training: bool = False) -> Any:
+            return (Call(op),)
+
+    model = cr.Sequential([cr.Linear(4, 3, Plain())], rng=0)
+    assert distance(model, tmp_path / file, np.random.default_rng(0).standard_normal((9, 4))) < 1e-5
+
+
 WRONG = {
     "an op of nobody": (
         Call("tahn"),
         "expects ops that it can write, got 'tahn' in the program of Odd() (did",
     ),
     "an op of training": (Call("dropout", numbers={"rate": 0.5}), "expects ops that it can write, got 'dropout'"),
-    "a slope too few": (Call("leaky_relu"), "expects leaky_relu to be given slope, got none in the program of Odd()"),
+    "a slope too few": (Call("prelu"), "expects prelu to be given slope, got none in the program of Odd()"),
     "a name too many": (Call("relu", numbers={"slope": 0.1}), "expects relu to be given nothing, got slope in"),
     "another name": (Call("affine", {"w": np.ones((2, 2))}), "expects affine to be given W, b, got w in"),
-    "in a branch": (Call("add", branch=(Call("elu"),)), "expects elu to be given alpha, got none in"),
+    "in a branch": (Call("add", branch=(Call("scale"),)), "expects scale to be given gain, bias, got none in"),
     "a number that float32 has not": (
         Call("layer_norm", {"gain": np.ones(2), "bias": np.ones(2)}, {"epsilon": 1e-50}),
         "expects epsilon of at least 1.2e-38, which float32 can hold, got Odd()",

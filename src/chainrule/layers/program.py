@@ -29,19 +29,16 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 from .. import ops
 from .._support.checks import Array, sentence
 from .._support.overrides import has_own_methods, states
-
-if TYPE_CHECKING:
-    from .base import Layer
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -61,7 +58,20 @@ class Call(NamedTuple):
 Program: TypeAlias = tuple[Call, ...]
 
 
-def program_of(layer: Layer, training: bool = False) -> Program | None:
+class Programmed(Protocol):
+    """A layer, as far as programs are concerned."""
+
+    @property
+    def children(self) -> Sequence[Programmed]:
+        """The layers inside it."""
+        ...
+
+    def program(self, training: bool = False) -> Program | None:
+        """What it computes."""
+        ...
+
+
+def program_of(layer: Programmed, training: bool = False) -> Program | None:
     """The layer's program; None where only Python knows what it computes.
 
     A class that changes an equation states its program again: the one that it inherits describes its parent.
@@ -71,7 +81,7 @@ def program_of(layer: Layer, training: bool = False) -> Program | None:
     return layer.program(training)
 
 
-def programs(layers: Iterable[Layer], training: bool = False) -> Program | None:
+def programs(layers: Iterable[Programmed], training: bool = False) -> Program | None:
     """The programs of layers in sequence as one; None if one of them has none."""
     calls: list[Call] = []
     for layer in layers:
@@ -82,7 +92,7 @@ def programs(layers: Iterable[Layer], training: bool = False) -> Program | None:
     return tuple(calls)
 
 
-def stated(who: str, layers: Iterable[Layer]) -> list[Program]:
+def stated(who: str, layers: Iterable[Programmed]) -> list[Program]:
     """The program of each layer; ValueError that names the innermost layer without one."""
     layers = list(layers)
     found = [program for layer in layers if (program := program_of(layer)) is not None]
@@ -93,7 +103,7 @@ def stated(who: str, layers: Iterable[Layer]) -> list[Program]:
     return found
 
 
-def without_program(layers: Iterable[Layer]) -> Layer:
+def without_program(layers: Iterable[Programmed]) -> Programmed:
     """The layer on which :func:`programs` gives up, the innermost."""
     layer = next(layer for layer in layers if program_of(layer) is None)
     parts = (part for part in (*layer.children, *vars(layer).values()) if hasattr(part, "program"))
@@ -156,6 +166,22 @@ def joined(first: Call, second: Call) -> Call | None:
 # --- what each op takes and gives ---------------------------------------------------------------------------------
 
 
+def number_of(call: Call) -> float:
+    """The parameter of an elementwise op; 0 where it has none."""
+    return next(iter(numbers_of(call).values()), 0.0)
+
+
+def numbers_of(call: Call) -> dict[str, float]:
+    """The numbers of a call, by the op's defaults where it has none."""
+    return {**_defaults(call.op), **call.numbers}
+
+
+@cache
+def _defaults(op: str) -> dict[str, float]:
+    known = {} if op in EQUATIONS or op == "add" else inspect.signature(getattr(ops, op)).parameters
+    return {name: given.default for name, given in known.items() if isinstance(given.default, float)}
+
+
 @cache
 def keeps_input(op: str) -> bool:
     """Whether the pull-back of an elementwise op needs its input x; where it does not, y may stand in its place."""
@@ -165,9 +191,8 @@ def keeps_input(op: str) -> bool:
 @cache
 def arguments(op: str) -> dict[str, bool]:
     """What an op is computed with besides x, in order, and whether it must be there."""
-    parameters = {} if op == "add" else inspect.signature(_equation(op)).parameters
-    optional = {name for name, given in parameters.items() if given.default is not given.empty and op in EQUATIONS}
-    return {name: name not in optional for name in parameters if name not in ("x", "out")}
+    known = {} if op == "add" else inspect.signature(_equation(op)).parameters
+    return {name: given.default is given.empty for name, given in known.items() if name not in ("x", "out")}
 
 
 def _equation(op: str) -> Callable[..., Array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,6 @@ from ..ops.activations.smooth import SELU_ALPHA, SELU_SCALE
 
 if TYPE_CHECKING:
     from .onnx.graph import Graph
-
-Module: TypeAlias = "tuple[str, tuple[Any, ...], dict[str, Any]]"  # "nn.Linear", arguments, and those by name
 
 
 class Elementwise(NamedTuple):
@@ -23,16 +21,12 @@ class Elementwise(NamedTuple):
     ----------
     onnx : ``(g, x, **numbers)`` writes its nodes, of operators that ONNX Runtime has for float32 and float64
     c : str, its value in C99, of one number v
-    torch : ``(**numbers)`` gives the module of ``torch.nn`` that does the same; None where there is none
+    torch : str, the module that does the same, as Python with the numbers in braces; empty where there is none
     """
 
     onnx: Callable[..., str]
     c: str
-    torch: Callable[..., Module] | None
-
-
-def _plain(name: str) -> Callable[..., Module]:
-    return lambda: (f"nn.{name}", (), {})
+    torch: str
 
 
 def _elu(g: Graph, x: str, alpha: float) -> str:
@@ -68,36 +62,34 @@ def _gelu_tanh(g: Graph, x: str) -> str:
 _ELU = "v > 0.0f ? v : alpha * expm1f(v)"
 
 ELEMENTWISE: dict[str, Elementwise] = {
-    "elu": Elementwise(_elu, _ELU, lambda alpha: ("nn.ELU", (), {} if alpha == 1 else {"alpha": alpha})),
-    "exp": Elementwise(lambda g, x: g.Exp(x), "v > 88.72283f ? 3.4028235e38f : expf(v)", None),
-    "gelu": Elementwise(_gelu, "0.5f * v * (1.0f + erff(v * 0.70710678f))", _plain("GELU")),
+    "elu": Elementwise(_elu, _ELU, "nn.ELU(alpha={alpha})"),
+    "exp": Elementwise(lambda g, x: g.Exp(x), "v > 88.72283f ? 3.4028235e38f : expf(v)", ""),
+    "gelu": Elementwise(_gelu, "0.5f * v * (1.0f + erff(v * 0.70710678f))", "nn.GELU()"),
     "gelu_tanh": Elementwise(
         _gelu_tanh,
         "0.5f * v * (1.0f + tanhf(0.79788456f * (v + 0.044715f * v * v * v)))",
-        lambda: ("nn.GELU", (), {"approximate": "tanh"}),
+        "nn.GELU(approximate='tanh')",
     ),
     "hard_sigmoid": Elementwise(
         lambda g, x: g.Min(g.Max(g.Add(g.Div(x, 6.0), 0.5), 0.0), 1.0),
         "v <= -3.0f ? 0.0f : v >= 3.0f ? 1.0f : v / 6.0f + 0.5f",
-        _plain("Hardsigmoid"),
+        "nn.Hardsigmoid()",
     ),
-    "identity": Elementwise(lambda g, x: x, "v", _plain("Identity")),
+    "identity": Elementwise(lambda g, x: x, "v", "nn.Identity()"),
     "leaky_relu": Elementwise(
         lambda g, x, slope: g.Max(x, g.Mul(x, slope)),
         "v > 0.0f ? v : slope * v",
-        lambda slope: ("nn.LeakyReLU", (slope,), {}),
+        "nn.LeakyReLU({slope})",
     ),
-    "mish": Elementwise(
-        lambda g, x: g.Mul(x, g.Tanh(_softplus(g, x))), "v * tanhf(NAME_softplus_of(v))", _plain("Mish")
-    ),
-    "relu": Elementwise(lambda g, x: g.Relu(x), "v < 0.0f ? 0.0f : v", _plain("ReLU")),
+    "mish": Elementwise(lambda g, x: g.Mul(x, g.Tanh(_softplus(g, x))), "v * tanhf(NAME_softplus_of(v))", "nn.Mish()"),
+    "relu": Elementwise(lambda g, x: g.Relu(x), "v < 0.0f ? 0.0f : v", "nn.ReLU()"),
     "selu": Elementwise(
         lambda g, x: g.Mul(_elu(g, x, SELU_ALPHA), SELU_SCALE),
         f"1.05070099f * ({_ELU.replace('alpha', '1.67326324f')})",
-        _plain("SELU"),
+        "nn.SELU()",
     ),
-    "sigmoid": Elementwise(lambda g, x: g.Sigmoid(x), "NAME_sigmoid_of(v)", _plain("Sigmoid")),
-    "silu": Elementwise(_silu, "v * NAME_sigmoid_of(v)", _plain("SiLU")),
-    "softplus": Elementwise(_softplus, "NAME_softplus_of(v)", _plain("Softplus")),
-    "tanh": Elementwise(lambda g, x: g.Tanh(x), "tanhf(v)", _plain("Tanh")),
+    "sigmoid": Elementwise(lambda g, x: g.Sigmoid(x), "NAME_sigmoid_of(v)", "nn.Sigmoid()"),
+    "silu": Elementwise(_silu, "v * NAME_sigmoid_of(v)", "nn.SiLU()"),
+    "softplus": Elementwise(_softplus, "NAME_softplus_of(v)", "nn.Softplus()"),
+    "tanh": Elementwise(lambda g, x: g.Tanh(x), "tanhf(v)", "nn.Tanh()"),
 }

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..._support.checks import Array, sentence
-from ...layers.program import Call, Program, arguments, every_call, joined, run, simplified
+from ...layers.program import Call, Program, arguments, every_call, joined, numbers_of, run, simplified
 
 Labelled: TypeAlias = "tuple[str, Call]"  # with what it comes from
 NOTHING = ("flatten", "identity")  # to one row
@@ -93,7 +93,8 @@ def _in_float64(call: Call) -> Call:
     arrays = {name: np.asarray(call.arrays[name], np.float64) for name in order if name in call.arrays}
     if call.op == "affine":
         arrays.setdefault("b", np.zeros(arrays["W"].shape[1]))
-    return Call(call.op, arrays, {name: call.numbers[name] for name in order if name in call.numbers}, call.branch)
+    numbers = numbers_of(call)
+    return Call(call.op, arrays, {name: numbers[name] for name in order if name in numbers}, call.branch)
 
 
 def input_width(program: Iterable[Call]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from ..._support.checks import Array
-from ...layers.program import Call, simplified
+from ...layers.program import Call, numbers_of, simplified
 from ..elementwise import ELEMENTWISE
 from .graph import Graph
 
@@ -23,7 +23,7 @@ def through(g: Graph, program: Iterable[Call], x: str) -> str:
 
 
 def _elementwise(g: Graph, call: Call, x: str) -> str:
-    return ELEMENTWISE[call.op].onnx(g, x, **call.numbers)
+    return ELEMENTWISE[call.op].onnx(g, x, **numbers_of(call))
 
 
 def _affine(g: Graph, call: Call, x: str) -> str:
