@@ -83,13 +83,8 @@ def program_of(layer: Programmed, training: bool = False) -> Program | None:
 
 def programs(layers: Iterable[Programmed], training: bool = False) -> Program | None:
     """The programs of layers in sequence as one; None if one of them has none."""
-    calls: list[Call] = []
-    for layer in layers:
-        program = program_of(layer, training)
-        if program is None:
-            return None
-        calls += program
-    return tuple(calls)
+    found = [program_of(layer, training) for layer in layers]
+    return None if None in found else tuple(call for program in found for call in program or ())
 
 
 def stated(who: str, layers: Iterable[Programmed]) -> list[Program]:
