@@ -1,4 +1,8 @@
-"""Whose code an object runs: a compiled kernel may stand in only for what this package itself wrote."""
+"""Whose code an object runs: a compiled kernel may stand in only for what this package itself wrote.
+
+Users override methods in a subclass; or replace them on an object, as hooks do, or on a class, as tracers do. What is
+replaced on a class counts from the next training, or prediction, on.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,27 @@ from typing import Any
 
 PACKAGE = __name__.partition(".")[0] + "."
 
+_as_made: dict[type, dict[str, Any]] = {}  # of each class the methods that kernels stand in for
+
+
+def note_methods(cls: type, *names: str) -> None:
+    """To be called when a class is made: kernels stand in for these methods of its objects."""
+    parent: dict[str, Any] = next((_as_made[base] for base in cls.__mro__[1:] if base in _as_made), {})
+    _as_made[cls] = {
+        name: parent[name] if name in parent and name not in vars(cls) else getattr(cls, name, None) for name in names
+    }
+
+
+def is_as_made(cls: type) -> bool:
+    """Whether no method was replaced on the class, or on one that it is derived from."""
+    return all(getattr(cls, name, None) is method for name, method in _as_made.get(cls, {}).items())
+
 
 def has_own_methods(thing: Any) -> bool:
-    """Whether a method was replaced on the object itself, as hooks do."""
+    """Whether a method was replaced on the object itself, or on its class."""
     cls = type(thing)
-    return any(callable(getattr(cls, name, None)) for name in getattr(thing, "__dict__", ()))
+    own = any(callable(getattr(cls, name, None)) for name in getattr(thing, "__dict__", ()))
+    return own or not is_as_made(cls)
 
 
 def states(thing: Any, name: str, *equations: str) -> bool:
@@ -29,8 +49,13 @@ def states(thing: Any, name: str, *equations: str) -> bool:
 
 
 def overrides(thing: Any, base: type, *methods: str) -> bool:
-    """Whether one of these methods is not that of the base, or any was replaced on the object."""
-    return any(getattr(type(thing), name) is not getattr(base, name) for name in methods) or has_own_methods(thing)
+    """Whether one of these methods is not that of the base as it was made, or was replaced on the object."""
+    cls = type(thing)
+    return (
+        any(getattr(cls, name) is not getattr(base, name) for name in methods)
+        or has_own_methods(thing)
+        or not is_as_made(base)
+    )
 
 
 def is_of_package(thing: Any, *methods: str) -> bool:

@@ -43,7 +43,7 @@ from .._support.overrides import has_own_methods, states
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 #: What makes a layer compute something else, so that a program stated further up is no longer its own.
-_EQUATIONS = ("forward", "backward", "apply", "pull_back", "penalty")
+EQUATIONS = ("forward", "backward", "apply", "pull_back", "penalty")
 
 
 class Call(NamedTuple):
@@ -76,7 +76,7 @@ def program_of(layer: Programmed, training: bool = False) -> Program | None:
 
     A class that changes an equation states its program again: the one that it inherits describes its parent.
     """
-    if not states(layer, "program", *_EQUATIONS) or has_own_methods(layer):
+    if not states(layer, "program", *EQUATIONS) or has_own_methods(layer):
         return None
     return layer.program(training)
 
@@ -119,7 +119,7 @@ def run(program: Iterable[Call], x: Array) -> Array:
         if call.op == "add":
             x = x + run(call.branch, x)
         else:
-            x = _equation(call.op)(x, **call.arrays, **call.numbers)
+            x = _meaning(call.op)(x, **call.arrays, **call.numbers)
     return x
 
 
@@ -173,7 +173,7 @@ def numbers_of(call: Call) -> dict[str, float]:
 
 @cache
 def _defaults(op: str) -> dict[str, float]:
-    known = {} if op in EQUATIONS or op == "add" else inspect.signature(getattr(ops, op)).parameters
+    known = {} if op in MEANINGS or op == "add" else inspect.signature(getattr(ops, op)).parameters
     return {name: given.default for name, given in known.items() if isinstance(given.default, float)}
 
 
@@ -186,13 +186,13 @@ def keeps_input(op: str) -> bool:
 @cache
 def arguments(op: str) -> dict[str, bool]:
     """What an op is computed with besides x, in order, and whether it must be there."""
-    known = {} if op == "add" else inspect.signature(_equation(op)).parameters
+    known = {} if op == "add" else inspect.signature(_meaning(op)).parameters
     return {name: given.default is given.empty for name, given in known.items() if name not in ("x", "out")}
 
 
-def _equation(op: str) -> Callable[..., Array]:
-    equation: Callable[..., Array] = EQUATIONS.get(op) or getattr(ops, op)
-    return equation
+def _meaning(op: str) -> Callable[..., Array]:
+    meaning: Callable[..., Array] = MEANINGS.get(op) or getattr(ops, op)
+    return meaning
 
 
 def _exp(x: Array) -> Array:
@@ -214,7 +214,7 @@ def _affine_int8(x: Array, W: Array, scale: Array, b: Array, limit: float) -> Ar
 LARGEST_EXPONENT = 88.72283  # of a float32
 
 #: What each op gives that is not the function of ``ops`` of its name.
-EQUATIONS: dict[str, Callable[..., Array]] = {
+MEANINGS: dict[str, Callable[..., Array]] = {
     "affine": lambda x, W, b=0.0: x @ W + b,
     "affine_int8": _affine_int8,
     "deviations": _deviations,

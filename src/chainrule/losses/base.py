@@ -21,6 +21,7 @@ import numpy as np
 
 from .._support import checks as _checks
 from .._support.checks import Array, as_numeric, check_shape, sentence
+from .._support.overrides import is_as_made, note_methods
 from ..ops.fused import twin
 
 LossFunction: TypeAlias = Callable[..., tuple[float, Array]]
@@ -72,6 +73,7 @@ class Loss(ABC):
         super().__init_subclass__(**options)
         if min(_position(cls, name) for name in STATED) < _position(cls, "kernel"):
             cls.kernel = Loss.kernel  # type: ignore[method-assign]
+        note_methods(cls, *STATED)
 
     def __call__(
         self, z: Array, y: Array, weight: Array | None = None, out: Array | None = None
@@ -87,7 +89,8 @@ class Loss(ABC):
         weight : array (N,), optional
             Sample weights, finite and not negative. Weights that sum to 0 give the value 0 and a gradient of zeros.
         out : array (N, K), optional
-            Where the gradient is written; it may be z.
+            Where the gradient is written; it may be z, unless z is what the activation of a last layer gave: its
+            backward needs it.
 
         Returns
         -------
@@ -104,7 +107,8 @@ class Loss(ABC):
         z = check_output(self._who, z)
         y = self.target(z, y)
         w = self.sample_weight(z, y, weight)
-        kernel = None if "terms" in vars(self) else self.kernel(y)  # replaced on the object, as hooks do
+        own = "terms" in vars(self) or not is_as_made(type(self))  # replaced, as hooks do
+        kernel = None if own else self.kernel(y)
         result: tuple[float, Array] | None = None if kernel is None else _compiled_loss(*kernel, z, y, w, out)
         if result is not None:
             return result

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from .._support.checks import resolve, sentence
-from ..losses import LossFunction
 from .base import Metric
 
 OF_PROBABILITIES = {"threshold": 0.5, "from_logits": False}  # what a metric is told where the outputs are no logits
+OURS = __name__.rpartition(".")[0] + "."
 
 
 def get_metric(metric: str | Metric) -> Metric:
@@ -37,7 +37,7 @@ def get_metric(metric: str | Metric) -> Metric:
     return found
 
 
-def named_metrics(loss: LossFunction, metrics: Sequence[str | Metric], taken: Sequence[str] = ()) -> dict[str, Metric]:
+def named_metrics(metrics: Sequence[str | Metric], taken: Sequence[str] = ()) -> dict[str, Metric]:
     """The metrics by the names of their columns in a History, each its own and none of those that are taken."""
     named: dict[str, Metric] = {}
     for metric in metrics:
@@ -45,15 +45,14 @@ def named_metrics(loss: LossFunction, metrics: Sequence[str | Metric], taken: Se
         if name in named or name in taken:
             remedy = "give the function a name of its own"
             raise ValueError(sentence("Trainer", "metrics of different names", f"another {name!r}", remedy))
-        named[name] = _metric_for(loss, metric)
+        named[name] = get_metric(metric)
     return named
 
 
-def _metric_for(loss: LossFunction, metric: str | Metric) -> Metric:
-    """A named metric takes outputs as the loss does: where these are probabilities, it is told so."""
-    function = get_metric(metric)
-    if not isinstance(metric, str) or getattr(loss, "from_logits", True):
-        return function
-    known = inspect.signature(function).parameters
+def of_probabilities(metric: Metric) -> Metric:
+    """A metric of ours, told that the outputs are probabilities, and no logits; any other as it is."""
+    if not getattr(metric, "__module__", "").startswith(OURS):
+        return metric
+    known = inspect.signature(metric).parameters
     told = {name: value for name, value in OF_PROBABILITIES.items() if name in known}
-    return partial(function, **told) if told else function
+    return partial(metric, **told) if told else metric

@@ -11,16 +11,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._support.checks import Array, check_integer, check_name, check_number, sentence
+from .._support.overrides import has_own_methods, note_methods
 from .._support.settings import Checks, checked, is_unknown, refuse_unknown
 from ..ops.fused import compiled
 from ..parameters import Parameters
 from ..schedules import Schedule
 from .checks import NEEDS_SETUP, check_gradient, check_state_fits, check_vector, copy_state, count_of, own_state
 from .clipping import clip, norm_factor, square_norm
-from .groups import Groups, Run, merge, resolve_groups
-from .settings import COMMON
+from .groups import Groups, Run, divide, merge, resolve_groups
+from .settings import COMMON, check_coefficients
 
-BLOCK_BYTES = 131_072  # a block of the weights, of the gradient, of the state and the scratch stay in a core's cache
 RULE = {"kernel", "slots", "direction", "step"}  # who defines one of the last three has no kernel but its own
 NUMBERS = 8  # in a row of a plan: rate, shrink, and six coefficients
 
@@ -92,6 +92,7 @@ class Optimizer(ABC):
         nearest = next(vars(base) for base in cls.__mro__ if not RULE.isdisjoint(vars(base)))
         if "kernel" not in nearest:
             cls.kernel = None
+        note_methods(cls, *RULE - {"kernel"}, "coefficients")
 
     def __post_init__(self) -> None:
         self.total_steps: int | None = None
@@ -104,6 +105,8 @@ class Optimizer(ABC):
             if name not in self._checks and is_unknown(self, name):
                 refuse_unknown(self, name, [*(field.name for field in fields(self)), "state", "total_steps"])
             value = checked(self, self._checks, name, value)
+            if name in RULE:
+                vars(self)["_vector"] = None  # the next step looks at the rule again
             if "_state" in self.__dict__:  # all of it is there
                 self._check_together(name, value)
         object.__setattr__(self, name, value)
@@ -116,6 +119,7 @@ class Optimizer(ABC):
         self._owner: Parameters | None = None
         self._layout: list[tuple[Run, tuple[int, ...]]] | None = None
         self._vector: Array | None = None
+        self._obeys_rule = True  # whether the kernel does what the methods say, none of which was replaced
         self._runs: list[Run] = []
         self._blocks: list[tuple[slice, float, float]] = []
         self._scratch: Array = np.empty((3, 0))
@@ -321,15 +325,17 @@ class Optimizer(ABC):
             self._state["step"] = np.zeros((), np.int64)
         own_state(self._state, vector)
         if vector is not self._vector:
+            check_coefficients(self)
+            self._obeys_rule = not has_own_methods(self)
             whole = (0, vector.size, 1.0, 1.0)
             self._runs = merge([whole] if self._layout is None else [run for run, _ in self._layout])
             self._vector = vector
 
     def _fits_kernel(self, vector: Array, gradient: Any, slots: Mapping[str, float]) -> bool:
         """Whether the compiled step can be taken; then vector, gradient and state fit each other, too."""
-        if compiled is None or self.kernel is None or len(self._state) != 1 + len(slots):
+        if compiled is None or self.kernel is None or not self._obeys_rule:
             return False
-        if type(self._state.get("step")) is not np.ndarray:
+        if len(self._state) != 1 + len(slots) or type(self._state.get("step")) is not np.ndarray:
             return False
         fits: bool = compiled.takes(vector, gradient, [self._state.get(name) for name in slots])
         return fits
@@ -383,13 +389,6 @@ class Optimizer(ABC):
         if vector.size != size:
             expected = f"the vector of the {size:,} parameters given to setup"
             raise ValueError(sentence(who, expected, f"{vector.size:,}", NEEDS_SETUP))
-
-
-def divide(run: Run, itemsize: int) -> list[tuple[slice, float, float]]:
-    """The slices, short enough for the cache, that make up a run, each with the run's factors."""
-    start, stop, rate, shrink = run
-    length = BLOCK_BYTES // itemsize
-    return [(slice(i, min(i + length, stop)), rate, shrink) for i in range(start, stop, length)]
 
 
 def approach(mean: Array, target: Array, weight: float, scratch: Array) -> None:

@@ -13,8 +13,9 @@ from .._support.checks import Array, check_integer, sentence
 from .._support.settings import ABOVE_ZERO, FRACTION, Checks
 from ..schedules import Schedule
 from .adaptive import adam_coefficients, adam_direction
-from .base import Optimizer, approach, divide
+from .base import Optimizer, approach
 from .checks import NEEDS_SETUP
+from .groups import divide
 from .settings import check_betas
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest start, at the price of σ near 1 rather than at 1
