@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .._support.checks import sentence
 from .._support.overrides import has_own_methods
-from ..layers.base import all_within, walk
+from ..layers import Layer
+from ..layers.base import walk
 from ..model import Sequential
 
 PREDICTION = ("forward", "predict")
@@ -15,11 +16,7 @@ def check_no_own_code(who: str, model: Sequential, methods: tuple[str, ...] = PR
     """Raise if the model's class overrides one of these methods, or if any was replaced on the model or on a layer."""
     changed = next((name for name in methods if getattr(type(model), name) is not getattr(Sequential, name)), None)
     replaced = ["the model"] if has_own_methods(model) else []
-    replaced += [
-        f"layer {place.rstrip('.')}"
-        for place, layer in walk(model.layers)
-        if any(map(has_own_methods, all_within([layer])))
-    ]
+    replaced += [f"layer {place.rstrip('.')}" for place, layer in walk(model.layers) if _is_hooked(layer)]
     if changed:
         expected, got = "a network with the methods of Sequential", f"{type(model).__name__}, which overrides {changed}"
     elif replaced:
@@ -28,3 +25,8 @@ def check_no_own_code(who: str, model: Sequential, methods: tuple[str, ...] = PR
         return
     remedy = "put what it does into a layer of your own, or do it outside the network"
     raise TypeError(sentence(who, expected, got, remedy))
+
+
+def _is_hooked(layer: Layer) -> bool:
+    """Whether a method was replaced on the layer, or on one that is its attribute, such as an activation."""
+    return any(map(has_own_methods, (layer, *(value for value in vars(layer).values() if isinstance(value, Layer)))))
