@@ -133,10 +133,9 @@ def _twin(estimator: Any, weights: list[Array], biases: list[Array]) -> Any:
 
 
 def _agree(estimator: Any, twin: Any) -> bool:
-    """Whether both answer the same, to rows like those that the scaler has seen."""
-    x = np.random.default_rng(0).standard_normal((ROWS, estimator.n_features_in_))
-    if estimator.scaler_ is not None:
-        x = x * estimator.scaler_.scale_ + (estimator.scaler_.mean_ if estimator.scaler_.with_mean else 0)
+    """Whether both answer the same, to rows like those of the training."""
+    mean, spread = getattr(estimator, "_typical", (0.0, 1.0))  # those of scikit-learn's own are not known
+    x = np.random.default_rng(0).standard_normal((ROWS, estimator.n_features_in_)) * spread + mean
     x = x.astype(estimator.model_.dtype).astype(np.float64)
     ours, their = (_without_names(one) for one in (estimator, twin))
     with np.errstate(over="ignore", invalid="ignore"):

@@ -213,7 +213,8 @@ def _refusal(refused: list[_Wrong | ValueError], unit: str, random: bool) -> Val
     elif wrong.precision in ("float16", "int8"):
         remedies.append('take precision="float32"')
     elif wrong.precision == "float32":
-        remedies.append("shift and scale the target before training")
+        which = "the columns or the target" if unit == SPREAD else "the columns"
+        remedies.append(f"shift and scale {which} before training")
     if (wrong.lost or wrong.precision == "float32") and not hindered:
         remedies.append("export to ONNX in float64")
     if random:
