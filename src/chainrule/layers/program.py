@@ -20,19 +20,16 @@ momentum). Arrays are named views into the model, never copies, or float64 numbe
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 from .. import ops
 from .._support.checks import Array
 from .._support.overrides import states
-
-if TYPE_CHECKING:
-    from .base import Layer
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -52,7 +49,20 @@ class Call(NamedTuple):
 Program: TypeAlias = tuple[Call, ...]
 
 
-def program_of(layer: Layer, training: bool = False) -> Program | None:
+class Programmed(Protocol):
+    """A layer, as far as programs are concerned."""
+
+    @property
+    def children(self) -> Sequence[Programmed]:
+        """The layers inside it."""
+        ...
+
+    def program(self, training: bool = False) -> Program | None:
+        """What it computes."""
+        ...
+
+
+def program_of(layer: Programmed, training: bool = False) -> Program | None:
     """The layer's program; None where only Python knows what it computes.
 
     A class that changes an equation states its program again: the one that it inherits describes its parent.
@@ -60,7 +70,7 @@ def program_of(layer: Layer, training: bool = False) -> Program | None:
     return layer.program(training) if states(layer, "program", _EQUATIONS) else None
 
 
-def programs(layers: Iterable[Layer], training: bool = False) -> Program | None:
+def programs(layers: Iterable[Programmed], training: bool = False) -> Program | None:
     """The programs of layers in sequence as one; None if one of them has none."""
     calls: list[Call] = []
     for layer in layers:
@@ -71,7 +81,7 @@ def programs(layers: Iterable[Layer], training: bool = False) -> Program | None:
     return tuple(calls)
 
 
-def without_program(layers: Iterable[Layer]) -> Layer:
+def without_program(layers: Iterable[Programmed]) -> Programmed:
     """The layer on which :func:`programs` gives up, the innermost."""
     layer = next(layer for layer in layers if program_of(layer) is None)
     inner = [child for child in layer.children if program_of(child) is None]
@@ -90,6 +100,17 @@ def folded(call: Call) -> tuple[Array, Array]:
     """A ``standardize`` as the gain and bias of a ``scale``: digits are lost where the mean is far from zero."""
     mean, factor = call.arrays["mean"], call.arrays["factor"]
     return factor, call.arrays.get("bias", 0.0) - mean * factor
+
+
+def number_of(call: Call) -> float:
+    """The parameter of an elementwise op: the call's own, or the op's default; 0 where it has none."""
+    return next(iter(call.numbers.values())) if call.numbers else _default(call.op)
+
+
+@cache
+def _default(op: str) -> float:
+    known = inspect.signature(getattr(ops, op)).parameters.values()
+    return next((parameter.default for parameter in known if isinstance(parameter.default, float)), 0.0)
 
 
 @cache

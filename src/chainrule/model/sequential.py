@@ -152,7 +152,8 @@ class Sequential:
         written. NaN or infinity in x raises ValueError. Where the first layer is Linear, x may be one of SciPy's sparse
         matrices, which is not made dense.
         """
-        return self._predictor.predict(self, x, batch_size)
+        by_forward = type(self).forward is not Sequential.forward or "forward" in vars(self)
+        return self._predictor.predict(self, x, batch_size, by_forward)
 
     def summary(self) -> str:
         """A table of the layers: what they are, the shape of their output, how many parameters they have."""
