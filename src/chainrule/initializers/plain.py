@@ -21,7 +21,10 @@ class Uniform(Initializer):
 
     Parameters
     ----------
-    low, high : float, low <= high
+    low : float
+        Lower end of the interval.
+    high : float, >= low
+        Upper end of the interval.
 
     Examples
     --------
@@ -79,6 +82,7 @@ class Orthogonal(Initializer):
     Parameters
     ----------
     gain : float, > 0
+        Factor by which the matrix stretches every vector.
 
     Examples
     --------

@@ -7,7 +7,7 @@ A loss maps the network's output z (N, K) and the target y to one number and to 
     dz = ∂L/∂z = wₙ / Σₙ wₙ · ∂lₙ/∂zₙ
 
 A loss class states l and ∂l/∂z together, in :meth:`Loss.terms`; the rest is here. Where compiled kernels are in use
-and :meth:`Loss.kernel` names one, it takes the place of ``terms``.
+and the class names one, in :meth:`Loss.kernel`, it takes the place of ``terms``.
 """
 
 from __future__ import annotations
@@ -100,24 +100,72 @@ class Loss(ABC):
 
     @abstractmethod
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
-        """The equations: l (N, ...), which is summed over the outputs, and ∂lₙ/∂zₙ as a new array of z's shape."""
+        """The equations: the loss of each output, and its derivative.
 
-    def kernel(self, y: Array) -> Kernel | None:
-        """The compiled kernel that does what :meth:`terms` does for this target, as :meth:`target` gave it.
+        Parameters
+        ----------
+        z : array (N, K)
+            Output of the network.
+        y : array
+            Target, as :meth:`target` returned it.
 
         Returns
         -------
-        name, parameters : str, tuple of float
-            As ``ops/fused/losses.pxi`` names the kernels; None, as here, where there is none.
+        l : array (N, ...)
+            The loss, to be summed over the outputs of each sample.
+        dz : array (N, K)
+            The derivative ∂lₙ/∂zₙ, in a new array.
+        """
+
+    def kernel(self, y: Array) -> Kernel | None:
+        """The compiled kernel that computes what :meth:`terms` does for this target; here none.
+
+        Parameters
+        ----------
+        y : array
+            Target, as :meth:`target` returned it.
+
+        Returns
+        -------
+        (str, tuple of float) or None
+            The kernel's name and its parameters.
         """
         return None
 
     def target(self, z: Array, y: Array) -> Array:
-        """``y`` as :meth:`terms` takes it: shapes checked, in the dtype of z. Here: one output for each target."""
+        """The target as :meth:`terms` takes it, of checked shape and in the dtype of z; here one for each output.
+
+        Parameters
+        ----------
+        z : array (N, K)
+            Output of the network.
+        y : array
+            Target, as the user gave it.
+
+        Returns
+        -------
+        array
+            The target.
+        """
         return check_target(self._who, z, y)
 
     def sample_weight(self, z: Array, y: Array, weight: Array | None) -> Array | None:
-        """The weight of each sample (N,) in float64, or None where all weigh the same."""
+        """The weight of each sample, from the user's weights and from those of its class, if the loss has any.
+
+        Parameters
+        ----------
+        z : array (N, K)
+            Output of the network.
+        y : array
+            Target, as :meth:`target` returned it.
+        weight : array (N,), optional
+            Sample weights, as the user gave them.
+
+        Returns
+        -------
+        array (N,) or None
+            Weights in float64, or None where all samples weigh the same.
+        """
         return None if weight is None else check_weight(self._who, weight, len(z))
 
     def __repr__(self) -> str:

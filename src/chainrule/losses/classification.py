@@ -54,19 +54,14 @@ class CrossEntropy(Loss):
     from_logits : bool
         True: z are logits of any size. False: z are probabilities, the output of a Softmax layer.
     label_smoothing : float
-        ε in [0, 1).
+        Share ε of the label that is spread evenly over the classes, in [0, 1).
     class_weight : K numbers, or dict of label to number, optional
-        Finite and not negative; a label that the dict does not name weighs 1.
+        Weight of each class, finite and not negative; a label that the dict does not name weighs 1.
 
     Notes
     -----
     z is (N, K); y is (N,) integer labels 0 … K−1, or (N, K) soft labels, none negative, each row summing to 1.
-    Labels that are anything else raise ValueError. For one output there is :class:`BinaryCrossEntropy`.
-
-    References
-    ----------
-    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.4. Label smoothing: Szegedy et al., Rethinking
-    the Inception Architecture for Computer Vision (2016), section 7.
+    Other labels raise ValueError. For a single output use :class:`BinaryCrossEntropy`.
 
     Examples
     --------
@@ -77,6 +72,11 @@ class CrossEntropy(Loss):
     1.386294
     >>> dz.round(6).tolist()
     [[-0.375, 0.125, 0.125, 0.125], [0.125, 0.125, 0.125, -0.375]]
+
+    References
+    ----------
+    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.4. Label smoothing: Szegedy et al., Rethinking
+    the Inception Architecture for Computer Vision (2016), section 7.
     """
 
     from_logits: bool = True
@@ -132,10 +132,6 @@ class BinaryCrossEntropy(Loss):
     -----
     z is (N, L), y is (N, L) in [0, 1]; anything else raises ValueError.
 
-    References
-    ----------
-    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.2.
-
     Examples
     --------
     >>> import numpy as np
@@ -145,6 +141,10 @@ class BinaryCrossEntropy(Loss):
     1.386294
     >>> dz.tolist()
     [[-0.5, 0.5]]
+
+    References
+    ----------
+    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.2.
     """
 
     from_logits: bool = True

@@ -32,10 +32,6 @@ class Poisson(Loss):
     -----
     z is (N, O), y is (N, O) and not negative, else ValueError.
 
-    References
-    ----------
-    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.6 (canonical links).
-
     Examples
     --------
     >>> import numpy as np
@@ -43,6 +39,10 @@ class Poisson(Loss):
     >>> value, dz = Poisson()(np.array([[0.0]]), np.array([[3.0]]))
     >>> value, dz.tolist()
     (1.0, [[-2.0]])
+
+    References
+    ----------
+    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.6 (canonical links).
     """
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
@@ -88,10 +88,6 @@ class Quantile(Loss):
     -----
     y is (N, D); z is (N, D·Q), read as (N, D, Q): the Q quantiles of a target stand side by side.
 
-    References
-    ----------
-    Koenker and Bassett, Regression quantiles (1978).
-
     Examples
     --------
     >>> import numpy as np
@@ -99,6 +95,10 @@ class Quantile(Loss):
     >>> value, dz = Quantile(levels=(0.25, 0.5))(np.array([[0.0, 3.0]]), np.array([[1.0]]))
     >>> value, dz.tolist()  # one too low by 1, one too high by 2
     (1.25, [[-0.25, 0.5]])
+
+    References
+    ----------
+    Koenker and Bassett, Regression quantiles (1978).
     """
 
     levels: Sequence[float] = (0.1, 0.5, 0.9)
@@ -135,10 +135,6 @@ class GaussianNLL(Loss):
     -----
     y is (N, D); z is (N, 2D): the D means μ, then the D log variances s.
 
-    References
-    ----------
-    Nix and Weigend, Estimating the mean and variance of the target probability distribution (1994).
-
     Examples
     --------
     >>> import numpy as np
@@ -146,6 +142,10 @@ class GaussianNLL(Loss):
     >>> value, dz = GaussianNLL()(np.array([[0.0, 0.0]]), np.array([[0.0]]))
     >>> round(value, 4), dz.round(4).tolist()  # ½ log 2π, and a variance that should shrink
     (0.9189, [[0.0, 0.5]])
+
+    References
+    ----------
+    Nix and Weigend, Estimating the mean and variance of the target probability distribution (1994).
     """
 
     floor: float = 1e-6

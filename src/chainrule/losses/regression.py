@@ -110,16 +110,12 @@ class Huber(Loss):
 
     Parameters
     ----------
-    delta : float
-        δ > 0, in the units of y.
+    delta : float, > 0
+        Residual δ at which the parabola becomes a straight line, in the units of y.
 
     Notes
     -----
     z and y are (N, O).
-
-    References
-    ----------
-    Huber, Robust estimation of a location parameter (1964).
 
     Examples
     --------
@@ -128,6 +124,10 @@ class Huber(Loss):
     >>> value, dz = Huber(delta=1.0)(np.array([[5.0, 0.5]]), np.array([[0.0, 0.0]]))
     >>> value, dz.tolist()
     (4.625, [[1.0, 0.5]])
+
+    References
+    ----------
+    Huber, Robust estimation of a location parameter (1964).
     """
 
     delta: float = 1.0

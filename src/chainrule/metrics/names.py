@@ -67,7 +67,27 @@ get_metric: Callable[[str | Metric], Metric] = METRICS.resolve
 
 
 def named_metrics(loss: LossFunction, metrics: Sequence[str | Metric], taken: Sequence[str] = ()) -> dict[str, Metric]:
-    """The metrics by the names of their columns in a History, each its own and none of those that are taken."""
+    """The metrics by the names of their columns in a History.
+
+    Parameters
+    ----------
+    loss : callable
+        The loss that is trained: where it takes probabilities, so do metrics given by name.
+    metrics : sequence of str or callable
+        Names, or functions, which are called by their ``__name__``.
+    taken : sequence of str
+        Names that no metric may have.
+
+    Returns
+    -------
+    dict of name to callable
+        The metrics.
+
+    Raises
+    ------
+    ValueError
+        If two metrics have one name, or a name is taken.
+    """
     named: dict[str, Metric] = {}
     for metric in metrics:
         name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)

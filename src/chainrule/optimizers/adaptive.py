@@ -21,7 +21,7 @@ __all__ = ["Adagrad", "Adam", "AdamW", "NAdam", "RMSprop"]
 
 @dataclass(eq=False, repr=False)
 class RMSprop(Optimizer):
-    """Divides the gradient by the root of its running mean square.
+    """Gradient divided by the root of its running mean square.
 
         v ← ρ v + (1 − ρ) g²
         d = g / (√v + ε)                                         w ← w − η d
@@ -30,15 +30,15 @@ class RMSprop(Optimizer):
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     rho : float in [0, 1)
-        ρ; PyTorch's ``alpha``.
+        Decay ρ of the running mean square; PyTorch's ``alpha``.
     momentum : float in [0, 1)
-        μ
+        Momentum μ.
     epsilon : float, > 0
-        ε
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Small number ε that keeps the divisor from 0.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -76,11 +76,11 @@ class RMSprop(Optimizer):
         return {"square": 0.0, "velocity": 0.0} if self.momentum else {"square": 0.0}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:
-        """1 − ρ, ε and μ."""
+        """The numbers 1 − ρ, ε and μ."""
         return 1 - self.rho, self.epsilon, self.momentum
 
     def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
-        """d = g / (√v + ε), or with momentum b."""
+        """The quotient g / (√v + ε), or with momentum the velocity b."""
         (weight, epsilon, momentum), (d, _), v = coefficients, scratch, state["square"]
         approach(v, np.multiply(g, g, out=d), weight, d)
         np.sqrt(v, out=d)
@@ -96,7 +96,7 @@ class RMSprop(Optimizer):
 
 @dataclass(eq=False, repr=False)
 class Adagrad(Optimizer):
-    """Divides the gradient by the root of the sum of all its squares so far.
+    """Gradient divided by the root of the sum of all its squares so far.
 
         v ← v + g²,  v = v₀ at first
         w ← w − η g / (√v + ε)
@@ -104,13 +104,13 @@ class Adagrad(Optimizer):
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     initial_accumulator : float, >= 0
-        v₀
+        First value v₀ of the sum of squares.
     epsilon : float, > 0
-        ε
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Small number ε that keeps the divisor from 0.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -143,11 +143,11 @@ class Adagrad(Optimizer):
         return {"square": self.initial_accumulator}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:
-        """ε."""
+        """The number ε."""
         return (self.epsilon,)
 
     def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
-        """g / (√v + ε)."""
+        """The quotient g / (√v + ε)."""
         (epsilon,), (d, _), v = coefficients, scratch, state["square"]
         v += np.multiply(g, g, out=d)
         np.sqrt(v, out=d)
@@ -157,7 +157,7 @@ class Adagrad(Optimizer):
 
 @dataclass(eq=False, repr=False)
 class Adam(Optimizer):
-    """Divides the running mean of the gradient by the root of its running mean square, both corrected for their start.
+    """Running mean of the gradient divided by the root of its running mean square, both corrected for their start.
 
         m ← β₁ m + (1 − β₁) g            m̂ = m / (1 − β₁ᵗ)
         v ← β₂ v + (1 − β₂) g²           v̂ = v / (1 − β₂ᵗ)
@@ -166,13 +166,13 @@ class Adam(Optimizer):
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     betas : pair of floats in [0, 1)
-        β₁ and β₂
+        Decays β₁ and β₂ of the running means.
     epsilon : float, > 0
-        ε
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Small number ε that keeps the divisor from 0.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -205,11 +205,11 @@ class Adam(Optimizer):
         return {"mean": 0.0, "square": 0.0}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:
-        """1 − β₁, 1 − β₂, and the two numbers that hold both corrections and ε."""
+        """The numbers 1 − β₁, 1 − β₂, and the two that hold both corrections and ε."""
         return adam_coefficients(t, self.betas, self.epsilon)
 
     def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
-        """m̂ / (√v̂ + ε)."""
+        """The quotient m̂ / (√v̂ + ε)."""
         return adam_direction(g, state, scratch, coefficients)
 
 
@@ -240,12 +240,12 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate, betas, epsilon
+    learning_rate, betas, epsilon : optional
         As in :class:`Adam`.
     weight_decay : float or schedule
-        λ
-    clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Weight decay λ.
+    clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Examples
     --------
@@ -276,15 +276,15 @@ class NAdam(Adam):
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     betas : pair of floats in [0, 1)
-        β₁ and β₂
+        Decays β₁ and β₂ of the running means.
     epsilon : float, > 0
-        ε
+        Small number ε that keeps the divisor from 0.
     momentum_decay : float, >= 0
-        ψ
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        How fast the momentum grows: ψ.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -313,14 +313,14 @@ class NAdam(Adam):
     momentum_decay: float = 0.004
 
     def coefficients(self, t: int, rate: float) -> Coefficients:
-        """1 − β₁, 1 − β₂, and p, q, r such that (g a + m b) / (√v̂ + ε) = (g + r m) / (p √v + q)."""
+        """The numbers 1 − β₁, 1 − β₂, and p, q, r such that (g a + m b) / (√v̂ + ε) = (g + r m) / (p √v + q)."""
         beta1, beta2 = self.betas
         a = (1 - _momentum(t, beta1, self.momentum_decay)) / (1 - _product(t, beta1, self.momentum_decay))
         b = _momentum(t + 1, beta1, self.momentum_decay) / (1 - _product(t + 1, beta1, self.momentum_decay))
         return 1 - beta1, 1 - beta2, 1 / (a * math.sqrt(1 - beta2**t)), self.epsilon / a, b / a
 
     def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
-        """(g + r m) / (p √v + q)."""
+        """The quotient (g + r m) / (p √v + q)."""
         (weight1, weight2, p, q, r), (d, s), m, v = coefficients, scratch, state["mean"], state["square"]
         approach(m, g, weight1, d)
         approach(v, np.multiply(g, g, out=d), weight2, d)

@@ -26,40 +26,41 @@ NUMBERS = 8  # in a row of a plan: rate, shrink, and six coefficients
 
 @dataclass(eq=False, repr=False)
 class Optimizer(Rule):
-    """An update rule for a flat vector of parameters; subclass it and define :meth:`slots` and :meth:`direction`.
+    """An update rule for a flat vector of parameters; subclass it and define :meth:`direction` to make your own.
 
         g ← clip(g)
         w ← w − η λ w        weight decay λ, decoupled from the gradient
         w ← w − η d          d the direction, the rule of each optimizer
 
-    An optimizer knows arrays, not models. After the first step it allocates nothing large: where compiled kernels are
-    in use and have its rule (``kernel``), a step is one pass over the vector; else it walks along the vector in blocks
-    that stay in the processor's cache.
+    What the rule remembers it names in :meth:`slots`. An optimizer knows arrays, not models. After the first step it
+    allocates nothing large: where a compiled kernel has its rule, a step is one pass over the vector; elsewhere it
+    walks along the vector in blocks that stay in the processor's cache.
 
     Parameters
     ----------
     learning_rate : float or schedule
-        η >= 0, or a callable (step, total_steps) -> η with steps counted from 0.
+        Learning rate η >= 0, or a callable (step, total_steps) -> η with steps counted from 0.
     weight_decay : float or schedule
-        λ >= 0. Decoupled, as in AdamW: for SGD too it shrinks the weights and stays out of the momentum.
+        Weight decay λ >= 0, decoupled as in AdamW: for SGD too it shrinks the weights and stays out of the momentum.
     clip_norm : float, optional
         Scales the gradient of all parameters together so that its Euclidean norm is at most this.
     clip_value : float, optional
         Clips each element of the gradient into [−clip_value, clip_value], before clip_norm.
-    groups : dict from pattern to dict, optional
+    groups : dict of pattern to dict, optional
         Patterns such as ``"*.b"`` or ``"0.*"`` on parameter names (as in fnmatch), each with
         ``learning_rate_factor`` (on η, and so on the decay) or ``weight_decay_factor`` (on λ) or both. The factors of
         all matching patterns multiply. Needs :meth:`setup`.
 
     Attributes
     ----------
-    state : dict from name to array
+    state : dict of name to array
         What the optimizer remembers; empty before the first step. Flat arrays of the vector's size and dtype, and
-        ``"step"``, the number of steps taken, as a 0-d int64 array. Assign a copy of it to go on from there.
+        ``"step"``, the number of steps taken, as a 0-d int64 array. Assign a copy of it to resume from there.
     total_steps : int or None
         The number of steps planned, for schedules; counted from the very first step. Set by :meth:`setup`.
     kernel : str or None
-        The compiled rule that computes what :meth:`direction` does. A subclass with a rule of its own has none.
+        Name of the compiled kernel that computes what :meth:`direction` does, stated in the class that defines it. It
+        is not used for a subclass that changes the rule, nor for an object on which a method was replaced.
 
     Examples
     --------
@@ -129,7 +130,7 @@ class Optimizer(Rule):
         Parameters
         ----------
         parameters : Parameters
-            ``model.parameters``.
+            The model's parameters, ``model.parameters``.
         total_steps : int, optional
             Counted from the first step ever taken, so that a second training passes the steps done plus those to come.
 
@@ -161,9 +162,9 @@ class Optimizer(Rule):
         Parameters
         ----------
         vector : array (P,), float32 or float64
-            ``model.parameters.vector``.
+            The parameters, ``model.parameters.vector``.
         gradient : array (P,), of the same dtype
-            ``model.gradients.vector``.
+            The gradient, ``model.gradients.vector``.
 
         Raises
         ------
@@ -196,12 +197,17 @@ class Optimizer(Rule):
     def prepare(self, vector: Array) -> tuple[list[Array], list[Run]]:
         """Check the vector as :meth:`step` does, and create the state if there is none.
 
+        Parameters
+        ----------
+        vector : array (P,), float32 or float64
+            The parameters, ``model.parameters.vector``.
+
         Returns
         -------
         arrays : list of arrays (P,)
             The state, in the order of :meth:`slots`, to be updated in place.
         runs : list of (start, stop, rate_factor, shrink_factor)
-            Which part of the vector takes which share of the rate η and of the shrinking η λ; all of it, in order.
+            The parts of the vector in order, with their factors on the rate η and on the shrinking η λ.
         """
         slots = self.slots()
         self._check_vector(f"{type(self).__name__}.prepare", vector, slots)
@@ -209,13 +215,17 @@ class Optimizer(Rule):
         return [self._state[name] for name in slots], self._runs
 
     def plan(self, steps: int) -> Array:
-        """The numbers of the next steps, of which none is taken: rate η, shrink η λ and the coefficients, then zeros.
+        """The numbers of the next steps, without taking them; a schedule fails here as it would in :meth:`step`.
 
-        A schedule fails here as it would in :meth:`step`.
+        Parameters
+        ----------
+        steps : int
+            How many steps.
 
         Returns
         -------
-        array (steps, 8), float64
+        array (steps, 8) of float64
+            In each row the rate η, the shrink η λ and the coefficients, then zeros.
         """
         table, done = np.zeros((steps, NUMBERS)), self.steps_taken
         rows = [self._numbers(done + i) for i in range(steps)]
@@ -235,7 +245,7 @@ class Optimizer(Rule):
 
     @property
     def state(self) -> dict[str, Array]:
-        """What the optimizer remembers: name -> array; assign to go on from a state saved before."""
+        """What the optimizer remembers: name -> array; assign a state saved before to resume from it."""
         return self._state
 
     @state.setter

@@ -25,16 +25,17 @@ class Lion(Optimizer):
         m ← β₂ m + (1 − β₂) g
         w ← w − η d
 
-    A good learning rate is three to ten times smaller than for :class:`AdamW`, a good weight decay as much larger.
+    A good learning rate is three to ten times smaller than for :class:`AdamW`, and a good weight decay as many times
+    larger.
 
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     betas : pair of floats in [0, 1)
-        β₁ and β₂
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Decays β₁ and β₂ of the running means.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -66,11 +67,11 @@ class Lion(Optimizer):
         return {"mean": 0.0}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:
-        """1 − β₁ and 1 − β₂."""
+        """The numbers 1 − β₁ and 1 − β₂."""
         return 1 - self.betas[0], 1 - self.betas[1]
 
     def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
-        """sign(β₁ m + (1 − β₁) g)."""
+        """The sign of β₁ m + (1 − β₁) g."""
         (now, later), (d, s), m = coefficients, scratch, state["mean"]
         np.subtract(g, m, out=d)
         d *= now

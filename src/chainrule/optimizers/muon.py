@@ -33,25 +33,26 @@ class Muon(Optimizer):
         W ← W − η · 0.2 √max(I, O) · X
 
     The iteration drives each singular value above ‖D‖/300 to about 1 (0.68 to 1.21), so X ≈ UVᵀ where D = USVᵀ.
-    With the factor 0.2 √max(I, O) the update has the root mean square of an AdamW update, and one learning rate and one
-    weight decay serve both: biases, gains and whatever else is no matrix is updated by :class:`AdamW`. Needs
-    :meth:`setup`, which tells the shapes. All is computed in the dtype of the parameters.
+    With the factor 0.2 √max(I, O) the update has the root mean square of an AdamW update, so one learning rate and one
+    weight decay serve both: biases, gains and all other arrays that are not matrices are updated as by :class:`AdamW`.
+    Call :meth:`setup` first, which gives it the shapes. It computes in the dtype of the parameters.
 
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     momentum : float in [0, 1)
-        μ
+        Momentum μ.
     nesterov : bool
+        Whether to look ahead.
     iterations : int, >= 1
-        Of Newton and Schulz.
+        Number of Newton–Schulz iterations.
     betas : pair of floats in [0, 1)
-        Of the AdamW inside.
+        Decays of the running means of the AdamW inside.
     epsilon : float, > 0
-        Of the AdamW inside.
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Small number in the divisor of the AdamW inside.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -103,11 +104,11 @@ class Muon(Optimizer):
         return {"mean": 0.0, "square": 0.0}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:
-        """AdamW's."""
+        """Those of AdamW."""
         return adam_coefficients(t, self.betas, self.epsilon)
 
     def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
-        """AdamW's, for what is no matrix."""
+        """The direction of AdamW, for everything but matrices."""
         return adam_direction(g, state, scratch, coefficients)
 
     def _check_vector(self, who: str, vector: Any, slots: Mapping[str, float]) -> None:

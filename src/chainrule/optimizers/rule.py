@@ -46,6 +46,7 @@ class Rule(ABC):
         Returns
         -------
         tuple of float
+            The numbers.
         """
         return ()
 

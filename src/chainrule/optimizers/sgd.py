@@ -17,26 +17,26 @@ __all__ = ["SGD"]
 
 @dataclass(eq=False, repr=False)
 class SGD(Optimizer):
-    """Gradient descent, with momentum, dampening and Nesterov's look ahead where asked for.
+    """Gradient descent, optionally with momentum, dampening and Nesterov's look ahead.
 
         v ← μ v + (1 − τ) g,  v = 0 at first
         w ← w − η v                     or, with Nesterov,  w ← w − η (g + μ v)
 
-    Without momentum w ← w − η g. With dampening τ = μ the velocity is the running mean v ← μ v + (1 − μ) g. PyTorch's
-    rule is the same but for one exception that we do not make: its first step leaves out the dampening.
+    Without momentum w ← w − η g. With dampening τ = μ the velocity is the running mean v ← μ v + (1 − μ) g. PyTorch
+    has the same rule, except that its first step leaves out the dampening.
 
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     momentum : float in [0, 1)
-        μ
+        Momentum μ.
     dampening : float in [0, 1)
-        τ
+        Dampening τ of the gradient in the velocity.
     nesterov : bool
-        Needs momentum, and no dampening.
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Whether to look ahead; this needs momentum, and no dampening.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -81,11 +81,11 @@ class SGD(Optimizer):
         return {"velocity": 0.0} if self.momentum else {}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:
-        """μ, 1 − τ, and what v weighs beside g: μ with Nesterov, else nothing."""
+        """The numbers μ, 1 − τ, and the weight of v beside g: μ with Nesterov, else 0."""
         return self.momentum, 1 - self.dampening, self.momentum if self.nesterov else 0.0
 
     def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
-        """g, v or g + μ v."""
+        """The gradient g, the velocity v, or g + μ v."""
         if "velocity" not in state:
             return g
         (momentum, weight, ahead), (d, _), v = coefficients, scratch, state["velocity"]

@@ -88,7 +88,10 @@ class OneCycle:
         The highest rate.
     warmup : float in [0, 1)
         The share of all steps that climb.
-    initial_divisor, final_divisor : float, > 0
+    initial_divisor : float, > 0
+        How many times smaller than the highest rate the first one is.
+    final_divisor : float, > 0
+        How many times smaller than the first rate the last one is.
 
     Examples
     --------

@@ -21,6 +21,7 @@ class Constant:
     Parameters
     ----------
     rate : float, >= 0
+        The rate.
 
     Examples
     --------
@@ -48,8 +49,9 @@ class StepDecay:
     rate : float, >= 0
         The rate of the first step.
     factor : float, > 0
+        What the rate is multiplied by.
     every : int, >= 1
-        In steps.
+        Number of steps after which it is.
 
     Examples
     --------
@@ -80,8 +82,9 @@ class Exponential:
     rate : float, >= 0
         The rate of the first step.
     decay : float, > 0
+        Factor by which the rate changes over ``every`` steps.
     every : int, >= 1
-        In steps.
+        Number of steps for one factor.
 
     Examples
     --------
@@ -113,6 +116,7 @@ class InverseScaling:
     rate : float, >= 0
         The rate of the first step.
     power : float, >= 0
+        How fast the rate falls: at 1 it halves whenever the number of steps doubles, at 0 it stays.
 
     Examples
     --------

@@ -35,6 +35,7 @@ class ReduceOnPlateau:
     rate : float, >= 0
         The rate to begin with.
     factor : float in (0, 1)
+        What the rate is multiplied by when it is cut.
     patience : int, >= 0
         Epochs without improvement to wait before cutting the rate.
     minimum : float, >= 0
@@ -69,7 +70,13 @@ class ReduceOnPlateau:
         return self.current
 
     def observe(self, loss: float) -> None:
-        """Take note of an epoch's loss; cut the rate if patience has run out."""
+        """Take note of an epoch's loss, and cut the rate if patience has run out.
+
+        Parameters
+        ----------
+        loss : float
+            The loss that is watched: of the validation data where there are some, else of training.
+        """
         better = loss < self.best - self.threshold * abs(self.best) if math.isfinite(self.best) else loss < self.best
         self.best = loss if better else self.best
         self.bad_epochs = 0 if better else self.bad_epochs + 1
