@@ -20,7 +20,7 @@ ORDER = (
     # 3 · whole
     "model", "data", "proof", "training", "diagnostics",
     # 4 · tools
-    "nodes", "estimators", "tabular", "persistence", "plots", "reporting", "cli", "__main__",
+    "estimators", "tabular", "persistence", "plots", "reporting", "cli", "__main__",
 )  # fmt: skip
 LIBRARIES = {"estimators": ("scipy", "sklearn")}  # that a part is nothing without; it is imported when first used
 MAX_LINES = 400

@@ -220,10 +220,12 @@ def test_every_kernel_belongs_to_a_loss():
 
 
 @pytest.mark.skipif(KERNELS != "fused", reason="CHAINRULE_KERNELS=numpy")
-def test_a_loss_uses_its_kernel(monkeypatch, rng):
-    monkeypatch.setattr(SquaredError, "terms", None)
+def test_a_loss_uses_its_kernel(rng):
+    class Fused(SquaredError):
+        kernel, terms = SquaredError.kernel, None
+
     z, y = rng.standard_normal((2, 4, 6))
-    assert SquaredError()(z, y)[0] == pytest.approx(np.mean(np.sum((z - y) ** 2, axis=1)))
+    assert Fused()(z, y)[0] == pytest.approx(np.mean(np.sum((z - y) ** 2, axis=1)))
 
 
 class Cubed(losses.LogCosh):

@@ -187,3 +187,22 @@ def test_in_the_middle_of_training(kernel: bool) -> None:
     with pytest.raises(ValueError, match=f"{type(optimizer).__name__} expects clip_norm > 0, got -1"):
         trainer.fit(x, x[:, :1], epochs=2, verbose=0)
     assert optimizer.clip_norm is None
+
+
+@pytest.mark.parametrize("count", [3, 9])
+@pytest.mark.parametrize("kernels", [True, False], ids=["kernels", "NumPy"])
+def test_other_coefficients_than_the_rule_takes_are_refused(
+    count: int, kernels: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Other(cr.Adam):
+        def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+            return (0.5,) * count
+
+    if not kernels:
+        monkeypatch.setattr(Other, "kernel", None)
+    words = rf"^Other.coefficients expects to give 4 numbers, as Adam.direction takes, got {count}\.$"
+    with pytest.raises(ValueError, match=words):
+        Other(0.1).step(np.ones(3), np.ones(3))
+    trainer = cr.Trainer(cr.MLP([2, 2], rng=0), "cross_entropy", Other(0.1))
+    with pytest.raises(ValueError, match=words):
+        trainer.fit(np.eye(2), np.arange(2), epochs=1, verbose=0)

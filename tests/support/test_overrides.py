@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.layers.program import _EQUATIONS as OF_LAYERS
+from chainrule.layers.program import EQUATIONS as OF_LAYERS
 from chainrule.layers.program import program_of
 from chainrule.losses import LOSSES
 from chainrule.losses.base import EQUATIONS as OF_LOSSES

@@ -21,7 +21,7 @@ import numpy as np
 
 from .._support import checks as _checks
 from .._support.checks import Array, as_numeric, check_shape, sentence
-from .._support.overrides import states
+from .._support.overrides import note_methods, states
 from ..ops.fused import compiled, twin
 
 LossFunction: TypeAlias = Callable[..., tuple[float, Array]]
@@ -55,6 +55,10 @@ class Loss(ABC):
     (0.5, [[2.0], [0.0]])
     """
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        note_methods(cls, *EQUATIONS)
+
     def __call__(
         self, z: Array, y: Array, weight: Array | None = None, out: Array | None = None
     ) -> tuple[float, Array]:
@@ -69,7 +73,8 @@ class Loss(ABC):
         weight : array (N,), optional
             Sample weights, finite and not negative. Weights that sum to 0 give the value 0 and a gradient of zeros.
         out : array (N, K), optional
-            Where the gradient is written; it may be z.
+            Where the gradient is written; it may be z, unless z is what the activation of a last layer gave: its
+            backward needs it.
 
         Returns
         -------

@@ -10,10 +10,10 @@ from typing import Any
 
 from .._support.checks import sentence
 from .._support.registry import Registry
-from ..losses import LossFunction
 from .base import Metric
 
 OF_PROBABILITIES = {"threshold": 0.5, "from_logits": False}  # what a metric is told where the outputs are no logits
+OURS = __name__.rpartition(".")[0] + "."
 
 
 #: The file of each metric, which loads when one of them is first used: a training without metrics needs none.
@@ -66,13 +66,11 @@ METRICS = _Metrics(
 get_metric: Callable[[str | Metric], Metric] = METRICS.resolve
 
 
-def named_metrics(loss: LossFunction, metrics: Sequence[str | Metric], taken: Sequence[str] = ()) -> dict[str, Metric]:
+def named_metrics(metrics: Sequence[str | Metric], taken: Sequence[str] = ()) -> dict[str, Metric]:
     """The metrics by the names of their columns in a History.
 
     Parameters
     ----------
-    loss : callable
-        The loss that is trained: where it takes probabilities, so do metrics given by name.
     metrics : sequence of str or callable
         Names, or functions, which are called by their ``__name__``.
     taken : sequence of str
@@ -94,15 +92,14 @@ def named_metrics(loss: LossFunction, metrics: Sequence[str | Metric], taken: Se
         if name in named or name in taken:
             remedy = "give the function a name of its own"
             raise ValueError(sentence("Trainer", "metrics of different names", f"another {name!r}", remedy))
-        named[name] = _metric_for(loss, metric)
+        named[name] = get_metric(metric)
     return named
 
 
-def _metric_for(loss: LossFunction, metric: str | Metric) -> Metric:
-    """A named metric takes outputs as the loss does: where these are probabilities, it is told so."""
-    function = get_metric(metric)
-    if not isinstance(metric, str) or getattr(loss, "from_logits", True):
-        return function
-    known = inspect.signature(function).parameters
+def of_probabilities(metric: Metric) -> Metric:
+    """A metric of ours, told that the outputs are probabilities, and no logits; any other as it is."""
+    if not getattr(metric, "__module__", "").startswith(OURS):
+        return metric
+    known = inspect.signature(metric).parameters
     told = {name: value for name, value in OF_PROBABILITIES.items() if name in known}
-    return partial(function, **told) if told else function
+    return partial(metric, **told) if told else metric

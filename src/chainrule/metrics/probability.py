@@ -16,7 +16,7 @@ BINS = 15  # as in the experiments of Guo et al. (2017)
 
 
 def roc_auc_score(
-    y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, from_logits: bool = True
+    y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, from_logits: bool | None = None
 ) -> float:
     """Area under the ROC curve: how often a sample of the class is ranked above one that is not of it.
 
@@ -34,8 +34,9 @@ def roc_auc_score(
         Outputs z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
     sample_weight : array (N,), optional
         Weight of each sample, not negative and not all 0.
-    from_logits : bool
-        True: p = softmax(z). False: z are probabilities. Without effect on one column, whose order both keep.
+    from_logits : bool, optional
+        True: p = softmax(z). False: z are probabilities. By default True, except that K ≥ 3 columns whose every row
+        looks like probabilities are refused. Without effect on fewer columns, whose order both keep.
 
     Returns
     -------
@@ -62,6 +63,7 @@ def roc_auc_score(
     z = outputs(who, y_pred)
     _, true, _ = classes(who, y_true, z, 0.0)
     w = weights(who, sample_weight, len(true))
+    from_logits = _are_logits(who, z, from_logits) if z.shape[1] > 2 else from_logits is not False
     z = z.astype(np.float64, copy=False)
     if z.shape[1] == 2:
         z = z[:, 1:] - z[:, :1] if from_logits else z[:, 1:]  # p₂ rises with z₂ − z₁, which does not saturate

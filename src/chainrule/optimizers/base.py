@@ -16,11 +16,10 @@ from ..parameters import Parameters
 from ..schedules import Schedule
 from .checks import NEEDS_SETUP, check_gradient, check_state_fits, check_vector, copy_state, count_of, own_state
 from .clipping import clip, norm_factor, square_norm
-from .groups import Groups, Run, merge, resolve_groups
+from .groups import Groups, Run, divide, merge, resolve_groups
 from .rule import Coefficients, Rule, Scratch, Slots, rule_kernel
-from .settings import COMMON
+from .settings import COMMON, check_coefficients
 
-BLOCK_BYTES = 131_072  # a block of the weights, of the gradient, of the state and the scratch stay in a core's cache
 NUMBERS = 8  # in a row of a plan: rate, shrink, and six coefficients
 
 
@@ -287,19 +286,21 @@ class Optimizer(Rule):
             self._state["step"] = np.zeros((), np.int64)
         own_state(self._state, vector)
         if vector is not self._vector:
+            check_coefficients(self)
+            self._attributes = 0  # so that the rule is looked at again
             whole = (0, vector.size, 1.0, 1.0)
             self._runs = merge([whole] if self._layout is None else [run for run, _ in self._layout])
             self._vector = vector
 
     def _fits_kernel(self, vector: Array, gradient: Any, slots: Mapping[str, float]) -> bool:
         """Whether the compiled step can be taken; then vector, gradient and state fit each other, too."""
-        if compiled is None or len(self._state) != 1 + len(slots):
+        if compiled is None:
             return False
         if self._attributes != len(vars(self)):  # one more, if a method was replaced on it
             self._attributes, self._kernel = len(vars(self)), rule_kernel(self)
         if self._kernel is None:
             return False
-        if type(self._state.get("step")) is not np.ndarray:
+        if len(self._state) != 1 + len(slots) or type(self._state.get("step")) is not np.ndarray:
             return False
         fits: bool = compiled.takes(vector, gradient, [self._state.get(name) for name in slots])
         return fits
@@ -354,10 +355,3 @@ class Optimizer(Rule):
         if vector.size != size:
             expected = f"the vector of the {size:,} parameters given to setup"
             raise ValueError(sentence(who, expected, f"{vector.size:,}", NEEDS_SETUP))
-
-
-def divide(run: Run, itemsize: int) -> list[tuple[slice, float, float]]:
-    """The slices, short enough for the cache, that make up a run, each with the run's factors."""
-    start, stop, rate, shrink = run
-    length = BLOCK_BYTES // itemsize
-    return [(slice(i, min(i + length, stop)), rate, shrink) for i in range(start, stop, length)]

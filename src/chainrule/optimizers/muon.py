@@ -13,8 +13,9 @@ from .._support.checks import Array, check_integer, sentence
 from .._support.settings import ABOVE_ZERO, FRACTION, Checks
 from ..schedules import Schedule
 from .adaptive import adam_coefficients, adam_direction
-from .base import Optimizer, divide
+from .base import Optimizer
 from .checks import NEEDS_SETUP
+from .groups import divide
 from .rule import Coefficients, Scratch, Slots, approach
 from .settings import check_betas
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from .._support.checks import Array
-from .._support.overrides import states
+from .._support.overrides import note_methods, states
 
 Slots: TypeAlias = Mapping[str, Array]
 Scratch: TypeAlias = Sequence[Array]
@@ -26,6 +26,10 @@ class Rule(ABC):
 
     #: The compiled kernel that computes what the methods beside it do.
     kernel: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        note_methods(cls, *EQUATIONS)
 
     def slots(self) -> dict[str, float]:
         """Name and first value of each array that the optimizer remembers; here none."""

@@ -27,6 +27,17 @@ def check_betas(who: str, name: str, betas: Any) -> tuple[float, float]:
     return first, second
 
 
+def check_coefficients(optimizer: Any) -> None:
+    """Raise unless a subclass that has coefficients of its own gives as many as the rule takes that it has not."""
+    cls: Any = type(optimizer)
+    owner: Any = next(one for one in cls.__mro__ if "direction" in vars(one))
+    if cls.coefficients is not owner.coefficients:
+        expected, got = (len(one.coefficients(optimizer, 1, 1.0)) for one in (owner, cls))
+        if expected != got:
+            words = f"to give {expected} numbers, as {owner.__name__}.direction takes"
+            raise ValueError(sentence(f"{cls.__name__}.coefficients", words, str(got)))
+
+
 COMMON: Checks = {
     "learning_rate": check_rate,
     "weight_decay": check_rate,

@@ -19,6 +19,7 @@ from .._support.checks import Array, check_finite, sentence
 from .._support.files import as_path, check_readable, in_our_words, open_tensors, refusal, tensors_in, write_arrays
 from ..model import Sequential
 from .agreement import Answers, answers, distance
+from .elementwise import ELEMENTWISE
 from .exchange import Part, by_order, check_shapes, fill, grouped, in_order, parts, slots
 
 LOAD, DUMP = "load_state_dict", "state_dict"
@@ -31,24 +32,8 @@ ARRAYS = {
     "layer_norm": {"weight": "gain", "bias": "bias"},
     "prelu": {"weight": "slope"},
 }
-#: Elementwise op → PyTorch's module, with the op's numbers by name.
-ELEMENTWISE = {
-    "elu": "nn.ELU(alpha={alpha})",
-    "gelu": "nn.GELU()",
-    "gelu_tanh": "nn.GELU(approximate='tanh')",
-    "hard_sigmoid": "nn.Hardsigmoid()",
-    "identity": "nn.Identity()",
-    "leaky_relu": "nn.LeakyReLU({slope})",
-    "mish": "nn.Mish()",
-    "relu": "nn.ReLU()",
-    "selu": "nn.SELU()",
-    "sigmoid": "nn.Sigmoid()",
-    "silu": "nn.SiLU()",
-    "softplus": "nn.Softplus()",
-    "tanh": "nn.Tanh()",
-}
 #: op → PyTorch's module, with the op's arrays and numbers by name; ``biased`` is whether there is a b.
-MODULES = ELEMENTWISE | {
+MODULES = {op: entry.torch for op, entry in ELEMENTWISE.items() if entry.torch} | {
     "affine": "nn.Linear({W.shape[0]}, {W.shape[1]}, bias={biased})",
     "batch_norm": "nn.BatchNorm1d({gain.size}, eps={epsilon}, momentum={momentum})",
     "dropout": "nn.Dropout({rate})",
