@@ -169,7 +169,7 @@ def test_a_compiled_twin_is_documented_as_its_plain_op() -> None:
     assert inspect.signature(ops.relu) == inspect.signature(activations.relu)
 
 
-def test_kernels_that_do_not_load_are_told(tmp_path: Path) -> None:
+def test_kernels_that_do_not_load_are_reported(tmp_path: Path) -> None:
     """As after an update of Python or NumPy that no longer fits them."""
     package = tmp_path / "chainrule"
     shutil.copytree(Path(fused.__file__).parents[2], package, ignore=MADE)

@@ -16,6 +16,7 @@ from ..layers import Identity, ReLU, Sigmoid, Tanh
 from ..layers.activations import ACTIVATIONS, Activation
 from ..layers.program import Call, joined, standardization, stated
 from ..losses import GaussianNLL
+from .base import check_no_own_answers
 from .classifier import MLPClassifier
 from .parameters import activations, hidden_sizes, snapshot
 from .program import decoding, scaling
@@ -100,6 +101,7 @@ def to_sklearn(estimator: Any) -> Any:
     if not isinstance(estimator, (MLPClassifier, MLPRegressor)):
         raise TypeError(sentence("to_sklearn", "a chainrule MLPClassifier or MLPRegressor", type(estimator).__name__))
     check_is_fitted(estimator)
+    check_no_own_answers("to_sklearn", estimator)
     if len(getattr(estimator, "classes_", "ab")) < 2:
         raise ValueError(sentence("to_sklearn", "at least two classes", repr(estimator.classes_.tolist())))
     weights, biases = plain_weights(estimator)

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..layers import Layer
+from ..layers.activations import Elementwise, name_of
 from ..optimizers import Optimizer
 
 #: By the path from the trainer, such as "optimizer.learning_rate" or "model.layers.2.rate": numbers, text, None, and
@@ -161,6 +162,8 @@ def _plain(value: Any) -> Any:
     """A copy of the value as JSON holds it, or NOTHING if it cannot."""
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, Elementwise) and not value.numbers:
+        value = name_of(value) or NOTHING
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):

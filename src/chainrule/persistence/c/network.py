@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +14,7 @@ from ..._support.checks import Array, check_shape, sentence
 from ...layers.program import Call, Program, run, standardization
 from ...model import Sequential
 from ..agreement import gives_probabilities
-from ..estimators import where_network_is
+from ..estimators import is_ours, where_network_is
 from ..programs import layer_programs
 from .operations import OPS
 from .steps import Labelled, Step, input_width, steps_of
@@ -78,11 +77,8 @@ def as_network(model: Any) -> Network:
     """The network of a model or of a fitted estimator."""
     if isinstance(model, Sequential):
         return _of_model(model)
-    if "chainrule.estimators" in sys.modules:  # else nobody has one of them
-        from ...estimators import MLPClassifier, MLPRegressor
-
-        if isinstance(model, (MLPClassifier, MLPRegressor)):
-            return _of_estimator(model)
+    if is_ours(model):
+        return _of_estimator(model)
     remedy = f"pass {place}" if (place := where_network_is(model)) else ""
     if hasattr(model, "get_params"):
         prepared = f"export {place} and prepare its rows in C, or " if place else ""

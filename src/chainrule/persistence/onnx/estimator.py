@@ -10,9 +10,10 @@ import numpy as np
 
 from ... import __version__
 from ..._support.checks import Array, require, sentence
-from ..._support.files import MAX_REASON, digest
+from ..._support.files import digest
 from ...model import Sequential
-from ..rows import last_step, needs_frame
+from ..columns import last_step, needs_frame
+from ..foreign import reason
 from .converters import register
 from .network import DOUBLE, WHO
 from .runtime import add_facts
@@ -88,7 +89,7 @@ def _refusal(estimator: Any, error: Exception) -> Exception:
     unknown = [(place, step) for place, step in steps if type(step) not in known]
     unknown = unknown or [(place, step) for place, step in steps if type(step).__name__ in str(error)]
     where = " and ".join(f"{type(step).__name__} at {place!r}" for place, step in unknown) or type(estimator).__name__
-    got = f"{where} ({str(error).splitlines()[0][:MAX_REASON]})"
+    got = f"{where} ({reason(error)})"
     remedy = "take that step out of the pipeline and do it before prediction"
     return ValueError(sentence(WHO, "steps that skl2onnx converts", got, remedy))
 
