@@ -204,7 +204,7 @@ CLASSES: dict[str, tuple[type, str, Callable[..., Any]]] = {
     "an activation's pull-back": (cr.LeakyReLU, "pull_back", lambda method: tripled(method, 1)),
     "a model's forward": (cr.Sequential, "forward", lambda method: tripled(method, 1)),
     "a model's backward": (cr.Sequential, "backward", lambda method: tripled(method, 1)),
-    "an optimizer's rule": (cr.SGD, "direction", lambda method: tripled(method, 3)),
+    "an optimizer's rule": (cr.SGD, "direction", lambda method: tripled(method, 1)),
     "an optimizer's step": (cr.SGD, "step", lambda method: tripled(method, 2)),
     "a loss": (cr.CrossEntropy, "terms", moved),
     "a loss's weights": (cr.CrossEntropy, "sample_weight", lambda method: Focal.sample_weight),
@@ -240,8 +240,8 @@ def test_a_class_derived_from_a_changed_one_has_the_change(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("on", ["the class", "the object", "the object, later"])
 def test_a_rule_replaced_in_a_loop_by_hand_counts(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def still(self: Any, t: int, rate: float, g: Any, d: Any, s: Any, *slots: Any) -> Any:
-        return np.multiply(g, 0, out=d)
+    def still(self: Any, g: Any, state: Any, scratch: Any, coefficients: Any) -> Any:
+        return np.multiply(g, 0, out=scratch[0])
 
     optimizer, w = cr.Adam(0.1), np.ones(3)
     if on == "the class":

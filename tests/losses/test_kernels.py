@@ -11,6 +11,7 @@ import pytest
 from chainrule import losses
 from chainrule._support import checks
 from chainrule.losses import CrossEntropy, Huber, Loss, SquaredError
+from chainrule.losses.base import loss_kernel
 from chainrule.ops.fused import KERNELS
 from losses.table import LOSSES, WITH_KERNEL, problem, without_kernel
 from ops.table import Draw
@@ -98,10 +99,10 @@ def test_every_kernel_belongs_to_a_loss():
 
 
 @pytest.mark.skipif(KERNELS != "fused", reason="CHAINRULE_KERNELS=numpy")
-def test_a_loss_uses_its_kernel(monkeypatch, rng):
-    monkeypatch.setattr(SquaredError, "terms", None)
+def test_a_loss_uses_its_kernel(rng):
+    loss = type("WithoutTerms", (SquaredError,), {"kernel": SquaredError.kernel, "terms": None})()
     z, y = rng.standard_normal((2, 4, 6))
-    assert SquaredError()(z, y)[0] == pytest.approx(np.mean(np.sum((z - y) ** 2, axis=1)))
+    assert loss(z, y)[0] == pytest.approx(np.mean(np.sum((z - y) ** 2, axis=1)))
 
 
 class Cubed(losses.LogCosh):
@@ -134,7 +135,7 @@ class OfCubed(Cubed):
 @pytest.mark.parametrize("loss", [Cubed(), OfCubed(), Mixed(), Steep()], ids=lambda loss: type(loss).__name__)
 def test_custom_equations_are_used_and_not_the_parents_kernel(loss, rng):
     z, y = rng.standard_normal((2, 4, 6))
-    assert loss.kernel(y) is None
+    assert loss_kernel(loss, y) is None
     terms, dz = loss.terms(z, y)
     value, gradient = loss(z, y)
     assert value == pytest.approx(terms.sum() / 4, rel=1e-14)
@@ -158,7 +159,7 @@ class Shifted(Huber):
 
 @pytest.mark.parametrize(("loss", "value"), [(Summed(), 2), (Shifted(), 0)])
 def test_a_custom_reduction_or_target_has_no_kernel(loss, value):
-    assert loss.kernel(np.ones((2, 2))) is None
+    assert loss_kernel(loss, np.ones((2, 2))) is None
     assert loss(np.ones((2, 2)), np.zeros((2, 2)))[0] == value
 
 
@@ -173,7 +174,7 @@ class OwnKernel(Cubed):
 
 
 def test_a_class_may_name_a_kernel_beside_its_equations():
-    assert OwnKernel().kernel(np.ones((2, 2))) == ("absolute_error", ())
+    assert loss_kernel(OwnKernel(), np.ones((2, 2))) == ("absolute_error", ())
 
 
 def test_from_probabilities_there_is_no_kernel():

@@ -163,9 +163,9 @@ def test_an_optimizer_of_a_user_has_attributes_of_its_own() -> None:
             super().__post_init__()
             self.mood = "good"
 
-        def direction(self, t: int, rate: float, g: Any, d: Any, s: Any, *slots: Any) -> Any:
+        def direction(self, g: Any, state: Any, scratch: Any, coefficients: Any) -> Any:
             self.calls += 1
-            return np.sign(g, out=d)
+            return np.sign(g, out=scratch[0])
 
     sign = Sign()
     sign.sharpness, sign.colour = -3, "pink"

@@ -278,8 +278,8 @@ class Signs(cr.Optimizer):
 
     power = 1.0
 
-    def direction(self, t: int, rate: float, g: Any, d: Any, s: Any, *slots: Any) -> Any:
-        return np.multiply(np.sign(g), np.abs(g) ** self.power, out=d)
+    def direction(self, g: Any, state: Any, scratch: Any, coefficients: Any) -> Any:
+        return np.multiply(np.sign(g), np.abs(g) ** self.power, out=scratch[0])
 
 
 OWN_CHANGES: dict[str, Callable[[Any], None]] = {

@@ -6,37 +6,26 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
-from .._support.checks import check_name, sentence
-from .activations import (
-    ELU,
-    GELU,
-    SELU,
-    Activation,
-    HardSigmoid,
-    Identity,
-    LeakyReLU,
-    Mish,
-    PReLU,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
+from .._support.checks import called_elsewhere, check_name, sentence
+from .._support.registry import concrete
+from . import activations, linear, noise, normalization, structure
+from .activations import *  # noqa: F403
 from .base import Layer, Workspace
-from .linear import Linear, Scale
-from .noise import Dropout, GaussianNoise
-from .normalization import BatchNorm, LayerNorm
-from .structure import Flatten, Residual
+from .linear import *  # noqa: F403
+from .noise import *  # noqa: F403
+from .normalization import *  # noqa: F403
+from .structure import *  # noqa: F403
 
-LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer
-    for layer in (
-        *(Linear, Scale, ReLU, LeakyReLU, ELU, SELU, GELU, SiLU, Mish, Softplus, Tanh, Sigmoid, HardSigmoid),
-        *(Identity, PReLU, Softmax, Dropout, GaussianNoise, BatchNorm, LayerNorm, Flatten, Residual),
-    )
-}
+__all__ = ["LAYERS", "Layer", "Workspace", "layer_from_config"]
+__all__ += activations.__all__
+__all__ += linear.__all__
+__all__ += noise.__all__
+__all__ += normalization.__all__
+__all__ += structure.__all__
+
+LAYERS: dict[str, type[Layer]] = concrete(globals(), Layer)
+called_elsewhere({"batchnormalization": "BatchNorm", "dense": "Linear", "layernormalization": "LayerNorm"})
+called_elsewhere({"p": "rate", "swish": "SiLU"})
 
 
 def layer_from_config(config: Any, known: Mapping[str, type[Layer]] = LAYERS) -> Layer:
@@ -55,34 +44,3 @@ def layer_from_config(config: Any, known: Mapping[str, type[Layer]] = LAYERS) ->
     except TypeError as error:
         got = f"{reprlib.repr(config)}: {str(error).rstrip('.')}"
         raise ValueError(sentence(cls.__name__, "the arguments of its constructor", got)) from None
-
-
-__all__ = [
-    "ELU",
-    "GELU",
-    "LAYERS",
-    "SELU",
-    "Activation",
-    "BatchNorm",
-    "Dropout",
-    "Flatten",
-    "GaussianNoise",
-    "HardSigmoid",
-    "Identity",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "Mish",
-    "PReLU",
-    "ReLU",
-    "Residual",
-    "Scale",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Tanh",
-    "Workspace",
-    "layer_from_config",
-]

@@ -38,7 +38,7 @@ import numpy as np
 
 from .. import ops
 from .._support.checks import Array, sentence
-from .._support.overrides import has_own_methods, states
+from .._support.overrides import states
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -76,9 +76,7 @@ def program_of(layer: Programmed, training: bool = False) -> Program | None:
 
     A class that changes an equation states its program again: the one that it inherits describes its parent.
     """
-    if not states(layer, "program", *EQUATIONS) or has_own_methods(layer):
-        return None
-    return layer.program(training)
+    return layer.program(training) if states(layer, "program", EQUATIONS) else None
 
 
 def programs(layers: Iterable[Programmed], training: bool = False) -> Program | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .._support.checks import check_integer, check_number, sentence
+from .._support.checks import called_elsewhere, check_integer, check_number, sentence
 from .._support.settings import ABOVE_ZERO, Checks, optional
 from .groups import check_groups
+
+called_elsewhere({"lr": "learning_rate"})
 
 
 def check_rate(who: str, name: str, rate: Any) -> Any:

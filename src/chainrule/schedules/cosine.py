@@ -6,12 +6,27 @@ import math
 
 import numpy as np
 
-from .._support.checks import sentence
+from .._support.checks import check_integer, check_number, sentence
 from .._support.frozen import frozen
-from .base import check_total, cosine, elapsed, keep_integer, keep_number
+from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, FRACTION, checking
+from .base import check_total, cosine, elapsed
+
+__all__ = ["CosLog4", "FlatCos", "OneCycle", "WarmupCosine"]
+
+
+def _check_warmup(who: str, name: str, warmup: float | int) -> float | int:
+    """A share of all steps, or a number of them."""
+    if isinstance(warmup, (int, np.integer)) and not isinstance(warmup, bool):
+        return check_integer(who, name, warmup, minimum=0)
+    share = check_number(who, name, warmup, minimum=0)
+    if share >= 1:
+        expected = f"{name} as a share of all steps in [0, 1) or as an int, the number of steps"
+        raise ValueError(sentence(who, expected, repr(share), f"write {name}={math.ceil(share)} for that many steps"))
+    return share
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO, warmup=_check_warmup, final=AT_LEAST_ZERO)
 class WarmupCosine:
     """A straight climb to the rate, then half a cosine down to the final rate.
 
@@ -46,23 +61,6 @@ class WarmupCosine:
     warmup: float | int = 0.0
     final: float = 0.0
 
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-        keep_number(self, "final", minimum=0.0)
-        if isinstance(self.warmup, (int, np.integer)) and not isinstance(self.warmup, bool):
-            keep_integer(self, "warmup", minimum=0)
-            return
-        keep_number(self, "warmup", minimum=0.0)
-        if self.warmup >= 1:
-            raise ValueError(
-                sentence(
-                    "WarmupCosine",
-                    "warmup as a share of all steps in [0, 1) or as an int, the number of steps",
-                    repr(self.warmup),
-                    f"write warmup={math.ceil(self.warmup)} for that many steps",
-                )
-            )
-
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
         total = check_total(self, total_steps)
@@ -74,6 +72,7 @@ class WarmupCosine:
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO, warmup=FRACTION, initial_divisor=ABOVE_ZERO, final_divisor=ABOVE_ZERO)
 class OneCycle:
     """Up from a small rate to the highest and down to nearly nothing, along two half cosines (PyTorch's OneCycleLR).
 
@@ -89,7 +88,10 @@ class OneCycle:
         The highest rate.
     warmup : float in [0, 1)
         The share of all steps that climb.
-    initial_divisor, final_divisor : float, > 0
+    initial_divisor : float, > 0
+        How many times smaller than the highest rate the first one is.
+    final_divisor : float, > 0
+        How many times smaller than the first rate the last one is.
 
     Examples
     --------
@@ -108,12 +110,6 @@ class OneCycle:
     initial_divisor: float = 25.0
     final_divisor: float = 1e4
 
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-        keep_number(self, "warmup", minimum=0.0, below=1.0)
-        keep_number(self, "initial_divisor", above=0.0)
-        keep_number(self, "final_divisor", above=0.0)
-
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
         total = check_total(self, total_steps)
@@ -127,6 +123,7 @@ class OneCycle:
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO)
 class CosLog4:
     """Four cosine cycles, each twice as long as the one before it, from 0 to the rate and back.
 
@@ -153,9 +150,6 @@ class CosLog4:
 
     rate: float
 
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
         t = elapsed(self, step, total_steps)
@@ -163,6 +157,7 @@ class CosLog4:
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO)
 class FlatCos:
     """The full rate for the first half, then half a cosine down to 0.
 
@@ -182,9 +177,6 @@ class FlatCos:
     """
 
     rate: float
-
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
