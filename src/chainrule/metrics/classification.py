@@ -26,8 +26,8 @@ def accuracy(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *
     sample_weight : array (N,), optional
         Weight of each sample, not negative and not all 0.
     threshold : float
-        One column means the second class above it: 0 for logits, 0.5 for probabilities, which take
-        ``functools.partial(accuracy, threshold=0.5)`` as the metric. Without effect where K ≥ 2.
+        One column means the second class above it: 0 for logits, 0.5 for probabilities. In a Trainer it is the one
+        that fits its loss, or the model's last layer. Without effect where K ≥ 2.
 
     Returns
     -------
@@ -97,8 +97,8 @@ def binary_accuracy(
     sample_weight : array (N,), optional
         Weight of each sample, not negative and not all 0.
     threshold : float
-        A label counts as on above it: 0 for logits, 0.5 for probabilities, which take
-        ``functools.partial(binary_accuracy, threshold=0.5)`` as the metric.
+        A label counts as on above it: 0 for logits, 0.5 for probabilities. In a Trainer it is the one that fits its
+        loss, or the model's last layer.
 
     Returns
     -------

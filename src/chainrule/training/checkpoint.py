@@ -82,6 +82,7 @@ class Checkpoint(WritesFiles):
     """
 
     folder: Path
+    saves = True
 
     def __init__(
         self,

@@ -252,7 +252,7 @@ class Trainer:
                     self.history.interrupted, self.history.reason = True, str(stop)
         finally:
             self._position.seconds, self._position.since = self.seconds, None
-            self._position.left = settings_of(self) if self.callbacks else None
+            self._position.left = self._position.first and settings_of(self)
             self.model.forget_batches()
 
     def _train_epochs(self, run: Run, callbacks: CallbackList) -> None:
@@ -372,7 +372,7 @@ class Trainer:
         if position.first is None or position.first["epochs"] != epochs:  # else what training has made of them
             self.epochs = epochs
         self._position, self.epoch, self.stop = position, position.epoch, position.stopped
-        if self.callbacks:
+        if any(callback.saves for callback in self.callbacks):
             position.first = (position.first or settings_of(self)) | {"epochs": epochs}
         run.engine()  # checks the data, too
         check_targets(self.model, self.loss, held_out)  # now, not after an epoch
