@@ -11,6 +11,7 @@ import sklearn
 import sklearn.neural_network as theirs
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, make_multilabel_classification
 from sklearn.preprocessing import scale
+from threadpoolctl import threadpool_limits
 
 import chainrule as cr
 
@@ -34,6 +35,13 @@ SETTINGS = {
     "lbfgs": dict(solver="lbfgs"),
     "early stopping": dict(early_stopping=True, validation_fraction=0.2),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """For scikit-learn, whose small products a second thread of the BLAS only slows, most where the machine is busy."""
+    with threadpool_limits(1):
+        yield
 
 
 def both(problem, sample_weight=None, **settings):

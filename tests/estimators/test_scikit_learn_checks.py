@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
 import chainrule as cr
 
@@ -27,6 +28,13 @@ REGRESSORS = [
     cr.MLPRegressor(**SMALL, dropout=0.1),
     cr.MLPRegressor(**SMALL, loss="huber", scale=True),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """For hundreds of small trainings, in which a second thread would only wait, long where the machine is busy."""
+    with threadpool_limits(1):
+        yield
 
 
 def contradicted(estimator):
