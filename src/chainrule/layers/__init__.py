@@ -29,7 +29,25 @@ called_elsewhere({"p": "rate", "swish": "SiLU"})
 
 
 def layer_from_config(config: Any, known: Mapping[str, type[Layer]] = LAYERS) -> Layer:
-    """The layer that :meth:`Layer.config` described; only classes in ``known`` are ever called."""
+    """The layer that :meth:`Layer.config` described.
+
+    Parameters
+    ----------
+    config : dict
+        The description, with the name of the class under ``"type"``.
+    known : mapping of name to class
+        The classes that may be called; no other ever is.
+
+    Returns
+    -------
+    Layer
+        A new layer, without parameters until it is in a model.
+
+    Raises
+    ------
+    ValueError
+        If the class is unknown, or its constructor does not take the arguments.
+    """
     if not isinstance(config, dict) or not isinstance(config.get("type"), str):
         raise ValueError(sentence("a layer's description", 'a mapping with a "type"', repr(config)))
     cls = known[check_name("a layer's description", "a layer", config["type"], known)]
