@@ -18,12 +18,12 @@ def test_a_plan_holds_rate_shrink_and_coefficients_of_the_steps_to_come(optimize
     optimizer.step(p.vector, np.ones(6))
     before = {name: array.copy() for name, array in optimizer.state.items()}
     plan = optimizer.plan(8)
-    assert (plan.shape, plan.dtype) == ((8, 8), np.float64)
+    assert (plan.shape, plan.dtype) == ((8, 2 + len(optimizer.coefficients(1, 0.1))), np.float64)
     for step, (rate, shrink, *numbers) in enumerate(plan.tolist(), start=1):
         assert rate == optimizer.learning_rate(step, 9)
         assert shrink == pytest.approx(rate * 0.4 * 0.5**step, rel=1e-15)
         coefficients = [*optimizer.coefficients(step + 1, rate)]
-        assert numbers == coefficients + [0.0] * (6 - len(coefficients))
+        assert numbers == coefficients
     for name, array in optimizer.state.items():
         np.testing.assert_array_equal(array, before[name])
 
@@ -42,7 +42,7 @@ def test_a_plan_begins_where_the_steps_have_come_to() -> None:
 
 
 def test_a_plan_of_nothing_is_empty(optimizer: Optimizer) -> None:
-    assert optimizer.plan(0).shape == (0, 8)
+    assert len(optimizer.plan(0)) == 0
 
 
 def test_planning_fails_as_stepping_does() -> None:

@@ -133,7 +133,7 @@ class Loss(ABC):
         Returns
         -------
         (str, tuple of float) or None
-            The kernel's name and its parameters.
+            The kernel's name in ``ops/fused/kernels/losses.def``, and its parameters.
         """
         return None
 

@@ -20,8 +20,6 @@ from .groups import Groups, Run, divide, merge, resolve_groups
 from .rule import Coefficients, Rule, Scratch, Slots, rule_kernel
 from .settings import COMMON, check_coefficients
 
-NUMBERS = 8  # in a row of a plan: rate, shrink, and six coefficients
-
 
 @dataclass(eq=False, repr=False)
 class Optimizer(Rule):
@@ -223,14 +221,11 @@ class Optimizer(Rule):
 
         Returns
         -------
-        array (steps, 8) of float64
-            In each row the rate η, the shrink η λ and the coefficients, then zeros.
+        array (steps, 2 + number of coefficients) of float64
+            In each row the rate η, the shrink η λ and the coefficients.
         """
-        table, done = np.zeros((steps, NUMBERS)), self.steps_taken
-        rows = [self._numbers(done + i) for i in range(steps)]
-        if rows:
-            table[:, : len(rows[0])] = rows
-        return table
+        done = self.steps_taken
+        return np.array([self._numbers(done + i) for i in range(steps)], float) if steps else np.empty((0, 2))
 
     @property
     def steps_taken(self) -> int:

@@ -173,7 +173,7 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
         None if weight is None else np.ascontiguousarray(weight, np.float64),
         batches.size,
         batches.rows,
-        (compiled.LOSSES.index(kernel[0]), kernel[1]),
+        (compiled.LOSSES[kernel[0]], kernel[1]),
         (compiled.OPTIMIZERS[rule], *state, optimizer.clip_norm or 0.0, optimizer.clip_value or 0.0),
         runs,
         average_penalty,

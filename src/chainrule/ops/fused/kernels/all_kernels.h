@@ -1,9 +1,10 @@
 /* All kernels for one REAL, and their table. */
-#include "real.h"
+#include "precision.h"
 #include "elementary.h"
 #include "activations.h"
 #include "normalization.h"
 #include "noise.h"
+#include "rows.h"
 #include "softmax.h"
 #include "losses.h"
 #include "optimizers.h"
@@ -11,4 +12,4 @@
 #include "gemm.h"
 #include "plan_stages.h"
 #include "plan_run.h"
-#include "table.h"
+#include "vtable.h"

@@ -11,9 +11,13 @@
 #define TABLE(name) JOIN(name, ISA)
 #define INLINE static inline __attribute__((always_inline))
 
-#include "meet.h"
+INLINE Size shorter(Size a, Size b) {
+    return a < b ? a : b;
+}
+
+#include "barrier.h"
 
 #define SINGLE
-#include "families.h"
+#include "all_kernels.h"
 #undef SINGLE
-#include "families.h"
+#include "all_kernels.h"
