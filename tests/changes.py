@@ -134,7 +134,7 @@ CHANGES: dict[str, Callable[[Any], None]] = {
     "a loss without a kernel": lambda t: setattr(t, "loss", own_loss),
     "another optimizer": lambda t: setattr(t, "optimizer", cr.SGD(0.3, momentum=0.9)),
     "one without a kernel": lambda t: setattr(t, "optimizer", cr.Muon(0.01)),
-    "a schedule": lambda t: setattr(t.optimizer, "learning_rate", cr.StepDecay(0.5, every=2)),
+    "a schedule": lambda t: setattr(t.optimizer, "learning_rate", cr.schedules.StepDecay(0.5, every=2)),
     "a state from nothing": lambda t: setattr(t.optimizer, "state", {}),
     "another state": lambda t: setattr(t.optimizer, "state", zeroed(t.optimizer.state)),
     "an array of the state": replace_array,

@@ -39,7 +39,7 @@ def halt_at(steps: list[int]) -> None:
     """From now on every training in this process halts after these steps, after all other callbacks had their turn."""
     fit = cr.Trainer.fit
 
-    def halting(self: cr.Trainer, *arguments: Any, **options: Any) -> cr.History:
+    def halting(self: cr.Trainer, *arguments: Any, **options: Any) -> cr.callbacks.History:
         self.callbacks.append(Halt(steps))
         return fit(self, *arguments, **options)
 

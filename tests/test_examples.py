@@ -140,7 +140,7 @@ def test_the_c_program_reads_digits_as_the_model_does(run: Runner, tmp_path: Pat
     program = EXAMPLES / "c_on_a_microcontroller.c"
     command = ["cc", "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-I", tmp_path, program, "-lm", "-o", "digits"]
     subprocess.run(command, cwd=tmp_path, check=True)
-    digits = cr.load_named("digits")
+    digits = cr.data.load_named("digits")
     pixels = "\n".join(" ".join(map(str, row)) for row in digits.x_test.tolist())
     told = subprocess.run(
         [tmp_path / "digits"], input=pixels, capture_output=True, text=True, check=True

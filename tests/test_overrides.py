@@ -357,6 +357,8 @@ def test_a_schedule_with_slots_trains_and_a_checkpoint_says_what_it_needs(tmp_pa
     schedule = Slotted()
     cr.Trainer(cr.MLP([8, 3]), "cross_entropy", cr.Adam(schedule)).fit(X, LABELS, epochs=2, verbose=0)
     assert schedule.seen == 2
-    trainer = cr.Trainer(cr.MLP([8, 3]), "cross_entropy", cr.Adam(Slotted()), callbacks=[cr.Checkpoint(tmp_path)])
+    trainer = cr.Trainer(
+        cr.MLP([8, 3]), "cross_entropy", cr.Adam(Slotted()), callbacks=[cr.callbacks.Checkpoint(tmp_path)]
+    )
     with pytest.raises(TypeError, match=r"Slotted expects its attributes in __dict__.*remove __slots__"):
         trainer.fit(X, LABELS, epochs=1, verbose=0)

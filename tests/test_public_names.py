@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import chainrule as cr
+from public import public_things
 
 WITHOUT_EXAMPLE: frozenset[str] = frozenset()  # names whose docstring may lack an example; may it stay empty
 EXAMPLES = re.compile(r"^Examples?\n-{5,}\n(.*\n)*?\s*>>> ", re.MULTILINE)
@@ -26,12 +27,13 @@ def test_the_list_is_sorted_and_names_each_thing_once() -> None:
 
 
 def test_each_name_resolves_to_one_thing_that_is_documented() -> None:
-    assert [name for name in cr.__all__ if getattr(cr, name) is not getattr(cr, name)] == []
-    assert [name for name in cr.__all__ if not own_docstring(getattr(cr, name))] == []
+    things = public_things()
+    assert [name for name, thing in things.items() if public_things()[name] is not thing] == []
+    assert [name for name, thing in things.items() if not own_docstring(thing)] == []
 
 
 def test_each_function_and_class_shows_an_example() -> None:
-    things = {name: getattr(cr, name) for name in set(cr.__all__) - WITHOUT_EXAMPLE}
+    things = {name: thing for name, thing in public_things().items() if name not in WITHOUT_EXAMPLE}
     usable = {name: thing for name, thing in things.items() if inspect.isroutine(thing) or inspect.isclass(thing)}
     assert sorted(name for name, thing in usable.items() if not EXAMPLES.search(own_docstring(thing))) == []
 

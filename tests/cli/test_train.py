@@ -47,7 +47,7 @@ def test_digits_are_learned_written_and_reported(shell, tmp_path: Path) -> None:
         "run.json",
     ]
     assert all((out / name).read_bytes().startswith(PNG) for name in ("confusion.png", "curves.png"))
-    data = cr.load_named("digits")
+    data = cr.data.load_named("digits")
     model = cr.load(out / "model.safetensors")
     share = float(np.mean(model.predict(data.x_test).argmax(axis=1) == data.y_test))
     assert share > 0.9

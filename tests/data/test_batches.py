@@ -215,7 +215,7 @@ def test_the_trainers_batches_of_sparse_rows_are_those_of_the_dense(size, sample
 def test_sparse_rows_are_split():
     sparse = pytest.importorskip("scipy.sparse")
     x, y, _ = numbered(10)
-    dense, of_sparse = (cr.split(data, y, 0.3, rng=0) for data in (x, sparse.coo_array(x)))
+    dense, of_sparse = (cr.data.split(data, y, 0.3, rng=0) for data in (x, sparse.coo_array(x)))
     for part, same in zip(dense, of_sparse, strict=True):
         np.testing.assert_array_equal(part, same.toarray() if hasattr(same, "toarray") else same)
 
@@ -309,7 +309,7 @@ def test_rows_may_be_stored_in_any_way(stored, size):
 @given(rows=st.integers(2, 60), fraction=st.floats(0.01, 0.99), stratify=st.booleans(), seed=st.integers(0, 5))
 def test_a_split_puts_every_row_on_one_side(rows, fraction, stratify, seed):
     x, y, _ = numbered(rows)
-    kept, y_kept, aside, y_aside = cr.split(x, y % 7, fraction, rng=seed, stratify=stratify)
+    kept, y_kept, aside, y_aside = cr.data.split(x, y % 7, fraction, rng=seed, stratify=stratify)
     assert sorted([*kept[:, 0], *aside[:, 0]]) == list(range(rows))
     np.testing.assert_array_equal(y_kept, 10 * kept[:, 0] % 7)
     np.testing.assert_array_equal(y_aside, 10 * aside[:, 0] % 7)
@@ -323,19 +323,19 @@ def test_a_split_puts_every_row_on_one_side(rows, fraction, stratify, seed):
 )
 def test_a_stratified_split_keeps_each_share_to_within_one_row(labels, fraction, seed):
     y = np.array(labels)
-    aside = cr.split(y, y, fraction, rng=seed, stratify=True)[3]
+    aside = cr.data.split(y, y, fraction, rng=seed, stratify=True)[3]
     shares = {label: np.sum(y == label) * len(aside) / len(y) for label in set(labels)}
     assert all(abs(np.sum(aside == label) - share) <= 1 for label, share in shares.items())
 
 
 def test_a_class_of_one_row_stays_where_it_can():
     y = np.array([0] * 20 + [1] * 20 + [2])
-    assert 2 in cr.split(y, y, 0.8, rng=0, stratify=True)[1]
+    assert 2 in cr.data.split(y, y, 0.8, rng=0, stratify=True)[1]
 
 
 def test_shares_hold_beside_many_classes_of_one_row():
     y = np.concatenate([np.zeros(100, int), 1 + np.arange(50)])
-    aside = cr.split(y, y, 0.2, rng=0, stratify=True)[3]
+    aside = cr.data.split(y, y, 0.2, rng=0, stratify=True)[3]
     assert 19 <= np.sum(aside == 0) <= 21
 
 
@@ -343,7 +343,7 @@ def test_shares_hold_beside_many_classes_of_one_row():
 def test_a_seed_gives_the_same_split(stratify):
     y = np.arange(40) % 3
     first, again, other = (
-        cr.split(np.arange(40), y, 0.25, rng=seed, stratify=stratify)[2].tolist() for seed in (0, 0, 1)
+        cr.data.split(np.arange(40), y, 0.25, rng=seed, stratify=stratify)[2].tolist() for seed in (0, 0, 1)
     )
     assert first == again != other
 
@@ -351,7 +351,7 @@ def test_a_seed_gives_the_same_split(stratify):
 def test_every_row_is_set_aside_sooner_or_later():
     x = np.arange(10)
     rng = np.random.default_rng(0)
-    assert {row for _ in range(60) for row in cr.split(x, x % 2, 0.2, rng=rng, stratify=True)[2]} == set(range(10))
+    assert {row for _ in range(60) for row in cr.data.split(x, x % 2, 0.2, rng=rng, stratify=True)[2]} == set(range(10))
 
 
 @pytest.mark.parametrize(
@@ -370,4 +370,4 @@ def test_every_row_is_set_aside_sooner_or_later():
 )
 def test_what_cannot_be_split_is_refused(arguments, says):
     with pytest.raises(ValueError, match=says):
-        cr.split(**(dict(x=[1, 2, 3], y=[1, 2, 3]) | arguments))
+        cr.data.split(**(dict(x=[1, 2, 3], y=[1, 2, 3]) | arguments))

@@ -69,6 +69,6 @@ def test_an_activation_without_a_program_is_named() -> None:
             return np.sin(x, out=out)
 
     fitted = cr.MLPRegressor(**SETTINGS, activation=Silent()).fit(X / 1000, SCORE)
-    for bridge in (lambda model: program_of_estimator("to_sklearn", model), cr.to_sklearn):
+    for bridge in (lambda model: program_of_estimator("to_sklearn", model), cr.convert.to_sklearn):
         with pytest.raises(ValueError, match=r"to_sklearn expects layers that .*, got Silent\(\); give it program\(\)"):
             bridge(fitted)

@@ -199,7 +199,7 @@ def make_parquet(path: Path) -> None:
 
 
 def read_table(path: Path) -> Any:
-    table = cr.read_table(path)
+    table = cr.data.read_table(path)
     return {name: column.tolist() for name, column in table.items()}
 
 
@@ -243,7 +243,7 @@ def make_idx(path: Path) -> None:
 
 
 def read_idx(path: Path) -> Any:
-    array = cr.read_idx(path)
+    array = cr.data.read_idx(path)
     return array.shape, array.tobytes()
 
 
@@ -272,7 +272,7 @@ def load_keras(path: Path) -> Any:
     model = cr.MLP([3, 40], rng=0)
     before = model.parameters.vector.tobytes()
     try:
-        cr.load_keras_weights(model, path)
+        cr.convert.load_keras_weights(model, path)
     except (ValueError, OSError):
         assert model.parameters.vector.tobytes() == before
         raise
@@ -284,14 +284,14 @@ def load_keras(path: Path) -> Any:
 def make_state(path: Path) -> None:
     from safetensors.numpy import save_file
 
-    save_file(cr.state_dict(cr.Sequential([cr.Linear(3, 4), cr.BatchNorm(4)], rng=0)), path)
+    save_file(cr.convert.state_dict(cr.Sequential([cr.Linear(3, 4), cr.BatchNorm(4)], rng=0)), path)
 
 
 def load_state(path: Path) -> Any:
     model = cr.Sequential([cr.Linear(3, 4), cr.BatchNorm(4)], rng=0)
     before = model.parameters.vector.tobytes()
     try:
-        cr.load_state_dict(model, path)
+        cr.convert.load_state_dict(model, path)
     except (ValueError, OSError):
         assert model.parameters.vector.tobytes() == before
         raise

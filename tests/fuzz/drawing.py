@@ -214,7 +214,7 @@ LOSSES: dict[str, tuple[tuple[str, ...], Callable[[Rng, int], dict[str, Any]]]] 
     "HalfSquaredError": (("numbers",), lambda rng, n: {}),
     "Huber": (("numbers",), lambda rng, n: {"delta": number(rng, 0.2, 2)}),
     "LogCosh": (("numbers",), lambda rng, n: {}),
-    "Poisson": (("counts",), lambda rng, n: {}),
+    "PoissonNLL": (("counts",), lambda rng, n: {}),
     "Quantile": (("numbers",), lambda rng, n: {"levels": levels(rng)}),
     "SquaredError": (("numbers",), lambda rng, n: {}),
 }

@@ -147,9 +147,9 @@ class Inside(cr.Callback):
 
 EXTRA: dict[str, Callable[[Path], list[cr.Callback]]] = {
     "alone": lambda folder: [],
-    "Checkpoint": lambda folder: [cr.Checkpoint(folder, every=3)],
-    "WeightAverage": lambda folder: [cr.WeightAverage(0.9)],
-    "MaxNorm": lambda folder: [cr.MaxNorm(0.5)],  # to rounding: a training that begins applies it once more
+    "Checkpoint": lambda folder: [cr.callbacks.Checkpoint(folder, every=3)],
+    "WeightAverage": lambda folder: [cr.callbacks.WeightAverage(0.9)],
+    "MaxNorm": lambda folder: [cr.callbacks.MaxNorm(0.5)],  # to rounding: a training that begins applies it once more
     "a training inside": lambda folder: [Inside()],
 }
 
@@ -173,7 +173,7 @@ class Training:
         return {name: array.copy() for name, array in arrays.items()} | {"callbacks": self.remembered()}
 
     def remembered(self) -> list[Any]:
-        return [callback.state() for callback in self.callbacks if isinstance(callback, cr.WeightAverage)]
+        return [callback.state() for callback in self.callbacks if isinstance(callback, cr.callbacks.WeightAverage)]
 
 
 def user_loss(z: Any, y: Any, weight: Any) -> Any:

@@ -128,7 +128,7 @@ def test_both_engines_take_part(fuzz_seed: int, monkeypatch: pytest.MonkeyPatch)
         watched=False,
     )
     pauses: list[int] = []
-    monkeypatch.setattr(cr.History, "on_pause", lambda self, trainer: pauses.append(trainer.step))
+    monkeypatch.setattr(cr.callbacks.History, "on_pause", lambda self, trainer: pauses.append(trainer.step))
     by_library(case, op_by_op=True)
     assert pauses == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     pauses.clear()

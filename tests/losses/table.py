@@ -56,7 +56,7 @@ LOSSES = {
     "huber": (losses.Huber(), numbers, 1),
     "huber, narrow": (losses.Huber(0.3), numbers, 1),
     "log_cosh": (losses.LogCosh(), numbers, 1),
-    "poisson": (losses.Poisson(), counts, 1),
+    "poisson_nll": (losses.PoissonNLL(), counts, 1),
     "quantile": (losses.Quantile((0.1, 0.5, 0.8)), partial(numbers, outputs=3), 3),
     "quantile, one": (losses.Quantile((0.3,)), numbers, 1),
     "gaussian_nll": (losses.GaussianNLL(), partial(numbers, outputs=2), 2),
@@ -108,7 +108,7 @@ def errors(name, results, z, y, weight=None):
     weight = loss.sample_weight(z, y, weight)
     share = np.full(len(z), 1 / len(z)) if weight is None else weight / (weight.sum() or 1)
     total = np.abs(loss.terms(z, y)[0]).reshape(len(z), -1).sum(axis=1) @ share
-    grows = name in ("squared_error", "half_squared_error", "absolute_error", "poisson")
+    grows = name in ("squared_error", "half_squared_error", "absolute_error", "poisson_nll")
     largest = share.max() * max(1.0, np.abs(z).max() if grows else 1.0)
     roundings = 8 if z.dtype == np.float64 else 40  # of a sum over the rows in double too
     # what is subtracted from what is 1 at most, or as large as the rate of a Poisson

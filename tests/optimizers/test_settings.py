@@ -38,12 +38,20 @@ VALUES: dict[str, tuple[str, list[Any], list[Any]]] = {
     ),
     "initial_accumulator": (">= 0", [*NO_NUMBERS, None, -1], [0, np.float64(0.5)]),
     "iterations": ("iterations (>= 1|to be an integer), got", [None, "a", True, 1.5, 0, -1], [1, np.int64(3)]),
-    "learning_rate": (">= 0", [*NO_NUMBERS, None, -1, cr.StepDecay], [0, np.float64(0.5), cr.StepDecay(0.1, every=1)]),
+    "learning_rate": (
+        ">= 0",
+        [*NO_NUMBERS, None, -1, cr.schedules.StepDecay],
+        [0, np.float64(0.5), cr.schedules.StepDecay(0.1, every=1)],
+    ),
     "momentum": (">= 0 and < 1", NOT_FRACTIONS, [0.5, np.float32(0.25)]),
     "momentum_decay": (">= 0", [*NO_NUMBERS, None, -1], [0, np.float64(0.5)]),
     "nesterov": ("", [], [True]),
     "rho": (">= 0 and < 1", NOT_FRACTIONS, [0, np.float64(0.5)]),
-    "weight_decay": (">= 0", [*NO_NUMBERS, None, -1, cr.StepDecay], [0, np.float64(0.5), lambda step, total: 0.25]),
+    "weight_decay": (
+        ">= 0",
+        [*NO_NUMBERS, None, -1, cr.schedules.StepDecay],
+        [0, np.float64(0.5), lambda step, total: 0.25],
+    ),
 }
 #: What an optimizer needs beside, so that each of its numbers counts.
 BESIDE = {"SGD": {"momentum": 0.9}, "RMSprop": {"momentum": 0.9}}

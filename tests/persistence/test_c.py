@@ -197,7 +197,7 @@ def test_images_are_taken_flat(tmp_path: Path) -> None:
 
 
 def test_int8_loses_at_most_one_digit_of_360(tmp_path: Path, sanitized: list[str]) -> None:
-    digits = cr.load_named("digits")
+    digits = cr.data.load_named("digits")
     model = cr.MLP([64, 32, 10], rng=0)
     cr.Trainer(model, "cross_entropy", cr.Adam(3e-3), batch_size=32).fit(digits.x, digits.y, epochs=8, verbose=0)
     one = export(tmp_path, "digits", model, digits.x_test, precision="int8")
@@ -212,7 +212,7 @@ def test_int8_loses_at_most_one_digit_of_360(tmp_path: Path, sanitized: list[str
 def test_int8_loses_at_most_0_3_points_on_mnist(tmp_path: Path, data_dir: Path, sanitized: list[str]) -> None:
     if not (data_dir / "mnist").is_dir():
         pytest.skip("the folder named by CHAINRULE_DATA holds no mnist")
-    mnist = cr.load_named("mnist")
+    mnist = cr.data.load_named("mnist")
     model = cr.MLP([784, 128, 10], rng=0)
     cr.Trainer(model, "cross_entropy", cr.Adam(1e-3), batch_size=128).fit(mnist.x, mnist.y, epochs=3, verbose=0)
     one = export(tmp_path, "mnist", model, mnist.x_test, precision="int8")

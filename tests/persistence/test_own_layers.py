@@ -96,11 +96,11 @@ def test_the_calls_of_a_program_become_modules_in_sequence(tmp_path: Path) -> No
         "nn.Sequential(nn.Linear(3, 3, bias=False), nn.LayerNorm(3, eps=0.001), nn.Tanh(), nn.Dropout(0.1), "
         "nn.Linear(3, 2), nn.ReLU())"
     )
-    tensors = cr.state_dict(net)
+    tensors = cr.convert.state_dict(net)
     assert list(tensors) == ["0.weight", "1.weight", "1.bias", "4.weight", "4.bias"]
     np.testing.assert_array_equal(tensors["0.weight"], net.parameters["0.W"].T)
     twin = cr.Sequential([Chain(), cr.Linear(3, 2)], rng=1)
-    cr.load_state_dict(twin, tmp_path / "net")
+    cr.convert.load_state_dict(twin, tmp_path / "net")
     np.testing.assert_array_equal(twin.parameters.vector, net.parameters.vector)
 
 
@@ -108,7 +108,7 @@ def test_a_branch_is_a_module_with_layers_of_its_own(tmp_path: Path) -> None:
     net = model(Block())
     chain = "nn.Sequential(nn.Linear(3, 3, bias=False), nn.LayerNorm(3, eps=0.001), nn.Tanh())"
     assert notes(net, tmp_path / "net") == f"nn.Sequential(Residual({chain}), nn.Linear(3, 2), nn.ReLU())"
-    assert list(cr.state_dict(net)) == [
+    assert list(cr.convert.state_dict(net)) == [
         *("0.layers.0.weight", "0.layers.1.weight", "0.layers.1.bias", "1.weight", "1.bias")
     ]
 
@@ -125,7 +125,7 @@ def test_layers_that_compute_nothing_and_noise_are_modules_too(noise: bool, tmp_
     residual = f"Residual(nn.Sequential({inside}{', GaussianNoise()' if noise else ''}))"
     assert notes(net, tmp_path / "net") == f"nn.Sequential({inside}, {residual}, nn.Linear(3, 2), nn.ReLU())"
     own = ("1.weight", "1.bias", "3.weight")
-    assert list(cr.state_dict(net)) == [*own, *(f"4.layers.{name}" for name in own), "5.weight", "5.bias"]
+    assert list(cr.convert.state_dict(net)) == [*own, *(f"4.layers.{name}" for name in own), "5.weight", "5.bias"]
 
 
 def test_only_the_settings_of_pytorch_itself_are_left_out(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_keras_weights_reach_the_parameters_of_a_program(tmp_path: Path) -> None
     net, rng = model(Chain()), np.random.default_rng(3)
     W, gain, bias, last = (rng.normal(size=shape) for shape in ((3, 3), 3, 3, (3, 2)))
     weights = {"dense": [W], "layer_normalization": [gain, bias], "dense_1": [last, np.ones(2)]}
-    cr.load_keras_weights(net, keras_file(tmp_path / "net.weights.h5", **weights))
+    cr.convert.load_keras_weights(net, keras_file(tmp_path / "net.weights.h5", **weights))
     for name, expected in (("0.W", W), ("0.gain", gain), ("0.bias", bias), ("1.W", last)):
         np.testing.assert_allclose(net.parameters[name], expected, rtol=1e-6)
 
@@ -153,19 +153,19 @@ def test_keras_has_nothing_that_is_added(layer: cr.Layer, tmp_path: Path) -> Non
     config = {"class_name": "Sequential", "config": {"layers": [{"class_name": k, "config": {}} for k in kinds]}}
     path = keras_file(tmp_path / "net.h5", config, **arrays)
     with pytest.raises(ValueError, match=f"got {re.escape(repr(layer))} → Linear → ReLU; make it") as caught:
-        cr.load_keras_weights(model(layer), path)
+        cr.convert.load_keras_weights(model(layer), path)
     assert "Linear → LayerNorm → Linear, got" in str(caught.value)
 
 
 def test_computed_numbers_are_written_and_never_filled(tmp_path: Path) -> None:
     net = model(Halved())
-    tensors = cr.state_dict(net)
+    tensors = cr.convert.state_dict(net)
     np.testing.assert_array_equal(tensors["0.weight"], (net.parameters["0.W"] / 2).T)
     assert "nn.LeakyReLU(0.25)" in notes(net, tmp_path / "net")
     before = net.parameters.vector.copy()
     expected = r"Halved\(\) to state its program with its parameters themselves, got other numbers as the weight of"
     with pytest.raises(ValueError, match=f"^load_state_dict expects {expected} affine"):
-        cr.load_state_dict(net, {name: array + 1 for name, array in tensors.items()})
+        cr.convert.load_state_dict(net, {name: array + 1 for name, array in tensors.items()})
     np.testing.assert_array_equal(net.parameters.vector, before)
 
 
@@ -173,7 +173,11 @@ def test_computed_numbers_are_written_and_never_filled(tmp_path: Path) -> None:
 def test_a_layer_without_a_program_is_named(layer: cr.Layer, tmp_path: Path) -> None:
     net = model(layer)
     weights = keras_file(tmp_path / "net.weights.h5", dense=[np.ones((3, 3))])
-    for call, arguments in ((cr.state_dict, ()), (cr.load_state_dict, ({},)), (cr.load_keras_weights, (weights,))):
+    for call, arguments in (
+        (cr.convert.state_dict, ()),
+        (cr.convert.load_state_dict, ({},)),
+        (cr.convert.load_keras_weights, (weights,)),
+    ):
         with pytest.raises(ValueError, match=rf"^{call.__name__} expects .*, got .*states no program") as caught:
             call(net, *arguments)
         assert repr(layer) in str(caught.value)
@@ -181,12 +185,12 @@ def test_a_layer_without_a_program_is_named(layer: cr.Layer, tmp_path: Path) -> 
 
 def test_an_activation_that_only_python_knows_is_a_module(tmp_path: Path) -> None:
     net = model(cr.Linear(3, 3, Cube()), Cube())
-    assert list(cr.state_dict(net)) == ["0.weight", "0.bias", "3.weight", "3.bias"]
+    assert list(cr.convert.state_dict(net)) == ["0.weight", "0.bias", "3.weight", "3.bias"]
     assert notes(net, tmp_path / "net") == (
         "nn.Sequential(nn.Linear(3, 3), Cube(), Cube(), nn.Linear(3, 2), nn.ReLU())"
     )
     twin = cr.Sequential([cr.Linear(3, 3, Cube()), cr.Linear(3, 2)], rng=1)
-    cr.load_state_dict(twin, tmp_path / "net")
+    cr.convert.load_state_dict(twin, tmp_path / "net")
     np.testing.assert_array_equal(twin.parameters.vector, net.parameters.vector)
 
 
@@ -209,5 +213,5 @@ def test_names_with_numbers_of_thousands_of_digits_are_sorted(tmp_path: Path) ->
     weights = {f"{index}{'0' * 5000}.weight": np.full((3, 3), index, np.float32) for index in (2, 1)}
     save_file(weights, tmp_path / "net")
     net = cr.Sequential([cr.Linear(3, 3, bias=False), cr.Linear(3, 3, bias=False)], rng=0)
-    cr.load_state_dict(net, tmp_path / "net")
+    cr.convert.load_state_dict(net, tmp_path / "net")
     assert [net.parameters[name][0, 0] for name in ("0.W", "1.W")] == [1, 2]

@@ -49,7 +49,7 @@ CASES = [
     (losses.Huber(), numbers, lambda z, y: F.huber_loss(z, y, reduction="none")),
     (losses.Huber(delta=2.5), numbers, lambda z, y: F.huber_loss(z, y, reduction="none", delta=2.5)),
     (losses.LogCosh(), numbers, lambda z, y: torch.log(torch.cosh(z - y))),
-    (losses.Poisson(), counts, lambda z, y: F.poisson_nll_loss(z, y, log_input=True, reduction="none")),
+    (losses.PoissonNLL(), counts, lambda z, y: F.poisson_nll_loss(z, y, log_input=True, reduction="none")),
     (losses.Quantile((0.2, 0.7)), partial(numbers, outputs=2), pinball),
     (losses.GaussianNLL(), partial(numbers, outputs=2), gaussian),
 ]

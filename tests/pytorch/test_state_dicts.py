@@ -92,19 +92,19 @@ def outputs(net: object, x: np.ndarray) -> np.ndarray:
 def test_weights_go_both_ways(seed: int, tmp_path: Path) -> None:
     model, net, inputs = twins(seed)
     x = np.random.default_rng(seed).normal(size=(9, inputs)).astype(np.float32)
-    cr.load_state_dict(model, net.state_dict())
+    cr.convert.load_state_dict(model, net.state_dict())
     check_equal(model.predict(x), outputs(net, x))
     save_file(net.state_dict(), tmp_path / "theirs.safetensors")
     again, fresh, _ = twins(seed)
     again.parameters.vector[:] = 7
-    cr.load_state_dict(again, tmp_path / "theirs.safetensors")
+    cr.convert.load_state_dict(again, tmp_path / "theirs.safetensors")
     assert again.parameters.vector.tobytes() == model.parameters.vector.tobytes()
     model.forward(np.random.default_rng(1).normal(2, 3, (8, inputs)), training=True)
     model.parameters.vector[:] *= 1.25
     pytorch.write(model, tmp_path / "ours.safetensors")
     fresh.load_state_dict(load_file(tmp_path / "ours.safetensors"))
     check_equal(outputs(fresh, x), model.predict(x))
-    assert list(cr.state_dict(model)) == list(fresh.state_dict())
+    assert list(cr.convert.state_dict(model)) == list(fresh.state_dict())
     theirs, ours = outputs(fresh, x), model.predict(x)
     assert np.abs(theirs - ours).max() < 1e-6 * max(1, np.abs(ours).max())
     unit = 1.0 if gives_probabilities(model) else None
@@ -153,7 +153,7 @@ def test_a_layer_of_ones_own_that_gives_its_program_answers_alike(tmp_path: Path
     net.load_state_dict(load_file(done.path))
     check_equal(outputs(net, x), model.predict(x))
     twin = cr.Sequential([Gate(), cr.Linear(3, 2)], rng=1)
-    cr.load_state_dict(twin, net.state_dict())
+    cr.convert.load_state_dict(twin, net.state_dict())
     assert twin.parameters.vector.tobytes() == model.parameters.vector.tobytes()
 
 
@@ -164,7 +164,7 @@ def test_half_precision_is_written_as_such(tmp_path: Path) -> None:
     assert {name: tensor.dtype for name, tensor in tensors.items() if "num" not in name}.popitem()[1] is torch.float16
     assert tensors["1.num_batches_tracked"].dtype is torch.int64
     twin = cr.Sequential([cr.Linear(4, 3), cr.BatchNorm(3)], rng=1)
-    cr.load_state_dict(twin, tmp_path / "half.safetensors")
+    cr.convert.load_state_dict(twin, tmp_path / "half.safetensors")
     np.testing.assert_allclose(twin.parameters.vector, model.parameters.vector, atol=1e-3)
     with pytest.raises(ValueError, match="precision float32 or float16, got 'int8'"):
         pytorch.write(model, tmp_path / "no", precision="int8")
@@ -172,7 +172,7 @@ def test_half_precision_is_written_as_such(tmp_path: Path) -> None:
 
 def test_one_slope_for_all_becomes_one_for_each() -> None:
     model = cr.Sequential([cr.PReLU(3)])
-    cr.load_state_dict(model, nn.Sequential(nn.PReLU(init=0.1)).state_dict())
+    cr.convert.load_state_dict(model, nn.Sequential(nn.PReLU(init=0.1)).state_dict())
     assert model.parameters["0.slope"].tolist() == [np.float32(0.1)] * 3
 
 
@@ -183,7 +183,7 @@ def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
         with pytest.raises(
             ValueError, match=r"^load_state_dict expects .*net\.pt .*a pickle.*; in PyTorch write .*\.$"
         ):
-            cr.load_state_dict(cr.MLP([2, 1]), tmp_path / "net.pt")
+            cr.convert.load_state_dict(cr.MLP([2, 1]), tmp_path / "net.pt")
 
 
 def test_numbers_that_numpy_lacks_are_refused(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_numbers_that_numpy_lacks_are_refused(tmp_path: Path) -> None:
     save_file(net.state_dict(), tmp_path / "net.safetensors")
     for source in (tmp_path / "net.safetensors", net.state_dict()):
         with pytest.raises((TypeError, ValueError), match=r"^load_state_dict expects .*float\(\)\.state_dict\(\)"):
-            cr.load_state_dict(cr.MLP([2, 1]), source)
+            cr.convert.load_state_dict(cr.MLP([2, 1]), source)
 
 
 def test_a_custom_module_is_matched_by_the_order_of_its_layers() -> None:
@@ -205,6 +205,6 @@ def test_a_custom_module_is_matched_by_the_order_of_its_layers() -> None:
 
     net = Net()
     model = cr.MLP([4, 3, 3, 3], rng=0)
-    cr.load_state_dict(model, net.state_dict())
+    cr.convert.load_state_dict(model, net.state_dict())
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     np.testing.assert_allclose(model.predict(x), outputs(net, x), rtol=1e-5, atol=1e-6)

@@ -26,10 +26,10 @@ REFUSED: dict[str, list[Any]] = {
     "optimizer": ["adamm", cr.Adam, None],
     "batch_size": [0, -1, 2.5, "32"],
     "metrics": ["accuracy", ["acuracy"], ["accuracy", "accuracy"], None],
-    "callbacks": [cr.EarlyStopping(), [cr.EarlyStopping], None],
+    "callbacks": [cr.callbacks.EarlyStopping(), [cr.callbacks.EarlyStopping], None],
     "rng": ["seed", -1],
     "sample": ["two", 3],
-    "augment": [cr.MixUp(0.2, classes=3), None],
+    "augment": [cr.data.MixUp(0.2, classes=3), None],
 }
 
 
@@ -52,12 +52,12 @@ def test_every_argument_of_the_constructor_is_an_attribute_of_the_same_kind() ->
         "optimizer": "sgd",
         "batch_size": np.int64(8),
         "metrics": ["accuracy", cr.metrics.f1_score],
-        "callbacks": (cr.EarlyStopping(),),
+        "callbacks": (cr.callbacks.EarlyStopping(),),
         "rng": None,
         "sample": "one",
         "drop_last": True,
         "average_penalty": True,
-        "augment": (cr.MixUp(0.2, classes=3),),
+        "augment": (cr.data.MixUp(0.2, classes=3),),
     }
     made, one = cr.Trainer(**given), trainer(rng=5)
     for name, value in given.items():

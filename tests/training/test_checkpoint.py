@@ -45,8 +45,12 @@ class Plain(cr.Layer):
 def trainer(folder, *more, plain=False, optimizer=None, width=16, **arguments):
     layers = [cr.Linear(6, width, "relu"), cr.BatchNorm(width), cr.Dropout(0.3), cr.Linear(width, 3)]
     model = cr.Sequential([*layers, Plain()] if plain else layers, rng=0)
-    optimizer = cr.Adam(cr.OneCycle(0.01)) if optimizer is None else optimizer
-    callbacks = [cr.Checkpoint(folder, **arguments), cr.WeightAverage(0.9), cr.EarlyStopping(patience=50)]
+    optimizer = cr.Adam(cr.schedules.OneCycle(0.01)) if optimizer is None else optimizer
+    callbacks = [
+        cr.callbacks.Checkpoint(folder, **arguments),
+        cr.callbacks.WeightAverage(0.9),
+        cr.callbacks.EarlyStopping(patience=50),
+    ]
     return cr.Trainer(model, "cross_entropy", optimizer, batch_size=16, callbacks=[*callbacks, *more], rng=1)
 
 
@@ -81,7 +85,7 @@ def test_a_broken_training_goes_on_to_the_same_bits(tmp_path, steps, plain, monk
 
 def test_a_schedule_that_watches_the_loss_goes_on(tmp_path):
     def patient():
-        return cr.SGD(cr.ReduceOnPlateau(0.5, factor=0.5, patience=0), momentum=0.9)
+        return cr.SGD(cr.schedules.ReduceOnPlateau(0.5, factor=0.5, patience=0), momentum=0.9)
 
     whole = trainer(tmp_path / "whole", optimizer=patient())
     fit(whole)
@@ -173,7 +177,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_taken(tmp_path, w
         (lambda folder: cr.Trainer(cr.MLP([6, 3]), "cross_entropy"), r"model.layers is \[Linear\], got \[Linear, "),
         (lambda folder: trainer(folder, width=8), r"model.layers\[0\].out_features is 8, got 16"),
         (lambda folder: trainer(folder, optimizer=cr.SGD(0.1)), "optimizer is SGD, got Adam"),
-        (lambda folder: trainer(folder, cr.WeightAverage()), "list of callbacks is .*'WeightAverage'], got"),
+        (lambda folder: trainer(folder, cr.callbacks.WeightAverage()), "list of callbacks is .*'WeightAverage'], got"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(tmp_path, make, says):
@@ -207,8 +211,8 @@ SCRIPT = """
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(200, 20)).astype(np.float32), rng.integers(0, 5, 200)
     layers = [cr.Linear(20, 64, "relu"), cr.BatchNorm(64), cr.Dropout(0.2), cr.Linear(64, 5)]
-    model, optimizer = cr.Sequential(layers, rng=0), cr.Adam(cr.WarmupCosine(0.01))
-    callbacks = [cr.Checkpoint(folder, seconds=1e-9)]
+    model, optimizer = cr.Sequential(layers, rng=0), cr.Adam(cr.schedules.WarmupCosine(0.01))
+    callbacks = [cr.callbacks.Checkpoint(folder, seconds=1e-9)]
     trainer = cr.Trainer(model, "cross_entropy", optimizer, batch_size=32, callbacks=callbacks)
     if resume:
         trainer.resume(folder)
@@ -287,7 +291,7 @@ class Says(cr.Callback):
 
 def saying(folder, values, **arguments):
     model = cr.Sequential([cr.Linear(6, 16, "relu"), cr.BatchNorm(16), cr.Dropout(0.3), cr.Linear(16, 3)], rng=0)
-    callbacks = [Says(values), cr.Checkpoint(folder, monitor="said_error", **arguments)]
+    callbacks = [Says(values), cr.callbacks.Checkpoint(folder, monitor="said_error", **arguments)]
     return cr.Trainer(model, "cross_entropy", cr.Adam(), batch_size=16, callbacks=callbacks, rng=1)
 
 
@@ -348,7 +352,7 @@ def test_a_training_goes_on_from_its_best_epoch(tmp_path):
 
 def test_a_column_that_is_not_there_is_told(tmp_path):
     one = saying(tmp_path, [1])
-    one.callbacks[1] = cr.Checkpoint(tmp_path, monitor="said_eror")
+    one.callbacks[1] = cr.callbacks.Checkpoint(tmp_path, monitor="said_eror")
     with pytest.raises(ValueError, match=r"Checkpoint expects the name of a column, got 'said_eror' \(did you mean"):
         one.fit(X, Y, epochs=1, verbose=0)
 

@@ -21,7 +21,7 @@ def trainer(*callbacks: cr.Callback, model: cr.Sequential | None = None, **setti
     )
 
 
-def fit(one: cr.Trainer) -> cr.History:
+def fit(one: cr.Trainer) -> cr.callbacks.History:
     return one.fit(X, Y, epochs=2, verbose=0)
 
 

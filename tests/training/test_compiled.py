@@ -91,7 +91,7 @@ OPTIMIZERS: dict[str, Callable[[], cr.Optimizer]] = {
     "clipped values": lambda: cr.SGD(0.1, clip_value=0.01),
     "both": lambda: cr.SGD(0.1, clip_norm=0.05, clip_value=0.02),
     "groups": lambda: cr.AdamW(1e-2, groups={"*.b": {"weight_decay_factor": 0.0, "learning_rate_factor": 2.0}}),
-    "schedule": lambda: cr.AdamW(cr.OneCycle(1e-2), weight_decay=cr.WarmupCosine(0.1)),
+    "schedule": lambda: cr.AdamW(cr.schedules.OneCycle(1e-2), weight_decay=cr.schedules.WarmupCosine(0.1)),
 }
 
 LOSSES: dict[str, tuple[cr.Loss, np.ndarray, np.ndarray | None]] = {
@@ -104,7 +104,7 @@ LOSSES: dict[str, tuple[cr.Loss, np.ndarray, np.ndarray | None]] = {
     "absolute": (cr.AbsoluteError(), NUMBERS, None),
     "Huber": (cr.Huber(0.5), NUMBERS, WEIGHTS),
     "log-cosh": (cr.LogCosh(), NUMBERS, None),
-    "Poisson": (cr.Poisson(), np.abs(NUMBERS), None),
+    "Poisson": (cr.PoissonNLL(), np.abs(NUMBERS), None),
     "quantile": (cr.Quantile((0.1, 0.3, 0.5, 0.7, 0.9)), NUMBERS[:, :1], None),
 }
 
@@ -122,7 +122,7 @@ def trained(
     fit: dict[str, Any] | None = None,
     dtype: str = "float64",
     **settings: Any,
-) -> tuple[cr.Sequential, cr.History, cr.Trainer]:
+) -> tuple[cr.Sequential, cr.callbacks.History, cr.Trainer]:
     model = cr.Sequential(layers, rng=1, dtype=dtype)
     trainer = cr.Trainer(model, loss, optimizer, **settings)
     return model, trainer.fit(X, y, weight, verbose=0, **({"epochs": 3} | (fit or {}))), trainer

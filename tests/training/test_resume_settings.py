@@ -49,7 +49,7 @@ class Interrupt(cr.Callback):
 
     def on_pause(self, trainer: Any) -> None:
         if trainer.step == self.step:
-            next(one for one in trainer.callbacks if isinstance(one, cr.Checkpoint)).write(trainer)
+            next(one for one in trainer.callbacks if isinstance(one, cr.callbacks.Checkpoint)).write(trainer)
             raise StopTraining
 
 
@@ -61,7 +61,7 @@ def default() -> tuple[list[cr.Layer], cr.Optimizer]:
 def trainer(folder: Path, make: Make, *callbacks: cr.Callback, **settings: Any) -> cr.Trainer:
     layers, optimizer = make()
     settings = {"loss": "cross_entropy", "batch_size": 16} | settings
-    callbacks = (cr.Checkpoint(folder, every=None), *callbacks)
+    callbacks = (cr.callbacks.Checkpoint(folder, every=None), *callbacks)
     model = cr.Sequential(layers, rng=0, dtype="float64")
     return cr.Trainer(model, optimizer=optimizer, callbacks=callbacks, **settings)
 
@@ -231,7 +231,7 @@ def test_more_epochs_count_whoever_asks_for_them(epochs: int, expected: int, tmp
 
 def test_a_schedule_that_watches_the_loss_may_be_asked_for_otherwise(tmp_path: Path) -> None:
     def plateau(**settings: Any) -> Make:
-        return lambda: (default()[0], cr.SGD(cr.ReduceOnPlateau(0.1, threshold=0.9, **settings)))
+        return lambda: (default()[0], cr.SGD(cr.schedules.ReduceOnPlateau(0.1, threshold=0.9, **settings)))
 
     fit(trainer(tmp_path, plateau(factor=0.5, patience=0), Interrupt(32)))
     same = trainer(tmp_path, plateau(factor=0.5, patience=0)).resume(tmp_path).optimizer.learning_rate

@@ -52,7 +52,7 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
     >>> from sklearn.neural_network import MLPClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> theirs = MLPClassifier(solver="lbfgs", random_state=0).fit(X, y)
-    >>> bool((cr.from_sklearn(theirs).predict(X) == theirs.predict(X)).all())
+    >>> bool((cr.convert.from_sklearn(theirs).predict(X) == theirs.predict(X)).all())
     True
     """
     if not isinstance(estimator, (theirs.MLPClassifier, theirs.MLPRegressor)):
@@ -95,7 +95,7 @@ def to_sklearn(estimator: Any) -> Any:
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
     >>> ours = cr.MLPClassifier(solver="lbfgs", scale=True, random_state=0).fit(X, y)
-    >>> bool((cr.to_sklearn(ours).predict(X) == ours.predict(X)).all())
+    >>> bool((cr.convert.to_sklearn(ours).predict(X) == ours.predict(X)).all())
     True
     """
     if not isinstance(estimator, (MLPClassifier, MLPRegressor)):

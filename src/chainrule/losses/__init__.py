@@ -35,6 +35,7 @@ LOSSES: Registry[type[Loss]] = Registry(
         "mae": "absolute_error",
         "mse": "squared_error",
         "nll": "cross_entropy",
+        "poisson": "poisson_nll",
         "sparse_categorical_crossentropy": "cross_entropy",
     },
 )

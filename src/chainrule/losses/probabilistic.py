@@ -13,13 +13,13 @@ from .._support.frozen import frozen
 from .._support.settings import ABOVE_ZERO, checking
 from .base import Kernel, Loss, check_target, within
 
-__all__ = ["GaussianNLL", "Poisson", "Quantile"]
+__all__ = ["GaussianNLL", "PoissonNLL", "Quantile"]
 
 STEEPEST = 70.0  # e^70 = 2.5e30 leaves float32 room for what is multiplied with it
 
 
 @frozen
-class Poisson(Loss):
+class PoissonNLL(Loss):
     """Poisson loss for counts and rates, with z = log of the expected count.
 
         l = Σ (eᶻ − y z),  the negative log-likelihood less log y!, on which z has no influence
@@ -35,8 +35,8 @@ class Poisson(Loss):
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.losses import Poisson
-    >>> value, dz = Poisson()(np.array([[0.0]]), np.array([[3.0]]))
+    >>> from chainrule.losses import PoissonNLL
+    >>> value, dz = PoissonNLL()(np.array([[0.0]]), np.array([[3.0]]))
     >>> value, dz.tolist()
     (1.0, [[-2.0]])
 

@@ -87,7 +87,7 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
     ...     path = pathlib.Path(folder) / "line.weights.h5"
     ...     with h5py.File(path, "w") as file:  # as Keras 3 would
     ...         file["layers/dense/vars/0"], file["layers/dense/vars/1"] = [[1.0], [2.0]], [0.5]
-    ...     cr.load_keras_weights(model, path)
+    ...     cr.convert.load_keras_weights(model, path)
     >>> model.predict([[10.0, 100.0]])
     array([[210.5]], dtype=float32)
 

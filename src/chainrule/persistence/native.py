@@ -125,7 +125,7 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
 
     Parameters
     ----------
-    path : a file that :func:`save` or :class:`~chainrule.Checkpoint` wrote
+    path : a file that :func:`save` or :class:`~chainrule.callbacks.Checkpoint` wrote
     custom_layers : name → class of the layers of your own that the model has
 
     Returns

@@ -73,7 +73,7 @@ def state_dict(model: Sequential) -> dict[str, Array]:
     --------
     >>> import chainrule as cr
     >>> model = cr.MLP([4, 8, 3], activation="relu", dropout=0.1, rng=0)
-    >>> {name: array.shape for name, array in cr.state_dict(model).items()}
+    >>> {name: array.shape for name, array in cr.convert.state_dict(model).items()}
     {'0.weight': (8, 4), '0.bias': (8,), '3.weight': (3, 8), '3.bias': (3,)}
 
     References
@@ -134,7 +134,7 @@ def load_state_dict(
     >>> import numpy as np
     >>> import chainrule as cr
     >>> model = cr.MLP([2, 1], rng=0)
-    >>> cr.load_state_dict(model, {"linear.weight": np.array([[1.0, 2.0]]), "linear.bias": np.array([0.5])})
+    >>> cr.convert.load_state_dict(model, {"linear.weight": np.array([[1.0, 2.0]]), "linear.bias": np.array([0.5])})
     >>> model.predict([[10.0, 100.0]])
     array([[210.5]], dtype=float32)
     """

@@ -199,7 +199,7 @@ SPECIAL_LOSSES: dict[str, Problem] = {
     "CrossEntropy (probabilities)": (losses.CrossEntropy(from_logits=False), _labels, 4),
     "BinaryCrossEntropy": (losses.BinaryCrossEntropy(), _bits, 3),
     "BinaryCrossEntropy (probabilities)": (losses.BinaryCrossEntropy(from_logits=False), _bits, 3),
-    "Poisson": (losses.Poisson(), _counts, 3),
+    "PoissonNLL": (losses.PoissonNLL(), _counts, 3),
     "Quantile": (losses.Quantile((0.2, 0.8)), _half_as_wide, 4),
     "GaussianNLL": (losses.GaussianNLL(), _half_as_wide, 4),
 }

@@ -47,7 +47,7 @@ class WarmupCosine:
     Examples
     --------
     >>> import chainrule as cr
-    >>> schedule = cr.WarmupCosine(1.0, warmup=4)
+    >>> schedule = cr.schedules.WarmupCosine(1.0, warmup=4)
     >>> [round(schedule(step, 8), 2) for step in range(8)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 0.85, 0.5, 0.15]
 
@@ -96,7 +96,7 @@ class OneCycle:
     Examples
     --------
     >>> import chainrule as cr
-    >>> schedule = cr.OneCycle(1.0)
+    >>> schedule = cr.schedules.OneCycle(1.0)
     >>> [round(schedule(step, 10), 3) for step in (0, 1, 2, 9)]
     [0.04, 0.52, 1.0, 0.0]
 
@@ -139,7 +139,7 @@ class CosLog4:
     Examples
     --------
     >>> import chainrule as cr
-    >>> schedule = cr.CosLog4(1.0)
+    >>> schedule = cr.schedules.CosLog4(1.0)
     >>> [round(schedule(step, 15), 3) for step in (0, 1, 2, 3, 7)]
     [0.0, 0.0, 0.93, 0.0, 0.0]
 
@@ -171,7 +171,7 @@ class FlatCos:
     Examples
     --------
     >>> import chainrule as cr
-    >>> schedule = cr.FlatCos(1.0)
+    >>> schedule = cr.schedules.FlatCos(1.0)
     >>> [round(schedule(step, 8), 2) for step in range(8)]
     [1.0, 1.0, 1.0, 1.0, 1.0, 0.85, 0.5, 0.15]
     """

@@ -26,7 +26,7 @@ class Constant:
     Examples
     --------
     >>> import chainrule as cr
-    >>> cr.Constant(0.1)(1000, None)
+    >>> cr.schedules.Constant(0.1)(1000, None)
     0.1
     """
 
@@ -56,7 +56,7 @@ class StepDecay:
     Examples
     --------
     >>> import chainrule as cr
-    >>> halved = cr.StepDecay(0.8, factor=0.5, every=10)
+    >>> halved = cr.schedules.StepDecay(0.8, factor=0.5, every=10)
     >>> halved(9), halved(10), halved(20)
     (0.8, 0.4, 0.2)
     """
@@ -89,7 +89,7 @@ class Exponential:
     Examples
     --------
     >>> import chainrule as cr
-    >>> cr.Exponential(1.0, decay=0.25, every=10)(5)
+    >>> cr.schedules.Exponential(1.0, decay=0.25, every=10)(5)
     0.5
     """
 
@@ -121,7 +121,7 @@ class InverseScaling:
     Examples
     --------
     >>> import chainrule as cr
-    >>> cr.InverseScaling(1.0, power=0.5)(99)
+    >>> cr.schedules.InverseScaling(1.0, power=0.5)(99)
     0.1
     """
 

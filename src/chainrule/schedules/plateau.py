@@ -46,7 +46,7 @@ class ReduceOnPlateau:
     Examples
     --------
     >>> import chainrule as cr
-    >>> schedule = cr.ReduceOnPlateau(1.0, factor=0.5, patience=1)
+    >>> schedule = cr.schedules.ReduceOnPlateau(1.0, factor=0.5, patience=1)
     >>> for loss in (0.9, 0.9, 0.9):
     ...     schedule.observe(loss)
     >>> schedule(step=300)

@@ -18,7 +18,7 @@ from ..losses import (
     HalfSquaredError,
     Huber,
     LogCosh,
-    Poisson,
+    PoissonNLL,
     SquaredError,
 )
 from ..model import Sequential
@@ -27,7 +27,7 @@ from .engine import Parts
 from .inputs import Data
 
 #: The losses of which it is known which constant is best, or nearly so.
-KNOWN = AbsoluteError, BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Huber, LogCosh, Poisson, SquaredError
+KNOWN = AbsoluteError, BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Huber, LogCosh, PoissonNLL, SquaredError
 
 
 def advise(parts: Parts, data: Data, history: Record) -> None:
@@ -80,7 +80,7 @@ def best_constant(loss: Any, y: Array, weight: Array | None, outputs: int = 0) -
         return _log(mean)
     if isinstance(loss, BinaryCrossEntropy):
         return _log(mean) - _log(1 - mean) if ((mean > 0) & (mean < 1)).all() else None
-    if isinstance(loss, Poisson):
+    if isinstance(loss, PoissonNLL):
         return _log(mean) if (mean > 0).all() else None
     return mean
 

@@ -71,7 +71,7 @@ class Checkpoint(WritesFiles):
     >>> import chainrule as cr
     >>> x, y = np.eye(8), np.arange(8) % 2
     >>> def trainer(folder):
-    ...     callbacks = [cr.Checkpoint(folder, monitor="loss")]
+    ...     callbacks = [cr.callbacks.Checkpoint(folder, monitor="loss")]
     ...     return cr.Trainer(cr.MLP([8, 4, 2], rng=0), "cross_entropy", callbacks=callbacks)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     first = trainer(folder).fit(x, y, epochs=2, verbose=0)  # and here the lights go out

@@ -60,7 +60,7 @@ class Trainer:
     drop_last : bool, leave out a last short batch
     average_penalty : bool, divide P by Σₙ wₙ too, as scikit-learn's MLP does (its ``alpha`` is 2 ``l2``)
     augment : functions ``(x, y, rng) -> (x, y)``, each of which changes the batches of training in turn, as
-        :class:`~chainrule.MixUp` and :class:`~chainrule.RandomDistortion` do
+        :class:`~chainrule.data.MixUp` and :class:`~chainrule.data.RandomDistortion` do
 
     Examples
     --------
@@ -155,7 +155,7 @@ class Trainer:
 
         Returns
         -------
-        history : :class:`~chainrule.History`; Ctrl-C ends training early and keeps what was learned
+        history : :class:`~chainrule.callbacks.History`; Ctrl-C ends training early and keeps what was learned
 
         Raises
         ------
@@ -181,7 +181,7 @@ class Trainer:
         return self.history
 
     def resume(self, path: str | os.PathLike[str]) -> Trainer:
-        """Restore what :class:`~chainrule.Checkpoint` wrote: the next :meth:`fit` continues from there.
+        """Restore what :class:`~chainrule.callbacks.Checkpoint` wrote: the next :meth:`fit` continues from there.
 
         With the same data and arguments it ends with the same weights, to the bit, as if training had never stopped.
         What callbacks had changed until then (a learning rate, a penalty, the size of batches) is restored, too. A
