@@ -51,7 +51,7 @@ class PoissonNLL(Loss):
         return rate * (1 + (z - near)) - y * z, rate - y
 
     def kernel(self, y: Array) -> Kernel | None:
-        return "poisson", ()
+        return "poisson_nll", ()
 
     def target(self, z: Array, y: Array) -> Array:
         y = super().target(z, y)

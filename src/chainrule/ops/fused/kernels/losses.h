@@ -158,7 +158,7 @@ INLINE void NAME(log_cosh)(REAL r, REAL factor, REAL *l, REAL *dz) {
     *dz = NAME(copy_sign)(-u * (1 + e) / (1 + e * e), r) * factor;
 }
 
-INLINE void NAME(poisson)(REAL z, REAL y, REAL factor, REAL *l, REAL *dz) {
+INLINE void NAME(poisson_nll)(REAL z, REAL y, REAL factor, REAL *l, REAL *dz) {
     const REAL near = z > 70 ? 70 : z, rate = NAME(exponential)(near);
     *l = rate * (1 + (z - near)) - y * z;
     *dz = (rate - y) * factor;
