@@ -1,4 +1,4 @@
-"""What a new loss, optimizer, metric, schedule or initializer takes: a class in its family, and one name at the top.
+"""What a new loss, optimizer, metric, schedule or initializer takes: a class in its family, and no other line.
 
 Each is added to a copy of the package, which then trains with it by its name and proves it. A kernel takes two files
 more, ``kernels/*.def`` and ``kernels/*.h``.
@@ -29,7 +29,6 @@ class Addition:
     use: str
 
 
-TOP = {"__init__.py": ("if TYPE_CHECKING:\n", "from .{module} import {name}\n\nif TYPE_CHECKING:\n")}
 TRAIN = """
 x = np.random.default_rng(0).normal(size=(64, 3))
 trainer = cr.Trainer(cr.MLP([3, 1], rng=0, dtype="float64"), {loss}, {optimizer}, metrics=[{metric}])
@@ -46,14 +45,14 @@ ADDITIONS = [
         "Quartic",
         "losses/regression.py",
         "@frozen\nclass Quartic(Loss):\n    def terms(self, z, y):\n        return (z - y) ** 4, 4 * (z - y) ** 3\n",
-        TOP,
+        {},
         TRAIN.format(loss='"quartic"', optimizer='"sgd"', metric="") + PROVED,
     ),
     Addition(
         "Signs",
         "optimizers/sgd.py",
         "class Signs(Optimizer):\n    def direction(self, g, *others):\n        return np.sign(g)\n",
-        TOP,
+        {},
         TRAIN.format(loss='"huber"', optimizer='"signs"', metric=""),
     ),
     Addition(
@@ -67,8 +66,8 @@ ADDITIONS = [
         "Falling",
         "schedules/decay.py",
         "@frozen\nclass Falling:\n    def __call__(self, step, total=None):\n        return 0.1 / (1 + step)\n",
-        TOP,
-        TRAIN.format(loss='"huber"', optimizer="cr.SGD(cr.Falling())", metric=""),
+        {},
+        TRAIN.format(loss='"huber"', optimizer="cr.SGD(cr.schedules.Falling())", metric=""),
     ),
     Addition(
         "Sevenths",
@@ -81,7 +80,7 @@ ADDITIONS = [
 
 
 @pytest.mark.parametrize("new", ADDITIONS, ids=lambda new: new.name)
-def test_a_new_part_takes_a_class_and_a_name(new: Addition, tmp_path: Path) -> None:
+def test_a_new_part_is_public_and_in_use(new: Addition, tmp_path: Path) -> None:
     copy = tmp_path / "chainrule"
     shutil.copytree(Path(chainrule.__file__).parent, copy, ignore=shutil.ignore_patterns("_kernels*", "__pycache__"))
     family = copy / new.family
