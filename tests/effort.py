@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -23,3 +24,13 @@ def calls(work: Callable[[], object]) -> int:
     finally:
         sys.setprofile(before)
     return count - 1  # sys.setprofile itself
+
+
+def peak_of(work: Callable[[], Any]) -> tuple[Any, int]:
+    """What it returns, and the most memory that Python and NumPy take meanwhile, in bytes."""
+    tracemalloc.start()
+    try:
+        result = work()
+        return result, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -10,6 +10,7 @@ import functools
 import gzip
 import io
 import json
+import shutil
 import sys
 import tempfile
 import warnings
@@ -203,12 +204,19 @@ def read_table(path: Path) -> Any:
     return {name: column.tolist() for name, column in table.items()}
 
 
+@functools.cache
+def trained() -> tempfile.TemporaryDirectory[str]:
+    """A table, and the run that the command makes of it."""
+    place = tempfile.TemporaryDirectory()
+    table, folder = Path(place.name, "table.csv"), Path(place.name, "run")
+    make_table(table)
+    assert main(["train", str(table), "--out", str(folder), "--quiet", "--epochs", "1", "--hidden", "4"]) == 0
+    return place
+
+
 def make_run(path: Path) -> None:
-    """The folder that the command writes, beside the file, which is the part of it that is damaged."""
-    folder = path.parent / "run"
-    make_table(path.parent / "table.csv")
-    words = ["train", str(path.parent / "table.csv"), "--out", str(folder), "--quiet", "--epochs", "1", "--hidden", "4"]
-    assert main(words) == 0
+    """The folder of a run, beside the file, which is the part of it that is damaged."""
+    folder = Path(shutil.copytree(trained().name, path.parent, dirs_exist_ok=True), "run")
     path.write_bytes((folder / ("model.safetensors" if path.suffix == ".safetensors" else path.name)).read_bytes())
 
 

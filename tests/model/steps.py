@@ -1,8 +1,6 @@
-"""A step of training, all that it may change, and how much memory something takes."""
+"""A step of training, and all that it may change."""
 
 from __future__ import annotations
-
-import tracemalloc
 
 import numpy as np
 
@@ -16,13 +14,3 @@ def snapshot(model):
 def step(model, x):
     model.backward(np.ones_like(model.forward(x, training=True)))
     model.parameters.vector[:] -= 0.01 * model.gradients.vector
-
-
-def peak_of(work):
-    """What it returns, and the most memory that NumPy takes meanwhile, in bytes."""
-    tracemalloc.start()
-    try:
-        result = work()
-        return result, tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from model.steps import peak_of, snapshot, step
+from effort import peak_of
+from model.steps import snapshot, step
 
 
 @pytest.mark.parametrize("batch_size", [None, 1, 7, 49, 50, 51, 10_000])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from model.steps import peak_of
+from effort import peak_of
 
 SPARSE = ["csr_matrix", "csr_array", "csc_matrix", "csc_array", "coo_matrix", "lil_array", "dok_array", "bsr_matrix"]
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from model.steps import peak_of, snapshot, step
+from effort import peak_of
+from model.steps import snapshot, step
 
 
 def test_names_count_the_layers_and_go_inside(model):
