@@ -78,7 +78,7 @@ def test_nothing_of_pyplot_and_matplotlib_only_when_drawing():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-NAMES = [r"$\frac$", r"$x_{$ and \$", "two\nlines\0", "w" * 500]
+NAMES = [r"$\frac$", r"$x_{$ and \$", "two\0\nlines", "w" * 500]
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_confusion_orders_text_labels_by_the_names(as_given):
         ([0], [9], list("abcdefg"), ValueError, r"0, 1, 2, 3, 4, \.\.\. \(7 classes\), got 9"),
         (["a"], [0], None, TypeError, "two arrays of numbers or two of text"),
         ([0, 1], [object(), 1], None, TypeError, "labels of one kind in labels_predicted"),
-        ([0, 1], [object(), object()], None, TypeError, "labels_predicted to be an array of numbers"),
+        ([0, 1], [object(), object()], None, TypeError, "labels in labels_predicted that are numbers, or text"),
         ([0, 1], [0, "a"], None, TypeError, "labels of one kind in labels_predicted, got 'a' and 0"),
         ([0, 1], np.ma.array([0, 1], mask=[0, 1]), None, ValueError, "labels_predicted without gaps, got a masked"),
         (np.array([0, 1], "m8[D]"), [0, 1], None, TypeError, "got dtype timedelta64"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -146,12 +147,13 @@ def check_targets(model: Sequential, loss: LossFunction, data: Data | None) -> T
 
 
 def check_layers(model: Sequential) -> None:
-    """Raise if a layer that learns was put in the place of another: its parameters are not the model's."""
+    """Raise if a layer learns with other arrays than the model's: it, or they, took the place of others."""
+    vectors = {"": model.parameters.vector, "d": model.gradients.vector}
     for _, layer in walk(model.layers):
-        for name in layer.parameter_shapes():
-            array = vars(layer).get(name)
-            if not isinstance(array, np.ndarray) or array.base is not model.parameters.vector.base:
-                got = f"{layer!r}, which was put into it later"
+        for name, prefix in itertools.product(layer.parameter_shapes(), vectors):
+            array = vars(layer).get(prefix + name)
+            if not isinstance(array, np.ndarray) or array.base is not vectors[prefix].base:
+                got = f"{layer!r}, which was put into it later, or other arrays than its own"
                 raise ValueError(
                     sentence("fit", "the layers that the model was made with to learn", got, "make a new Sequential")
                 )
