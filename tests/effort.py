@@ -1,4 +1,4 @@
-"""How much work something is, without a clock: a count that is the same on every machine, however busy."""
+"""How much work something takes, without a clock: a count that is the same on every machine, however busy."""
 
 from __future__ import annotations
 

@@ -82,11 +82,11 @@ class Process(subprocess.Popen[str]):
         self.kill()
         assert self.wait() != 0
 
-    def end(self) -> list[str]:
-        """The lines that it still says until it ends, without an error."""
+    def end(self, code: int = 0) -> list[str]:
+        """The lines that it still says until it ends, with this exit code."""
         self.stdin.close()
         said = self.stdout.read()  # not communicate(): that would lose what readline() has read ahead
-        assert self.wait() == 0, said
+        assert self.wait() == code, said
         return said.splitlines()
 
     def __exit__(

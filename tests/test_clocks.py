@@ -1,4 +1,4 @@
-"""What a training learns depends on no clock: whether it stands still, runs fast, or runs slowly."""
+"""What a training learns does not depend on the clock, which may stand still, run fast or run slowly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def alone(folder: Path) -> cr.Trainer:
 
 @pytest.mark.parametrize("make", [watched, alone])
 @pytest.mark.parametrize("speed", [0.0, 0.1, 10.0])
-def test_the_same_is_learned_by_every_clock(make, speed: float, tmp_path: Path, monkeypatch) -> None:
+def test_training_does_not_depend_on_the_clock(make, speed: float, tmp_path: Path, monkeypatch) -> None:
     def history_and_weights() -> tuple[cr.History, np.ndarray]:
         trainer = make(tmp_path)
         return trainer.fit(X, X[:, :1], epochs=30, verbose=0), trainer.model.parameters.vector

@@ -88,6 +88,7 @@ def test_a_stray_word_is_not_answered_with_an_option_of_train(refuses, flowers_m
 def test_the_predictions_go_into_a_file(shell, flowers_model: Path, flowers: Path, tmp_path: Path) -> None:
     printed = shell("predict", flowers_model, flowers)
     out = tmp_path / "predictions.csv"
+    assert shell("predict", flowers_model, flowers, "--out", "-") == printed
     answer = shell("predict", flowers_model, flowers, "--out", out)
     assert (answer.code, answer.out) == (0, "")
     assert answer.err == f"120 predictions written to {out}\n"

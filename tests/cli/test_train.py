@@ -269,7 +269,7 @@ def test_control_c_keeps_what_was_learned(
 
     monkeypatch.setattr(train, "Trainer", Interrupted)
     answer = shell("train", flowers, "--hidden", 8, "--epochs", 20, "--out", tmp_path, "--quiet")
-    assert answer.code == 0
+    assert answer.code == 130
     report = lines_of(answer.out)
     assert report["result"].endswith(f", interrupted after {epoch - 1} of 20 epochs")
     files = ["model.safetensors", "history.json", "run.json", *pictures_drawn]

@@ -232,8 +232,8 @@ def test_distorted_digits_teach_more_than_few_digits_alone():
     assert scores["distorted"] > scores["plain"] + 0.01
 
 
-def test_a_training_with_changed_batches_goes_on_to_the_same_bits(tmp_path):
-    """Broken off in the midst of an epoch, with metrics, an average that has not begun, and mixtures."""
+def test_training_with_augmentation_resumes_to_the_same_bits(tmp_path):
+    """Interrupted within an epoch, with metrics, an average that has not started, and mixtures."""
     x, y = np.random.default_rng(0).random((90, 784), dtype=np.float32), np.arange(90) % 3
 
     def trained(folder, limit=None, resume=False):

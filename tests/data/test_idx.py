@@ -64,7 +64,7 @@ SMALL = idx_bytes(np.arange(6, dtype=np.uint8).reshape(2, 3))
     ],
 )
 @pytest.mark.parametrize("zipped", [False, True])
-def test_refuses_what_is_no_whole_idx_file(tmp_path: Path, content: bytes, message: str, zipped: bool) -> None:
+def test_anything_but_a_whole_idx_file_is_refused(tmp_path: Path, content: bytes, message: str, zipped: bool) -> None:
     path = tmp_path / "broken-idx"
     path.write_bytes(gzip.compress(content) if zipped else content)
     with pytest.raises(ValueError, match=message) as caught:

@@ -1,4 +1,4 @@
-"""Random calls of all that computes, with arrays that fit and arrays that do not: whatever comes, no memory is misused.
+"""Random calls of everything that computes, with arrays that fit and arrays that do not: none misuses memory.
 
 ``python calls.py COUNT SEED`` makes them, for the sanitizers. Each array takes up its own memory exactly: they
 see whoever reads or writes beside it.
@@ -200,7 +200,7 @@ class Calls:
         model.backward(self.array(*y.shape, dtype=y.dtype), input_gradient=True)
 
     def training(self) -> None:
-        """A fit, on some threads, in which arrays may change behind a step."""
+        """A fit, on some threads, in which arrays may change after a step."""
         n, i, k = self.size(1), self.size(1), self.size(2)
         model, x = self.network(i, k), self.array(n, i, dtype=self.pick(["f4", "f8"]))
         name = self.pick(["cross_entropy", "squared_error", "huber", "gaussian_nll", "poisson"])

@@ -221,7 +221,7 @@ LOSSES: dict[str, tuple[tuple[str, ...], Callable[[Rng, int], dict[str, Any]]]] 
 
 
 def draw_loss(rng: Rng) -> tuple[Of, str, int, int, Of | None]:
-    """The loss, the kind and number of its targets, the network's outputs, and what must stand behind them."""
+    """The loss, the kind and number of its targets, the network's outputs, and what must come after them."""
     name = one_of(rng, list(LOSSES))
     kinds, options = LOSSES[name]
     targets = int(rng.integers(2, 5) if name == "CrossEntropy" else rng.integers(1, 4))

@@ -63,14 +63,18 @@ class Signals:
         self.noted: list[int] = []
         self.armed = True
         self.sender: threading.Thread | None = None
+        self.started = threading.Lock()
+        self.started.acquire()
 
     def send(self) -> None:
-        """The first time it is called."""
+        """The first time it is called; once the thread runs, for Thread.start itself bears no exception."""
         if self.sender is None:
             self.sender = threading.Thread(target=self._send)
             self.sender.start()
+            self.started.release()
 
     def _send(self) -> None:
+        self.started.acquire()
         for kind, delay in zip(self.kinds, self.delays, strict=True):
             for _ in range(delay):
                 pass

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.losses import GaussianNLL, Poisson, Quantile
+from losses.table import without_kernel
 
 
 def test_poisson_is_the_likelihood_less_a_constant() -> None:
@@ -20,7 +21,7 @@ def test_poisson_is_the_likelihood_less_a_constant() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("z", [69.5, 70.0, 70.5, 80.0, 1e4])
-def test_poisson_goes_on_along_its_tangent(z: float, dtype: type) -> None:
+def test_poisson_continues_along_its_tangent(z: float, dtype: type) -> None:
     value, dz = Poisson()(np.array([[z]], dtype), np.array([[2.0]]))
     steepest = math.exp(min(z, 70))
     assert value == pytest.approx(steepest * (1 + max(z - 70, 0)), rel=1e-6)
@@ -47,6 +48,11 @@ def test_quantiles_of_a_target_stand_side_by_side() -> None:
     value, dz = Quantile(levels=(0.25, 0.5))(z, np.array([[2.0, 8.0]]))
     assert value == 0.25 * 2 + 0.5 * 1 + 0.75 * 2 + 0.5 * 2
     np.testing.assert_array_equal(dz, [[-0.25, 0.5, 0.75, 0.5]])
+
+
+def test_at_the_target_itself_the_slope_is_that_from_below() -> None:
+    for loss in (Quantile(levels=(0.25,)), without_kernel(Quantile(levels=(0.25,)))):
+        np.testing.assert_array_equal(loss(np.array([[1.0]]), np.array([[1.0]]))[1], [[-0.25]])
 
 
 def test_the_least_pinball_loss_is_at_the_quantiles() -> None:

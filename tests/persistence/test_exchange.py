@@ -29,7 +29,7 @@ def equal(net: cr.Sequential, *expected: np.ndarray) -> bool:
     return len(weights(net)) == len(expected) and all(map(np.array_equal, weights(net), expected))
 
 
-def test_the_matrix_of_pytorch_is_turned_round() -> None:
+def test_the_matrix_of_pytorch_is_transposed() -> None:
     net = cr.Sequential([cr.Linear(2, 1, bias=False)], rng=0)
     cr.load_state_dict(net, {"weight": [[2.0, 3.0]]})
     assert net.predict([[10.0, 100.0]]).tolist() == [[320.0]]

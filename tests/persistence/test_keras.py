@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.layers.program import Call
 
 h5py = pytest.importorskip("h5py")
 
@@ -92,14 +93,18 @@ def keras_file(path: Path, config: Any = CONFIG, weights: dict[str, list[np.ndar
     return path
 
 
-def old_file(path: Path, prefix: str = "{}/", suffix: str = ":0", weights_only: bool = False) -> Path:
-    """The layout of Keras 1 and 2, which Keras 3 still writes."""
+def old_file(
+    path: Path, prefix: str = "{}/", suffix: str = ":0", weights_only: bool = False, pieces: bool = False
+) -> Path:
+    """The layout of Keras 1 and 2, which Keras 3 still writes; a long list of names is in pieces."""
     with h5py.File(path, "w") as root:
         top = root if weights_only else root.create_group("model_weights")
         if not weights_only:
             root.attrs["model_config"] = json.dumps(CONFIG)
         names = {f"mine_{9 - index}": kind for index, kind in enumerate(WEIGHTS)}
-        top.attrs["layer_names"] = [name.encode() for name in ["input_1", *names]]
+        layer_names = [name.encode() for name in ["input_1", *names]]
+        for index, part in enumerate([layer_names[:2], layer_names[2:]] if pieces else [layer_names]):
+            top.attrs[f"layer_names{index}" if pieces else "layer_names"] = part
         top.create_group("input_1").attrs["weight_names"] = np.array([], "S1")
         for name, kind in names.items():
             group = top.create_group(name)
@@ -117,6 +122,7 @@ WRITERS = {
     "h5": old_file,
     "h5 by Keras 3": lambda path: old_file(path, "sequential/{}/", ""),
     "weights of Keras 2": lambda path: old_file(path, weights_only=True),
+    "weights with a list in pieces": lambda path: old_file(path, weights_only=True, pieces=True),
 }
 
 
@@ -153,7 +159,22 @@ def test_what_a_normalisation_does_not_learn_is_one_and_nothing(tmp_path: Path) 
     np.testing.assert_allclose(net.buffers["0.running_variance"], NORM[3], rtol=1e-6)
 
 
+class Swish(cr.Layer):
+    """One that says what it computes."""
+
+    def forward(self, x, work):
+        return x / (1 + np.exp(-x))
+
+    def backward(self, dy, work, input_gradient=True):
+        raise NotImplementedError
+
+    def program(self, training=False):
+        return (Call("silu"),)
+
+
 STEPS = [
+    ({"class_name": "Activation", "config": {"activation": "silu"}}, Swish()),
+    ({"class_name": "GaussianNoise", "config": {"stddev": 0.1}}, cr.GaussianNoise(0.1)),
     ({"class_name": "Activation", "config": {"activation": "swish"}}, cr.SiLU()),
     ({"class_name": "LeakyReLU", "config": {"negative_slope": 0.3}}, cr.LeakyReLU(0.3)),
     ({"class_name": "LeakyReLU", "config": {"alpha": 0.25}}, cr.LeakyReLU(0.25)),
@@ -162,6 +183,9 @@ STEPS = [
     ({"class_name": "Activation", "config": {"activation": "linear"}}, cr.Identity()),
     ({"class_name": "Flatten", "config": {}}, cr.Flatten()),
     ({"class_name": "Activation", "config": {"activation": "gelu"}}, cr.GELU()),
+    ({"class_name": "Activation", "config": {"activation": "elu"}}, cr.ELU(1.0)),
+    ({"class_name": "Activation", "config": {"activation": "leaky_relu"}}, cr.LeakyReLU(0.2)),
+    ({"class_name": "LeakyReLU", "config": {}}, cr.LeakyReLU(0.3)),
 ]
 
 

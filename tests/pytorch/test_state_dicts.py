@@ -10,6 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule._support.differences import largest_difference
+from chainrule.layers.program import Call
 from chainrule.persistence import pytorch
 from chainrule.persistence.agreement import gives_probabilities
 
@@ -111,16 +112,6 @@ def test_weights_go_both_ways(seed: int, tmp_path: Path) -> None:
     assert difference == pytest.approx(largest_difference(theirs, ours, unit), rel=0.5, abs=1e-6)
 
 
-def test_running_statistics_move_as_those_of_pytorch() -> None:
-    model, net = cr.Sequential([cr.BatchNorm(3)]), nn.BatchNorm1d(3)
-    x = np.random.default_rng(0).normal(4, 3, (5, 3)).astype(np.float32)
-    model.forward(x, training=True)
-    net.train()(torch.from_numpy(x))
-    ours, theirs = cr.state_dict(model), net.state_dict()
-    for name in ("running_mean", "running_var"):
-        np.testing.assert_allclose(ours[f"0.{name}"], theirs[name].numpy(), rtol=1e-6)
-
-
 def test_a_network_that_is_written_names_its_module(tmp_path: Path) -> None:
     model = cr.Sequential([cr.Linear(4, 3, "gelu", bias=False), cr.BatchNorm(3, epsilon=1e-3), cr.Softmax()], rng=0)
     notes = pytorch.write(model, tmp_path / "net.safetensors")
@@ -130,6 +121,40 @@ def test_a_network_that_is_written_names_its_module(tmp_path: Path) -> None:
     net.load_state_dict(load_file(tmp_path / "net.safetensors"))
     x = np.ones((2, 4), np.float32)
     np.testing.assert_allclose(outputs(net, x), model.predict(x), rtol=1e-6)
+
+
+class Gate(cr.Layer):
+    """y = max(x, 0.3 x) of xW + b, said in primitives."""
+
+    def parameter_shapes(self):
+        return {"W": (4, 3), "b": (3,)}
+
+    def initialize(self, rng):
+        self.W[:], self.b[:] = rng.normal(size=(4, 3)), rng.normal(size=3)
+
+    def forward(self, x, work):
+        z = x @ self.W + self.b
+        return np.maximum(z, 0.3 * z)
+
+    def backward(self, dy, work, input_gradient=True):
+        raise NotImplementedError
+
+    def program(self, training=False):
+        return Call("affine", {"W": self.W, "b": self.b}), Call("leaky_relu", numbers={"slope": 0.3})
+
+
+def test_a_layer_of_ones_own_that_gives_its_program_answers_alike(tmp_path: Path) -> None:
+    model = cr.Sequential([Gate(), cr.Linear(3, 2)], rng=0)
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    done = cr.export(model, tmp_path / "net.safetensors", rows=x)
+    assert done.checked is not None
+    assert done.checked < 1e-5
+    net = nn.Sequential(nn.Linear(4, 3), nn.LeakyReLU(0.3), nn.Linear(3, 2))
+    net.load_state_dict(load_file(done.path))
+    check_equal(outputs(net, x), model.predict(x))
+    twin = cr.Sequential([Gate(), cr.Linear(3, 2)], rng=1)
+    cr.load_state_dict(twin, net.state_dict())
+    assert twin.parameters.vector.tobytes() == model.parameters.vector.tobytes()
 
 
 def test_half_precision_is_written_as_such(tmp_path: Path) -> None:
@@ -169,7 +194,7 @@ def test_numbers_that_numpy_lacks_are_refused(tmp_path: Path) -> None:
             cr.load_state_dict(cr.MLP([2, 1]), source)
 
 
-def test_a_module_of_ones_own_is_matched_by_its_order() -> None:
+def test_a_custom_module_is_matched_by_the_order_of_its_layers() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()

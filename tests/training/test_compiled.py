@@ -16,6 +16,7 @@ from chainrule.layers.activations import get_activation
 from chainrule.ops.fused import KERNELS
 from chainrule.training import run as run_module
 from chainrule.training.compiled import Compiled, compiled_engine
+from chainrule.training.stages import stages_of
 
 pytestmark = pytest.mark.skipif(KERNELS != "fused", reason="there are no compiled kernels, or they are not in use")
 
@@ -324,9 +325,17 @@ def test_a_gradient_that_is_not_finite_cannot_be_clipped():
 class OwnLayer(cr.Linear):
     """Something else than Linear, for all one knows."""
 
+    def forward(self, x: Any, work: Any) -> Any:
+        return super().forward(x, work)
+
 
 class OwnActivation(cr.ReLU):
-    pass
+    def apply(self, x: Any, out: Any) -> Any:
+        return super().apply(x, out)
+
+
+class Renamed(cr.Linear):
+    """Nothing else than Linear: no equation is changed."""
 
 
 class OwnLoss(cr.SquaredError):
@@ -359,6 +368,11 @@ def test_what_has_no_kernel_is_trained_operation_by_operation(parts, monkeypatch
     _, history, _ = trained(settings.pop("layers"), settings.pop("optimizer"), **settings)
     assert plans == [None]
     assert np.isfinite(history["loss"]).all()
+
+
+def test_a_subclass_that_changes_no_equation_has_its_parents_kernel():
+    model = cr.Sequential([Renamed(INPUTS, CLASSES)], rng=0)
+    assert stages_of(model, X) is not None
 
 
 def test_batch_norm_refuses_a_batch_of_one_row():

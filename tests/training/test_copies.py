@@ -7,7 +7,6 @@ import importlib
 import io
 import pickle
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from gate import Gate
 
 X, Y = np.random.default_rng(0).normal(size=(60, 4)).astype("f4"), np.arange(60) % 3
 
@@ -195,30 +195,13 @@ def test_a_copy_writes_beside_the_original_and_tells_where(tmp_path: Path) -> No
         assert getattr(twins[0], attribute) == again
 
 
-class Gate(cr.Callback):
-    """Holds training in its first epoch until it is opened."""
-
-    def __init__(self) -> None:
-        self.reached, self.opened = threading.Event(), threading.Event()
-
-    def on_epoch_begin(self, trainer: Any) -> None:
-        self.reached.set()
-        assert self.opened.wait(60)
-
-
 @pytest.mark.filterwarnings("ignore:Checkpoint expects a folder for one run")  # of the last fit
 @pytest.mark.parametrize(("name", "kind"), [("Checkpoint", "folder"), ("CSVLog", "path")])
 def test_two_runs_in_one_place_are_refused_and_the_first_loses_nothing(name: str, kind: str, tmp_path: Path) -> None:
     gate = Gate()
-    thread = threading.Thread(target=fit, args=(trainer(make(name, tmp_path), gate),))
-    thread.start()
-    try:
-        assert gate.reached.wait(60)
-        with pytest.raises(ValueError, match=f"^{name} expects .* by one run at a time, got two; .*{kind}"):
-            fit(trainer(make(name, tmp_path)))
-    finally:
-        gate.opened.set()
-        thread.join()
+    refused = pytest.raises(ValueError, match=f"^{name} expects .* by one run at a time, got two; .*{kind}")
+    with gate.holding(lambda: fit(trainer(make(name, tmp_path), gate))), refused:
+        fit(trainer(make(name, tmp_path)))
     if name == "Checkpoint":
         assert len(list((tmp_path / "points").iterdir())) == 3
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
@@ -12,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from .._support.checks import Array, as_numeric, sentence
 from .._support.labels import check_no_times
+from .._support.strangers import as_array
 from ..data.scale import check_resolution, is_resolved
 from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, Poisson, Quantile
 from .base import FLOATS, SPARSE, BaseMLP, standardiser, stochastic_only
@@ -259,6 +261,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         who = type(self).__name__
         check_numbers(who, "X", X)
         check_numbers(who, "y", y)
+        y = as_numeric(who, "y", y) if as_array(y).dtype.kind == "O" and y is not None and not issparse(y) else y
         how: dict[str, Any] = {"accept_sparse": SPARSE, "multi_output": True, "y_numeric": True, "dtype": FLOATS}
         with explained(who, X):
             X, y = validate_data(self, X, y, **how, reset=reset)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+from .._support.checks import check_integer
 from .._support.frozen import frozen
-from .base import keep_integer, keep_number
+from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, checking
+
+__all__ = ["Constant", "Exponential", "InverseScaling", "StepDecay"]
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO)
 class Constant:
     """The same rate at every step.
 
@@ -17,6 +21,7 @@ class Constant:
     Parameters
     ----------
     rate : float, >= 0
+        The rate.
 
     Examples
     --------
@@ -27,15 +32,13 @@ class Constant:
 
     rate: float
 
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate, whatever the step."""
         return self.rate
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO, factor=ABOVE_ZERO, every=check_integer)
 class StepDecay:
     """A rate multiplied by a factor every so many steps.
 
@@ -46,8 +49,9 @@ class StepDecay:
     rate : float, >= 0
         The rate of the first step.
     factor : float, > 0
+        What the rate is multiplied by.
     every : int, >= 1
-        In steps.
+        Number of steps after which it is.
 
     Examples
     --------
@@ -61,17 +65,13 @@ class StepDecay:
     factor: float = 0.1
     every: int = 1000
 
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-        keep_number(self, "factor", above=0.0)
-        keep_integer(self, "every")
-
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
         return self.rate * math.pow(self.factor, step // self.every)
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO, decay=ABOVE_ZERO, every=check_integer)
 class Exponential:
     """A rate that decays smoothly, by a factor of ``decay`` over ``every`` steps.
 
@@ -82,8 +82,9 @@ class Exponential:
     rate : float, >= 0
         The rate of the first step.
     decay : float, > 0
+        Factor by which the rate changes over ``every`` steps.
     every : int, >= 1
-        In steps.
+        Number of steps for one factor.
 
     Examples
     --------
@@ -96,17 +97,13 @@ class Exponential:
     decay: float
     every: int = 1
 
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-        keep_number(self, "decay", above=0.0)
-        keep_integer(self, "every")
-
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
         return self.rate * math.pow(self.decay, step / self.every)
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO, power=AT_LEAST_ZERO)
 class InverseScaling:
     """A rate that falls as a power of the step.
 
@@ -119,6 +116,7 @@ class InverseScaling:
     rate : float, >= 0
         The rate of the first step.
     power : float, >= 0
+        How fast the rate falls: at 1 it halves whenever the number of steps doubles, at 0 it stays.
 
     Examples
     --------
@@ -129,10 +127,6 @@ class InverseScaling:
 
     rate: float
     power: float = 0.5
-
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-        keep_number(self, "power", minimum=0.0)
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""

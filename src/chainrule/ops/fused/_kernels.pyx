@@ -10,6 +10,8 @@ from libc.float cimport DBL_MAX
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
+from inspect import signature
+
 import numpy as np
 
 from chainrule._support.checks import sentence
