@@ -35,7 +35,7 @@ cdef dict PLAIN = {}  # the plain functions that compiled ones call, by name: no
 
 
 def twin(plain):
-    """The compiled function of the plain one's name, None if there is none; it calls the plain one where no kernel fits."""
+    """The compiled function of the plain one's name, or None; it calls the plain one for arrays that no kernel takes."""
     cdef str name = plain.__name__
     PLAIN[name] = plain
     found = globals().get(name) or activation_twin(plain)
