@@ -36,7 +36,7 @@ class Rule(ABC):
         return {}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:
-        """The numbers of a step, for :meth:`direction` and for the kernel, which takes six at most; here none.
+        """The numbers of a step, always as many, for :meth:`direction` and for the kernel; here none.
 
         They are worked out in double precision, once for a whole step.
 

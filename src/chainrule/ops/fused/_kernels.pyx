@@ -10,6 +10,8 @@ from libc.float cimport DBL_MAX
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
+from inspect import signature
+
 import numpy as np
 
 from chainrule._support.checks import sentence
@@ -33,7 +35,7 @@ cdef dict PLAIN = {}  # the plain functions that compiled ones call, by name: no
 
 
 def twin(plain):
-    """The compiled function of the plain one's name, None if there is none; it calls the plain one where no kernel fits."""
+    """The compiled function of the plain one's name, or None; it calls the plain one for arrays that no kernel takes."""
     cdef str name = plain.__name__
     PLAIN[name] = plain
     found = globals().get(name) or activation_twin(plain)

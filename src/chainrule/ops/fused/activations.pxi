@@ -11,6 +11,8 @@ cdef object activation_twin(plain):
     has_number = len(plain.__defaults__) > 1  # beside out=None
     found = ACTIVATION_TWINS[kept, has_number](kind, plain)
     found.__name__ = found.__qualname__ = name
+    if has_number:
+        found.__signature__ = signature(plain)  # where the number has its name
     return found
 
 

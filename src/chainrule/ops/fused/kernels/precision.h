@@ -1,5 +1,5 @@
-/* What every kernel is written with: REAL, its bits, NAME(f), the f of this REAL, and vectors of LANES numbers. Included
- * once for float and once for double; without include guard for this reason. */
+/* What every kernel is written with: REAL, its bits, NAME(f), the f of this REAL, and vectors of LANES numbers.
+ * Included once for float and once for double; without include guard for this reason. */
 #undef REAL
 #undef BITS
 #undef NAME

@@ -1,9 +1,8 @@
-/* What the softmax and the cross-entropies do with rows of numbers.
+/* What the softmax and the losses do with rows of numbers. Sums are in double, whatever REAL is.
  *
  * A row of ten classes leaves most of a vector register empty, and its sum costs more than its numbers. So rows up to
  * NARROW are turned into a panel, whose column k has number k of PANEL_ROWS rows side by side, and every loop is over
- * rows; of wider ones, exponentials are taken of a group at once, as of one flat array. Sums are in double, whatever REAL
- * is. */
+ * rows; of wider ones, exponentials are taken of a group at once, as of one flat array. */
 
 enum { NAME(GROUP) = 1024 }; /* numbers in a group; a longer row is a group of its own */
 
