@@ -14,7 +14,7 @@ import chainrule as cr
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 40, "learning_rate_init": 0.03}  # and as able as the checks ask
 EXACT = {"solver": "lbfgs", "hidden_layer_sizes": (8,), "max_iter": 50}
 CLASSIFIERS = [
-    cr.MLPClassifier(max_iter=100),
+    cr.MLPClassifier(max_iter=40, learning_rate_init=0.01),
     cr.MLPClassifier(**EXACT),
     cr.MLPClassifier(**SMALL, class_weight="balanced"),
     cr.MLPClassifier(**SMALL, early_stopping=True),
@@ -22,7 +22,7 @@ CLASSIFIERS = [
     cr.MLPClassifier(**SMALL, normalization="layer", activation="gelu", scale=True, average=0.9),
 ]
 REGRESSORS = [
-    cr.MLPRegressor(max_iter=100),
+    cr.MLPRegressor(max_iter=40, learning_rate_init=0.01),
     cr.MLPRegressor(**EXACT),
     cr.MLPRegressor(**SMALL, early_stopping=True),
     cr.MLPRegressor(**SMALL, dropout=0.1),
