@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from chainrule import ops
-from parity import kernels, needs_kernels
+from ops.table import SHAPES, Draw
+from parity import EACH_DTYPE, assert_within, kernels, needs_kernels, precise, ulps
 
 AXES = pytest.mark.parametrize("axis", [0, 1])
 
@@ -70,6 +71,16 @@ def test_large_numbers_overflow_nothing(axis):
     y, inverse_deviation, _, _ = ops.standardize(x, axis)
     assert np.abs(y).max() < 2
     assert np.isfinite(ops.standardize_backward(np.ones_like(x), y, inverse_deviation, axis)).all()
+
+
+@needs_kernels
+@EACH_DTYPE
+@AXES
+def test_the_compiled_inverse_deviation_is_that_of_the_variance_beside_it(axis, dtype, rng):
+    for shape in SHAPES:
+        _, inverse, _, variance = kernels.standardize(Draw(rng, dtype).columns(*shape), axis)
+        exact = 1 / np.sqrt(precise(variance) + 1e-5)
+        assert_within(inverse, exact, ulps(2, exact), f"{shape}")
 
 
 @needs_kernels

@@ -66,7 +66,6 @@ def test_every_kernel_has_a_row_and_every_optimizer_but_muon_a_kernel() -> None:
 
 @pytest.mark.parametrize("options", OPTIONS, ids=repr)
 def test_twenty_steps_agree_with_the_walk_in_float64(elementwise: Optimizer, options: dict[str, Any]) -> None:
-    elementwise.learning_rate = 0.01
     vars(elementwise).update(options)
     expected = twenty_steps(walking(elementwise), "float64")
     ours, single = twenty_steps(fused(elementwise), "float64"), twenty_steps(fused(elementwise), "float32")
