@@ -129,12 +129,29 @@ def test_missing_values_are_refused_with_their_lines(tmp_path: Path, gap: str) -
         read_table(path)
 
 
-def test_at_most_five_lines_and_columns_are_named(tmp_path: Path) -> None:
-    path = written(tmp_path, "a,b,c,d,e,f\n" + ",,,,,\n" * 7 + "1,2,3,4,5,6\n")
-    with pytest.raises(
-        ValueError, match=r"in 7 of 8 rows \(lines 2, 3, 4, 5, 6, \.\.\.\), in 'a', 'b', 'c', 'd', 'e', \.\.\.;"
-    ):
+@pytest.mark.parametrize(
+    ("count", "names"),
+    [
+        (5, "in 'a0', 'a1', 'a2', 'a3', 'a4';"),
+        (6, "in 6 columns: 'a0', .*, 'a5';"),
+        (31, "in 31 columns: .*, 'a29' and 1 more;"),
+    ],
+)
+def test_at_most_five_lines_and_thirty_columns_with_gaps_are_named(tmp_path: Path, count: int, names: str) -> None:
+    rows = [[f"a{index}" for index in range(count)], *[[""] * count] * 7, ["1"] * count]
+    path = written(tmp_path, "".join(",".join(row) + "\n" for row in rows))
+    lines = r"missing values in 7 of 8 rows \(lines 2, 3, 4, 5, 6, \.\.\.\), "
+    with pytest.raises(ValueError, match=f"{lines}{names} remove or fill these rows first"):
         read_table(path)
+
+
+def test_rows_are_not_to_be_removed_where_hardly_any_would_be_left(tmp_path: Path) -> None:
+    for gaps in (98, 99):
+        path = written(tmp_path, "a,b\n" + "1,2\n" * (100 - gaps) + "NA,2\n" * gaps)
+        with pytest.raises(ValueError, match=f"in {gaps} of 100 rows .*; remove or fill these rows first"):
+            read_table(path)
+    with pytest.raises(ValueError, match=r"missing values in 100 of 100 rows .*; fill them first"):
+        read_table(written(tmp_path, "a,b\n" + "NA,2\n" * 100))
 
 
 def test_five_lines_are_all_named(tmp_path: Path) -> None:

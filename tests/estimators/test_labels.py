@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from enum import Enum, IntEnum
 
 import numpy as np
 import pytest
@@ -20,10 +21,27 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 X, CODES = load_iris(return_X_y=True)
 SETTINGS = {"hidden_layer_sizes": (8,), "max_iter": 60, "learning_rate_init": 0.05, "random_state": 0}
 
+
+class Tree(str, Enum):  # noqa: UP042  (as code of before Python 3.11 has it)
+    OAK = "oak"
+    PINE = "pine"
+
+
+class Size(IntEnum):
+    SMALL, MEDIUM, LARGE = 1, 2, 30
+
+
+class Colour(Enum):
+    RED = 1
+
+
 #: Three labels of each kind, in their order.
 LABELS = {
     "text": np.array(["a", "b", "c"]),
     "text as objects": np.array(["a", "b", "c"], object),
+    "text of a class of its own": np.array([np.str_("a"), Tree.OAK, Tree.PINE], object),
+    "numbers of a class of its own": np.array([*Size], object),
+    "NUL within text": np.array(["a\0b", "b", "c"], object),
     "with gaps": np.array([0, 2, 5]),
     "negative": np.array([-3, -1, 4]),
     "int8": np.array([-128, 0, 127], np.int8),
@@ -66,7 +84,8 @@ def test_labels_come_back_as_they_were(kind, holder):
     model = cr.MLPClassifier(**SETTINGS).fit(X, y)
     assert same(model.classes_, labels)
     if holder == "array":
-        known = "<U1" if labels.dtype == object else labels.dtype  # as in scikit-learn
+        known = model.classes_.dtype if labels.dtype == object else labels.dtype
+        assert known.kind in "Uiuf"  # as in scikit-learn
         assert model.classes_.dtype == model.predict(X).dtype == known
     right = (model.predict_proba(X).argmax(axis=1) == CODES).mean()
     assert right > 0.9
@@ -124,7 +143,30 @@ def replaced(*values: object) -> np.ndarray:
         (replaced("a"), TypeError, "labels of one kind in y, got 'a' and 2; turn all into text, or all into numbers"),
         (replaced(True), TypeError, "labels of one kind in y, got 2 and True"),
         (replaced(b"a"), TypeError, "labels of one kind in y, got 2 and b'a'"),
+        (replaced(True).tolist(), TypeError, "labels of one kind in y, got 2 and True"),
+        (replaced(*[b"a"] * 75, *["a"] * 73), TypeError, "labels of one kind in y, got "),
+        (np.array(["a", b"a"] * 75, object), TypeError, "labels of one kind in y, got 'a' and b'a'"),
+        (np.array([b"a", b"b"] * 75, object), TypeError, "Support for labels represented as bytes is not supported"),
+        (
+            np.array(["a", "a\0"] * 75, object),
+            ValueError,
+            "that NumPy can hold, got 'a\\x00' at row 1, which ends",
+        ),
+        (
+            ["a", "a\0"] * 75,
+            ValueError,
+            "that NumPy can hold, got 'a\\x00' at row 1, which ends in",
+        ),
+        (
+            np.array([*Colour] * 150, object),
+            TypeError,
+            "numbers, or text, got labels of type Colour; pass their",
+        ),
+        (CODES + 1j, ValueError, "Complex data not supported"),
         (replaced("a").tolist(), TypeError, "labels of one kind in y, got 'a' and 2; turn all into text"),
+        (replaced(2**53 + 1, 2.0), ValueError, "labels in y to the last digit, got 9007199254740992.0 as float64"),
+        (replaced(2**53 + 1, 2.0).tolist(), ValueError, "labels in y to the last digit, got 9007199254740992.0"),
+        (CODES + np.longdouble(2**60), ValueError, "labels in y to the last digit, got 1.15292"),
         ([-1, 2**63] * 75, ValueError, "labels in y to the last digit, got 9.2233720368547"),
         (LABELS["ids"][CODES].astype(float), ValueError, "labels in y to the last digit, got 2.23456789"),
         ((2.0**24 + 2 * CODES).astype(np.float32), ValueError, "labels in y to the last digit, got 1.677"),
@@ -144,6 +186,34 @@ def test_what_is_no_label_is_refused(y, error, says):
     for train in (cr.MLPClassifier().fit, lambda X, y: cr.MLPClassifier().partial_fit(X, y, classes=[0, 1, 2])):
         with pytest.raises(error, match=re.escape(says)):
             train(X, y)
+
+
+@pytest.mark.parametrize(
+    ("y", "says"),
+    [
+        (np.array(["1", 2, 3.0] * 50, object), "dtype object that holds text (1 at row 0); encode text as numbers"),
+        (np.array([b"1", 2, 3.0] * 50, object), "dtype object that holds text (b'1' at row 0)"),
+        (np.array([Colour.RED, 2, 3.0] * 50, object), "dtype object that holds a Colour at row 0"),
+        ({1, 2}, "a set; pass an array, a frame or a list of rows"),
+    ],
+    ids=repr,
+)
+def test_what_is_no_number_is_no_target(y, says):
+    for train in (cr.MLPRegressor().fit, cr.MLPRegressor().partial_fit):
+        with pytest.raises(TypeError, match=re.escape(f"MLPRegressor expects y to be an array of numbers, got {says}")):
+            train(X, y)
+
+
+def test_long_floats_are_labels_of_64_bits():
+    model = cr.MLPClassifier(**SETTINGS | {"max_iter": 2}).fit(X, CODES.astype(np.longdouble))
+    assert model.classes_.dtype == np.float64
+    assert model.classes_.tolist() == [0, 1, 2]
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="this NumPy has no such type")
+def test_text_of_any_length_is_text():
+    y = np.array(["a", "b", "c"], np.dtypes.StringDType())[CODES]
+    assert cr.MLPClassifier(**SETTINGS | {"max_iter": 2}).fit(X, y).classes_.tolist() == ["a", "b", "c"]
 
 
 def test_labels_to_score_are_as_exact_as_those_of_the_fit():

@@ -38,10 +38,15 @@ NUMBERS = (X[:, :2] @ [0.3, -0.1]).astype(np.float32) + 10
 SETTINGS = dict(hidden_layer_sizes=(9, 5), max_iter=5, random_state=0)
 
 
-def run(graph, x):
-    """The graph's outputs by name; it is a graph that the standard allows, and shapes are as it declares them."""
+def session_of(graph):
+    """It is a graph that the standard allows."""
     onnx.checker.check_model(graph, full_check=True)
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def run(graph, x, session=None):
+    """The graph's outputs by name; shapes are as it declares them."""
+    session = session or session_of(graph)
     outputs = dict(zip([output.name for output in session.get_outputs()], session.run(None, {"X": x}), strict=True))
     for output in session.get_outputs():
         if isinstance(outputs[output.name], np.ndarray):
@@ -52,8 +57,9 @@ def run(graph, x):
 
 def assert_same_classification(fitted, x, classifier=None):
     graph = to_onnx(fitted, x[:1], options={id(classifier or fitted): {"zipmap": False}})
+    session = session_of(graph)
     for some in (x[:1], x[:7], x):
-        outputs = run(graph, some)
+        outputs = run(graph, some, session)
         assert outputs["probabilities"].dtype == x.dtype
         np.testing.assert_allclose(outputs["probabilities"], fitted.predict_proba(some), rtol=0, atol=1e-5)
         np.testing.assert_array_equal(outputs["label"], fitted.predict(some))
@@ -61,8 +67,9 @@ def assert_same_classification(fitted, x, classifier=None):
 
 def assert_same_numbers(fitted, x):
     graph = to_onnx(fitted, x[:1])
+    session = session_of(graph)
     for some in (x[:1], x[:7], x):
-        (found,) = run(graph, some).values()
+        (found,) = run(graph, some, session).values()
         expected = fitted.predict(some)
         np.testing.assert_allclose(found, expected if expected.ndim > 1 else expected[:, None], rtol=1e-5, atol=1e-5)
 
@@ -100,7 +107,7 @@ def test_an_activation_of_the_users_own_is_refused():
             return np.multiply(dy, 2 * np.sqrt(y), out=out)
 
     model = cr.MLPClassifier(**SETTINGS, activation=Square(), scale=True).fit(X, Y)
-    with pytest.raises(ValueError, match=r"skl2onnx expects an activation whose equation it knows, got .*Square"):
+    with pytest.raises(ValueError, match=r"skl2onnx expects layers that .* program\(\) .*, got Square"):
         to_onnx(model, X[:1])
 
 

@@ -7,24 +7,34 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
 import chainrule as cr
 
+SMALL = {"hidden_layer_sizes": (16,), "max_iter": 40, "learning_rate_init": 0.03}  # and as able as the checks ask
+EXACT = {"solver": "lbfgs", "hidden_layer_sizes": (8,), "max_iter": 50}
 CLASSIFIERS = [
-    cr.MLPClassifier(max_iter=100),
-    cr.MLPClassifier(solver="lbfgs"),
-    cr.MLPClassifier(max_iter=100, class_weight="balanced"),
-    cr.MLPClassifier(max_iter=100, early_stopping=True),
-    cr.MLPClassifier(max_iter=100, dropout=0.1),
-    cr.MLPClassifier(max_iter=100, normalization="layer", activation="gelu", scale=True, average=0.9),
+    cr.MLPClassifier(max_iter=40, learning_rate_init=0.01),
+    cr.MLPClassifier(**EXACT),
+    cr.MLPClassifier(**SMALL, class_weight="balanced"),
+    cr.MLPClassifier(**SMALL, early_stopping=True),
+    cr.MLPClassifier(**SMALL, dropout=0.1),
+    cr.MLPClassifier(**SMALL, normalization="layer", activation="gelu", scale=True, average=0.9),
 ]
 REGRESSORS = [
-    cr.MLPRegressor(max_iter=100),
-    cr.MLPRegressor(solver="lbfgs"),
-    cr.MLPRegressor(max_iter=100, early_stopping=True),
-    cr.MLPRegressor(max_iter=100, dropout=0.1),
-    cr.MLPRegressor(max_iter=100, loss="huber", scale=True),
+    cr.MLPRegressor(max_iter=40, learning_rate_init=0.01),
+    cr.MLPRegressor(**EXACT),
+    cr.MLPRegressor(**SMALL, early_stopping=True),
+    cr.MLPRegressor(**SMALL, dropout=0.1),
+    cr.MLPRegressor(**SMALL, loss="huber", scale=True),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """For hundreds of small trainings, in which a second thread would only wait, long where the machine is busy."""
+    with threadpool_limits(1):
+        yield
 
 
 def contradicted(estimator):

@@ -86,7 +86,7 @@ def test_a_warning_in_a_worker_which_no_line_of_the_user_called_points_at_chainr
             import chainrule as cr
             if __name__ == "__main__":
                 one = cr.MLPRegressor(hidden_layer_sizes=(4,), max_iter=2)
-                Parallel(n_jobs=2)(delayed(one.fit)(np.eye(4), np.arange(4)) for _ in range(2))
+                Parallel(n_jobs=2)([delayed(one.fit)(np.eye(4), np.arange(4))])
         """)
     )
     command = [sys.executable, "-W", "always", program]

@@ -133,6 +133,26 @@ def test_a_prediction_sees_what_changed_after_the_one_before(name: str, rng: np.
     assert after.shape != before.shape or not np.array_equal(after, before)
 
 
+def test_a_call_without_its_number_has_the_default_of_its_op(rng: np.random.Generator) -> None:
+    class Leaky(cr.Activation):
+        def apply(self, x: Any, out: Any) -> Any:
+            return ops.leaky_relu(x, out=out)
+
+        def pull_back(self, dy: Any, x: Any, y: Any, out: Any) -> Any:
+            return ops.leaky_relu_backward(dy, y, out=out)
+
+        def program(self, training: bool = False) -> Any:
+            return (Call("leaky_relu"),)
+
+    model, x = cr.Sequential([cr.Linear(3, 3, Leaky())], rng=0, dtype="float64"), rng.standard_normal((20, 3))
+    np.testing.assert_allclose(model.predict(x), model.forward(x), rtol=1e-12)
+    trained = [model, cr.Sequential([cr.Linear(3, 3), cr.LeakyReLU()], rng=0, dtype="float64")]
+    trained[1].parameters.vector[:] = model.parameters.vector
+    for one in trained:
+        cr.Trainer(one, "squared_error", "sgd", batch_size=8, rng=1).fit(x, x, epochs=2, verbose=0)
+    np.testing.assert_allclose(*(one.parameters.vector for one in trained), rtol=1e-12)
+
+
 def test_every_elementwise_op_is_the_meaning_of_its_own_call(rng: np.random.Generator) -> None:
     x = rng.standard_normal((4, 5))
     np.testing.assert_array_equal(run((Call("leaky_relu", numbers={"slope": 0.3}),), x), ops.leaky_relu(x, 0.3))

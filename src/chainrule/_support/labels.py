@@ -31,29 +31,51 @@ def as_labels(who: str, what: str, values: Any) -> Any:
         raise ValueError(sentence(who, f"a label for each row of {what}", "lists of different lengths", remedy))
     if labels.ndim == 0:
         return values
-    if labels.dtype.kind in "Uf" and isinstance(values, (list, tuple)):
+    if labels.dtype.kind == "T" or (labels.dtype.kind in "Ufiu" and isinstance(values, (list, tuple))):
         labels = np.array(values, object)  # a list may mix what an array does not
     if labels.dtype.kind == "O":
         labels = _of_one_kind(who, what, values, labels)
-    if labels.dtype.kind == "f" and labels.size and (largest := np.abs(labels).max()) > 2 / np.finfo(labels.dtype).eps:
-        got = f"{largest!s} as {labels.dtype}, which merges such numbers"
-        raise ValueError(sentence(who, f"labels in {what} to the last digit", got, "pass integers or text"))
-    return labels
+    return _to_the_last_digit(who, what, labels) if labels.dtype.kind == "f" and labels.size else labels
+
+
+def _to_the_last_digit(who: str, what: str, labels: Array) -> Array:
+    """Floats in at most 64 bits, if these tell all whole numbers of their size apart."""
+    held = labels.astype(np.float64) if labels.dtype.itemsize > 8 else labels
+    if (largest := np.abs(labels).max()) >= 2 / np.finfo(held.dtype).eps:
+        got = f"{largest!s} as {held.dtype}, which merges such numbers"
+        remedy = "pass text, or integers of 64 bits"
+        raise ValueError(sentence(who, f"labels in {what} to the last digit", got, remedy))
+    return held
 
 
 def _of_one_kind(who: str, what: str, values: Any, labels: Array) -> Array:
-    """Objects as an array of truth values, integers or floats; text, and what is none of these, as it is."""
+    """Objects as an array of truth values, integers or floats, or of text; bytes, which scikit-learn refuses."""
     kind = _kind_of(who, what, values, labels)
     if kind == "truth":
         return labels.astype(bool)
-    if kind != "number":
+    if kind in ("", "bytes"):
         return labels
+    if kind == "text":
+        return _plain_text(who, what, values, labels)
+    expected = f"labels in {what} that are numbers, or text"
+    if kind != "number":
+        raise TypeError(sentence(who, expected, f"labels of type {kind}", "pass their names or their values"))
     try:
         numbers: Array = numbers_among(labels)
     except (TypeError, ValueError, OverflowError):
         where, remedy = no_number(values, labels)
-        raise TypeError(sentence(who, f"labels in {what} that are numbers, or text", where, remedy)) from None
+        raise TypeError(sentence(who, expected, where, remedy)) from None
     return numbers
+
+
+def _plain_text(who: str, what: str, values: Any, labels: Array) -> Array:
+    """Text of whatever class as that of Python, if NumPy's arrays of text hold it: they cut NUL off the end."""
+    plain = np.array([str.__str__(label) for label in labels.flat], object).reshape(labels.shape)
+    cut = np.array([label.endswith("\0") for label in plain.flat], bool).reshape(labels.shape)
+    if cut.any():
+        got = f"{plain[first(cut)]!r}{place(values, first(cut))}, which ends in NUL"
+        raise ValueError(sentence(who, f"labels in {what} that NumPy can hold", got, "rename such classes first"))
+    return plain
 
 
 def _kind_of(who: str, what: str, values: Any, labels: Array) -> str:
@@ -76,5 +98,5 @@ def _kind(label: Any) -> str:
     if isinstance(label, (bool, np.bool_)):
         return "truth"
     if isinstance(label, (str, bytes)):
-        return "text"
+        return "text" if isinstance(label, str) else "bytes"
     return "number" if isinstance(label, Number) else type(label).__name__

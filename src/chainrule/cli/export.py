@@ -2,8 +2,8 @@
 
 The format is told by --format, or by the suffix of FILE: .onnx for ONNX Runtime, in Python, browsers and elsewhere; .h
 for one C99 header without dependencies, for microcontrollers and any other program; .safetensors for a state_dict of
-PyTorch. Where a program that runs the file is installed, file and model are compared on 100 rows like those that the
-model was trained on, and the file is kept only if both answer the same.
+PyTorch. Where a program that runs the file is installed, file and model are compared on 100 rows, like those that the
+model was trained on if it came from a table, and the file is kept only if both answer the same.
 """
 
 from __future__ import annotations

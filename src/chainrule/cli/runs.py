@@ -226,8 +226,9 @@ def begin(
         differing = [*earlier.changes, *differences(earlier.machine, run.machine, recipe)]
     if args.resume is not None:
         run.changes = differing
-    else:
-        run.remove_checkpoints()  # of a run that was never resumed
+    elif checkpoints(out / CHECKPOINTS):
+        print(f"note: {out} holds the checkpoints of an interrupted run, which are removed now", file=sys.stderr)
+        run.remove_checkpoints()
     remove_partials(out, "*.json", "*.safetensors", "*.png")
     run.write()
     return run, differing

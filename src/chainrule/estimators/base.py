@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._support import checks as _checks
 from .._support.checks import Array, as_numeric, check_shape, sentence
 from .._support.labels import check_no_times
+from .._support.overrides import is_of_package
 from ..losses import Loss
 from ..model import Sequential
 from ..ops.fused import twin
@@ -48,6 +49,7 @@ from .training import Data, HeldOut, Order, train
 SPARSE = ["csr", "csc"]
 FLOATS = (np.float64, np.float32)
 RECORDS = ("loss_curve_", "validation_loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_")
+ANSWERS = ("predict", "predict_proba")
 SCALED_BYTES = 16 << 20
 
 all_finite = twin(_checks.all_finite)
@@ -364,6 +366,14 @@ def standardiser(who: str, what: str, values: Any, weight: Array | None) -> Stan
         got = f"column {int(np.argmin(np.isfinite(scaler.var_)))}, whose variance is no number"
         raise ValueError(sentence(f"{who}(scale=True)", f"columns of {what} that can be standardised", got, "scale it"))
     return scaler
+
+
+def check_no_own_answers(who: str, estimator: Any) -> None:
+    """Raise if a class derived from ours, or the object, predicts by a method of its own."""
+    name = next((one for one in ANSWERS if hasattr(estimator, one) and not is_of_package(estimator, one)), None)
+    if name is not None:
+        expected, got = "an estimator that predicts as ours do", f"{type(estimator).__name__}, which overrides {name}"
+        raise TypeError(sentence(who, expected, got, "pass the network alone, estimator.model_"))
 
 
 def stochastic_only(estimator: Any) -> bool:

@@ -11,9 +11,10 @@ from sklearn.exceptions import ConvergenceWarning
 from .._support.checks import Array, sentence
 from .._support.errors import DivergenceError
 from .._support.notices import warn
+from ..runtime.threads import blas_threads
 from .advice import after_divergence, after_last_step
 from .callbacks import Tasks
-from .parameters import set_penalty
+from .parameters import linear_layers, set_penalty
 from .training import Data
 
 
@@ -38,8 +39,9 @@ def minimize_loss(estimator: Any, data: Data, tasks: Tasks | None = None) -> Non
         model.backward(dz)
         return value + model.penalty(), model.gradients.vector.astype(np.float64)
 
+    largest = max(2 * x.shape[0] * layer.in_features * layer.out_features for layer in linear_layers(model))
     try:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with blas_threads(largest), np.errstate(over="ignore", invalid="ignore"):
             result = minimize(
                 value_and_gradient,
                 model.parameters.vector.astype(np.float64),

@@ -5,20 +5,23 @@ Each is one class line over its op. :data:`ACTIVATIONS` has them by the op's nam
 
 from __future__ import annotations
 
-import copy
 from abc import abstractmethod
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from .. import ops
-from .._support.checks import Array, check_name, check_number, resolve, sentence
+from .._support.checks import Array, check_name, check_number, sentence
+from .._support.registry import Registry, concrete
 from .._support.settings import ABOVE_ZERO, Checks
 from ..ops.blocks import in_blocks, row_blocks
 from ..ops.fused import compiled
 from .base import FeatureLayer, Layer, Shape, Workspace
 from .program import Call, Program, keeps_input
+
+__all__ = ["ELU", "GELU", "SELU", "Activation", "HardSigmoid", "Identity", "LeakyReLU", "Mish", "PReLU", "ReLU"]
+__all__ += ["SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
 
 
 class Activation(Layer):
@@ -373,24 +376,21 @@ class Mish(Elementwise, op="mish"):
     """
 
 
-ACTIVATIONS: dict[str, Elementwise] = {
-    layer.op: layer
-    for layer in (
-        *(Identity(), ReLU(), LeakyReLU(), HardSigmoid(), ELU(), SELU(), Softplus(), Tanh(), Sigmoid(), Softmax()),
-        *(GELU(), GELU("tanh"), SiLU(), Mish()),
-    )
-}
+ACTIVATIONS: Registry[Elementwise] = Registry(
+    "an activation",
+    {made.op: made for made in (*(cls() for cls in concrete(globals(), Elementwise).values()), GELU("tanh"))},
+    accepts=lambda value: value is None or isinstance(value, Activation),
+    expected="the name of an activation, an Activation or None",
+    elsewhere={"linear": "identity", "logistic": "sigmoid", "swish": "silu"},
+)
 
 
-def get_activation(who: str, activation: str | Activation | None) -> Activation | None:
+def get_activation(who: str, activation: Any) -> Activation | None:
     """A new activation of this name; an :class:`Activation` and None stand for themselves."""
-    found = resolve(who, "an activation", activation, ACTIVATIONS)
-    if isinstance(found, Layer) and not isinstance(found, Activation):
+    if isinstance(activation, Layer) and not isinstance(activation, Activation):
         remedy = "put it after the layer, in the list, instead"
         raise TypeError(sentence(who, "an activation without parameters", repr(activation), remedy))
-    if found is None or isinstance(found, Activation):
-        return copy.copy(found) if isinstance(activation, str) else found
-    raise TypeError(sentence(who, "the name of an activation, an Activation or None", repr(activation)))
+    return cast("Activation | None", ACTIVATIONS.resolve(activation, who))
 
 
 def name_of(activation: Activation) -> str | None:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from .._support.checks import Array
 from ..ops.fused import compiled
-from .program import Program
+from .program import Program, number_of
 
 #: W, b, the number of the activation's kernel, and its parameter.
 Dense: TypeAlias = "tuple[Array | None, Array | None, int, float]"
@@ -19,11 +19,12 @@ NO_ACTIVATION = -1
 def dense_layers(program: Program) -> list[Dense] | None:
     """The program for rows of numbers as dense layers with activations; None if an op has no kernel."""
     found: list[Dense] = []
-    for op, arrays, numbers, _ in program:
+    for call in program:
+        op, arrays = call.op, call.arrays
         if op == "affine":
             found.append((arrays["W"], arrays.get("b"), NO_ACTIVATION, 0.0))
         elif op in NUMBERS:
-            kernel = NUMBERS[op], next(iter(numbers.values()), 0.0)
+            kernel = NUMBERS[op], number_of(call)
             follows = bool(found) and found[-1][2] == NO_ACTIVATION
             W, b = found.pop()[:2] if follows else (None, None)
             found.append((W, b, *kernel))

@@ -18,6 +18,8 @@ from .base import FeatureLayer, Layer, Shape, Workspace, check_rows, check_width
 from .noise import Dropout
 from .program import NOTHING, Call, Program, program_of
 
+__all__ = ["Linear", "Scale"]
+
 InitializerLike: TypeAlias = "str | InitializerFunction"
 
 

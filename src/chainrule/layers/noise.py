@@ -10,6 +10,8 @@ from .._support.settings import AT_LEAST_ZERO, FRACTION, Checks
 from .base import Layer, Workspace
 from .program import Call, Program
 
+__all__ = ["Dropout", "GaussianNoise"]
+
 
 class Dropout(Layer):
     """Inverted dropout: in training each number is zeroed with probability p, the others are scaled by 1/(1 − p).

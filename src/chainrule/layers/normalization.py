@@ -13,6 +13,8 @@ from .._support.settings import ABOVE_ZERO, Checks
 from .base import FeatureLayer, Layer, Shape, Workspace, fill
 from .program import Call, Program, folded
 
+__all__ = ["BatchNorm", "LayerNorm"]
+
 
 class _Normalization(FeatureLayer):
     """What both share: a learned gain and bias behind a standardisation along ``axis``."""

@@ -14,6 +14,8 @@ from .base import Layer, Shape, Workspace, as_layers
 from .chain import backward_through, forward_through
 from .program import Call, Program, programs
 
+__all__ = ["Flatten", "Residual"]
+
 
 class Flatten(Layer):
     """Each sample as one row: (N, 28, 28) becomes (N, 784), and the gradient takes the first shape again.

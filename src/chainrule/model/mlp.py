@@ -61,17 +61,8 @@ def MLP(
     layers: list[Layer] = []
     for index in range(len(sizes) - 1):
         last = index == len(sizes) - 2
-        layers.append(
-            Linear(
-                sizes[index],
-                sizes[index + 1],
-                activation=output_activation if last else activation,
-                bias=bias,
-                l1=l1,
-                l2=l2,
-                initializer=initializer,
-            )
-        )
+        sigma = output_activation if last else activation
+        layers.append(Linear(sizes[index], sizes[index + 1], sigma, bias, l1, l2, initializer))
         if dropout and not last:
             layers.append(Dropout(dropout))
     return Sequential([*layers, Softmax()] if softmax else layers, rng=rng, dtype=dtype)

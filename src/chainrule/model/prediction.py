@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,11 +17,9 @@ from ..layers.kernels import Dense, dense_layers
 from ..layers.linear import check_takes_sparse
 from ..layers.program import programs
 from ..ops.fused import compiled, twin
+from ..parameters import Parameters
 from ..runtime.sharing import share
 from ..runtime.threads import available_threads
-
-if TYPE_CHECKING:
-    from .sequential import Sequential
 
 all_finite = twin(checks.all_finite)
 
@@ -29,6 +27,23 @@ all_finite = twin(checks.all_finite)
 BATCH_BYTES = 16 << 20  # of the widest activations
 LEAST_ROWS, MOST_ROWS = 128, 4096
 WORK_A_THREAD = 10_000_000  # multiplications, 0.2 ms: a second thread for predictions is twice that in coming
+
+
+class Network(Protocol):
+    """What a prediction asks of a model."""
+
+    layers: list[Layer]
+    dtype: np.dtype[Any]
+    parameters: Parameters
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Given to the layers, though none draws in prediction."""
+        ...
+
+    def forward(self, x: Any) -> Array:
+        """The outputs of a batch."""
+        ...
 
 
 class Predictor:
@@ -46,37 +61,41 @@ class Predictor:
         """Copied without memory of any batch."""
         return Predictor, (self._widest,)
 
-    def predict(self, model: Sequential, x: Any, batch_size: int | None) -> Array:
-        """The outputs of all rows; see :meth:`Sequential.predict`."""
+    def predict(self, model: Network, x: Any, batch_size: int | None, by_forward: bool) -> Array:
+        """The outputs of all rows; see ``Sequential.predict``.
+
+        ``by_forward`` says that somebody overrides ``model.forward``, which then computes each batch.
+        """
         given, x = x, as_batch(model.layers, x)
         size = (
             self._rows_at_a_time(model, x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
         )
         if compiled is not None and isinstance(x, np.ndarray) and x.ndim == 2 and len(x):
-            layers = self._compiled_layers(model)
+            layers = None if by_forward else self._compiled_layers(model)
             if layers and (y := _predict_compiled(model, layers, x, size, given)) is not None:
                 return y
         try:
             work = self._free.pop()
         except IndexError:
             work = Workspace(False, model.rng)
-        y = _predict_by_layers(model, x, size, given, work)
+        y = _predict_by_layers(model, x, size, given, None if by_forward else work)
+        work.forget()
         if batch_size is None:
             self._free.append(work)
         return y
 
-    def _compiled_layers(self, model: Sequential) -> list[Dense] | None:
+    def _compiled_layers(self, model: Network) -> list[Dense] | None:
         """The layers as the compiled prediction takes them, remembered until a setting of any layer changes."""
         stamp = changes.stamp
         if self._made is not None and self._made[0] == stamp and self._made[1] == model.layers:
             return self._made[2]
-        program = None if _has_own_forward(model) else programs(model.layers)
+        program = programs(model.layers)
         layers = None if program is None else dense_layers(program)
         if all(map(is_of_package, all_within(model.layers))):  # a program of the user's own may depend on anything
             self._made = stamp, list(model.layers), layers
         return layers
 
-    def _rows_at_a_time(self, model: Sequential, x: Array) -> int:
+    def _rows_at_a_time(self, model: Network, x: Array) -> int:
         if x.shape[0] <= LEAST_ROWS:
             return LEAST_ROWS
         widest = self._widest if is_sparse(x) else max(self._widest, math.prod(x.shape[1:]))
@@ -91,28 +110,19 @@ def as_batch(layers: Sequence[Layer], x: Any, dtype: Any = None) -> Array:
     return batch
 
 
-def _has_own_forward(model: Sequential) -> bool:
-    """Whether somebody overrides how a network is computed."""
-    from .sequential import Sequential
-
-    return type(model).forward is not Sequential.forward or "forward" in vars(model)
-
-
-def _predict_by_layers(model: Sequential, x: Array, size: int, given: Any, work: Workspace) -> Array:
-    """Batch by batch, layer by layer."""
-    rows, own = x.shape[0], _has_own_forward(model)
-    y = np.empty(0)
+def _predict_by_layers(model: Network, x: Array, size: int, given: Any, work: Workspace | None) -> Array:
+    """Batch by batch, layer by layer; or by the model's forward, without a workspace for the layers."""
+    rows, y = x.shape[0], np.empty(0)
     for start in range(0, max(rows, 1), size):  # no rows still make one batch: it tells the shape of the outputs
         batch = _checked(model, x, start, size, given)
-        outputs = model.forward(batch) if own else forward_through(model.layers, batch, work)
+        outputs = model.forward(batch) if work is None else forward_through(model.layers, batch, work)
         if start == 0:
             y = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
         y[start : start + size] = outputs
-    work.forget()
     return y
 
 
-def _predict_compiled(model: Sequential, layers: list[Dense], x: Array, size: int, given: Any) -> Array | None:
+def _predict_compiled(model: Network, layers: list[Dense], x: Array, size: int, given: Any) -> Array | None:
     """Without the interpreter, and many rows on all threads."""
     work = len(x) * model.parameters.vector.size
     if len(x) <= size and work < 2 * WORK_A_THREAD:
@@ -132,7 +142,7 @@ def _predict_compiled(model: Sequential, layers: list[Dense], x: Array, size: in
     return y
 
 
-def _checked(model: Sequential, x: Array, start: int, size: int, given: Any) -> Array:
+def _checked(model: Network, x: Array, start: int, size: int, given: Any) -> Array:
     """Some rows in the model's dtype, all of them finite."""
     batch = x[start : start + size]
     if batch.dtype != model.dtype:

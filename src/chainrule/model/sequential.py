@@ -18,6 +18,7 @@ from .._support.checks import (
     sentence,
 )
 from .._support.errors import Elsewhere
+from .._support.overrides import note_methods
 from ..layers import LAYERS, Layer, Workspace, layer_from_config
 from ..layers.base import Shape, as_layers, bind, parameter_shapes, unbind, walk
 from ..layers.chain import backward_through, forward_through
@@ -115,7 +116,8 @@ class Sequential:
 
         With ``training=True`` dropout and batch statistics are on, and what :meth:`backward` needs is kept in a
         workspace that the next such call reuses: y is then valid until that call. Where no layer changes it, y may be
-        x itself.
+        x itself. x and y are part of it and are not copied: :meth:`backward` is wrong if they, or the parameters, are
+        changed in place before it.
         """
         x = as_batch(self.layers, x, self.dtype)
         if not training:
@@ -152,7 +154,8 @@ class Sequential:
         written. NaN or infinity in x raises ValueError. Where the first layer is Linear, x may be one of SciPy's sparse
         matrices, which is not made dense.
         """
-        return self._predictor.predict(self, x, batch_size)
+        by_forward = type(self).forward is not FORWARD or "forward" in vars(self)
+        return self._predictor.predict(self, x, batch_size, by_forward)
 
     def summary(self) -> str:
         """A table of the layers: what they are, the shape of their output, how many parameters they have."""
@@ -214,6 +217,10 @@ class Sequential:
 
     def __repr__(self) -> str:
         return f"Sequential([{', '.join(map(repr, self.layers))}])"
+
+
+FORWARD = Sequential.forward  # as it was made, whatever is put in its place
+note_methods(Sequential, "forward", "backward", "penalty")
 
 
 def uninitialized_model(layers: Sequence[Layer], dtype: Any) -> Sequential:

@@ -1,4 +1,4 @@
-"""The network of a fitted estimator, and as JSON what stands around it: classes, names, scaling."""
+"""The network of a fitted estimator, and as JSON what is known of its answers: classes and names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from .._support.checks import sentence
-from .._support.notices import warn
+from ..losses import GaussianNLL, PoissonNLL
 from ..model import Sequential
 
 
@@ -14,15 +14,23 @@ def network_and_facts(model: Any) -> tuple[Sequential, dict[str, Any]]:
     """The network that a file holds, and its metadata; ``model`` is a Sequential or a fitted estimator."""
     if isinstance(model, Sequential):
         return model, _checked(model.metadata)
-    ours = sys.modules.get("chainrule.estimators")  # whoever has an estimator has imported them
-    if ours is None or not isinstance(model, (ours.MLPClassifier, ours.MLPRegressor)):
+    if not is_ours(model):
         expected = "a Sequential model, or a fitted MLPClassifier or MLPRegressor of chainrule"
         raise TypeError(sentence("save", expected, type(model).__name__, _way_to_save(model)))
     from sklearn.utils.validation import check_is_fitted
 
+    from ..estimators.base import check_no_own_answers
+
     check_is_fitted(model)
-    _tell_of_scaling(model)
+    check_no_own_answers("save", model)
+    _check_network_alone(model)
     return model.model_, facts_of(model) | _checked(model.model_.metadata)
+
+
+def is_ours(model: Any) -> bool:
+    """Whether it is one of our two estimators."""
+    ours = sys.modules.get("chainrule.estimators")  # whoever has one has imported them
+    return ours is not None and isinstance(model, (ours.MLPClassifier, ours.MLPRegressor))
 
 
 def where_network_is(model: Any) -> str:
@@ -48,16 +56,20 @@ def _way_to_save(model: Any) -> str:
     return f"write the {name} with joblib.dump" + (f", or save {place}" if place else "")
 
 
-def _tell_of_scaling(estimator: Any) -> None:
-    """Warn of what the network alone does not do: it answers rows as they are with other numbers, and no error."""
-    outside = ["takes X standardised"] if estimator.scaler_ is not None else []
-    if getattr(estimator, "target_scaler_", None) is not None:
-        outside.append("gives y standardised")
-    if outside:
-        warn(
-            f"save keeps the network of {type(estimator).__name__} alone, which {' and '.join(outside)}: load gives a "
-            "model that does not scale. For a file that takes rows as they are, use joblib.dump or export."
-        )
+def _check_network_alone(estimator: Any) -> None:
+    """Raise if the network, which is all that load gives, answers the same rows with other numbers."""
+    loss = getattr(estimator, "_loss", None)
+    outside = {
+        "takes X standardised": estimator.scaler_ is not None,
+        "gives y standardised": getattr(estimator, "target_scaler_", None) is not None,
+        "gives the logarithm of y": isinstance(loss, PoissonNLL),
+        "gives the logarithm of the variance beside y": isinstance(loss, GaussianNLL),
+    }
+    if found := [what for what, is_so in outside.items() if is_so]:
+        expected = "an estimator whose network alone predicts what it does"
+        got = f"{type(estimator).__name__}, whose network {' and '.join(found)}"
+        remedy = "write the estimator with joblib.dump, or with export for others to run, or save estimator.model_"
+        raise ValueError(sentence("save", expected, got, remedy))
 
 
 def _checked(metadata: Any) -> dict[str, Any]:
@@ -67,7 +79,7 @@ def _checked(metadata: Any) -> dict[str, Any]:
 
 
 def facts_of(estimator: Any) -> dict[str, Any]:
-    """All that a prediction needs besides the network, as JSON holds it."""
+    """What is to be known of the network's inputs and outputs, as JSON holds it."""
     facts: dict[str, Any] = {"estimator": type(estimator).__name__}
     if hasattr(estimator, "classes_"):
         labels = estimator.classes_.tolist()
@@ -78,14 +90,4 @@ def facts_of(estimator: Any) -> dict[str, Any]:
         facts["task"] = "regression"
     names = getattr(estimator, "feature_names_in_", None)
     facts["feature_names"] = None if names is None else [str(name) for name in names]
-    facts["scaling"] = _scaling(estimator.scaler_)
-    if facts["task"] == "regression":
-        facts["target_scaling"] = _scaling(estimator.target_scaler_)
     return facts | {"output_activation": estimator.out_activation_}
-
-
-def _scaling(scaler: Any) -> dict[str, Any] | None:
-    """Of scikit-learn's StandardScaler; one without a mean only divides."""
-    if scaler is None:
-        return None
-    return {"mean": scaler.mean_.tolist() if scaler.with_mean else None, "scale": scaler.scale_.tolist()}

@@ -18,7 +18,11 @@ from .._support.checks import check_finite, check_name, sentence
 from .._support.files import as_path, replacing
 from ..model import Sequential
 from .agreement import LIMITS, answers, float32_distance, gives_probabilities, lost_columns
-from .rows import given_rows, sample_rows
+from .columns import first_step, last_step, without_idle_steps
+from .estimators import is_ours
+from .foreign import got_of, in_a_sentence
+from .own_code import check_no_own_code
+from .rows import drawn_rows, given_rows
 
 #: name → (suffix, module of this folder, its precisions in the order in which they are tried where none is asked for).
 #: Each module has ``write(model, path, rows, **options)``, which gives notes, and ``check(model, path, rows)``: the
@@ -28,6 +32,10 @@ FORMATS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "c": (".h", "c", ("float32",)),
     "pytorch": (".safetensors", "pytorch", ()),
 }
+
+
+UNKNOWN_STEP = "do the step that is not known outside the file"
+SPREAD = "as a part of the spread of its outputs"
 
 
 @dataclass(frozen=True)
@@ -44,11 +52,13 @@ class Exported:
         part of the rows with another label. None where nothing that runs such a file is installed
     notes : list of str, what to know about the file
     unit : str, what ``checked`` is a part of
+    rows : str, what the rows were that file and model were compared on, where the model does not tell what yours are
+        like: empty for rows that you gave, and for those that a scaler, an encoder or a fitted estimator knows
 
     Examples
     --------
-    >>> import chainrule as cr
-    >>> print(cr.Exported("digits.onnx", "onnx", 407_000, 2.4e-7, ["x holds 64 numbers a row"]))
+    >>> from chainrule.persistence.export import Exported
+    >>> print(Exported("digits.onnx", "onnx", 407_000, 2.4e-7, ["x holds 64 numbers a row"]))
     digits.onnx: onnx, 407,000 bytes
     largest difference from the model, as a part of the spread of its outputs: 2.4e-07
     note: x holds 64 numbers a row
@@ -59,12 +69,14 @@ class Exported:
     bytes: int
     checked: float | None
     notes: list[str] = field(default_factory=list)
-    unit: str = "as a part of the spread of its outputs"
+    unit: str = SPREAD
+    rows: str = ""
 
     def __str__(self) -> str:
         lines = [f"{self.path}: {self.format}, {self.bytes:,} bytes"]
         if self.checked is not None:
-            lines.append(f"largest difference from the model, {self.unit}: {self.checked:.2g}")
+            limits = f", on {self.rows}; pass rows=X to compare on yours" if self.rows else ""
+            lines.append(f"largest difference from the model, {self.unit}: {self.checked:.2g}{limits}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
@@ -74,8 +86,10 @@ def export(
     """Write a model as a file that others run; keep it only if it answers as the model does.
 
     Both are asked about the same 100 rows, the model in float64: ``rows``, or random ones as the scaler and the
-    encoders of a fitted estimator know them. Where a file can only hold float32 and that loses what tells rows apart,
-    such as in seconds since 1970, it is refused. An ONNX file takes float64 then, unless you ask for a precision.
+    encoders of a fitted estimator know them. A network alone does not tell what your rows are like: it is asked about
+    standard normal ones, or ones around which its first layer is centred, and the result says so. Where a file can only
+    hold float32 and that loses what tells rows apart, such as in seconds since 1970, it is refused. An ONNX file takes
+    float64 then, unless you ask for a precision.
 
     Parameters
     ----------
@@ -99,8 +113,8 @@ def export(
     Raises
     ------
     ValueError, TypeError
-        The format or an option is unknown; the model has a layer of your own, parameters that are not finite, labels or
-        a step of a pipeline that the format cannot hold; or the file would answer something else.
+        The format or an option is unknown; the model has a layer or a method of your own, parameters that are not
+        finite, labels or a step of a pipeline that the format cannot hold; or the file would answer something else.
     ModuleNotFoundError
         The libraries that write the format are missing; it names the command that installs them.
     OSError
@@ -124,64 +138,91 @@ def export(
     name = _format(path, format)
     _, module, precisions = FORMATS[name]
     tool = importlib.import_module(f".{module}", __package__)
+    model = without_idle_steps(model)
     _check_model(model)
     _check_options(tool.write, options)
-    rows = _rows_for(model, rows, options.get("input_shape"))
+    rows, about = _rows_for(model, rows, options.get("input_shape"))
     asked = options.pop("precision", None)
-    tried = precisions if asked is None and precisions else (asked,)
-    wrong, error = "", None
+    unit = "in probability" if gives_probabilities(model, **options) else SPREAD
+    refused: list[_Wrong | ValueError] = []
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
-        for precision in tried:
+        for precision in precisions if asked is None and precisions else (asked,):
             given = options if precision is None else options | {"precision": precision}
             try:
-                notes = tool.write(model, draft, rows=rows, **given)
-            except ValueError as caught:  # it may be of a number that only the next precision can hold
-                error = error or caught
+                with in_a_sentence("export", f"a model that can be written as {name} and run", UNKNOWN_STEP):
+                    notes = tool.write(model, draft, rows=rows, **given)
+                    checked, wrong = _compared(tool, model, draft, rows, precision)
+            except ValueError as error:  # it may be of a number that only the next precision can hold
+                refused.append(error)
                 continue
-            checked, wrong = _compared(tool, model, draft, rows, precision)
-            if not wrong:
+            if wrong is None:
                 break
+            refused.append(wrong)
         else:
-            raise error if error is not None and not wrong else ValueError(wrong)
+            raise _refusal(refused, unit, random=about is not None)
         with replacing("export", path) as stream, draft.open("rb") as written:
             shutil.copyfileobj(written, stream)
-    unit = {"unit": "in probability"} if gives_probabilities(model, **options) else {}
-    return Exported(path, name, path.stat().st_size, checked, notes, **unit)
+    return Exported(path, name, path.stat().st_size, checked, notes, unit, about or "")
 
 
-def _rows_for(model: Any, rows: Any, shape: Any) -> Any:
+def _rows_for(model: Any, rows: Any, shape: Any) -> tuple[Any, str | None]:
+    """The rows to compare on, and what is to be said of them; None of those of the user."""
     shape = None if shape is None else tuple(shape)
-    return sample_rows(model, shape=shape) if rows is None else given_rows(model, rows, shape)
+    return drawn_rows(model, shape=shape) if rows is None else (given_rows(model, rows, shape), None)
 
 
-def _compared(tool: ModuleType, model: Any, draft: Path, rows: Any, precision: str | None) -> tuple[float | None, str]:
+@dataclass(frozen=True)
+class _Wrong:
+    """A file that answers something else: by how much, and the columns of which its type loses digits."""
+
+    precision: str
+    distance: float
+    lost: str
+
+
+def _compared(
+    tool: ModuleType, model: Any, draft: Path, rows: Any, precision: str | None
+) -> tuple[float | None, _Wrong | None]:
     """The distance between file and model, and what is wrong with it."""
     if rows is None:
-        return None, ""
+        return None, None
     checked: float | None = tool.check(model, draft, rows)
     answer, limit = partial(answers, model), LIMITS[precision or "float32"]
     narrow = precision not in (None, "float64")
     found = float32_distance(answer, rows) if checked is None and narrow else checked
     if found is None or found <= limit:
-        return checked, ""
-    names = getattr(model, "feature_names_in_", ())
-    lost = lost_columns(answer, rows, names, limit) if narrow else ""
-    return checked, _refusal(found, precision, lost)
+        return checked, None
+    lost = lost_columns(answer, rows, getattr(model, "feature_names_in_", ()), limit) if narrow else ""
+    return checked, _Wrong(precision or "as in the model", found, lost)
 
 
-def _refusal(found: float, precision: str | None, lost: str) -> str:
-    """The sentence for a file that answers something else."""
-    got = f"one that differs by {found:.2g}, as a part of the spread of its outputs"
-    remedy = "pass rows=X, some rows of your data, where the random ones are not like them"
-    if lost:
-        got += f": float32 loses digits of {lost}"
-        remedy = "shift and scale such a column before training, or export to ONNX in float64"
-    elif precision in ("float16", "int8"):
-        remedy = 'take precision="float32", or ' + remedy
-    elif precision == "float32":
-        remedy = "export to ONNX in float64, shift and scale the target before training, or " + remedy
-    return sentence("export", f"a file that answers as the model does (precision {precision})", got, remedy)
+def _refusal(refused: list[_Wrong | ValueError], unit: str, random: bool) -> ValueError:
+    """The error for a model of which no precision gives a file: the last that answered, and what hindered the next."""
+    wrong, hindered = None, ""
+    for one in refused:
+        if isinstance(one, _Wrong):
+            wrong, hindered = one, ""
+        else:
+            hindered += f", and float64 does not help: {got_of(one)}"
+    if wrong is None:
+        return next(one for one in refused if isinstance(one, ValueError))
+    remedies = []
+    if wrong.lost:
+        remedies.append("shift and scale such a column before training")
+    elif wrong.precision in ("float16", "int8"):
+        remedies.append('take precision="float32"')
+    elif wrong.precision == "float32":
+        which = "the columns or the target" if unit == SPREAD else "the columns"
+        remedies.append(f"shift and scale {which} before training")
+    if (wrong.lost or wrong.precision == "float32") and not hindered:
+        remedies.append("export to ONNX in float64")
+    if random:
+        remedies.append("pass rows=X, some rows of your data, where the random ones are not like them")
+    lost = f": float32 loses digits of {wrong.lost}" if wrong.lost else ""
+    got = f"one that differs by {wrong.distance:.2g}, {unit}{lost}{hindered}"
+    expected = f"a file that answers as the model does (precision {wrong.precision})"
+    return ValueError(sentence("export", expected, got, ", or ".join(remedies)))
 
 
 def _format(path: Path, format: str | None) -> str:
@@ -196,16 +237,32 @@ def _format(path: Path, format: str | None) -> str:
 
 
 def _check_model(model: Any) -> None:
-    if isinstance(model, Sequential):
-        for name, array in {**model.parameters, **model.buffers}.items():
+    network = model if isinstance(model, Sequential) else getattr(last_step(model), "model_", None)
+    if isinstance(network, Sequential):
+        check_no_own_code("export", network)
+        for name, array in {**network.parameters, **network.buffers}.items():
             check_finite("export", name, array)
+    if isinstance(model, Sequential):
         return
-    if hasattr(model, "n_features_in_"):
-        return
-    if hasattr(model, "get_params"):
-        raise ValueError(sentence("export", "a fitted estimator", f"{model!r}", "fit it first"))
-    remedy = "write export(model, path)"
-    raise TypeError(sentence("export", "a Sequential model or a fitted estimator", type(model).__name__, remedy))
+    if is_ours(last_step(model)):
+        from ..estimators.base import check_no_own_answers
+
+        check_no_own_answers("export", last_step(model))
+    if not hasattr(model, "get_params"):
+        remedy = "write export(model, path)"
+        raise TypeError(sentence("export", "a Sequential model or a fitted estimator", type(model).__name__, remedy))
+    if not hasattr(model, "predict"):
+        raise TypeError(sentence("export", "an estimator that predicts", type(model).__name__))
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(model)
+    except ValueError:
+        raise ValueError(sentence("export", "a fitted estimator", f"{model!r}", "fit it first")) from None
+    if not hasattr(model, "n_features_in_"):
+        got = f"{type(model).__name__}, whose first step is {type(first_step(model)).__name__}"
+        remedy = "export the steps that take columns, and do what comes before them outside the file"
+        raise ValueError(sentence("export", "a model that takes a table of columns", got, remedy))
 
 
 def _check_options(write: Callable[..., list[str]], options: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from ..parameters import as_float_dtype
 from ..training import checkpoint
 from ..training.state import arrays_of
 from .estimators import network_and_facts
+from .own_code import PREDICTION, TRAINING, check_no_own_code
 
 FORMAT = 2
 KEY = "chainrule"
@@ -56,18 +57,19 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model : :class:`~chainrule.Sequential`; or a fitted :class:`~chainrule.MLPClassifier` or
-        :class:`~chainrule.MLPRegressor`, of which its network is written, with what stands around it as metadata:
-        ``task``, ``class_names``, ``feature_names``, ``scaling`` and ``target_scaling`` (x goes in as
-        (x − mean) / scale, a target comes out as z · scale + mean), ``output_activation``
+        :class:`~chainrule.MLPRegressor` whose network alone predicts what it does (of a classifier as logits): it is
+        written, with ``task``, ``class_names``, ``feature_names`` and ``output_activation`` as metadata
     path : where to write, by custom with the suffix ``.safetensors``
 
     Raises
     ------
     TypeError
         ``model.metadata`` holds what JSON cannot (text, numbers, booleans, None, lists and dicts of them): an array,
-        NaN. Tuples come back as lists, and keys as text. Or a layer of your own was made with such an argument.
+        NaN. Tuples come back as lists, and keys as text. Or a layer of your own was made with such an argument. Or the
+        model's class overrides a method that computes, or one was replaced on the model or on a layer.
     ValueError
         A layer of your own cannot be built again from its ``config()``, or has the same class name as a built-in layer.
+        Or an estimator does more than its network: it scales, or its loss predicts a logarithm.
     OSError
         The folder does not exist or cannot be written.
 
@@ -92,6 +94,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     """
     path = as_path("save", path)
     network, metadata = network_and_facts(model)
+    check_no_own_code("save", network, PREDICTION + TRAINING)
     try:
         tensors = _tensors_that_come_back(network)
         facts = {"format": FORMAT, "version": __version__, "model": network.config(), "metadata": metadata}
@@ -122,7 +125,7 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
 
     Parameters
     ----------
-    path : a file that :func:`save` or :class:`~chainrule.Checkpoint` wrote
+    path : a file that :func:`save` or :class:`~chainrule.callbacks.Checkpoint` wrote
     custom_layers : name → class of the layers of your own that the model has
 
     Returns

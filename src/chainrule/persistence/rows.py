@@ -8,7 +8,7 @@ since 1970 stands there with all its digits.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,12 @@ from .._support.checks import Array, as_numeric, sentence
 from ..layers import Activation, BatchNorm, Dropout, Flatten, GaussianNoise, Layer, Linear, Residual
 from ..layers.base import FeatureLayer, Shape
 from ..model import Sequential
+from .columns import first_step, last_step, needs_frame, typical_columns
 
-QUARTILES = 1.349  # by how much those of a normal distribution are apart, in deviations
 ROWS = 100  # that a file and its model are compared on
-#: Where estimators that hold others keep a fitted one that takes the same rows.
-INNER = ("best_estimator_", "regressor_", "estimator_", "estimators_", "calibrated_classifiers_", "estimator")
+FAR = 100.0  # deviations from 0, of which float32 hardly notices anything
+DISTINCT = 0.1  # of the largest singular value: a direction that weights less does not tell where rows lie
+NORMAL, CENTRED = "standard normal rows", "rows around which the first layer is centred"
 
 
 def row_shape(layers: Sequence[Layer]) -> Shape | None:
@@ -52,37 +53,46 @@ def sample_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> An
     rows : array (N, ...) of float64; a pandas frame for an estimator that takes its columns by name or holds text;
         None where the shape, or what a column holds, is not known
     """
+    return drawn_rows(model, count, shape)[0]
+
+
+def drawn_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> tuple[Any, str]:
+    """The same rows, and what they are where the model does not tell what it was trained on; or nothing."""
     rng = np.random.default_rng(0)
     if isinstance(model, Sequential):
         shape = row_shape(model.layers) if shape is None else shape
-        return None if shape is None else _network_rows(model, rng.standard_normal((count, *shape)), rng)
-    columns = _columns(model, int(model.n_features_in_), count, rng)
-    if needs_frame(model):
-        told = [column for column in columns if column is not None]
-        return _frame(model, told) if len(told) == len(columns) else None
-    normal = rng.standard_normal((len(columns), count))
-    known = [one if column is None else column for column, one in zip(columns, normal, strict=True)]
+        return (None, "") if shape is None else _network_rows(model, rng.standard_normal((count, *shape)), rng)
+    by_name = needs_frame(model)
+    columns = typical_columns(model, count, rng, typed=by_name)
+    told = [column for column in columns if column is not None]
+    if by_name:
+        return (_frame(model, told) if len(told) == len(columns) else None), ""
+    known = [rng.standard_normal(count) if column is None else column for column in columns]
     rows = np.stack([np.asarray(column, np.float64) for column in known], axis=1)
-    return rows.astype(np.float32).astype(np.float64) if _trained_in_float32(model) else rows
+    rows = rows.astype(np.float32).astype(np.float64) if _trained_in_float32(model) else rows
+    return rows, NORMAL if len(told) < len(columns) else ""
 
 
-def _network_rows(model: Sequential, normal: Array, rng: np.random.Generator) -> Array:
-    """Standard normal rows; or those that a batch normalisation has seen, in front or behind the first weights.
+def _network_rows(model: Sequential, normal: Array, rng: np.random.Generator) -> tuple[Array, str]:
+    """Those that a batch normalisation has seen, before or after the first weights; or as the first weights tell.
 
-    Behind z = xW + b it knows z: x is then the shortest one that gives such z.
+    After z = xW + b the normalisation knows z: x is then the shortest one that gives such z.
     """
+    flat = normal.reshape(len(normal), -1)
     active = [layer for layer in model.layers if not isinstance(layer, Dropout | GaussianNoise | Flatten)]
-    if not active or normal.ndim != 2:
-        return normal
-    if isinstance(active[0], BatchNorm):
-        return _seen(active[0], normal)
-    first, second = active[0], active[1] if len(active) > 1 else None
-    if isinstance(first, Linear) and first.activation is None and isinstance(second, BatchNorm):
+    first, second = (*active, None, None)[:2]
+    if isinstance(first, BatchNorm) and first.features == flat.shape[1]:
+        return _seen(first, flat).reshape(normal.shape), ""
+    if not isinstance(first, Linear) or first.in_features != flat.shape[1]:
+        return normal, NORMAL
+    if first.activation is None and isinstance(second, BatchNorm):
         z = _seen(second, rng.standard_normal((len(normal), first.out_features)))
-        bias = first.b if first.bias else 0.0
-        x: Array = np.linalg.lstsq(first.W.T.astype(np.float64), (z - bias).T, rcond=None)[0].T
-        return x
-    return normal
+        return _shortest(first.W, z - (first.b if first.bias else 0.0)).reshape(normal.shape), ""
+    center, scale = _where_centred(first)
+    is_told = any(isinstance(model.metadata.get(name), dict) for name in ("encoder", "scaling"))
+    if np.abs(center).max(initial=0.0) <= FAR:
+        return normal, "" if is_told else NORMAL
+    return ((flat + center) * scale).reshape(normal.shape), CENTRED
 
 
 def _seen(layer: BatchNorm, normal: Array) -> Array:
@@ -91,51 +101,28 @@ def _seen(layer: BatchNorm, normal: Array) -> Array:
     return rows
 
 
+def _where_centred(layer: Linear) -> tuple[Array, Array]:
+    """Around which x, in units of each number, z = xW + b is nearest to 0; and the units, which move z by about 1.
+
+    Weights that subtract what the columns have in common, such as b = −μW, tell so where the rows lie.
+    """
+    W = layer.W.astype(np.float64)
+    size = np.sqrt((W**2).mean(axis=1) * len(W))
+    scale = 1 / np.where(size > 0, size, 1.0)
+    if not layer.bias or np.linalg.norm(layer.b) <= FAR * DISTINCT:  # the singular values are at least 1
+        return np.zeros(len(W)), scale
+    return _shortest(W * scale[:, None], -layer.b[None].astype(np.float64), DISTINCT)[0], scale
+
+
+def _shortest(W: Array, z: Array, distinct: float | None = None) -> Array:
+    """The shortest x (N, I) whose xW (N, O) is nearest to z."""
+    x: Array = np.linalg.lstsq(W.T.astype(np.float64), z.T, rcond=distinct)[0].T
+    return x
+
+
 def _trained_in_float32(estimator: Any) -> bool:
     network = getattr(last_step(estimator), "model_", None)
     return isinstance(network, Sequential) and network.dtype == np.float32
-
-
-# --- what fitted estimators know of their columns --------------------------------------------------------------------
-
-
-def first_step(estimator: Any) -> Any:
-    """What the rows meet first: inside pipelines, searches and other estimators that pass rows on."""
-    while True:
-        steps = getattr(estimator, "steps", None)
-        inner = steps[0][1] if steps else next((getattr(estimator, n) for n in INNER if hasattr(estimator, n)), None)
-        inner = inner[0] if isinstance(inner, list) and inner else inner
-        if inner is None or not hasattr(inner, "n_features_in_"):
-            return estimator
-        estimator = inner
-
-
-def last_step(estimator: Any) -> Any:
-    """The last step of pipelines and the best of searches, or the estimator itself."""
-    while hasattr(estimator, "steps") or hasattr(estimator, "best_estimator_"):
-        estimator = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator.best_estimator_
-    return estimator
-
-
-def needs_frame(estimator: Any) -> bool:
-    """Whether it takes columns by name, or text, which an array of numbers does not have."""
-    if isinstance(estimator, Sequential):
-        return False
-    first = first_step(estimator)
-    chosen = [name for _, _, names in getattr(first, "transformers_", ()) for name in _listed(names)]
-    return any(isinstance(name, str) for name in chosen) or _takes_text(first)
-
-
-def _takes_text(estimator: Any) -> bool:
-    """Whether its first step, or any of the steps beside each other there, knows text of a column."""
-    first = first_step(estimator)
-    facts = [*getattr(first, "categories_", ()), getattr(first, "statistics_", ())]
-    known = any(np.asarray(one).dtype.kind in "OUST" for one in facts)
-    return known or any(_takes_text(one) for _, one, _ in getattr(first, "transformers_", ()))
-
-
-def _listed(names: Any) -> list[Any]:
-    return [names] if isinstance(names, str) or not np.iterable(names) else list(names)
 
 
 def _frame(estimator: Any, columns: Sequence[Array]) -> Any:
@@ -144,68 +131,6 @@ def _frame(estimator: Any, columns: Sequence[Array]) -> Any:
 
     names = getattr(first_step(estimator), "feature_names_in_", range(len(columns)))
     return pd.DataFrame(dict(zip(names, columns, strict=True)))
-
-
-def _columns(estimator: Any, width: int, count: int, rng: np.random.Generator) -> list[Array | None]:
-    """A sample of each column; None of those that nothing is known of."""
-    first = first_step(estimator)
-    if not hasattr(first, "transformers_"):
-        return _known(estimator, first, width, count, rng)
-    found: list[Array | None] = [None] * width
-    names = list(getattr(first, "feature_names_in_", range(width)))
-    for _, transformer, chosen in first.transformers_:
-        places = [names.index(one) if isinstance(one, str) else int(one) for one in _places(chosen, width)]
-        if not isinstance(transformer, str):
-            for place, column in zip(places, _columns(transformer, len(places), count, rng), strict=True):
-                found[place] = column if found[place] is None else found[place]
-        else:  # passed on as they are, or dropped
-            for place in places:
-                found[place] = rng.standard_normal(count) if found[place] is None else found[place]
-    return found
-
-
-def _places(chosen: Any, width: int) -> list[Any]:
-    if isinstance(chosen, slice):
-        return list(range(width))[chosen]
-    listed = _listed(chosen)
-    is_mask = len(listed) == width and all(isinstance(one, bool | np.bool_) for one in listed)
-    return [place for place, one in enumerate(listed) if one] if is_mask else listed
-
-
-def _known(estimator: Any, first: Any, width: int, count: int, rng: np.random.Generator) -> list[Array | None]:
-    """From the statistics of the first step; of the step behind it, where an imputer passes columns on."""
-    later: list[tuple[str, Any]] = list(getattr(estimator, "steps", ()))[1:]
-    if hasattr(first, "statistics_") and later:
-        behind = _known(None, first_step(later[0][1]), width, count, rng)
-        if all(column is not None for column in behind):
-            return behind
-    facts: Mapping[str, Any] = vars(first)
-    if hasattr(first, "_typical"):  # an estimator of ours
-        facts = dict(zip(("mean_", "scale_"), first._typical, strict=True))
-    normal = rng.standard_normal((width, count))
-    for names, draw in DRAWS.items():
-        given: list[Any] = [facts.get(name) for name in names]
-        if all(hasattr(one, "__len__") and len(one) == width for one in given):
-            return [draw(rng, normal[index], *(one[index] for one in given)) for index in range(width)]
-    return [None] * width
-
-
-def _categories(rng: np.random.Generator, z: Array, values: Any) -> Array:
-    return np.asarray(values)[rng.integers(0, len(values), len(z))]
-
-
-#: The attributes that tell of each column, and a sample of it from a standard normal one z; the first that are there.
-DRAWS: dict[tuple[str, ...], Any] = {
-    ("categories_",): _categories,
-    ("data_min_", "data_max_"): lambda rng, z, low, high: low + (high - low) * rng.random(len(z)),
-    ("center_", "scale_"): lambda rng, z, center, scale: center + scale * z / QUARTILES,
-    ("max_abs_",): lambda rng, z, largest: largest * rng.uniform(-1, 1, len(z)),
-    ("mean_", "scale_"): lambda rng, z, mean, scale: mean + scale * z,
-    ("scale_",): lambda rng, z, scale: scale * z,
-    ("mean_",): lambda rng, z, mean: mean + z,
-    ("bin_edges_",): lambda rng, z, edges: rng.uniform(edges[0], edges[-1], len(z)),
-    ("statistics_",): lambda rng, z, value: np.full(len(z), value),
-}
 
 
 # --- rows that the user gives ----------------------------------------------------------------------------------------

@@ -77,6 +77,8 @@ def ask(model: Any, x: Any, y: Any, class_names: Sequence[Any] | None) -> Answer
 def _as_truth(y: Any) -> Array:
     """y as an array, a column (N, 1) as (N,): the same labels or numbers either way."""
     truth = as_numeric(WHO, "y", y) if is_masked(y) else np.asarray(y)
+    if truth.dtype.kind == "U" and isinstance(y, (list, tuple)):
+        truth = np.array(y, object)  # which cuts nothing off, and makes no text of numbers
     if truth.ndim not in (1, 2):
         got = repr(y) if truth.ndim == 0 else f"shape {truth.shape}"
         raise ValueError(sentence(WHO, "y of a label or a number for each row", got))

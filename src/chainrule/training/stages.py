@@ -11,7 +11,7 @@ import numpy as np
 from .._support.checks import Array
 from .._support.overrides import is_of_package
 from ..layers.kernels import NUMBERS
-from ..layers.program import Call, keeps_input, program_of
+from ..layers.program import Call, keeps_input, number_of, program_of
 from ..model import Sequential
 
 FLATTEN = Call("flatten")
@@ -83,7 +83,7 @@ def _activate(call: Call, width: int, stages: list[Stage]) -> None:
         stages.append(Stage("activation", width, width))
     stage = stages[-1]
     stage.activation, stage.keeps_input = NUMBERS[call.op], keeps_input(call.op)
-    stage.a = next(iter(call.numbers.values()), 0.0)
+    stage.a = number_of(call)
 
 
 def _affine(call: Call, width: int) -> Stage:

@@ -17,6 +17,7 @@ from ..._support.text import MOST, printable
 AS_TEXT = "declare the column as text (text=[...])"
 LEAVE_OUT = "drop the column (list the others in columns=[...])"
 _FILL = "remove or fill these rows first"
+_NAMES = 30  # of columns in an error, to be copied into the remedy
 
 
 class UnknownColumnError(ValueError):
@@ -179,9 +180,13 @@ def missing_message(
     """
     bad = lines[np.logical_or.reduce(list(missing.values()))]
     first = ", ".join(str(line) for line in bad[:5]) + (", ..." if len(bad) > 5 else "")
-    names = ", ".join(map(repr, list(missing)[:5])) + (", ..." if len(missing) > 5 else "")
-    got = f"missing values in {len(bad)} of {len(lines)} rows ({unit}{'s' * (len(bad) > 1)} {first}), in {names}"
-    remedy = f"{_FILL}, or {AS_TEXT} if {' or '.join(map(repr, words[:3]))} is a value" if words else _FILL
+    names = ", ".join(map(repr, list(missing)[:_NAMES]))
+    names = f"{len(missing)} columns: {names}" if len(missing) > 5 else names
+    more = f" and {len(missing) - _NAMES} more" if len(missing) > _NAMES else ""
+    got = f"missing values in {len(bad)} of {len(lines)} rows ({unit}{'s' * (len(bad) > 1)} {first}), in {names}{more}"
+    hardly_any_left = 100 * (len(lines) - len(bad)) < len(lines)
+    remedy = "fill them first" if hardly_any_left else _FILL
+    remedy += f", or {AS_TEXT} if {' or '.join(map(repr, words[:3]))} is a value" if words else ""
     return sentence(who, f"a value in every cell of {source}", got, remedy)
 
 

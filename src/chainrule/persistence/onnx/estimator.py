@@ -10,9 +10,11 @@ import numpy as np
 
 from ... import __version__
 from ..._support.checks import Array, require, sentence
-from ..._support.files import MAX_REASON, digest
+from ..._support.files import digest
 from ...model import Sequential
-from ..rows import last_step, needs_frame
+from ..columns import last_step, needs_frame
+from ..foreign import reason
+from .converters import register
 from .network import DOUBLE, WHO
 from .runtime import add_facts
 
@@ -20,9 +22,7 @@ from .runtime import add_facts
 def from_estimator(estimator: Any, rows: Any, double: bool, opset: int | None) -> tuple[Any, list[str]]:
     """Label and probabilities, or the numbers, of rows as the estimator takes them; the metadata with them."""
     to_onnx = require("skl2onnx", "onnx", WHO).to_onnx
-
-    from ...estimators import onnx as _converters  # noqa: F401  (they are registered)
-
+    register()
     estimator = getattr(estimator, "best_estimator_", estimator)
     types = _types(estimator, rows, double)
     try:
@@ -89,7 +89,7 @@ def _refusal(estimator: Any, error: Exception) -> Exception:
     unknown = [(place, step) for place, step in steps if type(step) not in known]
     unknown = unknown or [(place, step) for place, step in steps if type(step).__name__ in str(error)]
     where = " and ".join(f"{type(step).__name__} at {place!r}" for place, step in unknown) or type(estimator).__name__
-    got = f"{where} ({str(error).splitlines()[0][:MAX_REASON]})"
+    got = f"{where} ({reason(error)})"
     remedy = "take that step out of the pipeline and do it before prediction"
     return ValueError(sentence(WHO, "steps that skl2onnx converts", got, remedy))
 

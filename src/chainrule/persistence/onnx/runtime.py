@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 from functools import cache
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._support.checks import require, sentence
-from ..._support.files import MAX_REASON
+from ..foreign import reason
 
 COMMON_OPSET = 21  # of onnx 1.16, which every ONNX Runtime since 1.18 runs
 
@@ -29,9 +30,13 @@ def session(proto: bytes) -> Any:
     try:
         return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's have no class of their own in common
-        got = str(error).splitlines()[0][:MAX_REASON]
         who = f"ONNX Runtime {onnxruntime.__version__}"
-        raise ValueError(sentence(who, "a file that it can run", got, "update it, or pass an older opset")) from None
+        if missing := re.search(r"Could not find an implementation for (\w+)", str(error)):
+            got = f"{missing[1]}, an operator that {who} lacks for numbers of this type"
+            remedy = "do that step outside the file"
+            raise ValueError(sentence("export to ONNX", "operators that can be run", got, remedy)) from None
+        remedy = "update it, or pass an older opset"
+        raise ValueError(sentence(who, "a file that it can run", reason(error), remedy)) from None
 
 
 @cache
@@ -75,7 +80,7 @@ def check_graph(proto: Any) -> None:
     try:
         checker.check_model(proto, full_check=True)
     except Exception as error:  # ONNX's have no class of their own in common
-        got = str(error).splitlines()[0][:MAX_REASON]
+        got = reason(error)
         remedy = "update skl2onnx, or leave the outermost estimator out"
         raise ValueError(sentence("export to ONNX", "a graph that the standard allows", got, remedy)) from None
 
