@@ -1,6 +1,14 @@
 """What each column of a table is: a number, a category, a flag, a date, a text, an id, or the same everywhere.
 
 Every decision gives its reason, is printed before anything is trained, and can be overruled by name.
+
+- **number**: numbers, in texts too. **date**: dates and moments, in texts too; integers such as ``20240131``.
+- **flag**: two words for yes and no in any spelling, or 0 and 1; a value that is there or missing.
+- **category**: words that come again, digits with leading zeros, integers that are named as codes (``zip``, ``class``,
+  ``type``). **text**: different texts of several words.
+- **id**: integers, or texts of a word or two, that are different in every row, when chance would not make them so.
+  **constant**: one value everywhere. **drop**: what was dropped by name, and what no network takes. These three are no
+  inputs. If nothing else is left, an id becomes a number or a category.
 """
 
 from __future__ import annotations
@@ -80,15 +88,7 @@ def understand(
     *,
     missing: Collection[str] = (),
 ) -> Kinds:
-    """Decide what each column of a table is.
-
-    - **number**: numbers, in texts too. **date**: dates and moments, in texts too; integers such as ``20240131``.
-    - **flag**: two words for yes and no in any spelling, or 0 and 1; a value that is there or missing.
-    - **category**: words that come again, digits with leading zeros, integers that are named as codes (``zip``,
-      ``class``, ``type``). **text**: different texts of several words.
-    - **id**: integers, or texts of a word or two, that are different in every row, when chance would not make them so.
-      **constant**: one value everywhere. **drop**: what was dropped by name, and what no network takes. These three
-      are no inputs. If nothing else is left, an id becomes a number or a category.
+    """Decide what each column of a table is, by the rules at the top of this module.
 
     Words such as ``NA`` and ``?`` count as missing. Where a category means them, nothing is lost: missing is one of
     them. The target is a category if it is text, two values, or few integers that come again; otherwise a number.

@@ -1,4 +1,11 @@
-"""Tables from files: what they are is told by their contents, and what was understood on the way is said."""
+"""Tables from files: what they are is told by their contents, and what was understood on the way is said.
+
+Text files are UTF-8, UTF-16 or Latin-1; their delimiter is the one that cuts the first lines into equal rows. A first
+line names the columns if it is text above numbers or dates, or words that do not come again below. Numbers are read as
+people write them: ``1.234,5``, ``1 234``, ``$10``, ``12 %``, ``−3``. Digits with leading zeros, such as ``007``, are
+codes and stay text. Between numbers, ``NA``, ``?``, ``-`` and the like are missing values; text is left as it is. An
+index without a name is left out.
+"""
 
 from __future__ import annotations
 
@@ -62,12 +69,6 @@ def read_table(
     The contents tell what a file is: CSV, TSV, cells set off by semicolons, bars or blanks, any of them gzipped or
     alone in a zip file; Parquet, or a folder of Parquet files; Arrow IPC; JSON lines; an Excel workbook; SQLite.
 
-    **Text files.** UTF-8, UTF-16 or Latin-1; the delimiter is the one that cuts the first lines into equal rows. A
-    first line names the columns if it is text above numbers or dates, or words that do not come again below. Numbers
-    are read as people write them: ``1.234,5``, ``1 234``, ``$10``, ``12 %``, ``−3``. Digits with leading zeros, such
-    as ``007``, are codes and stay text. Between numbers, ``NA``, ``?``, ``-`` and the like are missing values; text is
-    left as it is. An index without a name is left out.
-
     What may be understood in two ways is not guessed: the error names the option that decides.
 
     Parameters
@@ -79,8 +80,7 @@ def read_table(
     missing : further words for a missing value, in all columns
     columns : the columns to read; None reads all
     text : columns to read as text even if they hold numbers, such as postcodes
-    query : what to select from a SQLite file
-    sheet : name or place of an Excel sheet; None takes the first
+    query, sheet : what to select from a SQLite file; name or place of an Excel sheet, None takes the first
 
     Returns
     -------
@@ -90,14 +90,9 @@ def read_table(
     Raises
     ------
     ValueError
-        What cannot be read, or be read in one way only; the sentence names the file, the line or the column, and says
-        what to do.
-    UnknownColumnError
-        A name in ``columns`` or ``text`` that the table does not have; a ValueError.
-    OSError
-        The file cannot be opened.
-    ModuleNotFoundError
-        pyarrow or narwhals is not installed, or openpyxl for a workbook.
+        What cannot be read, or not in one way only; a name that is no column (UnknownColumnError).
+    OSError, ModuleNotFoundError
+        The file cannot be opened; pyarrow or narwhals is not installed, or openpyxl for a workbook.
 
     Examples
     --------
