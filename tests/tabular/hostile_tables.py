@@ -1,8 +1,8 @@
 """Two hundred and ten files that nobody should believe: families of ten.
 
-Run as a program, with the numbers of those of each family to take, it writes and reads them with little memory. It
-prints a line of JSON for each: its name, the kind of outcome, the message, and the most memory so far in megabytes. A
-crash, or memory beyond the limit, ends the program before its last line.
+Run as a program, with the numbers of those of each family to take, it writes, reads and encodes them with little
+memory. It prints a line of JSON for each: its name, the kind of outcome, the message, and the most memory so far in
+megabytes. A crash, or memory beyond the limit, ends the program before its last line.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ Rng = np.random.Generator
 EACH = 10
 LIMIT = 3 << 30  # bytes of address space
 MB = 1 << 20
+MANY = 10**6  # rows that are honestly there, and only read
 GOOD = "a,b\n" + "".join(f"{i},{i / 3:.3f}\n" for i in range(100))
 
 
@@ -251,6 +252,8 @@ def cases(chosen: Sequence[int]) -> Iterator[tuple[str, bytes]]:
 
 
 def main() -> None:
+    from chainrule.tabular.encoding import TableEncoder
+    from chainrule.tabular.kinds import understand
     from chainrule.tabular.reading import read_table
 
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
@@ -260,7 +263,10 @@ def main() -> None:
             path.write_bytes(content)
             del content
             try:
-                outcome, message = "read", repr(read_table(path))
+                table = read_table(path)
+                outcome, message = "read", repr(table)
+                if len(table.frame) < MANY:
+                    TableEncoder().fit(table, understand(table))
             except Exception as error:
                 outcome, message = type(error).__name__, str(error)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10

@@ -268,3 +268,27 @@ def test_a_table_of_no_rows_gives_none() -> None:
 def test_what_cannot_be_is_refused_in_one_sentence(make: Any, said: str) -> None:
     with pytest.raises(ValueError, match=f"^TableEncoder expects .*{said}"):
         make()
+
+
+CELLS = st.one_of(st.none(), st.text(max_size=4), st.integers(), st.floats(), st.booleans(), st.dates(), st.just("NA"))
+WORDS = st.sampled_from(["oak", "fir", "elm", "NA", "", "yes", "no", "1", "2.5", "1,5", "2024-01-31", "007"])
+COLUMN = st.one_of(st.lists(CELLS, min_size=12, max_size=12), st.lists(WORDS, min_size=12, max_size=12))
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), COLUMN, min_size=1), st.dictionaries(st.sampled_from("abcd"), COLUMN))
+def test_any_table_is_encoded_or_refused_in_one_sentence(table: dict[str, Any], new: dict[str, Any]) -> None:
+    encoder = TableEncoder(text_buckets=4, dtype="float64", max_one_hot=3)
+    for act in (lambda: encoder.fit(table), lambda: encoder.transform(table), lambda: encoder.transform(table | new)):
+        try:
+            found = act()
+        except ValueError as error:
+            said = str(error)
+        else:
+            said = "TableEncoder expects"
+            if found is not encoder:
+                assert np.isfinite(found.numbers).all()
+                assert found.numbers.shape == (12, len(encoder.feature_names))
+                assert (found.codes < [*encoder.code_sizes]).all()
+        assert said.startswith(("TableEncoder expects", "understand expects"))
+        if "no table yet" in said:
+            break

@@ -150,9 +150,8 @@ class TableEncoder:
         self._missing = frozenset(missing)
         rules = [self._fit_rule(kind, table.column(kind.name)) for kind in inputs(found)]
         if not any(rule.features or rule.size for rule in rules):
-            raise ValueError(
-                sentence(WHO, "a column that tells rows apart", "none", "check which were left out and why")
-            )
+            remedy = "look at what understand(frame) leaves out, and why"
+            raise ValueError(sentence(WHO, "a column that tells rows apart", "none", remedy))
         self._rules = rules
         return self
 

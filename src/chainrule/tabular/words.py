@@ -35,6 +35,12 @@ def is_missing_number(word: str, also: Collection[str] = ()) -> bool:
     return is_missing(word, also) or word.lower() in MISSING_AMONG_NUMBERS
 
 
+def missing_between_numbers(also: Collection[str] = ()) -> list[str]:
+    """All words, in their usual spellings, that ``is_missing_number`` knows."""
+    spelled = {word for said in MISSING_AMONG_NUMBERS for word in (said, said.capitalize(), said.upper())}
+    return sorted(spelled | MISSING | set(also))
+
+
 def truth(word: str) -> bool | None:
     """What a word says about a flag, in any spelling; None for a word that is neither true nor false."""
     lower = word.lower()

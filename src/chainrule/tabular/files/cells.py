@@ -9,14 +9,16 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..._support.checks import Array, require
-from ..numerals import COMMA, POINT, Style, is_code, is_whole, style, values
-from ..words import is_missing_number
+from ..numerals import COMMA, POINT, Style, is_code, is_plain, is_whole, style, values
+from ..words import is_missing_number, missing_between_numbers
 from .sources import WHO, Source
 
 Numbers: TypeAlias = "tuple[Array, Array]"  # and where values are missing
 COMMA_SAID = "a comma before decimals"
 FEW = 20  # different numbers that may as well be categories: 0, 1, 2, 3+
 CODES = 0.05  # the share of numbers with a leading zero that makes digits of different lengths codes
+_SOME = 100  # cells that show whether all may be plain numbers
+_PLAIN, _CODE, _WHOLE = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", r"^-?0\d", r"^-?\d+$"
 AS_TEXT = "list the column in text=[...]"
 
 
@@ -166,6 +168,9 @@ def resolve(
     arrow = require("pyarrow", "tabular", WHO)
     for at in doubtful:
         name, column = table.column_names[at], table.column(at).combine_chunks()
+        if COMMA not in (decimal, findings.decimal) and (plain := _plain_numbers(column, missing)) is not None:
+            table = table.set_column(at, name, plain)
+            continue
         coded = column.dictionary_encode()
         codes = coded.indices.fill_null(len(coded.dictionary)).to_numpy(zero_copy_only=False)
         words = [*coded.dictionary.to_pylist(), ""]
@@ -173,3 +178,25 @@ def resolve(
         if numbers is not None:
             table = table.set_column(at, name, arrow.array(numbers[0], mask=numbers[1]))
     return table
+
+
+def _plain_numbers(column: Any, missing: Collection[str]) -> Any | None:
+    """Text as numbers, all of it by Arrow, if it holds none but plain ones, and no codes; otherwise None."""
+    arrow, compute = require("pyarrow", "tabular", WHO), require("pyarrow.compute", "tabular", WHO)
+    if not _matches(column.slice(0, _SOME), missing):
+        return None
+    gone = compute.is_in(column, arrow.array(missing_between_numbers(missing)))
+    present = compute.if_else(gone, None, column)
+    if not compute.all(compute.match_substring_regex(present, _PLAIN)).as_py():
+        return None
+    if compute.any(compute.match_substring_regex(present, _CODE)).as_py():
+        return None
+    is_whole = compute.all(compute.match_substring_regex(present, _WHOLE)).as_py()
+    try:
+        return present.cast(arrow.int64() if is_whole else arrow.float64())
+    except arrow.ArrowInvalid:  # more than 64 bits, or a plus sign
+        return None
+
+
+def _matches(column: Any, missing: Collection[str]) -> bool:
+    return all(is_plain(word) or is_missing_number(word, missing) for word in column.to_pylist() if word is not None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._support.checks import require
-from ..words import MISSING, MISSING_AMONG_NUMBERS
+from ..words import missing_between_numbers
 from .options import Options
 from .plan import FLOAT, INTEGER, TEXT, Plan
 from .sources import WHO, Source
@@ -66,7 +66,7 @@ def parse(source: Source, rows: Rows, plan: Plan, options: Options) -> tuple[Any
 def _ask(stream: Stream, rows: Rows, plan: Plan, options: Options) -> Any:
     arrow, csv = require("pyarrow", "tabular", WHO), require("pyarrow.csv", "tabular", WHO)
     block = min(max(LEAST_BLOCK, 8 * rows.longest), MOST_ROW)
-    kept = [str(at) for at in plan.chosen]
+    kept, gaps = [str(at) for at in plan.chosen], missing_between_numbers(options.missing)
     table = csv.read_csv(
         arrow.PythonFile(stream, mode="r"),
         csv.ReadOptions(column_names=[str(at) for at in range(len(plan.names))], block_size=block),
@@ -74,20 +74,13 @@ def _ask(stream: Stream, rows: Rows, plan: Plan, options: Options) -> Any:
         csv.ConvertOptions(
             column_types={name: plan.types[int(name)] for name in kept},
             include_columns=kept,
-            null_values=_gaps(options),
+            null_values=[*gaps, *(f" {word}" for word in gaps)],
             strings_can_be_null=False,
             decimal_point=plan.decimal,
             check_utf8=False,
         ),
     )
     return table.rename_columns([plan.names[at] for at in plan.chosen])
-
-
-def _gaps(options: Options) -> list[str]:
-    """The words for no value in columns of numbers, which may stand after a blank."""
-    words = {*MISSING, *options.missing}
-    words |= {spelled for word in MISSING_AMONG_NUMBERS for spelled in (word, word.capitalize(), word.upper())}
-    return sorted(words | {f" {word}" for word in words})
 
 
 def _learn(source: Source, plan: Plan, error: str, attempt: int) -> Plan:

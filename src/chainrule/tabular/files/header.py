@@ -16,7 +16,7 @@ from ..numerals import numeral, value
 from ..words import is_missing
 from .sources import Source
 
-ROWS = 1000  # in which the words of the first row may come again
+ROWS = 400  # in which the words of the first row may come again
 _SOME = 200  # cells that tell what a column holds
 MANY = 4  # names that count or ascend evenly, which data seldom do by chance
 ASK = "pass header=True if it names the columns (--header), or header=False if it is data (--no-header)"

@@ -11,7 +11,7 @@ from .options import Options, choose
 from .sources import Source
 
 INTEGER, FLOAT, TEXT = "int64", "float64", "string"
-ROWS = 200  # that the first guess is made from
+ROWS = 100  # that the first guess is made from
 
 
 @dataclass(frozen=True)
