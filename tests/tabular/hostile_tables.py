@@ -269,6 +269,7 @@ def main() -> None:
                     TableEncoder().fit(table, understand(table))
             except Exception as error:
                 outcome, message = type(error).__name__, str(error)
+            table = None
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
             print(json.dumps([name, outcome, message.replace(str(path), "t"), peak]), flush=True)
 

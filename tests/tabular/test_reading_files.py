@@ -15,6 +15,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.feather
@@ -100,6 +101,15 @@ def test_a_folder_of_parquet_files_is_one_table(tmp_path) -> None:
 def test_arrow_files(tmp_path, compression: str) -> None:
     pa.feather.write_feather(pa.Table.from_pandas(FRAME), tmp_path / "t", compression=compression)
     assert as_lists(read_table(tmp_path / "t")) == AS_READ
+
+
+def test_an_arrow_file_whose_texts_point_out_of_it_is_refused(tmp_path) -> None:
+    pa.feather.write_feather(pa.table({"a": ["x", "yy", "zzz"]}), tmp_path / "t", compression="uncompressed")
+    content = (tmp_path / "t").read_bytes()
+    offsets = np.array([0, 1, 3, 6], np.int32).tobytes()
+    assert offsets in content
+    written(tmp_path, content.replace(offsets, np.array([0, 2**30, 3, 6], np.int32).tobytes()), "t")
+    assert "a whole arrow file" in refused(tmp_path / "t")
 
 
 def test_arrow_streams(tmp_path) -> None:

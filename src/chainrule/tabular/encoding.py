@@ -213,7 +213,7 @@ class TableEncoder:
                 codes[:, code] = rule.codes(column, self._missing)
                 code += 1
             else:
-                numbers[:, feature : feature + len(rule.scales)] = rule.encode(column, self._missing)
+                rule.fill(numbers[:, feature : feature + len(rule.scales)], column, self._missing)
                 feature += len(rule.scales)
         return Encoded(numbers, codes)
 

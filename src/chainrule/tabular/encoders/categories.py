@@ -17,8 +17,9 @@ from ..columns import Column, Words, as_words
 from ..words import is_missing
 from . import facts
 from .rule import Rule, is_missing_name, refuse_others
-from .scaling import Scales, fit_lookup, unscaled
+from .scaling import Scales, fit_lookup, joined, unscaled
 
+_OFF_ON = np.array([[0.0], [1.0]])
 _FEW = 5  # values that ``unseen`` lists
 
 
@@ -47,9 +48,14 @@ class CategoryRule(Rule):
         rule = CategoryRule(name, unscaled(0), words, has_missing, is_embedded)
         if is_embedded:
             return rule
-        table = rule._table()
-        seen = np.bincount(rule.codes(column, missing), minlength=len(table))
-        return CategoryRule(name, fit_lookup(table, seen, how), words, has_missing, is_embedded)
+        seen = np.bincount(rule.codes(column, missing), minlength=1 + len(words) + has_missing)
+        return CategoryRule(name, rule._fit_scales(seen, how), words, has_missing, is_embedded)
+
+    def _fit_scales(self, seen: Array, how: str) -> Scales:
+        """The scales of the features, if each code was seen so often."""
+        if self._is_one_hot:
+            return joined([fit_lookup(_OFF_ON, np.array([seen.sum() - count, count]), how) for count in seen[1:]])
+        return fit_lookup(self._table(), seen, how)
 
     @property
     def size(self) -> int:
@@ -86,7 +92,14 @@ class CategoryRule(Rule):
 
     def encode(self, column: Column, missing: Collection[str]) -> Array:
         """The features (N, I)."""
-        encoded: Array = self.scales.apply(self._table())[self.codes(column, missing)]
+        codes = self.codes(column, missing)
+        if not self._is_one_hot:
+            encoded: Array = self.scales.apply(self._table())[codes]
+            return encoded
+        off, on = (self.scales.apply(np.full((1, len(self.scales)), value))[0] for value in (0.0, 1.0))
+        encoded = np.tile(off, (len(codes), 1))
+        rows = np.flatnonzero(codes)
+        encoded[rows, codes[rows] - 1] = on[codes[rows] - 1]
         return encoded
 
     def unseen(self, column: Column, missing: Collection[str]) -> tuple[int, list[str]]:
@@ -96,20 +109,17 @@ class CategoryRule(Rule):
         places = np.unique(found.codes[(codes == 0) & (found.codes >= 0)])
         return int((codes == 0).sum()), [found.words[at] for at in places[:_FEW]]
 
+    @property
+    def _is_one_hot(self) -> bool:
+        """Whether each code but 0 has a feature of its own."""
+        return len(self.words) not in (1, 2)
+
     def _table(self) -> Array:
-        """The features of each code before they are scaled (K, I)."""
-        count, gap = len(self.words), int(self.has_missing)
-        if count == 1:
+        """The features of each code, of one value or two, before they are scaled (K, I)."""
+        gap = int(self.has_missing)
+        if len(self.words) == 1:
             return np.array([[0.0], [1.0], [-1.0]][: 2 + gap])
-        if count == 2:
-            table = np.zeros((3 + gap, 1 + gap))
-            table[1, 0], table[2, 0] = 1, -1
-        else:
-            table = np.zeros((1 + count + gap, count + gap))
-            table[np.arange(1, count + 1), np.arange(count)] = 1
-        if gap:
-            table[-1, -1] = 1
-        return table
+        return np.array([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]])[: 3 + gap, : 1 + gap]
 
     def details(self) -> dict[str, Any]:
         """The words, and how they are encoded."""

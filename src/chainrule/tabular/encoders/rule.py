@@ -39,6 +39,10 @@ class Rule(ABC):
     def encode(self, column: Column, missing: Collection[str]) -> Array:
         """The features (N, I)."""
 
+    def fill(self, out: Array, column: Column, missing: Collection[str]) -> None:
+        """Write the features into ``out`` (N, I)."""
+        out[:] = self.encode(column, missing)
+
     @abstractmethod
     def details(self) -> dict[str, Any]:
         """What the rule knows besides name and scales, as JSON values."""

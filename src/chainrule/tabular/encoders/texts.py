@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..._support.checks import Array
-from ..columns import Column, as_words
+from ..columns import Column, Words, as_words
 from ..words import is_missing
 from . import facts
 from .numbers import indicator_scales
@@ -28,7 +28,7 @@ from .scaling import STANDARD, Scales, fit_scales, joined
 
 P, Q, MIX = 1_000_003, 2**31 - 1, 48_271
 MOST_CHARACTERS, MOST_ALPHABET, MOST_BUCKETS = 1_000, 4_096, 4_096  # of a text, of a column
-_AT_ONCE = 1 << 20  # characters
+_AT_ONCE, _ROWS = 1 << 20, 1 << 15  # characters, rows
 _UPPER, _LOWER, _LETTERS, _BLANK = ord("A"), ord("a"), 26, ord(" ")
 
 
@@ -48,7 +48,9 @@ class TextRule(Rule):
         refuse_others(name, column, "texts")
         words = as_words(column)
         alphabet = _alphabet(words.words)
-        sums, gaps = _sums(words, missing, alphabet, buckets)
+        rows = np.linspace(0, len(words) - 1, min(len(words), _ROWS)).astype(np.intp)
+        sums, _ = _sums(Words(words.words, words.codes[rows]), missing, alphabet, buckets)
+        gaps = _gone(words, missing)[words.codes]
         scales = [fit_scales(values, STANDARD, smooth=True) for values in sums.T]
         scales += [indicator_scales(gaps, how)] * bool(gaps.any())
         return TextRule(name, joined(scales), bool(gaps.any()), alphabet, buckets)
@@ -69,6 +71,13 @@ class TextRule(Rule):
         refuse_others(self.name, column, "texts")
         sums, gaps = _sums(as_words(column), missing, self.alphabet, self.buckets)
         return self.scales.apply(np.hstack([sums, indicator(gaps)]) if self.has_missing else sums)
+
+    def fill(self, out: Array, column: Column, missing: Collection[str]) -> None:
+        """Write the features, a part of the rows at a time."""
+        words = as_words(column)
+        for start in range(0, len(words), _ROWS):
+            rows = slice(start, start + _ROWS)
+            out[rows] = self.encode(Words(words.words, words.codes[rows]), missing)
 
     def details(self) -> dict[str, Any]:
         """The characters and the number of buckets."""
@@ -124,9 +133,16 @@ def hashed(words: Sequence[str], alphabet: str, buckets: int) -> Array:
     return np.concatenate(sums)
 
 
-def _sums(words: Any, missing: Collection[str], alphabet: str, buckets: int) -> tuple[Array, Array]:
+def _gone(words: Words, missing: Collection[str]) -> Array:
+    """Which words say that a text is missing, and what is none."""
+    return np.array([*(is_missing(word, missing) for word in words.words), True])
+
+
+def _sums(words: Words, missing: Collection[str], alphabet: str, buckets: int) -> tuple[Array, Array]:
     """The sums of each cell (N, B), and where a text is missing (N,)."""
-    gone = np.array([*(is_missing(word, missing) for word in words.words), True])
-    different = np.vstack([hashed(words.words, alphabet, buckets), np.zeros(buckets)])
-    different[gone] = 0
-    return different[words.codes], gone[words.codes]
+    used, places = np.unique(words.codes, return_inverse=True)
+    texts = ["" if code < 0 or is_missing(words.words[code], missing) else words.words[code] for code in used]
+    gaps = np.array([text == "" for text in texts], bool)
+    sums = hashed(texts, alphabet, buckets)
+    sums[gaps] = 0
+    return sums[places], gaps[places]

@@ -26,8 +26,13 @@ AS_TEXT = "list the column in text=[...]"
 class Findings:
     """What was found while columns were read, for one note each: in which columns."""
 
-    decimal: str = ""  # the mark that the file shows before decimals; empty if none is seen, or both
+    marks: set[str] = field(default_factory=set)  # that the file shows before decimals
     said: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def decimal(self) -> str:
+        """The mark before decimals; empty if none is seen, or both."""
+        return next(iter(self.marks)) if len(self.marks) == 1 else ""
 
     def say(self, what: str, name: str) -> None:
         """Note this of a column."""
@@ -152,8 +157,7 @@ def _say(cells: Cells, how: Style, mark: str, findings: Findings) -> None:
         findings.say("thousands set off", cells.name)
     for unit in how.units:
         findings.say(f"numbers with {unit}", cells.name)
-    if how.decimal:
-        findings.decimal = how.decimal
+    findings.marks |= {how.decimal} - {""}
 
 
 def resolve(

@@ -19,6 +19,7 @@ def read_columnar(source: Source, kind: str, options: Options) -> tuple[Any, lis
     read = {"parquet": _parquet, "folder": _folder, "arrow": _arrow, "arrow stream": _arrow}[kind]
     try:
         table = read(source, options)
+        table.validate(full=True)  # offsets that point out of their buffer would end this process later
     except (arrow.ArrowException, OSError) as error:
         source.refuse(f"a whole {kind} file in" if kind != "folder" else "Parquet files in", _first_line(error), _AGAIN)
     if not table.num_rows:

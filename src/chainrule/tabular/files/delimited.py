@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ import numpy as np
 from ..._support.checks import require
 from ..._support.files import CHUNK
 from ..moments import is_moment
-from ..numerals import COMMA, numeral
+from ..numerals import COMMA, POINT, numeral
 from .cells import COMMA_SAID, Findings, resolve
 from .characters import SAID, NotUtf8Error, as_utf8, find_encoding, guess_encoding
 from .dialect import BLANK, Dialect, columns_of, find_dialect, first_rows, rows_of
@@ -68,7 +69,7 @@ def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple
     layout = _find_layout(source, options, encoding, suffix, notes)
     plan = Plan.of(source, layout.names, layout.columns, options)
     table, findings = _table(source, layout, plan, options)
-    if findings.decimal == COMMA and options.decimal is None and plan.decimal == "." and not plan.shows_point:
+    if findings.decimal == COMMA and options.decimal is None and plan.decimal == POINT and not plan.shows_point:
         plan = Plan.of(source, layout.names, layout.columns, replace(options, decimal=COMMA))
         table, findings = _table(source, layout, plan, options)
     if plan.decimal == COMMA:
@@ -101,7 +102,7 @@ def _empty_at_the_end(table: Any) -> int:
 def _find_layout(source: Source, options: Options, encoding: str, suffix: str, notes: list[str]) -> Layout:
     sample, is_whole = _sample(source, encoding)
     dialect = find_dialect(sample, suffix)
-    text = sample.partition("\n")[2] if dialect.stated else sample
+    text = re.split("\r\n|\n|\r", sample, maxsplit=1)[1] if dialect.stated else sample
     rows = first_rows(text, dialect.delimiter, ROWS + 1, _CELLS)
     if not rows:
         source.refuse("a header and rows in", "an empty file")
@@ -191,7 +192,7 @@ def _table(source: Source, layout: Layout, plan: Plan, options: Options) -> tupl
             table, plan = parse(source, rows, plan, options)
     if not table.num_rows:
         source.refuse("rows under the header of", "a header alone")
-    findings = Findings("." if plan.shows_point else COMMA if plan.decimal == COMMA else "")
+    findings = Findings({POINT} if plan.shows_point else {COMMA} if plan.decimal == COMMA else set())
     doubtful = [place for place, at in enumerate(plan.chosen) if at in plan.doubtful]
     return resolve(source, table, doubtful, options.decimal, options.missing, findings), findings
 
