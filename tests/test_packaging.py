@@ -69,8 +69,8 @@ def test_the_citation_states_the_version() -> None:
 
 
 def test_all_is_what_a_user_would_want() -> None:
-    assert EXTRAS["all"] == ["chainrule[sklearn,tabular,onnx,keras,plots,logging]"]
-    assert set(EXTRAS) == {"sklearn", "tabular", "onnx", "keras", "plots", "logging", "mlflow", "all"}
+    assert EXTRAS["all"] == ["chainrule[sklearn,tabular,excel,onnx,keras,plots,logging]"]
+    assert set(EXTRAS) == {"sklearn", "tabular", "excel", "onnx", "keras", "plots", "logging", "mlflow", "all"}
     assert set(GROUPS) == {"test", "dev", "bench"}
 
 

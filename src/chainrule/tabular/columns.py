@@ -1,0 +1,301 @@
+"""The columns of any frame as NumPy holds them: numbers, words, moments; missing values apart, nothing rounded.
+
+pandas, polars, Arrow, a dict of arrays, a matrix: what comes behind sees the same, whatever they were.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .._support.checks import Array, is_masked, nearest, require, sentence
+from .._support.strangers import is_gap
+from .moments import NO_MOMENT
+
+_EXACT = 2.0**53  # from here on float64 does not hold every integer
+_COARSE = ("Y", "M", "W", "D", "h", "m", "s", "ms")
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """int64, uint64 or float64 (N,), and where values are missing (N,)."""
+
+    values: Array
+    missing: Array
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Different texts in the order in which they come, and the place of each cell among them (N,), −1 if missing."""
+
+    words: tuple[str, ...]
+    codes: Array
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def counts(self) -> Array:
+        """How often each word comes."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.words))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """int64 microseconds since 1970 in UTC (N,), ``NO_MOMENT`` if missing."""
+
+    values: Array
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class Others:
+    """Values that no network takes: lists, complex numbers."""
+
+    what: str
+    rows: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+
+Column: TypeAlias = "Numbers | Words | Moments | Others"
+
+
+class Frame:
+    """Any table by its columns.
+
+    Parameters
+    ----------
+    who : whose name errors begin with
+    table : a frame of pandas, polars, Arrow or narwhals; a Table; a mapping of names to values; a matrix (N, I)
+    """
+
+    def __init__(self, who: str, table: Any) -> None:
+        self._who = who
+        self._columns = _by_name(who, table)
+        if not self._columns:
+            raise ValueError(sentence(who, "a table with columns", "none"))
+        lengths = {name: len(values) for name, values in self._columns.items()}
+        self.rows = next(iter(lengths.values()))
+        for name, length in lengths.items():
+            if length != self.rows:
+                expected = f"{self.rows} values in column {name!r}, as in {next(iter(lengths))!r}"
+                raise ValueError(sentence(who, expected, str(length)))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all columns, in order."""
+        return list(self._columns)
+
+    def column(self, name: str) -> Column:
+        """A column; ValueError for one that is not there."""
+        if name not in self._columns:
+            some = ", ".join(self.names[:20]) + (", ..." if len(self._columns) > 20 else "")
+            got = f"{some}{nearest(name, self._columns)}"
+            raise ValueError(sentence(self._who, f"a column {name!r}", got, "rename it, or add it"))
+        return as_column(self._columns[name])
+
+
+def _by_name(who: str, table: Any) -> dict[str, Any]:
+    """The columns as they come, by the texts of their names."""
+    from .reading import Table
+
+    if isinstance(table, Table):
+        table = table.frame
+    if isinstance(table, Mapping):
+        return _named(who, list(table.items()))
+    if isinstance(table, np.ndarray) or (isinstance(table, (list, tuple)) and not hasattr(table, "columns")):
+        matrix = np.asarray(table)
+        if matrix.ndim != 2:
+            raise ValueError(sentence(who, "a table or a matrix (N, I)", f"shape {matrix.shape}"))
+        return {f"x{at}": matrix[:, at] for at in range(matrix.shape[1])}
+    narwhals = require("narwhals", "tabular", who)
+    try:
+        frame = narwhals.from_native(table, eager_only=True)
+        return _named(who, [(name, frame.get_column(name)) for name in frame.columns])
+    except TypeError:
+        remedy = "call collect() first" if hasattr(table, "collect") else ""
+        kind = f"{type(table).__module__.split('.')[0]} {type(table).__name__}"
+        raise TypeError(
+            sentence(who, "a frame of pandas, polars or Arrow, or a dict of arrays", kind, remedy)
+        ) from None
+    except narwhals.exceptions.NarwhalsError as error:
+        got = str(error).splitlines()[-1].strip("- ")
+        raise ValueError(sentence(who, "a different name for each column", got, "rename it")) from None
+
+
+def _named(who: str, columns: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+    found = {str(name): values for name, values in columns}
+    if len(found) < len(columns):
+        raise ValueError(sentence(who, "a different name for each column", "names with equal text", "rename them"))
+    return found
+
+
+def as_column(values: Any) -> Column:
+    """A series, an array or a list as numbers, words or moments."""
+    if hasattr(values, "to_native") and hasattr(values, "null_count"):
+        return _of_series(values)
+    if is_masked(values):
+        filled: Array = np.array(values, object)
+        filled[np.ma.getmaskarray(values)] = None
+        return _of_array(filled)
+    array: Array
+    if isinstance(values, (list, tuple)):
+        array = np.empty(len(values), object)
+        array[:] = values
+    else:
+        array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        return Others(f"arrays of shape {array.shape[1:]}", len(array) if array.ndim else 0)
+    return _of_array(array)
+
+
+def _of_series(series: Any) -> Column:
+    """A narwhals series."""
+    if series.dtype.is_integer() and series.null_count():
+        return Numbers(_integers(series.fill_null(0).to_numpy()), series.is_null().to_numpy().astype(bool))
+    native = series.to_native()
+    if type(native).__module__.startswith("pyarrow") and str(series.dtype) in ("String", "Categorical"):
+        return _of_arrow(native)
+    return _of_array(series.to_numpy())
+
+
+def _of_arrow(native: Any) -> Words:
+    """A column of text in Arrow, without an object for each cell."""
+    column = native.combine_chunks()
+    coded = column if hasattr(column, "dictionary") else column.dictionary_encode()
+    words = [str(word) for word in coded.dictionary.to_pylist()]
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    return Words(tuple(words), codes)
+
+
+def _of_array(array: Array) -> Column:
+    kind = array.dtype.kind
+    if kind in "iu":
+        return Numbers(_integers(array), np.zeros(len(array), bool))
+    if kind == "f":
+        values = array.astype(np.float64)
+        return Numbers(values, np.isnan(values))
+    if kind == "b":
+        return Words(("false", "true"), array.astype(np.int32))
+    if kind == "M":
+        return Moments(_microseconds(array))
+    if kind == "m":
+        missing = np.isnat(array)
+        return Numbers(np.where(missing, np.nan, array / np.timedelta64(1, "s")), missing)
+    if kind in "USTO":
+        return _of_objects(array.astype(object))
+    return Others(f"{array.dtype} values", len(array))
+
+
+def _integers(array: Array) -> Array:
+    return array.astype(np.uint64 if array.dtype.kind == "u" and array.dtype.itemsize == 8 else np.int64)
+
+
+def _microseconds(array: Array) -> Array:
+    """datetime64 of any unit as microseconds; those beyond int64 become its largest and smallest."""
+    found = array.astype("datetime64[us]")
+    if np.datetime_data(array.dtype)[0] in _COARSE:
+        wrong = (found.astype(array.dtype) != array) & ~np.isnat(array)
+        largest = np.iinfo(np.int64).max
+        found[wrong] = np.where(array[wrong].astype(np.int64) > 0, largest, -largest).astype("datetime64[us]")
+    values: Array = found.astype(np.int64)
+    return values
+
+
+def _of_objects(array: Array) -> Column:
+    """Objects: of one kind as what they are, of several as text."""
+    values = [None if is_gap(value) or value != value else value for value in _plain(array)]
+    kinds = {type(value) for value in values} - {type(None)}
+    missing = np.array([value is None for value in values], bool)
+    if not kinds:
+        return Numbers(np.full(len(values), np.nan), missing)
+    if all(issubclass(kind, str) for kind in kinds):
+        return _coded([value if value is None else str(value) for value in values])
+    if all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in kinds):
+        return _of_integers(values, missing)
+    if all(issubclass(kind, (int, float, np.number, decimal.Decimal)) and kind is not bool for kind in kinds):
+        return Numbers(np.array([np.nan if value is None else float(value) for value in values]), missing)
+    if all(issubclass(kind, (datetime.date, np.datetime64)) for kind in kinds):
+        return Moments(np.array([NO_MOMENT if value is None else _moment(value) for value in values], np.int64))
+    if all(issubclass(kind, (datetime.timedelta, np.timedelta64)) for kind in kinds):
+        return _of_array(
+            np.array([np.timedelta64("NaT") if v is None else np.timedelta64(v) for v in values], "m8[us]")
+        )
+    if any(issubclass(kind, (list, tuple, dict, set, np.ndarray, complex, np.complexfloating)) for kind in kinds):
+        return Others(f"values of type {sorted(kind.__name__ for kind in kinds)[0]}", len(values))
+    return _coded([value if value is None else text_of(value) for value in values])
+
+
+def _plain(array: Array) -> list[Any]:
+    """The objects; arrays among them as they are, for whose comparison with themselves there is no answer."""
+    return [value if np.ndim(value) == 0 else list(value) for value in array.tolist()]
+
+
+def _of_integers(values: Sequence[int | None], missing: Array) -> Column:
+    """Integers of any size: as text if 64 bits do not hold them."""
+    if all(value is None or -(2**63) <= value < 2**63 for value in values):
+        return Numbers(np.array([0 if value is None else int(value) for value in values], np.int64), missing)
+    return _coded([None if value is None else str(int(value)) for value in values])
+
+
+def _moment(value: Any) -> int:
+    if isinstance(value, np.datetime64):
+        return int(_microseconds(np.array([value]))[0])
+    if not isinstance(value, datetime.datetime):
+        value = datetime.datetime(value.year, value.month, value.day)
+    if value.tzinfo is not None:
+        value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+    return (value - datetime.datetime(1970, 1, 1)) // datetime.timedelta(microseconds=1)
+
+
+def _coded(values: Sequence[str | None]) -> Words:
+    index: dict[str | None, int] = {None: -1}
+    codes = np.fromiter((index.setdefault(value, len(index) - 1) for value in values), np.int32, len(values))
+    del index[None]
+    return Words(tuple(str(word) for word in index), codes)
+
+
+def text_of(value: Any) -> str:
+    """The one text of a value: ``3`` for 3 and 3.0, ``true`` for True."""
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        return str(int(number)) if abs(number) < _EXACT and number == int(number) else repr(number)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    return str(value)
+
+
+def as_words(column: Column) -> Words:
+    """A column as text: each number has one text, whatever its type, and so has each moment."""
+    if isinstance(column, Words):
+        return column
+    if isinstance(column, Numbers):
+        present = ~column.missing
+        different, places = np.unique(column.values[present], return_inverse=True)
+        words = [text_of(value) for value in different.tolist()]
+    elif isinstance(column, Moments):
+        present = column.values != NO_MOMENT
+        different, places = np.unique(column.values[present], return_inverse=True)
+        words = np.datetime_as_string(different.astype("datetime64[us]")).tolist()
+    else:
+        return Words((), np.full(len(column), -1, np.int32))
+    codes = np.full(len(column), -1, np.int32)
+    codes[present] = places
+    return Words(tuple(words), codes)

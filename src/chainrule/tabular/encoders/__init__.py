@@ -1,0 +1,1 @@
+"""How each kind of column becomes features: rules that are fitted on training rows, and written as JSON."""

@@ -1,0 +1,150 @@
+"""Categories: one feature for each value, or a code for an embedding where there are many.
+
+Missing is a category of its own if training saw one. Values that are rare in training count as unseen ones, and all of
+them as one: 0 in all features, code 0. So the network has learned from rows like those with values it never saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._support.checks import Array
+from ..columns import Column, Words, as_words
+from ..words import is_missing
+from . import facts
+from .rule import Rule, is_missing_name, refuse_others
+from .scaling import Scales, fit_lookup, joined, unscaled
+
+_OFF_ON = np.array([[0.0], [1.0]])
+_FEW = 5  # values that ``unseen`` lists
+
+
+@dataclass(frozen=True)
+class CategoryRule(Rule):
+    """Words in order; code 0 is an unseen one, 1 the first, and the last is missing, if training saw that."""
+
+    words: tuple[str, ...]
+    has_missing: bool
+    is_embedded: bool
+
+    kind = "category"
+
+    @staticmethod
+    def fit(name: str, column: Column, missing: Collection[str], how: str, limits: Limits) -> CategoryRule:
+        """The rule for a column of training rows."""
+        refuse_others(name, column, "categories")
+        found = as_words(column)
+        counts = dict(zip(found.words, found.counts().tolist(), strict=True))
+        present = {word: count for word, count in counts.items() if count and not is_missing(word, missing)}
+        often = [word for word in present if present[word] >= limits.least]
+        often = sorted(often, key=lambda word: (-present[word], word))[: limits.most]
+        words = tuple(sorted(often, key=_natural))
+        has_missing = sum(present.values()) < len(found)
+        is_embedded = limits.one_hot is not None and len(words) > limits.one_hot
+        rule = CategoryRule(name, unscaled(0), words, has_missing, is_embedded)
+        if is_embedded:
+            return rule
+        seen = np.bincount(rule.codes(column, missing), minlength=1 + len(words) + has_missing)
+        return CategoryRule(name, rule._fit_scales(seen, how), words, has_missing, is_embedded)
+
+    def _fit_scales(self, seen: Array, how: str) -> Scales:
+        """The scales of the features, if each code was seen so often."""
+        if self._is_one_hot:
+            return joined([fit_lookup(_OFF_ON, np.array([seen.sum() - count, count]), how) for count in seen[1:]])
+        return fit_lookup(self._table(), seen, how)
+
+    @property
+    def size(self) -> int:
+        """The number of codes, if they are for an embedding."""
+        return 1 + len(self.words) + self.has_missing if self.is_embedded else 0
+
+    @property
+    def features(self) -> list[str]:
+        """``kind=oak`` for each value; one feature for two values, which is 1 for the first and −1 for the second."""
+        if self.is_embedded:
+            return []
+        words = self.words[:1] if len(self.words) == 2 else self.words
+        return [f"{self.name}={word}" for word in words] + [is_missing_name(self.name)] * self._says_missing
+
+    @property
+    def roles(self) -> list[str]:
+        """One-hot, and an indicator."""
+        count = len(self.features)
+        return ["one-hot"] * (count - self._says_missing) + ["missing"] * self._says_missing if count else []
+
+    @property
+    def _says_missing(self) -> bool:
+        """Whether there is a feature for it; one value or none is one feature, as two values are."""
+        return self.has_missing and len(self.words) != 1 and not self.is_embedded
+
+    def codes(self, column: Column, missing: Collection[str]) -> Array:
+        """The code of each cell (N,)."""
+        refuse_others(self.name, column, "categories")
+        found = as_words(column)
+        index = {word: code for code, word in enumerate(self.words, 1)}
+        gap = len(self.words) + 1 if self.has_missing else 0
+        codes = [gap if is_missing(word, missing) else index.get(word, 0) for word in found.words]
+        return np.array([*codes, gap], np.int64)[found.codes]
+
+    def encode(self, column: Column, missing: Collection[str]) -> Array:
+        """The features (N, I)."""
+        codes = self.codes(column, missing)
+        if not self._is_one_hot:
+            encoded: Array = self.scales.apply(self._table())[codes]
+            return encoded
+        off, on = (self.scales.apply(np.full((1, len(self.scales)), value))[0] for value in (0.0, 1.0))
+        encoded = np.tile(off, (len(codes), 1))
+        rows = np.flatnonzero(codes)
+        encoded[rows, codes[rows] - 1] = on[codes[rows] - 1]
+        return encoded
+
+    def unseen(self, column: Column, missing: Collection[str]) -> tuple[int, list[str]]:
+        """The rows whose value is rare or new, and some of these values."""
+        codes = self.codes(column, missing)
+        found: Words = as_words(column)
+        places = np.unique(found.codes[(codes == 0) & (found.codes >= 0)])
+        return int((codes == 0).sum()), [found.words[at] for at in places[:_FEW]]
+
+    @property
+    def _is_one_hot(self) -> bool:
+        """Whether each code but 0 has a feature of its own."""
+        return len(self.words) not in (1, 2)
+
+    def _table(self) -> Array:
+        """The features of each code, of one value or two, before they are scaled (K, I)."""
+        gap = int(self.has_missing)
+        if len(self.words) == 1:
+            return np.array([[0.0], [1.0], [-1.0]][: 2 + gap])
+        return np.array([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]])[: 3 + gap, : 1 + gap]
+
+    def details(self) -> dict[str, Any]:
+        """The words, and how they are encoded."""
+        return {"words": list(self.words), "has_missing": self.has_missing, "is_embedded": self.is_embedded}
+
+    @staticmethod
+    def from_dict(name: str, entry: dict[str, Any]) -> CategoryRule:
+        """The rule that was described."""
+        words, has_missing = facts.words(entry, "words"), facts.get(entry, "has_missing", bool)
+        rule = CategoryRule(name, unscaled(0), words, has_missing, facts.get(entry, "is_embedded", bool))
+        scales = Scales.from_dict(facts.get(entry, "scales", dict), len(rule.features))
+        return CategoryRule(name, scales, words, has_missing, rule.is_embedded)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many values become features (None: all), how many are known at all, and how often each must come."""
+
+    one_hot: int | None
+    most: int
+    least: int
+
+
+def _natural(word: str) -> tuple[int, int, str]:
+    """Integers by their size, before other words."""
+    digits = word.removeprefix("-")
+    is_whole = digits.isdecimal() and digits.isascii() and len(digits) < 300
+    return (0, int(word), word) if is_whole else (1, 0, word)

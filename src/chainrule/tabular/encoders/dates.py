@@ -1,0 +1,151 @@
+"""Dates: a time that runs on, the year, and where in the year, the week and the day a moment is, as points on a circle.
+
+From microseconds since 1970, d = ⌊µs / day⌋, by integers alone, so that every language gets the same. The month follows
+from the day of a year that begins in March (the leap day is then its last).
+
+    weekday   (d + 3) mod 7, Monday is 0
+    circle    sin 2πp, cos 2πp  for the part p of the year in months, of the week in days, of the day
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._support.checks import Array, sentence
+from ..columns import Column, Moments, Numbers, as_words
+from ..judging.facts import COMPACT
+from ..judging.numbers import days_of
+from ..moments import DAY, DAY_FIRST, MONTH_FIRST, NO_MOMENT, microseconds
+from ..words import is_missing
+from . import facts
+from .numbers import indicator_scales
+from .rule import WHO, Rule, indicator, is_missing_name, refuse_others
+from .scaling import Scales, fit_scales, joined, unscaled
+
+TIME, YEAR, MONTH, WEEKDAY, HOUR = PARTS = ("time", "year", "month", "weekday", "hour")
+_FORMS = ("", DAY_FIRST, MONTH_FIRST, COMPACT)
+_ERA, _CENTURY, _FOUR, _YEAR = 146_097, 36_524, 1_461, 365  # days
+
+
+@dataclass(frozen=True)
+class DateRule(Rule):
+    """A column of dates: how they are written, which parts differ in training, and the median moment."""
+
+    has_missing: bool
+    median: int
+    form: str
+    parts: tuple[str, ...]
+
+    kind = "date"
+
+    @staticmethod
+    def fit(name: str, column: Column, missing: Collection[str], form: str, how: str) -> DateRule:
+        """The rule for a column of training rows."""
+        moments = read(name, column, missing, form)
+        gaps = moments == NO_MOMENT
+        there = moments[~gaps]
+        median = int(np.sort(there)[len(there) // 2]) if len(there) else 0
+        parts = tuple(part for part in PARTS if len(there) and np.ptp(_part(there, part)) > 0)
+        scales = [_scales(there, part, how) for part in parts] + [indicator_scales(gaps, how)] * bool(gaps.any())
+        return DateRule(name, joined(scales), bool(gaps.any()), median, form, parts)
+
+    @property
+    def features(self) -> list[str]:
+        """``day (time)``, ``day (month, sin)``, and so on."""
+        names = [f"{self.name} ({label})" for part in self.parts for label in _labels(part)]
+        return names + [is_missing_name(self.name)] * self.has_missing
+
+    @property
+    def roles(self) -> list[str]:
+        """Dates, and an indicator."""
+        return ["date"] * (len(self.features) - self.has_missing) + ["missing"] * self.has_missing
+
+    def encode(self, column: Column, missing: Collection[str]) -> Array:
+        """The features (N, I); on the circles a missing date is in the middle."""
+        moments = read(self.name, column, missing, self.form)
+        gaps = moments == NO_MOMENT
+        moments = np.where(gaps, self.median, moments)
+        raw = [_circle(part, _part(moments, part), gaps) for part in self.parts]
+        raw += [indicator(gaps)] * self.has_missing
+        return self.scales.apply(np.hstack(raw)) if raw else np.zeros((len(moments), 0))
+
+    def details(self) -> dict[str, Any]:
+        """The parts, the median, and how dates are written."""
+        return {"has_missing": self.has_missing, "median": self.median, "form": self.form, "parts": list(self.parts)}
+
+    @staticmethod
+    def from_dict(name: str, entry: dict[str, Any]) -> DateRule:
+        """The rule that was described."""
+        has_missing, parts = facts.get(entry, "has_missing", bool), facts.words(entry, "parts")
+        if not set(parts) <= set(PARTS):
+            raise ValueError(f"parts {parts}")
+        median = facts.integer(entry, "median", NO_MOMENT + 1, -NO_MOMENT - 1)
+        rule = DateRule(name, unscaled(0), has_missing, median, facts.choice(entry, "form", _FORMS), parts)
+        scales = Scales.from_dict(facts.get(entry, "scales", dict), len(rule.features))
+        return DateRule(name, scales, has_missing, median, rule.form, parts)
+
+
+def read(name: str, column: Column, missing: Collection[str], form: str) -> Array:
+    """A column as microseconds since 1970 (N,); ValueError for what is no date."""
+    refuse_others(name, column, "dates")
+    if isinstance(column, Moments):
+        return column.values
+    if isinstance(column, Numbers) and form != COMPACT and not column.missing.all():
+        raise ValueError(sentence(WHO, f"dates in column {name!r}", "numbers", "pass them as in training"))
+    words = as_words(column)
+    if form == COMPACT:
+        found = days_of(np.array([int(word) if word.isdecimal() and len(word) < 9 else 0 for word in words.words]))
+    else:
+        found = microseconds(words.words, form or DAY_FIRST)
+    for at in np.flatnonzero(found == NO_MOMENT).tolist():
+        rows = np.flatnonzero(words.codes == at)
+        if len(rows) and not is_missing(words.words[at], missing):
+            got = f"{words.words[at]!r} at row {rows[0]}"
+            raise ValueError(sentence(WHO, f"dates in column {name!r}", got, "correct it, or leave it empty"))
+    return np.append(found, NO_MOMENT)[words.codes]
+
+
+def _part(moments: Array, part: str) -> Array:
+    """A part of moments: days since 1970, the year, or what turns on its circle, from 0 to 1."""
+    days = moments // DAY
+    if part == TIME:
+        return moments / DAY
+    if part == HOUR:
+        return (moments - days * DAY) / DAY
+    if part == WEEKDAY:
+        return (days + 3) % 7 / 7
+    year, month = year_and_month(days)
+    return year.astype(np.float64) if part == YEAR else (month - 1) / 12
+
+
+def year_and_month(days: Array) -> tuple[Array, Array]:
+    """The year and the month (1 to 12) of days since 1970, in the calendar of today."""
+    since_march = days + 719_468  # since the first of March of the year 0
+    era = since_march // _ERA
+    of_era = since_march - era * _ERA
+    years = (of_era - of_era // (_FOUR - 1) + of_era // _CENTURY - of_era // (_ERA - 1)) // _YEAR
+    of_year = of_era - (_YEAR * years + years // 4 - years // 100)
+    from_march = (5 * of_year + 2) // 153
+    month = np.where(from_march < 10, from_march + 3, from_march - 9)
+    return years + era * 400 + (month <= 2), month
+
+
+def _circle(part: str, values: Array, gaps: Array) -> Array:
+    """The features of a part (N, 1) or, on a circle, (N, 2)."""
+    if part in (TIME, YEAR):
+        return values[:, None]
+    angle = 2 * np.pi * values
+    return np.where(gaps[:, None], 0, np.stack([np.sin(angle), np.cos(angle)], axis=1))
+
+
+def _labels(part: str) -> list[str]:
+    return [part] if part in (TIME, YEAR) else [f"{part}, sin", f"{part}, cos"]
+
+
+def _scales(there: Array, part: str, how: str) -> Scales:
+    """Those of a part; with the smooth clip, whatever is asked for, so that dates out of range are safe."""
+    return fit_scales(_part(there, part), how, smooth=True) if part in (TIME, YEAR) else unscaled(2)

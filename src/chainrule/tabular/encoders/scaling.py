@@ -1,0 +1,126 @@
+"""Scaling of features to the size that a network learns from, robustly or by mean and deviation.
+
+    robust     z = s (x − m),  m the median, s = 1 / (q₇₅ − q₂₅); where that is 0, s = 2 / (max − min)
+               f = z / √(1 + (z / 3)²)                             a smooth clip to ±3
+    standard   f = (x − mean) / std
+
+A feature that is the same everywhere gives 0, for new values too. What is more than a million scales away counts as a
+million, so that nothing, not even infinity, gives what is not finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._support.checks import Array
+from . import facts
+
+FARTHEST = 1e6
+CLIP = 3.0
+ROBUST, STANDARD = "robust", "standard"
+_LARGE = 1e150  # from here on squares and differences may not be finite
+
+
+@dataclass(frozen=True)
+class Scales:
+    """For each of I features its center and factor, and whether the smooth clip follows, all of them (I,)."""
+
+    center: Array
+    factor: Array
+    smooth: Array
+
+    def __len__(self) -> int:
+        return len(self.center)
+
+    def apply(self, x: Array) -> Array:
+        """The features (N, I) from raw ones of the same shape."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = np.clip((x - self.center) * self.factor, -FARTHEST, FARTHEST)
+        z[:, self.factor == 0] = 0
+        scaled: Array = np.where(self.smooth, z / np.sqrt(1 + (z / CLIP) ** 2), z)
+        return scaled
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"center": self.center.tolist(), "factor": self.factor.tolist(), "smooth": self.smooth.tolist()}
+
+    @staticmethod
+    def from_dict(description: Any, count: int) -> Scales:
+        """The scales of so many features."""
+        center, factor = (facts.numbers(description, name, count) for name in ("center", "factor"))
+        smooth = facts.get(description, "smooth", list)
+        if len(smooth) != count or not all(type(value) is bool for value in smooth):
+            raise ValueError("'smooth' that is no list of true and false")
+        facts.check_keys(description, ("center", "factor", "smooth"))
+        return Scales(center, factor, np.array(smooth, bool))
+
+
+def unscaled(count: int) -> Scales:
+    """Scales that change nothing."""
+    return Scales(np.zeros(count), np.ones(count), np.zeros(count, bool))
+
+
+def joined(parts: Sequence[Scales]) -> Scales:
+    """The scales of features side by side."""
+    parts = (unscaled(0), *parts)
+    columns = ([getattr(part, name) for part in parts] for name in ("center", "factor", "smooth"))
+    return Scales(*map(np.concatenate, columns))
+
+
+def fit_scales(values: Array, how: str, *, smooth: bool | None = None) -> Scales:
+    """The scales of one feature, from its values (N,), of which NaN and infinities do not count."""
+    finite = values[np.isfinite(values)]
+    is_smooth = np.array([how == ROBUST if smooth is None else smooth])
+    if not len(finite) or finite.min() == finite.max():
+        return Scales(np.array([finite[0] if len(finite) else 0.0]), np.zeros(1), is_smooth)
+    largest = float(np.abs(finite).max())
+    shrink = largest if largest > _LARGE else 1.0
+    center, spread = (_moments if how == STANDARD else _quartiles)(finite / shrink)
+    return Scales(np.array([center * shrink]), np.array([_inverse(spread) / shrink]), is_smooth)
+
+
+def fit_lookup(table: Array, counts: Array, how: str) -> Scales:
+    """The scales of features (K, I), of which row k comes ``counts[k]`` times; of one-hot columns, for instance."""
+    if how == STANDARD:
+        return unscaled(table.shape[1])
+    parts = []
+    for values in table.T:
+        order = np.argsort(values, kind="stable")
+        last = np.cumsum(counts[order])
+        low, center, high = (_quantile(values[order], last, share) for share in (0.25, 0.5, 0.75))
+        there = values[counts > 0]
+        spread = high - low or (np.ptp(there) / 2 if len(there) else 0.0)
+        parts.append(Scales(np.array([center]), np.array([_inverse(spread)]), np.ones(1, bool)))
+    return joined(parts)
+
+
+def _quartiles(values: Array) -> tuple[float, float]:
+    """The median, and how far the quartiles are apart; half of the range where they are equal."""
+    low, center, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
+    return center, high - low or float(np.ptp(values)) / 2
+
+
+def _moments(values: Array) -> tuple[float, float]:
+    """Mean and deviation."""
+    return float(values.mean()), float(values.std())
+
+
+def _quantile(values: Array, last: Array, share: float) -> float:
+    """The quantile of sorted values, of which the k-th stands up to place ``last[k]``, as NumPy interpolates it."""
+    if not last[-1]:
+        return 0.0
+    place = (last[-1] - 1) * share
+    below = int(place)
+    a, b = (values[np.searchsorted(last, at, side="right")] for at in (below, min(below + 1, last[-1] - 1)))
+    return float(a + (b - a) * (place - below))
+
+
+def _inverse(spread: float) -> float:
+    """1 / spread; 0 for no spread, and for one so small that its inverse is not finite."""
+    with np.errstate(over="ignore", divide="ignore"):
+        found = float(1 / np.float64(spread))
+    return found if np.isfinite(found) else 0.0

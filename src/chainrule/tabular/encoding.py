@@ -1,0 +1,292 @@
+"""A table as arrays for a network: fitted to training rows, applied to any frame, written as JSON and read again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._support.checks import Array, check_integer, check_name, sentence
+from .columns import Column, Frame
+from .encoders import facts
+from .encoders.categories import CategoryRule, Limits
+from .encoders.dates import DateRule
+from .encoders.flags import FlagRule
+from .encoders.numbers import NumberRule
+from .encoders.rule import WHO, Rule
+from .encoders.scaling import ROBUST, STANDARD
+from .encoders.texts import MOST_BUCKETS, TextRule
+from .judging.facts import CATEGORY, DATE, FLAG, NUMBER, TEXT
+from .kinds import ColumnKind, inputs, understand
+
+__all__ = ["Encoded", "TableEncoder"]
+
+FORMAT = 2
+MOST_FEATURES = 1_000_000
+_DTYPES = ("float32", "float64")
+_RULES: Mapping[str, type[Rule]] = {
+    rule.kind: rule for rule in (NumberRule, CategoryRule, FlagRule, DateRule, TextRule)
+}
+
+
+class Encoded(NamedTuple):
+    """A table as a network takes it.
+
+    Attributes
+    ----------
+    numbers : ndarray (N, I), the features
+    codes : ndarray of int64 (N, J), the codes of columns with many categories, one embedding each
+    """
+
+    numbers: Array
+    codes: Array
+
+
+class TableEncoder:
+    """Encode the columns of a table as the inputs of a network, by rules that are fitted to its training rows.
+
+    - **Numbers** are scaled robustly, z = (x − median) / (q₇₅ − q₂₅), with a smooth clip z / √(1 + (z/3)²), or by mean
+      and deviation. A missing one is the median; a second feature says so, if training saw one.
+    - **Categories** of at most ``max_one_hot`` values are a feature for each value; two values are one feature, 1 and
+      −1. Those of more are codes for an embedding. Missing is a category of its own if training saw it. Values that
+      come less often than ``min_count``, and those that training never saw, are 0 in all features, and code 0.
+    - **Flags** are 1 and −1 in any spelling of yes and no; 0 for anything else.
+    - **Dates** are a time, the year, and points on the circles of the months, the week and the day; dates far out of
+      range are safe.
+    - **Text** is ``text_buckets`` sums of hashed three-letter pieces.
+    - Ids and constants are left out.
+
+    With robust scaling, features of categories and flags are scaled in the same way, as RealMLP does it.
+
+    Parameters
+    ----------
+    scaling : ``"robust"`` or ``"standard"``
+    max_one_hot : the most values of a category that becomes features; None makes features of all
+    min_count : how often a value must come in training to be known
+    max_categories : the most values of a category that are known; the most frequent ones
+    text_buckets : features of a text
+    dtype : of the features, ``"float32"`` or ``"float64"``
+
+    Attributes
+    ----------
+    columns : list of str, names of the columns that it needs, in order
+    feature_names : list of str, of the I features
+    feature_roles : list of str, what each feature is: number, missing, one-hot, flag, date or text
+    code_names, code_sizes : list of str and of int, the J columns of codes, and how many codes each has
+
+    Notes
+    -----
+    Scaling, the smooth clip and the one-hot features follow RealMLP (Holzmüller, Grinsztajn and Steinwart, 2024,
+    arXiv:2407.04491), but for missing values, which are a category of their own here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.tabular.encoding import TableEncoder
+    >>> trees = {"height": [2, 4, None, 8], "kind": ["oak", "fir", "elm", "oak"], "felled": ["no", "yes", "no", "no"]}
+    >>> encoder = TableEncoder(scaling="standard", min_count=1).fit(trees)
+    >>> encoder.feature_names
+    ['height', 'height is missing', 'kind=elm', 'kind=fir', 'kind=oak', 'felled']
+    >>> new = {"height": [8, None], "kind": ["oak", "ash"], "felled": [True, "maybe"]}
+    >>> encoder.transform(new).numbers.round(2)
+    array([[ 1.34,  0.  ,  0.  ,  0.  ,  1.  ,  1.  ],
+           [-0.27,  1.  ,  0.  ,  0.  ,  0.  ,  0.  ]], dtype=float32)
+    >>> encoder.unseen(new)
+    {'kind': (1, ['ash']), 'felled': (1, ['maybe'])}
+    >>> again = TableEncoder.from_dict(encoder.to_dict())
+    >>> np.array_equal(again.transform(new).numbers, encoder.transform(new).numbers)
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        scaling: str = ROBUST,
+        max_one_hot: int | None = 8,
+        min_count: int = 2,
+        max_categories: int = 100_000,
+        text_buckets: int = 128,
+        dtype: str = "float32",
+    ) -> None:
+        self.scaling = check_name(WHO, "a scaling", scaling, (ROBUST, STANDARD))
+        self.dtype = check_name(WHO, "a dtype", dtype, _DTYPES)
+        one_hot = None if max_one_hot is None else check_integer(WHO, "max_one_hot", max_one_hot, 0)
+        most = min(check_integer(WHO, "max_categories", max_categories), facts.MOST_WORDS)
+        self._limits = Limits(one_hot, most, check_integer(WHO, "min_count", min_count))
+        self._buckets = min(check_integer(WHO, "text_buckets", text_buckets), MOST_BUCKETS)
+        self._missing: frozenset[str] = frozenset()
+        self._rules: list[Rule] | None = None
+
+    # --- fitting --------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        frame: Any,
+        kinds: Sequence[ColumnKind] | None = None,
+        *,
+        columns: Mapping[str, str] | None = None,
+        target: str | None = None,
+        missing: Collection[str] = (),
+    ) -> TableEncoder:
+        """Fit the rules to a table that holds training rows only.
+
+        Parameters
+        ----------
+        frame : a frame of pandas, polars or Arrow; a Table; a dict of arrays
+        kinds : what ``understand`` found; None lets it look, with ``columns``, ``target`` and ``missing``
+
+        Returns
+        -------
+        TableEncoder
+            Itself.
+        """
+        table = Frame(WHO, frame)
+        if not table.rows:
+            raise ValueError(sentence(WHO, "rows to be fitted to", "none"))
+        found = understand(frame, columns, target, missing=missing) if kinds is None else kinds
+        self._missing = frozenset(missing)
+        rules = [self._fit_rule(kind, table.column(kind.name)) for kind in inputs(found)]
+        if not any(rule.features or rule.size for rule in rules):
+            remedy = "look at what understand(frame) leaves out, and why"
+            raise ValueError(sentence(WHO, "a column that tells rows apart", "none", remedy))
+        self._rules = rules
+        return self
+
+    def _fit_rule(self, kind: ColumnKind, column: Column) -> Rule:
+        name, missing, how = kind.name, self._missing, self.scaling
+        if kind.kind == NUMBER:
+            return NumberRule.fit(name, column, missing, kind.form, how)
+        if kind.kind == DATE:
+            return DateRule.fit(name, column, missing, kind.form, how)
+        if kind.kind == FLAG:
+            return FlagRule.fit(name, column, missing, how)
+        if kind.kind == TEXT:
+            return TextRule.fit(name, column, missing, how, self._buckets)
+        check_name(WHO, f"a kind for column {name!r}", kind.kind, (NUMBER, CATEGORY, FLAG, DATE, TEXT))
+        return CategoryRule.fit(name, column, missing, how, self._limits)
+
+    # --- what it makes --------------------------------------------------------------------------------------------
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns that it needs, in order."""
+        return [rule.name for rule in self._fitted()]
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the I features."""
+        return [name for rule in self._fitted() for name in rule.features]
+
+    @property
+    def feature_roles(self) -> list[str]:
+        """What each feature is."""
+        return [role for rule in self._fitted() for role in rule.roles]
+
+    @property
+    def code_names(self) -> list[str]:
+        """Names of the J columns of codes."""
+        return [rule.name for rule in self._fitted() if rule.size]
+
+    @property
+    def code_sizes(self) -> list[int]:
+        """How many codes each of these columns has."""
+        return [rule.size for rule in self._fitted() if rule.size]
+
+    def transform(self, frame: Any) -> Encoded:
+        """The features and codes of a table; columns that it does not need are ignored.
+
+        Raises
+        ------
+        ValueError
+            A column is missing, or holds what cannot be of its kind: a word among numbers, a day that does not exist.
+        """
+        rules, table = self._fitted(), Frame(WHO, frame)
+        numbers = np.empty((table.rows, len(self.feature_names)), self.dtype)
+        codes = np.empty((table.rows, len(self.code_names)), np.int64)
+        feature = code = 0
+        for rule in rules:
+            column = table.column(rule.name)
+            if isinstance(rule, CategoryRule) and rule.is_embedded:
+                codes[:, code] = rule.codes(column, self._missing)
+                code += 1
+            else:
+                rule.fill(numbers[:, feature : feature + len(rule.scales)], column, self._missing)
+                feature += len(rule.scales)
+        return Encoded(numbers, codes)
+
+    def unseen(self, frame: Any) -> dict[str, tuple[int, list[str]]]:
+        """Of each column with values that training did not see: how many rows have one, and some of these values."""
+        table = Frame(WHO, frame)
+        found = {rule.name: rule.unseen(table.column(rule.name), self._missing) for rule in self._fitted()}
+        return {name: (count, some) for name, (count, some) in found.items() if count}
+
+    def _fitted(self) -> list[Rule]:
+        if self._rules is None:
+            raise ValueError(sentence(WHO, "to be fitted", "no table yet", "call fit(table)"))
+        return self._rules
+
+    # --- JSON -----------------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fitted encoder as JSON values for ``from_dict``; numbers are kept to the bit."""
+        description: dict[str, Any] = {
+            "format": FORMAT,
+            "dtype": self.dtype,
+            "scaling": self.scaling,
+            "missing": sorted(self._missing),
+            "columns": [rule.to_dict() for rule in self._fitted()],
+        }
+        return description | {"digest": _digest(description)}
+
+    @classmethod
+    def from_dict(cls, description: Any) -> TableEncoder:
+        """The encoder that ``to_dict`` described.
+
+        Raises
+        ------
+        ValueError
+            Anything else: a description that was changed, or that describes nothing.
+        """
+        try:
+            return cls._read(description)
+        except (ValueError, TypeError, RecursionError) as error:
+            reason = str(error) or type(error).__name__
+            got = reason if type(error) is ValueError else f"what is no JSON ({reason})"
+            raise ValueError(sentence(f"{WHO}.from_dict", "the result of to_dict", got, "save it again")) from None
+
+    @classmethod
+    def _read(cls, description: Any) -> TableEncoder:
+        facts.check_keys(facts.mapping(description), ("format", "dtype", "scaling", "missing", "columns", "digest"))
+        if facts.get(description, "format", int) != FORMAT:
+            raise ValueError(f"format {description['format']}")
+        known = {name: value for name, value in description.items() if name != "digest"}
+        if facts.get(description, "digest", str) != _digest(known):
+            raise ValueError("a description that was changed")
+        scaling, dtype = facts.choice(known, "scaling", (ROBUST, STANDARD)), facts.choice(known, "dtype", _DTYPES)
+        encoder = cls(scaling=scaling, dtype=dtype)
+        encoder._missing = frozenset(facts.words(known, "missing"))
+        encoder._rules = [_read_rule(entry) for entry in facts.get(known, "columns", list)]
+        if len(set(encoder.columns)) < len(encoder.columns) or not encoder._rules:
+            raise ValueError("no columns, or one twice")
+        if len(encoder.feature_names) > MOST_FEATURES:
+            raise ValueError(f"more than {MOST_FEATURES:,} features")
+        return encoder
+
+
+def _read_rule(entry: Any) -> Rule:
+    name, kind = facts.get(entry, "name", str), facts.choice(entry, "kind", tuple(_RULES))
+    rule: Rule = _RULES[kind].from_dict(name, entry)
+    facts.check_keys(entry, ("name", "kind", "scales", *rule.details()))
+    return rule
+
+
+def _digest(description: Mapping[str, Any]) -> str:
+    """SHA-256 of the description, as JSON in one way of writing it."""
+    try:
+        text = json.dumps(description, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        raise ValueError("a number that is not finite") from None
+    return hashlib.sha256(text.encode()).hexdigest()

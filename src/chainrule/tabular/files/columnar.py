@@ -1,0 +1,83 @@
+"""Parquet, a folder of Parquet files, and Arrow's own files: the kind of each column is in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..._support.checks import require
+from .ipc import MAGIC, check_buffers
+from .options import Options, choose
+from .sources import WHO, Source
+
+_RATIO, _SPARE = 50, 1 << 30  # bytes in memory for one of the file; constant columns take hardly any space in it
+_AGAIN = "copy or save it again"
+
+
+def read_columnar(source: Source, kind: str, options: Options) -> tuple[Any, list[str]]:
+    """The Arrow table in a file of this kind, without the index that pandas stores, unless it has a name."""
+    arrow = require("pyarrow", "tabular", WHO)
+    read = {"parquet": _parquet, "folder": _folder, "arrow": _arrow, "arrow stream": _arrow}[kind]
+    try:
+        table = read(source, options)
+        table.validate(full=True)  # offsets that point out of their buffer would end this process later
+    except (arrow.ArrowException, OSError) as error:
+        source.refuse(f"a whole {kind} file in" if kind != "folder" else "Parquet files in", _first_line(error), _AGAIN)
+    if not table.num_rows:
+        source.refuse("rows in", "none")
+    return table, []
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _parquet(source: Source, options: Options) -> Any:
+    parquet = require("pyarrow.parquet", "tabular", WHO)
+    with source.path.open("rb") as stream:
+        schema = parquet.ParquetFile(stream).schema_arrow
+        names = _names(source, schema, options)
+        texts = [name for name in names if str(schema.field(name).type) in ("string", "large_string")]
+        file = parquet.ParquetFile(stream, read_dictionary=texts)
+        _refuse_bomb(source, file.metadata, source.path.stat().st_size, len(names))
+        return file.read(columns=names)
+
+
+def _folder(source: Source, options: Options) -> Any:
+    dataset, parquet = require("pyarrow.dataset", "tabular", WHO), require("pyarrow.parquet", "tabular", WHO)
+    paths = sorted(source.path.rglob("*.parquet"))
+    if not paths:
+        source.refuse("Parquet files in", "none", "name a file in it")
+    files = [str(path) for path in paths]
+    base = {"partitioning": "hive", "partition_base_dir": str(source.path)}
+    whole = dataset.dataset(files, format="parquet", **base)
+    names = _names(source, whole.schema, options)
+    for path in paths:
+        _refuse_bomb(source, parquet.read_metadata(path), path.stat().st_size, len(names))
+    return whole.to_table(columns=names)
+
+
+def _arrow(source: Source, options: Options) -> Any:
+    arrow, ipc = require("pyarrow", "tabular", WHO), require("pyarrow.ipc", "tabular", WHO)
+    content = source.path.read_bytes()  # not mapped: who changes the file later would end this process
+    check_buffers(source, content)
+    opens = ipc.open_file if content.startswith(MAGIC) else ipc.open_stream
+    table = opens(arrow.py_buffer(content)).read_all()
+    return table.select(_names(source, table.schema, options))
+
+
+def _names(source: Source, schema: Any, options: Options) -> list[str]:
+    """The names of the columns to read; that of an index that pandas wrote only if it is asked for."""
+    index = [name for name in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(name, str)]
+    hidden = {name for name in index if name.startswith("__index_level_")} - set(options.columns or ())
+    names = ["" if name in hidden else name for name in schema.names]
+    if len(set(schema.names)) < len(schema.names):
+        source.refuse("a different name for each column of", "one that comes twice", "rename it")
+    return [names[at] for at in choose(source, names, options)]
+
+
+def _refuse_bomb(source: Source, metadata: Any, size: int, columns: int) -> None:
+    """Raise if a small file says that it holds more numbers than the memory may have room for."""
+    unpacked = sum(metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
+    if max(8 * metadata.num_rows * columns, unpacked) > max(_SPARE, _RATIO * size):
+        got = f"{metadata.num_rows:,} rows of {columns} columns in {size:,} bytes"
+        source.refuse("a size that can be read of", got, "read fewer columns with columns=[...]")

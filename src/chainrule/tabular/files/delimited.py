@@ -1,0 +1,250 @@
+"""Text files of rows and cells: encoding, delimiter, header and types found in the first lines, the rest read by Arrow.
+
+Arrow parses, and is strict: a row of another length is an error. What it does not do is done around it. Bytes are
+checked while it reads them. Its integers would lose the zeros of ``007``, so these are looked for. A row that it
+refuses is read again by Python's csv, which either finds the line at fault or knows how to read it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..._support.checks import require
+from ..._support.files import CHUNK
+from ..moments import is_moment
+from ..numerals import COMMA, POINT, numeral
+from .cells import COMMA_SAID, Findings, resolve
+from .characters import SAID, NotUtf8Error, as_utf8, find_encoding, guess_encoding
+from .dialect import BLANK, Dialect, columns_of, find_dialect, first_rows, rows_of
+from .engine import RefusedError, Rows, parse
+from .header import ROWS, has_header, make_names, names_values
+from .options import Options
+from .plan import TEXT, Plan
+from .sources import WHO, Source, unpacked
+from .streams import Seen, Stream, lines_of, one_blank, watched, without_lines
+
+SAMPLE, LINES = 4 << 20, 2 * ROWS  # bytes, or lines, in which delimiter, header and types are found
+_CELLS = 500_000  # of them
+_MOST_OF = 0.9  # of the rows have the same number of cells in a file that is read
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the cells of a file are: its encoding and dialect, the lines above the first row, and its columns."""
+
+    encoding: str
+    dialect: Dialect
+    skip: int
+    names: list[str]
+    columns: list[list[str]] = field(repr=False)  # the first cells of each
+    longest: int  # bytes of a line
+
+
+def read_delimited(source: Source, options: Options, suffix: str = "") -> tuple[Any, list[str]]:
+    """The Arrow table in a text file, and what is to be said about it."""
+    with unpacked(source) as chunks:
+        head = next(chunks, b"")
+    encoding = find_encoding(source, head, options.encoding)
+    try:
+        return _read(source, options, encoding, suffix)
+    except NotUtf8Error as error:
+        if options.encoding is not None:
+            source.refuse("UTF-8 text in", str(error), "pass another encoding")
+        return _read(source, options, guess_encoding(source, error), suffix)
+
+
+def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple[Any, list[str]]:
+    notes = [SAID[encoding]] if encoding in SAID and options.encoding is None else []
+    layout = _find_layout(source, options, encoding, suffix, notes)
+    plan = Plan.of(source, layout.names, layout.columns, options)
+    table, findings = _table(source, layout, plan, options)
+    if findings.decimal == COMMA and options.decimal is None and plan.decimal == POINT and not plan.shows_point:
+        plan = Plan.of(source, layout.names, layout.columns, replace(options, decimal=COMMA))
+        table, findings = _table(source, layout, plan, options)
+    if plan.decimal == COMMA:
+        notes.append("a comma stands before decimals")
+        findings.said.pop(COMMA_SAID, None)
+    count = 0 if options.columns else _empty_at_the_end(table)
+    if count:
+        notes.append(f"the last {count:,} lines hold no value: left out")
+    return table.slice(0, table.num_rows - count), notes + findings.notes()
+
+
+def _empty_at_the_end(table: Any) -> int:
+    """The number of rows at the end that hold nothing, as spreadsheets leave them."""
+    compute = require("pyarrow.compute", "tabular", WHO)
+    if any(value not in (None, "") for value in table.slice(table.num_rows - 1).to_pylist()[0].values()):
+        return 0
+    last = 0
+    for column in table.columns:
+        filled = compute.fill_null(
+            compute.not_equal(column, "") if str(column.type) == TEXT else column.is_valid(), False
+        )
+        places = np.flatnonzero(filled.to_numpy())
+        last = max(last, int(places[-1]) if len(places) else 0)
+    return int(table.num_rows) - 1 - last
+
+
+# --- what the first lines say -------------------------------------------------------------------------------------
+
+
+def _find_layout(source: Source, options: Options, encoding: str, suffix: str, notes: list[str]) -> Layout:
+    sample, is_whole = _sample(source, encoding)
+    dialect = find_dialect(sample, suffix)
+    text = re.split("\r\n|\n|\r", sample, maxsplit=1)[1] if dialect.stated else sample
+    rows = first_rows(text, dialect.delimiter, ROWS + 1, _CELLS)
+    if not rows:
+        source.refuse("a header and rows in", "an empty file")
+    if len(rows) == 1:
+        _check_csv(source, text, dialect, is_whole)
+    width = _width(rows)
+    columns = columns_of(rows[1:], width)
+    header = has_header(source, rows[0], columns) if options.header is None else options.header
+    if header and len(rows) == 1:
+        source.refuse("rows under the header of", "a header alone")
+    if header and (len(rows[0]) not in (width, width - 1) or _is_title(rows, width)):
+        _refuse_width(source, rows[0], width)
+    if not header:
+        columns = columns_of(rows, width)
+    names = make_names(source, rows[0] if header else None, columns, notes)
+    skip = dialect.stated + (_line_of_second(text, dialect.delimiter) if header else 0)
+    return Layout(encoding, dialect, skip, names, columns, max(map(len, sample.split("\n"))))
+
+
+def _width(rows: list[list[str]]) -> int:
+    """The number of cells of nearly all rows but the first; otherwise that of the first."""
+    width, count = Counter(len(row) for row in rows[1:] or rows).most_common(1)[0]
+    return width if count >= _MOST_OF * (len(rows) - 1) else len(rows[0])
+
+
+def _check_csv(source: Source, text: str, dialect: Dialect, is_whole: bool) -> None:
+    """Raise if Python's csv does not understand what is below the first row, or if there is no end to it."""
+    for _ in _strict_rows(source, io.StringIO(text, newline=""), dialect.delimiter, dialect.stated):
+        pass
+    if not is_whole:
+        source.refuse(f"two rows in the first {SAMPLE:,} bytes of", "a longer one", "check its line ends and quotes")
+
+
+def _sample(source: Source, encoding: str) -> tuple[str, bool]:
+    """The first lines of a file, and whether they are the whole."""
+    sample, is_whole = bytearray(), True
+    with unpacked(source) as chunks:
+        for chunk in as_utf8(source, chunks, encoding):
+            sample += chunk
+            if len(sample) >= SAMPLE or chunk.count(b"\n") > LINES:
+                is_whole = False
+                break
+    text = sample.decode("utf-8", "ignore")  # the last character may be cut
+    if is_whole or "\n" not in text:
+        return text, is_whole
+    lines = list(islice(io.StringIO(text, newline=""), LINES + 1))
+    return "".join(lines[:-1]), False
+
+
+def _line_of_second(text: str, delimiter: str) -> int:
+    """The number of lines above the second row."""
+    rows = rows_of(io.StringIO(text, newline=""), delimiter)
+    next(rows)
+    return next(rows)[0] - 1
+
+
+def _is_title(rows: list[list[str]], width: int) -> bool:
+    """Whether a first line that is too short stands above the names of the columns."""
+    if len(rows[0]) == width or len(rows) < 3 or len(rows[1]) < width:
+        return False
+    texts = [at for at, cell in enumerate(rows[1]) if numeral(cell) is None and not is_moment(cell)]
+    return len(texts) == width and names_values(texts, columns_of(rows[2:], width))
+
+
+def _refuse_width(source: Source, header: list[str], width: int) -> NoReturn:
+    remedy = "remove what stands above the names of the columns, or correct them"
+    source.refuse(_cells(width), f"{len(header)} on the first", remedy)
+
+
+# --- the rows -----------------------------------------------------------------------------------------------------
+
+
+def _table(source: Source, layout: Layout, plan: Plan, options: Options) -> tuple[Any, Findings]:
+    delimiter = layout.dialect.delimiter
+
+    @contextmanager
+    def opened(seen: Seen) -> Iterator[Stream]:
+        with unpacked(source) as chunks:
+            body = without_lines(as_utf8(source, chunks, layout.encoding), layout.skip)
+            body = one_blank(body) if delimiter == BLANK else body
+            yield Stream(watched(body, delimiter, seen))
+
+    try:
+        table, plan = parse(source, Rows(opened, delimiter, False, layout.longest), plan, options)
+    except RefusedError:
+        with _rewritten(source, layout) as rows:
+            table, plan = parse(source, rows, plan, options)
+    if not table.num_rows:
+        source.refuse("rows under the header of", "a header alone")
+    findings = Findings({POINT} if plan.shows_point else {COMMA} if plan.decimal == COMMA else set())
+    doubtful = [place for place, at in enumerate(plan.chosen) if at in plan.doubtful]
+    return resolve(source, table, doubtful, options.decimal, options.missing, findings), findings
+
+
+@contextmanager
+def _rewritten(source: Source, layout: Layout) -> Iterator[Rows]:
+    """The rows as Python's csv reads them, written to a temporary file without doubt; a ragged row is refused."""
+    delimiter, width = layout.dialect.delimiter, len(layout.names)
+    with tempfile.TemporaryFile() as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        with unpacked(source) as chunks:
+            lines = lines_of(source, without_lines(as_utf8(source, chunks, layout.encoding), layout.skip))
+            for line, row in _strict_rows(source, lines, delimiter, layout.skip):
+                if len(row) != width:
+                    _refuse_ragged(source, layout, line, len(row))
+                writer.writerow(row)
+        text.detach()
+
+        @contextmanager
+        def opened(seen: Seen) -> Iterator[Stream]:
+            file.seek(0)
+            body = iter(lambda: file.read(CHUNK), b"")
+            yield Stream(watched(body, ",", seen))
+
+        yield Rows(opened, ",", True, layout.longest)
+
+
+def _strict_rows(source: Source, lines: Iterable[str], delimiter: str, above: int) -> Iterator[tuple[int, list[str]]]:
+    """The rows and the lines on which they begin, below others; what Python's csv does not understand is refused."""
+    rows, last = rows_of(lines, delimiter, strict=True), above
+    while True:
+        try:
+            line, row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            after, most = f"after line {max(last, 1)}", csv.field_size_limit()
+            if "field limit" in str(error):
+                remedy = "close its quotation marks, or leave the column out"
+                source.refuse(f"cells of at most {most:,} characters in", f"a longer one {after}", remedy)
+            source.refuse("CSV in", f"'{error}' {after}", "close its quotation marks, and double those inside")
+        last = above + line
+        yield last, row
+
+
+def _refuse_ragged(source: Source, layout: Layout, line: int, count: int) -> NoReturn:
+    delimiter = layout.dialect.delimiter
+    named = {BLANK: "blanks", "\t": "a tab"}.get(delimiter, repr(delimiter))
+    remedy = f"correct the line, and quote cells that hold {named}"
+    source.refuse(_cells(len(layout.names)), f"{count} on line {line}", remedy)
+
+
+def _cells(width: int) -> str:
+    return f"{width} cell{'s' * (width != 1)} on each line of"

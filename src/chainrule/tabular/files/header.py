@@ -1,0 +1,142 @@
+"""Whether the first row names the columns, and the names.
+
+A text above numbers or dates is a name. Where every column holds text, the first row is one of many if its words come
+again below it. Numbers are names where they count the columns, as pandas writes ``0,1,2``, or ascend evenly as years do
+above numbers of another form. What may be either is asked for: a wrong guess loses a row, or trains on the names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from ..moments import is_moment
+from ..numerals import numeral, value
+from ..words import is_missing
+from .sources import Source
+
+ROWS = 400  # in which the words of the first row may come again
+_SOME = 200  # cells that tell what a column holds
+MANY = 4  # names that count or ascend evenly, which data seldom do by chance
+ASK = "pass header=True if it names the columns (--header), or header=False if it is data (--no-header)"
+_NAMED = 3  # columns that a note lists
+
+
+def has_header(source: Source, first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names the columns, which hold these cells below it; what may be either is refused."""
+    if len(first) == len(columns) - 1:
+        return True  # as R writes it, without a name for the names of the rows
+    below = [[cell for cell in column[:ROWS] if not is_missing(cell)] for column in columns]
+    cells = {at: cell for at, cell in enumerate(first[: len(columns)]) if not is_missing(cell)}
+    values = {at: cell for at, cell in cells.items() if _is_value(cell)}
+    texts = {at: cell for at, cell in cells.items() if at not in values}
+    if names_values(texts, below):
+        return True
+    again = {at: cell for at, cell in texts.items() if cell in below[at]}
+    if not values:
+        return _of_texts(source, texts, again)
+    if again and 2 * len(again) >= len(texts):
+        return False
+    counting = _count(list(values.values()))
+    if not texts:
+        return _of_numbers(source, list(values.values()), counting, [below[at] for at in values])
+    if counting and len(values) >= MANY and not again:
+        return True
+    if not counting and len(values) > 1 and not again:
+        return False
+    at = next(iter(values))
+    return source.refuse("a header in", f"{cells[at]!r} in a first line of text and numbers", ASK)
+
+
+def names_values(texts: Iterable[int], below: Sequence[Sequence[str]]) -> bool:
+    """Whether a column that has a text above it holds numbers or dates."""
+    return any(_are_values(below[at]) for at in texts)
+
+
+def _of_texts(source: Source, texts: dict[int, str], again: dict[int, str]) -> bool:
+    """A row of texts above columns of texts."""
+    if not again:
+        return True
+    if 2 * len(again) > len(texts):
+        return False
+    word = next(iter(again.values()))
+    return source.refuse("a header in", f"{word!r} in the first line and again below it", ASK)
+
+
+def _of_numbers(source: Source, names: list[str], counting: bool, below: Sequence[Sequence[str]]) -> bool:
+    """A row of numbers above whatever there is."""
+    if not counting:
+        return False
+    rows = [row for row in zip(*(column[:20] for column in below), strict=False) if len(row) == len(names)]
+    if rows and 2 * sum(_count(row) for row in rows) > len(rows):
+        return False  # every row ascends like this
+    if len(names) > 2 and (names == list(map(str, range(len(names)))) or not any(map(_has_decimals, names))):
+        differs = [2 * sum(map(_has_decimals, column)) > len(column) for column in below[:-1]]
+        if all(differs) or (len(names) >= MANY and names[0] == "0"):
+            return True
+    got = f"{', '.join(map(repr, names[:2]))}, ... in the first line, which may be names or numbers"
+    return source.refuse("a header in", got, ASK)
+
+
+def _has_decimals(cell: str) -> bool:
+    return "." in cell or "," in cell
+
+
+def _is_value(cell: str) -> bool:
+    return numeral(cell) is not None or is_moment(cell)
+
+
+def _are_values(cells: Sequence[str]) -> bool:
+    some = cells[:_SOME]
+    return 2 * sum(map(_is_value, some)) > len(some)
+
+
+def _count(cells: Sequence[str]) -> bool:
+    """Whether numbers ascend evenly, as names of columns do: 0, 1, 2; 2019, 2020; 400, 410, 420."""
+    numbers = [number for cell in cells if (number := value(cell)) is not None]
+    steps = [b - a for a, b in pairwise(numbers)]
+    if len(numbers) != len(cells) or not steps or min(steps) <= 0:
+        return False
+    even = max(steps) - min(steps) <= 1e-9 * max(steps)
+    return (even and (len(steps) > 1 or steps[0] == 1)) or len(numbers) > MANY
+
+
+def make_names(
+    source: Source, header: Sequence[str] | None, columns: Sequence[Sequence[str]], notes: list[str]
+) -> list[str]:
+    """A different name for each column; an empty one for an index, and for what has neither name nor values.
+
+    ``header`` is None in a file without one. It is one shorter than the rows where R wrote the names of the rows, or
+    where every row but the header ends with a delimiter.
+    """
+    width = len(columns)
+    if header is None:
+        notes.append(f"no header: the columns are called c0 to c{width - 1}" if width > 1 else "no header")
+        return [f"c{at}" for at in range(width)]
+    names = [name.strip() for name in header]
+    if len(names) == width - 1:
+        names.insert(width if any(columns[0]) and not any(columns[-1]) else 0, "")
+    if not names[0] and any(names):
+        notes.append("the first column has no name: an index, left out")
+    for at, name in enumerate(names):
+        if not name and at and any(columns[at]):
+            names[at] = f"c{at}"
+    return _without_twins(names, notes) if any(names) else [f"c{at}" for at in range(width)]
+
+
+def _without_twins(names: list[str], notes: list[str]) -> list[str]:
+    """The names with a number behind each that comes again."""
+    counts, taken, renamed = Counter[str](), set(names), []
+    for at, name in enumerate(names):
+        counts[name] += 1
+        if name and counts[name] > 1:
+            number = counts[name] - 1
+            while f"{name}.{number}" in taken:
+                number += 1
+            names[at] = f"{name}.{number}"
+            taken.add(names[at])
+            renamed.append(names[at])
+    if renamed:
+        notes.append(f"names that come twice have a number: {', '.join(renamed[:_NAMED])}")
+    return names

@@ -1,0 +1,209 @@
+"""Where a table comes from: a path, standard input or a stream; what kind of file it is; and its bytes, unpacked.
+
+A file is what its first bytes say, whatever its name. Packed files are never believed: what grows beyond
+``MAX_RATIO`` times its size while it is unpacked is refused before more memory is taken.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from ..._support.checks import sentence
+from ..._support.files import CHUNK, MAX_RATIO, MOST_PIPED, SPARE, as_path, in_our_words, opened, refusal
+
+WHO = "read_table"
+STDIN = "standard input"
+#: By their first bytes; text has none of them.
+KINDS = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"\xff\xff\xff\xff": "arrow stream",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",  # an empty one
+    b"SQLite format 3\0": "sqlite",
+}
+_UNPACK, _EXPORT = "unpack it first", "save the table as CSV or Parquet"
+#: What is no table that can be read, what it is called, and what to do.
+_OTHERS = {
+    b"BZh": ("a bzip2 file", _UNPACK),
+    b"\xfd7zXZ\0": ("an xz file", _UNPACK),
+    b"\x28\xb5\x2f\xfd": ("a Zstandard file", _UNPACK),
+    b"7z\xbc\xaf\x27\x1c": ("a 7-Zip file", _UNPACK),
+    b"Rar!": ("a RAR file", _UNPACK),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an old Excel workbook", "save it as .xlsx or CSV"),
+    b"\x89HDF": ("an HDF5 file", _EXPORT),
+    b"%PDF": ("a PDF file", _EXPORT),
+    b"\x89PNG": ("a picture", ""),
+    b"\xff\xd8\xff": ("a picture", ""),
+    b"\x93NUMPY": ("a NumPy array", "load it with numpy.load and pass the array"),
+    b"\x80\x04\x95": ("a pickle, which could run any program when it is read", _EXPORT),
+    b"\x80\x05\x95": ("a pickle, which could run any program when it is read", _EXPORT),
+    b"Obj\x01": ("an Avro file", _EXPORT),
+    b"ORC": ("an ORC file", _EXPORT),
+    b"$FL2": ("an SPSS file", _EXPORT),
+    b"RDX": ("an R workspace", _EXPORT),
+    b"\x7fELF": ("a program", ""),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file on the disk, the name that messages give it, and what follows ``::`` in what the user wrote."""
+
+    path: Path
+    name: str
+    part: str | None = None
+
+    def refuse(self, expected: str, got: str, remedy: str = "") -> NoReturn:
+        """Raise the error that says what is wrong with this file."""
+        raise ValueError(sentence(WHO, f"{expected} {self.name}", got, remedy))
+
+
+@contextmanager
+def staged(source: Any) -> Iterator[Source]:
+    """The source as a file that can be read more than once: what can be read only once is copied to a temporary one."""
+    if hasattr(source, "read"):
+        with _copied(source, str(getattr(source, "name", "the stream"))) as copy:
+            yield copy
+        return
+    if source == "-":
+        with _copied(sys.stdin.buffer, STDIN) as copy:
+            yield copy
+        return
+    path, part = as_path(WHO, source), None
+    if not path.exists() and "::" in path.name:
+        head, _, part = str(path).rpartition("::")
+        path = Path(head)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with opened(WHO, path, "table") as (stream, _), _copied(stream, str(path)) as copy:
+            yield copy
+        return
+    yield Source(path, str(path), part)
+
+
+@contextmanager
+def _copied(stream: Any, name: str) -> Iterator[Source]:
+    """A temporary file with what the stream says."""
+    with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
+        copy = Source(Path(folder, "table"), name)
+        with copy.path.open("wb") as file:
+            count = 0
+            while chunk := stream.read(CHUNK):
+                if isinstance(chunk, str):
+                    raise TypeError(sentence(WHO, "a stream of bytes", "one of text", 'open the file with mode "rb"'))
+                count += len(chunk)
+                if count > MOST_PIPED:
+                    copy.refuse(f"at most {MOST_PIPED:,} bytes in", "more", "write them to a file first")
+                file.write(chunk)
+        try:
+            yield copy
+        except (ValueError, OSError) as error:
+            raise type(error)(str(error).replace(str(copy.path), name)) from None
+
+
+def kind(source: Source) -> str:
+    """What a file is: text, zip, workbook, parquet, arrow, arrow stream, sqlite or folder."""
+    if source.path.is_dir():
+        return "folder"
+    head = _head(source, 16)
+    for magic, found in KINDS.items():
+        if head.startswith(magic):
+            return _kind_of_zip(source) if found == "zip" else found
+    _refuse_others(source, head)
+    return "text"
+
+
+def _head(source: Source, count: int) -> bytes:
+    with in_our_words(WHO, f"a table at {source.name}"), source.path.open("rb") as stream:
+        return stream.read(count)
+
+
+def _refuse_others(source: Source, head: bytes) -> None:
+    for magic, (what, remedy) in _OTHERS.items():
+        if head.startswith(magic):
+            source.refuse("a table in", what, remedy)
+
+
+def _kind_of_zip(source: Source) -> str:
+    with _zip(source) as file:
+        names = set(file.namelist())
+    if "xl/workbook.xml" in names:
+        return "workbook"
+    if "xl/workbook.bin" in names or "content.xml" in names:
+        source.refuse("a table in", "a workbook of another kind", "save it as .xlsx or CSV")
+    return "text"
+
+
+@contextmanager
+def _zip(source: Source) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(source.path) as file:
+            yield file
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
+        raise refusal(WHO, source.path, "to be a whole zip file", f"a damaged or different one ({error})") from None
+
+
+@contextmanager
+def unpacked(source: Source) -> Iterator[Iterator[bytes]]:
+    """The bytes of a text file in chunks, unpacked if it is gzipped, or alone in a zip file."""
+    if KINDS.get(_head(source, 4)) == "zip":
+        with _zip(source) as file, _only_member(source, file) as stream:
+            yield _bounded(source, stream, MAX_RATIO * source.path.stat().st_size + SPARE)
+        return
+    with opened(WHO, source.path, "table") as (stream, most):
+        yield _bounded(source, stream, most)
+
+
+def _bounded(source: Source, stream: BinaryIO, most: int) -> Iterator[bytes]:
+    """Chunks of a stream, whose first is not that of another packed file."""
+    count = 0
+    while chunk := stream.read(CHUNK):
+        if not count:
+            inside = next((found for magic, found in KINDS.items() if chunk.startswith(magic)), None)
+            if inside or chunk.startswith(b"\x1f\x8b"):
+                source.refuse("text in", f"a packed {inside or 'gzip'} file", _UNPACK)
+            _refuse_others(source, chunk)
+        count += len(chunk)
+        if count > most:
+            got = f"one that becomes more than {most:,} bytes"
+            raise refusal(WHO, source.path, "to be of a size that can be read", got, "unpack it if you trust it")
+        yield chunk
+
+
+@contextmanager
+def _only_member(source: Source, file: zipfile.ZipFile) -> Iterator[BinaryIO]:
+    """The stream of the one file that is in a zip file."""
+    hidden = ("__MACOSX/", ".")
+    inside = [info for info in file.infolist() if not info.is_dir() and not info.filename.startswith(hidden)]
+    if len(inside) != 1:
+        names = ", ".join(info.filename for info in inside[:3]) + (", ..." if len(inside) > 3 else "")
+        source.refuse("one file in", f"{len(inside)}{f' ({names})' if inside else ''}", "unpack it and name one")
+    if inside[0].flag_bits & 1:
+        source.refuse("a readable file in", f"{inside[0].filename}, which is encrypted", _UNPACK)
+    with file.open(inside[0]) as stream:
+        yield stream  # type: ignore[misc]  # it reads alike
+
+
+def check_members(source: Source) -> None:
+    """Unpack a workbook once, to nowhere: raise if it is damaged, grows too large, or declares entities of its own."""
+    most = MAX_RATIO * source.path.stat().st_size + SPARE
+    with _zip(source) as file:
+        for info in file.infolist():
+            with file.open(info) as stream:
+                head = stream.read(CHUNK)
+                if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
+                    source.refuse("a workbook in", "one with a document type of its own", _EXPORT)
+                most -= len(head)
+                while most >= 0 and (chunk := stream.read(CHUNK)):
+                    most -= len(chunk)
+            if most < 0:
+                got = f"a workbook that becomes more than {MAX_RATIO} times as large"
+                source.refuse("a table of a size that can be read in", got, "save the table as CSV if you trust it")

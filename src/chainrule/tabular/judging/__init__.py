@@ -1,0 +1,26 @@
+"""The rules by which a column is judged, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ..columns import Column, Moments, Numbers, Others
+from .facts import DROP, Facts
+from .numbers import judge_moments, judge_numbers
+from .stated import judge_stated
+from .texts import judge_words
+
+__all__ = ["Facts", "judge"]
+
+
+def judge(who: str, name: str, column: Column, missing: Collection[str], kind: str = "", form: str = "") -> Facts:
+    """What an input is, unless ``kind`` states it; ``missing`` are further words for no value."""
+    if kind:
+        return judge_stated(who, name, column, missing, kind, form)
+    if isinstance(column, Others):
+        return Facts(DROP, 0, 0, "", "").left_out(column.what)
+    if isinstance(column, Moments):
+        return judge_moments(column)
+    if isinstance(column, Numbers):
+        return judge_numbers(name, column)
+    return judge_words(who, name, column, missing)

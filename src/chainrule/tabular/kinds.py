@@ -1,0 +1,175 @@
+"""What each column of a table is: a number, a category, a flag, a date, a text, an id, or the same everywhere.
+
+Every decision gives its reason, is printed before anything is trained, and can be overruled by name.
+
+- **number**: numbers, in texts too. **date**: dates and moments, in texts too; integers such as ``20240131``.
+- **flag**: two words for yes and no in any spelling, or 0 and 1; a value that is there or missing.
+- **category**: words that come again, digits with leading zeros, integers that are named as codes (``zip``, ``class``,
+  ``type``). **text**: different texts of several words.
+- **id**: integers, or texts of a word or two, that are different in every row, when chance would not make them so.
+  **constant**: one value everywhere. **drop**: what was dropped by name, and what no network takes. These three are no
+  inputs. If nothing else is left, an id becomes a number or a category.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .._support.checks import check_name, sentence
+from .columns import Frame
+from .judging import Facts, judge
+from .judging.facts import CONSTANT, DROP, ID, INTEGER, KINDS
+from .judging.targets import judge_target
+from .printing import as_lines
+
+__all__ = ["KINDS", "ColumnKind", "Kinds", "understand"]
+
+_WHO = "understand"
+_FORMS = {"date": ("dmy", "mdy"), "number": (".", ",")}
+
+
+@dataclass(frozen=True)
+class ColumnKind:
+    """What a column is, and why.
+
+    Attributes
+    ----------
+    name : str
+    kind : str, one of number, category, flag, date, text, id, constant, drop
+    missing : int, cells without a value
+    distinct : int, different values
+    example : str, the first value
+    why : str, the reason in a few words
+    form : str, how dates (``dmy``, ``mdy``, ``yyyymmdd``) or numbers in texts (``,`` before decimals) are written
+    is_target : bool
+    """
+
+    name: str
+    kind: str
+    missing: int
+    distinct: int
+    example: str
+    why: str
+    form: str = ""
+    is_target: bool = False
+
+    @property
+    def is_input(self) -> bool:
+        """Whether a model gets this column."""
+        return not self.is_target and self.kind not in (ID, CONSTANT, DROP)
+
+
+class Kinds(list[ColumnKind]):
+    """A list of :class:`ColumnKind`; printed, it is a table of 80 columns."""
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self, width: int = 80) -> list[str]:
+        """The table, as lines that are no wider than ``width``."""
+        head = ("column", "kind", "missing", "distinct", "example", "why")
+        rows = [
+            (kind.name, kind.kind, f"{kind.missing:,}", f"{kind.distinct:,}", kind.example, kind.why) for kind in self
+        ]
+        return as_lines(head, rows, width, right=(2, 3))
+
+    def of(self, name: str) -> ColumnKind:
+        """The kind of the column of this name."""
+        found = {kind.name: kind for kind in self}
+        return found[check_name(_WHO, "a column", name, found)]
+
+
+def understand(
+    frame: Any,
+    columns: Mapping[str, str] | None = None,
+    target: str | None = None,
+    *,
+    missing: Collection[str] = (),
+) -> Kinds:
+    """Decide what each column of a table is, by the rules at the top of this module.
+
+    Words such as ``NA`` and ``?`` count as missing. Where a category means them, nothing is lost: missing is one of
+    them. The target is a category if it is text, two values, or few integers that come again; otherwise a number.
+
+    Parameters
+    ----------
+    frame : a frame of pandas, polars or Arrow; a Table; a dict of arrays
+    columns : name → kind, for those that are known better: ``{"zip": "category", "id": "drop"}``; also ``"date:dmy"``
+        or ``"date:mdy"``, which say whether the day or the month comes first, and ``"number:,"`` for a decimal comma
+    target : name of the column that is to be predicted
+    missing : further words for a missing value
+
+    Returns
+    -------
+    Kinds
+        A :class:`ColumnKind` for each column, in order.
+
+    Raises
+    ------
+    ValueError
+        A name that is no column, a kind that is none or does not fit, dates whose day and month cannot be told apart.
+
+    Examples
+    --------
+    >>> from chainrule.tabular.kinds import understand
+    >>> trees = {"no": [1, 2, 3, 4, 5, 6], "kind": ["oak", "fir", "NA", "oak", "fir", "fir"],
+    ...          "felled": ["no", "yes", "no", "no", "yes", "no"], "height": [3.5, 4, 20, 9.25, 7, 4]}
+    >>> print(understand(trees, target="height"))
+    column  kind      missing  distinct  example  why
+    no      id              0         6  1        left out: counts the rows
+    kind    category        1         2  oak      words
+    felled  flag            0         2  no       no and yes
+    height  number          0         5  3.5      the target
+    """
+    table = Frame(_WHO, frame)
+    chosen = _checked(table, columns or {}, target)
+    found = Kinds()
+    for name in table.names:
+        column, facts = table.column(name), chosen.get(name, ("", ""))
+        if name == target:
+            judged = judge_target(_WHO, name, column, missing, *facts)
+        else:
+            judged = judge(_WHO, name, column, missing, *facts)
+        found.append(_as_kind(name, judged, is_target=name == target))
+    _keep_one(found, chosen)
+    return found
+
+
+def _as_kind(name: str, facts: Facts, *, is_target: bool) -> ColumnKind:
+    return ColumnKind(
+        name, facts.kind, facts.missing, facts.distinct, facts.example, facts.why, facts.form, is_target=is_target
+    )
+
+
+def _checked(table: Frame, columns: Mapping[str, str], target: str | None) -> dict[str, tuple[str, str]]:
+    """The kind and form that the user states for a column."""
+    for name in [*columns, *([] if target is None else [target])]:
+        check_name(_WHO, "a column", name, table.names)
+    chosen = {}
+    for name, stated in columns.items():
+        kind, _, form = str(stated).partition(":")
+        check_name(_WHO, f"a kind for column {name!r}", kind, KINDS)
+        if form and form not in _FORMS.get(kind, ()):
+            known = ", ".join(f"{known}:{form}" for known, forms in _FORMS.items() for form in forms)
+            raise ValueError(sentence(_WHO, f"a kind for column {name!r}", repr(stated), f"known with a form: {known}"))
+        chosen[name] = kind, form
+    return chosen
+
+
+def _keep_one(found: Kinds, chosen: Collection[str]) -> None:
+    """Make an input of what was left out, if nothing else is left."""
+    if any(kind.is_input for kind in found):
+        return
+    for wanted in (ID, CONSTANT):
+        for at, kind in enumerate(found):
+            if kind.kind == wanted and not kind.is_target and kind.name not in chosen:
+                used = "number" if kind.form == INTEGER else "category"
+                found[at] = replace(kind, kind=used, why="the only column that is left")
+                return
+
+
+def inputs(kinds: Iterable[ColumnKind]) -> list[ColumnKind]:
+    """Those columns that a model gets."""
+    return [kind for kind in kinds if kind.is_input]
