@@ -46,10 +46,11 @@ test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers a
 fuzz: .venv/.dev .venv/.installed  ## the fuzzers in full; SEED=7 for other cases
 	@$(PY) -m pytest tests/fuzz -m "slow or not slow" --seed $(SEED)
 
-lint: .venv/.dev  ## ruff and mypy --strict
+lint: .venv/.dev  ## ruff, mypy --strict and the form of public docstrings
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy --strict
+	@CHAINRULE_KERNELS=numpy PYTHONPATH=src $(PY) .ci/docstrings.py
 
 bench: .venv/.bench .venv/.installed  ## compare our speed with that of the libraries that are installed
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m benchmarks $(ARGS) --out benchmarks/results

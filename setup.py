@@ -30,7 +30,7 @@ if os.environ.get("CHAINRULE_SANITIZE", "0") != "0":
 kernels = Extension(
     "chainrule.ops.fused._kernels",
     sources=[str(FUSED / "_kernels.pyx"), *map(str, sorted(FUSED.glob("kernels/*.c")))],
-    depends=["setup.py", *map(str, sorted([*FUSED.glob("*.pxi"), *FUSED.glob("kernels/*.h")]))],
+    depends=["setup.py", *map(str, sorted([*FUSED.glob("*.pxi"), *FUSED.glob("kernels/*.[hd]*")]))],
     include_dirs=[str(FUSED)],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
     extra_compile_args=OPTIONS,

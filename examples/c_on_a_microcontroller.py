@@ -18,7 +18,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the header")
     args = parser.parse_args()
 
-    digits = cr.load_named("digits")  # 8 × 8 pixels
+    digits = cr.data.load_named("digits")  # 8 × 8 pixels
     model = cr.MLP([64, 48, 10], dropout=0.1, rng=0)
     trainer = cr.Trainer(model, "cross_entropy", cr.AdamW(3e-3), batch_size=32)
     trainer.fit(digits.x, digits.y, epochs=args.epochs, verbose=0)

@@ -23,7 +23,9 @@ def train(sizes, seed, epochs):
     """All three points in every step: plain gradient descent."""
     normal = cr.initializers.Normal(0.1)
     model = cr.MLP(sizes, activation=cr.LeakyReLU(0.01), initializer=normal, rng=seed, dtype="float64")
-    trainer = cr.Trainer(model, "half_squared_error", cr.SGD(0.1), batch_size=None, callbacks=[cr.Progress(every=5)])
+    trainer = cr.Trainer(
+        model, "half_squared_error", cr.SGD(0.1), batch_size=None, callbacks=[cr.callbacks.Progress(every=5)]
+    )
     return model, trainer.fit(x, y, epochs=epochs)
 
 

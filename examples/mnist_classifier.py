@@ -17,7 +17,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the plots")
     args = parser.parse_args()
 
-    mnist = cr.load_named("mnist")
+    mnist = cr.data.load_named("mnist")
     x, x_test = mnist.x.reshape(-1, 28, 28), mnist.x_test.reshape(-1, 28, 28)
     print(mnist.description)
 
@@ -35,7 +35,7 @@ def main():
     model = cr.Sequential(layers, rng=0)  # its outputs are logits; the loss below holds the softmax
     print(model.summary(), "\n", flush=True)
 
-    rate = cr.WarmupCosine(0.5)  # η goes from 0.5 down to 0 along half a cosine
+    rate = cr.schedules.WarmupCosine(0.5)  # η goes from 0.5 down to 0 along half a cosine
     optimizer = cr.SGD(rate, momentum=0.9, dampening=0.9)  # v ← 0.9 v + 0.1 g, W ← W − η v
     trainer = cr.Trainer(model, "cross_entropy", optimizer, batch_size=64, metrics=["accuracy"])
     history = trainer.fit(x, mnist.y, validation=0.1, epochs=args.epochs)

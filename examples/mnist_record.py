@@ -36,11 +36,11 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
 
-    mnist, accuracy, outputs = cr.load_named("mnist"), cr.metrics.accuracy, []
+    mnist, accuracy, outputs = cr.data.load_named("mnist"), cr.metrics.accuracy, []
     for seed in args.seeds:
         if args.distort:
-            optimizer = cr.AdamW(cr.WarmupCosine(0.002, warmup=0.05), weight_decay=0.01)
-            settings = dict(optimizer=optimizer, batch_size=256, augment=[cr.RandomDistortion((28, 28))])
+            optimizer = cr.AdamW(cr.schedules.WarmupCosine(0.002, warmup=0.05), weight_decay=0.01)
+            settings = dict(optimizer=optimizer, batch_size=256, augment=[cr.data.RandomDistortion((28, 28))])
         else:  # η stays, and falls to 0 in the last third
             settings = dict(optimizer=cr.Adam(lambda t, total: 0.002 * min(1, 3 - 3 * t / total)), batch_size=100)
         model = (wide_network if args.distort else noisy_network)(seed)

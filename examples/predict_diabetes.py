@@ -20,7 +20,7 @@ def main():
     args = parser.parse_args()
 
     table = load_diabetes(scaled=False)  # Efron et al., "Least angle regression" (2004)
-    x, y, x_test, y_test = cr.split(table.data, table.target[:, None], 0.2, rng=0)
+    x, y, x_test, y_test = cr.data.split(table.data, table.target[:, None], 0.2, rng=0)
     mean, deviation = x.mean(axis=0), x.std(axis=0)  # of the training rows alone: the test stays unseen
     x, x_test = (x - mean) / deviation, (x_test - mean) / deviation
     center, scale = y.mean(), y.std()

@@ -28,11 +28,11 @@ def recipes(data):
     widths, noise = [data.x.shape[1], 512, 256, len(data.class_names)], [cr.GaussianNoise(0.3)]
     dropped = network(widths, lambda _: cr.Dropout(0.5), first=[cr.Dropout(0.2)])
     yield "plain", network(widths), {}
-    yield "dropout and max-norm", dropped, {"callbacks": [cr.MaxNorm(2.0)]}
+    yield "dropout and max-norm", dropped, {"callbacks": [cr.callbacks.MaxNorm(2.0)]}
     yield "batch norm and noise", network(widths, cr.BatchNorm, lambda _: cr.GaussianNoise(0.3), first=noise), {}
-    yield "weight averaging", network(widths), {"callbacks": [cr.WeightAverage(0.999)]}
-    yield "mix-up", network(widths), {"augment": [cr.MixUp(0.2, classes=widths[-1])]}
-    yield "distortions", network(widths, cr.BatchNorm), {"augment": [cr.RandomDistortion(data.image_shape)]}
+    yield "weight averaging", network(widths), {"callbacks": [cr.callbacks.WeightAverage(0.999)]}
+    yield "mix-up", network(widths), {"augment": [cr.data.MixUp(0.2, classes=widths[-1])]}
+    yield "distortions", network(widths, cr.BatchNorm), {"augment": [cr.data.RandomDistortion(data.image_shape)]}
 
 
 def main():
@@ -42,12 +42,12 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
 
-    data, accuracy = cr.load_named(args.data), cr.metrics.accuracy
+    data, accuracy = cr.data.load_named(args.data), cr.metrics.accuracy
     for all_seeds in zip(*(recipes(data) for _ in args.seeds), strict=True):
         start, outputs = time.perf_counter(), []
         for seed, (_, layers, settings) in zip(args.seeds, all_seeds, strict=True):
             model = cr.Sequential(layers, rng=seed)
-            trainer = cr.Trainer(model, "cross_entropy", cr.Adam(cr.WarmupCosine(0.002)), 128, **settings)
+            trainer = cr.Trainer(model, "cross_entropy", cr.Adam(cr.schedules.WarmupCosine(0.002)), 128, **settings)
             trainer.fit(data.x, data.y, epochs=args.epochs, verbose=0)
             outputs.append(cr.ops.softmax(model.predict(data.x_test)))
         alone, together = np.mean([accuracy(data.y_test, p) for p in outputs]), np.mean(outputs, axis=0)

@@ -40,7 +40,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=8)
     trials = parser.parse_args().trials
-    x, y, x_test, y_test = cr.split(*load_digits(return_X_y=True), 0.3, rng=0)
+    x, y, x_test, y_test = cr.data.split(*load_digits(return_X_y=True), 0.3, rng=0)
     network = cr.MLPClassifier(early_stopping=True, n_iter_no_change=3, max_iter=300, random_state=0)
     where = {"hidden_layer_sizes": randint(16, 256), "learning_rate_init": loguniform(1e-4, 0.3)}
     search = RandomizedSearchCV(network, where, n_iter=trials, cv=3, random_state=0).fit(x / 16, y)

@@ -36,7 +36,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the plot")
     args = parser.parse_args()
 
-    digits = cr.load_named("digits")  # 1,797 scans of 8 x 8 pixels, a fifth of them kept for the test
+    digits = cr.data.load_named("digits")  # 1,797 scans of 8 x 8 pixels, a fifth of them kept for the test
     model = make_model()
     print(model.summary(), "\n")
 

@@ -1,4 +1,4 @@
-"""What every test may lean on: one seeded generator, the real data sets, and a Matplotlib that opens no window."""
+"""What every test may use: one seeded generator, the real data sets, and a Matplotlib that opens no window."""
 
 from __future__ import annotations
 

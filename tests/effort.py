@@ -1,8 +1,9 @@
-"""How much work something is, without a clock: a count that is the same on every machine, however busy."""
+"""How much work something takes, without a clock: a count that is the same on every machine, however busy."""
 
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -23,3 +24,13 @@ def calls(work: Callable[[], object]) -> int:
     finally:
         sys.setprofile(before)
     return count - 1  # sys.setprofile itself
+
+
+def peak_of(work: Callable[[], Any]) -> tuple[Any, int]:
+    """What it returns, and the most memory that Python and NumPy take meanwhile, in bytes."""
+    tracemalloc.start()
+    try:
+        result = work()
+        return result, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

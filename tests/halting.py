@@ -39,7 +39,7 @@ def halt_at(steps: list[int]) -> None:
     """From now on every training in this process halts after these steps, after all other callbacks had their turn."""
     fit = cr.Trainer.fit
 
-    def halting(self: cr.Trainer, *arguments: Any, **options: Any) -> cr.History:
+    def halting(self: cr.Trainer, *arguments: Any, **options: Any) -> cr.callbacks.History:
         self.callbacks.append(Halt(steps))
         return fit(self, *arguments, **options)
 
@@ -82,11 +82,11 @@ class Process(subprocess.Popen[str]):
         self.kill()
         assert self.wait() != 0
 
-    def end(self) -> list[str]:
-        """The lines that it still says until it ends, without an error."""
+    def end(self, code: int = 0) -> list[str]:
+        """The lines that it still says until it ends, with this exit code."""
         self.stdin.close()
         said = self.stdout.read()  # not communicate(): that would lose what readline() has read ahead
-        assert self.wait() == 0, said
+        assert self.wait() == code, said
         return said.splitlines()
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Arrays as nobody expects them: of every layout, dtype, shape and class, among guards that nothing may overwrite."""
+"""Arrays that nobody expects: of every layout, dtype, shape and class, among guards that nothing may overwrite."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MARGIN = 512  # bytes of guard, on both sides together at least half of it each
 
 
 class Guarded:
-    """Makes arrays that lie in memory of known bytes, and tells afterwards whether those are as they were."""
+    """Makes arrays that lie in memory of known bytes, and says afterwards whether those are unchanged."""
 
     def __init__(self) -> None:
         self._rooms: list[tuple[np.ndarray, np.ndarray]] = []  # the memory, and which of its bytes are the array's

@@ -28,7 +28,7 @@ SPARE = 8 << 20  # bytes that reading may take beside the file
 
 def trainer() -> cr.Trainer:
     layers = [cr.Linear(6, 40, "relu"), cr.BatchNorm(40), cr.Dropout(0.3), cr.Linear(40, 3)]
-    callbacks = [cr.WeightAverage(0.9), cr.EarlyStopping("loss")]
+    callbacks = [cr.callbacks.WeightAverage(0.9), cr.callbacks.EarlyStopping("loss")]
     return cr.Trainer(cr.Sequential(layers, rng=0), "cross_entropy", cr.Adam(), 16, callbacks=callbacks, rng=1)
 
 
@@ -36,7 +36,7 @@ def fitted(folder: Path) -> Path:
     """A checkpoint after two epochs."""
     rng = np.random.default_rng(0)
     one = trainer()
-    one.callbacks.append(cr.Checkpoint(folder, every=None, monitor="loss"))
+    one.callbacks.append(cr.callbacks.Checkpoint(folder, every=None, monitor="loss"))
     one.fit(rng.normal(size=(100, 6)), rng.integers(0, 3, 100), epochs=2, verbose=0)
     return folder / "best.safetensors"
 

@@ -37,17 +37,21 @@ class StopAt(cr.Callback):
 def noisy(folder: Path, *more: cr.Callback) -> cr.Trainer:
     """Dropout, running statistics, a metric, and callbacks that remember arrays and lists."""
     layers = [cr.Linear(6, 8, "relu"), cr.BatchNorm(8), cr.Dropout(0.3), cr.Linear(8, 3)]
-    callbacks = [cr.WeightAverage(0.9), cr.EarlyStopping(patience=50), cr.TerminateOnDivergence()]
-    callbacks = [cr.Checkpoint(folder, seconds=1e-9, keep=1, monitor="loss"), *callbacks, *more]
-    optimizer = cr.Adam(cr.OneCycle(0.01))
+    callbacks = [
+        cr.callbacks.WeightAverage(0.9),
+        cr.callbacks.EarlyStopping(patience=50),
+        cr.callbacks.TerminateOnDivergence(),
+    ]
+    callbacks = [cr.callbacks.Checkpoint(folder, seconds=1e-9, keep=1, monitor="loss"), *callbacks, *more]
+    optimizer = cr.Adam(cr.schedules.OneCycle(0.01))
     model = cr.Sequential(layers, rng=0)
     return cr.Trainer(model, "cross_entropy", optimizer, 16, metrics=["accuracy"], callbacks=callbacks, rng=1)
 
 
 def patient(folder: Path, *more: cr.Callback) -> cr.Trainer:
     """A schedule that remembers the best loss."""
-    optimizer = cr.SGD(cr.ReduceOnPlateau(0.5, factor=0.5, patience=1), momentum=0.9)
-    callbacks = [cr.Checkpoint(folder, keep=1), *more]
+    optimizer = cr.SGD(cr.schedules.ReduceOnPlateau(0.5, factor=0.5, patience=1), momentum=0.9)
+    callbacks = [cr.callbacks.Checkpoint(folder, keep=1), *more]
     return cr.Trainer(cr.MLP([6, 8, 3], rng=0), "cross_entropy", optimizer, 16, callbacks=callbacks, rng=1)
 
 

@@ -136,10 +136,102 @@ def test_with_a_compiler_the_wheel_holds_the_kernels_and_not_their_sources(sourc
     assert "warning" not in said.lower()
     names = names_in(wheel)
     assert len([name for name in names if "_kernels." in name]) == 1
-    assert [name for name in names if name.endswith((".c", ".h", ".pyx", ".pxi"))] == []
+    assert [name for name in names if name.endswith((".c", ".h", ".def", ".pyx", ".pxi"))] == []
     assert wheel.stat().st_size <= 1_000_000
     assert report(wheel, CHAINRULE_KERNELS="fused").startswith("True {'in_use': 'fused'")
     assert not list(source.glob("src/**/_kernels.*c*"))  # the generated C is in build/
+
+
+#: What one adds in ops/ for an activation, a loss and an optimizer: the file, the line that follows, the text.
+ADDITIONS = (
+    ("activations/smooth.py", '    "softplus",', '    "softsign",\n    "softsign_backward",\n'),
+    (
+        "activations/smooth.py",
+        "def softplus(",
+        "def softsign(x, out=None):\n    return np.divide(x, 1 + np.abs(x), out=out)\n\n\n"
+        "def softsign_backward(dy, y, out=None):\n    return np.multiply(dy, (1 - np.abs(y)) ** 2, out=out)\n\n\n",
+    ),
+    (
+        "fused/kernels/activations.def",
+        "ACTIVATION(tanh,",
+        "ACTIVATION(softsign, x / (1 + NAME(magnitude)(x)),\n"
+        "           (1 - NAME(magnitude)(kept)) * (1 - NAME(magnitude)(kept)))\n",
+    ),
+    (
+        "fused/kernels/losses.def",
+        "LOSS_OF_OUTPUTS(huber,",
+        "LOSS_OF_OUTPUTS(power, 1, 1, NAME(power)(r, a, factor, l + i, dz + i))\n",
+    ),
+    (
+        "fused/kernels/losses.h",
+        "INLINE void NAME(huber)",
+        "INLINE void NAME(power)(REAL r, REAL gain, REAL factor, REAL *l, REAL *dz) {\n"
+        "    *l = gain * r * r * r * r;\n    *dz = 4 * gain * r * r * r * factor;\n}\n\n",
+    ),
+    ("fused/kernels/optimizers.def", "OPTIMIZER(adam,", "OPTIMIZER(follow, 1, 1, weight)\n"),
+    (
+        "fused/kernels/optimizers.h",
+        "RULE(adam)",
+        "RULE(follow) {\n    const REAL weight = (REAL)step->rule.follow.weight;\n    REAL *mean = state1;\n"
+        "    OVER_ROWS(mean[i] += weight * (g - mean[i]); w[i] = keep * w[i] - rate * mean[i];)\n}\n\n",
+    ),
+)
+ADDED = """
+import sys; sys.path.insert(0, sys.argv[1])
+import chainrule as cr, numpy as np
+from chainrule import ops
+from chainrule.layers.activations import Elementwise
+from chainrule.losses import Loss
+from chainrule.ops.fused import compiled
+
+x, dy = np.random.default_rng(0).normal(size=(2, 50, 4))
+y = ops.softsign(x)
+assert type(ops.softsign).__name__ == "cython_function_or_method"
+np.testing.assert_allclose(y, x / (1 + abs(x)), rtol=1e-14)
+np.testing.assert_allclose(ops.softsign_backward(dy, y=y), dy / (1 + abs(x)) ** 2, rtol=1e-13)
+
+value, dz = compiled.compiled_loss("power", (0.5,), x, dy, None, None)
+np.testing.assert_allclose(value, 0.5 * ((x - dy) ** 4).sum() / 50, rtol=1e-13)
+np.testing.assert_allclose(dz, 2 * (x - dy) ** 3 / 50, rtol=1e-12)
+
+class Softsign(Elementwise, op="softsign"):
+    pass
+
+class Follow(cr.Optimizer):
+    kernel = "follow"
+    def slots(self):
+        return {"mean": 0.0}
+    def coefficients(self, *step):
+        return (0.25,)
+    def direction(self, *arrays):
+        raise AssertionError("the kernel computes it")
+
+def trained(loss, optimizer):
+    model = cr.Sequential([cr.Linear(4, 9, Softsign()), cr.Linear(9, 4)], rng=0, dtype="float64")
+    cr.Trainer(model, loss, optimizer, batch_size=20).fit(x, dy, epochs=3, verbose=0)
+    return model.parameters.vector
+
+one_by_one = lambda z, y, weight: cr.SquaredError()(z, y, weight)  # no kernel is known for a function
+expected = trained(one_by_one, cr.SGD(0.1, momentum=0.75, dampening=0.75))
+ops.softsign = ops.softsign_backward = None  # which a compiled training does not call
+np.testing.assert_allclose(trained("squared_error", Follow(0.1)), expected, rtol=1e-10)
+print("added")
+"""
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_what_is_added_to_the_lists_of_kernels_is_compiled(source: Path) -> None:
+    for name, line, added in ADDITIONS:
+        path = source / "src/chainrule/ops" / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(line) == 1
+        path.write_text(text.replace(line, added + line), encoding="utf-8")
+    wheel, said = build("wheel", source)
+    assert "warning" not in said.lower()
+    folder = source / "installed"
+    zipfile.ZipFile(wheel).extractall(folder)
+    assert run("-c", ADDED, folder, CHAINRULE_KERNELS="fused").stdout == "added\n"
 
 
 def chosen(**environment: str) -> str:
@@ -169,7 +261,7 @@ def test_a_compiled_twin_is_documented_as_its_plain_op() -> None:
     assert inspect.signature(ops.relu) == inspect.signature(activations.relu)
 
 
-def test_kernels_that_do_not_load_are_told(tmp_path: Path) -> None:
+def test_kernels_that_do_not_load_are_reported(tmp_path: Path) -> None:
     """As after an update of Python or NumPy that no longer fits them."""
     package = tmp_path / "chainrule"
     shutil.copytree(Path(fused.__file__).parents[2], package, ignore=MADE)

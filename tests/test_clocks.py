@@ -1,4 +1,4 @@
-"""What a training learns depends on no clock: whether it stands still, runs fast, or runs slowly."""
+"""What a training learns does not depend on the clock, which may stand still, run fast or run slowly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ X = np.random.default_rng(0).normal(size=(200, 3))
 
 def watched(folder: Path) -> cr.Trainer:
     """With every callback that looks at a clock."""
-    callbacks = [cr.Checkpoint(folder, seconds=5.0), cr.TimeLimit(1e9), cr.Progress(), cr.EarlyStopping("loss")]
+    callbacks = [
+        cr.callbacks.Checkpoint(folder, seconds=5.0),
+        cr.callbacks.TimeLimit(1e9),
+        cr.callbacks.Progress(),
+        cr.callbacks.EarlyStopping("loss"),
+    ]
     return cr.Trainer(cr.MLP([3, 8, 1], dropout=0.2, rng=0), "squared_error", batch_size=8, callbacks=callbacks)
 
 
@@ -26,8 +31,8 @@ def alone(folder: Path) -> cr.Trainer:
 
 @pytest.mark.parametrize("make", [watched, alone])
 @pytest.mark.parametrize("speed", [0.0, 0.1, 10.0])
-def test_the_same_is_learned_by_every_clock(make, speed: float, tmp_path: Path, monkeypatch) -> None:
-    def history_and_weights() -> tuple[cr.History, np.ndarray]:
+def test_training_does_not_depend_on_the_clock(make, speed: float, tmp_path: Path, monkeypatch) -> None:
+    def history_and_weights() -> tuple[cr.callbacks.History, np.ndarray]:
         trainer = make(tmp_path)
         return trainer.fit(X, X[:, :1], epochs=30, verbose=0), trainer.model.parameters.vector
 

@@ -43,37 +43,31 @@ def test_a_recipe_runs_after_the_first_block(code, stage, tmp_path, monkeypatch,
     assert not any(wrong in said for wrong in ("failed", "other weights", "nan"))
 
 
-def test_the_page_on_training_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys) -> None:
-    pytest.importorskip("matplotlib")
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
-    for code in blocks(ROOT / "docs" / "training.md"):
-        run(code, names)
-    said = capsys.readouterr().out
-    assert "the same bits: True" in said
-    assert "column 20 of x has a spread of" in said
-    assert "try a learning rate of about" in said
-    assert Path("report.html").is_file()
-
-
-def test_the_page_on_shipping_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys) -> None:
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnx")
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
-    for code in blocks(ROOT / "docs" / "shipping.md"):
-        run(code, names)
-    assert capsys.readouterr().out.count("the same bits: True") == 2
+#: Of each page: what it needs, what it says, and the files that it leaves.
+PAGES = {
+    "README.md": ([], ["passed"], ["digits.safetensors"]),
+    "docs/training.md": (
+        ["matplotlib"],
+        ["the same bits: True", "column 20 of x has a spread of", "try a learning rate of about"],
+        ["report.html"],
+    ),
+    "docs/shipping.md": (["onnxruntime", "onnx"], 2 * ["the same bits: True"], []),
+}
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys) -> None:
+    needs, says, files = PAGES[page]
+    for module in needs:
+        pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    for code in blocks(ROOT / "README.md"):
+    for code in blocks(ROOT / page):
         run(code, names)
-    assert "passed" in capsys.readouterr().out
-    assert Path("digits.safetensors").is_file()
+    said = capsys.readouterr().out
+    assert [words for words in says if said.count(words) < says.count(words)] == []
+    assert [file for file in files if not Path(file).is_file()] == []
 
 
 @pytest.mark.parametrize("estimator", [cr.MLPClassifier, cr.MLPRegressor])

@@ -1,4 +1,4 @@
-"""Initializers: the distribution each states, by its moments, its range and a test of its whole shape."""
+"""Initializers: the distribution each states, by its range and a test of its whole shape."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from chainrule.initializers import (
     get_initializer,
 )
 
-SHAPES = [(300, 100), (100, 300), (200, 200)]
 SCALED = [GlorotUniform(), GlorotNormal(), HeUniform(), HeNormal(), HeNormalWithBias(), LecunUniform(), LecunNormal()]
 ALL = [make() for make in INITIALIZERS.values()]
 
@@ -44,15 +43,6 @@ def stated_variance(initializer: Initializer, inputs: int, outputs: int) -> floa
         LecunUniform: 1 / inputs,
         LecunNormal: 1 / inputs,
     }[type(initializer)]
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("initializer", SCALED, ids=repr)
-def test_mean_and_variance_are_as_stated(initializer: Initializer, shape: tuple[int, int]) -> None:
-    x = initializer(shape, rng=1, dtype=np.float64)
-    variance = stated_variance(initializer, *shape)
-    assert abs(x.mean()) < 5 * math.sqrt(variance / x.size)
-    assert abs(x.var() / variance - 1) < 5 * math.sqrt(2 / x.size)  # a normal's; a uniform's scatters less
 
 
 @given(inputs=st.integers(1, 40), outputs=st.integers(1, 40))
@@ -184,7 +174,7 @@ def test_callables_pass_and_all_else_is_refused() -> None:
         get_initializer(3)
 
 
-def test_a_rule_of_ones_own_says_what_is_missing() -> None:
+def test_a_custom_rule_says_what_is_missing() -> None:
     with pytest.raises(TypeError, match=r"abstract class Initializer .*draw"):
         Initializer()
 

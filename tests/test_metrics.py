@@ -324,6 +324,15 @@ def test_probabilities_are_not_taken_for_logits(metric: Metric) -> None:
     assert metric(y, p, from_logits=True) == pytest.approx(metric(y, p + 1))
 
 
+def test_areas_of_many_classes_are_refused_for_probabilities_that_are_not_said_to_be(rng: np.random.Generator) -> None:
+    y, p = rng.integers(3, size=60), softmax(rng.normal(size=(60, 3)))
+    with pytest.raises(ValueError, match=r"^roc_auc_score expects logits, got rows of probabilities.*from_logits=Fal"):
+        metrics.roc_auc_score(y, p)
+    assert metrics.roc_auc_score(y, p, from_logits=True) != metrics.roc_auc_score(y, p, from_logits=False)
+    two = np.column_stack([p[:, 0], 1 - p[:, 0]])  # ranked alike either way
+    assert metrics.roc_auc_score(y % 2, two) == metrics.roc_auc_score(y % 2, two, from_logits=False)
+
+
 def test_log_loss_is_safe_where_a_probability_vanishes() -> None:
     assert metrics.log_loss(np.array([1]), np.array([[1e4, 0.0]], np.float32)) == 1e4
     assert metrics.log_loss(np.array([1]), np.array([[1.0, 0.0]]), from_logits=False) == pytest.approx(-np.log(1e-12))
@@ -365,23 +374,6 @@ def test_confidence_on_the_edge_of_a_bin_belongs_to_the_lower_one() -> None:
 def test_calibration_refuses_no_bins() -> None:
     with pytest.raises(ValueError, match="expected_calibration_error expects bins >= 1, got 0"):
         metrics.expected_calibration_error(np.array([0]), np.ones((1, 2)), bins=0)
-
-
-# --- in a training ---
-
-
-@pytest.mark.parametrize("softmax", [False, True])
-def test_a_named_metric_takes_what_the_loss_takes(softmax: bool, rng: np.random.Generator) -> None:
-    x, y = rng.normal(size=(40, 3)), rng.integers(3, size=40)
-    model = cr.MLP([3, 4, 3], softmax=softmax, rng=0, dtype="float64")
-    names = ["f1_score", "roc_auc_score", "log_loss", "expected_calibration_error"]
-    trainer = cr.Trainer(model, cr.CrossEntropy(from_logits=not softmax), metrics=names)
-    scores = trainer.evaluate(x, y)
-    assert list(scores) == ["loss", *names]
-    assert scores["log_loss"] == pytest.approx(scores["loss"], rel=1e-9)
-    logits = np.log(model.predict(x)) if softmax else model.predict(x)
-    assert [scores[name] for name in names] == pytest.approx([getattr(metrics, name)(y, logits) for name in names])
-    assert set(names) < set(trainer.fit(x, y, epochs=1, verbose=0).columns)
 
 
 def test_import_brings_in_no_family_before_it_is_used() -> None:

@@ -163,7 +163,7 @@ HOOKS: dict[str, Callable[[cr.Trainer], None]] = {
     "model.backward": lambda t: doubled(t.model, "backward", 0),
     "layer.forward": lambda t: doubled(t.model.layers[1], "forward", 0),
     "layer.backward": lambda t: doubled(t.model.layers[1], "backward", 0),
-    "activation within a layer": lambda t: doubled(vars(t.model.layers[0])["_activation"], "apply_frugally", 0),
+    "activation within a layer": lambda t: doubled(t.model.layers[0].activation, "apply_blocked", 0),
     "optimizer.step": lambda t: doubled(t.optimizer, "step", 1),
 }
 
@@ -175,6 +175,85 @@ def test_a_method_replaced_on_an_object_counts(name: str, after: int) -> None:
     model = train(cr.CrossEntropy(), LABELS, False, change=HOOKS[name], after=after)
     assert not np.allclose(model.parameters.vector, train(cr.CrossEntropy(), LABELS, False).parameters.vector)
     np.testing.assert_allclose(model.predict(X), model.forward(X), rtol=0, atol=1e-12)
+
+
+# ---- classes
+
+
+def tripled(method: Callable[..., Any], argument: int) -> Callable[..., Any]:
+    """A method that does its work for three times one of its arguments."""
+
+    def replacement(*arguments: Any, **options: Any) -> Any:
+        given = list(arguments)
+        given[argument] = given[argument] * 3
+        return method(*given, **options)
+
+    return replacement
+
+
+def moved(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A loss's terms, of other targets."""
+    return lambda self, z, y: method(self, z, (y + 1) % 3)
+
+
+CLASSES: dict[str, tuple[type, str, Callable[..., Any]]] = {
+    "a layer's forward": (cr.Linear, "forward", lambda method: tripled(method, 1)),
+    "a layer's backward": (cr.Linear, "backward", lambda method: tripled(method, 1)),
+    "the penalty of all layers": (cr.Layer, "penalty", lambda method: lambda self: 7.0),
+    "an activation": (cr.LeakyReLU, "apply", lambda method: tripled(method, 1)),
+    "an activation's pull-back": (cr.LeakyReLU, "pull_back", lambda method: tripled(method, 1)),
+    "a model's forward": (cr.Sequential, "forward", lambda method: tripled(method, 1)),
+    "a model's backward": (cr.Sequential, "backward", lambda method: tripled(method, 1)),
+    "an optimizer's rule": (cr.SGD, "direction", lambda method: tripled(method, 1)),
+    "an optimizer's step": (cr.SGD, "step", lambda method: tripled(method, 2)),
+    "a loss": (cr.CrossEntropy, "terms", moved),
+    "a loss's weights": (cr.CrossEntropy, "sample_weight", lambda method: Focal.sample_weight),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_method_replaced_on_a_class_counts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cls, method, replace = CLASSES[name]
+    untouched = train(cr.CrossEntropy(), LABELS, False)
+    with monkeypatch.context() as patch:
+        patch.setattr(cls, method, replace(getattr(cls, method)))
+        assert_same(cr.CrossEntropy, LABELS)
+        model = train(cr.CrossEntropy(), LABELS, False)
+        np.testing.assert_allclose(model.predict(X), model.forward(X), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(model.predict(X[:1]), model.forward(X[:1]), rtol=0, atol=1e-12)
+        if method not in ("forward", "apply", "penalty"):
+            assert not np.allclose(model.parameters.vector, untouched.parameters.vector)
+    again = train(cr.CrossEntropy(), LABELS, False)
+    np.testing.assert_array_equal(again.parameters.vector, untouched.parameters.vector)
+
+
+def test_a_class_derived_from_a_changed_one_has_the_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cr.CrossEntropy, "terms", moved(cr.CrossEntropy.terms))
+
+    class Derived(cr.CrossEntropy):
+        pass
+
+    z = np.array([[1.0, 2.0, 4.0]])
+    value, expected = (make()(z, np.array([0]))[0] for make in (Derived, cr.CrossEntropy))
+    assert value == expected == pytest.approx(np.log(np.exp(z).sum()) - 2)
+
+
+@pytest.mark.parametrize("on", ["the class", "the object", "the object, later"])
+def test_a_rule_replaced_in_a_loop_by_hand_counts(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def still(self: Any, g: Any, state: Any, scratch: Any, coefficients: Any) -> Any:
+        return np.multiply(g, 0, out=scratch[0])
+
+    optimizer, w = cr.Adam(0.1), np.ones(3)
+    if on == "the class":
+        monkeypatch.setattr(cr.Adam, "direction", still)
+    elif on == "the object":
+        optimizer.direction = still.__get__(optimizer)  # type: ignore[method-assign]
+    else:
+        optimizer.step(w, np.ones(3))
+        optimizer.direction = still.__get__(optimizer)  # type: ignore[method-assign]
+    before = w.copy()
+    optimizer.step(w, np.ones(3))
+    np.testing.assert_array_equal(w, before)
 
 
 # ---- data
@@ -278,6 +357,8 @@ def test_a_schedule_with_slots_trains_and_a_checkpoint_says_what_it_needs(tmp_pa
     schedule = Slotted()
     cr.Trainer(cr.MLP([8, 3]), "cross_entropy", cr.Adam(schedule)).fit(X, LABELS, epochs=2, verbose=0)
     assert schedule.seen == 2
-    trainer = cr.Trainer(cr.MLP([8, 3]), "cross_entropy", cr.Adam(Slotted()), callbacks=[cr.Checkpoint(tmp_path)])
+    trainer = cr.Trainer(
+        cr.MLP([8, 3]), "cross_entropy", cr.Adam(Slotted()), callbacks=[cr.callbacks.Checkpoint(tmp_path)]
+    )
     with pytest.raises(TypeError, match=r"Slotted expects its attributes in __dict__.*remove __slots__"):
         trainer.fit(X, LABELS, epochs=1, verbose=0)

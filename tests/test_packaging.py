@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
@@ -16,8 +15,6 @@ CONTENT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = CONTENT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 GROUPS = CONTENT["dependency-groups"]
-PACKAGE_OF = {"sklearn": "scikit-learn", "mlflow": "mlflow-skinny"}  # where the module and its package differ in name
-SOURCE = Path(cr.__path__[0])
 NEEDS_AN_EXTRA = ("chainrule.estimators", "chainrule.tabular")  # their classes inherit from scikit-learn's
 
 LOADED_BY = """
@@ -42,15 +39,11 @@ def third_party_loaded(*, all_modules: bool) -> set[str]:
     return {name for name in loaded if not name.startswith("_cython_")}  # which a compiled module makes in memory
 
 
-def package_names(requirements: list[str]) -> set[str]:
-    return {re.split(r"[\[<>=!~; ]", requirement)[0] for requirement in requirements}
-
-
 def test_importing_chainrule_loads_numpy_and_nothing_else() -> None:
     assert third_party_loaded(all_modules=False) == {"numpy"}
 
 
-def test_importing_chainrule_loads_no_more_of_the_standard_library_than_training_needs() -> None:
+def test_importing_loads_no_more_of_the_standard_library_than_training_needs() -> None:
     heavy = {"csv", "difflib", "fnmatch", "gzip", "hashlib", "json", "pathlib", "tempfile", "urllib.parse"}
     script = f"import sys, numpy; had = set(sys.modules); import chainrule; print(*{heavy} & (set(sys.modules) - had))"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -99,44 +92,6 @@ def test_the_lowest_versions_that_are_tested_are_those_that_are_stated() -> None
     assert printed == [need.replace(">=", "==") for need in requirements()]
 
 
-def calls_of_require() -> list[tuple[str, str, str]]:
-    """Where the code asks for a module of an extra: the place, the module, the extra."""
-    found = []
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            match node:
-                case ast.Call(func=ast.Name("require"), args=[ast.Constant(str(module)), ast.Constant(str(extra)), *_]):
-                    found.append((f"{path.name}:{node.lineno}", module.split(".")[0], extra))
-    return found
-
-
-def modules_imported() -> set[str]:
-    names = {module for _, module, _ in calls_of_require()}
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names.add(node.module.split(".")[0])
-    return names
-
-
-def test_each_package_is_used_by_the_code_that_asks_for_it() -> None:
-    """What only tests and tools need is in a dependency group."""
-    used = {PACKAGE_OF.get(module, module) for module in modules_imported()}
-    needs = [*PROJECT["dependencies"], *(need for name, needs in EXTRAS.items() if name != "all" for need in needs)]
-    assert package_names(needs) - used == set()
-
-
 def test_the_package_says_that_it_is_typed() -> None:
     assert cr.__file__ is not None
     assert (Path(cr.__file__).parent / "py.typed").is_file()
-
-
-def test_each_extra_named_in_an_error_holds_the_package_that_is_missing() -> None:
-    wrong = [
-        f"{place} sends who lacks {module} to chainrule[{extra}]"
-        for place, module, extra in calls_of_require()
-        if PACKAGE_OF.get(module, module) not in package_names(EXTRAS.get(extra, []))
-    ]
-    assert wrong == []

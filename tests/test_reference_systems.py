@@ -71,7 +71,7 @@ def pairs(W: list[np.ndarray], b: list[np.ndarray] | None) -> list[np.ndarray]:
 def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """310 real scans (N, 8, 8), their labels (N,) and the same one-hot (N, 10); ten batches of 32, the last of 22."""
     pytest.importorskip("sklearn")
-    named = cr.load_named("digits")
+    named = cr.data.load_named("digits")
     labels = named.y[:310]
     return named.x[:310].reshape(-1, 8, 8).astype(np.float64), labels, np.eye(10)[labels]
 
@@ -165,7 +165,7 @@ def test_leaky_relu_regression(sizes: tuple[int, ...], seed: int) -> None:
 def printed_losses(sizes: tuple[int, ...], seed: int) -> list[float]:
     """The losses as ``Progress(every=5)`` prints them: of epoch 1, 5, 10, ..., 100."""
     out = io.StringIO()
-    progress = cr.Progress(every=5, file=out)
+    progress = cr.callbacks.Progress(every=5, file=out)
     trainer = cr.Trainer(leaky_model(sizes, seed), "half_squared_error", cr.SGD(0.1), None, callbacks=[progress])
     trainer.fit(LEAKY_X, LEAKY_Y, epochs=100)
     return [float(number) for number in re.findall(r"loss (\S+)", out.getvalue())]

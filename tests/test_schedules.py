@@ -93,7 +93,7 @@ def test_a_warmup_longer_than_training_only_climbs() -> None:
     assert [schedule(step, 4) for step in range(4)] == pytest.approx([0.05, 0.1, 0.15, 0.2])
 
 
-def test_warmup_cosine_passes_the_middle_half_way_down_and_ends_at_the_final_rate() -> None:
+def test_warmup_cosine_is_half_way_down_in_the_middle_and_ends_at_final() -> None:
     schedule = WarmupCosine(0.5, warmup=20, final=0.1)
     assert schedule(20, 100) == 0.5
     assert schedule(60, 100) == pytest.approx(0.3, rel=1e-15)
@@ -171,14 +171,14 @@ def test_plateau_asks_for_a_lower_loss_below_zero_too(second: float, cut: bool) 
     assert (schedule(0) < 1) is cut
 
 
-def test_plateau_takes_the_same_loss_again_for_no_improvement() -> None:
+def test_plateau_takes_an_equal_loss_for_no_improvement() -> None:
     schedule = ReduceOnPlateau(1.0, patience=0, threshold=0.0)
     schedule.observe(2.0)
     schedule.observe(2.0)
     assert schedule(0) == 0.1
 
 
-def test_plateau_counts_a_loss_that_is_no_number_as_no_better() -> None:
+def test_plateau_takes_a_nan_loss_for_no_improvement() -> None:
     schedule = ReduceOnPlateau(1.0, patience=0)
     schedule.observe(math.nan)
     assert schedule(0) == 0.1

@@ -21,14 +21,19 @@ class Parameters(Mapping[str, Array]):
 
     Parameters
     ----------
-    shapes : mapping from name to shape, in the order in which the vector holds them
+    shapes : mapping of name to shape
+        The arrays, in the order in which the vector holds them.
     dtype : float32 or float64
+        The dtype of all of them.
 
     Attributes
     ----------
-    vector : array (P,), P the number of all parameters, zero at first
-    shapes : dict from name to shape
-    slices : dict from name to the slice of the vector
+    vector : array (P,)
+        All P parameters, zero at first.
+    shapes : dict of name to shape
+        The shapes, as given.
+    slices : dict of name to slice
+        The part of the vector that each name stands for.
 
     Examples
     --------

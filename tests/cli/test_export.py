@@ -38,7 +38,7 @@ def test_a_table_model(shell, flowers: Path, flowers_model: Path, tmp_path: Path
     assert json.loads(facts["feature_names"]) == ["length", "width", "colour=blue", "colour=red"]
     assert facts["input"] == "x: float32, rows of 4 numbers, as the encoder gives them"
     encoder = TableEncoder.from_dict(json.loads(facts["encoder"]))
-    x = encoder.transform(cr.read_table(flowers, text=encoder.text_columns))
+    x = encoder.transform(cr.data.read_table(flowers, text=encoder.text_columns))
     np.testing.assert_allclose(run(out, x), cr.load(flowers_model / "model.safetensors").predict(x), atol=1e-4)
     run_record = json.loads((flowers_model / "run.json").read_text(encoding="utf-8"))
     assert facts["parameters_sha256"] in json.dumps(run_record)

@@ -99,7 +99,7 @@ def test_a_model_of_an_earlier_version_says_so(shell) -> None:
 
 
 def test_a_checkpoint_is_described(shell, tmp_path: Path) -> None:
-    trainer = cr.Trainer(cr.MLP([2, 3, 2], rng=0), "cross_entropy", callbacks=[cr.Checkpoint(tmp_path)])
+    trainer = cr.Trainer(cr.MLP([2, 3, 2], rng=0), "cross_entropy", callbacks=[cr.callbacks.Checkpoint(tmp_path)])
     trainer.fit(np.eye(2), np.arange(2), epochs=2, verbose=0)
     out = shell("inspect", tmp_path / "step-00000002.safetensors").out
     assert ", float32, a checkpoint of a training\n" in out

@@ -33,7 +33,7 @@ def test_new_rows_of_a_raw_table_are_predicted(shell, flowers_model: Path, tmp_p
 def test_python_predicts_with_the_encoder_in_the_model_file(shell, flowers_model: Path, flowers: Path) -> None:
     model = cr.load(flowers_model / "model.safetensors")
     encoder = TableEncoder.from_dict(model.metadata["encoder"])
-    table = cr.read_table(flowers, columns=encoder.columns, text=list(encoder.categories))
+    table = cr.data.read_table(flowers, columns=encoder.columns, text=list(encoder.categories))
     predicted = encoder.decode(model.predict(encoder.transform(table)))
     assert predicted.tolist() == [row["prediction"] for row in rows_of(shell("predict", flowers_model, flowers).out)]
 
@@ -88,6 +88,7 @@ def test_a_stray_word_is_not_answered_with_an_option_of_train(refuses, flowers_m
 def test_the_predictions_go_into_a_file(shell, flowers_model: Path, flowers: Path, tmp_path: Path) -> None:
     printed = shell("predict", flowers_model, flowers)
     out = tmp_path / "predictions.csv"
+    assert shell("predict", flowers_model, flowers, "--out", "-") == printed
     answer = shell("predict", flowers_model, flowers, "--out", out)
     assert (answer.code, answer.out) == (0, "")
     assert answer.err == f"120 predictions written to {out}\n"
@@ -95,7 +96,7 @@ def test_the_predictions_go_into_a_file(shell, flowers_model: Path, flowers: Pat
 
 
 def test_images_are_predicted_from_the_test_part_or_from_pixels(shell, digits_model: Path, tmp_path: Path) -> None:
-    data = cr.load_named("digits")
+    data = cr.data.load_named("digits")
     named = shell("predict", digits_model, "digits").out
     predicted = [int(row["prediction"]) for row in rows_of(named)]
     assert np.mean(predicted == data.y_test) > 0.8

@@ -23,7 +23,7 @@ def blob(row=13.5, column=13.5, width=3.0):
 
 def changed(images, seed=0, **settings):
     images = np.stack([images]) if np.ndim(images) == 2 else images
-    distort = cr.RandomDistortion(SHAPE, **(STILL | settings))
+    distort = cr.data.RandomDistortion(SHAPE, **(STILL | settings))
     x, _ = distort(images.reshape(len(images), -1), np.zeros(len(images)), np.random.default_rng(seed))
     return x.reshape(-1, 28, 28)
 
@@ -46,7 +46,7 @@ def test_without_any_change_images_stay_as_they_are():
 def test_images_come_back_in_new_arrays_of_their_shape_and_dtype():
     images = np.random.default_rng(0).random((5, 28, 28), dtype=np.float32)
     kept = images.copy()
-    distort = cr.RandomDistortion(SHAPE)
+    distort = cr.data.RandomDistortion(SHAPE)
     for x in (images, images.reshape(5, -1), images.astype(np.float64)):
         y = np.arange(5)
         found, same = distort(x, y, np.random.default_rng(0))
@@ -124,7 +124,7 @@ def test_images_of_another_size_are_refused():
     with pytest.raises(
         ValueError, match=r"RandomDistortion expects a batch of images of shape \(N, 784\), got \(3, 64"
     ):
-        cr.RandomDistortion(SHAPE)(np.zeros((3, 64)), np.zeros(3), np.random.default_rng(0))
+        cr.data.RandomDistortion(SHAPE)(np.zeros((3, 64)), np.zeros(3), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
@@ -144,14 +144,14 @@ def test_settings_are_checked(settings, says):
     import re
 
     with pytest.raises(ValueError, match=re.escape(says)):
-        cr.RandomDistortion(**({"shape": SHAPE} | settings))
+        cr.data.RandomDistortion(**({"shape": SHAPE} | settings))
 
 
 def test_a_mixture_keeps_the_sums_of_both_sides():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(50, 3)), rng.integers(0, 4, 50)
     for seed in range(20):
-        xm, ym = cr.MixUp(0.5, classes=4)(x, y, np.random.default_rng(seed))
+        xm, ym = cr.data.MixUp(0.5, classes=4)(x, y, np.random.default_rng(seed))
         np.testing.assert_allclose(ym.sum(axis=1), 1, rtol=1e-12)
         np.testing.assert_allclose(xm.sum(axis=0), x.sum(axis=0), atol=1e-9)  # a permutation of the batch in both parts
         np.testing.assert_allclose(ym.sum(axis=0), np.bincount(y, minlength=4), atol=1e-9)
@@ -161,7 +161,7 @@ def test_a_mixture_keeps_the_sums_of_both_sides():
 
 def test_features_and_targets_are_mixed_alike():
     x = np.linspace(0, 1, 40, dtype=np.float32)[:, None]
-    xm, ym = cr.MixUp(1.0)(x, 2 * x + 1, np.random.default_rng(0))
+    xm, ym = cr.data.MixUp(1.0)(x, 2 * x + 1, np.random.default_rng(0))
     assert (xm.dtype, ym.dtype) == (np.float32, np.float32)
     np.testing.assert_allclose(ym, 2 * xm + 1, rtol=1e-5)
     assert (xm != x).any()
@@ -170,14 +170,14 @@ def test_features_and_targets_are_mixed_alike():
 @pytest.mark.parametrize("labels", [np.array([0, 1, 3]), np.array([0.0, 1.0, 2.0]), np.eye(3), np.array([-1, 0, 1])])
 def test_labels_that_do_not_fit_the_classes_are_refused(labels):
     with pytest.raises(ValueError, match=r"MixUp expects labels \(N,\) from 0 to 2"):
-        cr.MixUp(classes=3)(np.eye(3), labels, np.random.default_rng(0))
+        cr.data.MixUp(classes=3)(np.eye(3), labels, np.random.default_rng(0))
 
 
 def test_labels_without_classes_are_refused():
     with pytest.raises(
         TypeError, match=r"targets that are numbers, got labels of dtype int64; pass MixUp\(classes=K\)"
     ):
-        cr.MixUp()(np.eye(3), np.arange(3), np.random.default_rng(0))
+        cr.data.MixUp()(np.eye(3), np.arange(3), np.random.default_rng(0))
 
 
 def test_a_trainer_applies_one_after_the_other_and_only_in_training():
@@ -193,7 +193,7 @@ def test_a_trainer_applies_one_after_the_other_and_only_in_training():
     x, y = np.random.default_rng(0).normal(size=(64, 3)), np.arange(64) % 2
     trainer = cr.Trainer(
         cr.MLP([3, 8, 2], rng=0), "cross_entropy", batch_size=16, metrics=["accuracy"],
-        augment=[note, double, note, cr.MixUp(0.2, classes=2), note],
+        augment=[note, double, note, cr.data.MixUp(0.2, classes=2), note],
     )  # fmt: skip
     history = trainer.fit(x, y, validation=(x, y), epochs=2, verbose=0)
     assert len(seen) == 2 * 4 * 3
@@ -209,7 +209,7 @@ def test_the_users_rows_stay_as_they_were():
     kept, y = images.copy(), np.arange(32) % 2
     for size in (None, 8):
         trainer = cr.Trainer(
-            cr.MLP([784, 4, 2], rng=0), "cross_entropy", batch_size=size, augment=[cr.RandomDistortion(SHAPE)]
+            cr.MLP([784, 4, 2], rng=0), "cross_entropy", batch_size=size, augment=[cr.data.RandomDistortion(SHAPE)]
         )
         trainer.fit(images, y, epochs=2, verbose=0)
         np.testing.assert_array_equal(images, kept)
@@ -218,9 +218,9 @@ def test_the_users_rows_stay_as_they_were():
 @pytest.mark.slow
 def test_distorted_digits_teach_more_than_few_digits_alone():
     pytest.importorskip("sklearn")
-    digits = cr.load_named("digits")
+    digits = cr.data.load_named("digits")
     x, y = digits.x[:150], digits.y[:150]
-    augment = [cr.RandomDistortion((8, 8), shift=0.8, elasticity=0)]
+    augment = [cr.data.RandomDistortion((8, 8), shift=0.8, elasticity=0)]
     scores = {}
     for name, changes in (("plain", []), ("distorted", augment)):
         model = cr.MLP([64, 128, 10], rng=0)
@@ -232,8 +232,8 @@ def test_distorted_digits_teach_more_than_few_digits_alone():
     assert scores["distorted"] > scores["plain"] + 0.01
 
 
-def test_a_training_with_changed_batches_goes_on_to_the_same_bits(tmp_path):
-    """Broken off in the midst of an epoch, with metrics, an average that has not begun, and mixtures."""
+def test_training_with_augmentation_resumes_to_the_same_bits(tmp_path):
+    """Interrupted within an epoch, with metrics, an average that has not started, and mixtures."""
     x, y = np.random.default_rng(0).random((90, 784), dtype=np.float32), np.arange(90) % 3
 
     def trained(folder, limit=None, resume=False):
@@ -247,8 +247,12 @@ def test_a_training_with_changed_batches_goes_on_to_the_same_bits(tmp_path):
             "cross_entropy",
             batch_size=16,
             metrics=["accuracy"],
-            augment=[cr.RandomDistortion(SHAPE), cr.MixUp(0.3, classes=3)],
-            callbacks=[cr.Checkpoint(folder, seconds=1e-9), cr.WeightAverage(None, start=0.5), PowerFailure()],
+            augment=[cr.data.RandomDistortion(SHAPE), cr.data.MixUp(0.3, classes=3)],
+            callbacks=[
+                cr.callbacks.Checkpoint(folder, seconds=1e-9),
+                cr.callbacks.WeightAverage(None, start=0.5),
+                PowerFailure(),
+            ],
         )
         if resume:
             trainer.resume(folder)

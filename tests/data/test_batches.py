@@ -67,7 +67,7 @@ def test_a_seed_gives_the_same_order_and_a_generator_a_new_one_each_epoch(sample
     assert first != next_epoch
 
 
-def test_one_sampled_batch_reaches_every_row_in_time():
+def test_sampled_batches_reach_every_row_sooner_or_later():
     x, y, _ = numbered(12)
     rng = np.random.default_rng(0)
     seen = {row for _ in range(40) for row in rows_of(cr.batches(x, y, size=3, sample="one", rng=rng))}
@@ -135,7 +135,7 @@ def test_a_function_is_asked_once_an_epoch_and_draws_from_no_other_generator():
     assert ours.rng.bit_generator.state == before
 
 
-def test_the_array_of_an_order_may_be_used_again():
+def test_the_array_of_an_order_may_be_reused():
     rng, order = np.random.default_rng(0), np.arange(20)
 
     def shuffled(rows):
@@ -150,7 +150,7 @@ def test_the_array_of_an_order_may_be_used_again():
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "uint64"])
-def test_the_numbers_of_an_order_are_any_integers(dtype):
+def test_an_order_may_hold_integers_of_any_type(dtype):
     epoch = cr.batches(*numbered(10), size=4, sample=lambda rows: np.arange(rows, dtype=dtype))
     assert rows_of(epoch).tolist() == list(range(10))
 
@@ -169,7 +169,7 @@ def test_the_numbers_of_an_order_are_any_integers(dtype):
     ],
 )
 @pytest.mark.parametrize("size", [4, None])
-def test_what_is_no_order_is_refused(order, error, says, size):
+def test_an_invalid_order_is_refused(order, error, says, size):
     with pytest.raises(error, match=says):
         list(cr.batches(*numbered(10), size=size, sample=lambda rows: order))
     with pytest.raises(error, match=says):
@@ -215,7 +215,7 @@ def test_the_trainers_batches_of_sparse_rows_are_those_of_the_dense(size, sample
 def test_sparse_rows_are_split():
     sparse = pytest.importorskip("scipy.sparse")
     x, y, _ = numbered(10)
-    dense, of_sparse = (cr.split(data, y, 0.3, rng=0) for data in (x, sparse.coo_array(x)))
+    dense, of_sparse = (cr.data.split(data, y, 0.3, rng=0) for data in (x, sparse.coo_array(x)))
     for part, same in zip(dense, of_sparse, strict=True):
         np.testing.assert_array_equal(part, same.toarray() if hasattr(same, "toarray") else same)
 
@@ -246,7 +246,7 @@ def of_the_trainer(arrays, size, seed=0, drop_last=False, sample="all"):
     weighted=st.booleans(),
     seed=st.integers(0, 5),
 )
-def test_they_are_those_of_the_public_function_epoch_after_epoch(rows, size, drop_last, sample, weighted, seed):
+def test_they_equal_the_public_batches_epoch_after_epoch(rows, size, drop_last, sample, weighted, seed):
     x, y, w = numbered(rows)
     arrays = x, y, w if weighted else None
     ours = of_the_trainer(arrays, size, seed, drop_last, sample)
@@ -261,10 +261,16 @@ def test_they_are_those_of_the_public_function_epoch_after_epoch(rows, size, dro
                 np.testing.assert_array_equal(array, wanted)
 
 
-def test_each_lies_in_the_memory_of_the_one_before():
+def test_each_batch_reuses_the_memory_of_the_one_before():
     ours = of_the_trainer(numbered(10), 4)
     places = {tuple(array.ctypes.data for array in batch) for _ in range(3) for batch in ours}
     assert len(places) == 1
+
+
+@pytest.mark.parametrize(("drop_last", "sample", "rows"), [(False, "all", 10), (True, "all", 8), (False, "one", 4)])
+def test_an_order_holds_the_rows_of_the_epoch(drop_last, sample, rows):
+    ours = of_the_trainer(numbered(10), 4, drop_last=drop_last, sample=sample)
+    assert len(ours.order()) == len(set(ours.order())) == ours.rows == rows
 
 
 @pytest.mark.parametrize("size", [None, 10, 20])
@@ -288,7 +294,7 @@ STORED = {
 
 @pytest.mark.parametrize("size", [4, None])
 @pytest.mark.parametrize("stored", STORED)
-def test_however_the_rows_are_stored(stored, size):
+def test_rows_may_be_stored_in_any_way(stored, size):
     x, y, _ = numbered(11)
     x = STORED[stored](x)
     for xb, yb in of_the_trainer((x, y, None), size):
@@ -303,7 +309,7 @@ def test_however_the_rows_are_stored(stored, size):
 @given(rows=st.integers(2, 60), fraction=st.floats(0.01, 0.99), stratify=st.booleans(), seed=st.integers(0, 5))
 def test_a_split_puts_every_row_on_one_side(rows, fraction, stratify, seed):
     x, y, _ = numbered(rows)
-    kept, y_kept, aside, y_aside = cr.split(x, y % 7, fraction, rng=seed, stratify=stratify)
+    kept, y_kept, aside, y_aside = cr.data.split(x, y % 7, fraction, rng=seed, stratify=stratify)
     assert sorted([*kept[:, 0], *aside[:, 0]]) == list(range(rows))
     np.testing.assert_array_equal(y_kept, 10 * kept[:, 0] % 7)
     np.testing.assert_array_equal(y_aside, 10 * aside[:, 0] % 7)
@@ -317,19 +323,19 @@ def test_a_split_puts_every_row_on_one_side(rows, fraction, stratify, seed):
 )
 def test_a_stratified_split_keeps_each_share_to_within_one_row(labels, fraction, seed):
     y = np.array(labels)
-    aside = cr.split(y, y, fraction, rng=seed, stratify=True)[3]
+    aside = cr.data.split(y, y, fraction, rng=seed, stratify=True)[3]
     shares = {label: np.sum(y == label) * len(aside) / len(y) for label in set(labels)}
     assert all(abs(np.sum(aside == label) - share) <= 1 for label, share in shares.items())
 
 
 def test_a_class_of_one_row_stays_where_it_can():
     y = np.array([0] * 20 + [1] * 20 + [2])
-    assert 2 in cr.split(y, y, 0.8, rng=0, stratify=True)[1]
+    assert 2 in cr.data.split(y, y, 0.8, rng=0, stratify=True)[1]
 
 
 def test_shares_hold_beside_many_classes_of_one_row():
     y = np.concatenate([np.zeros(100, int), 1 + np.arange(50)])
-    aside = cr.split(y, y, 0.2, rng=0, stratify=True)[3]
+    aside = cr.data.split(y, y, 0.2, rng=0, stratify=True)[3]
     assert 19 <= np.sum(aside == 0) <= 21
 
 
@@ -337,15 +343,15 @@ def test_shares_hold_beside_many_classes_of_one_row():
 def test_a_seed_gives_the_same_split(stratify):
     y = np.arange(40) % 3
     first, again, other = (
-        cr.split(np.arange(40), y, 0.25, rng=seed, stratify=stratify)[2].tolist() for seed in (0, 0, 1)
+        cr.data.split(np.arange(40), y, 0.25, rng=seed, stratify=stratify)[2].tolist() for seed in (0, 0, 1)
     )
     assert first == again != other
 
 
-def test_every_row_is_set_aside_in_time():
+def test_every_row_is_set_aside_sooner_or_later():
     x = np.arange(10)
     rng = np.random.default_rng(0)
-    assert {row for _ in range(60) for row in cr.split(x, x % 2, 0.2, rng=rng, stratify=True)[2]} == set(range(10))
+    assert {row for _ in range(60) for row in cr.data.split(x, x % 2, 0.2, rng=rng, stratify=True)[2]} == set(range(10))
 
 
 @pytest.mark.parametrize(
@@ -364,4 +370,4 @@ def test_every_row_is_set_aside_in_time():
 )
 def test_what_cannot_be_split_is_refused(arguments, says):
     with pytest.raises(ValueError, match=says):
-        cr.split(**(dict(x=[1, 2, 3], y=[1, 2, 3]) | arguments))
+        cr.data.split(**(dict(x=[1, 2, 3], y=[1, 2, 3]) | arguments))

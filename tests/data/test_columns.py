@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,82 +22,26 @@ PLACES: dict[str, Callable[[int], bool]] = {
     "most": lambda row: row % 10 < 7,
 }
 GAPS = [
-    "",
-    " ",
-    "?",
-    "NA",
-    "N/A",
-    "n/a",
-    "<NA>",
-    "nan",
-    "NaN",
-    "NaT",
-    "null",
-    "NULL",
-    "\\N",
-    "#N/A",
-    "#DIV/0!",
+    "", " ", "?", "NA", "N/A", "n/a", "<NA>", "nan", "NaN", "NaT", "null", "NULL", "\\N", "#N/A", "#DIV/0!",
     "#REF!",
-]
+]  # fmt: skip
 WORDS = [
-    "None",
-    "none",
-    "-",
-    "--",
-    "—",
-    ".",
-    "..",
-    "missing",
-    "unknown",
-    "k.A.",
-    "x",
-    "12a",
-    "<5",
-    "10-20",
-    "Na",
-    "oak",
-]
-WORDS += ["nan?", "∞", "2024-01-31", "10:30", "True", "yes", "1.2.3", "1/2", "30+", "-nan", "Infinity", "inf", "1e999"]
-WRITTEN = ["1 234", "1\u00a0234", "1\u202f234.5", "1\u2009234", "1'234", "1\u2019234", "1,234", "1.234,5", "1.234.567"]
-WRITTEN += [
-    "1,5",
-    ",5",
-    "\u22125.5",
-    "\u22125",
-    "\u20135",
-    "$10",
-    "€ 7",
-    "7 €",
-    "-$3",
-    "$-3",
-    "US$4",
-    "CHF 10",
-    "10 EUR",
-]
-WRITTEN += [
-    "12 %",
-    "12%",
-    "3‰",
-    "(12)",
-    "(1,234.5)",
-    "12-",
-    "0x1F",
-    "1_000",
-    "1,5e3",
-    "12,34,567",
-    "\u0661\u0662",
-    "１２",
-]
-DATES = ["2024-01-31", "2024/1/31", "2024-01", "31.12.2024", "31.12.24", "1/31/2024", "2024-01-31T10:30:05Z"]
-DATES += [
-    "2024-01-31 10:30",
-    "2024-01-31 10:30:05.123+02:00",
-    "Jan 31, 2024",
-    "31 January 2024",
-    "31-Dec-24",
-    "Dec 2024",
-]
-DATES += ["Sept. 3rd, 2024", "Mon, 31 Jan 2024 10:30:00 GMT", "10:30", "10:30:05", "100:30", "1:05 PM", "2024-W05"]
+    "None", "none", "-", "--", "—", ".", "..", "missing", "unknown", "k.A.", "x", "12a", "<5", "10-20", "Na",
+    "oak", "nan?", "∞", "2024-01-31", "10:30", "True", "yes", "1.2.3", "1/2", "30+", "-nan", "Infinity", "inf",
+    "1e999",
+]  # fmt: skip
+WRITTEN = [
+    "1 234", "1\u00a0234", "1\u202f234.5", "1\u2009234", "1'234", "1\u2019234", "1,234", "1.234,5", "1.234.567",
+    "1,5", ",5", "\u22125.5", "\u22125", "\u20135", "$10", "€ 7", "7 €", "-$3", "$-3", "US$4", "CHF 10", "10 EUR",
+    "12 %", "12%", "3‰", "(12)", "(1,234.5)", "12-", "0x1F", "1_000", "1,5e3", "12,34,567", "\u0661\u0662",
+    "\uff11\uff12",
+]  # fmt: skip
+DATES = [
+    "2024-01-31", "2024/1/31", "2024-01", "31.12.2024", "31.12.24", "1/31/2024", "2024-01-31T10:30:05Z",
+    "2024-01-31 10:30", "2024-01-31 10:30:05.123+02:00", "Jan 31, 2024", "31 January 2024", "31-Dec-24",
+    "Dec 2024", "Sept. 3rd, 2024", "Mon, 31 Jan 2024 10:30:00 GMT", "10:30", "10:30:05", "100:30", "1:05 PM",
+    "2024-W05",
+]  # fmt: skip
 
 
 def column(folder: Path, cells: list[str]) -> Path:
@@ -105,40 +49,43 @@ def column(folder: Path, cells: list[str]) -> Path:
     return written(folder, f"age,y\n{rows}")
 
 
-@pytest.mark.parametrize("place", PLACES)
+def at_each_place(cell: str) -> Iterator[tuple[list[int], list[str]]]:
+    """The rows that hold the cell, and the column: numbers but for these rows."""
+    for chosen in PLACES.values():
+        rows = [row for row in range(60) if chosen(row)]
+        yield rows, [cell if row in rows else number for row, number in enumerate(NUMBERS)]
+
+
+def refusal(path: Path, message: str) -> str:
+    with pytest.raises(ValueError, match=message) as caught:
+        read_table(path)
+    return str(caught.value)
+
+
 @pytest.mark.parametrize("gap", GAPS)
-def test_a_gap_among_numbers_is_refused(tmp_path: Path, gap: str, place: str) -> None:
-    rows = [row for row in range(60) if PLACES[place](row)]
-    cells = [gap if row in rows else number for row, number in enumerate(NUMBERS)]
-    with pytest.raises(ValueError, match=r"^read_table expects a value in every cell of ") as caught:
-        read_table(column(tmp_path, cells))
-    said = str(caught.value)
-    assert f"missing values in {len(rows)} of 60 rows (line{'s' * (len(rows) > 1)} {rows[0] + 2}" in said
-    assert "in 'age'; remove or fill these rows first" in said
-    assert (f"or declare the column as text (text=[...]) if {gap!r} is a value" in said) == bool(gap.strip())
+def test_a_gap_among_numbers_is_refused(tmp_path: Path, gap: str) -> None:
+    for rows, cells in at_each_place(gap):
+        said = refusal(column(tmp_path, cells), r"^read_table expects a value in every cell of ")
+        assert f"missing values in {len(rows)} of 60 rows (line{'s' * (len(rows) > 1)} {rows[0] + 2}" in said
+        assert "in 'age'; remove or fill these rows first" in said
+        assert (f"or declare the column as text (text=[...]) if {gap!r} is a value" in said) == bool(gap.strip())
 
 
-@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("word", WORDS)
-def test_a_word_among_numbers_is_refused(tmp_path: Path, word: str, place: str) -> None:
-    rows = [row for row in range(60) if PLACES[place](row)]
-    cells = [word if row in rows else number for row, number in enumerate(NUMBERS)]
-    with pytest.raises(ValueError, match=r"^read_table expects numbers in column 'age' of ") as caught:
-        read_table(column(tmp_path, cells))
-    assert f"got {word!r} on line {rows[0] + 2}" in str(caught.value)
-    assert "or declare the column as text (text=[...])" in str(caught.value)
-    assert read_table(column(tmp_path, cells), text=["age"])["age"].tolist() == cells
+def test_a_word_among_numbers_is_refused(tmp_path: Path, word: str) -> None:
+    for rows, cells in at_each_place(word):
+        said = refusal(column(tmp_path, cells), r"^read_table expects numbers in column 'age' of ")
+        assert f"got {word!r} on line {rows[0] + 2}" in said
+        assert "or declare the column as text (text=[...])" in said
+        assert read_table(column(tmp_path, cells), text=["age"])["age"].tolist() == cells
 
 
-@pytest.mark.parametrize("place", [*PLACES, "all"])
 @pytest.mark.parametrize("number", WRITTEN)
-def test_a_number_written_for_people_is_refused(tmp_path: Path, number: str, place: str) -> None:
-    rows = [row for row in range(60) if place == "all" or PLACES[place](row)]
-    cells = [number if row in rows else plain for row, plain in enumerate(NUMBERS)]
-    with pytest.raises(ValueError, match=r"^read_table expects plain numbers in column 'age' of ") as caught:
-        read_table(column(tmp_path, cells))
-    assert f"got {number!r} on line {rows[0] + 2}; write " in str(caught.value)
-    assert read_table(column(tmp_path, cells), text=["age"])["age"].tolist() == cells
+def test_a_number_written_for_people_is_refused(tmp_path: Path, number: str) -> None:
+    for rows, cells in (*at_each_place(number), ([0], [number] * 60)):
+        said = refusal(column(tmp_path, cells), r"^read_table expects plain numbers in column 'age' of ")
+        assert f"got {number!r} on line {rows[0] + 2}; write " in said
+        assert read_table(column(tmp_path, cells), text=["age"])["age"].tolist() == cells
 
 
 @pytest.mark.parametrize(
@@ -208,7 +155,7 @@ def test_plain_numbers_are_numbers(tmp_path: Path, number: str) -> None:
     ]
 
 
-def test_text_begins_where_half_of_the_cells_and_of_the_different_ones_are_words(tmp_path: Path) -> None:
+def test_text_begins_where_half_of_all_and_of_the_different_cells_are_words(tmp_path: Path) -> None:
     half = ["1"] * 5 + ["x"] * 5
     assert read_table(column(tmp_path, half))["age"].tolist() == half
     for numbers in (half[:5] + half[4:9], [*half, "2"]):

@@ -60,11 +60,11 @@ def assert_same_predictions(one, other, X):
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_predictions_stay_both_ways(problem, activation, dtype):
     network, X, _ = fitted(theirs, problem, dtype, activation=activation)
-    ours = cr.from_sklearn(network)
+    ours = cr.convert.from_sklearn(network)
     assert type(ours).__name__ == type(network).__name__
     assert ours.coefs_[0].dtype == dtype
     assert_same_predictions(network, ours, X)
-    assert_same_predictions(network, cr.to_sklearn(ours), X)
+    assert_same_predictions(network, cr.convert.to_sklearn(ours), X)
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_predictions_stay_both_ways(problem, activation, dtype):
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_what_scikit_learn_has_not_becomes_part_of_its_weights(problem, settings, dtype):
     ours, X, _ = fitted(cr, problem, dtype, **settings)
-    network = cr.to_sklearn(ours)
+    network = cr.convert.to_sklearn(ours)
     assert_same_predictions(ours, network, X)
-    assert_same_predictions(network, cr.from_sklearn(network), X)
+    assert_same_predictions(network, cr.convert.from_sklearn(network), X)
 
 
 needs_poisson = pytest.mark.skipif(
@@ -98,11 +98,11 @@ needs_poisson = pytest.mark.skipif(
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_poisson(dtype):
     network, X, _ = fitted(theirs, "one target", dtype, loss="poisson")
-    ours = cr.from_sklearn(network)
+    ours = cr.convert.from_sklearn(network)
     assert (ours.loss, ours.out_activation_) == ("poisson", "exp")
     assert_same_predictions(network, ours, X)
-    ours, X, _ = fitted(cr, "two targets", dtype, loss=cr.Poisson(), scale=True)
-    network = cr.to_sklearn(ours)
+    ours, X, _ = fitted(cr, "two targets", dtype, loss=cr.PoissonNLL(), scale=True)
+    network = cr.convert.to_sklearn(ours)
     assert network.loss == "poisson"
     assert_same_predictions(ours, network, X)
 
@@ -112,15 +112,15 @@ def test_poisson_where_scikit_learn_has_it_not(monkeypatch):
     known = {name: value for name, value in theirs.MLPRegressor().get_params().items() if name != "loss"}
     monkeypatch.setattr(theirs.MLPRegressor, "get_params", lambda self, deep=True: known)
     with pytest.raises(ValueError, match=r"to_sklearn expects squared_error, .* got loss='poisson'"):
-        cr.to_sklearn(ours)
+        cr.convert.to_sklearn(ours)
     plain, X, _ = fitted(cr, "one target", loss="huber")
-    np.testing.assert_allclose(cr.to_sklearn(plain).predict(X), plain.predict(X))
+    np.testing.assert_allclose(cr.convert.to_sklearn(plain).predict(X), plain.predict(X))
 
 
 @pytest.mark.parametrize("loss", ["absolute_error", "huber", "log_cosh", cr.Quantile([0.9]), "quantile"], ids=str)
 def test_other_losses_predict_the_same(loss):
     ours, X, _ = fitted(cr, "one target", loss=loss, scale=True)
-    network = cr.to_sklearn(ours)
+    network = cr.convert.to_sklearn(ours)
     assert_same_predictions(ours, network, X)
     if loss == "quantile":
         assert network.n_outputs_ == 3
@@ -130,15 +130,15 @@ def test_sparse_columns_that_were_scaled_without_their_mean():
     sparse = pytest.importorskip("scipy.sparse")
     X = sparse.csr_matrix(X_IRIS)
     ours = cr.MLPClassifier(**SETTINGS, scale=True).fit(X, Y_IRIS)
-    np.testing.assert_allclose(cr.to_sklearn(ours).predict_proba(X), ours.predict_proba(X))
+    np.testing.assert_allclose(cr.convert.to_sklearn(ours).predict_proba(X), ours.predict_proba(X))
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("problem", ["three classes", "two targets"])
 def test_the_records_come_along(problem, early_stopping):
     network, _, _ = fitted(theirs, problem, early_stopping=early_stopping)
-    ours = cr.from_sklearn(network)
-    for target in (ours, cr.to_sklearn(ours)):
+    ours = cr.convert.from_sklearn(network)
+    for target in (ours, cr.convert.to_sklearn(ours)):
         for name in ("n_iter_", "t_", "n_layers_", "n_outputs_", "n_features_in_", "out_activation_"):
             assert getattr(target, name) == getattr(network, name), name
         for name in ("loss_", "loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"):
@@ -154,11 +154,11 @@ def test_names_of_columns_come_along():
     pytest.importorskip("pandas")
     X, y = load_iris(return_X_y=True, as_frame=True)
     network = theirs.MLPClassifier(**SETTINGS).fit(X, y)
-    ours = cr.from_sklearn(network)
+    ours = cr.convert.from_sklearn(network)
     assert list(ours.feature_names_in_) == list(X.columns)
     with pytest.raises(ValueError, match="feature names"):
         ours.predict(X.rename(columns={"sepal length (cm)": "length"}))
-    assert list(cr.to_sklearn(ours).feature_names_in_) == list(X.columns)
+    assert list(cr.convert.to_sklearn(ours).feature_names_in_) == list(X.columns)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
@@ -166,7 +166,7 @@ def test_names_of_columns_come_along():
 def test_both_go_on_alike(problem, solver):
     """From the same weights, with new optimizers: one epoch, the same on either side of the bridge."""
     ours, X, y = fitted(cr, problem, solver=solver)
-    network, ours = cr.to_sklearn(ours), cr.from_sklearn(cr.to_sklearn(ours))
+    network, ours = cr.convert.to_sklearn(ours), cr.convert.from_sklearn(cr.convert.to_sklearn(ours))
     before = ours.coefs_[0].copy()
     for estimator in (network, ours):
         estimator.set_params(random_state=5).partial_fit(X, y)
@@ -179,7 +179,7 @@ def test_both_go_on_alike(problem, solver):
 @pytest.mark.parametrize("problem", ["three classes", "two targets"])
 def test_warm_starts_go_on_with_early_stopping(problem):
     ours, X, y = fitted(cr, problem, early_stopping=True, warm_start=True)
-    network, again = cr.to_sklearn(ours), cr.from_sklearn(cr.to_sklearn(ours))
+    network, again = cr.convert.to_sklearn(ours), cr.convert.from_sklearn(cr.convert.to_sklearn(ours))
     for estimator in (network.set_params(tol=100.0), again.set_params(tol=100.0)):  # nothing improves so much
         before = estimator.best_validation_score_
         assert estimator.fit(X, y).best_validation_score_ >= before
@@ -187,7 +187,7 @@ def test_warm_starts_go_on_with_early_stopping(problem):
 
 def test_own_validation_rows_after_the_bridge():
     network, X, y = fitted(theirs, "three classes")
-    ours = cr.from_sklearn(network).partial_fit(X, y, X_val=X[::3], y_val=y[::3])
+    ours = cr.convert.from_sklearn(network).partial_fit(X, y, X_val=X[::3], y_val=y[::3])
     assert len(ours.validation_loss_curve_) == 1
 
 
@@ -195,7 +195,7 @@ def test_own_validation_rows_after_the_bridge():
 @pytest.mark.parametrize("bridge", ["from_sklearn", "to_sklearn"])
 def test_what_comes_over_the_bridge_pickles_and_clones(bridge, problem):
     source, X, y = fitted(theirs if bridge == "from_sklearn" else cr, problem)
-    target = getattr(cr, bridge)(source)
+    target = getattr(cr.convert, bridge)(source)
     copied = pickle.loads(pickle.dumps(target))
     assert_same_predictions(target, copied, X)
     fresh = clone(target)
@@ -209,7 +209,7 @@ def test_nothing_is_shared(bridge):
         theirs if bridge == "from_sklearn" else cr, "three classes", random_state=np.random.RandomState(0)
     )
     before = source.predict_proba(X)
-    target = getattr(cr, bridge)(source)
+    target = getattr(cr.convert, bridge)(source)
     target.coefs_[0][:] = 0
     target.intercepts_[0][:] = 0
     np.testing.assert_array_equal(source.predict_proba(X), before)
@@ -241,7 +241,7 @@ def expect(error, says):
 def test_what_scikit_learn_cannot_hold(settings, says):
     ours, _, _ = fitted(cr, "two targets", **settings)
     with expect(ValueError, says) as raised:
-        cr.to_sklearn(ours)
+        cr.convert.to_sklearn(ours)
     assert "\n" not in str(raised.value)
 
 
@@ -257,12 +257,12 @@ def test_what_scikit_learn_cannot_hold(settings, says):
 )
 def test_what_is_no_fitted_network_of_the_other_side(bridge, wrong, error, says):
     with expect(error, says):
-        getattr(cr, bridge)(wrong)
+        getattr(cr.convert, bridge)(wrong)
 
 
 def test_the_attributes_that_emlearn_reads():
     network, _, _ = fitted(theirs, "three classes")
-    ours = cr.from_sklearn(network)
+    ours = cr.convert.from_sklearn(network)
     for name in ("activation", "n_layers_", "n_outputs_", "out_activation_"):
         assert type(getattr(ours, name)) is type(getattr(network, name)), name
         assert getattr(ours, name) == getattr(network, name), name

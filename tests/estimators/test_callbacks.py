@@ -152,4 +152,4 @@ def test_clone_and_pickle_keep_them():
 
 def test_what_is_no_callback_of_scikit_learn_is_refused():
     with pytest.raises(TypeError, match="FitCallback protocol"):
-        cr.MLPClassifier().set_callbacks(cr.Progress())
+        cr.MLPClassifier().set_callbacks(cr.callbacks.Progress())

@@ -138,7 +138,7 @@ def test_what_a_trainer_is_asked_for_holds_no_rows():
 # ---- copies
 
 CALLBACKS = {
-    "Progress": lambda: cr.Progress(every=100),
+    "Progress": lambda: cr.callbacks.Progress(every=100),
     "EarlyStopping": lambda: EarlyStopping(patience=1, monitor="loss"),
     "WeightAverage": lambda: WeightAverage(0.9),
     "MaxNorm": lambda: MaxNorm(1.0),

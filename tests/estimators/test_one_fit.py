@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,19 +10,9 @@ import pytest
 from sklearn.base import clone
 
 import chainrule as cr
+from gate import Gate
 
 X, Y = np.random.default_rng(0).normal(size=(64, 4)), np.arange(64) % 2
-
-
-class Gate(cr.Callback):
-    """Holds training in its first epoch until it is opened."""
-
-    def __init__(self) -> None:
-        self.reached, self.opened = threading.Event(), threading.Event()
-
-    def on_epoch_begin(self, trainer: Any) -> None:
-        self.reached.set()
-        assert self.opened.wait(60)
 
 
 SECOND: dict[str, Callable[[Any], Any]] = {
@@ -40,16 +29,10 @@ def test_a_second_fit_of_an_estimator_at_the_same_time_is_refused(kind: Any, sec
     alone = clone(one).fit(X, Y)
     gate = Gate()
     one.set_params(callbacks=[gate])
-    thread = threading.Thread(target=one.fit, args=(X, Y))
-    thread.start()
-    try:
-        assert gate.reached.wait(60)
+    with gate.holding(lambda: one.fit(X, Y)):
         words = f"{kind.__name__} expects an estimator of its own for each fit, got a {kind.__name__} that another fit"
         with pytest.raises(ValueError, match=words):
             SECOND[second](one)
-    finally:
-        gate.opened.set()
-        thread.join()
     np.testing.assert_array_equal(one.coefs_[0], alone.coefs_[0])
     SECOND[second](one)  # nobody holds it any longer
 

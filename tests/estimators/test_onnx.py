@@ -107,7 +107,7 @@ def test_an_activation_of_the_users_own_is_refused():
             return np.multiply(dy, 2 * np.sqrt(y), out=out)
 
     model = cr.MLPClassifier(**SETTINGS, activation=Square(), scale=True).fit(X, Y)
-    with pytest.raises(ValueError, match=r"skl2onnx expects an activation whose equation it knows, got .*Square"):
+    with pytest.raises(ValueError, match=r"skl2onnx expects layers that .* program\(\) .*, got Square"):
         to_onnx(model, X[:1])
 
 

@@ -98,7 +98,7 @@ BAD = {
     "average": [0, 1, 1.5],
     "scale": ["X", None],
     "scoring": ["acuracy", 3],
-    "callbacks": [cr.MaxNorm(1), "x"],
+    "callbacks": [cr.callbacks.MaxNorm(1), "x"],
 }
 
 
@@ -129,8 +129,12 @@ WRONG = [
     (dict(activation=["relu"]), ValueError, r"one activation for each of 2 hidden layers, got 1: \['relu'\]"),
     (dict(activation=["relu", "rulu"]), ValueError, r"the name of an activation, got 'rulu' \(did you mean 'relu'\?\)"),
     (dict(activation=["relu", None]), TypeError, 'by name or as objects, got .*; write "identity" for none'),
-    (dict(callbacks=[cr.MaxNorm]), TypeError, "chainrule.Callback objects in callbacks, got <class"),
-    (dict(schedule=cr.WarmupCosine), TypeError, r"a schedule object, got the class WarmupCosine; write WarmupCosine\("),
+    (dict(callbacks=[cr.callbacks.MaxNorm]), TypeError, "chainrule.Callback objects in callbacks, got <class"),
+    (
+        dict(schedule=cr.schedules.WarmupCosine),
+        TypeError,
+        r"a schedule object, got the class WarmupCosine; write WarmupCosine\(",
+    ),
     (dict(learning_rate="adaptive", schedule="cosine"), ValueError, "one rule for the learning rate"),
     (dict(learning_rate="invscaling", optimizer="adamw"), ValueError, "one rule for the learning rate"),
     (dict(optimizer=cr.AdamW(), schedule="cosine"), ValueError, "an optimizer that is complete, got schedule='cosine'"),

@@ -23,7 +23,7 @@ BOTH = np.column_stack([Y, 400 - Y])
 SETTINGS = dict(hidden_layer_sizes=(8,), max_iter=20, random_state=0, shuffle=False, tol=0.0)
 LOSSES = {
     "squared_error": cr.HalfSquaredError(),
-    "poisson": cr.Poisson(),
+    "poisson": cr.PoissonNLL(),
     "absolute_error": cr.AbsoluteError(),
     "huber": cr.Huber(),
     "log_cosh": cr.LogCosh(),
@@ -111,7 +111,7 @@ def test_poisson_predicts_no_infinity(dtype):
 
 
 def test_counts_are_not_negative():
-    with pytest.raises(ValueError, match="Poisson expects counts y that are not negative, got -346"):
+    with pytest.raises(ValueError, match="PoissonNLL expects counts y that are not negative, got -346"):
         regressor(loss="poisson").fit(X, -Y)
 
 

@@ -489,7 +489,7 @@ def test_every_schedule_goes_by_name(name, settings):
 
 
 def test_an_object_is_not_changed_by_fit():
-    optimizer, plateau = cr.AdamW(cr.WarmupCosine(0.01)), cr.ReduceOnPlateau(0.01, patience=1)
+    optimizer, plateau = cr.AdamW(cr.schedules.WarmupCosine(0.01)), cr.schedules.ReduceOnPlateau(0.01, patience=1)
     written = repr(optimizer), repr(plateau), dict(vars(plateau))
     first = classifier(optimizer=optimizer).fit(X, Y)
     second = classifier(schedule=plateau).fit(X, Y)

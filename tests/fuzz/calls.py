@@ -1,4 +1,4 @@
-"""Random calls of all that computes, with arrays that fit and arrays that do not: whatever comes, no memory is misused.
+"""Random calls of everything that computes, with arrays that fit and arrays that do not: none misuses memory.
 
 ``python calls.py COUNT SEED`` makes them, for the sanitizers. Each array takes up its own memory exactly: they
 see whoever reads or writes beside it.
@@ -124,7 +124,7 @@ class Calls:
         loss = loss if name == "Quantile" else getattr(losses, name)()
         outputs = {"Quantile": len(getattr(loss, "levels", ())), "GaussianNLL": 2}.get(name, 1)
         y = self.array(n, k, dtype=dtype)
-        if name in ("BinaryCrossEntropy", "Poisson") and isinstance(y, np.ndarray) and y.dtype.kind == "f":
+        if name in ("BinaryCrossEntropy", "PoissonNLL") and isinstance(y, np.ndarray) and y.dtype.kind == "f":
             y = np.abs(np.tanh(y))
         if name == "CrossEntropy":
             y = self.labels(n, k)
@@ -200,10 +200,10 @@ class Calls:
         model.backward(self.array(*y.shape, dtype=y.dtype), input_gradient=True)
 
     def training(self) -> None:
-        """A fit, on some threads, in which arrays may change behind a step."""
+        """A fit, on some threads, in which arrays may change after a step."""
         n, i, k = self.size(1), self.size(1), self.size(2)
         model, x = self.network(i, k), self.array(n, i, dtype=self.pick(["f4", "f8"]))
-        name = self.pick(["cross_entropy", "squared_error", "huber", "gaussian_nll", "poisson"])
+        name = self.pick(["cross_entropy", "squared_error", "huber", "gaussian_nll", "poisson_nll"])
         y = self.labels(n, k) if name == "cross_entropy" else np.abs(self.array(n, k))
         weight = self.pick([None, np.abs(self.array(n, dtype="f8"))])
         os.environ["CHAINRULE_NUM_THREADS"] = str(self.rng.integers(1, 5))

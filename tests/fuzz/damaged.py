@@ -10,6 +10,7 @@ import functools
 import gzip
 import io
 import json
+import shutil
 import sys
 import tempfile
 import warnings
@@ -199,16 +200,23 @@ def make_parquet(path: Path) -> None:
 
 
 def read_table(path: Path) -> Any:
-    table = cr.read_table(path)
+    table = cr.data.read_table(path)
     return {name: column.tolist() for name, column in table.items()}
 
 
+@functools.cache
+def trained() -> tempfile.TemporaryDirectory[str]:
+    """A table, and the run that the command makes of it."""
+    place = tempfile.TemporaryDirectory()
+    table, folder = Path(place.name, "table.csv"), Path(place.name, "run")
+    make_table(table)
+    assert main(["train", str(table), "--out", str(folder), "--quiet", "--epochs", "1", "--hidden", "4"]) == 0
+    return place
+
+
 def make_run(path: Path) -> None:
-    """The folder that the command writes, beside the file, which is the part of it that is damaged."""
-    folder = path.parent / "run"
-    make_table(path.parent / "table.csv")
-    words = ["train", str(path.parent / "table.csv"), "--out", str(folder), "--quiet", "--epochs", "1", "--hidden", "4"]
-    assert main(words) == 0
+    """The folder of a run, beside the file, which is the part of it that is damaged."""
+    folder = Path(shutil.copytree(trained().name, path.parent, dirs_exist_ok=True), "run")
     path.write_bytes((folder / ("model.safetensors" if path.suffix == ".safetensors" else path.name)).read_bytes())
 
 
@@ -243,7 +251,7 @@ def make_idx(path: Path) -> None:
 
 
 def read_idx(path: Path) -> Any:
-    array = cr.read_idx(path)
+    array = cr.data.read_idx(path)
     return array.shape, array.tobytes()
 
 
@@ -272,7 +280,7 @@ def load_keras(path: Path) -> Any:
     model = cr.MLP([3, 40], rng=0)
     before = model.parameters.vector.tobytes()
     try:
-        cr.load_keras_weights(model, path)
+        cr.convert.load_keras_weights(model, path)
     except (ValueError, OSError):
         assert model.parameters.vector.tobytes() == before
         raise
@@ -284,14 +292,14 @@ def load_keras(path: Path) -> Any:
 def make_state(path: Path) -> None:
     from safetensors.numpy import save_file
 
-    save_file(cr.state_dict(cr.Sequential([cr.Linear(3, 4), cr.BatchNorm(4)], rng=0)), path)
+    save_file(cr.convert.state_dict(cr.Sequential([cr.Linear(3, 4), cr.BatchNorm(4)], rng=0)), path)
 
 
 def load_state(path: Path) -> Any:
     model = cr.Sequential([cr.Linear(3, 4), cr.BatchNorm(4)], rng=0)
     before = model.parameters.vector.tobytes()
     try:
-        cr.load_state_dict(model, path)
+        cr.convert.load_state_dict(model, path)
     except (ValueError, OSError):
         assert model.parameters.vector.tobytes() == before
         raise

@@ -214,14 +214,14 @@ LOSSES: dict[str, tuple[tuple[str, ...], Callable[[Rng, int], dict[str, Any]]]] 
     "HalfSquaredError": (("numbers",), lambda rng, n: {}),
     "Huber": (("numbers",), lambda rng, n: {"delta": number(rng, 0.2, 2)}),
     "LogCosh": (("numbers",), lambda rng, n: {}),
-    "Poisson": (("counts",), lambda rng, n: {}),
+    "PoissonNLL": (("counts",), lambda rng, n: {}),
     "Quantile": (("numbers",), lambda rng, n: {"levels": levels(rng)}),
     "SquaredError": (("numbers",), lambda rng, n: {}),
 }
 
 
 def draw_loss(rng: Rng) -> tuple[Of, str, int, int, Of | None]:
-    """The loss, the kind and number of its targets, the network's outputs, and what must stand behind them."""
+    """The loss, the kind and number of its targets, the network's outputs, and what must come after them."""
     name = one_of(rng, list(LOSSES))
     kinds, options = LOSSES[name]
     targets = int(rng.integers(2, 5) if name == "CrossEntropy" else rng.integers(1, 4))

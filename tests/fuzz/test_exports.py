@@ -209,7 +209,7 @@ def onnx_fault(one: Case, folder: Path) -> str:
 
 def bridge_fault(one: Case) -> str:
     try:
-        network = cr.to_sklearn(one.model)
+        network = cr.convert.to_sklearn(one.model)
     except Exception as error:
         return refused(error)
     theirs = network.predict_proba if hasattr(network, "predict_proba") else network.predict

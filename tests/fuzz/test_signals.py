@@ -63,14 +63,18 @@ class Signals:
         self.noted: list[int] = []
         self.armed = True
         self.sender: threading.Thread | None = None
+        self.started = threading.Lock()
+        self.started.acquire()
 
     def send(self) -> None:
-        """The first time it is called."""
+        """The first time it is called; once the thread runs, for Thread.start itself bears no exception."""
         if self.sender is None:
             self.sender = threading.Thread(target=self._send)
             self.sender.start()
+            self.started.release()
 
     def _send(self) -> None:
+        self.started.acquire()
         for kind, delay in zip(self.kinds, self.delays, strict=True):
             for _ in range(delay):
                 pass
@@ -143,9 +147,9 @@ class Inside(cr.Callback):
 
 EXTRA: dict[str, Callable[[Path], list[cr.Callback]]] = {
     "alone": lambda folder: [],
-    "Checkpoint": lambda folder: [cr.Checkpoint(folder, every=3)],
-    "WeightAverage": lambda folder: [cr.WeightAverage(0.9)],
-    "MaxNorm": lambda folder: [cr.MaxNorm(0.5)],  # to rounding: a training that begins applies it once more
+    "Checkpoint": lambda folder: [cr.callbacks.Checkpoint(folder, every=3)],
+    "WeightAverage": lambda folder: [cr.callbacks.WeightAverage(0.9)],
+    "MaxNorm": lambda folder: [cr.callbacks.MaxNorm(0.5)],  # to rounding: a training that begins applies it once more
     "a training inside": lambda folder: [Inside()],
 }
 
@@ -169,7 +173,7 @@ class Training:
         return {name: array.copy() for name, array in arrays.items()} | {"callbacks": self.remembered()}
 
     def remembered(self) -> list[Any]:
-        return [callback.state() for callback in self.callbacks if isinstance(callback, cr.WeightAverage)]
+        return [callback.state() for callback in self.callbacks if isinstance(callback, cr.callbacks.WeightAverage)]
 
 
 def user_loss(z: Any, y: Any, weight: Any) -> Any:

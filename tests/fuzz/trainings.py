@@ -15,11 +15,13 @@ from fuzz.drawing import Of
 from fuzz.oracle import activations, layers, losses, optimizers, schedules
 from fuzz.oracle.rounding import Rounding, clear_of_kinks
 from fuzz.oracle.training import Network, Training
+from public import public_things
 
 Array = np.ndarray[Any, Any]
 ORACLE = SimpleNamespace(
     **{k: v for module in (schedules, optimizers, losses, layers, activations) for k, v in vars(module).items()}
 )
+LIBRARY = SimpleNamespace(**public_things())
 TAME = 1e4  # a number larger than this is on its way to infinity
 
 
@@ -132,7 +134,7 @@ def learned(model: cr.Sequential) -> dict[str, Array]:
 
 def by_library(case: Case, *, op_by_op: bool) -> Seen:
     """The same by chainrule; without a callback only the last epoch of each fit shows the parameters."""
-    parts = [of.build(cr) for of in case.layers]
+    parts = [of.build(LIBRARY) for of in case.layers]
     model = cr.Sequential([*parts, Same()] if op_by_op else parts, rng=0, dtype=case.dtype)
     rng = np.random.default_rng(case.seed + 1)
     for name, array in model.parameters.items():
@@ -143,8 +145,8 @@ def by_library(case: Case, *, op_by_op: bool) -> Seen:
     look = Look()
     trainer = cr.Trainer(
         model,
-        case.loss.build(cr),
-        case.optimizer.build(cr),
+        case.loss.build(LIBRARY),
+        case.optimizer.build(LIBRARY),
         batch_size=case.batch_size,
         callbacks=[look] if case.watched else [],
         rng=0,

@@ -135,7 +135,7 @@ def test_first_weights_of_another_shape_are_refused(shape):
         (dict(l1=-1), ValueError, "Linear expects l1 >= 0, got -1"),
         (dict(l2="a"), TypeError, "Linear expects l2 to be a number, got 'a'"),
         (dict(activation="rleu"), ValueError, r"'rleu' \(did you mean 'relu'\?\)"),
-        (dict(activation=cr.PReLU(2)), TypeError, r"an activation without parameters, got PReLU\(2\); put it behind"),
+        (dict(activation=cr.PReLU(2)), TypeError, r"an activation without parameters, got PReLU\(2\); put it after"),
         (dict(initializer="he"), ValueError, "the name of an initializer, got 'he'"),
         (dict(initializer=3), TypeError, "the name of an initializer or a callable, got 3"),
     ],

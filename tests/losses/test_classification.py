@@ -133,6 +133,7 @@ def test_on_either_side_of_the_floor_the_slope_is_that_of_the_value(
         ([0, 1, 2], r"expects y of shape \(2,\) or \(2, 3\) for z of shape \(2, 3\), got \(3,\)\."),
         ([[1, 0, 0], [1, 1, 0]], "each row of soft labels to sum to 1, got 2 in row 1; use BinaryCrossEntropy"),
         ([[1, 0, 0], [0, 0, 0]], "each row of soft labels to sum to 1, got 0 in row 1"),
+        ([[0.5, 0.4995, 0], [0.5, 0.498, 0]], "each row of soft labels to sum to 1, got 0.998 in row 1"),
         ([[1, 0, 0], [2, -1, 0]], "soft labels that are not negative, got -1"),
         ([[1, 0, 0], [np.nan, 1, 0]], "soft labels that are not negative, got nan"),
     ],
@@ -224,7 +225,7 @@ def test_binary_targets_out_of_range_are_refused(y: object) -> None:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_the_gradient_of_soft_labels_that_do_not_quite_sum_to_one_is_that_of_the_value(smoothing: float) -> None:
+def test_soft_labels_that_do_not_quite_sum_to_one_give_the_values_gradient(smoothing: float) -> None:
     loss, y = CrossEntropy(label_smoothing=smoothing), np.array([[0.5, 0.3, 0.1995], [0.0, 0.9995, 0.0]])
     z, h = np.array([[0.3, -0.7, 1.1], [2.0, 0.5, -1.0]]), 1e-5
     dz = loss(z, y)[1]

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from chainrule.losses import GaussianNLL, Poisson, Quantile
+from chainrule.losses import GaussianNLL, PoissonNLL, Quantile
+from losses.table import without_kernel
 
 
 def test_poisson_is_the_likelihood_less_a_constant() -> None:
@@ -15,13 +16,13 @@ def test_poisson_is_the_likelihood_less_a_constant() -> None:
     special = pytest.importorskip("scipy.special")
     z, y = np.random.default_rng(0).normal(size=(50, 1)), np.arange(50)[:, None]
     expected = -stats.poisson.logpmf(y, np.exp(z)) - special.gammaln(y + 1)
-    assert Poisson()(z, y)[0] == pytest.approx(expected.mean(), rel=1e-12)
+    assert PoissonNLL()(z, y)[0] == pytest.approx(expected.mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("z", [69.5, 70.0, 70.5, 80.0, 1e4])
-def test_poisson_goes_on_along_its_tangent(z: float, dtype: type) -> None:
-    value, dz = Poisson()(np.array([[z]], dtype), np.array([[2.0]]))
+def test_poisson_continues_along_its_tangent(z: float, dtype: type) -> None:
+    value, dz = PoissonNLL()(np.array([[z]], dtype), np.array([[2.0]]))
     steepest = math.exp(min(z, 70))
     assert value == pytest.approx(steepest * (1 + max(z - 70, 0)), rel=1e-6)
     assert dz[0, 0] == pytest.approx(steepest, rel=1e-5)
@@ -31,14 +32,14 @@ def test_poisson_goes_on_along_its_tangent(z: float, dtype: type) -> None:
 def test_poisson_beyond_the_tangent_point_differentiates_what_it_returns() -> None:
     z, y = np.array([[69.9, 71.0, 300.0]]), np.array([[1.0, 0.0, 5.0]])
     h = 1e-4
-    numeric = [(Poisson()(z + h * v, y)[0] - Poisson()(z - h * v, y)[0]) / (2 * h) for v in np.eye(3)]
-    np.testing.assert_allclose(Poisson()(z, y)[1][0], numeric, rtol=1e-7)
+    numeric = [(PoissonNLL()(z + h * v, y)[0] - PoissonNLL()(z - h * v, y)[0]) / (2 * h) for v in np.eye(3)]
+    np.testing.assert_allclose(PoissonNLL()(z, y)[1][0], numeric, rtol=1e-7)
 
 
 @pytest.mark.parametrize("y", [-1.0, np.nan])
 def test_counts_below_zero_are_refused(y: float) -> None:
-    with pytest.raises(ValueError, match="Poisson expects counts y that are not negative, got"):
-        Poisson()(np.zeros((1, 1)), np.array([[y]]))
+    with pytest.raises(ValueError, match="PoissonNLL expects counts y that are not negative, got"):
+        PoissonNLL()(np.zeros((1, 1)), np.array([[y]]))
 
 
 def test_quantiles_of_a_target_stand_side_by_side() -> None:
@@ -47,6 +48,11 @@ def test_quantiles_of_a_target_stand_side_by_side() -> None:
     value, dz = Quantile(levels=(0.25, 0.5))(z, np.array([[2.0, 8.0]]))
     assert value == 0.25 * 2 + 0.5 * 1 + 0.75 * 2 + 0.5 * 2
     np.testing.assert_array_equal(dz, [[-0.25, 0.5, 0.75, 0.5]])
+
+
+def test_at_the_target_itself_the_slope_is_that_from_below() -> None:
+    for loss in (Quantile(levels=(0.25,)), without_kernel(Quantile(levels=(0.25,)))):
+        np.testing.assert_array_equal(loss(np.array([[1.0]]), np.array([[1.0]]))[1], [[-0.25]])
 
 
 def test_the_least_pinball_loss_is_at_the_quantiles() -> None:

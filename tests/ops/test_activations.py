@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from chainrule import ops
+from chainrule.ops import activations
 from chainrule.ops.activations.erf import erf
+from parity import kernels, needs_kernels
 
 special = pytest.importorskip("scipy.special")
 
@@ -164,3 +166,37 @@ def test_the_gradient_of_prelus_slope_is_summed_over_the_batch():
     assert dslope is out
     assert_close(dslope, [-31.0, 0.0])
     assert_close(dx, [[0.5, 1.0], [5.0, 0.25]])
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "silu", "gelu"])
+@pytest.mark.parametrize(("dtype", "last", "last_of_gelu"), [("float32", 103, 13.5), ("float64", 744, 38)])
+def test_underflow_of_compiled_activations_is_gradual(name, dtype, last, last_of_gelu):
+    x = np.linspace(*((-8, -last_of_gelu) if name == "gelu" else (-20, -last)), 5001)
+    x = x.astype(dtype).astype(np.longdouble)
+    tail = np.exp(special.log_ndtr(x.astype(float))) if name == "gelu" else np.exp(x)
+    exact = tail if name in ("sigmoid", "softplus") else x * tail  # of the first two, to 2e-9 of it
+    y = getattr(kernels, name)(x.astype(dtype))
+    relative = 3e-9 + (10 + np.square(x) / 2 * (name == "gelu")) * np.finfo(dtype).eps
+    assert np.all(np.abs(y - exact) <= relative * np.abs(exact) + np.abs(x) * np.finfo(dtype).smallest_subnormal)
+    assert np.all(y != 0)
+
+
+@needs_kernels
+def test_a_parameter_in_a_dtype_of_its_own_makes_the_result_the_plain_one():
+    x = np.linspace(-2, 2, 40, dtype=np.float32)
+    a = np.float64(0.3)
+    calls = {"leaky_relu": (x, a), "leaky_relu_backward": (x, x, a), "elu": (x, a), "elu_backward": (x, x, a)}
+    for name, arguments in [*calls.items(), ("leaky_relu", (x, np.full(40, 0.3)))]:
+        found, expected = (getattr(home, name)(*arguments) for home in (kernels, activations))
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+    assert kernels.leaky_relu(x, a).dtype == np.float64
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", ["relu", "tanh", "gelu_tanh"])
+def test_an_array_without_dimensions_gives_a_number(name):
+    found, expected = (getattr(home, name)(np.array(0.5)) for home in (kernels, activations))
+    assert type(found) is type(expected)
+    assert found == expected

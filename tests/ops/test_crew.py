@@ -1,4 +1,4 @@
-"""The threads of a compiled training: as many as can be had, none that outlives its call, every step counted."""
+"""The threads of a compiled training: as many as start, none that outlives its call, every step counted."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def limit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("starts", [0, 1, 2, 1000])
-def test_a_training_makes_do_with_the_threads_that_start(limit: Path, alone: list[str], starts: int) -> None:
+def test_training_works_with_as_many_threads_as_start(limit: Path, alone: list[str], starts: int) -> None:
     said = train(CHAINRULE_NUM_THREADS="4", STARTS=str(starts), LD_PRELOAD=str(limit))
     assert said[-2:] == alone == [alone[0], "threads left: 1"]
     assert alone[0].endswith(" 24")

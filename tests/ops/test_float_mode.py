@@ -1,4 +1,4 @@
-"""Subnormal numbers, with which processors are slow, count as 0 in the kernels, and only there."""
+"""Kernels, and only kernels, treat subnormal numbers, which slow a processor down, as 0."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_kernels_count_subnormal_numbers_as_zero(name, dtype):
 
 @pytest.mark.parametrize("dtype", TINY)
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_a_training_counts_subnormal_numbers_as_zero(threads, dtype, monkeypatch):
+def test_training_counts_subnormal_numbers_as_zero(threads, dtype, monkeypatch):
     assert (fit(dtype, threads, monkeypatch) == 0).all() == FLUSHES
     assert_mode_is_as_it_was(dtype)
 

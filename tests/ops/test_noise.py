@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 
 from chainrule import ops
 from chainrule.ops import noise
+from ops.table import ANY_SHAPE
+from parity import EACH_DTYPE, kernels, needs_kernels, unaligned
 
 N = 40_000
 
@@ -89,11 +92,6 @@ def test_the_mask_is_what_the_gradient_is_multiplied_by(rng):
     np.testing.assert_allclose(dx / dy, y / x, rtol=1e-14)
 
 
-def test_the_mask_is_written_where_it_is_wanted(rng):
-    room = np.empty((5, 4))
-    assert ops.dropout(np.ones((5, 4)), 0.5, rng, mask=room)[1] is room
-
-
 @pytest.mark.parametrize("op", [ops.dropout, ops.gaussian_noise])
 def test_the_same_generator_gives_the_same_noise(op):
     first, again, other = (np.asarray(op(np.ones((20, 5)), 0.5, np.random.default_rng(seed))) for seed in (0, 0, 1))
@@ -115,3 +113,45 @@ def test_gaussian_noise_has_its_standard_deviation_around_x(sigma, rng):
     y = ops.gaussian_noise(np.full(N, 7, np.float32), sigma, rng)
     assert y.mean(dtype=np.float64) == pytest.approx(7, abs=5 * sigma / math.sqrt(N))
     assert y.std(dtype=np.float64) == pytest.approx(sigma, rel=0.02)
+
+
+# The compiled dropout gives the same bits.
+
+
+def assert_same_bits(actual, expected):
+    for one, other in zip(actual, expected, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+@needs_kernels
+@EACH_DTYPE
+@pytest.mark.parametrize("rate", [0.0, 1e-9, 1e-5, 0.1, 0.5, 1 / 3, 0.99, 1 - 1e-9])
+def test_the_same_generator_gives_the_same_bits(rate, dtype, rng):
+    compiled, plain = np.random.default_rng(5), np.random.default_rng(5)
+    for shape in (*ANY_SHAPE, ()):
+        x = unaligned(rng.standard_normal(shape), dtype)
+        assert_same_bits(kernels.dropout(x, rate, compiled), noise.dropout(x, rate, plain))
+    assert compiled.random() == plain.random()
+
+
+@needs_kernels
+@EACH_DTYPE
+@pytest.mark.parametrize("first", [0, 1, 2, 3, 5, 510, 2**40 + 3])
+def test_any_part_of_a_batch_gives_the_same_bits(first, dtype):
+    for n in (1, 2, 3, 4, 5, 509, 512, 513, 2000):
+        arguments = np.arange(1, n + 1, dtype=dtype), 0.3, 2**64 - 7, first
+        assert_same_bits(kernels.dropout_by_key(*arguments), noise.dropout_by_key(*arguments))
+
+
+@pytest.mark.parametrize("room", [np.empty((6, 8)), np.empty((6, 16))[:, ::2], np.empty((6, 8), np.float32)])
+def test_outputs_and_masks_of_any_kind_are_written(room, rng):
+    x = rng.standard_normal((6, 8))
+    expected = noise.dropout_by_key(x, 0.5, 1)
+    for home, (index, name) in product(filter(None, (noise, kernels)), enumerate(("out", "mask"))):
+        found = home.dropout_by_key(x, 0.5, 1, **{name: room})
+        assert found[index] is room
+        np.testing.assert_allclose(room, expected[index].astype(room.dtype))
+    for home in filter(None, (noise, kernels)):
+        with pytest.raises(ValueError, match="broadcast"):
+            home.dropout_by_key(x, 0.5, 1, mask=np.empty((3, 4)))

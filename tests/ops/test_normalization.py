@@ -1,4 +1,4 @@
-"""Standardisation: what comes out is standard, and the gradient knows what cannot be changed."""
+"""Standardisation: the result has mean 0 and variance 1, and the gradient no part along shift and scale."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from chainrule import ops
+from ops.table import SHAPES, Draw
+from parity import EACH_DTYPE, assert_within, kernels, needs_kernels, precise, ulps
 
 AXES = pytest.mark.parametrize("axis", [0, 1])
 
@@ -69,3 +71,34 @@ def test_large_numbers_overflow_nothing(axis):
     y, inverse_deviation, _, _ = ops.standardize(x, axis)
     assert np.abs(y).max() < 2
     assert np.isfinite(ops.standardize_backward(np.ones_like(x), y, inverse_deviation, axis)).all()
+
+
+@needs_kernels
+@EACH_DTYPE
+@AXES
+def test_the_compiled_inverse_deviation_is_that_of_the_variance_beside_it(axis, dtype, rng):
+    for shape in SHAPES:
+        _, inverse, _, variance = kernels.standardize(Draw(rng, dtype).columns(*shape), axis)
+        exact = 1 / np.sqrt(precise(variance) + 1e-5)
+        assert_within(inverse, exact, ulps(2, exact), f"{shape}")
+
+
+@needs_kernels
+@AXES
+def test_float32_sums_keep_what_is_small_beside_the_mean(axis, rng):
+    x = (1e4 + rng.standard_normal((3, 3000) if axis else (3000, 3))).astype(np.float32)
+    _, _, mean, variance = kernels.standardize(x, axis)
+    np.testing.assert_allclose(mean, x.mean(axis=axis, keepdims=True, dtype=np.float64), rtol=1e-7)
+    np.testing.assert_allclose(variance, x.var(axis=axis, keepdims=True, dtype=np.float64), rtol=2e-6)
+
+
+def test_the_axis_may_be_counted_from_the_end_and_must_be_there(x):
+    np.testing.assert_allclose(ops.standardize(x, -1)[0], ops.standardize(x, 1)[0], rtol=1e-14)
+    with pytest.raises(ValueError, match="axis"):
+        ops.standardize(x, 2)
+
+
+def test_an_empty_batch_has_sums_but_no_mean():
+    np.testing.assert_array_equal(ops.scale_backward(np.empty((0, 2)), np.empty((0, 2)), np.ones(2))[1], [0, 0])
+    with pytest.warns(RuntimeWarning, match="Mean of empty slice"), np.errstate(all="ignore"):
+        ops.standardize(np.empty((0, 5)), 0)

@@ -1,4 +1,4 @@
-"""The arrays of a compiled training: data as they come, and what happens to all of them between two calls."""
+"""The arrays of a compiled training: data of any kind, and changes to any array between two calls."""
 
 from __future__ import annotations
 
@@ -33,29 +33,28 @@ def trained(x, y, weight, loss, **settings):
     return np.concatenate([model.parameters.vector, *model.buffers.values(), *model.predict(x)])
 
 
-@pytest.mark.parametrize("kind", [*hostile.SAME, *hostile.OTHER])
 @pytest.mark.parametrize("which", ["x", "labels", "numbers", "weight"])
-def test_data(which, kind):
+def test_data_of_any_kind(which):
     loss = "squared_error" if which == "numbers" else "cross_entropy"
-    data = [X, NUMBERS if which == "numbers" else LABELS, WEIGHT]
+    plain = [X, NUMBERS if which == "numbers" else LABELS, WEIGHT]
     position = {"x": 0, "labels": 1, "numbers": 1, "weight": 2}[which]
-    guarded = hostile.Guarded()
-    array = (hostile.SAME | hostile.OTHER)[kind](guarded, data[position])
-    before = np.array(array)
-    data[position] = array
-    actual = trained(*data, loss)
-    if isinstance(actual, str):
-        assert " expects " in actual
-        assert kind in hostile.OTHER
-    else:
-        data[position] = before
-        np.testing.assert_allclose(actual, trained(*data, loss), rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(np.array(array), before)
-    assert guarded.intact()
+    for kind, change in (hostile.SAME | hostile.OTHER).items():
+        guarded, data = hostile.Guarded(), list(plain)
+        data[position] = array = change(guarded, plain[position])
+        before = np.array(array)
+        actual = trained(*data, loss)
+        if isinstance(actual, str):
+            assert " expects " in actual
+            assert kind in hostile.OTHER
+        else:
+            data[position] = before
+            np.testing.assert_allclose(actual, trained(*data, loss), rtol=1e-5, atol=1e-6, err_msg=kind)
+        np.testing.assert_array_equal(np.array(array), before, kind)
+        assert guarded.intact(), kind
 
 
 class Once(cr.Callback):
-    """Does something to the training behind its first step."""
+    """Does something to the training after its first step."""
 
     def __init__(self, act):
         self._act = act
@@ -79,7 +78,7 @@ WRITTEN = {
 
 @needs_kernels
 @pytest.mark.parametrize("name", WRITTEN)
-def test_what_becomes_read_only_is_not_written(name):
+def test_an_array_that_becomes_read_only_is_not_written(name):
     """A copy takes its place, or the training is refused."""
     kept = []
 
@@ -95,7 +94,7 @@ def test_what_becomes_read_only_is_not_written(name):
 
 @needs_kernels
 @pytest.mark.parametrize("name", ["mean", "square", "running mean", "running variance"])
-def test_what_is_resized_is_not_written(name):
+def test_an_array_that_is_resized_is_not_written(name):
     """NumPy gives the memory back; whoever insists must expect an error, but no crash."""
 
     def shrink(trainer):
@@ -106,7 +105,7 @@ def test_what_is_resized_is_not_written(name):
 
 @pytest.mark.parametrize("label", [-1, 80, 2**40, -(2**40)])
 @pytest.mark.parametrize("width", [OUTPUTS, 80])
-def test_a_label_that_changes_in_mid_training_ends_it(width, label, tmp_path):
+def test_a_label_that_changes_during_training_ends_it(width, label, tmp_path):
     """Of many classes and of few the kernels differ; neither reads or writes where such a label points.
 
     Only the labels of a memory map can change: of others, training works on a copy.
@@ -126,7 +125,7 @@ def test_a_label_that_changes_in_mid_training_ends_it(width, label, tmp_path):
 
 @needs_kernels
 @pytest.mark.parametrize("part", ["parameters", "gradients"])
-def test_parameters_that_the_layers_do_not_look_at_are_refused(part):
+def test_parameters_that_the_layers_do_not_use_are_refused(part):
     """Assigned to the model itself, instead of their numbers to the arrays that are there."""
     model = network()
     setattr(model, part, cr.Parameters(model.parameters.shapes))

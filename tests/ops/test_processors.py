@@ -1,4 +1,4 @@
-"""While a compiled training runs, no two of its threads are on one processor; afterwards all is as it was."""
+"""No two threads of a compiled training share a processor; afterwards all bindings are as before."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ needs_two = pytest.mark.skipif(
 
 
 def watched(threads: int, change: str = "none") -> Any:
-    """The processors allowed before, those of each thread meanwhile, what was decided meanwhile, those afterwards."""
+    """The processors allowed before, those of each thread during training, those set from outside, those afterwards."""
     variables = os.environ | {"OPENBLAS_NUM_THREADS": "1", "CHAINRULE_NUM_THREADS": str(threads)}
     done = subprocess.run(
         [sys.executable, "-c", TRAINING, str(threads), change],
@@ -104,6 +104,6 @@ def test_threads_that_must_share_a_processor_are_not_bound() -> None:
 
 
 @needs_two
-def test_what_somebody_else_decides_meanwhile_stays() -> None:
+def test_a_binding_changed_from_outside_is_kept() -> None:
     allowed, _, decided, after = watched(2, change="main")
     assert after == decided != allowed

@@ -65,6 +65,6 @@ def test_squares_that_overflow_float32_are_clipped_all_the_same(size: int) -> No
     np.testing.assert_allclose(g, 2 * size**-0.5, rtol=1e-5)
 
 
-def test_squares_that_overflow_float64_are_told() -> None:
+def test_squares_that_overflow_float64_are_reported() -> None:
     with pytest.raises(ValueError, match=r"a gradient whose norm is finite, to clip it, got the norm inf"):
         clipped(np.full(3, 1e200), clip_norm=2.0)

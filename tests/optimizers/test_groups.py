@@ -1,4 +1,4 @@
-"""Parameter groups: who gets which factor, and what is said when nobody does."""
+"""Parameter groups: which parameter gets which factor, and the error where a pattern matches none."""
 
 from __future__ import annotations
 
@@ -94,17 +94,3 @@ def test_case_counts() -> None:
 def test_a_model_without_parameters_has_no_near_name() -> None:
     with pytest.raises(ValueError, match=r"got '\*'; names: "):
         SGD(groups={"*": {}}).setup(Parameters({}))
-
-
-@pytest.mark.parametrize(
-    ("groups", "error", "says"),
-    [
-        (["*.b"], TypeError, r"SGD expects groups as a dict of dicts, got \['\*\.b'\]; for instance"),
-        ({"*.b": 0.1}, TypeError, "SGD expects groups as a dict of dicts"),
-        ({"*.b": {"lr_factor": 0.1}}, ValueError, "the name of a factor, got 'lr_factor'.*learning_rate_factor"),
-        ({"*.b": {"weight_decay_factor": -1.0}}, ValueError, "weight_decay_factor >= 0"),
-    ],
-)
-def test_wrong_groups_are_named(groups, error: type[Exception], says: str) -> None:
-    with pytest.raises(error, match=says):
-        SGD(groups=groups)

@@ -81,7 +81,7 @@ def test_momentum_by_hand(nesterov: bool, weights: tuple[float, float]) -> None:
         np.testing.assert_allclose(both[name], once[name], rtol=1e-9, atol=1e-12)
 
 
-def test_what_is_no_matrix_is_updated_by_adamw() -> None:
+def test_parameters_other_than_matrices_are_updated_by_adamw() -> None:
     options = {"betas": (0.8, 0.9), "epsilon": 1e-3, "weight_decay": 0.3}
     ours, theirs = gradients(seed=9), gradients(seed=9)
     muon, adamw = Muon(0.1, **options), AdamW(0.1, **options)

@@ -1,10 +1,11 @@
-"""What an optimizer's constructor refuses an assignment refuses, in the same words; what it takes counts at once."""
+"""An assignment is refused in the words of the constructor; one that is accepted takes effect at once."""
 
 from __future__ import annotations
 
 import copy
 import inspect
 import pickle
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,25 +20,38 @@ SHAPES = {"0.W": (4, 3), "0.b": (3,)}
 NO_NUMBERS = ["a", "0.5", True, [0.5], np.array([0.5]), 1j, float("nan"), float("inf"), -float("inf"), 10**400]
 NOT_FRACTIONS = [*NO_NUMBERS, None, 1, 1.5, -0.1]
 
-#: Of each argument: what is refused, and what is not.
-VALUES: dict[str, tuple[list[Any], list[Any]]] = {
-    "betas": ([None, 0.9, (0.9,), (0.9, 1.0), (-0.1, 0.9), ("a", 0.9), (0.9, True)], [(0.5, 0.7), [0, 0.5]]),
-    "clip_norm": ([*NO_NUMBERS, 0, -1], [None, 1, 0.01]),
-    "clip_value": ([*NO_NUMBERS, 0, -1], [None, 1, 0.01]),
-    "dampening": (NOT_FRACTIONS, [0, 0.5]),
-    "epsilon": ([*NO_NUMBERS, None, 0, -1], [1, 0.1]),
+#: Of each argument: the words of a refusal, what is refused, and what is not.
+VALUES: dict[str, tuple[str, list[Any], list[Any]]] = {
+    "betas": (
+        "betas as a pair|each of betas (>= 0 and < 1|to be)",
+        [None, 0.9, (0.9,), (0.9, 1.0), (-0.1, 0.9), ("a", 0.9), (0.9, True)],
+        [(0.5, 0.7), [0, 0.5], (np.float64(0.5), np.float32(0.25))],
+    ),
+    "clip_norm": ("> 0", [*NO_NUMBERS, 0, -1], [None, 1, np.float64(0.01)]),
+    "clip_value": ("> 0", [*NO_NUMBERS, 0, -1], [None, 1, np.float64(0.01)]),
+    "dampening": (">= 0 and < 1", NOT_FRACTIONS, [0, np.float64(0.5)]),
+    "epsilon": ("> 0", [*NO_NUMBERS, None, 0, -1], [1, np.float64(0.1)]),
     "groups": (
+        "groups as a dict of dicts, got .*; for instance|name of a factor, got 'rate'|weight_decay_factor >= 0",
         ["*.b", ["*.b"], {"*.b": 0.1}, {"*.b": {"rate": 1.0}}, {"*.b": {"weight_decay_factor": -1.0}}],
         [None, {"*.W": {"learning_rate_factor": 0.0}}],
     ),
-    "initial_accumulator": ([*NO_NUMBERS, None, -1], [0, 0.5]),
-    "iterations": ([None, "a", True, 1.5, 0, -1], [1, 3]),
-    "learning_rate": ([*NO_NUMBERS, None, -1, cr.StepDecay], [0, 0.5, cr.StepDecay(0.1, every=1)]),
-    "momentum": (NOT_FRACTIONS, [0.5, np.float32(0.25)]),
-    "momentum_decay": ([*NO_NUMBERS, None, -1], [0, 0.5]),
-    "nesterov": ([], [True]),
-    "rho": (NOT_FRACTIONS, [0, 0.5]),
-    "weight_decay": ([*NO_NUMBERS, None, -1, cr.StepDecay], [0, 0.5, lambda step, total: 0.25]),
+    "initial_accumulator": (">= 0", [*NO_NUMBERS, None, -1], [0, np.float64(0.5)]),
+    "iterations": ("iterations (>= 1|to be an integer), got", [None, "a", True, 1.5, 0, -1], [1, np.int64(3)]),
+    "learning_rate": (
+        ">= 0",
+        [*NO_NUMBERS, None, -1, cr.schedules.StepDecay],
+        [0, np.float64(0.5), cr.schedules.StepDecay(0.1, every=1)],
+    ),
+    "momentum": (">= 0 and < 1", NOT_FRACTIONS, [0.5, np.float32(0.25)]),
+    "momentum_decay": (">= 0", [*NO_NUMBERS, None, -1], [0, np.float64(0.5)]),
+    "nesterov": ("", [], [True]),
+    "rho": (">= 0 and < 1", NOT_FRACTIONS, [0, np.float64(0.5)]),
+    "weight_decay": (
+        ">= 0",
+        [*NO_NUMBERS, None, -1, cr.schedules.StepDecay],
+        [0, np.float64(0.5), lambda step, total: 0.25],
+    ),
 }
 #: What an optimizer needs beside, so that each of its numbers counts.
 BESIDE = {"SGD": {"momentum": 0.9}, "RMSprop": {"momentum": 0.9}}
@@ -51,13 +65,9 @@ def arguments_of(cls: type[cr.Optimizer]) -> list[str]:
     return list(inspect.signature(cls).parameters)
 
 
-def cases(which: int) -> list[Any]:
-    return [
-        pytest.param(cls.__name__, argument, value, id=f"{cls.__name__}.{argument}={value!r:.20}")
-        for cls in OPTIMIZERS.values()
-        for argument in arguments_of(cls)
-        for value in VALUES[argument][which]
-    ]
+EACH_ARGUMENT = pytest.mark.parametrize(
+    ("name", "argument"), [(cls.__name__, argument) for cls in OPTIMIZERS.values() for argument in arguments_of(cls)]
+)
 
 
 def refusal(act: Callable[[], Any]) -> tuple[type, str]:
@@ -81,25 +91,31 @@ def test_the_table_holds_every_argument_of_every_optimizer() -> None:
     assert {argument for cls in OPTIMIZERS.values() for argument in arguments_of(cls)} == VALUES.keys()
 
 
-@pytest.mark.parametrize(("name", "argument", "value"), cases(0))
-def test_an_assignment_is_refused_as_in_the_constructor(name: str, argument: str, value: Any) -> None:
-    said = refusal(lambda: make(name, **{argument: value}))
-    optimizer = make(name)
-    before = dict(vars(optimizer))
-    assert refusal(lambda: setattr(optimizer, argument, value)) == said
-    assert said[1].startswith(f"{name} ")
-    assert vars(optimizer).keys() == before.keys()
-    assert all(vars(optimizer)[key] is before[key] for key in before)
+@EACH_ARGUMENT
+def test_an_assignment_is_refused_as_in_the_constructor(name: str, argument: str) -> None:
+    bounds, refused, _ = VALUES[argument]
+    words = f"{argument} {bounds}, got" if bounds.startswith(">") else bounds
+    for value in refused:
+        said = refusal(lambda value=value: make(name, **{argument: value}))
+        assert said[1].startswith(f"{name} ")
+        assert re.search(f"{words}|{argument} to be a number", said[1])
+        optimizer = make(name)
+        before = dict(vars(optimizer))
+        assert refusal(lambda value=value, optimizer=optimizer: setattr(optimizer, argument, value)) == said
+        assert vars(optimizer).keys() == before.keys()
+        assert all(vars(optimizer)[key] is before[key] for key in before)
 
 
-@pytest.mark.parametrize(("name", "argument", "value"), cases(1))
-def test_what_is_assigned_counts_as_in_the_constructor(name: str, argument: str, value: Any) -> None:
-    made, changed = make(name, **{argument: value}), make(name)
-    setattr(changed, argument, copy.copy(value))
-    kept = getattr(changed, argument)
-    assert type(kept) is type(getattr(made, argument))
-    assert repr(changed) == repr(made) or callable(value)
-    np.testing.assert_array_equal(moved(changed), moved(made))
+@EACH_ARGUMENT
+def test_what_is_assigned_counts_as_in_the_constructor(name: str, argument: str) -> None:
+    for value in VALUES[argument][2]:
+        made, changed = make(name, **{argument: value}), make(name)
+        setattr(changed, argument, copy.copy(value))
+        kept = getattr(changed, argument)
+        assert type(kept) is type(getattr(made, argument))
+        assert not any(isinstance(number, np.generic) for number in (kept if isinstance(kept, tuple) else (kept,)))
+        assert repr(changed) == repr(made) or callable(value)
+        np.testing.assert_array_equal(moved(changed), moved(made), f"{value!r}")
 
 
 def test_numbers_that_do_not_fit_each_other_are_refused() -> None:
@@ -112,6 +128,7 @@ def test_numbers_that_do_not_fit_each_other_are_refused() -> None:
         sgd = cr.SGD(**arguments)
         before = repr(sgd)
         said = refusal(lambda: cr.SGD(**(arguments | {name: value})))  # noqa: B023
+        assert said[1].startswith("SGD(nesterov=True) expects momentum above 0 and no dampening, got momentum=")
         assert refusal(lambda: setattr(sgd, name, value)) == said  # noqa: B023
         assert repr(sgd) == before
 
@@ -154,9 +171,9 @@ def test_an_optimizer_of_a_user_has_attributes_of_its_own() -> None:
             super().__post_init__()
             self.mood = "good"
 
-        def direction(self, t: int, rate: float, g: Any, d: Any, s: Any, *slots: Any) -> Any:
+        def direction(self, g: Any, state: Any, scratch: Any, coefficients: Any) -> Any:
             self.calls += 1
-            return np.sign(g, out=d)
+            return np.sign(g, out=scratch[0])
 
     sign = Sign()
     sign.sharpness, sign.colour = -3, "pink"
@@ -187,3 +204,22 @@ def test_in_the_middle_of_training(kernel: bool) -> None:
     with pytest.raises(ValueError, match=f"{type(optimizer).__name__} expects clip_norm > 0, got -1"):
         trainer.fit(x, x[:, :1], epochs=2, verbose=0)
     assert optimizer.clip_norm is None
+
+
+@pytest.mark.parametrize("count", [3, 9])
+@pytest.mark.parametrize("kernels", [True, False], ids=["kernels", "NumPy"])
+def test_other_coefficients_than_the_rule_takes_are_refused(
+    count: int, kernels: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Other(cr.Adam):
+        def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+            return (0.5,) * count
+
+    if not kernels:
+        monkeypatch.setattr(Other, "kernel", None)
+    words = rf"^Other.coefficients expects to give 4 numbers, as Adam.direction takes, got {count}\.$"
+    with pytest.raises(ValueError, match=words):
+        Other(0.1).step(np.ones(3), np.ones(3))
+    trainer = cr.Trainer(cr.MLP([2, 2], rng=0), "cross_entropy", Other(0.1))
+    with pytest.raises(ValueError, match=words):
+        trainer.fit(np.eye(2), np.arange(2), epochs=1, verbose=0)

@@ -29,11 +29,11 @@ def equal(net: cr.Sequential, *expected: np.ndarray) -> bool:
     return len(weights(net)) == len(expected) and all(map(np.array_equal, weights(net), expected))
 
 
-def test_the_matrix_of_pytorch_is_turned_round() -> None:
+def test_the_matrix_of_pytorch_is_transposed() -> None:
     net = cr.Sequential([cr.Linear(2, 1, bias=False)], rng=0)
-    cr.load_state_dict(net, {"weight": [[2.0, 3.0]]})
+    cr.convert.load_state_dict(net, {"weight": [[2.0, 3.0]]})
     assert net.predict([[10.0, 100.0]]).tolist() == [[320.0]]
-    assert cr.state_dict(net)["0.weight"].tolist() == [[2.0, 3.0]]
+    assert cr.convert.state_dict(net)["0.weight"].tolist() == [[2.0, 3.0]]
 
 
 def test_names_are_those_of_the_sequential_of_pytorch() -> None:
@@ -46,7 +46,7 @@ def test_names_are_those_of_the_sequential_of_pytorch() -> None:
         cr.Linear(3, 3, "identity"),
         cr.BatchNorm(3),
     ]
-    tensors = cr.state_dict(cr.Sequential(layers, rng=0))
+    tensors = cr.convert.state_dict(cr.Sequential(layers, rng=0))
     assert list(tensors) == [
         *("0.weight", "0.bias", "3.layers.0.weight", "3.layers.0.bias", "3.layers.1.weight", "3.layers.1.bias"),
         *("3.layers.3.weight", "3.layers.3.bias", "4.weight", "5.weight", "5.bias", "6.weight", "6.bias"),
@@ -57,20 +57,20 @@ def test_names_are_those_of_the_sequential_of_pytorch() -> None:
 
 def test_what_is_given_away_is_a_copy() -> None:
     net = model()
-    cr.state_dict(net)["0.weight"][:] = 7
+    cr.convert.state_dict(net)["0.weight"][:] = 7
     assert 7 not in net.parameters.vector
 
 
 def test_a_mapping_is_in_order_whatever_its_names() -> None:
     net = model()
-    cr.load_state_dict(net, {"zeta.weight": W1, "alpha.weight": W2})
+    cr.convert.load_state_dict(net, {"zeta.weight": W1, "alpha.weight": W2})
     assert equal(net, W1, W2)
 
 
 def test_numbers_in_names_are_sorted_as_numbers(tmp_path: Path) -> None:
     save_file({"net.10.weight": W3, "net.2.weight": W2, "net.0.weight": W1}, tmp_path / "net")
     net = model(False, False, False)
-    cr.load_state_dict(net, tmp_path / "net")
+    cr.convert.load_state_dict(net, tmp_path / "net")
     assert equal(net, W1, W2, W3)
 
 
@@ -78,7 +78,7 @@ def test_names_without_an_order_are_told_by_their_shapes(tmp_path: Path) -> None
     wide = np.ones((5, 3), np.float32)
     save_file({"head.weight": wide, "block1.weight": W1, "block2.weight": W2}, tmp_path / "net")
     net = cr.Sequential([cr.Linear(3, 3, bias=False), cr.Linear(3, 3, bias=False), cr.Linear(3, 5, bias=False)], rng=0)
-    cr.load_state_dict(net, tmp_path / "net")
+    cr.convert.load_state_dict(net, tmp_path / "net")
     assert equal(net, W1, W2, wide)
 
 
@@ -86,11 +86,11 @@ def test_names_without_an_order_and_equal_shapes_are_asked_for(tmp_path: Path) -
     save_file({"encoder.weight": W1, "decoder.weight": W2}, tmp_path / "net")
     net = model()
     with pytest.raises(ValueError, match=r"which of decoder, encoder is for Linear.*pass order=\[\.\.\.\]"):
-        cr.load_state_dict(net, tmp_path / "net")
-    cr.load_state_dict(net, tmp_path / "net", order=["encoder", "decoder"])
+        cr.convert.load_state_dict(net, tmp_path / "net")
+    cr.convert.load_state_dict(net, tmp_path / "net", order=["encoder", "decoder"])
     assert equal(net, W1, W2)
     with pytest.raises(ValueError, match=r"order to name decoder, encoder, got \['encoder'\]"):
-        cr.load_state_dict(net, tmp_path / "net", order=["encoder"])
+        cr.convert.load_state_dict(net, tmp_path / "net", order=["encoder"])
 
 
 def test_a_mismatch_shows_both_sides_and_changes_nothing(tmp_path: Path) -> None:
@@ -100,60 +100,60 @@ def test_a_mismatch_shows_both_sides_and_changes_nothing(tmp_path: Path) -> None
     with pytest.raises(
         ValueError, match="load_state_dict expects arrays of the shapes of the model's 2 layers"
     ) as caught:
-        cr.load_state_dict(net, given)
+        cr.convert.load_state_dict(net, given)
     lines = [line.split() for line in str(caught.value).splitlines()[1:]]
     assert lines[0] == ["the", "model", "expects", "the", "file", "has"]
     assert ["weight", "(3,", "3)", "weight", "(4,", "3)"] in lines
     assert np.array_equal(net.parameters.vector, before)
     with pytest.raises(ValueError, match="got 1 groups that differ"):
-        cr.load_state_dict(net, {"0.weight": W1, "0.bias": W1[0]})
+        cr.convert.load_state_dict(net, {"0.weight": W1, "0.bias": W1[0]})
 
 
 def test_a_long_mismatch_is_cut() -> None:
     with pytest.raises(ValueError, match="… and 63 lines more"):
-        cr.load_state_dict(model(*[True] * 34), {"0.weight": W1})
+        cr.convert.load_state_dict(model(*[True] * 34), {"0.weight": W1})
 
 
 @pytest.mark.parametrize("value", ["text", np.array(["a"]), [[1, 2], [3]], object()])
 def test_what_is_no_array_of_numbers_is_refused(value: object) -> None:
     with pytest.raises((TypeError, ValueError), match=r"^load_state_dict expects"):
-        cr.load_state_dict(cr.Sequential([cr.PReLU(1)]), {"0.weight": value})
+        cr.convert.load_state_dict(cr.Sequential([cr.PReLU(1)]), {"0.weight": value})
 
 
 def test_text_of_the_right_shape_is_refused() -> None:
     with pytest.raises(TypeError, match=r"numbers in 0\.weight, got dtype <U1"):
-        cr.load_state_dict(cr.Sequential([cr.PReLU(2)]), {"0.weight": np.array(["a", "b"])})
+        cr.convert.load_state_dict(cr.Sequential([cr.PReLU(2)]), {"0.weight": np.array(["a", "b"])})
     with pytest.raises(TypeError, match="names of text, got 0"):
-        cr.load_state_dict(cr.Sequential([cr.PReLU(2)]), {0: np.ones(2)})  # type: ignore[dict-item]
+        cr.convert.load_state_dict(cr.Sequential([cr.PReLU(2)]), {0: np.ones(2)})  # type: ignore[dict-item]
 
 
 def test_layers_that_pytorch_lacks_are_refused() -> None:
     with pytest.raises(ValueError, match=r"layers with arrays to be among Linear, .*, got Scale\(2\)"):
-        cr.state_dict(cr.Sequential([cr.Scale(2)]))
+        cr.convert.state_dict(cr.Sequential([cr.Scale(2)]))
     with pytest.raises(TypeError, match="state_dict expects a Sequential model, got str"):
-        cr.state_dict("model")  # type: ignore[arg-type]
+        cr.convert.state_dict("model")  # type: ignore[arg-type]
 
 
 def test_files_that_hold_no_tensors_are_refused(tmp_path: Path) -> None:
     net = model()
     with pytest.raises(FileNotFoundError, match="load_state_dict expects a safetensors file at"):
-        cr.load_state_dict(net, tmp_path / "nothing")
+        cr.convert.load_state_dict(net, tmp_path / "nothing")
     (tmp_path / "cut").write_bytes(b"\x10\0\0\0\0\0\0\0{}")
     with pytest.raises(ValueError, match="to be a whole safetensors file"):
-        cr.load_state_dict(net, tmp_path / "cut")
+        cr.convert.load_state_dict(net, tmp_path / "cut")
     (tmp_path / "old.pt").write_bytes(b"\x80\x02}q\0.")
     with zipfile.ZipFile(tmp_path / "new.pt", "w") as archive:
         archive.writestr("archive/data.pkl", b"cos\nsystem\n.")
     for name in ("old.pt", "new.pt"):
         with pytest.raises(ValueError, match=r"a pickle, .*; in PyTorch write safetensors\.torch\.save_file"):
-            cr.load_state_dict(net, tmp_path / name)
+            cr.convert.load_state_dict(net, tmp_path / name)
 
 
 def test_our_own_file_has_other_names_and_says_so(tmp_path: Path) -> None:
     net = model()
     cr.save(net, tmp_path / "ours")
     with pytest.raises(ValueError, match="arrays of the shapes of"):
-        cr.load_state_dict(net, tmp_path / "ours")
+        cr.convert.load_state_dict(net, tmp_path / "ours")
 
 
 def test_a_network_is_written_as_python(tmp_path: Path) -> None:
@@ -174,14 +174,14 @@ def test_a_network_is_written_as_python(tmp_path: Path) -> None:
     tensors = load_file(tmp_path / "net")
     assert {array.dtype.name for array in tensors.values()} == {"float16", "int64"}
     net = cr.Sequential([cr.Linear(4, 3, bias=False), cr.BatchNorm(3), cr.LayerNorm(3), cr.PReLU(3)], rng=1)
-    cr.load_state_dict(net, tmp_path / "net")
+    cr.convert.load_state_dict(net, tmp_path / "net")
     with pytest.raises(ValueError, match="precision float32 or float16, got 'int8'"):
         pytorch.write(net, tmp_path / "net", precision="int8")
 
 
 def test_one_slope_is_for_all() -> None:
     net = cr.Sequential([cr.PReLU(3)])
-    cr.load_state_dict(net, {"weight": np.array([0.5])})
+    cr.convert.load_state_dict(net, {"weight": np.array([0.5])})
     assert net.parameters["0.slope"].tolist() == [0.5] * 3
 
 
@@ -194,7 +194,7 @@ def test_a_written_file_comes_back(tmp_path: Path) -> None:
     assert sorted(load_file(tmp_path / "net")) == ["0.layers.0.bias", "0.layers.0.weight"]
     assert pytorch.check(net, tmp_path / "net", np.ones((2, 3))) is None
     twin = cr.Sequential([cr.Residual([cr.Linear(3, 3)])], rng=1)
-    cr.load_state_dict(twin, tmp_path / "net")
+    cr.convert.load_state_dict(twin, tmp_path / "net")
     np.testing.assert_array_equal(twin.parameters.vector, net.parameters.vector)
 
 
@@ -237,7 +237,7 @@ def test_what_holds_no_such_arrays_is_refused_in_words(source: Any) -> None:
     net = cr.Sequential([cr.Linear(2, 3)], rng=0)
     before = net.parameters.vector.copy()
     with pytest.raises((ValueError, TypeError), match=r"^load_state_dict expects .+, got .+\.") as caught:
-        cr.load_state_dict(net, source)
+        cr.convert.load_state_dict(net, source)
     lines = str(caught.value).split("\n")
     assert all(map(str.isprintable, lines))
     assert max(map(len, lines)) < 1500
@@ -250,7 +250,7 @@ def test_an_order_of_other_names_is_refused(order: Any) -> None:
     net = cr.Sequential([cr.Linear(2, 3)], rng=0)
     source = {"a.weight": np.zeros((3, 2)), "a.bias": np.zeros(3)}
     with pytest.raises(ValueError, match=r"load_state_dict expects order to name a, got "):
-        cr.load_state_dict(net, source, order=order)
+        cr.convert.load_state_dict(net, source, order=order)
 
 
 @pytest.mark.parametrize("own", [[1], "ab", 5, {"A": 3}, {"A": cr.ReLU()}, {1: cr.ReLU}], ids=repr)

@@ -11,6 +11,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.persistence import export
+from chainrule.persistence.export import Exported
 from chainrule.persistence.rows import row_shape, sample_rows
 
 pytest.importorskip("onnx", reason="onnx is not installed")
@@ -24,7 +25,7 @@ def model():
 @pytest.mark.parametrize(("name", "format"), [("a.onnx", None), ("A.ONNX", None), ("a.bin", "onnx"), ("a", "onnx")])
 def test_the_format_by_suffix_or_by_name(name, format, model, tmp_path):
     done = cr.export(model, str(tmp_path / name), format)
-    assert isinstance(done, cr.Exported)
+    assert isinstance(done, Exported)
     assert (done.path, done.format, done.bytes) == (tmp_path / name, "onnx", (tmp_path / name).stat().st_size)
     assert done.notes == []
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -74,7 +75,7 @@ def test_a_place_that_cannot_be_written(model, tmp_path):
 
 
 def test_what_was_written_in_words():
-    done = cr.Exported(Path("a.h"), "c", 1234, None, ["first", "second"])
+    done = Exported(Path("a.h"), "c", 1234, None, ["first", "second"])
     assert str(done) == "a.h: c, 1,234 bytes\nnote: first\nnote: second"
 
 

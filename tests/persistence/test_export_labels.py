@@ -108,8 +108,8 @@ def test_class_names_of_c_differ_or_are_refused(name, tmp_path) -> None:
 @pytest.mark.parametrize("labels", [*HELD.values(), REFUSED["above 2**63"][0]], ids=[*HELD, "above 2**63"])
 def test_labels_cross_the_bridges(labels) -> None:
     model = fitted(labels)
-    there = cr.to_sklearn(model)
-    again = cr.from_sklearn(there)
+    there = cr.convert.to_sklearn(model)
+    again = cr.convert.from_sklearn(there)
     for network in (there, again):
         assert network.predict(X).tolist() == model.predict(X).tolist()
         assert network.predict(X).dtype == model.predict(X).dtype
@@ -117,4 +117,4 @@ def test_labels_cross_the_bridges(labels) -> None:
 
 def test_one_class_does_not_cross() -> None:
     with pytest.raises(ValueError, match=r"to_sklearn expects at least two classes, got \[4\]"):
-        cr.to_sklearn(fitted(np.array([4, 4, 4])))
+        cr.convert.to_sklearn(fitted(np.array([4, 4, 4])))

@@ -135,7 +135,7 @@ def test_columns_anywhere_in_networks_of_scikit_learn(name) -> None:
             continue
         fitted = cr.MLPRegressor(**SETTINGS, scale=True).fit(given, SIGNAL)
         given = given.astype(np.float64)
-        assert apart(fitted.predict(given), cr.to_sklearn(fitted).predict(given)) < 0.02
+        assert apart(fitted.predict(given), cr.convert.to_sklearn(fitted).predict(given)) < 0.02
 
 
 def test_a_column_is_called_by_its_name(tmp_path) -> None:
@@ -210,7 +210,7 @@ def test_numbers_beyond_the_files_type_are_refused(tmp_path) -> None:
     with pytest.raises(ValueError, match=r"±3\.4\S* for float32, got larger ones in 0\.weight"):
         cr.export(model, tmp_path / "a.safetensors", "pytorch", precision="float32")
     with pytest.raises(ValueError, match=r"±3\.4\S* for float32, got larger ones for 0\.weight; make it with dtype"):
-        cr.load_state_dict(cr.Sequential([cr.Linear(2, 2), cr.Linear(2, 2)]), cr.state_dict(model))
+        cr.convert.load_state_dict(cr.Sequential([cr.Linear(2, 2), cr.Linear(2, 2)]), cr.convert.state_dict(model))
 
 
 def test_rows_are_drawn_from_what_a_model_knows() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.layers.program import Call
 
 h5py = pytest.importorskip("h5py")
 
@@ -92,14 +93,18 @@ def keras_file(path: Path, config: Any = CONFIG, weights: dict[str, list[np.ndar
     return path
 
 
-def old_file(path: Path, prefix: str = "{}/", suffix: str = ":0", weights_only: bool = False) -> Path:
-    """The layout of Keras 1 and 2, which Keras 3 still writes."""
+def old_file(
+    path: Path, prefix: str = "{}/", suffix: str = ":0", weights_only: bool = False, pieces: bool = False
+) -> Path:
+    """The layout of Keras 1 and 2, which Keras 3 still writes; a long list of names is in pieces."""
     with h5py.File(path, "w") as root:
         top = root if weights_only else root.create_group("model_weights")
         if not weights_only:
             root.attrs["model_config"] = json.dumps(CONFIG)
         names = {f"mine_{9 - index}": kind for index, kind in enumerate(WEIGHTS)}
-        top.attrs["layer_names"] = [name.encode() for name in ["input_1", *names]]
+        layer_names = [name.encode() for name in ["input_1", *names]]
+        for index, part in enumerate([layer_names[:2], layer_names[2:]] if pieces else [layer_names]):
+            top.attrs[f"layer_names{index}" if pieces else "layer_names"] = part
         top.create_group("input_1").attrs["weight_names"] = np.array([], "S1")
         for name, kind in names.items():
             group = top.create_group(name)
@@ -117,13 +122,14 @@ WRITERS = {
     "h5": old_file,
     "h5 by Keras 3": lambda path: old_file(path, "sequential/{}/", ""),
     "weights of Keras 2": lambda path: old_file(path, weights_only=True),
+    "weights with a list in pieces": lambda path: old_file(path, weights_only=True, pieces=True),
 }
 
 
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
 def test_the_model_predicts_what_keras_does(write, tmp_path: Path) -> None:
     net, x = model(), np.random.default_rng(1).normal(size=(5, 4))
-    cr.load_keras_weights(net, write(tmp_path / "net"))
+    cr.convert.load_keras_weights(net, write(tmp_path / "net"))
     np.testing.assert_allclose(net.predict(x), expected(x), rtol=1e-4, atol=1e-6)
 
 
@@ -131,12 +137,12 @@ def test_another_epsilon_or_activation_is_refused_where_the_file_tells_it(tmp_pa
     net = model(epsilon=1e-5)
     before = net.parameters.vector.copy()
     with pytest.raises(ValueError, match=r"epsilon 0\.001 for batch_normalization .*, got 1e-05 in BatchNorm\(3\)"):
-        cr.load_keras_weights(net, keras_file(tmp_path / "net.keras"))
+        cr.convert.load_keras_weights(net, keras_file(tmp_path / "net.keras"))
     assert np.array_equal(net.parameters.vector, before)
     with pytest.raises(
         ValueError, match=r"a model of the steps of .*Linear → Softmax, got Linear .* → LayerNorm → Linear;"
     ):
-        cr.load_keras_weights(model(activation=None), tmp_path / "net.keras")
+        cr.convert.load_keras_weights(model(activation=None), tmp_path / "net.keras")
 
 
 def test_what_a_normalisation_does_not_learn_is_one_and_nothing(tmp_path: Path) -> None:
@@ -147,13 +153,28 @@ def test_what_a_normalisation_does_not_learn_is_one_and_nothing(tmp_path: Path) 
     held = {"batch_normalization": NORM[2:], "batch_normalization_1": NORM[1:]}
     net = cr.Sequential([cr.BatchNorm(3, epsilon=1e-3), cr.BatchNorm(3, epsilon=1e-3)])
     net.parameters.vector[:] = 7
-    cr.load_keras_weights(net, keras_file(tmp_path / "net.keras", config, held))
+    cr.convert.load_keras_weights(net, keras_file(tmp_path / "net.keras", config, held))
     assert [list(net.parameters[name]) for name in ("0.gain", "0.bias", "1.gain")] == [[1] * 3, [0] * 3, [1] * 3]
     np.testing.assert_allclose(net.parameters["1.bias"], NORM[1], rtol=1e-6)
     np.testing.assert_allclose(net.buffers["0.running_variance"], NORM[3], rtol=1e-6)
 
 
+class Swish(cr.Layer):
+    """One that says what it computes."""
+
+    def forward(self, x, work):
+        return x / (1 + np.exp(-x))
+
+    def backward(self, dy, work, input_gradient=True):
+        raise NotImplementedError
+
+    def program(self, training=False):
+        return (Call("silu"),)
+
+
 STEPS = [
+    ({"class_name": "Activation", "config": {"activation": "silu"}}, Swish()),
+    ({"class_name": "GaussianNoise", "config": {"stddev": 0.1}}, cr.GaussianNoise(0.1)),
     ({"class_name": "Activation", "config": {"activation": "swish"}}, cr.SiLU()),
     ({"class_name": "LeakyReLU", "config": {"negative_slope": 0.3}}, cr.LeakyReLU(0.3)),
     ({"class_name": "LeakyReLU", "config": {"alpha": 0.25}}, cr.LeakyReLU(0.25)),
@@ -162,6 +183,9 @@ STEPS = [
     ({"class_name": "Activation", "config": {"activation": "linear"}}, cr.Identity()),
     ({"class_name": "Flatten", "config": {}}, cr.Flatten()),
     ({"class_name": "Activation", "config": {"activation": "gelu"}}, cr.GELU()),
+    ({"class_name": "Activation", "config": {"activation": "elu"}}, cr.ELU(1.0)),
+    ({"class_name": "Activation", "config": {"activation": "leaky_relu"}}, cr.LeakyReLU(0.2)),
+    ({"class_name": "LeakyReLU", "config": {}}, cr.LeakyReLU(0.3)),
 ]
 
 
@@ -174,10 +198,10 @@ def test_activations_are_known_by_their_names(described, layer: cr.Layer, tmp_pa
     net = cr.Sequential(
         [cr.Linear(4, 3, "relu"), type(layer)(**{k: v for k, v in layer.config().items() if k != "type"})]
     )
-    cr.load_keras_weights(net, keras_file(tmp_path / "net.keras", config, {"dense": DENSE}))
+    cr.convert.load_keras_weights(net, keras_file(tmp_path / "net.keras", config, {"dense": DENSE}))
     other = cr.Sequential([cr.Linear(4, 3, "relu"), cr.Softplus()], rng=0)
     with pytest.raises(ValueError, match="→ Softplus; make it"):
-        cr.load_keras_weights(other, tmp_path / "net.keras")
+        cr.convert.load_keras_weights(other, tmp_path / "net.keras")
 
 
 @pytest.mark.parametrize("settings", [{"max_value": 6.0}, {"threshold": 1.0}])
@@ -185,7 +209,7 @@ def test_another_relu_is_no_relu(settings: dict[str, float], tmp_path: Path) -> 
     layers = [{"class_name": "Dense", "config": {}}, {"class_name": "ReLU", "config": settings}]
     config = {"class_name": "Sequential", "config": {"layers": layers}}
     with pytest.raises(ValueError, match=r"Linear → ReLU\(.*=.*\), got Linear → ReLU;"):
-        cr.load_keras_weights(
+        cr.convert.load_keras_weights(
             cr.Sequential([cr.Linear(4, 3, "relu")]), keras_file(tmp_path / "n", config, {"dense": DENSE})
         )
 
@@ -193,11 +217,11 @@ def test_another_relu_is_no_relu(settings: dict[str, float], tmp_path: Path) -> 
 def test_other_shapes_and_layers_are_shown_side_by_side(tmp_path: Path) -> None:
     path = weights_file(tmp_path / "net.weights.h5", WEIGHTS | {"conv2d": [np.zeros((3, 3, 1, 2))]})
     with pytest.raises(ValueError, match="got 6 groups that differ") as caught:
-        cr.load_keras_weights(model(), path)
+        cr.convert.load_keras_weights(model(), path)
     assert "conv2d" in str(caught.value)
     assert "vars/0 (3, 3, 1, 2)" in str(caught.value)
     with pytest.raises(ValueError, match=r"kernel \(4, 3\)"):
-        cr.load_keras_weights(cr.Sequential([cr.Linear(4, 5)]), weights_file(tmp_path / "w", {"dense": DENSE}))
+        cr.convert.load_keras_weights(cr.Sequential([cr.Linear(4, 5)]), weights_file(tmp_path / "w", {"dense": DENSE}))
 
 
 # --- what is not to be trusted ---
@@ -205,7 +229,7 @@ def test_other_shapes_and_layers_are_shown_side_by_side(tmp_path: Path) -> None:
 
 def refused(path: Path, match: str) -> None:
     with pytest.raises((ValueError, OSError), match=rf"^load_keras_weights expects .*{match}"):
-        cr.load_keras_weights(cr.Sequential([cr.Linear(4, 3)], rng=0), path)
+        cr.convert.load_keras_weights(cr.Sequential([cr.Linear(4, 3)], rng=0), path)
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
@@ -220,7 +244,7 @@ def test_names_that_lead_out_of_the_archive_lead_nowhere(tmp_path: Path) -> None
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("../evil", "x")
         archive.writestr("/evil", "x")
-    cr.load_keras_weights(cr.Sequential([cr.Linear(4, 3)], rng=0), path)
+    cr.convert.load_keras_weights(cr.Sequential([cr.Linear(4, 3)], rng=0), path)
     assert [one.name for one in tmp_path.iterdir()] == ["net.keras"]
 
 
@@ -281,7 +305,7 @@ def test_what_is_no_keras_file_is_refused(tmp_path: Path) -> None:
     refused(keras_file(tmp_path / "json", "{nope"), "to describe its model as JSON")
     for config in ("[1]", '{"config": 3}', '{"config": {"layers": [4]}}'):  # of another form: weights alone
         path = keras_file(tmp_path / "form", config, {"dense": DENSE})
-        cr.load_keras_weights(cr.Sequential([cr.Linear(4, 3)], rng=0), path)
+        cr.convert.load_keras_weights(cr.Sequential([cr.Linear(4, 3)], rng=0), path)
 
 
 def test_a_cut_file_is_refused(tmp_path: Path) -> None:
@@ -316,7 +340,7 @@ def pieces(path: Path, packed: bytes | None = None, **options: object) -> Path:
 @pytest.mark.parametrize("options", [{}, {"shuffle": True, "fletcher32": True}], ids=str)
 def test_weights_that_were_packed_are_read(options: dict[str, bool], tmp_path: Path) -> None:
     model = cr.Sequential([cr.Linear(4, 3)], rng=0)
-    cr.load_keras_weights(model, pieces(tmp_path / "packed", compression="gzip", **options))
+    cr.convert.load_keras_weights(model, pieces(tmp_path / "packed", compression="gzip", **options))
     assert model.parameters["0.W"].ravel().tolist() == list(range(12))
 
 

@@ -91,7 +91,7 @@ def test_a_saved_regressor_predicts_the_same_or_is_refused(loss, targets, scale,
         (lambda: regressor(scale=True), "takes X standardised and gives y standardised"),
         (lambda: regressor(scale=True, loss="poisson"), "takes X standardised and gives the logarithm of y"),
         (lambda: regressor(loss="poisson"), "gives the logarithm of y"),
-        (lambda: regressor(loss=cr.Poisson()), "gives the logarithm of y"),
+        (lambda: regressor(loss=cr.PoissonNLL()), "gives the logarithm of y"),
         (lambda: regressor(loss="gaussian_nll"), "gives the logarithm of the variance beside y"),
         (lambda: cr.MLPClassifier((4,), scale=True, max_iter=2).fit(SPARSE, np.arange(60) % 2), "takes X standardised"),
     ],
@@ -187,7 +187,7 @@ def test_other_models_are_refused_with_the_way_to_their_network(make, save, expo
     with pytest.raises(TypeError, match=re.escape(save)):
         cr.save(model, tmp_path / "model.safetensors")
     with pytest.raises(TypeError, match=re.escape(state_dict)):
-        cr.state_dict(model)
+        cr.convert.state_dict(model)
     if export is not None:
         with pytest.raises(TypeError, match=re.escape(export)):
             cr.export(model, tmp_path / "model.h")
@@ -197,8 +197,8 @@ def test_other_models_are_refused_with_the_way_to_their_network(make, save, expo
 def test_the_network_of_an_estimator_is_named_for_other_libraries() -> None:
     fitted = in_a_pipeline()[-1]
     with pytest.raises(TypeError, match=r"got MLPClassifier; pass estimator\.model_\."):
-        cr.state_dict(fitted)
-    assert cr.state_dict(fitted.model_)
+        cr.convert.state_dict(fitted)
+    assert cr.convert.state_dict(fitted.model_)
 
 
 class Doubtful(cr.MLPClassifier):
@@ -234,7 +234,7 @@ def test_an_estimator_with_answers_of_its_own_is_not_taken_for_ours(make, tmp_pa
         lambda: cr.save(fitted, tmp_path / "fitted"),
         lambda: cr.export(fitted, tmp_path / "fitted.h"),
         lambda: cr.export(fitted, tmp_path / "fitted.onnx"),
-        lambda: cr.to_sklearn(fitted),
+        lambda: cr.convert.to_sklearn(fitted),
     ):
         with pytest.raises(TypeError, match=says):
             act()
@@ -245,4 +245,4 @@ def test_a_class_with_other_defaults_is_taken_for_ours(tmp_path: Path) -> None:
     fitted = Tuned().fit(X, np.arange(60) % 2)
     cr.save(fitted, tmp_path / "fitted")
     np.testing.assert_array_equal(cr.load(tmp_path / "fitted").predict(X), fitted.model_.predict(X))
-    np.testing.assert_array_equal(cr.to_sklearn(fitted).predict(X), fitted.predict(X))
+    np.testing.assert_array_equal(cr.convert.to_sklearn(fitted).predict(X), fitted.predict(X))

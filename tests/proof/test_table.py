@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import ops
-from chainrule.proof.table import LAYERS, LOSSES, OPS, TOLERANCE, proofs
+from chainrule.proof.table import LAYERS, LOSSES, OPS, TOLERANCE, proofs, rows
 
 ABSTRACT = {"Activation", "Layer", "Loss"}
 
@@ -50,6 +50,11 @@ def test_every_layer_is_in_the_table():
 
 def test_every_loss_is_in_the_table():
     assert without_remark(LOSSES) == public_subclasses(cr.Loss)
+
+
+def test_a_name_without_a_special_row_has_an_ordinary_one():
+    special = {"linear": "of linear", "gelu (tanh)": "of gelu"}
+    assert rows(["linear", "gelu", "new"], "ordinary {}".format, special) == special | {"new": "ordinary new"}
 
 
 @pytest.mark.parametrize(("name", "make_layer"), LAYERS.items(), ids=LAYERS.keys())

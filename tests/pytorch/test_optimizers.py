@@ -48,18 +48,16 @@ class Noise:
 
 
 def our_path(optimizer: Optimizer, problem: Quartic | Noise, steps: int = 10) -> np.ndarray:
-    w = problem.start.copy()
-    path = []
+    w, path = problem.start.copy(), []
     for _ in range(steps):
         optimizer.step(w, problem.gradient(w))
         path.append(w.copy())
     return np.array(path)
 
 
-def their_path(make: Callable[[list[Any]], Any], problem: Quartic, steps: int = 10) -> np.ndarray:
+def their_path(make: Callable[[list[Any]], Any], problem: Quartic | Noise, steps: int = 10) -> np.ndarray:
     w = torch.nn.Parameter(torch.tensor(problem.start))
-    optimizer = make([w])
-    path = []
+    optimizer, path = make([w]), []
     for _ in range(steps):
         w.grad = torch.tensor(problem.gradient(w.detach().numpy()))
         optimizer.step()

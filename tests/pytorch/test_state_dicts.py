@@ -10,6 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule._support.differences import largest_difference
+from chainrule.layers.program import Call
 from chainrule.persistence import pytorch
 from chainrule.persistence.agreement import gives_probabilities
 
@@ -91,34 +92,24 @@ def outputs(net: object, x: np.ndarray) -> np.ndarray:
 def test_weights_go_both_ways(seed: int, tmp_path: Path) -> None:
     model, net, inputs = twins(seed)
     x = np.random.default_rng(seed).normal(size=(9, inputs)).astype(np.float32)
-    cr.load_state_dict(model, net.state_dict())
+    cr.convert.load_state_dict(model, net.state_dict())
     check_equal(model.predict(x), outputs(net, x))
     save_file(net.state_dict(), tmp_path / "theirs.safetensors")
     again, fresh, _ = twins(seed)
     again.parameters.vector[:] = 7
-    cr.load_state_dict(again, tmp_path / "theirs.safetensors")
+    cr.convert.load_state_dict(again, tmp_path / "theirs.safetensors")
     assert again.parameters.vector.tobytes() == model.parameters.vector.tobytes()
     model.forward(np.random.default_rng(1).normal(2, 3, (8, inputs)), training=True)
     model.parameters.vector[:] *= 1.25
     pytorch.write(model, tmp_path / "ours.safetensors")
     fresh.load_state_dict(load_file(tmp_path / "ours.safetensors"))
     check_equal(outputs(fresh, x), model.predict(x))
-    assert list(cr.state_dict(model)) == list(fresh.state_dict())
+    assert list(cr.convert.state_dict(model)) == list(fresh.state_dict())
     theirs, ours = outputs(fresh, x), model.predict(x)
     assert np.abs(theirs - ours).max() < 1e-6 * max(1, np.abs(ours).max())
     unit = 1.0 if gives_probabilities(model) else None
     difference = pytorch.check(model, tmp_path / "ours.safetensors", x)
     assert difference == pytest.approx(largest_difference(theirs, ours, unit), rel=0.5, abs=1e-6)
-
-
-def test_running_statistics_move_as_those_of_pytorch() -> None:
-    model, net = cr.Sequential([cr.BatchNorm(3)]), nn.BatchNorm1d(3)
-    x = np.random.default_rng(0).normal(4, 3, (5, 3)).astype(np.float32)
-    model.forward(x, training=True)
-    net.train()(torch.from_numpy(x))
-    ours, theirs = cr.state_dict(model), net.state_dict()
-    for name in ("running_mean", "running_var"):
-        np.testing.assert_allclose(ours[f"0.{name}"], theirs[name].numpy(), rtol=1e-6)
 
 
 def test_a_network_that_is_written_names_its_module(tmp_path: Path) -> None:
@@ -132,6 +123,40 @@ def test_a_network_that_is_written_names_its_module(tmp_path: Path) -> None:
     np.testing.assert_allclose(outputs(net, x), model.predict(x), rtol=1e-6)
 
 
+class Gate(cr.Layer):
+    """y = max(x, 0.3 x) of xW + b, said in primitives."""
+
+    def parameter_shapes(self):
+        return {"W": (4, 3), "b": (3,)}
+
+    def initialize(self, rng):
+        self.W[:], self.b[:] = rng.normal(size=(4, 3)), rng.normal(size=3)
+
+    def forward(self, x, work):
+        z = x @ self.W + self.b
+        return np.maximum(z, 0.3 * z)
+
+    def backward(self, dy, work, input_gradient=True):
+        raise NotImplementedError
+
+    def program(self, training=False):
+        return Call("affine", {"W": self.W, "b": self.b}), Call("leaky_relu", numbers={"slope": 0.3})
+
+
+def test_a_layer_of_ones_own_that_gives_its_program_answers_alike(tmp_path: Path) -> None:
+    model = cr.Sequential([Gate(), cr.Linear(3, 2)], rng=0)
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    done = cr.export(model, tmp_path / "net.safetensors", rows=x)
+    assert done.checked is not None
+    assert done.checked < 1e-5
+    net = nn.Sequential(nn.Linear(4, 3), nn.LeakyReLU(0.3), nn.Linear(3, 2))
+    net.load_state_dict(load_file(done.path))
+    check_equal(outputs(net, x), model.predict(x))
+    twin = cr.Sequential([Gate(), cr.Linear(3, 2)], rng=1)
+    cr.convert.load_state_dict(twin, net.state_dict())
+    assert twin.parameters.vector.tobytes() == model.parameters.vector.tobytes()
+
+
 def test_half_precision_is_written_as_such(tmp_path: Path) -> None:
     model = cr.Sequential([cr.Linear(4, 3), cr.BatchNorm(3)], rng=0)
     pytorch.write(model, tmp_path / "half.safetensors", precision="float16")
@@ -139,7 +164,7 @@ def test_half_precision_is_written_as_such(tmp_path: Path) -> None:
     assert {name: tensor.dtype for name, tensor in tensors.items() if "num" not in name}.popitem()[1] is torch.float16
     assert tensors["1.num_batches_tracked"].dtype is torch.int64
     twin = cr.Sequential([cr.Linear(4, 3), cr.BatchNorm(3)], rng=1)
-    cr.load_state_dict(twin, tmp_path / "half.safetensors")
+    cr.convert.load_state_dict(twin, tmp_path / "half.safetensors")
     np.testing.assert_allclose(twin.parameters.vector, model.parameters.vector, atol=1e-3)
     with pytest.raises(ValueError, match="precision float32 or float16, got 'int8'"):
         pytorch.write(model, tmp_path / "no", precision="int8")
@@ -147,7 +172,7 @@ def test_half_precision_is_written_as_such(tmp_path: Path) -> None:
 
 def test_one_slope_for_all_becomes_one_for_each() -> None:
     model = cr.Sequential([cr.PReLU(3)])
-    cr.load_state_dict(model, nn.Sequential(nn.PReLU(init=0.1)).state_dict())
+    cr.convert.load_state_dict(model, nn.Sequential(nn.PReLU(init=0.1)).state_dict())
     assert model.parameters["0.slope"].tolist() == [np.float32(0.1)] * 3
 
 
@@ -158,7 +183,7 @@ def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
         with pytest.raises(
             ValueError, match=r"^load_state_dict expects .*net\.pt .*a pickle.*; in PyTorch write .*\.$"
         ):
-            cr.load_state_dict(cr.MLP([2, 1]), tmp_path / "net.pt")
+            cr.convert.load_state_dict(cr.MLP([2, 1]), tmp_path / "net.pt")
 
 
 def test_numbers_that_numpy_lacks_are_refused(tmp_path: Path) -> None:
@@ -166,10 +191,10 @@ def test_numbers_that_numpy_lacks_are_refused(tmp_path: Path) -> None:
     save_file(net.state_dict(), tmp_path / "net.safetensors")
     for source in (tmp_path / "net.safetensors", net.state_dict()):
         with pytest.raises((TypeError, ValueError), match=r"^load_state_dict expects .*float\(\)\.state_dict\(\)"):
-            cr.load_state_dict(cr.MLP([2, 1]), source)
+            cr.convert.load_state_dict(cr.MLP([2, 1]), source)
 
 
-def test_a_module_of_ones_own_is_matched_by_its_order() -> None:
+def test_a_custom_module_is_matched_by_the_order_of_its_layers() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -180,6 +205,6 @@ def test_a_module_of_ones_own_is_matched_by_its_order() -> None:
 
     net = Net()
     model = cr.MLP([4, 3, 3, 3], rng=0)
-    cr.load_state_dict(model, net.state_dict())
+    cr.convert.load_state_dict(model, net.state_dict())
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     np.testing.assert_allclose(model.predict(x), outputs(net, x), rtol=1e-5, atol=1e-6)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.reporting import Report
 from chainrule.reporting import page as pages
 from chainrule.reporting.tables import percent
 
@@ -48,7 +49,7 @@ class Outline(HTMLParser):
         return "".join(self.words)
 
 
-def saved(found: cr.Report, folder: Path) -> str:
+def saved(found: Report, folder: Path) -> str:
     found.save(folder / "report.html")
     return (folder / "report.html").read_text(encoding="utf-8")
 

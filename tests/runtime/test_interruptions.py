@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ import chainrule as cr
 from chainrule.runtime.sharing import share
 from chainrule.runtime.signals import deferred
 from chainrule.runtime.threads import blas_libraries, blas_threads
+from interrupting import LateError, at_every, in_chainrule, raise_here
 
 pytestmark = [
     pytest.mark.skipif(not blas_libraries(), reason="threadpoolctl knows no BLAS of this process"),
@@ -23,12 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning"),
 ]
 
-PACKAGE = Path(cr.__file__).parent
 X, Y = np.random.default_rng(0).normal(size=(24, 6)).astype("f4"), np.arange(24) % 3
-
-
-class LateError(Exception):
-    """Of a timeout."""
 
 
 def late(number: int, frame: Any) -> None:
@@ -53,45 +47,6 @@ def process() -> tuple[Any, ...]:
     return handlers, [library.num_threads for library in blas_libraries()], threading.active_count(), np.geterr()
 
 
-def at_each_line(files: Callable[[str], bool], interrupt: Callable[[], None], act: Callable[[], Any], step: int) -> int:
-    """Interrupt ``act`` at its first line, or call, in these files, its next, and so on; how often that was done."""
-    code: dict[Any, bool] = {}
-    # A trace function can raise at the end of a block, before __exit__, where Python itself never does.
-    moment, parts = ("call", slice(None)) if interrupt is raise_here else ("line", slice(3))  # without np.errstate
-    before, place, hits = process()[parts], 1, 0
-    while True:
-        left = place
-
-        def trace(frame: Any, event: str, argument: Any) -> Any:
-            nonlocal left
-            if frame.f_code not in code:
-                code[frame.f_code] = files(frame.f_code.co_filename)
-            if not code[frame.f_code]:
-                return None
-            if event == moment:
-                left -= 1
-                if left == 0:
-                    interrupt()
-            return trace
-
-        outer = sys.gettrace()  # that of the coverage
-        sys.settrace(trace)
-        try:
-            act()
-        except (KeyboardInterrupt, LateError):
-            pass
-        finally:
-            sys.settrace(outer)
-        assert process()[parts] == before, place
-        if left > 0:
-            return hits
-        hits, place = hits + 1, place + step
-
-
-def in_chainrule(*folders: str) -> Callable[[str], bool]:
-    return lambda file: any(Path(file).is_relative_to(PACKAGE / folder) for folder in folders)
-
-
 def user_loss(z: Any, y: Any, weight: Any) -> Any:
     return cr.CrossEntropy()(z, y, weight)
 
@@ -107,10 +62,6 @@ def limit_the_blas() -> None:
 
 def predict() -> None:
     share(lambda part: None, range(4), threads=2)
-
-
-def raise_here() -> None:
-    raise KeyboardInterrupt
 
 
 INTERRUPTS = {
@@ -132,7 +83,31 @@ ACTS: dict[str, Callable[[], Any]] = {
 def test_an_exception_at_any_line_leaves_the_process_as_it_was(interrupt: str, act: str, step: int) -> None:
     work = ACTS[act]
     work()
-    assert at_each_line(in_chainrule("runtime", "training"), INTERRUPTS[interrupt], work, step) > 10 / step
+    # A trace function can raise at the end of a block, before __exit__, where Python itself never does.
+    event, parts = ("call", slice(None)) if interrupt == "raised there" else ("line", slice(3))  # without np.errstate
+    before, hits = process()[parts], 0
+    for place in at_every(event, in_chainrule("runtime", "training"), INTERRUPTS[interrupt], work, step):
+        assert process()[parts] == before, place
+        hits += 1
+    assert hits > 10 / step
     work()
     with pytest.raises(LateError), deferred():  # signals are delivered in later trainings
         signal.raise_signal(signal.SIGALRM)
+
+
+def enters_errstate(code: Any) -> bool:
+    """Whether code is that with which NumPy begins to ignore overflows."""
+    return code.co_name in ("__enter__", "inner") and code.co_filename.endswith("_ufunc_config.py")
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", user_loss])
+def test_an_exception_within_numpy_leaves_its_errors_as_they_were(loss: Any) -> None:
+    """NumPy forgets what was before if an exception comes between its change and the note of it."""
+    one = cr.Trainer(cr.MLP([6, 4, 3], rng=0), loss, batch_size=12)
+    with np.errstate():  # whatever happens here
+        before, hits = process(), 0
+        fit = lambda: one.fit(X, Y, epochs=1, verbose=0)  # noqa: E731
+        for place in at_every("opcode", enters_errstate, raise_here, fit, step=3):
+            assert process() == before, place
+            hits += 1
+    assert hits > 10

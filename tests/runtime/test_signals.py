@@ -15,13 +15,10 @@ from typing import Any
 import pytest
 
 from chainrule.runtime.signals import asking, atomic, deferred, deliver, released
+from interrupting import LateError, at_every, in_chainrule, raise_here
 
 RAISES, NOTES, EXITS = signal.SIGALRM, signal.SIGUSR1, signal.SIGTERM
 NUMBERS = (signal.SIGINT, RAISES, NOTES, EXITS)
-
-
-class LateError(Exception):
-    """Of a timeout."""
 
 
 @pytest.fixture
@@ -301,40 +298,6 @@ def test_other_threads_leave_the_handlers_alone(seen: list[int]) -> None:
     assert seen == [NOTES]
 
 
-def at_every_line(act: Callable[[], None], interrupt: Callable[[], None]) -> Iterator[int]:
-    """Interrupt ``act`` at its first line in the runtime, at its second, and so on; yields after each."""
-    line = 0
-    while True:
-        line += 1
-        left = line
-
-        def trace(frame: Any, event: str, argument: Any) -> Any:
-            nonlocal left
-            if "/runtime/" not in frame.f_code.co_filename.replace(os.sep, "/"):
-                return None
-            if event == "line":
-                left -= 1
-                if left == 0:
-                    interrupt()
-            return trace
-
-        outer = sys.gettrace()  # that of the coverage
-        sys.settrace(trace)
-        try:
-            act()
-        except (KeyboardInterrupt, LateError):
-            pass
-        finally:
-            sys.settrace(outer)
-        if left > 0:
-            return
-        yield line
-
-
-def raise_here() -> None:
-    raise KeyboardInterrupt
-
-
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")  # __del__, that time
 @pytest.mark.parametrize("interrupt", [raise_here, lambda: signal.raise_signal(RAISES)], ids=["raised", "by a signal"])
 def test_an_exception_at_any_line_leaves_the_handlers(interrupt: Callable[[], None], seen: list[int]) -> None:
@@ -350,7 +313,7 @@ def test_an_exception_at_any_line_leaves_the_handlers(interrupt: Callable[[], No
                 deliver()
 
     act()
-    for line in at_every_line(act, interrupt):
+    for line in at_every("line", in_chainrule("runtime"), interrupt, act):
         assert handlers_of(NUMBERS) == before, line
         seen.clear()
         signal.raise_signal(NOTES)

@@ -21,12 +21,12 @@ TAKES_A_PATH: dict[str, Callable[[Any], Any]] = {
     "save": lambda path: cr.save(model(), path),
     "load": cr.load,
     "export": lambda path: cr.export(model(), path),
-    "read_table": cr.read_table,
+    "read_table": cr.data.read_table,
     "read_idx": read_idx,
     "resume": lambda path: cr.Trainer(model(), "cross_entropy").resume(path),
-    "CSVLog": cr.CSVLog,
-    "Checkpoint": cr.Checkpoint,
-    "TensorBoard": cr.TensorBoard,
+    "CSVLog": cr.callbacks.CSVLog,
+    "Checkpoint": cr.callbacks.Checkpoint,
+    "TensorBoard": cr.callbacks.TensorBoard,
 }
 
 
@@ -47,10 +47,10 @@ def test_bytes_are_a_path(tmp_path: Path) -> None:
     path = tmp_path / "m.h"
     assert cr.export(model(), os.fsencode(path)).path == path
     assert path.is_file()
-    assert cr.CSVLog(os.fsencode(path)).path == path
+    assert cr.callbacks.CSVLog(os.fsencode(path)).path == path
 
 
 @pytest.mark.parametrize("path", ["", ".", "/"])
 def test_a_log_without_a_name_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="CSVLog expects the path of a file, got the folder"):
-        cr.CSVLog(path)
+        cr.callbacks.CSVLog(path)

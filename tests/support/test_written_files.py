@@ -31,7 +31,7 @@ def page(path: Path) -> None:
 
 
 def log(path: Path) -> None:
-    trainer = cr.Trainer(cr.MLP([2, 1], rng=0), "squared_error", callbacks=[cr.CSVLog(path)])
+    trainer = cr.Trainer(cr.MLP([2, 1], rng=0), "squared_error", callbacks=[cr.callbacks.CSVLog(path)])
     trainer.fit(X, X[:, :1], epochs=1, verbose=0)
 
 
@@ -193,7 +193,9 @@ def test_any_name_that_the_system_takes(write, name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", [3, None, True, b"a\0b", "a\0b", "\ud800", ["a"], open], ids=ascii)
-@pytest.mark.parametrize("call", [lambda path: cr.save(MODEL, path), cr.load, cr.read_idx], ids=["save", "load", "idx"])
+@pytest.mark.parametrize(
+    "call", [lambda path: cr.save(MODEL, path), cr.load, cr.data.read_idx], ids=["save", "load", "idx"]
+)
 def test_what_is_no_path_is_told(call, path: object) -> None:
     with pytest.raises((TypeError, ValueError), match=r"^\w+ expects .*path.*, got .*\.$") as caught:
         call(path)
@@ -271,6 +273,6 @@ def test_a_folder_is_held_by_one_run_and_free_after_it(tmp_path: Path) -> None:
 def test_what_is_no_log_is_not_added_to(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_bytes(content)
-    trainer = cr.Trainer(cr.MLP([2, 1], rng=0), "squared_error", callbacks=[cr.CSVLog(path, append=True)])
+    trainer = cr.Trainer(cr.MLP([2, 1], rng=0), "squared_error", callbacks=[cr.callbacks.CSVLog(path, append=True)])
     assert "a log in" in refused(lambda path: trainer.fit(X, X[:, :1], epochs=1, verbose=0), path)
     assert path.read_bytes() == content

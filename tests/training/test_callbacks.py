@@ -152,7 +152,7 @@ def test_a_callback_may_add_a_column():
 
 @pytest.fixture
 def history():
-    return cr.History([{"loss": 0.5, "accuracy": 0.25}, {"loss": 0.25, "accuracy": 1.0}])
+    return cr.callbacks.History([{"loss": 0.5, "accuracy": 0.25}, {"loss": 0.25, "accuracy": 1.0}])
 
 
 def test_a_column_is_a_list_of_one_number_an_epoch(history):
@@ -176,7 +176,7 @@ def test_the_record_is_written_as_json(history):
     [([], "History(0 epochs of nothing yet)"), ([{"loss": 1.0}], "History(1 epochs of loss)")],
 )
 def test_the_record_is_written_in_short(rows, written):
-    assert repr(cr.History(rows)) == written
+    assert repr(cr.callbacks.History(rows)) == written
 
 
 # ---- Progress
@@ -198,20 +198,20 @@ def lines_of(file):
 )
 def test_the_first_the_last_and_every_so_many_epochs_have_a_line(every, epochs, told):
     file = io.StringIO()
-    fit(cr.Progress(every=every, file=file), epochs=epochs)
+    fit(cr.callbacks.Progress(every=every, file=file), epochs=epochs)
     width = len(str(epochs))
     assert lines_of(file) == [f"epoch {epoch:>{width}}/{epochs}" for epoch in told]
 
 
 def test_the_epoch_at_which_training_stops_has_a_line():
     file = io.StringIO()
-    fit(At(3, stop), cr.Progress(every=10, file=file), epochs=20)
+    fit(At(3, stop), cr.callbacks.Progress(every=10, file=file), epochs=20)
     assert lines_of(file) == ["epoch  1/20", "epoch  3/20"]
 
 
 def test_a_line_tells_the_numbers_and_the_seconds():
     file = io.StringIO()
-    history = fit(cr.Progress(file=file), epochs=1, validation=(np.ones((2, 1)), np.ones((2, 1))))
+    history = fit(cr.callbacks.Progress(file=file), epochs=1, validation=(np.ones((2, 1)), np.ones((2, 1))))
     _, loss, validation, seconds = file.getvalue().strip().split("  ")
     assert loss == f"loss {history['loss'][0]:.4g}"
     assert validation == f"validation_loss {history['validation_loss'][0]:.4g}"
@@ -242,7 +242,7 @@ def test_silence_is_silent(capsys):
 
 def test_a_progress_of_ones_own_replaces_the_usual_one(capsys):
     file = io.StringIO()
-    fit(cr.Progress(file=file), epochs=2, verbose=1)
+    fit(cr.callbacks.Progress(file=file), epochs=2, verbose=1)
     assert len(file.getvalue().splitlines()) == 2
     assert capsys.readouterr() == ("", "")
 
@@ -260,8 +260,8 @@ def screen(text):
 
 def test_a_terminal_gets_a_bar_that_leaves_no_trace():
     terminal, plain = Terminal(), io.StringIO()
-    fit(cr.Progress(file=terminal), epochs=2)
-    fit(cr.Progress(file=plain), epochs=2)
+    fit(cr.callbacks.Progress(file=terminal), epochs=2)
+    fit(cr.callbacks.Progress(file=plain), epochs=2)
     assert "6/6" in terminal.getvalue()  # batches of both epochs
     without_seconds = [line.rsplit("  ", 1)[0] for line in plain.getvalue().split("\n")]
     assert [line.rsplit("  ", 1)[0] for line in screen(terminal.getvalue())] == without_seconds
@@ -270,7 +270,7 @@ def test_a_terminal_gets_a_bar_that_leaves_no_trace():
 def test_the_bar_goes_away_when_training_fails():
     terminal = Terminal()
     with pytest.raises(RuntimeError, match="own trouble"):
-        fit(cr.Progress(file=terminal), At(2, fail))
+        fit(cr.callbacks.Progress(file=terminal), At(2, fail))
     assert [line.split("  ")[0] for line in screen(terminal.getvalue())] == ["epoch 1/4", "epoch 2/4", ""]
 
 
@@ -323,7 +323,7 @@ def test_a_notebook_gets_a_bar_of_its_own_and_lines_without_a_red_ground(shell, 
 
 def test_a_file_of_ones_own_gets_lines_in_a_notebook_too(shell):
     bars, file = shell("ZMQInteractiveShell"), io.StringIO()
-    fit(cr.Progress(file=file), epochs=2)
+    fit(cr.callbacks.Progress(file=file), epochs=2)
     assert lines_of(file) == ["epoch 1/2", "epoch 2/2"]
     assert bars == []
 
@@ -349,12 +349,12 @@ def test_in_ci_there_are_lines_alone(shell, monkeypatch, place, value, bar):
 
 def test_a_bar_begins_where_a_checkpoint_ended(tmp_path):
     def trainer(*callbacks):
-        callbacks = [cr.Checkpoint(tmp_path), *callbacks]
+        callbacks = [cr.callbacks.Checkpoint(tmp_path), *callbacks]
         return cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", batch_size=2, callbacks=callbacks)
 
     x, terminal = np.arange(6.0)[:, None], Terminal()
     trainer().fit(x, x, epochs=3, verbose=0)
-    trainer(cr.Progress(file=terminal)).resume(tmp_path).fit(x, x, epochs=5)
+    trainer(cr.callbacks.Progress(file=terminal)).resume(tmp_path).fit(x, x, epochs=5)
     assert "9/15" in terminal.getvalue()
     assert "15/15" in terminal.getvalue()
     assert [line.split("  ")[0] for line in screen(terminal.getvalue())] == ["epoch 4/5", "epoch 5/5", ""]
@@ -363,11 +363,11 @@ def test_a_bar_begins_where_a_checkpoint_ended(tmp_path):
 @pytest.mark.parametrize(("every", "error"), [(0, ValueError), (1.5, TypeError)])
 def test_every_is_a_positive_integer(every, error):
     with pytest.raises(error, match="Progress expects every"):
-        cr.Progress(every=every)
+        cr.callbacks.Progress(every=every)
 
 
 def test_a_history_is_read_by_its_columns():
-    history = cr.History([{"loss": 2.0}, {"loss": 1.0, "validation_loss": 3.0}])
+    history = cr.callbacks.History([{"loss": 2.0}, {"loss": 1.0, "validation_loss": 3.0}])
     assert "validation_loss" in history
     assert "accuracy" not in history
     assert list(history) == ["loss", "validation_loss"]
@@ -375,7 +375,7 @@ def test_a_history_is_read_by_its_columns():
 
 
 def test_json_has_no_infinity():
-    history = cr.History([{"loss": np.float32(0.5), "learning_rate": float("inf")}])
+    history = cr.callbacks.History([{"loss": np.float32(0.5), "learning_rate": float("inf")}])
     assert json.loads(history.to_json())["rows"] == [{"loss": 0.5, "learning_rate": None}]
 
 
@@ -406,7 +406,7 @@ class AfterEachStep(cr.Callback):
 
 def test_no_column_of_weights_is_ever_longer_than_the_limit():
     diary = AfterEachStep(lengths)
-    trained(cr.MaxNorm(0.8), diary, rate=0.05)
+    trained(cr.callbacks.MaxNorm(0.8), diary, rate=0.05)
     assert len(diary.seen) == 9
     assert np.max(diary.seen) < 0.8 * (1 + 1e-6)
     assert np.max(diary.seen) > 0.799
@@ -418,14 +418,14 @@ def test_only_long_columns_are_shortened_and_they_keep_their_direction():
     W = model.layers[0].W
     W[:, 0], W[:, 1], W[:, 2] = [3.0, 0.0, 4.0], [0.0, 0.5, 0.0], 0.0
     model.layers[0].b[:] = 7.0
-    trained(cr.MaxNorm(2.5), model=model, rate=0.0, epochs=1)
+    trained(cr.callbacks.MaxNorm(2.5), model=model, rate=0.0, epochs=1)
     np.testing.assert_allclose(W[:, :3].T, [[1.5, 0.0, 2.0], [0.0, 0.5, 0.0], [0.0, 0.0, 0.0]], rtol=1e-6)
     assert model.layers[0].b.tolist() == [7.0] * 4
 
 
 def test_a_limit_that_is_never_reached_changes_nothing():
     np.testing.assert_array_equal(
-        trained(cr.MaxNorm(1e3), rate=0.05).parameters.vector, trained(rate=0.05).parameters.vector
+        trained(cr.callbacks.MaxNorm(1e3), rate=0.05).parameters.vector, trained(rate=0.05).parameters.vector
     )
 
 
@@ -434,7 +434,7 @@ def test_a_limit_that_is_never_reached_changes_nothing():
 )
 def test_a_limit_is_a_positive_number(limit, error):
     with pytest.raises(error, match="MaxNorm expects limit"):
-        cr.MaxNorm(limit)
+        cr.callbacks.MaxNorm(limit)
 
 
 # ---- WeightAverage
@@ -451,7 +451,7 @@ def running_mean(start, vectors, decay, taken=0):
 @pytest.mark.parametrize("decay", [0.1, 0.5, 0.999])
 def test_the_model_is_left_with_the_running_mean(decay):
     diary = AfterEachStep(lambda model: model.parameters.vector.copy())
-    model = trained(cr.WeightAverage(decay), diary, rate=0.01)
+    model = trained(cr.callbacks.WeightAverage(decay), diary, rate=0.01)
     start = cr.MLP([3, 4, 2], rng=0).parameters.vector
     np.testing.assert_allclose(model.parameters.vector, running_mean(start, diary.seen, decay), rtol=1e-4, atol=1e-6)
     assert not np.allclose(model.parameters.vector, diary.seen[-1])
@@ -460,10 +460,10 @@ def test_the_model_is_left_with_the_running_mean(decay):
 def test_training_goes_on_from_the_weights_and_not_from_their_mean():
     whole, parts = (AfterEachStep(lambda model: model.parameters.vector.copy()) for _ in range(2))
     once = cr.Trainer(
-        cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.01), 12, callbacks=[cr.WeightAverage(0.5), whole]
+        cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.01), 12, callbacks=[cr.callbacks.WeightAverage(0.5), whole]
     )
     twice = cr.Trainer(
-        cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.01), 12, callbacks=[cr.WeightAverage(0.5), parts]
+        cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.01), 12, callbacks=[cr.callbacks.WeightAverage(0.5), parts]
     )
     once.fit(X, Y, epochs=6, verbose=0)
     twice.fit(X, Y, epochs=2, verbose=0)
@@ -473,7 +473,7 @@ def test_training_goes_on_from_the_weights_and_not_from_their_mean():
 
 
 def test_who_looks_at_the_end_of_an_epoch_sees_the_mean():
-    average = cr.WeightAverage(0.5)
+    average = cr.callbacks.WeightAverage(0.5)
     diary = AfterEachStep(lambda model: model.parameters.vector.copy())
     found = []
 
@@ -494,7 +494,7 @@ def test_validation_is_of_the_mean():
         def on_validation_end(self, trainer, scores):
             found.append((scores["loss"], trainer.evaluate(X, Y)["loss"]))
 
-    average = cr.WeightAverage(0.9)
+    average = cr.callbacks.WeightAverage(0.9)
     trainer = cr.Trainer(cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.05), 4, callbacks=[average, Look()])
     history = trainer.fit(X, Y, validation=(X, Y), epochs=3, verbose=0)
     assert [of_mean for of_mean, _ in found] == [again for _, again in found] == history["validation_loss"]
@@ -505,7 +505,7 @@ def test_validation_is_of_the_mean():
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_with_early_stopping_the_best_mean_is_restored(order):
-    callbacks = [cr.WeightAverage(0.9), cr.EarlyStopping(patience=50)]
+    callbacks = [cr.callbacks.WeightAverage(0.9), cr.callbacks.EarlyStopping(patience=50)]
     if order:
         callbacks.reverse()
     x, y = np.random.default_rng(0).normal(size=(60, 3)), np.random.default_rng(1).normal(size=(60, 2))
@@ -518,7 +518,11 @@ def test_with_early_stopping_the_best_mean_is_restored(order):
 def test_stochastic_weight_averaging_is_the_mean_of_the_last_steps():
     diary = AfterEachStep(lambda model: model.parameters.vector.copy())
     trainer = cr.Trainer(
-        cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.01), 4, callbacks=[cr.WeightAverage(None, 0.75), diary]
+        cr.MLP([3, 4, 2], rng=0),
+        "squared_error",
+        cr.SGD(0.01),
+        4,
+        callbacks=[cr.callbacks.WeightAverage(None, 0.75), diary],
     )
     trainer.fit(X, Y, epochs=8, verbose=0)
     last = diary.seen[3 * len(diary.seen) // 4 :]
@@ -529,7 +533,11 @@ def test_running_statistics_are_averaged_with_the_weights():
     layers = [cr.Linear(3, 4), cr.BatchNorm(4), cr.Linear(4, 2)]
     diary = AfterEachStep(lambda model: model.buffers["1.running_mean"].copy())
     trainer = cr.Trainer(
-        cr.Sequential(layers, rng=0), "squared_error", cr.SGD(0.01), 4, callbacks=[cr.WeightAverage(None), diary]
+        cr.Sequential(layers, rng=0),
+        "squared_error",
+        cr.SGD(0.01),
+        4,
+        callbacks=[cr.callbacks.WeightAverage(None), diary],
     )
     trainer.fit(X, Y, epochs=3, verbose=0)
     np.testing.assert_allclose(trainer.model.buffers["1.running_mean"], np.mean(diary.seen, axis=0), rtol=1e-6)
@@ -538,13 +546,13 @@ def test_running_statistics_are_averaged_with_the_weights():
 def test_before_any_step_there_is_nothing_to_swap():
     model = cr.MLP([3, 4, 2], rng=0)
     before = model.parameters.vector.copy()
-    cr.WeightAverage().swap(model)
+    cr.callbacks.WeightAverage().swap(model)
     np.testing.assert_array_equal(model.parameters.vector, before)
 
 
 @pytest.mark.parametrize("action", [interrupt, fail])
 def test_an_interrupted_training_leaves_the_mean_too(action):
-    average = cr.WeightAverage(0.5)
+    average = cr.callbacks.WeightAverage(0.5)
     diary = AfterEachStep(lambda model: model.parameters.vector.copy())
     model = cr.MLP([3, 4, 2], rng=0)
     start = model.parameters.vector.copy()
@@ -558,7 +566,7 @@ def test_an_interrupted_training_leaves_the_mean_too(action):
 
 
 def test_one_average_belongs_to_one_model():
-    average = cr.WeightAverage()
+    average = cr.callbacks.WeightAverage()
     trained(average, rate=0.01)
     with pytest.raises(
         ValueError, match=r"WeightAverage expects the model that it averages, got one of \d+ instead of"
@@ -571,7 +579,7 @@ def test_one_average_belongs_to_one_model():
 )
 def test_a_decay_lies_between_0_and_1(decay, error):
     with pytest.raises(error, match="WeightAverage expects decay"):
-        cr.WeightAverage(decay)
+        cr.callbacks.WeightAverage(decay)
 
 
 # ---- when training ends
@@ -589,7 +597,7 @@ class Scripted(cr.Callback):
 
 
 def stopped(values, name="validation_loss", **arguments):
-    stopping = cr.EarlyStopping(name, **arguments)
+    stopping = cr.callbacks.EarlyStopping(name, **arguments)
     trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[Scripted(values, name), stopping])
     history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=len(values), verbose=0)
     return len(history), float(trainer.model.parameters.vector[0]), stopping
@@ -627,7 +635,7 @@ def test_whether_higher_is_better_follows_from_the_name(name, higher):
 def test_running_statistics_return_with_the_weights():
     x = np.random.default_rng(0).normal(size=(64, 3))
     model = cr.Sequential([cr.Linear(3, 4), cr.BatchNorm(4), cr.Linear(4, 1)], rng=0)
-    stopping = cr.EarlyStopping(patience=1)
+    stopping = cr.callbacks.EarlyStopping(patience=1)
     seen = []
 
     class Look(cr.Callback):
@@ -642,14 +650,14 @@ def test_running_statistics_return_with_the_weights():
 
 
 def test_a_second_fit_begins_to_count_anew():
-    stopping = cr.EarlyStopping(patience=1)
+    stopping = cr.callbacks.EarlyStopping(patience=1)
     trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[Scripted([1, 2, 3]), stopping])
     for _ in range(2):
         assert len(trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=3, verbose=0)) == 2
 
 
 def test_a_column_that_is_not_there_is_named():
-    trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[cr.EarlyStopping("accuracy")])
+    trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[cr.callbacks.EarlyStopping("accuracy")])
     with pytest.raises(ValueError, match=r"EarlyStopping expects the name of a column, got 'accuracy'.*loss"):
         trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=3, verbose=0)
 
@@ -668,7 +676,7 @@ def test_a_time_limit_ends_the_training_in_an_epoch_and_keeps_what_was_learned(b
     x = np.random.default_rng(0).normal(size=(1_000_000, 3))
     model = cr.MLP([3, 64, 1], rng=0)
     before = model.parameters.vector.copy()
-    callbacks = [Watch(), cr.TimeLimit(0.5)]
+    callbacks = [Watch(), cr.callbacks.TimeLimit(0.5)]
     trainer = cr.Trainer(model, "squared_error", batch_size=batch_size, metrics=metrics, callbacks=callbacks)
     history = trainer.fit(x, x[:, :1], epochs=10**6, verbose=0)
     assert history.interrupted
@@ -681,13 +689,13 @@ def test_a_time_limit_ends_the_training_in_an_epoch_and_keeps_what_was_learned(b
 
 def test_a_time_limit_lets_a_training_end_that_is_in_time(monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: 7.0)
-    trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[cr.TimeLimit(1e-9)])
+    trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[cr.callbacks.TimeLimit(1e-9)])
     history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=5, verbose=0)
     assert (len(history), history.interrupted) == (5, False)
 
 
 def test_a_number_is_better_than_none_that_is_no_number():
-    stopping = cr.EarlyStopping("loss", patience=2)
+    stopping = cr.callbacks.EarlyStopping("loss", patience=2)
     trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error")
     for trainer.epoch, value in enumerate([np.nan, 3.0, np.nan, np.nan], start=1):
         stopping.on_epoch_end(trainer, {"loss": value})

@@ -42,11 +42,15 @@ class Plain(cr.Layer):
         return dy
 
 
-def trainer(folder, *more, plain=False, optimizer=None, **arguments):
-    layers = [cr.Linear(6, 16, "relu"), cr.BatchNorm(16), cr.Dropout(0.3), cr.Linear(16, 3)]
+def trainer(folder, *more, plain=False, optimizer=None, width=16, **arguments):
+    layers = [cr.Linear(6, width, "relu"), cr.BatchNorm(width), cr.Dropout(0.3), cr.Linear(width, 3)]
     model = cr.Sequential([*layers, Plain()] if plain else layers, rng=0)
-    optimizer = cr.Adam(cr.OneCycle(0.01)) if optimizer is None else optimizer
-    callbacks = [cr.Checkpoint(folder, **arguments), cr.WeightAverage(0.9), cr.EarlyStopping(patience=50)]
+    optimizer = cr.Adam(cr.schedules.OneCycle(0.01)) if optimizer is None else optimizer
+    callbacks = [
+        cr.callbacks.Checkpoint(folder, **arguments),
+        cr.callbacks.WeightAverage(0.9),
+        cr.callbacks.EarlyStopping(patience=50),
+    ]
     return cr.Trainer(model, "cross_entropy", optimizer, batch_size=16, callbacks=[*callbacks, *more], rng=1)
 
 
@@ -81,7 +85,7 @@ def test_a_broken_training_goes_on_to_the_same_bits(tmp_path, steps, plain, monk
 
 def test_a_schedule_that_watches_the_loss_goes_on(tmp_path):
     def patient():
-        return cr.SGD(cr.ReduceOnPlateau(0.5, factor=0.5, patience=0), momentum=0.9)
+        return cr.SGD(cr.schedules.ReduceOnPlateau(0.5, factor=0.5, patience=0), momentum=0.9)
 
     whole = trainer(tmp_path / "whole", optimizer=patient())
     fit(whole)
@@ -133,7 +137,7 @@ def test_metrics_are_of_the_whole_epoch_though_it_was_broken_off_in_between(tmp_
 
     def measured(folder, *callbacks):
         made = trainer(folder, *callbacks, seconds=1e-9)
-        made.metrics = cr.metrics.named_metrics(made.loss, ["accuracy"])
+        made.metrics = ["accuracy"]
         return made
 
     broken = measured(tmp_path / "broken", Interrupt())
@@ -170,27 +174,30 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_taken(tmp_path, w
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda folder: cr.Trainer(cr.MLP([6, 3], rng=0), "cross_entropy"), "to be of this network"),
-        (lambda folder: trainer(folder, optimizer=cr.SGD(0.1)), "to be of this optimizer, SGD, got Adam"),
-        (lambda folder: trainer(folder, cr.WeightAverage()), "to be of this callbacks, .*WeightAverage'], got"),
+        (lambda folder: cr.Trainer(cr.MLP([6, 3]), "cross_entropy"), r"model.layers is \[Linear\], got \[Linear, "),
+        (lambda folder: trainer(folder, width=8), r"model.layers\[0\].out_features is 8, got 16"),
+        (lambda folder: trainer(folder, optimizer=cr.SGD(0.1)), "optimizer is SGD, got Adam"),
+        (lambda folder: trainer(folder, cr.callbacks.WeightAverage()), "list of callbacks is .*'WeightAverage'], got"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(tmp_path, make, says):
     fit(trainer(tmp_path), epochs=1)
-    with pytest.raises(ValueError, match=says):
+    words = rf"^resume expects .*\.safetensors to be of this trainer, whose {says}.*; build the trainer as it was when"
+    with pytest.raises(ValueError, match=words):
         make(tmp_path).resume(tmp_path)
 
 
 def test_other_data_are_refused(tmp_path):
     fit(trainer(tmp_path), epochs=1)
-    with pytest.raises(ValueError, match=r"fit expects data of 203 rows an epoch, as before, got 100"):
+    with pytest.raises(ValueError, match=r"fit expects data of 203 rows, as before, got 100"):
         trainer(tmp_path).resume(tmp_path).fit(X[:100], Y[:100], epochs=2, verbose=0)
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"resume expects a checkpoint in .*, got none"):
+    where = r"; pass the folder that was given to Checkpoint, or one of the files in it\.$"
+    with pytest.raises(FileNotFoundError, match=rf"^resume expects a checkpoint in .*, got none{where}"):
         trainer(tmp_path).resume(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"resume expects a file at .*nothing"):
+    with pytest.raises(FileNotFoundError, match=rf"^resume expects a checkpoint at .*nothing, got no such .*{where}"):
         trainer(tmp_path).resume(tmp_path / "nothing")
     cr.save(cr.MLP([1, 1], rng=0), tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match=r"resume expects .*model.safetensors to be a checkpoint, got another"):
@@ -204,8 +211,8 @@ SCRIPT = """
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(200, 20)).astype(np.float32), rng.integers(0, 5, 200)
     layers = [cr.Linear(20, 64, "relu"), cr.BatchNorm(64), cr.Dropout(0.2), cr.Linear(64, 5)]
-    model, optimizer = cr.Sequential(layers, rng=0), cr.Adam(cr.WarmupCosine(0.01))
-    callbacks = [cr.Checkpoint(folder, seconds=1e-9)]
+    model, optimizer = cr.Sequential(layers, rng=0), cr.Adam(cr.schedules.WarmupCosine(0.01))
+    callbacks = [cr.callbacks.Checkpoint(folder, seconds=1e-9)]
     trainer = cr.Trainer(model, "cross_entropy", optimizer, batch_size=32, callbacks=callbacks)
     if resume:
         trainer.resume(folder)
@@ -284,7 +291,7 @@ class Says(cr.Callback):
 
 def saying(folder, values, **arguments):
     model = cr.Sequential([cr.Linear(6, 16, "relu"), cr.BatchNorm(16), cr.Dropout(0.3), cr.Linear(16, 3)], rng=0)
-    callbacks = [Says(values), cr.Checkpoint(folder, monitor="said_error", **arguments)]
+    callbacks = [Says(values), cr.callbacks.Checkpoint(folder, monitor="said_error", **arguments)]
     return cr.Trainer(model, "cross_entropy", cr.Adam(), batch_size=16, callbacks=callbacks, rng=1)
 
 
@@ -345,7 +352,7 @@ def test_a_training_goes_on_from_its_best_epoch(tmp_path):
 
 def test_a_column_that_is_not_there_is_told(tmp_path):
     one = saying(tmp_path, [1])
-    one.callbacks[1] = cr.Checkpoint(tmp_path, monitor="said_eror")
+    one.callbacks[1] = cr.callbacks.Checkpoint(tmp_path, monitor="said_eror")
     with pytest.raises(ValueError, match=r"Checkpoint expects the name of a column, got 'said_eror' \(did you mean"):
         one.fit(X, Y, epochs=1, verbose=0)
 

@@ -70,7 +70,7 @@ def test_a_file_is_read_and_checked_in_little_more_memory_than_its_size(tmp_path
 
 
 def trainer(folder: Path | None, **arguments: Any) -> cr.Trainer:
-    callbacks = [] if folder is None else [cr.Checkpoint(folder, **arguments)]
+    callbacks = [] if folder is None else [cr.callbacks.Checkpoint(folder, **arguments)]
     return cr.Trainer(cr.MLP([6, 200, 3], rng=0), "cross_entropy", "adam", 16, callbacks=callbacks, rng=1)
 
 
@@ -177,7 +177,7 @@ LIMITED = """
     folder = sys.argv[1]
     x, y = np.random.default_rng(0).normal(size=(100, 6)), np.arange(100) % 3
     def trainer():
-        callbacks = [cr.Checkpoint(folder)]
+        callbacks = [cr.callbacks.Checkpoint(folder)]
         return cr.Trainer(cr.MLP([6, 200, 3], rng=0), "cross_entropy", "adam", 16, callbacks=callbacks, rng=1)
     trainer().fit(x, y, epochs=1, verbose=0)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
@@ -292,7 +292,7 @@ def half_trained(folder, limit=None):
             if trainer.step == limit:
                 raise MemoryError
 
-    callbacks = [cr.Checkpoint(folder, seconds=1e-9), cr.WeightAverage(0.9), PowerFailure()]
+    callbacks = [cr.callbacks.Checkpoint(folder, seconds=1e-9), cr.callbacks.WeightAverage(0.9), PowerFailure()]
     model = cr.MLP([3, 4, 2], dropout=0.5, rng=0)
     return cr.Trainer(model, "cross_entropy", "adam", 16, metrics=["accuracy"], callbacks=callbacks)
 

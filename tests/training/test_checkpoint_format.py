@@ -37,11 +37,11 @@ class Note(cr.Callback):
 
 def trainer(folder: Path, *callbacks: cr.Callback, every: int = 1) -> cr.Trainer:
     model = cr.MLP([4, 4, 1], rng=0)
-    callbacks = (*callbacks, cr.Checkpoint(folder, every=every))
+    callbacks = (*callbacks, cr.callbacks.Checkpoint(folder, every=every))
     return cr.Trainer(model, "squared_error", cr.SGD(1e-6), batch_size=None, callbacks=callbacks)
 
 
-def fit(one: cr.Trainer, epochs: int) -> cr.History:
+def fit(one: cr.Trainer, epochs: int) -> cr.callbacks.History:
     return one.fit(X, Y, epochs=epochs, verbose=0)
 
 
@@ -143,8 +143,12 @@ def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path, format_: Any)
 
 def test_a_trainer_that_refuses_a_checkpoint_stays_as_it_was(tmp_path: Path) -> None:
     def make() -> cr.Trainer:
-        callbacks = [cr.WeightAverage(0.9), cr.EarlyStopping("loss"), cr.Checkpoint(tmp_path)]
-        optimizer = cr.Adam(cr.ReduceOnPlateau(0.1))
+        callbacks = [
+            cr.callbacks.WeightAverage(0.9),
+            cr.callbacks.EarlyStopping("loss"),
+            cr.callbacks.Checkpoint(tmp_path),
+        ]
+        optimizer = cr.Adam(cr.schedules.ReduceOnPlateau(0.1))
         return cr.Trainer(cr.MLP([4, 4, 1], rng=0), "squared_error", optimizer, callbacks=callbacks, batch_size=None)
 
     fit(make(), 3)

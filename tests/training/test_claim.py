@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,19 +10,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from gate import Gate
 
 X, Y = np.random.default_rng(0).normal(size=(64, 4)), np.arange(64) % 2
-
-
-class Gate(cr.Callback):
-    """Holds training in its first epoch until it is opened."""
-
-    def __init__(self) -> None:
-        self.reached, self.opened = threading.Event(), threading.Event()
-
-    def on_epoch_begin(self, trainer: Any) -> None:
-        self.reached.set()
-        assert self.opened.wait(60)
 
 
 def trainer(*callbacks: cr.Callback, model: cr.Sequential | None = None, **settings: Any) -> cr.Trainer:
@@ -32,7 +21,7 @@ def trainer(*callbacks: cr.Callback, model: cr.Sequential | None = None, **setti
     )
 
 
-def fit(one: cr.Trainer) -> cr.History:
+def fit(one: cr.Trainer) -> cr.callbacks.History:
     return one.fit(X, Y, epochs=2, verbose=0)
 
 
@@ -47,18 +36,11 @@ SECOND: dict[str, Callable[[cr.Trainer], cr.Trainer]] = {
 def test_a_second_fit_at_the_same_time_is_refused_and_the_first_ends_as_ever(what: str) -> None:
     gate = Gate()
     first = trainer(gate)
-    thread = threading.Thread(target=fit, args=(first,))
-    thread.start()
-    try:
-        assert gate.reached.wait(60)
+    with gate.holding(lambda: fit(first)):
         second = SECOND[what](first)
-        with pytest.raises(
-            ValueError, match=f"fit expects a trainer, model and optimizer of its own, got a {what} that"
-        ):
+        words = f"fit expects a trainer, model and optimizer of its own, got a {what} that"
+        with pytest.raises(ValueError, match=words):
             fit(second)
-    finally:
-        gate.opened.set()
-        thread.join()
     alone = trainer()
     fit(alone)
     np.testing.assert_array_equal(first.model.parameters.vector, alone.model.parameters.vector)
@@ -76,20 +58,14 @@ def test_a_fit_within_a_fit_of_the_same_trainer_is_refused() -> None:
 
 def test_an_optimizer_that_comes_later_is_held_too() -> None:
     gate, shared = Gate(), cr.Adam()
-    thread = threading.Thread(target=fit, args=(trainer(gate, optimizer=shared),))
-    thread.start()
 
     class Replace(cr.Callback):
         def on_epoch_end(self, trainer: Any, row: Any) -> None:
             trainer.optimizer = shared
 
-    try:
-        assert gate.reached.wait(60)
-        with pytest.raises(ValueError, match="got a Adam that another fit is using"):
-            fit(trainer(Replace()))
-    finally:
-        gate.opened.set()
-        thread.join()
+    refused = pytest.raises(ValueError, match="got a Adam that another fit is using")
+    with gate.holding(lambda: fit(trainer(gate, optimizer=shared))), refused:
+        fit(trainer(Replace()))
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, cr.DivergenceError])
@@ -113,13 +89,9 @@ def test_after_a_fit_that_failed_another_may_begin(error: type[BaseException]) -
 def test_a_child_may_train_what_its_parent_was_training() -> None:
     gate = Gate()
     first = trainer(gate)
-    thread = threading.Thread(target=fit, args=(first,))
-    thread.start()
-    assert gate.reached.wait(60)
-    child = os.fork()
-    if not child:
-        first.callbacks.clear()
-        os._exit(len(fit(first)))
-    gate.opened.set()
-    thread.join()
+    with gate.holding(lambda: fit(first)):
+        child = os.fork()
+        if not child:
+            first.callbacks.clear()
+            os._exit(len(fit(first)))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2

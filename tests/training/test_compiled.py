@@ -16,6 +16,7 @@ from chainrule.layers.activations import get_activation
 from chainrule.ops.fused import KERNELS
 from chainrule.training import run as run_module
 from chainrule.training.compiled import Compiled, compiled_engine
+from chainrule.training.stages import stages_of
 
 pytestmark = pytest.mark.skipif(KERNELS != "fused", reason="there are no compiled kernels, or they are not in use")
 
@@ -90,7 +91,7 @@ OPTIMIZERS: dict[str, Callable[[], cr.Optimizer]] = {
     "clipped values": lambda: cr.SGD(0.1, clip_value=0.01),
     "both": lambda: cr.SGD(0.1, clip_norm=0.05, clip_value=0.02),
     "groups": lambda: cr.AdamW(1e-2, groups={"*.b": {"weight_decay_factor": 0.0, "learning_rate_factor": 2.0}}),
-    "schedule": lambda: cr.AdamW(cr.OneCycle(1e-2), weight_decay=cr.WarmupCosine(0.1)),
+    "schedule": lambda: cr.AdamW(cr.schedules.OneCycle(1e-2), weight_decay=cr.schedules.WarmupCosine(0.1)),
 }
 
 LOSSES: dict[str, tuple[cr.Loss, np.ndarray, np.ndarray | None]] = {
@@ -103,7 +104,7 @@ LOSSES: dict[str, tuple[cr.Loss, np.ndarray, np.ndarray | None]] = {
     "absolute": (cr.AbsoluteError(), NUMBERS, None),
     "Huber": (cr.Huber(0.5), NUMBERS, WEIGHTS),
     "log-cosh": (cr.LogCosh(), NUMBERS, None),
-    "Poisson": (cr.Poisson(), np.abs(NUMBERS), None),
+    "Poisson": (cr.PoissonNLL(), np.abs(NUMBERS), None),
     "quantile": (cr.Quantile((0.1, 0.3, 0.5, 0.7, 0.9)), NUMBERS[:, :1], None),
 }
 
@@ -121,7 +122,7 @@ def trained(
     fit: dict[str, Any] | None = None,
     dtype: str = "float64",
     **settings: Any,
-) -> tuple[cr.Sequential, cr.History, cr.Trainer]:
+) -> tuple[cr.Sequential, cr.callbacks.History, cr.Trainer]:
     model = cr.Sequential(layers, rng=1, dtype=dtype)
     trainer = cr.Trainer(model, loss, optimizer, **settings)
     return model, trainer.fit(X, y, weight, verbose=0, **({"epochs": 3} | (fit or {}))), trainer
@@ -324,9 +325,17 @@ def test_a_gradient_that_is_not_finite_cannot_be_clipped():
 class OwnLayer(cr.Linear):
     """Something else than Linear, for all one knows."""
 
+    def forward(self, x: Any, work: Any) -> Any:
+        return super().forward(x, work)
+
 
 class OwnActivation(cr.ReLU):
-    pass
+    def apply(self, x: Any, out: Any) -> Any:
+        return super().apply(x, out)
+
+
+class Renamed(cr.Linear):
+    """Nothing else than Linear: no equation is changed."""
 
 
 class OwnLoss(cr.SquaredError):
@@ -359,6 +368,11 @@ def test_what_has_no_kernel_is_trained_operation_by_operation(parts, monkeypatch
     _, history, _ = trained(settings.pop("layers"), settings.pop("optimizer"), **settings)
     assert plans == [None]
     assert np.isfinite(history["loss"]).all()
+
+
+def test_a_subclass_that_changes_no_equation_has_its_parents_kernel():
+    model = cr.Sequential([Renamed(INPUTS, CLASSES)], rng=0)
+    assert stages_of(model, X) is not None
 
 
 def test_batch_norm_refuses_a_batch_of_one_row():

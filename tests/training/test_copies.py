@@ -7,7 +7,6 @@ import importlib
 import io
 import pickle
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from gate import Gate
+from public import public_things
 
 X, Y = np.random.default_rng(0).normal(size=(60, 4)).astype("f4"), np.arange(60) % 3
 
@@ -28,30 +29,30 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 #: How to make those that need arguments.
 MAKE: dict[str, Callable[[Path], Any]] = {
     "BatchNorm": lambda folder: cr.BatchNorm(4),
-    "CSVLog": lambda folder: cr.CSVLog(folder / "log.csv"),
-    "Checkpoint": lambda folder: cr.Checkpoint(folder / "points", monitor="loss"),
+    "CSVLog": lambda folder: cr.callbacks.CSVLog(folder / "log.csv"),
+    "Checkpoint": lambda folder: cr.callbacks.Checkpoint(folder / "points", monitor="loss"),
     "Constant": lambda folder: cr.schedules.Constant(0.1),
     "DivergenceError": lambda folder: cr.DivergenceError("a sentence"),
-    "EarlyStopping": lambda folder: cr.EarlyStopping("loss"),
+    "EarlyStopping": lambda folder: cr.callbacks.EarlyStopping("loss"),
     "Exponential": lambda folder: cr.schedules.Exponential(0.1, 0.5, every=3),
     "LayerNorm": lambda folder: cr.LayerNorm(4),
     "Linear": lambda folder: cr.Linear(4, 3, "relu"),
-    "MaxNorm": lambda folder: cr.MaxNorm(1.0),
-    "MixUp": lambda folder: cr.MixUp(0.2, classes=3),
+    "MaxNorm": lambda folder: cr.callbacks.MaxNorm(1.0),
+    "MixUp": lambda folder: cr.data.MixUp(0.2, classes=3),
     "PReLU": lambda folder: cr.PReLU(4),
     "Parameters": lambda folder: cr.Parameters({"W": (2, 3)}),
-    "RandomDistortion": lambda folder: cr.RandomDistortion((2, 2)),
+    "RandomDistortion": lambda folder: cr.data.RandomDistortion((2, 2)),
     "Residual": lambda folder: cr.Residual([cr.Linear(4, 4)]),
     "Scale": lambda folder: cr.Scale(4),
     "Sequential": lambda folder: network(),
-    "TensorBoard": lambda folder: cr.TensorBoard(folder / "board"),
-    "TimeLimit": lambda folder: cr.TimeLimit(1e6),
+    "TensorBoard": lambda folder: cr.callbacks.TensorBoard(folder / "board"),
+    "TimeLimit": lambda folder: cr.callbacks.TimeLimit(1e6),
     "Trainer": lambda folder: trainer(),
 }
 ABSTRACT = {"Activation", "Layer", "Loss", "Optimizer"}
-RESULTS = {"Exported", "Report"}  # what functions return: below
 SCHEDULES = set(importlib.import_module("chainrule.schedules").__all__)
-PUBLIC = sorted(name for name in cr.__all__ if isinstance(getattr(cr, name), type))
+THINGS = public_things()
+PUBLIC = sorted(name for name, thing in THINGS.items() if isinstance(thing, type))
 
 
 def network() -> cr.Sequential:
@@ -65,7 +66,7 @@ def trainer(*callbacks: cr.Callback) -> cr.Trainer:
 def make(name: str, folder: Path) -> Any:
     if name in MAKE:
         return MAKE[name](folder)
-    cls = getattr(cr, name)
+    cls = THINGS[name]
     return cls(0.1) if name in SCHEDULES else cls()
 
 
@@ -75,7 +76,7 @@ def fit(one: cr.Trainer) -> np.ndarray:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", sorted(set(PUBLIC) - ABSTRACT - RESULTS))
+@pytest.mark.parametrize("name", sorted(set(PUBLIC) - ABSTRACT))
 def test_it_can_be_copied(name: str, way: str, tmp_path: Path) -> None:
     one = make(name, tmp_path)
     twin = WAYS[way](one)
@@ -85,7 +86,7 @@ def test_it_can_be_copied(name: str, way: str, tmp_path: Path) -> None:
         assert repr(twin) == repr(one)
 
 
-CALLBACKS = [name for name in PUBLIC if issubclass(getattr(cr, name), cr.Callback) and name != "MLflow"]
+CALLBACKS = [name for name in PUBLIC if issubclass(THINGS[name], cr.Callback) and name != "MLflow"]
 
 
 def needs(name: str) -> None:
@@ -195,30 +196,13 @@ def test_a_copy_writes_beside_the_original_and_tells_where(tmp_path: Path) -> No
         assert getattr(twins[0], attribute) == again
 
 
-class Gate(cr.Callback):
-    """Holds training in its first epoch until it is opened."""
-
-    def __init__(self) -> None:
-        self.reached, self.opened = threading.Event(), threading.Event()
-
-    def on_epoch_begin(self, trainer: Any) -> None:
-        self.reached.set()
-        assert self.opened.wait(60)
-
-
 @pytest.mark.filterwarnings("ignore:Checkpoint expects a folder for one run")  # of the last fit
 @pytest.mark.parametrize(("name", "kind"), [("Checkpoint", "folder"), ("CSVLog", "path")])
 def test_two_runs_in_one_place_are_refused_and_the_first_loses_nothing(name: str, kind: str, tmp_path: Path) -> None:
     gate = Gate()
-    thread = threading.Thread(target=fit, args=(trainer(make(name, tmp_path), gate),))
-    thread.start()
-    try:
-        assert gate.reached.wait(60)
-        with pytest.raises(ValueError, match=f"^{name} expects .* by one run at a time, got two; .*{kind}"):
-            fit(trainer(make(name, tmp_path)))
-    finally:
-        gate.opened.set()
-        thread.join()
+    refused = pytest.raises(ValueError, match=f"^{name} expects .* by one run at a time, got two; .*{kind}")
+    with gate.holding(lambda: fit(trainer(make(name, tmp_path), gate))), refused:
+        fit(trainer(make(name, tmp_path)))
     if name == "Checkpoint":
         assert len(list((tmp_path / "points").iterdir())) == 3
     else:
@@ -235,22 +219,22 @@ class Die(cr.Callback):
     def on_epoch_end(self, trainer, row):
         print(os.listdir({str(tmp_path)!r}), flush=True)
         os.kill(os.getpid(), 9)
-callbacks = [cr.Checkpoint({str(tmp_path)!r}), Die()]
+callbacks = [cr.callbacks.Checkpoint({str(tmp_path)!r}), Die()]
 cr.Trainer(cr.MLP([2, 2], rng=0), "cross_entropy", callbacks=callbacks).fit(np.eye(2), [0, 1], verbose=0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert ".lock" in done.stdout, done.stderr
     assert done.returncode != 0
-    fit(trainer(cr.Checkpoint(tmp_path)))
+    fit(trainer(cr.callbacks.Checkpoint(tmp_path)))
     assert not (tmp_path / ".lock").exists()
 
 
 def test_progress_keeps_its_file_where_it_can(capsys: pytest.CaptureFixture[str]) -> None:
     text = io.StringIO()
-    fit(trainer(copy.deepcopy(cr.Progress(file=text))))
+    fit(trainer(copy.deepcopy(cr.callbacks.Progress(file=text))))
     assert len(text.getvalue().splitlines()) == 2
-    fit(trainer(pickle.loads(pickle.dumps(cr.Progress(file=sys.stdout)))))
+    fit(trainer(pickle.loads(pickle.dumps(cr.callbacks.Progress(file=sys.stdout)))))
     assert len(capsys.readouterr().out.splitlines()) == 2
-    fit(trainer(pickle.loads(pickle.dumps(cr.Progress(file=text)))))
+    fit(trainer(pickle.loads(pickle.dumps(cr.callbacks.Progress(file=text)))))
     assert len(text.getvalue().splitlines()) == 2
     assert len(capsys.readouterr().err.splitlines()) == 2

@@ -47,7 +47,9 @@ def test_a_learning_rate_of_a_million(way, optimizer):
 
 
 def test_a_learning_rate_of_a_million_is_caught_in_the_next_step_by_who_watches_for_it(way):
-    trainer = cr.Trainer(network(2), "cross_entropy", cr.Adam(1e6), callbacks=[cr.TerminateOnDivergence()], **way)
+    trainer = cr.Trainer(
+        network(2), "cross_entropy", cr.Adam(1e6), callbacks=[cr.callbacks.TerminateOnDivergence()], **way
+    )
     error = fails(trainer, y=LABELS)
     assert (error.epoch, error.step) == (1, 2)
     assert re.search(r"a loss of \S+, \S+ times the first, in epoch 1, step 2", str(error))
@@ -232,7 +234,7 @@ def test_a_good_training_loses_little(way, monkeypatch):
 
 def test_running_statistics_and_averages_come_back_too():
     model = cr.Sequential([cr.Linear(8, 16), cr.BatchNorm(16), cr.ReLU(), cr.Linear(16, 1)], rng=0)
-    average = cr.WeightAverage(0.9)
+    average = cr.callbacks.WeightAverage(0.9)
     fails(cr.Trainer(model, "squared_error", cr.SGD(1e20), callbacks=[average]))
     np.testing.assert_array_equal(model.buffers["1.running_mean"], 0)
     assert np.isfinite(model.parameters.vector).all()
@@ -241,7 +243,7 @@ def test_running_statistics_and_averages_come_back_too():
 
 
 def test_with_early_stopping_the_best_weights_come_back():
-    stopping = cr.EarlyStopping("loss")
+    stopping = cr.callbacks.EarlyStopping("loss")
     trainer = cr.Trainer(network(), "squared_error", cr.Adam(0.01), callbacks=[stopping, Spoil(4)])
     fails(trainer, X[:640], Y[:640])
     assert stopping.best_epoch == 3

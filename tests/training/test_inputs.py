@@ -102,6 +102,30 @@ def test_rows_that_do_not_fit_are_told_in_the_shape_of_all_of_them(x, y, says, c
         call(trainer, np.zeros(x), np.zeros(y, int))
 
 
+LINES = {
+    "a column": (1, (40,), "pass x[:, None]."),
+    "a number": (1, (1,), "pass x[:, None]."),
+    "a row": (6, (6,), "pass x[None] for a single sample."),
+    "neither": (6, (40,), "pass a matrix with a row for each sample and 6 columns."),
+    "images": (6, (5, 2, 3), "put Flatten() in front."),
+}
+CALLED = {
+    "predict": lambda model, x: model.predict(x),
+    "forward": lambda model, x: model.forward(x, training=True),
+    "gradcheck": lambda model, x: cr.gradcheck(model, x, np.zeros((len(x), 2)), loss="squared_error"),
+    "evaluate": lambda model, x: cr.Trainer(model, "squared_error").evaluate(x, np.zeros((len(x), 2))),
+}
+
+
+@pytest.mark.parametrize("first", [cr.Linear, cr.BatchNorm, cr.Scale, cr.LayerNorm, cr.PReLU])
+@pytest.mark.parametrize("call", CALLED.values(), ids=CALLED)
+@pytest.mark.parametrize(("features", "shape", "remedy"), LINES.values(), ids=LINES)
+def test_a_line_of_numbers_is_made_a_column_or_a_row(features, shape, remedy, call, first):
+    layers = [cr.Linear(features, 2)] if first is cr.Linear else [first(features), cr.Linear(features, 2)]
+    with pytest.raises(ValueError, match=re.escape(f"input of shape (N, {features}), got {shape}; {remedy}")):
+        call(cr.Sequential(layers, rng=0), np.ones(shape))
+
+
 @pytest.mark.parametrize("y", [(40,), (40, 1)])
 def test_a_single_column_is_made_a_matrix(y):
     with pytest.raises(ValueError, match=re.escape("(N, 1), got (40,); pass x[:, None].")):

@@ -66,8 +66,8 @@ def broken_and_resumed(folder, log, every=2):
     """A training whose power fails after epoch 5, and which goes on from the checkpoint of epoch 4."""
     arguments = {"metrics": ["accuracy"]}
     with pytest.raises(MemoryError):
-        fit(cr.Checkpoint(folder, every=every), log(), PowerFails(5), epochs=8, **arguments)
-    again = make(cr.Checkpoint(folder, every=every), log(), **arguments).resume(folder)
+        fit(cr.callbacks.Checkpoint(folder, every=every), log(), PowerFails(5), epochs=8, **arguments)
+    again = make(cr.callbacks.Checkpoint(folder, every=every), log(), **arguments).resume(folder)
     return fit(trainer=again, epochs=8)
 
 
@@ -108,7 +108,7 @@ def numbered(history, first=1):
 
 
 def test_the_table_holds_the_history_to_the_last_bit(tmp_path):
-    history = fit(cr.CSVLog(tmp_path / "log.csv"), metrics=["accuracy"])
+    history = fit(cr.callbacks.CSVLog(tmp_path / "log.csv"), metrics=["accuracy"])
     assert list(read(tmp_path / "log.csv")[0]) == ["epoch", *history.columns]
     assert as_numbers(read(tmp_path / "log.csv")) == numbered(history)
     assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
@@ -116,7 +116,7 @@ def test_the_table_holds_the_history_to_the_last_bit(tmp_path):
 
 def test_pandas_reads_it(tmp_path):
     pandas = pytest.importorskip("pandas")
-    history = fit(cr.CSVLog(tmp_path / "log.csv"))
+    history = fit(cr.callbacks.CSVLog(tmp_path / "log.csv"))
     table = pandas.read_csv(tmp_path / "log.csv", index_col="epoch")
     pandas.testing.assert_frame_equal(table.reset_index(drop=True), pandas.DataFrame(dict(history)), rtol=1e-12)
     assert table.index.tolist() == [1, 2, 3, 4]
@@ -129,13 +129,13 @@ def test_each_row_is_there_when_its_epoch_is_over(tmp_path):
         def on_epoch_begin(self, trainer):
             seen.append(len(read(tmp_path / "log.csv")))
 
-    fit(Look(), cr.CSVLog(tmp_path / "log.csv"))
+    fit(Look(), cr.callbacks.CSVLog(tmp_path / "log.csv"))
     assert seen == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("first", ["CSVLog", "Adds"])
 def test_a_column_that_comes_later_is_added_and_empty_before(tmp_path, first):
-    callbacks = [cr.CSVLog(tmp_path / "log.csv"), Adds('hostile, "name"\n')]
+    callbacks = [cr.callbacks.CSVLog(tmp_path / "log.csv"), Adds('hostile, "name"\n')]
     history = fit(*(callbacks if first == "CSVLog" else callbacks[::-1]))
     lines = read(tmp_path / "log.csv")
     assert list(lines[0]) == ["epoch", "loss", "learning_rate", "seconds", "validation_loss", 'hostile, "name"\n']
@@ -144,13 +144,13 @@ def test_a_column_that_comes_later_is_added_and_empty_before(tmp_path, first):
 
 
 def test_many_short_epochs_are_written_together(tmp_path):
-    history = fit(cr.CSVLog(tmp_path / "log.csv"), epochs=3000, validation=None, batch_size=None)
+    history = fit(cr.callbacks.CSVLog(tmp_path / "log.csv"), epochs=3000, validation=None, batch_size=None)
     assert as_numbers(read(tmp_path / "log.csv")) == numbered(history)
 
 
 @ENDINGS
 def test_the_table_holds_whole_epochs_when_training_breaks_off(tmp_path, error, status):
-    fit_until(cr.CSVLog(tmp_path / "log.csv"), 3, error)
+    fit_until(cr.callbacks.CSVLog(tmp_path / "log.csv"), 3, error)
     assert [line["epoch"] for line in read(tmp_path / "log.csv")] == ["1", "2"]
 
 
@@ -161,7 +161,7 @@ def test_a_divergence_leaves_the_epochs_before_it(tmp_path):
                 trainer.model.parameters.vector[:] = np.inf
 
     with pytest.raises(cr.DivergenceError):
-        fit(cr.CSVLog(tmp_path / "log.csv"), Explode())
+        fit(cr.callbacks.CSVLog(tmp_path / "log.csv"), Explode())
     assert [line["epoch"] for line in read(tmp_path / "log.csv")] == ["1", "2"]
 
 
@@ -177,7 +177,7 @@ def test_an_interruption_in_the_midst_of_writing_neither_tears_nor_doubles(tmp_p
             raise KeyboardInterrupt
 
     monkeypatch.setattr(csv.DictWriter, moment, interrupted)
-    history = fit(cr.CSVLog(path))
+    history = fit(cr.callbacks.CSVLog(path))
     assert history.interrupted
     assert as_numbers(read(path)) == numbered(history)
 
@@ -185,7 +185,7 @@ def test_an_interruption_in_the_midst_of_writing_neither_tears_nor_doubles(tmp_p
 @pytest.mark.parametrize("append", [False, True])
 def test_a_resumed_training_goes_on_in_its_table(tmp_path, append):
     path = tmp_path / "log.csv"
-    history = broken_and_resumed(tmp_path / "points", lambda: cr.CSVLog(path, append))
+    history = broken_and_resumed(tmp_path / "points", lambda: cr.callbacks.CSVLog(path, append))
     assert as_numbers(read(path)) == numbered(history)
     assert len(history) == 8
 
@@ -193,50 +193,56 @@ def test_a_resumed_training_goes_on_in_its_table(tmp_path, append):
 def test_a_torn_line_of_a_crash_is_gone_when_training_goes_on(tmp_path):
     path = tmp_path / "log.csv"
     with pytest.raises(MemoryError):
-        fit(cr.Checkpoint(tmp_path / "points"), cr.CSVLog(path), PowerFails(3))
+        fit(cr.callbacks.Checkpoint(tmp_path / "points"), cr.callbacks.CSVLog(path), PowerFails(3))
     path.write_bytes(path.read_bytes()[:-7])
-    again = make(cr.Checkpoint(tmp_path / "points"), cr.CSVLog(path)).resume(tmp_path / "points")
+    again = make(cr.callbacks.Checkpoint(tmp_path / "points"), cr.callbacks.CSVLog(path)).resume(tmp_path / "points")
     assert as_numbers(read(path)) != numbered(fit(trainer=again))
     assert as_numbers(read(path)) == numbered(again.history)
 
 
 def test_a_resumed_training_that_was_over_leaves_its_table(tmp_path):
     path = tmp_path / "log.csv"
-    fit(cr.Checkpoint(tmp_path / "points"), cr.CSVLog(path))
+    fit(cr.callbacks.Checkpoint(tmp_path / "points"), cr.callbacks.CSVLog(path))
     before = path.read_bytes()
-    fit(trainer=make(cr.Checkpoint(tmp_path / "points"), cr.CSVLog(path)).resume(tmp_path / "points"))
+    fit(
+        trainer=make(cr.callbacks.Checkpoint(tmp_path / "points"), cr.callbacks.CSVLog(path)).resume(
+            tmp_path / "points"
+        )
+    )
     assert path.read_bytes() == before
 
 
 def test_a_new_training_begins_a_new_table_and_append_keeps_the_old(tmp_path):
     path = tmp_path / "log.csv"
-    trainer = make(cr.CSVLog(path))
+    trainer = make(cr.callbacks.CSVLog(path))
     fit(trainer=trainer)
     first = fit(trainer=trainer, epochs=2)
     assert as_numbers(read(path)) == numbered(first)
-    second = fit(cr.CSVLog(path, append=True), Adds(first=1), epochs=3)
+    second = fit(cr.callbacks.CSVLog(path, append=True), Adds(first=1), epochs=3)
     assert as_numbers(read(path)) == numbered(first) + numbered(second)
 
 
 def test_a_resumed_training_keeps_the_trainings_before_it(tmp_path):
     path = tmp_path / "log.csv"
-    before = fit(cr.CSVLog(path), epochs=3, batch_size=8)
-    history = broken_and_resumed(tmp_path / "points", lambda: cr.CSVLog(path, append=True))
+    before = fit(cr.callbacks.CSVLog(path), epochs=3, batch_size=8)
+    history = broken_and_resumed(tmp_path / "points", lambda: cr.callbacks.CSVLog(path, append=True))
     assert as_numbers(read(path)) == numbered(before) + numbered(history)
 
 
 def test_a_training_that_was_not_logged_before_does_not_drop_another_from_the_table(tmp_path):
     path = tmp_path / "log.csv"
-    before = fit(cr.CSVLog(path), epochs=3, batch_size=8)
-    fit(cr.Checkpoint(tmp_path / "points"), epochs=2)
-    again = make(cr.Checkpoint(tmp_path / "points"), cr.CSVLog(path, append=True)).resume(tmp_path / "points")
+    before = fit(cr.callbacks.CSVLog(path), epochs=3, batch_size=8)
+    fit(cr.callbacks.Checkpoint(tmp_path / "points"), epochs=2)
+    again = make(cr.callbacks.Checkpoint(tmp_path / "points"), cr.callbacks.CSVLog(path, append=True)).resume(
+        tmp_path / "points"
+    )
     history = fit(trainer=again)
     assert as_numbers(read(path)) == numbered(before) + numbered(history)
 
 
 def test_an_empty_file_may_be_appended_to(tmp_path):
     (tmp_path / "log.csv").touch()
-    history = fit(cr.CSVLog(tmp_path / "log.csv", append=True))
+    history = fit(cr.callbacks.CSVLog(tmp_path / "log.csv", append=True))
     assert as_numbers(read(tmp_path / "log.csv")) == numbered(history)
 
 
@@ -244,7 +250,7 @@ def test_another_table_is_not_appended_to(tmp_path):
     path = tmp_path / "prices.csv"
     path.write_text("house,price\n1,2\n")
     with pytest.raises(ValueError, match=r"CSVLog expects a log in .*prices.csv .*got columns house, price; choose an"):
-        fit(cr.CSVLog(path, append=True))
+        fit(cr.callbacks.CSVLog(path, append=True))
     assert path.read_text(encoding="utf-8") == "house,price\n1,2\n"
 
 
@@ -264,7 +270,7 @@ def test_a_table_that_cannot_be_written_is_one_sentence_before_training(tmp_path
     (tmp_path / "file").touch()
     epochs = []
     with pytest.raises(OSError, match=rf"CSVLog expects to write .*, got {reason}.*; choose a folder that exists") as e:
-        fit(cr.CSVLog(tmp_path / place), not_begun(epochs))
+        fit(cr.callbacks.CSVLog(tmp_path / place), not_begun(epochs))
     assert e.value.__suppress_context__
     assert epochs == []
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -282,7 +288,7 @@ def test_a_disk_that_gets_full_is_one_sentence_and_the_table_stays_whole(tmp_pat
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match=r"CSVLog expects to write .*got No space left on device; choose"):
-        fit(Full(), cr.CSVLog(path))
+        fit(Full(), cr.callbacks.CSVLog(path))
     assert [line["epoch"] for line in read(path)] == ["1", "2"]
 
 
@@ -345,11 +351,11 @@ def board():
 @pytest.mark.usefixtures("board")
 class TestTensorBoard:
     def test_training_and_validation_are_one_family(self, tmp_path):
-        history = fit(cr.TensorBoard(tmp_path / "made" / "here"), metrics=["accuracy"])
+        history = fit(cr.callbacks.TensorBoard(tmp_path / "made" / "here"), metrics=["accuracy"])
         assert_shows(tmp_path / "made" / "here", history, TAGS)
 
     def test_what_a_callback_adds_stands_alone(self, tmp_path):
-        history = fit(cr.TensorBoard(tmp_path), Adds("validation_distance", first=1), validation=None)
+        history = fit(cr.callbacks.TensorBoard(tmp_path), Adds("validation_distance", first=1), validation=None)
         tags = {"loss/training": "loss", **{name: name for name in history.columns[1:]}}
         assert_shows(tmp_path, history, tags)
 
@@ -360,24 +366,24 @@ class TestTensorBoard:
             def on_epoch_begin(self, trainer):
                 seen.append(len(events(tmp_path)))
 
-        fit(Look(), cr.TensorBoard(tmp_path))
+        fit(Look(), cr.callbacks.TensorBoard(tmp_path))
         assert seen == [0, 1, 2, 3]
 
     @ENDINGS
     def test_the_file_is_closed_when_training_breaks_off(self, tmp_path, error, status):
-        log = cr.TensorBoard(tmp_path)
+        log = cr.callbacks.TensorBoard(tmp_path)
         fit_until(log, 3, error)
         assert scalars(tmp_path)["loss/training"][0] == [1, 2]
         assert log._events is None
         fit(trainer=make(log))
 
     def test_a_resumed_training_shows_each_epoch_once(self, tmp_path):
-        history = broken_and_resumed(tmp_path / "points", lambda: cr.TensorBoard(tmp_path / "runs"))
+        history = broken_and_resumed(tmp_path / "points", lambda: cr.callbacks.TensorBoard(tmp_path / "runs"))
         assert_shows(tmp_path / "runs", history, TAGS)
         assert len(list((tmp_path / "runs").iterdir())) == 2
 
     def test_a_new_training_replaces_what_the_folder_showed(self, tmp_path):
-        trainer = make(cr.TensorBoard(tmp_path), metrics=["accuracy"])
+        trainer = make(cr.callbacks.TensorBoard(tmp_path), metrics=["accuracy"])
         fit(trainer=trainer)
         assert_shows(tmp_path, fit(trainer=trainer, epochs=2), TAGS)
 
@@ -388,7 +394,7 @@ class TestTensorBoard:
             def on_epoch_end(self, trainer, row):
                 seen[trainer.epoch] = {name: array.copy() for name, array in trainer.model.parameters.items()}
 
-        fit(Look(), cr.TensorBoard(tmp_path, histograms=True, every=2), epochs=5)
+        fit(Look(), cr.callbacks.TensorBoard(tmp_path, histograms=True, every=2), epochs=5)
         found = {}
         for event in events(tmp_path):
             for value in event.summary.value:
@@ -406,12 +412,12 @@ class TestTensorBoard:
         (tmp_path / "file").touch()
         epochs = []
         with pytest.raises(OSError, match=r"TensorBoard expects to write .*file, got File exists; choose a folder"):
-            fit(cr.TensorBoard(tmp_path / "file"), not_begun(epochs))
+            fit(cr.callbacks.TensorBoard(tmp_path / "file"), not_begun(epochs))
         assert epochs == []
 
     def test_a_disk_that_gets_full_is_one_sentence(self, tmp_path, monkeypatch):
         writer = pytest.importorskip("tensorboardX.event_file_writer").EventsWriter
-        log = cr.TensorBoard(tmp_path)
+        log = cr.callbacks.TensorBoard(tmp_path)
 
         def full(*_):
             raise OSError(28, "No space left on device")
@@ -429,14 +435,14 @@ class TestTensorBoard:
 @pytest.mark.parametrize(("every", "error"), [(0, ValueError), (1.5, TypeError)])
 def test_every_is_a_positive_integer(every, error):
     with pytest.raises(error, match="TensorBoard expects every"):
-        cr.TensorBoard("runs", every=every)
+        cr.callbacks.TensorBoard("runs", every=every)
 
 
 @pytest.mark.parametrize(
     ("log", "module", "package", "extra"),
     [
-        (cr.TensorBoard("runs"), "tensorboardX.event_file_writer", "tensorboardX", "logging"),
-        (cr.MLflow(), "mlflow", "mlflow", "mlflow"),
+        (cr.callbacks.TensorBoard("runs"), "tensorboardX.event_file_writer", "tensorboardX", "logging"),
+        (cr.callbacks.MLflow(), "mlflow", "mlflow", "mlflow"),
     ],
 )
 def test_what_is_not_installed_is_one_sentence(monkeypatch, log, module, package, extra):
@@ -467,7 +473,7 @@ def logged(client, run_id, name):
 
 
 def test_a_run_holds_the_settings_and_the_history(runs):
-    log = cr.MLflow("digits", run_name="wider")
+    log = cr.callbacks.MLflow("digits", run_name="wider")
     history = fit(log, metrics=["accuracy"])
     run = runs.get_run(log.run_id)
     assert (run.info.run_name, run.info.status) == ("wider", "FINISHED")
@@ -486,7 +492,7 @@ def test_a_run_holds_the_settings_and_the_history(runs):
 
 
 def test_a_store_of_its_own(runs, tmp_path):
-    log = cr.MLflow(tracking_uri=(tmp_path / "elsewhere").as_uri())
+    log = cr.callbacks.MLflow(tracking_uri=(tmp_path / "elsewhere").as_uri())
     fit(log)
     assert (tmp_path / "elsewhere").is_dir()
     mlflow = pytest.importorskip("mlflow")
@@ -495,7 +501,7 @@ def test_a_store_of_its_own(runs, tmp_path):
 
 @ENDINGS
 def test_a_run_ends_as_the_training_did(runs, error, status):
-    log = cr.MLflow()
+    log = cr.callbacks.MLflow()
     fit_until(log, 3, error)
     assert runs.get_run(log.run_id).info.status == status
     assert [step for step, _ in logged(runs, log.run_id, "loss")] == [1, 2]
@@ -507,14 +513,14 @@ def test_an_interruption_before_the_first_epoch_is_one_too(runs):
         def on_train_begin(self, trainer):
             raise KeyboardInterrupt
 
-    log = cr.MLflow()
+    log = cr.callbacks.MLflow()
     with pytest.raises(KeyboardInterrupt):
         fit(log, Interrupts())
     assert runs.get_run(log.run_id).info.status == "KILLED"
 
 
 def test_an_error_that_is_being_handled_already_is_not_the_trainings(runs):
-    log = cr.MLflow()
+    log = cr.callbacks.MLflow()
     try:
         raise ValueError("of something else")
     except ValueError:
@@ -523,8 +529,8 @@ def test_an_error_that_is_being_handled_already_is_not_the_trainings(runs):
 
 
 def test_early_stopping_is_no_failure_and_each_fit_is_a_run(runs):
-    log = cr.MLflow()
-    trainer = make(log, cr.EarlyStopping("learning_rate", patience=1, higher_is_better=True))
+    log = cr.callbacks.MLflow()
+    trainer = make(log, cr.callbacks.EarlyStopping("learning_rate", patience=1, higher_is_better=True))
     fit(trainer=trainer)
     first = log.run_id
     fit(trainer=trainer)
@@ -534,7 +540,7 @@ def test_early_stopping_is_no_failure_and_each_fit_is_a_run(runs):
 
 def test_an_active_run_is_used_and_left_active(runs):
     mlflow = pytest.importorskip("mlflow")
-    log = cr.MLflow("not this one", tracking_uri="http://localhost:1")
+    log = cr.callbacks.MLflow("not this one", tracking_uri="http://localhost:1")
     with mlflow.start_run() as run:
         mlflow.log_param("epochs", "many")
         fit(log, epochs=2)
@@ -548,7 +554,7 @@ def test_a_resumed_training_goes_on_in_its_run(runs, tmp_path):
     made = []
 
     def log():
-        made.append(cr.MLflow())
+        made.append(cr.callbacks.MLflow())
         return made[-1]
 
     history = broken_and_resumed(tmp_path / "points", log)
@@ -561,7 +567,7 @@ def test_a_resumed_training_goes_on_in_its_run(runs, tmp_path):
 
 
 def test_a_run_that_is_gone_is_one_sentence_before_training(runs):
-    log = cr.MLflow()
+    log = cr.callbacks.MLflow()
     log.load_state({"run_id": "0" * 32})
     with pytest.raises(
         ValueError, match=r"MLflow expects a run that can begin, got .*not found; pass the tracking_uri"
@@ -574,13 +580,13 @@ def test_names_and_numbers_that_mlflow_knows_not(runs):
         def on_epoch_end(self, trainer, row):
             row |= {"F₁ (macro)": np.float32(0.5), "ratio": np.inf}
 
-    log = cr.MLflow()
+    log = cr.callbacks.MLflow()
     fit(log, Odd(), epochs=1)
     assert logged(runs, log.run_id, "F_ _macro_") == [(1, 0.5)]
 
 
 def test_many_short_epochs_are_logged_together(runs, monkeypatch):
     monkeypatch.setattr(logs, "METRICS_A_CALL", 10)
-    log = cr.MLflow()
+    log = cr.callbacks.MLflow()
     history = fit(log, epochs=50, validation=None, batch_size=None)
     assert logged(runs, log.run_id, "loss") == list(enumerate(history["loss"], start=1))

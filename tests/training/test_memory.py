@@ -69,11 +69,24 @@ def fit(one: cr.Trainer, **arguments: Any) -> None:
 
 def fit_with_everything() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        callbacks = [cr.WeightAverage(), cr.EarlyStopping("loss"), cr.MaxNorm(3.0), cr.TerminateOnDivergence()]
-        callbacks += [cr.TimeLimit(100.0), cr.Progress(file=io.StringIO()), cr.CSVLog(folder + "/log.csv")]
-        fit(trainer(*callbacks, cr.Checkpoint(folder), metrics=["accuracy"]), validation=0.2)
-        again = [cr.WeightAverage(), cr.EarlyStopping("loss"), cr.TerminateOnDivergence()]
-        fit(trainer(*again, cr.Checkpoint(folder), metrics=["accuracy"]).resume(folder), validation=0.2, epochs=5)
+        callbacks = [
+            cr.callbacks.WeightAverage(),
+            cr.callbacks.EarlyStopping("loss"),
+            cr.callbacks.MaxNorm(3.0),
+            cr.callbacks.TerminateOnDivergence(),
+        ]
+        callbacks += [
+            cr.callbacks.TimeLimit(100.0),
+            cr.callbacks.Progress(file=io.StringIO()),
+            cr.callbacks.CSVLog(folder + "/log.csv"),
+        ]
+        fit(trainer(*callbacks, cr.callbacks.Checkpoint(folder), metrics=["accuracy"]), validation=0.2)
+        again = [cr.callbacks.WeightAverage(), cr.callbacks.EarlyStopping("loss"), cr.callbacks.TerminateOnDivergence()]
+        fit(
+            trainer(*again, cr.callbacks.Checkpoint(folder), metrics=["accuracy"]).resume(folder),
+            validation=0.2,
+            epochs=5,
+        )
 
 
 def predict() -> None:
@@ -134,10 +147,10 @@ ENTRIES: dict[str, Callable[[], Any]] = {
     "fit, operation by operation": lambda: fit(trainer(layers=[Plain()])),
     "fit, the full batch": lambda: fit(trainer(layers=[Plain()], batch_size=None)),
     "fit with everything": fit_with_everything,
-    "fit with augmentation": lambda: fit(trainer(augment=[cr.MixUp(0.2, classes=3)])),
+    "fit with augmentation": lambda: fit(trainer(augment=[cr.data.MixUp(0.2, classes=3)])),
     "fit that fails": lambda: fit(trainer(Fail(RuntimeError))),
     "fit whose end fails": lambda: fit(trainer(FailAtTheEnd())),
-    "fit whose end fails twice": lambda: fit(trainer(FailAtTheEnd(), cr.WeightAverage(), FailAtTheEnd())),
+    "fit whose end fails twice": lambda: fit(trainer(FailAtTheEnd(), cr.callbacks.WeightAverage(), FailAtTheEnd())),
     "fit that fails, and its end": lambda: fit(trainer(FailAtTheEnd(), Fail(RuntimeError), FailAtTheEnd())),
     "fit that is interrupted at its end": lambda: fit(trainer(FailAtTheEnd(KeyboardInterrupt))),
     "fit that is interrupted": lambda: fit(trainer(Fail(KeyboardInterrupt))),
@@ -150,7 +163,7 @@ ENTRIES: dict[str, Callable[[], Any]] = {
     "save and load": save_and_load,
     "MLPClassifier.fit": lambda: classifier().fit(*data()).predict(data()[0]),
     "MLPClassifier, average": lambda: classifier(average=0.9, early_stopping=True, scale=True).fit(*data()),
-    "MLPClassifier, callbacks": lambda: classifier(callbacks=[cr.EarlyStopping("loss")]).fit(*data()),
+    "MLPClassifier, callbacks": lambda: classifier(callbacks=[cr.callbacks.EarlyStopping("loss")]).fit(*data()),
     "MLPClassifier, lbfgs": lambda: classifier(solver="lbfgs").fit(*data()),
     "MLPClassifier.partial_fit": partial_fit,
     "MLPRegressor.fit": lambda: cr.MLPRegressor(hidden_layer_sizes=(64,), max_iter=3).fit(data()[0], data()[0][:, 0]),

@@ -17,6 +17,7 @@ import old_checkpoints
 from chainrule import schedules
 from chainrule.ops.fused import KERNELS
 from chainrule.training import run as run_module
+from public import public_things
 
 RNG = np.random.default_rng(0)
 X, Y, WEIGHT = RNG.normal(size=(60, 5)), RNG.integers(0, 3, 60), RNG.uniform(0.5, 2, 60)
@@ -26,16 +27,16 @@ HOOKS = ["on_train_begin", "on_epoch_begin", "on_batch_end", "on_validation_begi
 HOOKS += ["on_epoch_end", "on_pause"]
 
 CALLBACKS: dict[str, Callable[[Path], cr.Callback]] = {
-    "CSVLog": lambda folder: cr.CSVLog(folder / "log.csv"),
-    "EarlyStopping": lambda folder: cr.EarlyStopping(patience=3),
-    "EarlyStopping, late": lambda folder: cr.EarlyStopping("loss", patience=50, min_delta=0.01),
-    "MaxNorm": lambda folder: cr.MaxNorm(0.9),
-    "Progress": lambda folder: cr.Progress(file=io.StringIO()),
-    "TensorBoard": lambda folder: cr.TensorBoard(folder / "board"),
-    "TerminateOnDivergence": lambda folder: cr.TerminateOnDivergence(1e6),
-    "TimeLimit": lambda folder: cr.TimeLimit(1e6),
-    "WeightAverage": lambda folder: cr.WeightAverage(0.9),
-    "WeightAverage, late": lambda folder: cr.WeightAverage(None, start=0.5),
+    "CSVLog": lambda folder: cr.callbacks.CSVLog(folder / "log.csv"),
+    "EarlyStopping": lambda folder: cr.callbacks.EarlyStopping(patience=3),
+    "EarlyStopping, late": lambda folder: cr.callbacks.EarlyStopping("loss", patience=50, min_delta=0.01),
+    "MaxNorm": lambda folder: cr.callbacks.MaxNorm(0.9),
+    "Progress": lambda folder: cr.callbacks.Progress(file=io.StringIO()),
+    "TensorBoard": lambda folder: cr.callbacks.TensorBoard(folder / "board"),
+    "TerminateOnDivergence": lambda folder: cr.callbacks.TerminateOnDivergence(1e6),
+    "TimeLimit": lambda folder: cr.callbacks.TimeLimit(1e6),
+    "WeightAverage": lambda folder: cr.callbacks.WeightAverage(0.9),
+    "WeightAverage, late": lambda folder: cr.callbacks.WeightAverage(None, start=0.5),
 }
 ELSEWHERE = {"Callback", "Checkpoint", "History", "MLflow"}  # in every run, in none, or in tests of their own
 
@@ -73,7 +74,8 @@ class Case:
         layers = [cr.Linear(5, 8, "relu"), cr.BatchNorm(8), cr.Dropout(0.3), cr.Linear(8, 3)]
         callbacks = [CALLBACKS[name](folder) for name in self.callbacks]
         callbacks.insert(
-            len(callbacks) // 2, cr.Checkpoint(folder, every=self.every, seconds=1e-9 if self.pauses else None)
+            len(callbacks) // 2,
+            cr.callbacks.Checkpoint(folder, every=self.every, seconds=1e-9 if self.pauses else None),
         )
         callbacks[self.place : self.place] = interrupt
         optimizer = getattr(cr, self.optimizer)(SCHEDULES[self.schedule]())
@@ -89,7 +91,7 @@ def draw(rng: np.random.Generator) -> Case:
         "sample": ["all", "all", "one"][rng.integers(3)],
         "drop_last": bool(rng.integers(2)),
         "metrics": [[], ["accuracy"]][rng.integers(2)],
-        "augment": [cr.MixUp(0.2, classes=3)] if rng.integers(4) == 0 else [],
+        "augment": [cr.data.MixUp(0.2, classes=3)] if rng.integers(4) == 0 else [],
         "average_penalty": bool(rng.integers(2)),
     }
     if settings["augment"]:
@@ -126,7 +128,7 @@ class Interrupt(cr.Callback):
         self.left -= 1
         if self.left < 0:
             if self.writes:
-                one = next(callback for callback in trainer.callbacks if isinstance(callback, cr.Checkpoint))
+                one = next(callback for callback in trainer.callbacks if isinstance(callback, cr.callbacks.Checkpoint))
                 self.file = one.write(trainer)
             raise self.error
 
@@ -152,9 +154,9 @@ def bits(trainer: cr.Trainer, folder: Path) -> dict[str, Any]:
     found |= {name: trainer.history[name] for name in trainer.history.columns if name != "seconds"}
     found["order"], found["dropout"] = trainer.rng.integers(2**62), trainer.model.rng.integers(2**62)
     for callback in trainer.callbacks:
-        if isinstance(callback, cr.EarlyStopping):
+        if isinstance(callback, cr.callbacks.EarlyStopping):
             found[f"best {callback.monitor}"] = callback.best, callback.best_epoch
-        if isinstance(callback, cr.CSVLog):
+        if isinstance(callback, cr.callbacks.CSVLog):
             rows = list(csv.DictReader(io.StringIO(callback.path.read_text(encoding="utf-8"))))
             found["log"] = [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
     return found
@@ -187,7 +189,7 @@ def check_interrupted(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch)
     trainer = train(
         case.trainer(folder / "broken", Interrupt(case.hook, case.call, KeyboardInterrupt)), case, monkeypatch
     )
-    stoppings = [callback for callback in trainer.callbacks if isinstance(callback, cr.EarlyStopping)]
+    stoppings = [callback for callback in trainer.callbacks if isinstance(callback, cr.callbacks.EarlyStopping)]
     if len(stoppings) == 1 and stoppings[0].best is not None and stoppings[0].monitor == "validation_loss":
         assert trainer.evaluate(*VALIDATION)["loss"] == stoppings[0].best
 
@@ -201,8 +203,7 @@ def run(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_public_callback_and_schedule_takes_part() -> None:
-    public = [getattr(cr, name) for name in cr.__all__]
-    named = {one.__name__ for one in public if isinstance(one, type) and issubclass(one, cr.Callback)}
+    named = {one.__name__ for one in public_things().values() if isinstance(one, type) and issubclass(one, cr.Callback)}
     assert {name.split(",")[0] for name in CALLBACKS} == named - ELSEWHERE
     assert SCHEDULES.keys() == {name for name in schedules.__all__ if name[0].isupper()} - {"Schedule"}
 

@@ -39,7 +39,7 @@ def trainer(*callbacks: cr.Callback, **settings: Any) -> cr.Trainer:
     return cr.Trainer(model, "cross_entropy", cr.Adam(0.01), batch_size=16, callbacks=callbacks, **settings)
 
 
-def fit(one: cr.Trainer, epochs: int = 4) -> cr.History:
+def fit(one: cr.Trainer, epochs: int = 4) -> cr.callbacks.History:
     return one.fit(X, Y, validation=(X, Y), epochs=epochs, verbose=0)
 
 
@@ -85,7 +85,7 @@ def test_the_time_before_a_checkpoint_counts(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("time.perf_counter", clock)
 
     def steps(limit: float, *callbacks: cr.Callback, resume: bool = False) -> int:
-        one = trainer(cr.Checkpoint(tmp_path, seconds=1e-9), cr.TimeLimit(limit), *callbacks)
+        one = trainer(cr.callbacks.Checkpoint(tmp_path, seconds=1e-9), cr.callbacks.TimeLimit(limit), *callbacks)
         if resume:
             one.resume(tmp_path)
         history = fit(one, 1000)
@@ -106,7 +106,7 @@ def test_a_signal_ends_training_and_says_which(tmp_path: Path) -> None:
             if trainer.step == 5:
                 signal.raise_signal(signal.SIGTERM)
 
-    one = trainer(cr.Checkpoint(tmp_path), Send())
+    one = trainer(cr.callbacks.Checkpoint(tmp_path), Send())
     history = fit(one)
     assert (history.interrupted, history.reason, one.step) == (True, "SIGTERM came", 5)
     assert [path.name for path in sorted(tmp_path.iterdir())] == [
@@ -136,7 +136,10 @@ def test_two_averages_are_each_of_the_weights_in_training() -> None:
     """And the last of them is validated and left, also where training is interrupted within an epoch."""
 
     def weights(*names: str, error: BaseException | None = None) -> np.ndarray:
-        make = {"fast": lambda: cr.WeightAverage(0.5), "late": lambda: cr.WeightAverage(None, start=0.5)}
+        make = {
+            "fast": lambda: cr.callbacks.WeightAverage(0.5),
+            "late": lambda: cr.callbacks.WeightAverage(None, start=0.5),
+        }
         one = trainer(*(make[name]() for name in names))
         fit(one)
         if error is not None:
@@ -160,7 +163,9 @@ def test_two_averages_are_each_of_the_weights_in_training() -> None:
 # --- what a monitored column is called, and why training stopped ---
 
 
-@pytest.mark.parametrize("make", [cr.EarlyStopping, lambda monitor: cr.Checkpoint("unused", monitor=monitor)])
+@pytest.mark.parametrize(
+    "make", [cr.callbacks.EarlyStopping, lambda monitor: cr.callbacks.Checkpoint("unused", monitor=monitor)]
+)
 @pytest.mark.parametrize("monitor", [10, ["loss"], True])
 def test_a_monitor_that_is_no_name_is_refused(make: Any, monitor: Any, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -170,7 +175,7 @@ def test_a_monitor_that_is_no_name_is_refused(make: Any, monitor: Any, tmp_path:
 
 @pytest.mark.parametrize("monitor", ["validation_loss", "val_loss"])
 def test_a_column_of_validation_without_its_rows_asks_for_them(monitor: str, tmp_path: Path) -> None:
-    for callback in (cr.EarlyStopping(monitor), cr.Checkpoint(tmp_path, monitor=monitor)):
+    for callback in (cr.callbacks.EarlyStopping(monitor), cr.callbacks.Checkpoint(tmp_path, monitor=monitor)):
         trainer = cr.Trainer(cr.MLP([4, 2], rng=0), "cross_entropy", callbacks=[callback])
         with pytest.raises(ValueError, match=r"no validation rows; pass validation=0\.1 to fit"):
             trainer.fit(X, Y, verbose=0)
@@ -178,8 +183,8 @@ def test_a_column_of_validation_without_its_rows_asks_for_them(monitor: str, tmp
 
 def test_training_says_why_it_stopped_early() -> None:
     said = io.StringIO()
-    stopping = cr.EarlyStopping("loss", patience=2, min_delta=1e9)
-    trainer = cr.Trainer(cr.MLP([4, 2], rng=0), "cross_entropy", callbacks=[stopping, cr.Progress(file=said)])
+    stopping = cr.callbacks.EarlyStopping("loss", patience=2, min_delta=1e9)
+    trainer = cr.Trainer(cr.MLP([4, 2], rng=0), "cross_entropy", callbacks=[stopping, cr.callbacks.Progress(file=said)])
     history = trainer.fit(X, Y, epochs=50)
     assert history.reason.startswith("loss has not improved for 2 epochs; the weights of epoch ")
     assert said.getvalue().splitlines()[-1] == f"stopped: {history.reason}"
@@ -188,7 +193,7 @@ def test_training_says_why_it_stopped_early() -> None:
 
 def test_a_run_that_replaces_the_best_of_an_earlier_one_warns(tmp_path: Path) -> None:
     def trainer() -> cr.Trainer:
-        callbacks = [cr.Checkpoint(tmp_path, monitor="loss")]
+        callbacks = [cr.callbacks.Checkpoint(tmp_path, monitor="loss")]
         return cr.Trainer(cr.MLP([4, 2], rng=0), "cross_entropy", callbacks=callbacks)
 
     first = trainer()
@@ -207,6 +212,6 @@ def test_training_shows_nothing_where_there_is_no_stderr(monkeypatch: pytest.Mon
 def test_a_checkpoint_removes_only_files_that_it_named(tmp_path: Path) -> None:
     mine = tmp_path / "step-final.safetensors"
     mine.write_bytes(b"mine")
-    trainer(cr.Checkpoint(tmp_path, keep=1)).fit(X, Y, epochs=3, verbose=0)
+    trainer(cr.callbacks.Checkpoint(tmp_path, keep=1)).fit(X, Y, epochs=3, verbose=0)
     assert mine.read_bytes() == b"mine"
     assert len(list(tmp_path.glob("step-0*"))) == 1

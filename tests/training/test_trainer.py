@@ -610,13 +610,13 @@ def test_evaluation_uses_neither_dropout_nor_batch_statistics(numbers):
 
 
 def test_the_learning_rate_of_each_epoch_is_recorded(numbers):
-    schedule = cr.WarmupCosine(0.1, warmup=0.5)
+    schedule = cr.schedules.WarmupCosine(0.1, warmup=0.5)
     history = regression(optimizer=cr.SGD(schedule), batch_size=10).fit(*numbers, epochs=4, verbose=0)
     assert history["learning_rate"] == [schedule(4 * epoch, 16) for epoch in range(4)]
 
 
 def test_a_second_fit_goes_on_in_its_schedule(numbers):
-    schedule = cr.WarmupCosine(0.1, warmup=0.5)
+    schedule = cr.schedules.WarmupCosine(0.1, warmup=0.5)
     trainer = regression(optimizer=cr.SGD(schedule), batch_size=10)
     trainer.fit(*numbers, epochs=2, verbose=0)
     assert trainer.optimizer.total_steps == 8
@@ -633,7 +633,7 @@ def test_a_plateau_of_the_loss_reduces_the_rate(held_out):
         return (1.0 if watched else float(next(falling))), np.zeros_like(z)
 
     x, y = np.ones((20, 3)), np.ones((20, 2))
-    optimizer = cr.SGD(cr.ReduceOnPlateau(1.0, factor=0.5, patience=0))
+    optimizer = cr.SGD(cr.schedules.ReduceOnPlateau(1.0, factor=0.5, patience=0))
     validation = (x[:5], y[:5]) if held_out else None
     history = cr.Trainer(net(), loss, optimizer, batch_size=None).fit(x, y, validation=validation, epochs=4, verbose=0)
     assert history["learning_rate"] == [1.0, 1.0, 0.5, 0.25]
@@ -925,8 +925,8 @@ def test_fewer_rows_than_a_batch_are_one_batch():
         (dict(optimizer=cr.Adam), TypeError, r"write Adam\(\)"),
         (dict(metrics=["acuracy"]), ValueError, r"'acuracy' \(did you mean 'accuracy'\?\)"),
         (dict(metrics="accuracy"), TypeError, r"a list of metrics, got 'accuracy'; write metrics=\['accuracy'\]"),
-        (dict(callbacks=cr.Progress()), TypeError, "Trainer expects a list of callbacks"),
-        (dict(callbacks=[cr.Progress]), TypeError, "Trainer expects Callback objects in callbacks"),
+        (dict(callbacks=cr.callbacks.Progress()), TypeError, "Trainer expects a list of callbacks"),
+        (dict(callbacks=[cr.callbacks.Progress]), TypeError, "Trainer expects Callback objects in callbacks"),
         (dict(metrics=None), TypeError, r"a list of metrics, got None; write metrics=\[\]"),
         (dict(metrics=[lambda z, y, w=None: 0.0] * 2), ValueError, "expects metrics of different names"),
         (dict(metrics=["accuracy", "accuracy"]), ValueError, "got another 'accuracy'"),

@@ -16,39 +16,8 @@ from .text import MOST, printable
 Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]  # NDArray[Any], without importing numpy.typing
 RandomState: TypeAlias = "int | np.random.Generator | None"
 
-# What Keras, PyTorch and scikit-learn call ours: for suggestions alone, they are no second names.
-ELSEWHERE = {
-    "batchnormalization": ("BatchNorm",),
-    "auc": ("roc_auc_score",),
-    "bce": ("binary_cross_entropy", "BinaryCrossEntropy"),
-    "binary_crossentropy": ("binary_cross_entropy",),
-    "categorical_crossentropy": ("cross_entropy",),
-    "ce": ("cross_entropy", "CrossEntropy"),
-    "crossentropy": ("cross_entropy", "CrossEntropy"),
-    "dense": ("Linear",),
-    "ece": ("expected_calibration_error",),
-    "f1": ("f1_score",),
-    "kaiming_normal": ("he_normal",),
-    "kaiming_uniform": ("he_uniform",),
-    "l1": ("absolute_error",),
-    "layernormalization": ("LayerNorm",),
-    "linear": ("identity",),
-    "log_loss": ("cross_entropy",),
-    "logistic": ("sigmoid",),
-    "lr": ("learning_rate",),
-    "mae": ("absolute_error", "mean_absolute_error"),
-    "model": ("Sequential",),
-    "mse": ("squared_error", "SquaredError", "root_mean_squared_error"),
-    "nll": ("cross_entropy",),
-    "p": ("rate",),
-    "r2": ("r2_score",),
-    "rmse": ("root_mean_squared_error",),
-    "roc_auc": ("roc_auc_score",),
-    "sparse_categorical_crossentropy": ("cross_entropy",),
-    "swish": ("silu", "SiLU"),
-    "xavier_normal": ("glorot_normal",),
-    "xavier_uniform": ("glorot_uniform",),
-}
+#: What other libraries call ours, in lower case: for suggestions alone, they are no second names.
+_ELSEWHERE: dict[str, list[str]] = {}
 
 
 def sentence(who: str, expected: str, got: str, remedy: str = "") -> str:
@@ -116,21 +85,18 @@ def check_name(who: str, what: str, name: str, known: Iterable[str]) -> str:
     raise ValueError(sentence(who, f"the name of {what}", got, "known are " + ", ".join(choices)))
 
 
-def resolve(who: str, what: str, value: Any, registry: Mapping[str, Any]) -> Any:
-    """What the registry holds under a name; an object stands for itself, and a class is refused, for it is none yet."""
-    if isinstance(value, str):
-        return registry[check_name(who, what, value, registry)]
-    if isinstance(value, type):
-        raise TypeError(sentence(who, f"{what} object", f"the class {value.__name__}", f"write {value.__name__}()"))
-    return value
+def called_elsewhere(names: Mapping[str, str]) -> None:
+    """From now on :func:`nearest` answers each of these names of other libraries with ours."""
+    for theirs, ours in names.items():
+        _ELSEWHERE.setdefault(theirs, []).append(ours)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'relu'?)``, or nothing where no known name is near."""
-    import difflib  # for who made a slip
+    import difflib  # only needed for typos
 
     by_lower = {choice.lower(): choice for choice in known}
-    ours = [choice for choice in ELSEWHERE.get(name.lower(), ()) if choice.lower() in by_lower]
+    ours = [choice for choice in _ELSEWHERE.get(name.lower(), ()) if choice.lower() in by_lower]
     near = ours or difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     return f" (did you mean {by_lower[near[0].lower()]!r}?)" if near else ""
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from .checks import check_number, nearest, sentence
+
+T = TypeVar("T")
 
 #: (who, name, value) -> the value as it is kept.
 Check: TypeAlias = Callable[[str, str, Any], Any]
@@ -30,6 +32,27 @@ def checked(owner: Any, checks: Checks, name: str, value: Any) -> Any:
     """The value as ``owner`` keeps it under this name."""
     check = checks.get(name)
     return value if check is None else check(type(owner).__name__, name, value)
+
+
+def checking(**checks: Check) -> Callable[[type[T]], type[T]]:
+    """A dataclass, frozen or not, whose fields are checked when it is made and kept as the checks return them.
+
+    A ``__post_init__`` of its own comes after.
+    """
+
+    def decorate(cls: type[T]) -> type[T]:
+        then = vars(cls).get("__post_init__")
+
+        def check_fields(self: Any) -> None:
+            for name, check in checks.items():
+                object.__setattr__(self, name, check(type(self).__name__, name, getattr(self, name)))
+            if then is not None:
+                then(self)
+
+        cls.__post_init__ = check_fields  # type: ignore[attr-defined]
+        return cls
+
+    return decorate
 
 
 def is_unknown(owner: Any, name: str) -> bool:

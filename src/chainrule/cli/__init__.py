@@ -29,7 +29,8 @@ FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # as argparse and the shells hav
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 for success, 1 if a check fails, 2 for an error.
+    """Run a command and return its exit code: 0 for success, 1 if a check fails, 2 for an error, 128 and the number of
+    a signal for what that has ended.
 
     Errors are reported in one sentence; with ``CHAINRULE_DEBUG=1`` in the environment, with their traceback.
 

@@ -28,14 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule predict``."""
     add_model_argument(parser)
     parser.add_argument("table", metavar="TABLE", help="the table to predict")
-    parser.add_argument("--out", metavar="FILE", help="output file (default: standard output)")
+    parser.add_argument("--out", metavar="FILE", help="output file, or - for standard output (default: -)")
     parser.add_argument("--proba", action="store_true", help="add the probability of each class")
     add_header_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the predictions."""
-    out = None if args.out is None else output_path("predict", args.out, args.table, model_path(args.model))
+    out = None if args.out in (None, "-") else output_path("predict", args.out, args.table, model_path(args.model))
     model, facts = open_model("predict", args.model)
     if args.proba and not facts.class_names:
         raise ValueError(

@@ -15,10 +15,8 @@ from typing import Any
 
 from .._support.checks import Array, sentence
 from .._support.files import digest, read_facts, refusal, remove_partials, write_text
-from ..layers.activations import get_activation
-from ..layers.kernels import activation_kernel
+from ..layers.kernels import NUMBERS
 from ..model import Sequential
-from ..ops import fused
 from ..runtime.config import show_config
 from ..training.checkpoint import Checkpoint, checkpoints
 from ..training.trainer import Trainer
@@ -228,8 +226,9 @@ def begin(
         differing = [*earlier.changes, *differences(earlier.machine, run.machine, recipe)]
     if args.resume is not None:
         run.changes = differing
-    else:
-        run.remove_checkpoints()  # of a run that was never resumed
+    elif checkpoints(out / CHECKPOINTS):
+        print(f"note: {out} holds the checkpoints of an interrupted run, which are removed now", file=sys.stderr)
+        run.remove_checkpoints()
     remove_partials(out, "*.json", "*.safetensors", "*.png")
     run.write()
     return run, differing
@@ -285,5 +284,4 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any], recipe: Recipe 
 
 def _is_compiled(recipe: Recipe) -> bool:
     """Whether a plan takes the steps: its bits depend on no number of threads, those of the BLAS may."""
-    kernels = recipe.make_optimizer().kernel, activation_kernel(get_activation("train", recipe.activation))
-    return fused.KERNELS == "fused" and None not in kernels
+    return recipe.make_optimizer().kernel is not None and recipe.activation in NUMBERS

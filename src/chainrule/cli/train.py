@@ -15,6 +15,7 @@ import itertools
 import re
 import shlex
 import shutil
+import signal
 import sys
 import time
 from dataclasses import asdict, replace
@@ -28,10 +29,12 @@ from ..data.named import DIVISORS
 from ..model import Sequential
 from ..persistence import save
 from ..training.callbacks import History
+from ..training.checkpoint import Checkpoint
 from ..training.trainer import Trainer
 from . import pictures, runs
 from .facts import MODEL_FILE, Facts, written
 from .recipe import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, MOST_EPOCHS, Recipe, default_epochs, default_rate
+from .report import PAGE
 from .sources import Problem, add_header_option, named_problem, resolve, table_problem
 
 EXAMPLE = "chainrule train flowers.csv --target species --epochs 50 --out flowers-model"
@@ -39,6 +42,7 @@ HISTORY_FILE = "history.json"
 MAX_NAMES = 3  # of text columns in the report
 VALIDATION, TEST = 0.1, 0.2  # fractions of the rows
 ANOTHER = "choose another with --out DIR"
+SIGNALLED = 128  # the exit code of a signal is this and its number
 LINES = 10  # of progress; the progress bar shows the rest
 _SUFFIX = re.compile(r"\.(csv|tsv|parquet)(\.gz)?$", re.IGNORECASE)
 
@@ -134,12 +138,24 @@ def _train(args: argparse.Namespace, problem: Problem, recipe: Recipe, out: Path
     record, differing = runs.begin(args, problem, recipe, out, earlier)
     if differing:
         print(f"note: {', '.join(differing)}: results will agree closely, but not to the bit", file=sys.stderr)
-    facts = problem.facts
+    try:
+        status = _fit_and_write(args, problem, recipe, record)
+    except KeyboardInterrupt:  # after the last step: within training it ends with a result
+        _say_how_to_resume(out)
+        raise
+    if status == 0 and args.repeat is not None and earlier is not None:
+        return _compare(record.digest, earlier.digest, differing)
+    return status
+
+
+def _fit_and_write(args: argparse.Namespace, problem: Problem, recipe: Recipe, record: runs.Run) -> int:
+    """The exit code: 0, or of a training that a signal has ended that which shells give for the signal."""
+    facts, out, checkpoint = problem.facts, record.folder, record.checkpoint()
     model = recipe.make_model(facts.inputs, facts.outputs, args.seed)
     _say("data", _data_line(problem, target_chosen=args.target is not None))
     _say("model", _model_line(model, problem, recipe))
     start = time.perf_counter()
-    history = _fit(model, recipe, problem, record, quiet=args.quiet)
+    history = _fit(model, recipe, problem, record, checkpoint, quiet=args.quiet)
     seconds = time.perf_counter() - start
     outputs = model.predict(problem.test[0])
     scores = facts.scores(outputs, problem.test[1])
@@ -153,11 +169,14 @@ def _train(args: argparse.Namespace, problem: Problem, recipe: Recipe, out: Path
     _say("result", f"test {written(scores, len(outputs))}, trained in {seconds:.1f} s{stopped}")
     _say("files", f"{', '.join(files)} in {out}")
     _say("next", _next_command(args, out))
-    if history.interrupted:
-        _say("resume", shlex.join([*_program(), "train", "--resume", str(out)]))
-    elif args.repeat is not None and earlier is not None:
-        return _compare(record.digest, earlier.digest, differing)
-    return 0
+    if not history.interrupted:
+        return 0
+    _say_how_to_resume(out)
+    return SIGNALLED + (checkpoint.asked or signal.SIGINT)
+
+
+def _say_how_to_resume(out: Path) -> None:
+    _say("resume", shlex.join([*_program(), "train", "--resume", str(out)]))
 
 
 def _compare(mine: str, theirs: str, differing: list[str]) -> int:
@@ -247,12 +266,13 @@ def _writable_folder(args: argparse.Namespace) -> Path:
     return writable_folder("train", out, ANOTHER)
 
 
-def _fit(model: Sequential, recipe: Recipe, problem: Problem, record: runs.Run, *, quiet: bool) -> History:
+def _fit(
+    model: Sequential, recipe: Recipe, problem: Problem, record: runs.Run, checkpoint: Checkpoint, *, quiet: bool
+) -> History:
     loss, metric = ("cross_entropy", "accuracy") if problem.facts.class_names else ("squared_error", "r2_score")
     fewest = min(len(part[1]) for part in (problem.train, problem.validation) if part is not None)
     metrics = [] if metric == "r2_score" and fewest < 2 else [metric]  # one row has no variance
-    optimizer, callbacks = recipe.make_optimizer(), [record.checkpoint()]
-    trainer = Trainer(model, loss, optimizer, recipe.batch_size, metrics=metrics, callbacks=callbacks)
+    trainer = Trainer(model, loss, recipe.make_optimizer(), recipe.batch_size, metrics=metrics, callbacks=[checkpoint])
     record.restore(trainer)
     return trainer.fit(
         *problem.train,
@@ -266,9 +286,9 @@ def _fit(model: Sequential, recipe: Recipe, problem: Problem, record: runs.Run, 
 def _write(out: Path, model: Sequential, problem: Problem, history: History, outputs: Array) -> list[str]:
     """Write the files and return their names; without Matplotlib there are no figures.
 
-    The figures of an earlier run are removed: its confusion matrix would not belong to a regression.
+    The figures and the report of an earlier run are removed: they would not belong to this model.
     """
-    for name in pictures.FILES:
+    for name in (*pictures.FILES, PAGE):
         (out / name).unlink(missing_ok=True)
     save(model, out / MODEL_FILE)
     write_text("train", out / HISTORY_FILE, history.to_json() + "\n")

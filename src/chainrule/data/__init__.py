@@ -1,5 +1,31 @@
-"""Where rows come from, and how an epoch goes through them.
+"""Where rows come from, and how an epoch goes through them. Each name loads on first touch."""
 
-Each name is imported from the module that defines it: the readers of files need parts of the standard library that
-whoever trains on arrays should not wait for.
-"""
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .augmentation import MixUp, RandomDistortion
+    from .batches import split
+    from .idx import read_idx
+    from .named import load_named
+    from .tables import read_table
+
+# The readers of files need parts of the standard library that nobody who trains on arrays should wait for.
+_LAZY = {
+    "MixUp": "augmentation",
+    "RandomDistortion": "augmentation",
+    "load_named": "named",
+    "read_idx": "idx",
+    "read_table": "tables",
+    "split": "batches",
+}
+
+__all__ = ["MixUp", "RandomDistortion", "load_named", "read_idx", "read_table", "split"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module 'chainrule.data' has no attribute {name!r}")

@@ -31,7 +31,7 @@ class MixUp:
     --------
     >>> import numpy as np
     >>> import chainrule as cr
-    >>> x, y = cr.MixUp(0.4, classes=3)(np.eye(4), np.array([0, 1, 2, 0]), np.random.default_rng(0))
+    >>> x, y = cr.data.MixUp(0.4, classes=3)(np.eye(4), np.array([0, 1, 2, 0]), np.random.default_rng(0))
     >>> x.shape, y.shape, y.sum(axis=1).round(6).tolist()
     ((4, 4), (4, 3), [1.0, 1.0, 1.0, 1.0])
 
@@ -100,7 +100,7 @@ class RandomDistortion:
     >>> import chainrule as cr
     >>> x = np.zeros((2, 28 * 28), np.float32)
     >>> x[:, 400:420] = 1
-    >>> distorted, y = cr.RandomDistortion((28, 28))(x, np.array([3, 7]), np.random.default_rng(0))
+    >>> distorted, y = cr.data.RandomDistortion((28, 28))(x, np.array([3, 7]), np.random.default_rng(0))
     >>> distorted.shape, bool((distorted[0] != distorted[1]).any()), y
     ((2, 784), True, array([3, 7]))
 

@@ -228,7 +228,7 @@ def split(
     --------
     >>> import numpy as np
     >>> import chainrule as cr
-    >>> x, y, x_test, y_test = cr.split(np.eye(10), np.arange(10), 0.2, rng=0)
+    >>> x, y, x_test, y_test = cr.data.split(np.eye(10), np.arange(10), 0.2, rng=0)
     >>> len(x), len(x_test)
     (8, 2)
     """

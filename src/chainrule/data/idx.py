@@ -50,7 +50,7 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "labels-idx1-ubyte"
     ...     _ = path.write_bytes(bytes([0, 0, 0x08, 1]) + (3).to_bytes(4, "big") + bytes([7, 2, 1]))
-    ...     cr.read_idx(path)
+    ...     cr.data.read_idx(path)
     array([7, 2, 1], dtype=uint8)
 
     References

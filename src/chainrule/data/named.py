@@ -133,7 +133,7 @@ def load_named(name: str, cache_dir: str | os.PathLike[str] | None = None, progr
     Examples
     --------
     >>> import chainrule as cr
-    >>> digits = cr.load_named("digits")
+    >>> digits = cr.data.load_named("digits")
     >>> digits.x.shape, digits.x_test.shape, digits.image_shape
     ((1438, 64), (359, 64), (8, 8))
     """

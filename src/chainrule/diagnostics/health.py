@@ -160,7 +160,7 @@ def _norm(arrays: Mapping[str, Array], prefix: str) -> float:
 
 
 def _state(layer: Layer, output: Array, weight: float, gradient: float, step: float) -> LayerState:
-    limits = LIMITS.get(type(getattr(layer, "_activation", None) or layer))
+    limits = LIMITS.get(type(getattr(layer, "activation", None) or layer))
     saturated = 0.0
     if limits is not None:
         low, high = limits

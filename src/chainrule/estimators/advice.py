@@ -6,24 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array
 from ..data.scale import extremes
-from ..losses import (
-    AbsoluteError,
-    BinaryCrossEntropy,
-    CrossEntropy,
-    HalfSquaredError,
-    Huber,
-    LogCosh,
-    Poisson,
-    SquaredError,
-)
+from ..training.advice import best_constant
 
 WIDE = 1e3  # a column with numbers this large needs to be scaled
 RECENT = 10  # epochs
 FALLING = 1e-3  # of the loss, an epoch
 STILL = 1e-9
-OF_RESIDUALS = HalfSquaredError, SquaredError, AbsoluteError, Huber, LogCosh
 ENOUGH = 10_000  # rows, to know the loss of a constant
 
 
@@ -63,7 +52,7 @@ def after_last_step(estimator: Any, reason: str) -> str:
 
 def after_learning_nothing(estimator: Any, data: Any) -> str:
     """What to say where a constant would do as well as the network; nothing if it would not, or if it is unknown."""
-    constant = _best_constant(estimator._loss, data)
+    constant = best_constant(estimator._loss, data.y, data.weight)
     if constant is None:
         return ""
     some = slice(None, None, -(-data.y.shape[0] // ENOUGH))
@@ -82,23 +71,6 @@ def after_learning_nothing(estimator: Any, data: Any) -> str:
         f"Stochastic Optimizer: The network has learned nothing: its loss ends at {loss:.3g}, and a constant "
         f"prediction has {least:.3g}. {remedies[0][0].upper()}{'; '.join(remedies)[1:]}."
     )
-
-
-def _best_constant(loss: Any, data: Any) -> Array | None:
-    """The outputs that a network gives which has found out how y is distributed, and no more."""
-    if isinstance(loss, CrossEntropy):
-        counts = np.bincount(data.y, data.weight)
-        return np.log(np.maximum(counts, np.finfo(float).tiny) / counts.sum())
-    if not isinstance(
-        loss, (BinaryCrossEntropy, HalfSquaredError, SquaredError, AbsoluteError, Huber, LogCosh, Poisson)
-    ):
-        return None
-    mean = np.average(data.y, axis=0, weights=data.weight)
-    if isinstance(loss, BinaryCrossEntropy):
-        return np.log(mean / (1 - mean)) if ((mean > 0) & (mean < 1)).all() else None
-    if isinstance(loss, Poisson):
-        return np.log(mean) if (mean > 0).all() else None
-    return mean
 
 
 def _about_curve(curve: list[float]) -> str:

@@ -12,16 +12,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._support.checks import Array, sentence
 from .._support.differences import MATERIAL, largest_difference
-from ..layers import BatchNorm, Dropout, Identity, Linear, ReLU, Sigmoid, Tanh
-from ..layers.activations import Activation
+from ..layers import Identity, ReLU, Sigmoid, Tanh
+from ..layers.activations import ACTIVATIONS, Activation
+from ..layers.program import Call, joined, standardization, stated
 from ..losses import GaussianNLL
 from .base import check_no_own_answers
 from .classifier import MLPClassifier
 from .parameters import activations, hidden_sizes, snapshot
+from .program import decoding, scaling
 from .regressor import MLPRegressor
 
 ROWS = 100  # that both sides are compared on
-NAMES = {Identity: "identity", Sigmoid: "logistic", Tanh: "tanh", ReLU: "relu"}  # scikit-learn's
+#: As scikit-learn calls them.
+NAMES: dict[type[Activation], str] = {Identity: "identity", Sigmoid: "logistic", Tanh: "tanh", ReLU: "relu"}
 #: What training leaves behind, under the same name in both libraries.
 RECORDS = (
     *("classes_", "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "out_activation_", "n_iter_", "t_"),
@@ -49,7 +52,7 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
     >>> from sklearn.neural_network import MLPClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> theirs = MLPClassifier(solver="lbfgs", random_state=0).fit(X, y)
-    >>> bool((cr.from_sklearn(theirs).predict(X) == theirs.predict(X)).all())
+    >>> bool((cr.convert.from_sklearn(theirs).predict(X) == theirs.predict(X)).all())
     True
     """
     if not isinstance(estimator, (theirs.MLPClassifier, theirs.MLPRegressor)):
@@ -92,7 +95,7 @@ def to_sklearn(estimator: Any) -> Any:
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
     >>> ours = cr.MLPClassifier(solver="lbfgs", scale=True, random_state=0).fit(X, y)
-    >>> bool((cr.to_sklearn(ours).predict(X) == ours.predict(X)).all())
+    >>> bool((cr.convert.to_sklearn(ours).predict(X) == ours.predict(X)).all())
     True
     """
     if not isinstance(estimator, (MLPClassifier, MLPRegressor)):
@@ -188,24 +191,19 @@ def plain_weights(estimator: Any) -> tuple[list[Array], list[Array]]:
     if levels > 1 and estimator.n_outputs_ > 1:
         got = f"{levels} quantiles of {estimator.n_outputs_} targets"
         raise ValueError(sentence("to_sklearn", "one number for each target, or quantiles of one", got))
-    weights: list[Array] = []
-    biases: list[Array] = []
-    for layer in estimator.model_.layers:
-        if isinstance(layer, Linear):
-            weights.append(layer.W.astype(np.float64))
-            biases.append(layer.b.astype(np.float64))
-        elif isinstance(layer, BatchNorm):
-            factor = layer.gain / np.sqrt(layer.running_variance + layer.epsilon)
-            weights[-1] = weights[-1] * factor
-            biases[-1] = (biases[-1] - layer.running_mean) * factor + layer.bias
-        elif not isinstance(layer, (Dropout, Activation)):
+    layers, network = estimator.model_.layers, list[Call]()
+    for layer, program in zip(layers, stated("to_sklearn", layers), strict=True):
+        if not all(call.op in ("affine", "standardize", *ACTIVATIONS) for call in program):
             raise ValueError(sentence("to_sklearn", "dense layers and batch normalisation", repr(layer)))
-    if estimator.scaler_ is not None:
-        weights[0] = weights[0] / estimator.scaler_.scale_[:, None]
-        if estimator.scaler_.with_mean:
-            biases[0] = biases[0] - estimator.scaler_.mean_ @ weights[0]
-    target = getattr(estimator, "target_scaler_", None)
-    if target is not None:  # several outputs for one target are its quantiles, in the same units
-        weights[-1] = weights[-1] * target.scale_
-        biases[-1] = biases[-1] * target.scale_ + target.mean_
+        network += program
+    calls = network[:1]
+    for call in (*network[1:], *decoding(estimator)):
+        both = joined(calls[-1], call)
+        calls[-1:] = [calls[-1], call] if both is None else [both]
+    dense = [call.arrays for call in calls if call.op == "affine"]
+    weights, biases = ([arrays[name].astype(np.float64) for arrays in dense] for name in ("W", "b"))
+    for call in scaling(estimator):
+        mean, factor, _ = standardization(call)
+        biases[0] = biases[0] - (mean * factor) @ weights[0]
+        weights[0] = weights[0] * factor[:, None]
     return weights, biases

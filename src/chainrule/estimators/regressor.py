@@ -15,7 +15,7 @@ from .._support.checks import Array, as_numeric, sentence
 from .._support.labels import check_no_times
 from .._support.strangers import as_array
 from ..data.scale import check_resolution, is_resolved
-from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, Poisson, Quantile
+from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, PoissonNLL, Quantile
 from .base import FLOATS, SPARSE, BaseMLP, standardiser, stochastic_only
 from .inputs import check_numbers, explained, flat
 from .internals import StrOptions, fitting
@@ -26,7 +26,7 @@ LOSSES: dict[str, type[Loss]] = {
     "gaussian_nll": GaussianNLL,
     "huber": Huber,
     "log_cosh": LogCosh,
-    "poisson": Poisson,
+    "poisson": PoissonNLL,
     "quantile": Quantile,
     "squared_error": HalfSquaredError,
 }
@@ -227,7 +227,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _numbers(self, z: Array) -> Array:
         """What the network's outputs predict, in the units of y."""
         z = z.reshape(len(z), -1, self._levels) if self._levels > 1 else z[:, : self.n_outputs_]
-        if isinstance(self._loss, Poisson):
+        if isinstance(self._loss, PoissonNLL):
             return self._shaped(_exp(z))
         if self.target_scaler_ is None:
             return self._shaped(z)
@@ -288,7 +288,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _standardises(self) -> bool:
         """Whether y is standardised."""
         loss = LOSSES[self.loss] if isinstance(self.loss, str) else type(self.loss)
-        return bool(self.scale) and loss is not Poisson
+        return bool(self.scale) and loss is not PoissonNLL
 
     def _targets(self, y: Array) -> Array:
         y = y.reshape(len(y), -1)
@@ -300,7 +300,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         outputs = self.n_outputs_ * (len(loss.levels) if isinstance(loss, Quantile) else 1)
         if isinstance(loss, GaussianNLL):
             outputs *= 2
-        return loss, outputs, "exp" if isinstance(loss, Poisson) else "identity"
+        return loss, outputs, "exp" if isinstance(loss, PoissonNLL) else "identity"
 
 
 def _exp(z: Array) -> Array:

@@ -7,64 +7,31 @@ rank. Numbers are drawn in float64 and then rounded to ``dtype``: a seed's float
 
 from __future__ import annotations
 
-from .._support.checks import resolve, sentence
+from collections.abc import Callable
+
+from .._support.registry import Registry, concrete, snake_case
+from . import plain, scaled
 from .base import Initializer, InitializerFunction
-from .plain import Normal, Ones, Orthogonal, Uniform, Zeros
-from .scaled import GlorotNormal, GlorotUniform, HeNormal, HeNormalWithBias, HeUniform, LecunNormal, LecunUniform
+from .plain import *  # noqa: F403
+from .scaled import *  # noqa: F403
 
-__all__ = [
-    "INITIALIZERS",
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeNormalWithBias",
-    "HeUniform",
-    "Initializer",
-    "LecunNormal",
-    "LecunUniform",
-    "Normal",
-    "Ones",
-    "Orthogonal",
-    "Uniform",
-    "Zeros",
-    "get_initializer",
-]
+__all__ = ["INITIALIZERS", "Initializer", "get_initializer"]
+__all__ += plain.__all__
+__all__ += scaled.__all__
 
-INITIALIZERS: dict[str, type[Initializer]] = {
-    "glorot_normal": GlorotNormal,
-    "glorot_uniform": GlorotUniform,
-    "he_normal": HeNormal,
-    "he_normal_with_bias": HeNormalWithBias,
-    "he_uniform": HeUniform,
-    "lecun_normal": LecunNormal,
-    "lecun_uniform": LecunUniform,
-    "normal": Normal,
-    "ones": Ones,
-    "orthogonal": Orthogonal,
-    "uniform": Uniform,
-    "zeros": Zeros,
-}
+INITIALIZERS: Registry[type[Initializer]] = Registry(
+    "an initializer",
+    {snake_case(name): initializer for name, initializer in concrete(globals(), Initializer).items()},
+    accepts=callable,
+    expected="the name of an initializer or a callable",
+    remedy='try "he_normal"',
+    elsewhere={
+        "kaiming_normal": "he_normal",
+        "kaiming_uniform": "he_uniform",
+        "xavier_normal": "glorot_normal",
+        "xavier_uniform": "glorot_uniform",
+    },
+)
 
-
-def get_initializer(initializer: str | InitializerFunction) -> InitializerFunction:
-    """The initializer of this name with its default parameters; any other callable (shape, rng, dtype) as it is.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown; the nearest is suggested.
-    TypeError
-        If it is neither a name nor a callable object.
-
-    Examples
-    --------
-    >>> import chainrule as cr
-    >>> cr.initializers.get_initializer("normal")
-    Normal(sigma=0.1)
-    """
-    found = resolve("get_initializer", "an initializer", initializer, INITIALIZERS)
-    if not callable(found):
-        expected = "the name of an initializer or a callable"
-        raise TypeError(sentence("get_initializer", expected, repr(initializer), 'try "he_normal"'))
-    rule: InitializerFunction = found() if isinstance(found, type) else found
-    return rule
+#: The initializer of a name, with its default parameters; any other callable (shape, rng, dtype) stands for itself.
+get_initializer: Callable[[str | InitializerFunction], InitializerFunction] = INITIALIZERS.resolve

@@ -28,7 +28,21 @@ class Initializer(ABC):
     """
 
     def __call__(self, shape: tuple[int, ...], rng: RandomState = None, dtype: Any = np.float32) -> Array:
-        """An array of this shape and dtype; an int as ``rng`` seeds, a Generator is advanced.
+        """An array of first values.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Its shape: (I, O) for a weight matrix, (O,) for a bias.
+        rng : int or numpy.random.Generator, optional
+            A seed, or a generator, which is advanced.
+        dtype : float32 or float64
+            Its dtype.
+
+        Returns
+        -------
+        array of this shape
+            The values, drawn in float64 and rounded.
 
         Raises
         ------
@@ -42,10 +56,39 @@ class Initializer(ABC):
 
     @abstractmethod
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-        """The rule itself, in float64."""
+        """The rule itself.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the array, checked.
+        rng : numpy.random.Generator
+            What to draw from.
+
+        Returns
+        -------
+        array of this shape
+            The values, in float64.
+        """
 
     def matrix(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """I and O of the shape (I, O), which it must have."""
+        """The numbers of inputs and outputs of a weight matrix.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the array.
+
+        Returns
+        -------
+        (int, int)
+            I and O.
+
+        Raises
+        ------
+        ValueError
+            If the shape is not (I, O).
+        """
         if len(shape) != 2:
             who = type(self).__name__
             raise ValueError(sentence(who, "the shape (I, O) of a weight matrix", str(shape), "use Zeros() for a bias"))

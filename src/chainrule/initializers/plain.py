@@ -6,10 +6,14 @@ import numpy as np
 
 from .._support.checks import Array, check_number
 from .._support.frozen import frozen
+from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, checking
 from .base import Initializer
+
+__all__ = ["Normal", "Ones", "Orthogonal", "Uniform", "Zeros"]
 
 
 @frozen
+@checking(low=check_number, high=check_number)
 class Uniform(Initializer):
     """The same interval for every layer.
 
@@ -17,7 +21,10 @@ class Uniform(Initializer):
 
     Parameters
     ----------
-    low, high : float, low <= high
+    low : float
+        Lower end of the interval.
+    high : float, >= low
+        Upper end of the interval.
 
     Examples
     --------
@@ -31,9 +38,7 @@ class Uniform(Initializer):
     high: float = 0.5
 
     def __post_init__(self) -> None:
-        low = check_number("Uniform", "low", self.low)
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", check_number("Uniform", "high", self.high, minimum=low))
+        check_number(type(self).__name__, "high", self.high, minimum=self.low)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """W ~ U(low, high)."""
@@ -41,6 +46,7 @@ class Uniform(Initializer):
 
 
 @frozen
+@checking(sigma=AT_LEAST_ZERO)
 class Normal(Initializer):
     """The same bell curve for every layer.
 
@@ -60,15 +66,13 @@ class Normal(Initializer):
 
     sigma: float = 0.1
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma", check_number("Normal", "sigma", self.sigma, minimum=0.0))
-
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """W ~ N(0, σ²)."""
         return rng.normal(0.0, self.sigma, shape)
 
 
 @frozen
+@checking(gain=ABOVE_ZERO)
 class Orthogonal(Initializer):
     """A random matrix that changes no length: columns (or rows, if there are fewer rows) orthonormal, times a gain.
 
@@ -78,6 +82,7 @@ class Orthogonal(Initializer):
     Parameters
     ----------
     gain : float, > 0
+        Factor by which the matrix stretches every vector.
 
     Examples
     --------
@@ -94,9 +99,6 @@ class Orthogonal(Initializer):
     """
 
     gain: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "gain", check_number("Orthogonal", "gain", self.gain, above=0.0))
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """W = gain · Q · sign(diag R)."""

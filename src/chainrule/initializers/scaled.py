@@ -10,6 +10,16 @@ from .._support.checks import Array
 from .._support.frozen import frozen
 from .base import Initializer
 
+__all__ = [
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeNormalWithBias",
+    "HeUniform",
+    "LecunNormal",
+    "LecunUniform",
+]
+
 
 @frozen
 class GlorotUniform(Initializer):

@@ -6,41 +6,48 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
-from .._support.checks import check_name, sentence
-from .activations import (
-    ELU,
-    GELU,
-    SELU,
-    Activation,
-    HardSigmoid,
-    Identity,
-    LeakyReLU,
-    Mish,
-    PReLU,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
+from .._support.checks import called_elsewhere, check_name, sentence
+from .._support.registry import concrete
+from . import activations, linear, noise, normalization, structure
+from .activations import *  # noqa: F403
 from .base import Layer, Workspace
-from .linear import Linear, Scale
-from .noise import Dropout, GaussianNoise
-from .normalization import BatchNorm, LayerNorm
-from .structure import Flatten, Residual
+from .linear import *  # noqa: F403
+from .noise import *  # noqa: F403
+from .normalization import *  # noqa: F403
+from .structure import *  # noqa: F403
 
-LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer
-    for layer in (
-        *(Linear, Scale, ReLU, LeakyReLU, ELU, SELU, GELU, SiLU, Mish, Softplus, Tanh, Sigmoid, HardSigmoid),
-        *(Identity, PReLU, Softmax, Dropout, GaussianNoise, BatchNorm, LayerNorm, Flatten, Residual),
-    )
-}
+__all__ = ["LAYERS", "Layer", "Workspace", "layer_from_config"]
+__all__ += activations.__all__
+__all__ += linear.__all__
+__all__ += noise.__all__
+__all__ += normalization.__all__
+__all__ += structure.__all__
+
+LAYERS: dict[str, type[Layer]] = concrete(globals(), Layer)
+called_elsewhere({"batchnormalization": "BatchNorm", "dense": "Linear", "layernormalization": "LayerNorm"})
+called_elsewhere({"p": "rate", "swish": "SiLU"})
 
 
 def layer_from_config(config: Any, known: Mapping[str, type[Layer]] = LAYERS) -> Layer:
-    """The layer that :meth:`Layer.config` described; only classes in ``known`` are ever called."""
+    """The layer that :meth:`Layer.config` described.
+
+    Parameters
+    ----------
+    config : dict
+        The description, with the name of the class under ``"type"``.
+    known : mapping of name to class
+        The classes that may be called; no other ever is.
+
+    Returns
+    -------
+    Layer
+        A new layer, without parameters until it is in a model.
+
+    Raises
+    ------
+    ValueError
+        If the class is unknown, or its constructor does not take the arguments.
+    """
     if not isinstance(config, dict) or not isinstance(config.get("type"), str):
         raise ValueError(sentence("a layer's description", 'a mapping with a "type"', repr(config)))
     cls = known[check_name("a layer's description", "a layer", config["type"], known)]
@@ -55,34 +62,3 @@ def layer_from_config(config: Any, known: Mapping[str, type[Layer]] = LAYERS) ->
     except TypeError as error:
         got = f"{reprlib.repr(config)}: {str(error).rstrip('.')}"
         raise ValueError(sentence(cls.__name__, "the arguments of its constructor", got)) from None
-
-
-__all__ = [
-    "ELU",
-    "GELU",
-    "LAYERS",
-    "SELU",
-    "Activation",
-    "BatchNorm",
-    "Dropout",
-    "Flatten",
-    "GaussianNoise",
-    "HardSigmoid",
-    "Identity",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "Mish",
-    "PReLU",
-    "ReLU",
-    "Residual",
-    "Scale",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Tanh",
-    "Workspace",
-    "layer_from_config",
-]

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+import math
+from abc import ABCMeta, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_integer, check_shape, sentence
+from .._support.overrides import note_methods
 from .._support.settings import Checks, checked, is_unknown, refuse_unknown
+from .program import EQUATIONS, Program
 
 Shape = tuple[int, ...]
+
+#: The methods of layers and activations that kernels stand in for.
+COMPUTES = (*EQUATIONS, "apply_blocked", "pull_back_blocked")
 
 
 @lru_cache(maxsize=256)  # an error may write out thousands of layers
@@ -67,7 +74,30 @@ class Workspace(dict[str, Array]):
         return self._children[index]
 
 
-class Layer(ABC):
+class Changes:
+    """A number that changes whenever an attribute of any layer, or of its class, is assigned.
+
+    What was made of the layers before is then old.
+    """
+
+    __slots__ = ("stamp",)
+
+    def __init__(self) -> None:
+        self.stamp = 0
+
+
+changes, _stamps = Changes(), itertools.count(1)
+
+
+class _LayerType(ABCMeta):
+    """The type of layers, which notices what is replaced on a class."""
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        changes.stamp = next(_stamps)
+
+
+class Layer(metaclass=_LayerType):
     """A differentiable map of a batch, with its derivative written beside it.
 
     A subclass defines :meth:`forward` and :meth:`backward`; if it learns, also :meth:`parameter_shapes` and
@@ -102,6 +132,10 @@ class Layer(ABC):
     #: The attributes that only count while the layer is made: its shape, its first values, what it is made of.
     _made_with: ClassVar[frozenset[str]] = frozenset()
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        note_methods(cls, *COMPUTES)
+
     @abstractmethod
     def forward(self, x: Array, work: Workspace) -> Array:
         """y from x (N, ...); what :meth:`backward` will need goes into ``work``. x is not modified."""
@@ -117,7 +151,7 @@ class Layer(ABC):
         """The shape of each parameter of this layer itself."""
         return {}
 
-    def initialize(self, rng: np.random.Generator) -> None:  # noqa: B027  (a layer without parameters has none to fill)
+    def initialize(self, rng: np.random.Generator) -> None:
         """Fill the parameters with their first values; a model that is loaded from a file has no need of it."""
 
     def buffers(self) -> dict[str, Array]:
@@ -134,6 +168,14 @@ class Layer(ABC):
         A layer that cannot take such an input raises ValueError.
         """
         return input_shape
+
+    def program(self, training: bool = False) -> Program | None:
+        """What :meth:`forward` computes as calls of primitives (:mod:`chainrule.layers.program`).
+
+        A layer that gives its program is predicted and, where it gives one for training, trained by compiled kernels,
+        and it can be exported. None, the default, where only Python knows what it computes.
+        """
+        return None
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON holds them, enough to build the layer again around saved parameters.
@@ -179,6 +221,7 @@ class Layer(ABC):
             value = checked(self, self._checks, name, value)
             self._check_unchanged(name, value)
             object.__setattr__(self, name, value)
+            changes.stamp = next(_stamps)
         elif value is not (view := self.__dict__[name]):
             fill(self, name, view, value)
 
@@ -197,7 +240,7 @@ class Layer(ABC):
             present = self.__dict__[name]
             if value is not present and value != present:
                 expected = f"{name} to stay {present!r}"
-                raise AttributeError(sentence(repr(self), expected, repr(value), "make a new layer"))
+                raise ValueError(sentence(repr(self), expected, repr(value), "make a new layer"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the views: a copy or a pickle gets its arrays from its own model."""
@@ -244,15 +287,21 @@ def check_width(layer: Layer, features: int, input_shape: Shape | None) -> None:
 def check_rows(layer: Layer, x: Array, features: int) -> None:
     """Raise unless the batch is (N, features), and say what to do about a single row, images or another width."""
     if x.ndim != 2 or x.shape[1] != features:
-        check_shape(layer, "input", x, ("N", features), _shape_remedy(x, features))
+        check_shape(layer, "input", x, ("N", features), shape_remedy(x.shape, features))
 
 
-def _shape_remedy(x: Array, features: int) -> str:
-    if x.ndim == 1:
+def shape_remedy(shape: Shape, features: int, flattened: bool = False) -> str:
+    """What to do with x of this shape in front of a layer for so many features; Flatten may stand between them."""
+    found = math.prod(shape[1:])
+    if len(shape) == 1 and features == 1:
+        return "pass x[:, None]"
+    if len(shape) == 1 and shape == (features,):
         return "pass x[None] for a single sample"
-    if x.ndim > 2:
-        return "put Flatten() in front"
-    return "" if x.shape[1] == features else f"pass {features} columns, or make the layer for {x.shape[1]}"
+    if len(shape) == 1:
+        return f"pass a matrix with a row for each sample and {features} columns"
+    if len(shape) > 2 and not flattened:
+        return "put Flatten() in front" + ("" if found == features else f", and make the layer for {found}")
+    return f"pass {features} columns, or make the layer for {found}"
 
 
 def as_layers(who: str, layers: Any) -> list[Layer]:
@@ -272,6 +321,13 @@ def walk(layers: Sequence[Layer], prefix: str = "") -> Iterator[tuple[str, Layer
     for index, layer in enumerate(layers):
         yield f"{prefix}{index}.", layer
         yield from walk(layer.children, f"{prefix}{index}.")
+
+
+def all_within(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Each layer, those inside it, and those that are its attributes, such as an activation."""
+    for layer in layers:
+        yield layer
+        yield from all_within([*layer.children, *(value for value in vars(layer).values() if isinstance(value, Layer))])
 
 
 def parameter_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:
@@ -294,23 +350,3 @@ def unbind(layers: Sequence[Layer]) -> None:
     for _, layer in walk(layers):
         for name in [*layer._bound, "_bound"]:
             layer.__dict__.pop(name, None)
-
-
-def forward_through(layers: Sequence[Layer], x: Array, work: Workspace) -> Array:
-    """The composition of the layers: each takes what the one before gave."""
-    for index, layer in enumerate(layers):
-        x = layer.forward(x, work.child(index))
-    return x
-
-
-def backward_through(layers: Sequence[Layer], dy: Array, work: Workspace, input_gradient: bool) -> Array | None:
-    """The chain rule: dy goes back through the layers in the opposite order, each turning it into its own dx."""
-    for index in reversed(range(len(layers))):
-        needed = input_gradient or index > 0
-        dx = layers[index].backward(dy, work.child(index), needed)
-        if not needed:
-            return None
-        if dx is None:
-            raise TypeError(sentence(f"backward of {layers[index]!r}", "to return dx", "None"))
-        dy = dx
-    return dy

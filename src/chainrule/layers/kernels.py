@@ -1,63 +1,33 @@
-"""The layers that compiled kernels know, as these want to be told of them."""
+"""A program as the compiled prediction takes it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 from .._support.checks import Array
 from ..ops.fused import compiled
-from .activations import ELU, GELU, SELU, HardSigmoid, Identity, LeakyReLU, Mish, ReLU, Sigmoid, SiLU, Softplus, Tanh
-from .base import Layer
-from .linear import Linear
-from .noise import Dropout, GaussianNoise
-from .structure import Flatten
+from .program import Program, number_of
 
 #: W, b, the number of the activation's kernel, and its parameter.
 Dense: TypeAlias = "tuple[Array | None, Array | None, int, float]"
 
-#: The activations that have a kernel, and the attribute that is its parameter.
-ACTIVATIONS: dict[type[Layer], tuple[str, str | None]] = {
-    ELU: ("elu", "alpha"),
-    GELU: ("gelu", None),
-    HardSigmoid: ("hard_sigmoid", None),
-    Identity: ("identity", None),
-    LeakyReLU: ("leaky_relu", "slope"),
-    Mish: ("mish", None),
-    ReLU: ("relu", None),
-    SELU: ("selu", None),
-    SiLU: ("silu", None),
-    Sigmoid: ("sigmoid", None),
-    Softplus: ("softplus", None),
-    Tanh: ("tanh", None),
-}
+#: The elementwise ops that have a kernel, by its number.
 NUMBERS: dict[str, int] = {} if compiled is None else compiled.ACTIVATIONS
+NO_ACTIVATION = -1
 
 
-def activation_kernel(layer: Layer | None) -> tuple[int, float] | None:
-    """The number of an activation's kernel and its parameter; -1 for no activation, None for one without a kernel."""
-    if layer is None:
-        return -1, 0.0
-    name, parameter = ACTIVATIONS.get(type(layer), ("", None))  # a subclass may compute something else
-    if isinstance(layer, GELU) and layer.approximate == "tanh":
-        name = "gelu_tanh"
-    if name not in NUMBERS:
-        return None
-    return NUMBERS[name], getattr(layer, parameter) if parameter else 0.0
-
-
-def dense_layers(layers: Sequence[Layer]) -> list[Dense] | None:
-    """What predicts as these layers do for rows of numbers; None if one of them has no kernel."""
+def dense_layers(program: Program) -> list[Dense] | None:
+    """The program for rows of numbers as dense layers with activations; None if an op has no kernel."""
     found: list[Dense] = []
-    for layer in layers:
-        W = b = None
-        activation: Layer | None = layer
-        if type(layer) in (Dropout, GaussianNoise, Flatten):  # they do nothing
-            continue
-        if isinstance(layer, Linear) and type(layer) is Linear:
-            W, b, activation = layer.W, layer.b if layer.bias else None, layer._activation
-        kernel = activation_kernel(activation)
-        if kernel is None:
+    for call in program:
+        op, arrays = call.op, call.arrays
+        if op == "affine":
+            found.append((arrays["W"], arrays.get("b"), NO_ACTIVATION, 0.0))
+        elif op in NUMBERS:
+            kernel = NUMBERS[op], number_of(call)
+            follows = bool(found) and found[-1][2] == NO_ACTIVATION
+            W, b = found.pop()[:2] if follows else (None, None)
+            found.append((W, b, *kernel))
+        elif op != "flatten":  # rows are flat
             return None
-        found.append((W, b, *kernel))
     return found

@@ -13,9 +13,12 @@ from .._support.settings import AT_LEAST_ZERO, Checks, optional
 from ..initializers import get_initializer
 from ..initializers.base import InitializerFunction
 from ..ops.blocks import row_blocks
-from .activations import Activation, Identity, get_activation
+from .activations import Activation, Identity, get_activation, name_of
 from .base import FeatureLayer, Layer, Shape, Workspace, check_rows, check_width
 from .noise import Dropout
+from .program import NOTHING, Call, Program, program_of
+
+__all__ = ["Linear", "Scale"]
 
 InitializerLike: TypeAlias = "str | InitializerFunction"
 
@@ -48,6 +51,7 @@ class Linear(Layer):
     Attributes
     ----------
     W : array (I, O); b : array (O,); views into the model's parameters
+    activation : the activation layer, or None
 
     Raises
     ------
@@ -74,6 +78,7 @@ class Linear(Layer):
     _checks: ClassVar[Checks] = {
         "in_features": check_integer,
         "out_features": check_integer,
+        "activation": lambda who, name, value: get_activation(who, value),
         "bias": lambda who, name, value: bool(value),
         "l1": AT_LEAST_ZERO,
         "l2": AT_LEAST_ZERO,
@@ -82,7 +87,7 @@ class Linear(Layer):
     }
     _made_with = frozenset({"in_features", "out_features", "bias", "initializer", "bias_initializer"})
 
-    _activation: Activation | None
+    activation: Activation | None
 
     def __init__(
         self,
@@ -97,21 +102,15 @@ class Linear(Layer):
     ) -> None:
         self.in_features = in_features
         self.out_features = out_features
-        self.activation = activation
+        self.activation = activation  # type: ignore[assignment]  # a name becomes the layer
         self.bias = bias
         self.l1 = l1
         self.l2 = l2
         self.initializer = initializer
         self.bias_initializer = bias_initializer
-        rule = Identity.initializer if self._activation is None else self._activation.initializer
+        rule = (self.activation or Identity).initializer
         self._draw_W = get_initializer(rule if initializer is None else initializer)
         self._draw_b = get_initializer(bias_initializer)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """As every layer's; with another activation comes what computes it."""
-        if name == "activation":
-            self._activation = get_activation(type(self).__name__, value)
-        super().__setattr__(name, value)
 
     def parameter_shapes(self) -> dict[str, Shape]:
         shapes: dict[str, Shape] = {"W": (self.in_features, self.out_features)}
@@ -136,17 +135,17 @@ class Linear(Layer):
         check_rows(self, x, self.in_features)
         z = ops.affine(x, self.W, self.b if self.bias else None, out=work.array("z", x, self.out_features))
         work["x"], work["z"] = x, z
-        if self._activation is None:
+        if self.activation is None:
             return z
-        out = work.array("y", z) if self._activation.keeps_input else z
-        work["y"] = self._activation.apply_frugally(z, out=out)
+        out = work.array("y", z) if self.activation.keeps_input else z
+        work["y"] = self.activation.apply_blocked(z, out=out)
         return work["y"]
 
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
         x = work["x"]
         dz = dy
-        if self._activation is not None:
-            dz = self._activation.pull_back_frugally(dy, work["z"], work["y"], out=work.array("dz", dy))
+        if self.activation is not None:
+            dz = self.activation.pull_back_blocked(dy, work["z"], work["y"], out=work.array("dz", dy))
         dx_out = work.array("dx", x) if input_gradient else None
         db_out = self.db if self.bias else None
         dx, _, _ = ops.affine_backward(dz, x, self.W, out=(dx_out, self.dW, db_out), input_gradient=input_gradient)
@@ -168,9 +167,19 @@ class Linear(Layer):
         l2 = self.l2 * float(np.vdot(self.W, self.W)) if self.l2 else 0.0
         return l1 + l2
 
+    def program(self, training: bool = False) -> Program | None:
+        after = () if self.activation is None else program_of(self.activation, training)
+        arrays = {"W": self.W, "b": self.b} if self.bias else {"W": self.W}
+        penalty = {"l1": self.l1, "l2": self.l2} if training else NOTHING
+        return None if after is None else (Call("affine", arrays, penalty), *after)
+
+    def _described(self, name: str, value: Any) -> Any:
+        """An activation by its name, if it has one."""
+        return (isinstance(value, Activation) and name_of(value)) or super()._described(name, value)
+
     def __repr__(self) -> str:
         """``Linear(784 → 256, relu)``."""
-        activation = "" if self.activation is None else f", {self.activation}"
+        activation = "" if self.activation is None else f", {name_of(self.activation) or repr(self.activation)}"
         bias = "" if self.bias else ", no bias"
         penalty = "".join(f", {name}={value:g}" for name, value in (("l1", self.l1), ("l2", self.l2)) if value)
         return f"Linear({self.in_features} → {self.out_features}{activation}{bias}{penalty})"
@@ -231,3 +240,6 @@ class Scale(FeatureLayer):
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
         dx, _, _ = ops.scale_backward(dy, work["x"], self.gain, out=(work.array("dx", dy), self.dgain, None))
         return dx
+
+    def program(self, training: bool = False) -> Program | None:
+        return (Call("scale", {"gain": self.gain}),)

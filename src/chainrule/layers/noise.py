@@ -8,6 +8,9 @@ from .. import ops
 from .._support.checks import Array
 from .._support.settings import AT_LEAST_ZERO, FRACTION, Checks
 from .base import Layer, Workspace
+from .program import Call, Program
+
+__all__ = ["Dropout", "GaussianNoise"]
 
 
 class Dropout(Layer):
@@ -52,6 +55,9 @@ class Dropout(Layer):
             return None
         return dy if self.rate == 0 else ops.dropout_backward(dy, work["mask"], out=work.array("dx", dy))
 
+    def program(self, training: bool = False) -> Program | None:
+        return (Call("dropout", numbers={"rate": self.rate}),) if training and self.rate else ()
+
 
 class GaussianNoise(Layer):
     """Add normal noise to each number in training.
@@ -89,3 +95,6 @@ class GaussianNoise(Layer):
 
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
         return dy
+
+    def program(self, training: bool = False) -> Program | None:
+        return None if training and self.sigma else ()

@@ -11,6 +11,9 @@ from .. import ops
 from .._support.checks import Array, check_number, sentence
 from .._support.settings import ABOVE_ZERO, Checks
 from .base import FeatureLayer, Layer, Shape, Workspace, fill
+from .program import Call, Program, folded
+
+__all__ = ["BatchNorm", "LayerNorm"]
 
 
 class _Normalization(FeatureLayer):
@@ -128,10 +131,8 @@ class BatchNorm(_Normalization):
         self._check_input(x)
         out = work.array("y", x)
         if not work.training:
-            inverse_deviation = 1 / np.sqrt(self.running_variance + self.epsilon)
-            factor = self.gain * inverse_deviation
-            shift = self.bias - self.running_mean * factor
-            return ops.scale(x, factor.astype(x.dtype), shift.astype(x.dtype), out=out)
+            gain, bias = folded(self._standardize())
+            return ops.scale(x, gain.astype(x.dtype), bias.astype(x.dtype), out=out)
         if len(x) < 2:
             remedy = "drop the last short batch (drop_last=True) or choose another batch_size"
             raise ValueError(sentence(repr(self), "at least two rows in training", str(len(x)), remedy))
@@ -143,6 +144,17 @@ class BatchNorm(_Normalization):
         running_mean += self.momentum * (mean[0] - running_mean)
         running_variance += self.momentum * (variance[0] * (len(x) / (len(x) - 1)) - running_variance)
         return ops.scale(standard, self.gain, self.bias, out=out)
+
+    def _standardize(self) -> Call:
+        """What prediction does, in float64."""
+        factor = self.gain / np.sqrt(self.running_variance + self.epsilon)
+        return Call("standardize", {"mean": self.running_mean, "factor": factor, "bias": self.bias})
+
+    def program(self, training: bool = False) -> Program | None:
+        if not training:
+            return (self._standardize(),)
+        arrays = {"gain": self.gain, "bias": self.bias} | self.buffers()
+        return (Call("batch_norm", arrays, {"epsilon": self.epsilon, "momentum": self.momentum}),)
 
 
 class LayerNorm(_Normalization):
@@ -185,3 +197,6 @@ class LayerNorm(_Normalization):
         )
         work["standard"], work["inverse_deviation"] = standard, inverse_deviation
         return ops.scale(standard, self.gain, self.bias, out=work.array("y", x))
+
+    def program(self, training: bool = False) -> Program | None:
+        return (Call("layer_norm", {"gain": self.gain, "bias": self.bias}, {"epsilon": self.epsilon}),)

@@ -10,7 +10,11 @@ import numpy as np
 
 from .._support.checks import Array, sentence
 from .._support.settings import Checks
-from .base import Layer, Shape, Workspace, as_layers, backward_through, forward_through
+from .base import Layer, Shape, Workspace, as_layers
+from .chain import backward_through, forward_through
+from .program import Call, Program, programs
+
+__all__ = ["Flatten", "Residual"]
 
 
 class Flatten(Layer):
@@ -33,6 +37,9 @@ class Flatten(Layer):
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         return None if input_shape is None else (math.prod(input_shape),)
+
+    def program(self, training: bool = False) -> Program | None:
+        return (Call("flatten"),)
 
 
 class Residual(Layer):
@@ -87,3 +94,7 @@ class Residual(Layer):
         if input_shape is not None and shape is not None:
             self._check_kept(input_shape, shape)
         return shape
+
+    def program(self, training: bool = False) -> Program | None:
+        inner = programs(self.layers, training)
+        return None if inner is None else (Call("add", branch=inner),)

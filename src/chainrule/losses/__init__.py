@@ -5,61 +5,40 @@
 
 from __future__ import annotations
 
-from .._support.checks import resolve, sentence
+from collections.abc import Callable
+
+from .._support.registry import Registry, concrete, snake_case
+from . import classification, probabilistic, regression
 from .base import Loss, LossFunction
-from .classification import BinaryCrossEntropy, CrossEntropy
-from .probabilistic import GaussianNLL, Poisson, Quantile
-from .regression import AbsoluteError, HalfSquaredError, Huber, LogCosh, SquaredError
+from .classification import *  # noqa: F403
+from .probabilistic import *  # noqa: F403
+from .regression import *  # noqa: F403
 
-LOSSES: dict[str, type[Loss]] = {
-    "absolute_error": AbsoluteError,
-    "binary_cross_entropy": BinaryCrossEntropy,
-    "cross_entropy": CrossEntropy,
-    "gaussian_nll": GaussianNLL,
-    "half_squared_error": HalfSquaredError,
-    "huber": Huber,
-    "log_cosh": LogCosh,
-    "poisson": Poisson,
-    "quantile": Quantile,
-    "squared_error": SquaredError,
-}
+__all__ = ["LOSSES", "Loss", "LossFunction", "get_loss"]
+__all__ += classification.__all__
+__all__ += probabilistic.__all__
+__all__ += regression.__all__
 
+LOSSES: Registry[type[Loss]] = Registry(
+    "a loss",
+    {snake_case(name): loss for name, loss in concrete(globals(), Loss).items()},
+    accepts=callable,
+    expected="the name of a loss or a callable",
+    elsewhere={
+        "bce": "binary_cross_entropy",
+        "binary_crossentropy": "binary_cross_entropy",
+        "categorical_crossentropy": "cross_entropy",
+        "ce": "cross_entropy",
+        "crossentropy": "cross_entropy",
+        "l1": "absolute_error",
+        "log_loss": "cross_entropy",
+        "mae": "absolute_error",
+        "mse": "squared_error",
+        "nll": "cross_entropy",
+        "poisson": "poisson_nll",
+        "sparse_categorical_crossentropy": "cross_entropy",
+    },
+)
 
-def get_loss(loss: str | LossFunction) -> LossFunction:
-    """The loss of this name with its default parameters; any other callable ``(z, y, weight) -> (value, dz)`` as it is.
-
-    Raises
-    ------
-    ValueError
-        If no loss has this name; the message suggests the nearest.
-    TypeError
-        If ``loss`` is neither a name nor a callable object.
-
-    Examples
-    --------
-    >>> from chainrule.losses import get_loss
-    >>> get_loss("huber")
-    Huber()
-    """
-    found: LossFunction | type[Loss] = resolve("get_loss", "a loss", loss, LOSSES)
-    if not callable(found):
-        raise TypeError(sentence("get_loss", "the name of a loss or a callable", repr(loss)))
-    return found() if isinstance(found, type) else found
-
-
-__all__ = [
-    "LOSSES",
-    "AbsoluteError",
-    "BinaryCrossEntropy",
-    "CrossEntropy",
-    "GaussianNLL",
-    "HalfSquaredError",
-    "Huber",
-    "LogCosh",
-    "Loss",
-    "LossFunction",
-    "Poisson",
-    "Quantile",
-    "SquaredError",
-    "get_loss",
-]
+#: The loss of a name; any other callable ``(z, y, weight) -> (value, dz)`` stands for itself.
+get_loss: Callable[[str | LossFunction], LossFunction] = LOSSES.resolve

@@ -7,7 +7,7 @@ A loss maps the network's output z (N, K) and the target y to one number and to 
     dz = ∂L/∂z = wₙ / Σₙ wₙ · ∂lₙ/∂zₙ
 
 A loss class states l and ∂l/∂z together, in :meth:`Loss.terms`; the rest is here. Where compiled kernels are in use
-and :meth:`Loss.kernel` names one, it takes the place of ``terms``.
+and the class names one, in :meth:`Loss.kernel`, it takes the place of ``terms``.
 """
 
 from __future__ import annotations
@@ -21,28 +21,16 @@ import numpy as np
 
 from .._support import checks as _checks
 from .._support.checks import Array, as_numeric, check_shape, sentence
-from ..ops.fused import twin
+from .._support.overrides import note_methods, states
+from ..ops.fused import compiled, twin
 
 LossFunction: TypeAlias = Callable[..., tuple[float, Array]]
 Kernel: TypeAlias = tuple[str, tuple[float, ...]]
 
 within = twin(_checks.within)
 FOR_LABELS = 'for labels use loss="cross_entropy"'
-STATED = ("terms", "target", "sample_weight", "__call__")  # what a kernel takes the place of, or relies on
+EQUATIONS = ("terms", "target", "sample_weight", "__call__")  # what a kernel takes the place of, or relies on
 LARGEST = float(np.finfo(np.float64).max)
-
-
-def compiled_loss(
-    name: str, parameters: tuple[float, ...], z: Array, y: Array, weight: Array | None, out: Array | None
-) -> tuple[float, Array] | None:
-    """The weighted mean and its gradient by the kernel of this name; None where it cannot take these arrays.
-
-    This one stands in where there are no kernels, and takes none.
-    """
-    return None
-
-
-_compiled_loss = twin(compiled_loss)
 
 
 class Loss(ABC):
@@ -68,10 +56,8 @@ class Loss(ABC):
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """A class that states new equations, targets, weights or a new reduction has not its parent's kernel."""
         super().__init_subclass__(**options)
-        if min(_position(cls, name) for name in STATED) < _position(cls, "kernel"):
-            cls.kernel = Loss.kernel  # type: ignore[method-assign]
+        note_methods(cls, *EQUATIONS)
 
     def __call__(
         self, z: Array, y: Array, weight: Array | None = None, out: Array | None = None
@@ -87,7 +73,8 @@ class Loss(ABC):
         weight : array (N,), optional
             Sample weights, finite and not negative. Weights that sum to 0 give the value 0 and a gradient of zeros.
         out : array (N, K), optional
-            Where the gradient is written; it may be z.
+            Where the gradient is written; it may be z, unless z is what the activation of a last layer gave: its
+            backward needs it.
 
         Returns
         -------
@@ -104,9 +91,9 @@ class Loss(ABC):
         z = check_output(self._who, z)
         y = self.target(z, y)
         w = self.sample_weight(z, y, weight)
-        kernel = None if "terms" in vars(self) else self.kernel(y)  # replaced on the object, as hooks do
-        result: tuple[float, Array] | None = None if kernel is None else _compiled_loss(*kernel, z, y, w, out)
-        if result is not None:
+        kernel = None if compiled is None else loss_kernel(self, y)
+        result: tuple[float, Array] | None = None if kernel is None else compiled.compiled_loss(*kernel, z, y, w, out)
+        if result is not None:  # else they are arrays that the kernel does not take
             return result
         with np.errstate(over="ignore", invalid="ignore"):  # outputs that diverged show in the value, inf or NaN
             value, dz = _mean(*self.terms(z, y), w)
@@ -118,24 +105,72 @@ class Loss(ABC):
 
     @abstractmethod
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
-        """The equations: l (N, ...), which is summed over the outputs, and ∂lₙ/∂zₙ as a new array of z's shape."""
+        """The equations: the loss of each output, and its derivative.
 
-    def kernel(self, y: Array) -> Kernel | None:
-        """The compiled kernel that does what :meth:`terms` does for this target, as :meth:`target` gave it.
+        Parameters
+        ----------
+        z : array (N, K)
+            Output of the network.
+        y : array
+            Target, as :meth:`target` returned it.
 
         Returns
         -------
-        name, parameters : str, tuple of float
-            As ``ops/fused/losses.pxi`` names the kernels; None, as here, where there is none.
+        l : array (N, ...)
+            The loss, to be summed over the outputs of each sample.
+        dz : array (N, K)
+            The derivative ∂lₙ/∂zₙ, in a new array.
+        """
+
+    def kernel(self, y: Array) -> Kernel | None:
+        """The compiled kernel that computes what :meth:`terms` does for this target; here none.
+
+        Parameters
+        ----------
+        y : array
+            Target, as :meth:`target` returned it.
+
+        Returns
+        -------
+        (str, tuple of float) or None
+            The kernel's name in ``ops/fused/kernels/losses.def``, and its parameters.
         """
         return None
 
     def target(self, z: Array, y: Array) -> Array:
-        """``y`` as :meth:`terms` takes it: shapes checked, in the dtype of z. Here: one output for each target."""
+        """The target as :meth:`terms` takes it, of checked shape and in the dtype of z; here one for each output.
+
+        Parameters
+        ----------
+        z : array (N, K)
+            Output of the network.
+        y : array
+            Target, as the user gave it.
+
+        Returns
+        -------
+        array
+            The target.
+        """
         return check_target(self._who, z, y)
 
     def sample_weight(self, z: Array, y: Array, weight: Array | None) -> Array | None:
-        """The weight of each sample (N,) in float64, or None where all weigh the same."""
+        """The weight of each sample, from the user's weights and from those of its class, if the loss has any.
+
+        Parameters
+        ----------
+        z : array (N, K)
+            Output of the network.
+        y : array
+            Target, as :meth:`target` returned it.
+        weight : array (N,), optional
+            Sample weights, as the user gave them.
+
+        Returns
+        -------
+        array (N,) or None
+            Weights in float64, or None where all samples weigh the same.
+        """
         return None if weight is None else check_weight(self._who, weight, len(z))
 
     def __repr__(self) -> str:
@@ -148,16 +183,16 @@ class Loss(ABC):
         return type(self).__name__
 
 
+def loss_kernel(loss: Loss, y: Array) -> Kernel | None:
+    """The loss's kernel for this target; None also where a class or the object itself changes what it computes."""
+    return loss.kernel(y) if states(loss, "kernel", EQUATIONS) else None
+
+
 def total_weight(loss: LossFunction, z: Array, y: Array, weight: Array | None) -> float:
     """Σₙ wₙ as the loss takes it: sample weights times class weights, or the rows where all weigh the same."""
     if isinstance(loss, Loss):
         weight = loss.sample_weight(z, loss.target(z, y), weight)
     return float(len(z) if weight is None else weight.sum(dtype=np.float64))
-
-
-def _position(cls: type, name: str) -> int:
-    """How far up among a class and its parents the name is defined."""
-    return next(i for i, parent in enumerate(cls.__mro__) if name in vars(parent))
 
 
 def _mean(terms: Array, dz: Array, weight: Array | None) -> tuple[float, Array]:

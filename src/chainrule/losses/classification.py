@@ -9,13 +9,31 @@ import numpy as np
 
 from .._support.checks import Array, as_numeric, check_integer, check_number, sentence
 from .._support.frozen import frozen
+from .._support.settings import FRACTION, checking, optional
 from ..ops import sigmoid, softplus
 from .base import Kernel, Loss, check_target, within
+
+__all__ = ["BinaryCrossEntropy", "CrossEntropy"]
 
 FLOOR = 1e-12  # under a logarithm, no probability counts as smaller
 
 
+def _check_class_weight(who: str, name: str, weights: Any) -> dict[int, float] | tuple[float, ...]:
+    if isinstance(weights, Mapping):
+        return {
+            check_integer(who, f"each label in {name}", label, minimum=0): check_number(
+                who, f"{name}[{label}]", weight, minimum=0
+            )
+            for label, weight in weights.items()
+        }
+    array = as_numeric(who, name, weights, np.float64)
+    if array.ndim != 1:
+        raise ValueError(sentence(who, f"{name} of shape (K,) or a dict", f"shape {array.shape}"))
+    return tuple(check_number(who, f"{name}[{k}]", weight, minimum=0) for k, weight in enumerate(array.tolist()))
+
+
 @frozen
+@checking(label_smoothing=FRACTION, class_weight=optional(_check_class_weight))
 class CrossEntropy(Loss):
     """Cross-entropy over K ≥ 2 classes that exclude each other.
 
@@ -36,19 +54,14 @@ class CrossEntropy(Loss):
     from_logits : bool
         True: z are logits of any size. False: z are probabilities, the output of a Softmax layer.
     label_smoothing : float
-        ε in [0, 1).
+        Share ε of the label that is spread evenly over the classes, in [0, 1).
     class_weight : K numbers, or dict of label to number, optional
-        Finite and not negative; a label that the dict does not name weighs 1.
+        Weight of each class, finite and not negative; a label that the dict does not name weighs 1.
 
     Notes
     -----
     z is (N, K); y is (N,) integer labels 0 … K−1, or (N, K) soft labels, none negative, each row summing to 1.
-    Labels that are anything else raise ValueError. For one output there is :class:`BinaryCrossEntropy`.
-
-    References
-    ----------
-    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.4. Label smoothing: Szegedy et al., Rethinking
-    the Inception Architecture for Computer Vision (2016), section 7.
+    Other labels raise ValueError. For a single output use :class:`BinaryCrossEntropy`.
 
     Examples
     --------
@@ -59,17 +72,16 @@ class CrossEntropy(Loss):
     1.386294
     >>> dz.round(6).tolist()
     [[-0.375, 0.125, 0.125, 0.125], [0.125, 0.125, 0.125, -0.375]]
+
+    References
+    ----------
+    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.4. Label smoothing: Szegedy et al., Rethinking
+    the Inception Architecture for Computer Vision (2016), section 7.
     """
 
     from_logits: bool = True
     label_smoothing: float = 0.0
     class_weight: Mapping[int, float] | Sequence[float] | Array | None = None
-
-    def __post_init__(self) -> None:
-        smoothing = check_number(self._who, "label_smoothing", self.label_smoothing, minimum=0, below=1)
-        object.__setattr__(self, "label_smoothing", smoothing)
-        if self.class_weight is not None:
-            object.__setattr__(self, "class_weight", _check_class_weight(self._who, self.class_weight))
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         if not self.from_logits:
@@ -120,10 +132,6 @@ class BinaryCrossEntropy(Loss):
     -----
     z is (N, L), y is (N, L) in [0, 1]; anything else raises ValueError.
 
-    References
-    ----------
-    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.2.
-
     Examples
     --------
     >>> import numpy as np
@@ -133,6 +141,10 @@ class BinaryCrossEntropy(Loss):
     1.386294
     >>> dz.tolist()
     [[-0.5, 0.5]]
+
+    References
+    ----------
+    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.2.
     """
 
     from_logits: bool = True
@@ -241,20 +253,6 @@ def _check_soft_labels(who: str, y: Array) -> Array:
         got = f"{total[~fits][0]:g} in row {int(np.argmin(fits))}"
         raise ValueError(sentence(who, "each row of soft labels to sum to 1", got, remedy))
     return y
-
-
-def _check_class_weight(who: str, weights: Any) -> dict[int, float] | tuple[float, ...]:
-    if isinstance(weights, Mapping):
-        return {
-            check_integer(who, "each label in class_weight", label, minimum=0): check_number(
-                who, f"class_weight[{label}]", weight, minimum=0
-            )
-            for label, weight in weights.items()
-        }
-    array = as_numeric(who, "class_weight", weights, np.float64)
-    if array.ndim != 1:
-        raise ValueError(sentence(who, "class_weight of shape (K,) or a dict", f"shape {array.shape}"))
-    return tuple(check_number(who, f"class_weight[{k}]", weight, minimum=0) for k, weight in enumerate(array.tolist()))
 
 
 def _class_weights(who: str, weights: Any, n_classes: int) -> Array:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_number, sentence
 from .._support.frozen import frozen
+from .._support.settings import ABOVE_ZERO, checking
 from .base import Kernel, Loss, check_target, within
+
+__all__ = ["GaussianNLL", "PoissonNLL", "Quantile"]
 
 STEEPEST = 70.0  # e^70 = 2.5e30 leaves float32 room for what is multiplied with it
 
 
 @frozen
-class Poisson(Loss):
+class PoissonNLL(Loss):
     """Poisson loss for counts and rates, with z = log of the expected count.
 
         l = Σ (eᶻ − y z),  the negative log-likelihood less log y!, on which z has no influence
@@ -28,17 +32,17 @@ class Poisson(Loss):
     -----
     z is (N, O), y is (N, O) and not negative, else ValueError.
 
-    References
-    ----------
-    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.6 (canonical links).
-
     Examples
     --------
     >>> import numpy as np
-    >>> from chainrule.losses import Poisson
-    >>> value, dz = Poisson()(np.array([[0.0]]), np.array([[3.0]]))
+    >>> from chainrule.losses import PoissonNLL
+    >>> value, dz = PoissonNLL()(np.array([[0.0]]), np.array([[3.0]]))
     >>> value, dz.tolist()
     (1.0, [[-2.0]])
+
+    References
+    ----------
+    Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.6 (canonical links).
     """
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
@@ -47,7 +51,7 @@ class Poisson(Loss):
         return rate * (1 + (z - near)) - y * z, rate - y
 
     def kernel(self, y: Array) -> Kernel | None:
-        return "poisson", ()
+        return "poisson_nll", ()
 
     def target(self, z: Array, y: Array) -> Array:
         y = super().target(z, y)
@@ -56,7 +60,18 @@ class Poisson(Loss):
         return y
 
 
+def _check_levels(who: str, name: str, levels: Any) -> tuple[float, ...]:
+    array = as_numeric(who, name, levels, np.float64)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(sentence(who, f"a sequence of {name}", f"{levels!r}", f"pass {name}=(0.5,)"))
+    checked = tuple(check_number(who, "each level", level, above=0, below=1) for level in array.tolist())
+    if not (np.diff(array) > 0).all():
+        raise ValueError(sentence(who, f"{name} in increasing order", f"{checked}"))
+    return checked
+
+
 @frozen
+@checking(levels=_check_levels)
 class Quantile(Loss):
     """Pinball loss: one output for each of several quantiles of y.
 
@@ -73,10 +88,6 @@ class Quantile(Loss):
     -----
     y is (N, D); z is (N, D·Q), read as (N, D, Q): the Q quantiles of a target stand side by side.
 
-    References
-    ----------
-    Koenker and Bassett, Regression quantiles (1978).
-
     Examples
     --------
     >>> import numpy as np
@@ -84,19 +95,13 @@ class Quantile(Loss):
     >>> value, dz = Quantile(levels=(0.25, 0.5))(np.array([[0.0, 3.0]]), np.array([[1.0]]))
     >>> value, dz.tolist()  # one too low by 1, one too high by 2
     (1.25, [[-0.25, 0.5]])
+
+    References
+    ----------
+    Koenker and Bassett, Regression quantiles (1978).
     """
 
     levels: Sequence[float] = (0.1, 0.5, 0.9)
-
-    def __post_init__(self) -> None:
-        levels = as_numeric(self._who, "levels", self.levels, np.float64)
-        if levels.ndim != 1 or levels.size == 0:
-            raise ValueError(sentence(self._who, "a sequence of levels", f"{self.levels!r}", "pass levels=(0.5,)"))
-        object.__setattr__(self, "levels", tuple(levels.tolist()))
-        for level in self.levels:
-            check_number(self._who, "each level", level, above=0, below=1)
-        if not (np.diff(levels) > 0).all():
-            raise ValueError(sentence(self._who, "levels in increasing order", f"{self.levels}"))
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         r = z.reshape(*y.shape, -1) - y[:, :, None]
@@ -111,6 +116,7 @@ class Quantile(Loss):
 
 
 @frozen
+@checking(floor=ABOVE_ZERO)
 class GaussianNLL(Loss):
     """Negative log-likelihood of a normal distribution whose mean and variance are both outputs.
 
@@ -129,10 +135,6 @@ class GaussianNLL(Loss):
     -----
     y is (N, D); z is (N, 2D): the D means μ, then the D log variances s.
 
-    References
-    ----------
-    Nix and Weigend, Estimating the mean and variance of the target probability distribution (1994).
-
     Examples
     --------
     >>> import numpy as np
@@ -140,12 +142,13 @@ class GaussianNLL(Loss):
     >>> value, dz = GaussianNLL()(np.array([[0.0, 0.0]]), np.array([[0.0]]))
     >>> round(value, 4), dz.round(4).tolist()  # ½ log 2π, and a variance that should shrink
     (0.9189, [[0.0, 0.5]])
+
+    References
+    ----------
+    Nix and Weigend, Estimating the mean and variance of the target probability distribution (1994).
     """
 
     floor: float = 1e-6
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "floor", check_number(self._who, "floor", self.floor, above=0))
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         mu, s = np.split(z, 2, axis=1)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._support.checks import Array, check_number
+from .._support.checks import Array
 from .._support.frozen import frozen
+from .._support.settings import ABOVE_ZERO, checking
 from .base import Kernel, Loss
+
+__all__ = ["AbsoluteError", "HalfSquaredError", "Huber", "LogCosh", "SquaredError"]
 
 
 @frozen
@@ -97,6 +100,7 @@ class AbsoluteError(Loss):
 
 
 @frozen
+@checking(delta=ABOVE_ZERO)
 class Huber(Loss):
     """Huber's loss: squared near the target, absolute beyond δ.
 
@@ -106,16 +110,12 @@ class Huber(Loss):
 
     Parameters
     ----------
-    delta : float
-        δ > 0, in the units of y.
+    delta : float, > 0
+        Residual δ at which the parabola becomes a straight line, in the units of y.
 
     Notes
     -----
     z and y are (N, O).
-
-    References
-    ----------
-    Huber, Robust estimation of a location parameter (1964).
 
     Examples
     --------
@@ -124,12 +124,13 @@ class Huber(Loss):
     >>> value, dz = Huber(delta=1.0)(np.array([[5.0, 0.5]]), np.array([[0.0, 0.0]]))
     >>> value, dz.tolist()
     (4.625, [[1.0, 0.5]])
+
+    References
+    ----------
+    Huber, Robust estimation of a location parameter (1964).
     """
 
     delta: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "delta", check_number(self._who, "delta", self.delta, above=0))
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Array]:
         r = z - y

@@ -7,55 +7,24 @@ batches, shapes that do not match, NaN, weights below 0 and weights all 0 raise 
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from .base import Metric as Metric
-from .names import get_metric, named_metrics
+from .names import FILES, METRICS, get_metric, load, named_metrics
 
 if TYPE_CHECKING:
-    from .classification import accuracy, balanced_accuracy, binary_accuracy, confusion_matrix, f1_score
-    from .probability import expected_calibration_error, log_loss, roc_auc_score
-    from .regression import mean_absolute_error, r2_score, root_mean_squared_error
-    from .table import METRICS
+    from .classification import *  # noqa: F403
+    from .probability import *  # noqa: F403
+    from .regression import *  # noqa: F403
 
-__all__ = [
-    "METRICS",
-    "accuracy",
-    "balanced_accuracy",
-    "binary_accuracy",
-    "confusion_matrix",
-    "expected_calibration_error",
-    "f1_score",
-    "get_metric",
-    "log_loss",
-    "mean_absolute_error",
-    "named_metrics",
-    "r2_score",
-    "roc_auc_score",
-    "root_mean_squared_error",
-]
-
-# Each family loads when one of it is first used: a training without metrics needs none.
-_LAZY = {
-    "METRICS": "table",
-    "accuracy": "classification",
-    "balanced_accuracy": "classification",
-    "binary_accuracy": "classification",
-    "confusion_matrix": "classification",
-    "expected_calibration_error": "probability",
-    "f1_score": "classification",
-    "log_loss": "probability",
-    "mean_absolute_error": "regression",
-    "r2_score": "regression",
-    "roc_auc_score": "probability",
-    "root_mean_squared_error": "regression",
-}
+__all__ = ["METRICS", "get_metric", "named_metrics"]
+__all__ += FILES
+__all__.sort()
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+    if name in FILES:
+        return load(name)
     raise AttributeError(f"module 'chainrule.metrics' has no attribute {name!r}")
 
 

@@ -8,6 +8,8 @@ from .._support.checks import Array, as_numeric, check_integer, sentence
 from ..losses.classification import check_labels
 from .base import classes, mean, outputs, targets, weights
 
+__all__ = ["accuracy", "balanced_accuracy", "binary_accuracy", "confusion_matrix", "f1_score"]
+
 
 def accuracy(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, threshold: float = 0.0) -> float:
     """Fraction of samples classified correctly.
@@ -17,13 +19,20 @@ def accuracy(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *
     Parameters
     ----------
     y_true : array
-        y. For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
+        Targets y: for K ≥ 2 integer labels (N,) or soft labels (N, K), of which the largest counts; for one column
+        (N, 1), on above ½.
     y_pred : array (N, K)
-        z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
+        Outputs z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
     sample_weight : array (N,), optional
+        Weight of each sample, not negative and not all 0.
     threshold : float
-        One column means the second class above it: 0 for logits, 0.5 for probabilities, which take
-        ``functools.partial(accuracy, threshold=0.5)`` as the metric. Without effect where K ≥ 2.
+        One column means the second class above it: 0 for logits, 0.5 for probabilities. In a Trainer it is the one
+        that fits its loss, or the model's last layer. Without effect where K ≥ 2.
+
+    Returns
+    -------
+    float
+        The fraction, from 0 to 1.
 
     Notes
     -----
@@ -43,11 +52,19 @@ def accuracy(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *
 def balanced_accuracy(
     y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, threshold: float = 0.0
 ) -> float:
-    """Mean over the classes of the share that is found: every class counts the same, rare or common.
+    """Mean over the classes of the fraction that is found: every class counts the same, rare or common.
 
         meanₖ Σₙ wₙ 1[kₙ = yₙ = k] / Σₙ wₙ 1[yₙ = k],  over the classes k that occur in y
 
-    Parameters are those of :func:`accuracy`.
+    Parameters
+    ----------
+    y_true, y_pred, sample_weight, threshold : array, array, array, float
+        As in :func:`accuracy`.
+
+    Returns
+    -------
+    float
+        The mean, from 0 to 1.
 
     Examples
     --------
@@ -67,20 +84,26 @@ def balanced_accuracy(
 def binary_accuracy(
     y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, threshold: float = 0.0
 ) -> float:
-    """Share of the labels that are right, each on or off by itself.
+    """Fraction of the labels that are right, each on or off by itself.
 
         Σₙ wₙ meanₗ 1[1[zₙₗ > threshold] = 1[yₙₗ > ½]] / Σₙ wₙ
 
     Parameters
     ----------
     y_true : array (N, L)
-        y, in [0, 1].
+        Targets y, in [0, 1].
     y_pred : array (N, L)
-        z: logits or probabilities.
+        Outputs z: logits or probabilities.
     sample_weight : array (N,), optional
+        Weight of each sample, not negative and not all 0.
     threshold : float
-        A label counts as on above it: 0 for logits, 0.5 for probabilities, which take
-        ``functools.partial(binary_accuracy, threshold=0.5)`` as the metric.
+        A label counts as on above it: 0 for logits, 0.5 for probabilities. In a Trainer it is the one that fits its
+        loss, or the model's last layer.
+
+    Returns
+    -------
+    float
+        The fraction, from 0 to 1.
 
     Examples
     --------
@@ -95,18 +118,21 @@ def binary_accuracy(
 
 
 def f1_score(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, threshold: float = 0.0) -> float:
-    """Harmonic mean of precision and recall: of the second class for one column, else the mean over the classes.
+    """Harmonic mean of precision and recall: of the second class for one column, else averaged over the classes.
 
         F₁(k) = 2 Σₙ wₙ 1[kₙ = yₙ = k] / (Σₙ wₙ 1[kₙ = k] + Σₙ wₙ 1[yₙ = k])
 
         for K ≥ 2 columns meanₖ F₁(k),  over the classes k that occur in y or are predicted
 
-    Parameters are those of :func:`accuracy`. One column in which the second class neither occurs nor is predicted
-    counts 0, as in scikit-learn.
-
-    References
+    Parameters
     ----------
-    Van Rijsbergen, Information Retrieval (1979), chapter 7.
+    y_true, y_pred, sample_weight, threshold : array, array, array, float
+        As in :func:`accuracy`.
+
+    Returns
+    -------
+    float
+        The mean, from 0 to 1; 0 for one column whose second class neither occurs nor is predicted, as in scikit-learn.
 
     Examples
     --------
@@ -117,6 +143,10 @@ def f1_score(y_true: Array, y_pred: Array, sample_weight: Array | None = None, *
     >>> z = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> round(f1_score(np.array([0, 0, 1, 1]), z), 4)  # (4/5 + 2/3) / 2
     0.7333
+
+    References
+    ----------
+    Van Rijsbergen, Information Retrieval (1979), chapter 7.
     """
     predicted, true, n_classes = classes("f1_score", y_true, y_pred, threshold)
     w = weights("f1_score", sample_weight, len(true))
@@ -138,11 +168,12 @@ def confusion_matrix(labels_true: Array, labels_predicted: Array, n_classes: int
     labels_true, labels_predicted : array (N,)
         Integer labels 0 … K−1, else ValueError; the prediction of a classifier is ``z.argmax(axis=1)``.
     n_classes : int
-        K.
+        Number of classes K.
 
     Returns
     -------
     array (K, K) of int64
+        The counts C.
 
     Examples
     --------

@@ -10,11 +10,13 @@ from ..losses.classification import check_classes
 from ..ops import log_softmax, sigmoid, softmax
 from .base import classes, mean, outputs, targets, weights
 
+__all__ = ["expected_calibration_error", "log_loss", "roc_auc_score"]
+
 BINS = 15  # as in the experiments of Guo et al. (2017)
 
 
 def roc_auc_score(
-    y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, from_logits: bool = True
+    y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, from_logits: bool | None = None
 ) -> float:
     """Area under the ROC curve: how often a sample of the class is ranked above one that is not of it.
 
@@ -26,21 +28,25 @@ def roc_auc_score(
     Parameters
     ----------
     y_true : array
-        y. For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
+        Targets y: for K ≥ 2 integer labels (N,) or soft labels (N, K), of which the largest counts; for one column
+        (N, 1), on above ½.
     y_pred : array (N, K)
-        z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
+        Outputs z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
     sample_weight : array (N,), optional
-    from_logits : bool
-        True: p = softmax(z). False: z are probabilities. Without effect on one column, whose order both keep.
+        Weight of each sample, not negative and not all 0.
+    from_logits : bool, optional
+        True: p = softmax(z). False: z are probabilities. By default True, except that K ≥ 3 columns whose every row
+        looks like probabilities are refused. Without effect on fewer columns, whose order both keep.
+
+    Returns
+    -------
+    float
+        The area, from 0 to 1; 0.5 for scores that say nothing.
 
     Raises
     ------
     ValueError
         Also if all samples of positive weight are of one class, which leaves nothing to rank.
-
-    References
-    ----------
-    Fawcett, An introduction to ROC analysis (2006), sections 7 and 9.
 
     Examples
     --------
@@ -48,11 +54,16 @@ def roc_auc_score(
     >>> from chainrule.metrics import roc_auc_score
     >>> roc_auc_score(np.array([[0], [0], [1], [1]]), np.array([[0.1], [0.4], [0.35], [0.8]]))
     0.75
+
+    References
+    ----------
+    Fawcett, An introduction to ROC analysis (2006), sections 7 and 9.
     """
     who = "roc_auc_score"
     z = outputs(who, y_pred)
     _, true, _ = classes(who, y_true, z, 0.0)
     w = weights(who, sample_weight, len(true))
+    from_logits = _are_logits(who, z, from_logits) if z.shape[1] > 2 else from_logits is not False
     z = z.astype(np.float64, copy=False)
     if z.shape[1] == 2:
         z = z[:, 1:] - z[:, :1] if from_logits else z[:, 1:]  # p₂ rises with z₂ − z₁, which does not saturate
@@ -69,23 +80,29 @@ def roc_auc_score(
 def log_loss(
     y_true: Array, y_pred: Array, sample_weight: Array | None = None, *, from_logits: bool | None = None
 ) -> float:
-    """Mean negative logarithm of the probability that was given to what happened, in nats.
+    """Mean negative logarithm of the probability that was predicted for what happened.
 
         Σₙ wₙ lₙ / Σₙ wₙ,  lₙ = −Σₖ yₙₖ log pₙₖ,  or −(yₙ log pₙ + (1 − yₙ) log(1 − pₙ)) for one column
 
     It is :class:`~chainrule.CrossEntropy`, or :class:`~chainrule.BinaryCrossEntropy` for one column, without label
-    smoothing, class weights and penalties. Given probabilities it takes none for less than 1e-12.
+    smoothing, class weights and penalties. Probabilities below 1e-12 count as 1e-12.
 
     Parameters
     ----------
     y_true : array
-        y. For K ≥ 2 integer labels (N,) or soft labels (N, K); for one column (N, 1) in [0, 1].
+        Targets y: for K ≥ 2 integer labels (N,) or soft labels (N, K); for one column (N, 1) in [0, 1].
     y_pred : array (N, K)
-        z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
+        Outputs z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
     sample_weight : array (N,), optional
+        Weight of each sample, not negative and not all 0.
     from_logits : bool, optional
-        True: p = softmax(z), or sigmoid(z) for one column. False: z are probabilities. Not given it is True, but
-        K ≥ 2 columns of which every row is one of probabilities are refused.
+        True: p = softmax(z), or sigmoid(z) for one column. False: z are probabilities. By default True, except that
+        K ≥ 2 columns whose every row looks like probabilities are refused.
+
+    Returns
+    -------
+    float
+        The loss, in nats.
 
     Examples
     --------
@@ -116,29 +133,25 @@ def expected_calibration_error(
     from_logits: bool | None = None,
     bins: int = BINS,
 ) -> float:
-    """How far the confidence in a prediction is from the share of predictions that are right.
+    """How far the confidence in predictions is from the fraction of them that is right.
 
         ECE = Σₘ |Σₙ∈Bₘ wₙ (1[kₙ = yₙ] − cₙ)| / Σₙ wₙ,  cₙ = maxₖ pₙₖ,  kₙ = argmaxₖ pₙₖ
 
-    where Bₘ are the samples whose confidence cₙ lies in ((m − 1)/M, m/M], m = 1 … M. It is 0 where of all predictions
-    made with confidence c a share c is right. One that ignores the inputs can reach 0: read it beside the accuracy.
+    where Bₘ are the samples whose confidence cₙ lies in ((m − 1)/M, m/M], m = 1 … M. It is 0 if, of all predictions
+    made with confidence c, a fraction c is right. A model that ignores its inputs can reach 0: read it beside the
+    accuracy.
 
     Parameters
     ----------
-    y_true : array
-        y. For K ≥ 2 integer labels (N,) or soft labels (N, K), whose largest counts; for one column (N, 1), on above ½.
-    y_pred : array (N, K)
-        z: logits or probabilities of K ≥ 2 exclusive classes, or one column for the second of two classes.
-    sample_weight : array (N,), optional
-    from_logits : bool, optional
-        True: p = softmax(z), or sigmoid(z) for one column. False: z are probabilities. Not given it is True, but
-        K ≥ 2 columns of which every row is one of probabilities are refused.
+    y_true, y_pred, sample_weight, from_logits : array, array, array, bool
+        As in :func:`log_loss`; of soft labels the largest counts, and of one column what is above ½.
     bins : int
-        M.
+        Number of bins M.
 
-    References
-    ----------
-    Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks (2017), equation 3.
+    Returns
+    -------
+    float
+        The error, from 0 to 1.
 
     Examples
     --------
@@ -147,6 +160,10 @@ def expected_calibration_error(
     >>> p = np.array([[0.8, 0.2], [0.8, 0.2], [0.8, 0.2], [0.8, 0.2]])  # sure to 80 %, right in 3 of 4
     >>> round(expected_calibration_error(np.array([0, 0, 0, 1]), p, from_logits=False), 6)
     0.05
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks (2017), equation 3.
     """
     who = "expected_calibration_error"
     bins = check_integer(who, "bins", bins)

@@ -7,6 +7,8 @@ import numpy as np
 from .._support.checks import Array, sentence
 from .base import outputs, targets, weights
 
+__all__ = ["mean_absolute_error", "r2_score", "root_mean_squared_error"]
+
 
 def root_mean_squared_error(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float:
     """Root of the mean squared error, averaged over the outputs, in the units of y.
@@ -16,8 +18,14 @@ def root_mean_squared_error(y_true: Array, y_pred: Array, sample_weight: Array |
     Parameters
     ----------
     y_true, y_pred : array (N, O)
-        y and z.
+        Targets y and outputs z.
     sample_weight : array (N,), optional
+        Weight of each sample, not negative and not all 0.
+
+    Returns
+    -------
+    float
+        The error, in the units of y.
 
     Examples
     --------
@@ -38,8 +46,14 @@ def mean_absolute_error(y_true: Array, y_pred: Array, sample_weight: Array | Non
     Parameters
     ----------
     y_true, y_pred : array (N, O)
-        y and z.
+        Targets y and outputs z.
     sample_weight : array (N,), optional
+        Weight of each sample, not negative and not all 0.
+
+    Returns
+    -------
+    float
+        The error, in the units of y.
 
     Examples
     --------
@@ -53,7 +67,7 @@ def mean_absolute_error(y_true: Array, y_pred: Array, sample_weight: Array | Non
 
 
 def r2_score(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float:
-    """Share of the variance of y that is explained, averaged over the outputs: 1 is perfect, 0 no better than a mean.
+    """Share of the variance of y that is explained, averaged over the outputs: 1 is perfect, 0 no better than the mean.
 
         meanₒ 1 − Σₙ wₙ (zₙₒ − yₙₒ)² / Σₙ wₙ (yₙₒ − ȳₒ)²,  ȳ the weighted mean
 
@@ -62,8 +76,14 @@ def r2_score(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -
     Parameters
     ----------
     y_true, y_pred : array (N ≥ 2, O)
-        y and z.
+        Targets y and outputs z.
     sample_weight : array (N,), optional
+        Weight of each sample, not negative and not all 0.
+
+    Returns
+    -------
+    float
+        The share, at most 1.
 
     Examples
     --------

@@ -1,13 +1,16 @@
 """The core: pure functions on arrays, each forward beside its backward under one equation.
 
 A backward's signature says what it needs: ``relu_backward(dy, y)`` the output, ``gelu_backward(dy, x)`` the input.
-A compiled twin stands in for an op where the package was built with a C compiler (see ``fused/``); the plain op is its
-reference, and is there by its own module: ``ops.activations.relu``. ``out=`` names the array to write into; unless the
-docstring says otherwise it may be the first argument itself.
+``out=`` names the array to write into; unless the docstring says otherwise it may be the first argument itself.
+
+Where the package was built with a C compiler, a compiled twin takes the place of an op here (see ``fused/``). The plain
+op, its reference, is what its own module holds: ``from chainrule.ops.softmax import softmax``.
 """
 
-from . import activations
-from .activations import *  # noqa: F403
+from . import activations, noise
+from .activations.gated import *  # noqa: F403
+from .activations.piecewise import *  # noqa: F403
+from .activations.smooth import *  # noqa: F403
 from .affine import affine, affine_backward, scale, scale_backward
 from .fused import twin as _twin
 from .noise import dropout, dropout_backward, gaussian_noise
@@ -40,5 +43,6 @@ __all__ = [
 ]
 __all__ += activations.__all__
 
-for _name in __all__:  # the compiled twin of each, where there is one and kernels are in use
-    globals()[_name] = _twin(globals()[_name])
+for _helper in (noise.draw_key, noise.dropout_by_key):  # which the compiled dropout calls
+    _twin(_helper)
+globals().update({name: _twin(globals()[name]) for name in __all__})

@@ -6,61 +6,29 @@ is ``optimizer.state``, a plain dict of arrays.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
-from .._support.checks import resolve, sentence
-from .adaptive import Adagrad, Adam, AdamW, NAdam, RMSprop
+from .._support.registry import Registry, concrete
+from . import adaptive, lion, muon, sgd
+from .adaptive import *  # noqa: F403
 from .base import Optimizer
-from .lion import Lion
-from .muon import Muon
-from .sgd import SGD
+from .lion import *  # noqa: F403
+from .muon import *  # noqa: F403
+from .sgd import *  # noqa: F403
 
-__all__ = [
-    "OPTIMIZERS",
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Lion",
-    "Muon",
-    "NAdam",
-    "Optimizer",
-    "RMSprop",
-    "get_optimizer",
-]
+__all__ = ["OPTIMIZERS", "Optimizer", "get_optimizer"]
+__all__ += adaptive.__all__
+__all__ += lion.__all__
+__all__ += muon.__all__
+__all__ += sgd.__all__
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "adagrad": Adagrad,
-    "adam": Adam,
-    "adamw": AdamW,
-    "lion": Lion,
-    "muon": Muon,
-    "nadam": NAdam,
-    "rmsprop": RMSprop,
-    "sgd": SGD,
-}
+OPTIMIZERS: Registry[type[Optimizer]] = Registry(
+    "an optimizer",
+    {name.lower(): optimizer for name, optimizer in concrete(globals(), Optimizer).items()},
+    accepts=lambda value: isinstance(value, Optimizer),
+    expected="the name of an optimizer or an Optimizer",
+    remedy='try "adam"',
+)
 
-
-def get_optimizer(optimizer: str | Optimizer | Any) -> Optimizer:
-    """A new optimizer of this name with its default parameters; an optimizer object as it is.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown; the nearest is suggested.
-    TypeError
-        If it is neither a name nor an optimizer object.
-
-    Examples
-    --------
-    >>> import chainrule as cr
-    >>> cr.optimizers.get_optimizer("adam")
-    Adam(learning_rate=0.001)
-    """
-    found = resolve("get_optimizer", "an optimizer", optimizer, OPTIMIZERS)
-    if isinstance(found, type):
-        found = found()
-    if not isinstance(found, Optimizer):
-        expected = "the name of an optimizer or an Optimizer"
-        raise TypeError(sentence("get_optimizer", expected, repr(optimizer), 'try "adam"'))
-    return found
+#: The optimizer of a name, a new one with its default parameters; an optimizer stands for itself.
+get_optimizer: Callable[[str | Optimizer], Optimizer] = OPTIMIZERS.resolve

@@ -12,13 +12,16 @@ import numpy as np
 from .._support.checks import Array
 from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, FRACTION, Checks
 from ..schedules import Schedule
-from .base import Optimizer, approach
+from .base import Optimizer
+from .rule import Coefficients, Scratch, Slots, approach
 from .settings import check_betas
+
+__all__ = ["Adagrad", "Adam", "AdamW", "NAdam", "RMSprop"]
 
 
 @dataclass(eq=False, repr=False)
 class RMSprop(Optimizer):
-    """Divides the gradient by the root of its running mean square.
+    """Gradient divided by the root of its running mean square.
 
         v ← ρ v + (1 − ρ) g²
         d = g / (√v + ε)                                         w ← w − η d
@@ -27,15 +30,15 @@ class RMSprop(Optimizer):
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     rho : float in [0, 1)
-        ρ; PyTorch's ``alpha``.
+        Decay ρ of the running mean square; PyTorch's ``alpha``.
     momentum : float in [0, 1)
-        μ
+        Momentum μ.
     epsilon : float, > 0
-        ε
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Small number ε that keeps the divisor from 0.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -56,7 +59,7 @@ class RMSprop(Optimizer):
     Tieleman and Hinton, Neural Networks for Machine Learning, lecture 6.5 (2012).
     """
 
-    kernel: ClassVar[str | None] = "rmsprop"
+    kernel = "rmsprop"
     _checks: ClassVar[Checks] = {
         **Optimizer._checks,
         "rho": FRACTION,
@@ -72,28 +75,28 @@ class RMSprop(Optimizer):
         """The mean square, and the velocity if there is momentum."""
         return {"square": 0.0, "velocity": 0.0} if self.momentum else {"square": 0.0}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """1 − ρ, ε and μ."""
+    def coefficients(self, t: int, rate: float) -> Coefficients:
+        """The numbers 1 − ρ, ε and μ."""
         return 1 - self.rho, self.epsilon, self.momentum
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
-        """d or b."""
-        v, *velocity = slots
-        weight, epsilon, momentum = self.coefficients(t, rate)
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
+        """The quotient g / (√v + ε), or with momentum the velocity b."""
+        (weight, epsilon, momentum), (d, _), v = coefficients, scratch, state["square"]
         approach(v, np.multiply(g, g, out=d), weight, d)
         np.sqrt(v, out=d)
         d += epsilon
         np.divide(g, d, out=d)
-        for b in velocity:
-            b *= momentum
-            b += d
-            return b
-        return d
+        if "velocity" not in state:
+            return d
+        b = state["velocity"]
+        b *= momentum
+        b += d
+        return b
 
 
 @dataclass(eq=False, repr=False)
 class Adagrad(Optimizer):
-    """Divides the gradient by the root of the sum of all its squares so far.
+    """Gradient divided by the root of the sum of all its squares so far.
 
         v ← v + g²,  v = v₀ at first
         w ← w − η g / (√v + ε)
@@ -101,13 +104,13 @@ class Adagrad(Optimizer):
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     initial_accumulator : float, >= 0
-        v₀
+        First value v₀ of the sum of squares.
     epsilon : float, > 0
-        ε
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Small number ε that keeps the divisor from 0.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -129,7 +132,7 @@ class Adagrad(Optimizer):
     Duchi, Hazan and Singer, Adaptive Subgradient Methods for Online Learning (2011), section 1.1.
     """
 
-    kernel: ClassVar[str | None] = "adagrad"
+    kernel = "adagrad"
     _checks: ClassVar[Checks] = {**Optimizer._checks, "initial_accumulator": AT_LEAST_ZERO, "epsilon": ABOVE_ZERO}
 
     initial_accumulator: float = 0.0
@@ -139,13 +142,13 @@ class Adagrad(Optimizer):
         """The sum of squares."""
         return {"square": self.initial_accumulator}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """ε."""
+    def coefficients(self, t: int, rate: float) -> Coefficients:
+        """The number ε."""
         return (self.epsilon,)
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
-        """g / (√v + ε)."""
-        (v,), (epsilon,) = slots, self.coefficients(t, rate)
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
+        """The quotient g / (√v + ε)."""
+        (epsilon,), (d, _), v = coefficients, scratch, state["square"]
         v += np.multiply(g, g, out=d)
         np.sqrt(v, out=d)
         d += epsilon
@@ -154,7 +157,7 @@ class Adagrad(Optimizer):
 
 @dataclass(eq=False, repr=False)
 class Adam(Optimizer):
-    """Divides the running mean of the gradient by the root of its running mean square, both corrected for their start.
+    """Running mean of the gradient divided by the root of its running mean square, both corrected for their start.
 
         m ← β₁ m + (1 − β₁) g            m̂ = m / (1 − β₁ᵗ)
         v ← β₂ v + (1 − β₂) g²           v̂ = v / (1 − β₂ᵗ)
@@ -163,13 +166,13 @@ class Adam(Optimizer):
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     betas : pair of floats in [0, 1)
-        β₁ and β₂
+        Decays β₁ and β₂ of the running means.
     epsilon : float, > 0
-        ε
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Small number ε that keeps the divisor from 0.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -190,7 +193,7 @@ class Adam(Optimizer):
     Kingma and Ba, Adam: A Method for Stochastic Optimization (2015), algorithm 1.
     """
 
-    kernel: ClassVar[str | None] = "adam"
+    kernel = "adam"
     _checks: ClassVar[Checks] = {**Optimizer._checks, "betas": check_betas, "epsilon": ABOVE_ZERO}
 
     learning_rate: float | Schedule = 1e-3
@@ -201,14 +204,13 @@ class Adam(Optimizer):
         """The mean and the mean square."""
         return {"mean": 0.0, "square": 0.0}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """1 − β₁, 1 − β₂, and the two numbers that hold both corrections and ε."""
+    def coefficients(self, t: int, rate: float) -> Coefficients:
+        """The numbers 1 − β₁, 1 − β₂, and the two that hold both corrections and ε."""
         return adam_coefficients(t, self.betas, self.epsilon)
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
-        """m̂ / (√v̂ + ε)."""
-        m, v = slots
-        return adam_direction(g, d, m, v, *self.coefficients(t, rate))
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
+        """The quotient m̂ / (√v̂ + ε)."""
+        return adam_direction(g, state, scratch, coefficients)
 
 
 def adam_coefficients(t: int, betas: tuple[float, float], epsilon: float) -> tuple[float, float, float, float]:
@@ -218,8 +220,9 @@ def adam_coefficients(t: int, betas: tuple[float, float], epsilon: float) -> tup
     return 1 - beta1, 1 - beta2, c / math.sqrt(1 - beta2**t), c * epsilon
 
 
-def adam_direction(g: Array, d: Array, m: Array, v: Array, weight1: float, weight2: float, a: float, b: float) -> Array:
+def adam_direction(g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
     """m / (a √v + b), after m and v have approached g and g²."""
+    (weight1, weight2, a, b), (d, _), m, v = coefficients, scratch, state["mean"], state["square"]
     approach(m, g, weight1, d)
     approach(v, np.multiply(g, g, out=d), weight2, d)
     np.sqrt(v, out=d)
@@ -237,12 +240,12 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate, betas, epsilon
+    learning_rate, betas, epsilon : optional
         As in :class:`Adam`.
     weight_decay : float or schedule
-        λ
-    clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Weight decay λ.
+    clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Examples
     --------
@@ -273,15 +276,15 @@ class NAdam(Adam):
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     betas : pair of floats in [0, 1)
-        β₁ and β₂
+        Decays β₁ and β₂ of the running means.
     epsilon : float, > 0
-        ε
+        Small number ε that keeps the divisor from 0.
     momentum_decay : float, >= 0
-        ψ
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        How fast the momentum grows: ψ.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -303,23 +306,22 @@ class NAdam(Adam):
     Dozat, Incorporating Nesterov Momentum into Adam (2016), algorithm 2, with the schedule of its section 3; PyTorch.
     """
 
-    kernel: ClassVar[str | None] = "nadam"
+    kernel = "nadam"
     _checks: ClassVar[Checks] = {**Adam._checks, "momentum_decay": AT_LEAST_ZERO}
 
     learning_rate: float | Schedule = 2e-3
     momentum_decay: float = 0.004
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """1 − β₁, 1 − β₂, and p, q, r such that (g a + m b) / (√v̂ + ε) = (g + r m) / (p √v + q)."""
+    def coefficients(self, t: int, rate: float) -> Coefficients:
+        """The numbers 1 − β₁, 1 − β₂, and p, q, r such that (g a + m b) / (√v̂ + ε) = (g + r m) / (p √v + q)."""
         beta1, beta2 = self.betas
         a = (1 - _momentum(t, beta1, self.momentum_decay)) / (1 - _product(t, beta1, self.momentum_decay))
         b = _momentum(t + 1, beta1, self.momentum_decay) / (1 - _product(t + 1, beta1, self.momentum_decay))
         return 1 - beta1, 1 - beta2, 1 / (a * math.sqrt(1 - beta2**t)), self.epsilon / a, b / a
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
-        """(g + r m) / (p √v + q)."""
-        m, v = slots
-        weight1, weight2, p, q, r = self.coefficients(t, rate)
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
+        """The quotient (g + r m) / (p √v + q)."""
+        (weight1, weight2, p, q, r), (d, s), m, v = coefficients, scratch, state["mean"], state["square"]
         approach(m, g, weight1, d)
         approach(v, np.multiply(g, g, out=d), weight2, d)
         np.sqrt(v, out=d)

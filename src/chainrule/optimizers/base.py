@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar
@@ -17,65 +16,61 @@ from ..parameters import Parameters
 from ..schedules import Schedule
 from .checks import NEEDS_SETUP, check_gradient, check_state_fits, check_vector, copy_state, count_of, own_state
 from .clipping import clip, norm_factor, square_norm
-from .groups import Groups, Run, merge, resolve_groups
-from .settings import COMMON
-
-BLOCK_BYTES = 131_072  # a block of the weights, of the gradient, of the state and the scratch stay in a core's cache
-RULE = {"kernel", "slots", "direction", "step"}  # who defines one of the last three has no kernel but its own
-NUMBERS = 8  # in a row of a plan: rate, shrink, and six coefficients
+from .groups import Groups, Run, divide, merge, resolve_groups
+from .rule import Coefficients, Rule, Scratch, Slots, rule_kernel
+from .settings import COMMON, check_coefficients
 
 
 @dataclass(eq=False, repr=False)
-class Optimizer(ABC):
-    """An update rule for a flat vector of parameters; subclass it and define :meth:`slots` and :meth:`direction`.
+class Optimizer(Rule):
+    """An update rule for a flat vector of parameters; subclass it and define :meth:`direction` to make your own.
 
         g ← clip(g)
         w ← w − η λ w        weight decay λ, decoupled from the gradient
         w ← w − η d          d the direction, the rule of each optimizer
 
-    An optimizer knows arrays, not models. After the first step it allocates nothing large: where compiled kernels are
-    in use and have its rule (``kernel``), a step is one pass over the vector; else it walks along the vector in blocks
-    that stay in the processor's cache.
+    What the rule remembers it names in :meth:`slots`. An optimizer knows arrays, not models. After the first step it
+    allocates nothing large: where a compiled kernel has its rule, a step is one pass over the vector; elsewhere it
+    walks along the vector in blocks that stay in the processor's cache.
 
     Parameters
     ----------
     learning_rate : float or schedule
-        η >= 0, or a callable (step, total_steps) -> η with steps counted from 0.
+        Learning rate η >= 0, or a callable (step, total_steps) -> η with steps counted from 0.
     weight_decay : float or schedule
-        λ >= 0. Decoupled, as in AdamW: for SGD too it shrinks the weights and stays out of the momentum.
+        Weight decay λ >= 0, decoupled as in AdamW: for SGD too it shrinks the weights and stays out of the momentum.
     clip_norm : float, optional
         Scales the gradient of all parameters together so that its Euclidean norm is at most this.
     clip_value : float, optional
         Clips each element of the gradient into [−clip_value, clip_value], before clip_norm.
-    groups : dict from pattern to dict, optional
+    groups : dict of pattern to dict, optional
         Patterns such as ``"*.b"`` or ``"0.*"`` on parameter names (as in fnmatch), each with
         ``learning_rate_factor`` (on η, and so on the decay) or ``weight_decay_factor`` (on λ) or both. The factors of
         all matching patterns multiply. Needs :meth:`setup`.
 
     Attributes
     ----------
-    state : dict from name to array
+    state : dict of name to array
         What the optimizer remembers; empty before the first step. Flat arrays of the vector's size and dtype, and
-        ``"step"``, the number of steps taken, as a 0-d int64 array. Assign a copy of it to go on from there.
+        ``"step"``, the number of steps taken, as a 0-d int64 array. Assign a copy of it to resume from there.
     total_steps : int or None
         The number of steps planned, for schedules; counted from the very first step. Set by :meth:`setup`.
     kernel : str or None
-        The compiled rule that computes what :meth:`direction` does. A subclass with a rule of its own has none.
+        Name of the compiled kernel that computes what :meth:`direction` does, stated in the class that defines it. It
+        is not used for a subclass that changes the rule, nor for an object on which a method was replaced.
 
     Examples
     --------
     >>> import numpy as np
     >>> import chainrule as cr
     >>> class SignDescent(cr.Optimizer):
-    ...     def direction(self, t, rate, g, d, s, *slots):
-    ...         return np.sign(g, out=d)
+    ...     def direction(self, g, state, scratch, coefficients):
+    ...         return np.sign(g, out=scratch[0])
     >>> w = np.array([1.0, -2.0])
     >>> SignDescent(0.5).step(w, np.array([0.3, -7.0]))
     >>> w
     array([ 0.5, -1.5])
     """
-
-    kernel: ClassVar[str | None] = None
 
     _checks: ClassVar[Checks] = COMMON
 
@@ -85,13 +80,6 @@ class Optimizer(ABC):
     clip_norm: float | None = None
     clip_value: float | None = None
     groups: Groups | None = None
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Whoever changes a rule does not inherit its compiled form."""
-        super().__init_subclass__(**options)
-        nearest = next(vars(base) for base in cls.__mro__ if not RULE.isdisjoint(vars(base)))
-        if "kernel" not in nearest:
-            cls.kernel = None
 
     def __post_init__(self) -> None:
         self.total_steps: int | None = None
@@ -108,7 +96,7 @@ class Optimizer(ABC):
                 self._check_together(name, value)
         object.__setattr__(self, name, value)
 
-    def _check_together(self, name: str = "", value: Any = None) -> None:  # noqa: B027  (most have nothing to compare)
+    def _check_together(self, name: str = "", value: Any = None) -> None:
         """Raise if the numbers, each right by itself, do not fit each other once ``name`` has this value."""
 
     def _forget_model(self) -> None:
@@ -119,6 +107,7 @@ class Optimizer(ABC):
         self._runs: list[Run] = []
         self._blocks: list[tuple[slice, float, float]] = []
         self._scratch: Array = np.empty((3, 0))
+        self._attributes, self._kernel = 0, self.kernel
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: everything but the ties to a model, so that a copy may serve a copied model."""
@@ -126,42 +115,6 @@ class Optimizer(ABC):
         vars(twin).update(vars(self))
         twin._forget_model()
         return vars(twin)
-
-    # The rule, which each optimizer states.
-
-    def slots(self) -> dict[str, float]:
-        """Name and first value of each array of the state."""
-        return {}
-
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """The numbers of the rule in step t = 1, 2, ..., at most six, for :meth:`direction` and for the kernel.
-
-        They stand here once for both, and are worked out in double precision, once for a whole step.
-        """
-        return ()
-
-    @abstractmethod
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
-        """The direction d of a block: w ← w − η d.
-
-        Parameters
-        ----------
-        t : int
-            The step, counted from 1.
-        rate : float
-            η of this step, before any factor of a group; d is multiplied by it afterwards.
-        g : array (B,)
-            The gradient, clipped; not to be modified.
-        d, s : arrays (B,)
-            Scratch.
-        *slots : arrays (B,)
-            The block's part of each array of the state, updated in place.
-
-        Returns
-        -------
-        array (B,)
-            d, or any other of the arrays.
-        """
 
     # The step, which all share.
 
@@ -174,7 +127,7 @@ class Optimizer(ABC):
         Parameters
         ----------
         parameters : Parameters
-            ``model.parameters``.
+            The model's parameters, ``model.parameters``.
         total_steps : int, optional
             Counted from the first step ever taken, so that a second training passes the steps done plus those to come.
 
@@ -206,9 +159,9 @@ class Optimizer(ABC):
         Parameters
         ----------
         vector : array (P,), float32 or float64
-            ``model.parameters.vector``.
+            The parameters, ``model.parameters.vector``.
         gradient : array (P,), of the same dtype
-            ``model.gradients.vector``.
+            The gradient, ``model.gradients.vector``.
 
         Raises
         ------
@@ -229,24 +182,29 @@ class Optimizer(ABC):
                 self._lay_out(vector)
         factor = 1.0 if self.clip_norm is None else self._clip_factor(gradient, self.clip_norm, fused)
         self._state["step"] += 1
-        arrays = [self._state[name] for name in slots]
         if fused:
             limit = math.inf if self.clip_value is None else self.clip_value
-            compiled.update(self.kernel, numbers, limit, factor, self._runs, vector, gradient, arrays)
+            arrays = [self._state[name] for name in slots]
+            compiled.update(self._kernel, numbers, limit, factor, self._runs, vector, gradient, arrays)
         else:
-            self._walk(numbers[0], numbers[1], factor, vector, gradient, arrays)
+            self._walk(numbers, factor, vector, gradient, {name: self._state[name] for name in slots})
 
     # Many steps at once, for a loop that is compiled itself: it runs the kernel, and counts in state["step"].
 
     def prepare(self, vector: Array) -> tuple[list[Array], list[Run]]:
         """Check the vector as :meth:`step` does, and create the state if there is none.
 
+        Parameters
+        ----------
+        vector : array (P,), float32 or float64
+            The parameters, ``model.parameters.vector``.
+
         Returns
         -------
         arrays : list of arrays (P,)
             The state, in the order of :meth:`slots`, to be updated in place.
         runs : list of (start, stop, rate_factor, shrink_factor)
-            Which part of the vector takes which share of the rate η and of the shrinking η λ; all of it, in order.
+            The parts of the vector in order, with their factors on the rate η and on the shrinking η λ.
         """
         slots = self.slots()
         self._check_vector(f"{type(self).__name__}.prepare", vector, slots)
@@ -254,19 +212,20 @@ class Optimizer(ABC):
         return [self._state[name] for name in slots], self._runs
 
     def plan(self, steps: int) -> Array:
-        """The numbers of the next steps, of which none is taken: rate η, shrink η λ and the coefficients, then zeros.
+        """The numbers of the next steps, without taking them; a schedule fails here as it would in :meth:`step`.
 
-        A schedule fails here as it would in :meth:`step`.
+        Parameters
+        ----------
+        steps : int
+            How many steps.
 
         Returns
         -------
-        array (steps, 8), float64
+        array (steps, 2 + number of coefficients) of float64
+            In each row the rate η, the shrink η λ and the coefficients.
         """
-        table, done = np.zeros((steps, NUMBERS)), self.steps_taken
-        rows = [self._numbers(done + i) for i in range(steps)]
-        if rows:
-            table[:, : len(rows[0])] = rows
-        return table
+        done = self.steps_taken
+        return np.array([self._numbers(done + i) for i in range(steps)], float) if steps else np.empty((0, 2))
 
     @property
     def steps_taken(self) -> int:
@@ -280,7 +239,7 @@ class Optimizer(ABC):
 
     @property
     def state(self) -> dict[str, Array]:
-        """What the optimizer remembers: name -> array; assign to go on from a state saved before."""
+        """What the optimizer remembers: name -> array; assign a state saved before to resume from it."""
         return self._state
 
     @state.setter
@@ -314,22 +273,29 @@ class Optimizer(ABC):
 
     def _begin(self, vector: Array, slots: Mapping[str, float]) -> None:
         """Take on a vector that was checked, and create the state if there is none; its arrays are ours to write."""
-        if compiled is not None and self.kernel is not None and self.kernel not in compiled.OPTIMIZERS:
-            check_name(type(self).__name__, "a compiled rule as its kernel", self.kernel, compiled.OPTIMIZERS)
+        kernel = None if compiled is None else rule_kernel(self)
+        if kernel is not None:
+            check_name(type(self).__name__, "a compiled rule as its kernel", kernel, compiled.OPTIMIZERS)
         if not self._state:
             self._state = {name: np.full_like(vector, value) for name, value in slots.items()}
             self._state["step"] = np.zeros((), np.int64)
         own_state(self._state, vector)
         if vector is not self._vector:
+            check_coefficients(self)
+            self._attributes = 0  # so that the rule is looked at again
             whole = (0, vector.size, 1.0, 1.0)
             self._runs = merge([whole] if self._layout is None else [run for run, _ in self._layout])
             self._vector = vector
 
     def _fits_kernel(self, vector: Array, gradient: Any, slots: Mapping[str, float]) -> bool:
         """Whether the compiled step can be taken; then vector, gradient and state fit each other, too."""
-        if compiled is None or self.kernel is None or len(self._state) != 1 + len(slots):
+        if compiled is None:
             return False
-        if type(self._state.get("step")) is not np.ndarray:
+        if self._attributes != len(vars(self)):  # one more, if a method was replaced on it
+            self._attributes, self._kernel = len(vars(self)), rule_kernel(self)
+        if self._kernel is None:
+            return False
+        if len(self._state) != 1 + len(slots) or type(self._state.get("step")) is not np.ndarray:
             return False
         fits: bool = compiled.takes(vector, gradient, [self._state.get(name) for name in slots])
         return fits
@@ -346,17 +312,18 @@ class Optimizer(ABC):
     # The walk, where there is no kernel; and the reference where there is one.
 
     def _walk(
-        self, rate: float, shrink: float, factor: float, vector: Array, gradient: Array, arrays: list[Array]
+        self, numbers: tuple[float, ...], factor: float, vector: Array, gradient: Array, state: Mapping[str, Array]
     ) -> None:
-        t = self.steps_taken
+        rate, shrink, *coefficients = numbers
         for block, rate_factor, shrink_factor in self._blocks:
             w = vector[block]
-            g, d, s = self._scratch[:, : w.size]
+            g, *scratch = self._scratch[:, : w.size]
             g = clip(gradient[block], self.clip_value, factor, out=g)
             if shrink:
                 w *= 1 - shrink * shrink_factor
-            np.multiply(self._block_direction(t, rate, block, g, d, s, arrays), rate * rate_factor, out=d)
-            w -= d
+            own = {name: array[block] for name, array in state.items()}
+            d = self._block_direction(block, g, own, scratch, tuple(coefficients))
+            w -= np.multiply(d, rate * rate_factor, out=scratch[0])
 
     def _lay_out(self, vector: Array) -> None:
         """Divide the vector into blocks and set scratch aside for the largest, unless that is done."""
@@ -370,9 +337,9 @@ class Optimizer(ABC):
         return [block for run in self._runs for block in divide(run, itemsize)]
 
     def _block_direction(
-        self, t: int, rate: float, block: slice, g: Array, d: Array, s: Array, arrays: list[Array]
+        self, block: slice, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients
     ) -> Array:
-        return self.direction(t, rate, g, d, s, *(array[block] for array in arrays))
+        return self.direction(g, state, scratch, coefficients)
 
     def _check_vector(self, who: str, vector: Any, slots: Mapping[str, float]) -> None:
         check_vector(who, vector)
@@ -383,17 +350,3 @@ class Optimizer(ABC):
         if vector.size != size:
             expected = f"the vector of the {size:,} parameters given to setup"
             raise ValueError(sentence(who, expected, f"{vector.size:,}", NEEDS_SETUP))
-
-
-def divide(run: Run, itemsize: int) -> list[tuple[slice, float, float]]:
-    """The slices, short enough for the cache, that make up a run, each with the run's factors."""
-    start, stop, rate, shrink = run
-    length = BLOCK_BYTES // itemsize
-    return [(slice(i, min(i + length, stop)), rate, shrink) for i in range(start, stop, length)]
-
-
-def approach(mean: Array, target: Array, weight: float, scratch: Array) -> None:
-    """mean ← (1 − weight) · mean + weight · target, in place; ``scratch`` may be the target."""
-    np.subtract(target, mean, out=scratch)
-    scratch *= weight
-    mean += scratch

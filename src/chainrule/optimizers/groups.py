@@ -11,6 +11,7 @@ from ..parameters import Parameters
 Groups: TypeAlias = Mapping[str, Mapping[str, float]]
 Run: TypeAlias = tuple[int, int, float, float]  # start and stop in the vector, factors on η and on η λ
 
+BLOCK_BYTES = 131_072  # a block of the weights, of the gradient, of the state and the scratch stay in a core's cache
 FACTORS = ("learning_rate_factor", "weight_decay_factor")
 
 
@@ -45,6 +46,13 @@ def merge(runs: list[Run]) -> list[Run]:
             start = merged.pop()[0]
         merged.append((start, stop, rate, shrink))
     return merged
+
+
+def divide(run: Run, itemsize: int) -> list[tuple[slice, float, float]]:
+    """The slices, short enough for the cache, that make up a run, each with the run's factors."""
+    start, stop, rate, shrink = run
+    length = BLOCK_BYTES // itemsize
+    return [(slice(i, min(i + length, stop)), rate, shrink) for i in range(start, stop, length)]
 
 
 def _matching(who: str, pattern: str, parameters: Parameters) -> list[str]:

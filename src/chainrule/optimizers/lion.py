@@ -10,8 +10,11 @@ import numpy as np
 from .._support.checks import Array
 from .._support.settings import Checks
 from ..schedules import Schedule
-from .base import Optimizer, approach
+from .base import Optimizer
+from .rule import Coefficients, Scratch, Slots, approach
 from .settings import check_betas
+
+__all__ = ["Lion"]
 
 
 @dataclass(eq=False, repr=False)
@@ -22,16 +25,17 @@ class Lion(Optimizer):
         m ← β₂ m + (1 − β₂) g
         w ← w − η d
 
-    A good learning rate is three to ten times smaller than for :class:`AdamW`, a good weight decay as much larger.
+    A good learning rate is three to ten times smaller than for :class:`AdamW`, and a good weight decay as many times
+    larger.
 
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     betas : pair of floats in [0, 1)
-        β₁ and β₂
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Decays β₁ and β₂ of the running means.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -52,7 +56,7 @@ class Lion(Optimizer):
     Chen et al., Symbolic Discovery of Optimization Algorithms (2023), algorithm 2.
     """
 
-    kernel: ClassVar[str | None] = "lion"
+    kernel = "lion"
     _checks: ClassVar[Checks] = {**Optimizer._checks, "betas": check_betas}
 
     learning_rate: float | Schedule = 1e-4
@@ -62,14 +66,13 @@ class Lion(Optimizer):
         """The mean."""
         return {"mean": 0.0}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """1 − β₁ and 1 − β₂."""
+    def coefficients(self, t: int, rate: float) -> Coefficients:
+        """The numbers 1 − β₁ and 1 − β₂."""
         return 1 - self.betas[0], 1 - self.betas[1]
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
-        """sign(β₁ m + (1 − β₁) g)."""
-        (m,) = slots
-        now, later = self.coefficients(t, rate)
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
+        """The sign of β₁ m + (1 − β₁) g."""
+        (now, later), (d, s), m = coefficients, scratch, state["mean"]
         np.subtract(g, m, out=d)
         d *= now
         d += m

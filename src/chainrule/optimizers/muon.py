@@ -13,9 +13,13 @@ from .._support.checks import Array, check_integer, sentence
 from .._support.settings import ABOVE_ZERO, FRACTION, Checks
 from ..schedules import Schedule
 from .adaptive import adam_coefficients, adam_direction
-from .base import Optimizer, approach, divide
+from .base import Optimizer
 from .checks import NEEDS_SETUP
+from .groups import divide
+from .rule import Coefficients, Scratch, Slots, approach
 from .settings import check_betas
+
+__all__ = ["Muon"]
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest start, at the price of σ near 1 rather than at 1
 
@@ -30,25 +34,26 @@ class Muon(Optimizer):
         W ← W − η · 0.2 √max(I, O) · X
 
     The iteration drives each singular value above ‖D‖/300 to about 1 (0.68 to 1.21), so X ≈ UVᵀ where D = USVᵀ.
-    With the factor 0.2 √max(I, O) the update has the root mean square of an AdamW update, and one learning rate and one
-    weight decay serve both: biases, gains and whatever else is no matrix is updated by :class:`AdamW`. Needs
-    :meth:`setup`, which tells the shapes. All is computed in the dtype of the parameters.
+    With the factor 0.2 √max(I, O) the update has the root mean square of an AdamW update, so one learning rate and one
+    weight decay serve both: biases, gains and all other arrays that are not matrices are updated as by :class:`AdamW`.
+    Call :meth:`setup` first, which gives it the shapes. It computes in the dtype of the parameters.
 
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     momentum : float in [0, 1)
-        μ
+        Momentum μ.
     nesterov : bool
+        Whether to look ahead.
     iterations : int, >= 1
-        Of Newton and Schulz.
+        Number of Newton–Schulz iterations.
     betas : pair of floats in [0, 1)
-        Of the AdamW inside.
+        Decays of the running means of the AdamW inside.
     epsilon : float, > 0
-        Of the AdamW inside.
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Small number in the divisor of the AdamW inside.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -99,14 +104,13 @@ class Muon(Optimizer):
         """The mean and the mean square."""
         return {"mean": 0.0, "square": 0.0}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """AdamW's."""
+    def coefficients(self, t: int, rate: float) -> Coefficients:
+        """Those of AdamW."""
         return adam_coefficients(t, self.betas, self.epsilon)
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
-        """AdamW's, for what is no matrix."""
-        m, v = slots
-        return adam_direction(g, d, m, v, *self.coefficients(t, rate))
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
+        """The direction of AdamW, for everything but matrices."""
+        return adam_direction(g, state, scratch, coefficients)
 
     def _check_vector(self, who: str, vector: Any, slots: Mapping[str, float]) -> None:
         super()._check_vector(who, vector, slots)
@@ -129,12 +133,12 @@ class Muon(Optimizer):
         return blocks
 
     def _block_direction(
-        self, t: int, rate: float, block: slice, g: Array, d: Array, s: Array, arrays: list[Array]
+        self, block: slice, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients
     ) -> Array:
         shape = self._matrices.get(block.start)
         if shape is None:
-            return super()._block_direction(t, rate, block, g, d, s, arrays)
-        m = self._state["mean"][block]
+            return super()._block_direction(block, g, state, scratch, coefficients)
+        (d, s), m = scratch, state["mean"]
         approach(m, g, 1 - self.momentum, d)
         np.copyto(d, m)
         if self.nesterov:

@@ -10,30 +10,33 @@ import numpy as np
 from .._support.checks import Array, sentence
 from .._support.settings import FRACTION, Checks
 from .base import Optimizer
+from .rule import Coefficients, Scratch, Slots
+
+__all__ = ["SGD"]
 
 
 @dataclass(eq=False, repr=False)
 class SGD(Optimizer):
-    """Gradient descent, with momentum, dampening and Nesterov's look ahead where asked for.
+    """Gradient descent, optionally with momentum, dampening and Nesterov's look ahead.
 
         v ← μ v + (1 − τ) g,  v = 0 at first
         w ← w − η v                     or, with Nesterov,  w ← w − η (g + μ v)
 
-    Without momentum w ← w − η g. With dampening τ = μ the velocity is the running mean v ← μ v + (1 − μ) g. PyTorch's
-    rule is the same but for one exception that we do not make: its first step leaves out the dampening.
+    Without momentum w ← w − η g. With dampening τ = μ the velocity is the running mean v ← μ v + (1 − μ) g. PyTorch
+    has the same rule, except that its first step leaves out the dampening.
 
     Parameters
     ----------
     learning_rate : float or schedule
-        η
+        Learning rate η.
     momentum : float in [0, 1)
-        μ
+        Momentum μ.
     dampening : float in [0, 1)
-        τ
+        Dampening τ of the gradient in the velocity.
     nesterov : bool
-        Needs momentum, and no dampening.
-    weight_decay, clip_norm, clip_value, groups
-        As :class:`Optimizer` says.
+        Whether to look ahead; this needs momentum, and no dampening.
+    weight_decay, clip_norm, clip_value, groups : optional
+        As in :class:`Optimizer`.
 
     Attributes
     ----------
@@ -55,7 +58,7 @@ class SGD(Optimizer):
     Sutskever, Martens, Dahl and Hinton, On the importance of initialization and momentum in deep learning (2013).
     """
 
-    kernel: ClassVar[str | None] = "sgd"
+    kernel = "sgd"
     _checks: ClassVar[Checks] = {**Optimizer._checks, "momentum": FRACTION, "dampening": FRACTION}
 
     momentum: float = 0.0
@@ -77,16 +80,15 @@ class SGD(Optimizer):
         """The velocity, if there is momentum."""
         return {"velocity": 0.0} if self.momentum else {}
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """μ, 1 − τ, and what v weighs beside g: μ with Nesterov, else nothing."""
+    def coefficients(self, t: int, rate: float) -> Coefficients:
+        """The numbers μ, 1 − τ, and the weight of v beside g: μ with Nesterov, else 0."""
         return self.momentum, 1 - self.dampening, self.momentum if self.nesterov else 0.0
 
-    def direction(self, t: int, rate: float, g: Array, d: Array, s: Array, *slots: Array) -> Array:
-        """g, v or g + μ v."""
-        if not slots:
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
+        """The gradient g, the velocity v, or g + μ v."""
+        if "velocity" not in state:
             return g
-        (v,) = slots
-        momentum, weight, ahead = self.coefficients(t, rate)
+        (momentum, weight, ahead), (d, _), v = coefficients, scratch, state["velocity"]
         v *= momentum
         v += np.multiply(g, weight, out=d)
         if not ahead:

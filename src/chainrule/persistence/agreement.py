@@ -79,7 +79,7 @@ def gives_probabilities(model: Any, outputs: str = "model", **_: Any) -> bool:
     if not isinstance(model, Sequential) or outputs == "probabilities":
         return outputs == "probabilities" or hasattr(model, "predict_proba")
     last = model.layers[-1]
-    return isinstance(last._activation if isinstance(last, Linear) else last, Softmax | Sigmoid)
+    return isinstance(last.activation if isinstance(last, Linear) else last, Softmax | Sigmoid)
 
 
 # --- what float32 can hold -------------------------------------------------------------------------------------------

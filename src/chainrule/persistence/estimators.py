@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from .._support.checks import sentence
-from ..losses import GaussianNLL, Poisson
+from ..losses import GaussianNLL, PoissonNLL
 from ..model import Sequential
 
 
@@ -62,7 +62,7 @@ def _check_network_alone(estimator: Any) -> None:
     outside = {
         "takes X standardised": estimator.scaler_ is not None,
         "gives y standardised": getattr(estimator, "target_scaler_", None) is not None,
-        "gives the logarithm of y": isinstance(loss, Poisson),
+        "gives the logarithm of y": isinstance(loss, PoissonNLL),
         "gives the logarithm of the variance beside y": isinstance(loss, GaussianNLL),
     }
     if found := [what for what, is_so in outside.items() if is_so]:

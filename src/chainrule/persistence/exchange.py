@@ -1,95 +1,162 @@
-"""What the files of other libraries have in common: groups of arrays, one for each layer of ours that has any."""
+"""What the files of other libraries have in common: groups of arrays, one for each module that has any.
+
+A module is one call of a layer's program (:mod:`chainrule.layers.program`): ``Linear(4, 3, "relu")`` is two.
+"""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._support.checks import Array, sentence
 from .._support.text import printable
-from ..layers import BatchNorm, Layer, LayerNorm, Linear, PReLU
-from ..layers.base import Shape, walk
+from ..layers import Identity, Layer
+from ..layers.base import Shape
+from ..layers.program import Call, program_of
 from ..model import Sequential
 from .estimators import where_network_is
 
 MAX_ROWS, MAX_CHARACTERS = 40, 120  # of the table in an error, and of a cell in it
 Arrays = dict[str, Array]
-Convert = Callable[[Array], Array]
+#: The ops whose arrays other libraries have too, and the layer of ours that computes each.
+NAMES = {"affine": "Linear", "batch_norm": "BatchNorm", "layer_norm": "LayerNorm", "prelu": "PReLU"}
+IDENTITY = Call("identity")
 
 
-@dataclass(frozen=True)
-class Slot:
-    """A layer of ours that has arrays, and what the other library calls them."""
+class Part(NamedTuple):
+    """What is one module in another library: a call of a layer's program, or a layer that only Python knows."""
 
-    name: str  # "2" or "1.0", as in the model's parameters
+    name: str  # of the layer, "2" or "1.0", as in the model's parameters
+    module: str  # its place, "3" or "2.layers.0", where every module counts
     layer: Layer
-    arrays: dict[str, Array]  # by the other library's name, in its orientation: views into the model
-
-    @property
-    def form(self) -> dict[str, Shape]:
-        """The shape of each array."""
-        return {name: array.shape for name, array in self.arrays.items()}
+    call: Call | None
+    inner: tuple[Part, ...]  # the branch of the call, or the layers inside the layer
 
 
-def slots(who: str, model: Any, views: Callable[[Layer], Arrays | None]) -> list[Slot]:
-    """The layers with arrays in order; ``views`` gives those of a layer, None of one that the other library lacks."""
+class Slot(NamedTuple):
+    """A part with arrays, by the other library's names and in its orientation: views into the model."""
+
+    part: Part
+    call: Call
+    arrays: Arrays
+
+
+def parts(layers: Sequence[Layer], name: str = "", module: str = "") -> tuple[Part, ...]:
+    """The modules of a network, in order."""
+    found: list[Part] = []
+    for index, layer in enumerate(layers):
+        for one, call in _calls(layer):
+            found.append(_part(f"{name}{index}", f"{module}{len(found)}", one, call))
+    return tuple(found)
+
+
+def _part(name: str, module: str, layer: Layer, call: Call | None) -> Part:
+    inside = f"{module}.layers."
+    if call is None:
+        return Part(name, module, layer, None, parts(layer.children, f"{name}.", inside))
+    branch = tuple(_part(name, f"{inside}{index}", layer, inner) for index, inner in enumerate(call.branch))
+    return Part(name, module, layer, call, branch)
+
+
+def _calls(layer: Layer) -> list[tuple[Layer, Call | None]]:
+    """The calls of a layer in training, each with the layer that makes it; None for what only Python knows.
+
+    A layer around others is one module, and so is one that computes nothing.
+    """
+    if layer.children and not _has_arrays(layer):
+        return [(layer, None)]
+    program = program_of(layer, training=True)
+    if program is not None:
+        return [(layer, call) for call in program or (IDENTITY,)]
+    activation = getattr(layer, "activation", None)
+    if isinstance(activation, Layer):
+        bare = object.__new__(type(layer))
+        vars(bare).update(vars(layer), activation=Identity())
+        program = program_of(bare, training=True)
+        if program is not None:  # the activation is all that only Python knows
+            return [*((layer, call) for call in program), (activation, None)]
+    return [(layer, None)]
+
+
+def _has_arrays(layer: Layer) -> bool:
+    return bool(layer.parameter_shapes() or layer.buffers())
+
+
+def slots(who: str, model: Any, names: Mapping[str, Mapping[str, str]], transposed: bool = False) -> list[Slot]:
+    """The parts with arrays, in order.
+
+    Parameters
+    ----------
+    who : the user's call, for errors
+    model : :class:`~chainrule.Sequential`
+    names : for each op with arrays the other library's name of each, and ours
+    transposed : bool, whether its matrices are (O, I)
+    """
     if not isinstance(model, Sequential):
         place = where_network_is(model)
-        part = ".model_" if hasattr(model, "get_params") else ""
+        inner = ".model_" if hasattr(model, "get_params") else ""
         raise TypeError(
-            sentence(who, "a Sequential model", type(model).__name__, f"pass {place}{part}" if place else "")
+            sentence(who, "a Sequential model", type(model).__name__, f"pass {place}{inner}" if place else "")
         )
     found = []
-    for prefix, layer in walk(model.layers):
-        if layer.parameter_shapes() or layer.buffers():
-            arrays = views(layer)
-            if arrays is None:
-                known = ", ".join(cls.__name__ for cls in (Linear, BatchNorm, LayerNorm, PReLU))
-                raise ValueError(sentence(who, f"layers with arrays to be among {known}", repr(layer)))
-            found.append(Slot(prefix.rstrip("."), layer, arrays))
+    for part in _all(parts(model.layers)):
+        layer, call = part.layer, part.call
+        if call is not None and call.op in names:
+            held = {theirs: call.arrays[own] for theirs, own in names[call.op].items() if own in call.arrays}
+            found.append(Slot(part, call, {name: a.T if transposed else a for name, a in held.items()}))
+        elif call.arrays if call is not None else _has_arrays(layer):
+            expected = f"layers with arrays to be among {', '.join(map(NAMES.__getitem__, names))}"
+            got = repr(layer) if call is not None else f"{layer!r}, whose class states no program for training"
+            remedy = "" if call is not None else f"state program(training) in {', '.join(names)} and elementwise ops"
+            raise ValueError(sentence(who, expected, got, remedy))
     return found
 
 
+def _all(found: Iterable[Part]) -> Iterator[Part]:
+    for part in found:
+        yield part
+        yield from _all(part.inner)
+
+
 def check_shapes(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], remedy: str = "") -> None:
-    """Raise unless there is a group for each layer, in the same order, whose arrays have the shapes of its own."""
-    if [slot.form for slot in ours] != [_shapes(group) for group in theirs.values()]:
-        raise ValueError(mismatch(who, ours, theirs, remedy))
+    """Raise unless the groups are as many as the slots, in the same order, with arrays of the same shapes."""
+    if [_shapes(slot.arrays) for slot in ours] != [_shapes(group) for group in theirs.values()]:
+        raise ValueError(_mismatch(who, ours, theirs, remedy))
     for prefix, group in theirs.items():
         for name, array in group.items():
             if array.dtype.kind not in "fiu":
-                raise TypeError(sentence(who, f"numbers in {_joined(prefix, name)}", f"dtype {array.dtype}"))
+                place = f"{prefix}.{name}".removeprefix(".")
+                raise TypeError(sentence(who, f"numbers in {place}", f"dtype {array.dtype}"))
 
 
-def fill(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays]) -> None:
-    """Put the arrays of the groups into the model: all, or none where the model's type cannot hold one."""
-    pairs = [
-        (f"{slot.name}.{name}", slot.arrays[name], array)
-        for slot, group in zip(ours, theirs.values(), strict=True)
-        for name, array in group.items()
-    ]
-    for place, own, array in pairs:
-        with np.errstate(over="ignore"):
-            if np.isfinite(array).all() and not np.isfinite(array.astype(own.dtype)).all():
-                expected = f"numbers within ±{np.finfo(own.dtype).max:.5g} for {own.dtype.name}"
-                raise ValueError(sentence(who, expected, f"larger ones for {place}", 'make it with dtype="float64"'))
-    for _, own, array in pairs:
+def fill(who: str, model: Sequential, ours: Sequence[Slot], theirs: Mapping[str, Arrays]) -> None:
+    """Copy the groups into the model: all of them, or none where the model cannot hold one."""
+    held = [model.parameters.vector, *model.buffers.values()]
+    pairs = []
+    for (part, call, arrays), group in zip(ours, theirs.values(), strict=True):
+        for name, array in group.items():
+            own = arrays[name]
+            if not any(np.may_share_memory(own, one) for one in held):
+                expected = f"{part.layer!r} to state its program with its parameters themselves"
+                raise ValueError(sentence(who, expected, f"other numbers as the {name} of {call.op}"))
+            with np.errstate(over="ignore"):
+                if np.isfinite(array).all() and not np.isfinite(array.astype(own.dtype)).all():
+                    expected = f"numbers within ±{np.finfo(own.dtype).max:.5g} for {own.dtype.name}"
+                    got = f"larger ones for {part.name}.{name}"
+                    raise ValueError(sentence(who, expected, got, 'make it with dtype="float64"'))
+            pairs.append((own, array))
+    for own, array in pairs:
         own[...] = array
 
 
-def mismatch(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], remedy: str) -> str:
-    """The error that lists both sides, each layer beside the group that would be its own."""
-    left = [
-        [f"{slot.name} {slot.layer!r}", *(f"  {name} {shape}" for name, shape in slot.form.items())] for slot in ours
-    ]
-    right = [
-        [prefix or "(no name)", *(f"  {name} {a.shape}" for name, a in group.items())]
-        for prefix, group in theirs.items()
-    ]
+def _mismatch(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], remedy: str) -> str:
+    """The error that lists both sides, each layer beside the group in its place."""
+    left = [_listed(f"{part.name} {part.layer!r}", arrays) for part, _, arrays in ours]
+    right = [_listed(prefix or "(no name)", group) for prefix, group in theirs.items()]
     lines = [("the model expects", "the file has")]
     nothing: list[str] = []
     for some, others in itertools.zip_longest(left, right, fillvalue=nothing):
@@ -102,6 +169,17 @@ def mismatch(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], remed
     return sentence(who, f"arrays of the shapes of the model's {len(ours)} layers", got, remedy) + f"\n{table}{more}"
 
 
+def _listed(title: str, group: Arrays) -> list[str]:
+    return [title, *(f"  {name} {array.shape}" for name, array in group.items())]
+
+
+def _shapes(group: Arrays) -> dict[str, Shape]:
+    return {name: array.shape for name, array in group.items()}
+
+
+# --- order --------------------------------------------------------------------------------------------------------
+
+
 def grouped(tensors: Mapping[str, Array]) -> dict[str, Arrays]:
     """``{"0.weight": …, "0.bias": …}`` as ``{"0": {"weight": …, "bias": …}}``, in the same order."""
     groups: dict[str, Arrays] = {}
@@ -111,50 +189,43 @@ def grouped(tensors: Mapping[str, Array]) -> dict[str, Arrays]:
     return groups
 
 
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """By which names sort as people do: layer2 before layer10."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
-
-
-def pattern(name: str) -> str:
-    """The name without its numbers."""
-    return re.sub(r"\d+", "#", name)
-
-
 def in_order(who: str, ours: Sequence[Slot], groups: Mapping[str, Arrays]) -> dict[str, Arrays]:
-    """Groups whose order is lost, in that of the model's layers: by their numbers if they have nothing but such names.
+    """The groups of a file, which has lost their order, in that of the slots.
 
-    Otherwise each is told by its shapes, and its number among those of equal shapes.
+    Names that differ in numbers alone are sorted by these. Otherwise a group is known by its shapes and, among groups
+    of equal shapes, by its number.
     """
-    ordered = dict(sorted(groups.items(), key=lambda item: natural(item[0])))
-    if len({pattern(prefix) for prefix in ordered}) <= 1 or len(ordered) != len(ours):
+    ordered = dict(sorted(groups.items(), key=lambda item: _natural(item[0])))
+    if len(set(map(_pattern, ordered))) <= 1 or len(ordered) != len(ours):
         return ordered
     left = dict(ordered)
     found: dict[str, Arrays] = {}
-    for slot in ours:
-        alike = [prefix for prefix, group in left.items() if _shapes(group) == slot.form]
+    for part, _, arrays in ours:
+        alike = [prefix for prefix, group in left.items() if _shapes(group) == _shapes(arrays)]
         if not alike:
             return ordered
-        if len({pattern(prefix) for prefix in alike}) > 1:
-            expected = f"to know which of {', '.join(alike)} is for {slot.layer!r}, as the file does not keep an order"
-            raise ValueError(
-                sentence(who, expected, "equal shapes", "pass order=[...], their names in the model's order")
-            )
+        if len(set(map(_pattern, alike))) > 1:
+            expected = f"to know which of {', '.join(alike)} is for {part.layer!r}, as the file does not keep an order"
+            remedy = "pass order=[...], their names in the model's order"
+            raise ValueError(sentence(who, expected, "equal shapes", remedy))
         found[alike[0]] = left.pop(alike[0])
     return found
 
 
 def by_order(who: str, groups: Mapping[str, Arrays], order: Iterable[str]) -> dict[str, Arrays]:
-    """The groups in the order that the user names, which must be all."""
+    """The groups in the order that the user gives, which must name all of them."""
     names = list(order) if isinstance(order, Iterable) else [order]
     if len(names) != len(groups) or set(map(str, names)) != set(groups) or not all(isinstance(n, str) for n in names):
         raise ValueError(sentence(who, f"order to name {', '.join(groups)}", repr(names)))
     return {name: groups[name] for name in names}
 
 
-def _shapes(group: Arrays) -> dict[str, Shape]:
-    return {name: array.shape for name, array in group.items()}
+def _natural(name: str) -> list[int | str]:
+    """The key by which names sort as people sort them: layer2 before layer10. Text and numbers take turns in it."""
+    pieces = re.split(r"(\d{1,18})", name)  # Python refuses to read a number of thousands of digits
+    return [int(piece) if piece.isdecimal() else piece for piece in pieces]
 
 
-def _joined(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix else name
+def _pattern(name: str) -> str:
+    """The name without its numbers."""
+    return re.sub(r"\d+", "#", name)

@@ -57,8 +57,8 @@ class Exported:
 
     Examples
     --------
-    >>> import chainrule as cr
-    >>> print(cr.Exported("digits.onnx", "onnx", 407_000, 2.4e-7, ["x holds 64 numbers a row"]))
+    >>> from chainrule.persistence.export import Exported
+    >>> print(Exported("digits.onnx", "onnx", 407_000, 2.4e-7, ["x holds 64 numbers a row"]))
     digits.onnx: onnx, 407,000 bytes
     largest difference from the model, as a part of the spread of its outputs: 2.4e-07
     note: x holds 64 numbers a row

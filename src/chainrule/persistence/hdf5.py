@@ -1,8 +1,9 @@
-"""HDF5 through h5py, as Keras writes it: only what is in the file itself, and nothing larger than was asked for."""
+"""Keras's HDF5 files, read by h5py: only what is in the file itself, and nothing larger than was asked for."""
 
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import zipfile
 import zlib
@@ -19,12 +20,17 @@ from .._support.files import MAX_RATIO, SPARE, check_readable, read_json, refusa
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"  # in a .keras archive
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3  # filters of HDF5
 KINDS = "fiu"
-MOST_SPARE = 1 << 16  # numbers that HDF5 may unpack though nobody asks for them
+#: What zipfile and h5py raise for a damaged file.
+DAMAGED = (
+    *(OSError, EOFError, LookupError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+MOST_SPARE = 1 << 16  # numbers that HDF5 may unpack beyond those that were asked for
 
 
 @contextmanager
 def opened(who: str, path: Path) -> Iterator[tuple[Any, Any]]:
-    """The root of the HDF5 file, which may be in a ``.keras`` archive, and the configuration of the model or None."""
+    """The root of an HDF5 file, which may be in a ``.keras`` archive; and the model's configuration, or None."""
     check_readable(who, path, "Keras file")
     h5py = require("h5py", "keras", who)
     config, source = None, path.open("rb")
@@ -39,20 +45,7 @@ def opened(who: str, path: Path) -> Iterator[tuple[Any, Any]]:
                 if config is None and isinstance(text := root.attrs.get("model_config"), (str, bytes)):
                     config = _parsed(who, path, text)
                 yield root, config
-        except (
-            OSError,
-            KeyError,
-            RuntimeError,
-            ValueError,
-            zipfile.BadZipFile,
-            NotImplementedError,
-            EOFError,
-            zlib.error,
-            TypeError,
-            OverflowError,
-            MemoryError,
-            UnicodeError,
-        ) as error:
+        except DAMAGED as error:
             if str(error).startswith(f"{who} expects "):
                 raise
             got = f"a damaged or different one ({type(error).__name__}: {error})"
@@ -92,7 +85,7 @@ def child(who: str, path: Path, group: Any, name: str) -> Any:
 
 
 def numbers(who: str, path: Path, dataset: Any) -> Any:
-    """The dataset, of which nothing is read yet, if it holds numbers, and these in the file itself."""
+    """The dataset, not read yet; ValueError unless it holds numbers, in the file itself."""
     import h5py
 
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in KINDS or dataset.shape is None:
@@ -107,7 +100,9 @@ def numbers(who: str, path: Path, dataset: Any) -> Any:
 
 
 def check_unpacks(who: str, path: Path, dataset: Any) -> None:
-    """Raise if a piece of the dataset becomes larger than it says when it is unpacked, before HDF5 does that."""
+    """Raise, before HDF5 unpacks it, if a piece of a packed dataset would become larger than it claims."""
+    if getattr(dataset, "chunks", None) is None:
+        return
     plan = dataset.id.get_create_plist()
     filters = [plan.get_filter(place)[0] for place in range(plan.get_nfilters())]
     if not filters:
@@ -124,13 +119,12 @@ def check_unpacks(who: str, path: Path, dataset: Any) -> None:
 
 
 def texts(group: Any, name: str) -> list[str] | None:
-    """A list of names among the attributes; a long one is in pieces, ``name0``, ``name1``, ..."""
-    pieces = [group.attrs[name]] if name in group.attrs else []
-    while not pieces or f"{name}{len(pieces)}" in group.attrs:
-        if f"{name}{len(pieces)}" not in group.attrs:
-            return None
-        pieces.append(group.attrs[f"{name}{len(pieces)}"])
-    values = [value for piece in pieces for value in np.asarray(piece).reshape(-1).tolist()]
+    """A list of names among the attributes, or None; a long one is in pieces, ``name0``, ``name1``, ..."""
+    pieces = itertools.takewhile(group.attrs.__contains__, (f"{name}{index}" for index in itertools.count()))
+    names = [name] if name in group.attrs else list(pieces)
+    if not names:
+        return None
+    values = [value for piece in names for value in np.asarray(group.attrs[piece]).reshape(-1).tolist()]
     return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values]
 
 

@@ -1,4 +1,4 @@
-"""Keras: the weights of its ``.keras``, ``.weights.h5`` and ``.h5`` files in a model of the same layers."""
+"""Keras: the weights in ``.keras``, ``.weights.h5`` and ``.h5`` files, loaded into a model of the same layers."""
 
 from __future__ import annotations
 
@@ -6,61 +6,59 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._support.checks import sentence
 from .._support.files import as_path, refusal
-from ..layers import (
-    ELU,
-    BatchNorm,
-    Dropout,
-    Flatten,
-    GaussianNoise,
-    Identity,
-    Layer,
-    LayerNorm,
-    LeakyReLU,
-    Linear,
-    PReLU,
-    Residual,
-)
+from ..layers.activations import ACTIVATIONS
+from ..layers.program import program_of
 from ..model import Sequential
-from .exchange import Arrays, Slot, check_shapes, fill, slots
+from .exchange import NAMES, Part, Slot, check_shapes, fill, parts, slots
 from .hdf5 import check_unpacks, child, numbers, opened, texts
 
 WHO = "load_keras_weights"
-#: What Keras calls our layers in files, and their variables in their order.
-KINDS: dict[type[Layer], tuple[str, tuple[str, ...]]] = {
-    Linear: ("dense", ("kernel", "bias")),
-    BatchNorm: ("batch_normalization", ("gamma", "beta", "moving_mean", "moving_variance")),
-    LayerNorm: ("layer_normalization", ("gamma", "beta")),
-    PReLU: ("p_re_lu", ("alpha",)),
+
+
+class Kind(NamedTuple):
+    """A layer of Keras that has variables."""
+
+    cls: str
+    file: str  # its name in files
+    variables: dict[str, str]  # in Keras's order, each with our name of the array
+
+
+#: op → Keras's layer.
+KINDS = {
+    "affine": Kind("Dense", "dense", {"kernel": "W", "bias": "b"}),
+    "batch_norm": Kind(
+        "BatchNormalization",
+        "batch_normalization",
+        {"gamma": "gain", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_variance"},
+    ),
+    "layer_norm": Kind("LayerNormalization", "layer_normalization", {"gamma": "gain", "beta": "bias"}),
+    "prelu": Kind("PReLU", "p_re_lu", {"alpha": "slope"}),
 }
-CLASSES: dict[str, type[Layer]] = {
-    "Dense": Linear,
-    "BatchNormalization": BatchNorm,
-    "LayerNormalization": LayerNorm,
-    "PReLU": PReLU,
+OPS = {kind.cls: op for op, kind in KINDS.items()}
+#: Keras's activation → our op and its numbers, where the names differ or there are numbers.
+ACTIVATION: dict[str, tuple[str, tuple[float, ...]]] = {
+    "elu": ("elu", (1.0,)),
+    "leaky_relu": ("leaky_relu", (0.2,)),
+    "swish": ("silu", ()),
 }
-ACTIVATIONS = {
-    **{name.lower(): name for name in ("ReLU", "Sigmoid", "Tanh", "Softmax", "GELU", "SiLU", "SELU", "Mish")},
-    "elu": "ELU(1.0)",
-    "swish": "SiLU",
-    "softplus": "Softplus",
-    "hard_sigmoid": "HardSigmoid",
-    "leaky_relu": "LeakyReLU(0.2)",
-}
-SILENT = ("InputLayer", "Dropout", "GaussianNoise", "Flatten")  # without effect on a row of numbers in prediction
+SLOPES = {"ELU": 1.0, "LeakyReLU": 0.3}  # Keras's defaults
+SILENT = ("InputLayer", "Dropout", "GaussianNoise", "Flatten")  # they change no row of numbers in prediction
+SILENT_OPS = ("dropout", "flatten", "identity")
 EPSILON = 1e-3  # Keras's default
 
 
 def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
-    """Put the weights of a Keras network into the model of the same layers.
+    """Load the weights of a Keras network into a model of the same layers.
 
-    Dense, BatchNormalization, LayerNormalization and PReLU are matched to Linear, BatchNorm, LayerNorm and PReLU in
-    their order. The model is changed as a whole or not at all. Needs h5py: ``pip install 'chainrule[keras]'``.
+    Dense, BatchNormalization, LayerNormalization and PReLU are matched in order to Linear, BatchNorm, LayerNorm and
+    PReLU, or to layers of your own whose ``program(training=True)`` computes the same. The model changes as a whole or
+    not at all. Needs h5py: ``pip install 'chainrule[keras]'``.
 
     Parameters
     ----------
@@ -71,13 +69,13 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ValueError
-        The shapes differ, which are then listed side by side; or, where the file tells them, activations or epsilon:
-        Keras normalises with ``epsilon=1e-3``, so write ``BatchNorm(8, momentum=0.01, epsilon=1e-3)``; ``.weights.h5``
-        does not tell. Or the file is damaged, holds other layers with weights, or points to other files.
+        The shapes differ, and the error lists both sides; or activations or epsilon differ, in a file that states them,
+        as ``.weights.h5`` does not. Keras's default is ``BatchNorm(8, momentum=0.01, epsilon=1e-3)``. Or the file is
+        damaged, holds other layers with weights, or points to other files.
     ModuleNotFoundError
         h5py is not installed.
     OSError
-        There is no such file, or it cannot be read.
+        The file does not exist or cannot be read.
 
     Examples
     --------
@@ -89,26 +87,26 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
     ...     path = pathlib.Path(folder) / "line.weights.h5"
     ...     with h5py.File(path, "w") as file:  # as Keras 3 would
     ...         file["layers/dense/vars/0"], file["layers/dense/vars/1"] = [[1.0], [2.0]], [0.5]
-    ...     cr.load_keras_weights(model, path)
+    ...     cr.convert.load_keras_weights(model, path)
     >>> model.predict([[10.0, 100.0]])
     array([[210.5]], dtype=float32)
 
     Notes
     -----
-    h5py reads the file, and the HDF5 library behind it may not return from one that somebody damaged on purpose: of
-    strangers take safetensors.
+    The HDF5 library, through which h5py reads the file, may hang on one that was damaged on purpose: from strangers
+    accept safetensors files only.
 
     References
     ----------
     https://keras.io/guides/serialization_and_saving/
     """
     path = as_path(WHO, path)
-    ours = slots(WHO, model, _views)
+    ours = slots(WHO, model, {op: kind.variables for op, kind in KINDS.items()})
     with opened(WHO, path) as (root, config):
         described = layers_of(config)
-        known = [(CLASSES[name], settings) for name, settings in described if name in CLASSES]
-        settings = dict(zip(_numbered([cls for cls, _ in known]), [held for _, held in known], strict=True))
-        kinds = _numbered([type(slot.layer) for slot in ours])
+        known = [(OPS[name], settings) for name, settings in described if name in OPS]
+        settings = dict(zip(_numbered([op for op, _ in known]), [held for _, held in known], strict=True))
+        kinds = _numbered([slot.call.op for slot in ours])
         if child(WHO, path, root, "model_weights") is not None or texts(root, "layer_names") is not None:
             groups = _by_name(path, root)
         else:
@@ -117,40 +115,25 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
             for leaf in _absent(settings.get(kind, {})) - group.keys() & slot.arrays.keys():
                 group[leaf] = np.full(slot.arrays[leaf].shape, float(leaf == "gamma"))
         check_shapes(WHO, ours, groups, "make the model of the same layers as the Keras one")
-        for group in groups.values():
-            for array in group.values():
-                if hasattr(array, "chunks") and array.chunks is not None:
-                    check_unpacks(WHO, path, array)
+        for array in (array for group in groups.values() for array in group.values()):
+            check_unpacks(WHO, path, array)
         _check_epsilon(path, zip(kinds, ours, strict=True), settings)
         _check_steps(path, model, config, described)
-        fill(WHO, ours, groups)
+        fill(WHO, model, ours, groups)
 
 
-def _views(layer: Layer) -> Arrays | None:
-    """The layer's arrays by Keras's names; its kernels are (I, O), as ours are."""
-    if isinstance(layer, Linear):
-        return {"kernel": layer.W} | ({"bias": layer.b} if layer.bias else {})
-    if isinstance(layer, BatchNorm):
-        moving = {"moving_mean": layer.running_mean, "moving_variance": layer.running_variance}
-        return {"gamma": layer.gain, "beta": layer.bias} | moving
-    if isinstance(layer, LayerNorm):
-        return {"gamma": layer.gain, "beta": layer.bias}
-    return {"alpha": layer.slope} if isinstance(layer, PReLU) else None
-
-
-def _numbered(classes: Sequence[type[Layer]]) -> list[str]:
-    """``dense, dense_1, p_re_lu``: the class and its how-manieth, as Keras 3 names layers in files."""
+def _numbered(ops: Sequence[str]) -> list[str]:
+    """``dense, dense_1, p_re_lu``: the class with its index, as Keras 3 names layers in files."""
     counts: Counter[str] = Counter()
     names = []
-    for cls in classes:
-        kind = KINDS[cls][0]
-        names.append(f"{kind}_{counts[kind]}" if counts[kind] else kind)
-        counts[kind] += 1
+    for name in (KINDS[op].file for op in ops):
+        names.append(f"{name}_{counts[name]}" if counts[name] else name)
+        counts[name] += 1
     return names
 
 
 def _absent(settings: Mapping[str, Any]) -> set[str]:
-    """What a normalisation has no variable for: its gain is 1, or its bias 0."""
+    """The variables that a normalisation does not have: its gain is then 1, or its bias 0."""
     return {leaf for leaf, key in (("gamma", "scale"), ("beta", "center")) if settings.get(key) is False}
 
 
@@ -160,7 +143,7 @@ def _absent(settings: Mapping[str, Any]) -> set[str]:
 def _by_kind(
     path: Path, root: Any, kinds: Sequence[str], settings: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Keras 3, ``layers/dense_1/vars/0``: the groups that layers of ours want, in their order; then all others."""
+    """Keras 3, ``layers/dense_1/vars/0``: the groups of these kinds in order; then all others."""
     for name in ("layers", "_layer_checkpoint_dependencies"):  # the second by TensorFlow 2.12
         layers = child(WHO, path, root, name)
         if hasattr(layers, "keys"):
@@ -171,7 +154,7 @@ def _by_kind(
     for name in layers:
         variables = child(WHO, path, layers, f"{name}/vars")
         if hasattr(variables, "keys") and len(variables):
-            known = next((leaves for kind, leaves in KINDS.values() if name.rstrip("_0123456789") == kind), ())
+            known = next((kind.variables for kind in KINDS.values() if name.rstrip("_0123456789") == kind.file), {})
             leaves = [leaf for leaf in known if leaf not in _absent(settings.get(name, {}))]
             keys = sorted(variables, key=lambda key: (len(key), key))
             found[name] = {
@@ -199,11 +182,11 @@ def _by_name(path: Path, root: Any) -> dict[str, dict[str, Any]]:
     return groups
 
 
-# --- what the file tells of settings --------------------------------------------------------------------------------
+# --- the settings that the file states ----------------------------------------------------------------------------
 
 
 def layers_of(config: Any) -> list[tuple[str, Mapping[str, Any]]]:
-    """The class and the settings of each layer in a configuration; none where it is of another form."""
+    """The class and the settings of each layer in a configuration; none if it has another form."""
     inner = config.get("config") if isinstance(config, dict) else None
     layers = inner.get("layers") if isinstance(inner, dict) else inner  # a list in Keras 1
     found: list[tuple[str, Mapping[str, Any]]] = []
@@ -217,51 +200,51 @@ def layers_of(config: Any) -> list[tuple[str, Mapping[str, Any]]]:
 
 def _check_epsilon(path: Path, ours: Iterable[tuple[str, Slot]], settings: Mapping[str, Mapping[str, Any]]) -> None:
     for kind, slot in ours:
-        if kind in settings and isinstance(slot.layer, (BatchNorm, LayerNorm)):
+        own = slot.call.numbers.get("epsilon")
+        if kind in settings and own is not None:
             epsilon = settings[kind].get("epsilon", EPSILON)
-            if epsilon != slot.layer.epsilon:
+            if epsilon != own:
                 expected = f"epsilon {epsilon!r} for {kind} of {path}, as Keras has it"
-                got = f"{slot.layer.epsilon!r} in {slot.layer!r}"
+                got = f"{own!r} in {slot.part.layer!r}"
                 raise ValueError(sentence(WHO, expected, got, "give the layer that epsilon"))
 
 
 def _check_steps(
     path: Path, model: Sequential, config: Any, described: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> None:
-    """What stands between the weights must be the same, where the file tells it: the order is that of a Sequential."""
+    """Raise where a Sequential of Keras has something else between its weights than the model."""
     if isinstance(config, dict) and config.get("class_name") == "Sequential" and described:
         theirs = [step for name, settings in described for step in _their_steps(name, settings)]
-        ours = [step for layer in model.layers for step in _our_steps(layer)]
+        ours = [step for part in parts(model.layers) for step in _our_steps(part)]
         if ours != theirs:
             expected = f"a model of the steps of {path}, {' → '.join(theirs)}"
             raise ValueError(sentence(WHO, expected, " → ".join(ours), "make it of the same layers and activations"))
 
 
 def _their_steps(name: str, settings: Mapping[str, Any]) -> Iterator[str]:
-    if name in CLASSES:
-        yield CLASSES[name].__name__
-    elif name in ("LeakyReLU", "ELU"):
-        slope = settings.get("negative_slope", settings.get("alpha", {"LeakyReLU": 0.3, "ELU": 1.0}[name]))
-        yield f"{name}({slope})"
+    if name in OPS:
+        yield NAMES[OPS[name]]
+    elif name in SLOPES:
+        yield f"{name}({settings.get('negative_slope', settings.get('alpha', SLOPES[name]))})"
     elif name not in (*SILENT, "Activation"):
         odd = [f"{key}={settings[key]}" for key in ("max_value", "negative_slope", "threshold") if settings.get(key)]
         yield f"{name}({', '.join(odd)})" if odd else name
     activation = settings.get("activation", "linear") if name in ("Dense", "Activation") else "linear"
     if activation not in ("linear", None):
-        yield ACTIVATIONS.get(str(activation), str(activation))
+        yield _activation(*ACTIVATION.get(str(activation), (str(activation), ())))
 
 
-def _our_steps(layer: Layer) -> Iterator[str]:
-    if isinstance(layer, Linear):
-        yield "Linear"
-        if layer._activation is not None:
-            yield from _our_steps(layer._activation)
-    elif isinstance(layer, LeakyReLU):
-        yield f"LeakyReLU({layer.slope})"
-    elif isinstance(layer, ELU):
-        yield f"ELU({layer.alpha})"
-    elif isinstance(layer, (BatchNorm, LayerNorm, PReLU)):
-        yield type(layer).__name__
-    elif not isinstance(layer, (Dropout, GaussianNoise, Flatten, Identity)):
-        odd = isinstance(layer, Residual) or layer.config() != type(layer)().config()
-        yield repr(layer) if odd else type(layer).__name__
+def _our_steps(part: Part) -> Iterator[str]:
+    call = part.call
+    if call is None or part.inner:
+        if program_of(part.layer) != ():  # noise does nothing in prediction
+            yield repr(part.layer)
+    elif call.op not in SILENT_OPS:
+        yield NAMES.get(call.op) or _activation(call.op, call.numbers.values())
+
+
+def _activation(op: str, given: Iterable[Any]) -> str:
+    """Our name of an activation: ``ReLU``, ``LeakyReLU(0.2)``."""
+    name = repr(ACTIVATIONS[op]).removesuffix("()") if op in ACTIVATIONS else op
+    text = ", ".join(map(str, given))
+    return f"{name}({text})" if text else name

@@ -24,7 +24,7 @@ from .._support.checks import Array, nearest, sentence
 from .._support.files import DIGEST, as_path, digest, open_tensors, read_json, refusal, write_arrays
 from ..layers import LAYERS, Layer
 from ..layers.base import Shape, arguments_of, parameter_shapes, walk
-from ..model import Sequential, blank, layers_from_config
+from ..model import Sequential, layers_from_config, uninitialized_model
 from ..parameters import as_float_dtype
 from ..training import checkpoint
 from ..training.state import arrays_of
@@ -125,7 +125,7 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
 
     Parameters
     ----------
-    path : a file that :func:`save` or :class:`~chainrule.Checkpoint` wrote
+    path : a file that :func:`save` or :class:`~chainrule.callbacks.Checkpoint` wrote
     custom_layers : name → class of the layers of your own that the model has
 
     Returns
@@ -300,7 +300,7 @@ def _build(
         layers = layers_from_config(description, own)
         dtype = as_float_dtype("dtype", description.get("dtype"))
         _check_forms(expected(layers, dtype), forms)
-        return blank(layers, dtype)
+        return uninitialized_model(layers, dtype)
     except RecursionError:
         raise _refusal(path, "to describe a model", "one that is nested too deeply") from None
     except (ValueError, TypeError) as error:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from .._support.checks import sentence
-from .._support.overrides import has_own_methods, is_hooked
-from ..layers import LAYERS, Activation, Layer
+from .._support.overrides import has_own_methods
+from ..layers import Layer
 from ..layers.base import walk
 from ..model import Sequential
 
@@ -18,7 +16,7 @@ def check_no_own_code(who: str, model: Sequential, methods: tuple[str, ...] = PR
     """Raise if the model's class overrides one of these methods, or if any was replaced on the model or on a layer."""
     changed = next((name for name in methods if getattr(type(model), name) is not getattr(Sequential, name)), None)
     replaced = ["the model"] if has_own_methods(model) else []
-    replaced += [f"layer {place.rstrip('.')}" for place, layer in walk(model.layers) if is_hooked(layer)]
+    replaced += [f"layer {place.rstrip('.')}" for place, layer in walk(model.layers) if _is_hooked(layer)]
     if changed:
         expected, got = "a network with the methods of Sequential", f"{type(model).__name__}, which overrides {changed}"
     elif replaced:
@@ -29,12 +27,6 @@ def check_no_own_code(who: str, model: Sequential, methods: tuple[str, ...] = PR
     raise TypeError(sentence(who, expected, got, remedy))
 
 
-def check_very_classes(who: str, layers: Iterable[Layer]) -> None:
-    """Raise at a layer of a class that is derived from one of ours: it may do something else."""
-    for layer in layers:
-        ours = next((cls for cls in type(layer).__mro__ if LAYERS.get(cls.__name__) is cls), None)
-        if ours not in (None, type(layer)):
-            what = "an activation" if isinstance(layer, Activation) else "a layer"
-            raise ValueError(
-                sentence(who, f"{what} whose equation it knows", f"{layer!r}, derived from {ours.__name__}")
-            )
+def _is_hooked(layer: Layer) -> bool:
+    """Whether a method was replaced on the layer, or on one that is its attribute, such as an activation."""
+    return any(map(has_own_methods, (layer, *(value for value in vars(layer).values() if isinstance(value, Layer)))))

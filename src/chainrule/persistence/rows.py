@@ -85,7 +85,7 @@ def _network_rows(model: Sequential, normal: Array, rng: np.random.Generator) ->
         return _seen(first, flat).reshape(normal.shape), ""
     if not isinstance(first, Linear) or first.in_features != flat.shape[1]:
         return normal, NORMAL
-    if first._activation is None and isinstance(second, BatchNorm):
+    if first.activation is None and isinstance(second, BatchNorm):
         z = _seen(second, rng.standard_normal((len(normal), first.out_features)))
         return _shortest(first.W, z - (first.b if first.bias else 0.0)).reshape(normal.shape), ""
     center, scale = _where_centred(first)

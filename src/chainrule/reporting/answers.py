@@ -151,7 +151,7 @@ def _of_classes(model: Sequential, loss: Any, x: Array, y: Array) -> bool:
 
 def _gives_probabilities(model: Sequential) -> bool:
     last = model.layers[-1]
-    return isinstance(getattr(last, "_activation", last), (Softmax, Sigmoid, HardSigmoid))
+    return isinstance(getattr(last, "activation", last), (Softmax, Sigmoid, HardSigmoid))
 
 
 def _logits(z: Array, as_probabilities: bool) -> Array:

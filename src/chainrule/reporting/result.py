@@ -113,7 +113,7 @@ def report(
     Examples
     --------
     >>> import chainrule as cr
-    >>> digits = cr.load_named("digits")
+    >>> digits = cr.data.load_named("digits")
     >>> trainer = cr.Trainer(cr.MLP([64, 32, 10], rng=0), "cross_entropy", metrics=["accuracy"])
     >>> history = trainer.fit(digits.x, digits.y, epochs=20, verbose=0)
     >>> found = cr.report(trainer, digits.x_test, digits.y_test, image_shape=(8, 8))

@@ -11,20 +11,13 @@ positive rate, and a training of one step divides by no zero. A step past the en
 
 from __future__ import annotations
 
-from .base import Schedule
-from .decay import Constant, Exponential, InverseScaling, StepDecay
-from .plateau import ReduceOnPlateau
-from .waves import CosLog4, FlatCos, OneCycle, WarmupCosine
+from . import cosine, decay, plateau
+from .base import Schedule as Schedule
+from .cosine import *  # noqa: F403
+from .decay import *  # noqa: F403
+from .plateau import *  # noqa: F403
 
-__all__ = [
-    "Constant",
-    "CosLog4",
-    "Exponential",
-    "FlatCos",
-    "InverseScaling",
-    "OneCycle",
-    "ReduceOnPlateau",
-    "Schedule",
-    "StepDecay",
-    "WarmupCosine",
-]
+__all__: list[str] = []
+__all__ += cosine.__all__
+__all__ += decay.__all__
+__all__ += plateau.__all__

@@ -6,21 +6,9 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
-from .._support.checks import check_integer, check_number, sentence
+from .._support.checks import check_integer, sentence
 
 Schedule: TypeAlias = Callable[[int, int | None], float]
-
-
-def keep_number(schedule: object, name: str, **bounds: float) -> None:
-    """Check a field, frozen or not, and keep it as a plain float, whatever type of number came."""
-    value = check_number(type(schedule).__name__, name, getattr(schedule, name), **bounds)
-    object.__setattr__(schedule, name, value)
-
-
-def keep_integer(schedule: object, name: str, minimum: int = 1) -> None:
-    """The same for a whole number."""
-    value = check_integer(type(schedule).__name__, name, getattr(schedule, name), minimum)
-    object.__setattr__(schedule, name, value)
 
 
 def check_total(schedule: object, total_steps: int | None) -> int:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+from .._support.checks import check_integer
 from .._support.frozen import frozen
-from .base import keep_integer, keep_number
+from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, checking
+
+__all__ = ["Constant", "Exponential", "InverseScaling", "StepDecay"]
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO)
 class Constant:
     """The same rate at every step.
 
@@ -17,18 +21,16 @@ class Constant:
     Parameters
     ----------
     rate : float, >= 0
+        The rate.
 
     Examples
     --------
     >>> import chainrule as cr
-    >>> cr.Constant(0.1)(1000, None)
+    >>> cr.schedules.Constant(0.1)(1000, None)
     0.1
     """
 
     rate: float
-
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate, whatever the step."""
@@ -36,6 +38,7 @@ class Constant:
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO, factor=ABOVE_ZERO, every=check_integer)
 class StepDecay:
     """A rate multiplied by a factor every so many steps.
 
@@ -46,13 +49,14 @@ class StepDecay:
     rate : float, >= 0
         The rate of the first step.
     factor : float, > 0
+        What the rate is multiplied by.
     every : int, >= 1
-        In steps.
+        Number of steps after which it is.
 
     Examples
     --------
     >>> import chainrule as cr
-    >>> halved = cr.StepDecay(0.8, factor=0.5, every=10)
+    >>> halved = cr.schedules.StepDecay(0.8, factor=0.5, every=10)
     >>> halved(9), halved(10), halved(20)
     (0.8, 0.4, 0.2)
     """
@@ -61,17 +65,13 @@ class StepDecay:
     factor: float = 0.1
     every: int = 1000
 
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-        keep_number(self, "factor", above=0.0)
-        keep_integer(self, "every")
-
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
         return self.rate * math.pow(self.factor, step // self.every)
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO, decay=ABOVE_ZERO, every=check_integer)
 class Exponential:
     """A rate that decays smoothly, by a factor of ``decay`` over ``every`` steps.
 
@@ -82,13 +82,14 @@ class Exponential:
     rate : float, >= 0
         The rate of the first step.
     decay : float, > 0
+        Factor by which the rate changes over ``every`` steps.
     every : int, >= 1
-        In steps.
+        Number of steps for one factor.
 
     Examples
     --------
     >>> import chainrule as cr
-    >>> cr.Exponential(1.0, decay=0.25, every=10)(5)
+    >>> cr.schedules.Exponential(1.0, decay=0.25, every=10)(5)
     0.5
     """
 
@@ -96,17 +97,13 @@ class Exponential:
     decay: float
     every: int = 1
 
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-        keep_number(self, "decay", above=0.0)
-        keep_integer(self, "every")
-
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""
         return self.rate * math.pow(self.decay, step / self.every)
 
 
 @frozen
+@checking(rate=AT_LEAST_ZERO, power=AT_LEAST_ZERO)
 class InverseScaling:
     """A rate that falls as a power of the step.
 
@@ -119,20 +116,17 @@ class InverseScaling:
     rate : float, >= 0
         The rate of the first step.
     power : float, >= 0
+        How fast the rate falls: at 1 it halves whenever the number of steps doubles, at 0 it stays.
 
     Examples
     --------
     >>> import chainrule as cr
-    >>> cr.InverseScaling(1.0, power=0.5)(99)
+    >>> cr.schedules.InverseScaling(1.0, power=0.5)(99)
     0.1
     """
 
     rate: float
     power: float = 0.5
-
-    def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-        keep_number(self, "power", minimum=0.0)
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
         """The rate of a step."""

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 
-from .base import keep_integer, keep_number
+from .._support.checks import check_integer, check_number
+from .._support.settings import AT_LEAST_ZERO, checking
+
+__all__ = ["ReduceOnPlateau"]
 
 
 @dataclass
+@checking(
+    rate=AT_LEAST_ZERO,
+    factor=partial(check_number, above=0, below=1),
+    patience=partial(check_integer, minimum=0),
+    minimum=AT_LEAST_ZERO,
+    threshold=AT_LEAST_ZERO,
+)
 class ReduceOnPlateau:
     """A rate that is cut when the loss has stopped falling.
 
@@ -24,6 +35,7 @@ class ReduceOnPlateau:
     rate : float, >= 0
         The rate to begin with.
     factor : float in (0, 1)
+        What the rate is multiplied by when it is cut.
     patience : int, >= 0
         Epochs without improvement to wait before cutting the rate.
     minimum : float, >= 0
@@ -34,7 +46,7 @@ class ReduceOnPlateau:
     Examples
     --------
     >>> import chainrule as cr
-    >>> schedule = cr.ReduceOnPlateau(1.0, factor=0.5, patience=1)
+    >>> schedule = cr.schedules.ReduceOnPlateau(1.0, factor=0.5, patience=1)
     >>> for loss in (0.9, 0.9, 0.9):
     ...     schedule.observe(loss)
     >>> schedule(step=300)
@@ -51,11 +63,6 @@ class ReduceOnPlateau:
     bad_epochs: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        keep_number(self, "rate", minimum=0.0)
-        keep_number(self, "factor", above=0.0, below=1.0)
-        keep_integer(self, "patience", minimum=0)
-        keep_number(self, "minimum", minimum=0.0)
-        keep_number(self, "threshold", minimum=0.0)
         self.current, self.best, self.bad_epochs = self.rate, math.inf, 0
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
@@ -63,7 +70,13 @@ class ReduceOnPlateau:
         return self.current
 
     def observe(self, loss: float) -> None:
-        """Take note of an epoch's loss; cut the rate if patience has run out."""
+        """Take note of an epoch's loss, and cut the rate if patience has run out.
+
+        Parameters
+        ----------
+        loss : float
+            The loss that is watched: of the validation data where there are some, else of training.
+        """
         better = loss < self.best - self.threshold * abs(self.best) if math.isfinite(self.best) else loss < self.best
         self.best = loss if better else self.best
         self.bad_epochs = 0 if better else self.bad_epochs + 1

@@ -82,7 +82,7 @@ class TableEncoder:
     >>> def predict(model_file, table_file):
     ...     model = cr.load(model_file)
     ...     encoder = TableEncoder.from_dict(model.metadata["encoder"])
-    ...     table = cr.read_table(table_file, columns=encoder.columns, text=list(encoder.categories))
+    ...     table = cr.data.read_table(table_file, columns=encoder.columns, text=list(encoder.categories))
     ...     return encoder.decode(model.predict(encoder.transform(table)))
     """
 

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from .callbacks.best import Best
 from .callbacks.place import WritesFiles
 from .format1 import upgraded
 from .packing import rows_of, unpack
-from .state import TrainingState, arrays_of
+from .settings import Settings, asked, differences, in_code, other_objects, resumed, settings_of, written
+from .state import UNSAID, Position, TrainingState, arrays_of
 
 FORMAT = 2
 KEY = "chainrule_checkpoint"  # in the header
@@ -34,7 +35,8 @@ LOCK = ".lock"
 SUFFIX = ".safetensors"
 BEST = f"best{SUFFIX}"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-ANOTHER = "resume with the network, optimizer and callbacks that were trained"
+ANOTHER = "build the trainer as it was when this was written"
+WHERE = "pass the folder that was given to Checkpoint, or one of the files in it"
 
 
 class Checkpoint(WritesFiles):
@@ -58,6 +60,10 @@ class Checkpoint(WritesFiles):
         epoch in which it was best, of the last one where several are as good, stays as ``best.safetensors``
     higher_is_better : bool or None; None means: yes, unless the name of the column ends in "loss" or "error"
 
+    Attributes
+    ----------
+    asked : int or None, the number of the signal that asked to end the last training
+
     Examples
     --------
     >>> import tempfile
@@ -65,7 +71,7 @@ class Checkpoint(WritesFiles):
     >>> import chainrule as cr
     >>> x, y = np.eye(8), np.arange(8) % 2
     >>> def trainer(folder):
-    ...     callbacks = [cr.Checkpoint(folder, monitor="loss")]
+    ...     callbacks = [cr.callbacks.Checkpoint(folder, monitor="loss")]
     ...     return cr.Trainer(cr.MLP([8, 4, 2], rng=0), "cross_entropy", callbacks=callbacks)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     first = trainer(folder).fit(x, y, epochs=2, verbose=0)  # and here the lights go out
@@ -76,6 +82,7 @@ class Checkpoint(WritesFiles):
     """
 
     folder: Path
+    saves = True
 
     def __init__(
         self,
@@ -91,7 +98,7 @@ class Checkpoint(WritesFiles):
         self.seconds = None if seconds is None else check_number("Checkpoint", "seconds", seconds, above=0)
         self.keep = check_integer("Checkpoint", "keep", keep)
         self.monitor, self.higher_is_better = monitor, higher_is_better
-        self._asked: int | None = None  # the signal that asks to end
+        self.asked: int | None = None
         self._best: Best | None = None
         self._improved = self._began = False
         self._written = 0.0  # by the clock
@@ -110,7 +117,7 @@ class Checkpoint(WritesFiles):
         self.lock(folder / LOCK)
         remove_partials(folder, f"step-*{SUFFIX}", BEST)
         self._written = time.monotonic()
-        self._asked = None
+        self.asked = None
         if self.monitor is not None and not (trainer.resumed or self._began) and (folder / BEST).exists():
             remedy = "resume that run, or choose another folder"
             warn(sentence("Checkpoint", f"a folder for one run, {folder}", f"the {BEST} of an earlier run", remedy))
@@ -123,7 +130,7 @@ class Checkpoint(WritesFiles):
         self._signals.enter_context(asking(SIGNALS, self._ask))
 
     def _ask(self, number: int) -> None:
-        self._asked = number
+        self.asked = number
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         self._improved = self._best is not None and self._best.look(row, trainer.epoch)
@@ -133,14 +140,14 @@ class Checkpoint(WritesFiles):
         names = [BEST] if between and self._improved else []  # first: the History in the next already has its row
         due = between and self.every is not None and trainer.epoch % self.every == 0
         late = self.seconds is not None and time.monotonic() - self._written > self.seconds
-        if due or late or self._asked is not None:
+        if due or late or self.asked is not None:
             names.append(_name(trainer))
         if names:
             self._begin(trainer, names)
-        if self._asked is not None:
+        if self.asked is not None:
             self._writer.wait()
             self.print_resume_hint()
-            raise StopTraining(f"{signal.Signals(self._asked).name} came")
+            raise StopTraining(f"{signal.Signals(self.asked).name} came")
         self._writer.look()
 
     def print_resume_hint(self) -> None:
@@ -222,25 +229,38 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
 
-def restore(state: TrainingState, path: Path) -> None:
-    """Give a training the state that a checkpoint holds."""
+def restore(state: TrainingState, path: Path, before: Position) -> None:
+    """Give a training the state that a checkpoint holds; ``before`` is where the last fit of its trainer has ended."""
     path, arrays, facts = _read(path)
-    model = state.model
-    for what, have, want in (
-        ("network", facts.get("model"), model.config()),
-        ("optimizer", facts.get("optimizer"), type(state.optimizer).__name__),
-        ("callbacks", _names(facts.get("callbacks")), [type(callback).__name__ for callback in state.remembering]),
-    ):
-        if have != want:
-            raise refusal("resume", path, f"to be of this {what}, {want}", str(have), ANOTHER)
-    expected = dict(arrays_of(model))
-    if {name: array.shape for name, array in expected.items()} != _shapes(arrays, tuple(expected)):
+    first, theirs = (fact if isinstance(fact, dict) else {} for fact in (facts.get("first"), facts.get("settings")))
+    mine = asked(settings_of(state.trainer), before.first, before.left)
+    mine["epochs"] = first.get("epochs", mine["epochs"])  # for which fit will ask
+    settings = resumed(first, theirs, mine)
+    for what, want, have in _unlike(state, facts, settings):
+        expected = f"to be of this trainer, whose {in_code(what)} is {written(want)}"
+        raise refusal("resume", path, expected, written(have), ANOTHER)
+    every = dict(arrays_of(state.model))
+    if {name: array.shape for name, array in every.items()} != _shapes(arrays, tuple(every)):
         raise refusal("resume", path, "to hold every parameter", "others", ANOTHER)
     try:
-        state.from_arrays(arrays, facts)
+        state.from_arrays(arrays, facts | {"settings": settings, "first": mine})
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:  # written by another hand than ours
         got = f"{type(error).__name__}: {error}"
         raise refusal("resume", path, "to hold the state of a training", got, ANOTHER) from None
+
+
+def _unlike(state: TrainingState, facts: dict[str, Any], settings: Settings) -> Iterator[tuple[str, Any, Any]]:
+    """What of a training a checkpoint cannot restore and the trainer has otherwise: its path, and what each has."""
+    for path, have, want in differences(facts.get("model"), state.model.config(), "model"):
+        numbers = isinstance(want, (int, float)) and isinstance(have, (int, float))  # which a user may ask for
+        if path not in settings or (settings[path] != have and not numbers):
+            yield path, want, have
+    optimizer, callbacks = type(state.optimizer).__name__, [type(one).__name__ for one in state.remembering]
+    if facts.get("optimizer") != optimizer:
+        yield "optimizer", {"type": optimizer}, {"type": facts.get("optimizer")}
+    if _names(facts.get("callbacks")) != callbacks:
+        yield "list of callbacks", callbacks, _names(facts.get("callbacks"))
+    yield from other_objects(state.trainer, settings)
 
 
 def _names(callbacks: Any) -> list[Any]:
@@ -251,6 +271,8 @@ def _names(callbacks: Any) -> list[Any]:
 
 def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
     """The checkpoint, or of a folder the newest that is whole."""
+    if not path.exists():
+        raise FileNotFoundError(sentence("resume", f"a checkpoint at {path}", "no such file or folder", WHERE))
     if not path.is_dir():
         return path, *read_checkpoint("resume", path)
     found = checkpoints(path)
@@ -261,7 +283,7 @@ def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
             if index == len(found) - 1:
                 raise
             warn(f"{error} The one before it is taken.")
-    raise FileNotFoundError(sentence("resume", f"a checkpoint in {path}", "none"))
+    raise FileNotFoundError(sentence("resume", f"a checkpoint in {path}", "none", WHERE))
 
 
 def write_checkpoint(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
@@ -287,7 +309,7 @@ def read_checkpoint(who: str, path: Path) -> tuple[dict[str, Array], dict[str, A
     facts = _mapping(header[KEY])
     if facts is not None and facts.get("format") == FORMAT:
         more = _mapping(arrays.pop(FACTS, np.zeros(0, np.uint8)).tobytes())
-        facts = None if more is None else more | facts
+        facts = None if more is None else UNSAID | more | facts
     elif facts is not None and facts.get("format") == 1:
         try:
             arrays, facts = upgraded(arrays, facts)

@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, is_sparse, sentence
-from .._support.overrides import has_own_methods, is_hooked, is_of_package, overrides
+from .._support.overrides import is_of_package, overrides
 from ..data.batches import Batches
 from ..layers import BatchNorm
+from ..layers.base import all_within
 from ..losses import Loss
+from ..losses.base import loss_kernel
 from ..model import Sequential
 from ..ops.fused import compiled
+from ..optimizers.rule import rule_kernel
 from ..runtime.signals import atomic
 from ..runtime.threads import available_threads
 from .engine import ENDLESS_GRADIENT, Parts, same, values_of
@@ -144,18 +147,18 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
     The optimizer must have been set up for the model; ``targets`` are the checked y and weights of all rows.
     """
     model, loss, optimizer, _, average_penalty, augment = parts
-    if compiled is None or optimizer.kernel is None or not isinstance(loss, Loss) or targets is None:
+    if compiled is None or not isinstance(loss, Loss) or targets is None:
         return None
     if not is_of_package(loss):
         return None  # a loss of the user's own may keep state, of which no plan knows
-    if overrides(model, Sequential, "forward", "backward", "penalty") or has_own_methods(optimizer):
+    if overrides(model, Sequential, "forward", "backward", "penalty"):
         return None
     if is_sparse(batches.arrays[0]) or augment:
         return None
     y, weight = targets
-    kernel = loss.kernel(y)
-    stages = None if any(map(is_hooked, model.layers)) else stages_of(model, batches.arrays[0])
-    if kernel is None or stages is None or _has_lone_row(model, batches):
+    kernel, rule = loss_kernel(loss, y), rule_kernel(optimizer)
+    stages = stages_of(model, batches.arrays[0])
+    if kernel is None or rule is None or stages is None or _has_lone_row(model, batches):
         return None  # a batch of one row has no variance: the layer itself says so
     if not _takes(kernel, targets, batches.arrays[0].shape[0], np.zeros((2, stages[-1].outputs), model.dtype)):
         return None
@@ -170,8 +173,8 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
         None if weight is None else np.ascontiguousarray(weight, np.float64),
         batches.size,
         batches.rows,
-        (compiled.LOSSES.index(kernel[0]), kernel[1]),
-        (compiled.OPTIMIZERS[optimizer.kernel], *state, optimizer.clip_norm or 0.0, optimizer.clip_value or 0.0),
+        (compiled.LOSSES[kernel[0]], kernel[1]),
+        (compiled.OPTIMIZERS[rule], *state, optimizer.clip_norm or 0.0, optimizer.clip_value or 0.0),
         runs,
         average_penalty,
     )
@@ -197,9 +200,7 @@ class _Origin:
     """
 
     def __init__(self, parts: Parts) -> None:
-        layers = parts.model.layers
-        inner = [vars(layer)["_activation"] for layer in layers if vars(layer).get("_activation") is not None]
-        self._attributes = [vars(layer) for layer in (*layers, *inner)]
+        self._attributes = [vars(layer) for layer in all_within(parts.model.layers)]
         self._of_optimizer = itemgetter(*(vars(parts.optimizer).keys() - READ_BY_EVERY_CALL))
         self._identities, self._objects = parts.identities(), self._within(parts)
         self._values = values_of(parts.loss)

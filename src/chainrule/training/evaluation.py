@@ -10,8 +10,11 @@ from .._support.checks import Array, sentence
 from .._support.errors import DivergenceError
 from ..losses.base import total_weight
 from ..metrics import Metric
+from ..metrics.names import of_probabilities
 from ..runtime.signals import released
 from .engine import Parts
+from .inputs import are_logits
+from .state import EpochState, Row, StepRecord, epoch_summary
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -30,10 +33,31 @@ def evaluated(
     if not np.isfinite(value):
         remedy = "lower the learning rate, or standardise x (and y for a regression)"
         raise DivergenceError(sentence(who, "a finite loss on these data", f"{value}: the outputs overflow", remedy))
-    return {"loss": value} | measured(metrics, z, y, weight)
+    return {"loss": value} | measured(parts, metrics, z, y, weight)
 
 
-def measured(metrics: Mapping[str, Metric], z: Array, y: Array, weight: Array | None = None) -> dict[str, float]:
-    """Each metric of these outputs."""
+def measured(
+    parts: Parts, metrics: Mapping[str, Metric], z: Array, y: Array, weight: Array | None = None
+) -> dict[str, float]:
+    """Each metric of these outputs, which are logits or probabilities as the model and the loss now are."""
+    if metrics and not are_logits(parts.model, parts.loss):
+        metrics = {name: of_probabilities(metric) for name, metric in metrics.items()}
     with released:
         return {name: float(metric(y, z, weight)) for name, metric in metrics.items()}
+
+
+def rows_of_epochs(
+    parts: Parts,
+    epoch: EpochState,
+    records: list[StepRecord],
+    each: int,
+    metrics: Mapping[str, Metric],
+    seconds: float,
+) -> list[Row]:
+    """The row of each epoch of ``each`` steps, with the metrics of the outputs that were recorded of a single one."""
+    rows = [epoch_summary(records[i * each : (i + 1) * each]) for i in range(epoch.count)]
+    if metrics and epoch.outputs:
+        z, y, *weight = epoch.outputs
+        scores = measured(parts, metrics, z, y, *weight)
+        rows = [{"loss": rows[0]["loss"]} | scores | {"learning_rate": rows[0]["learning_rate"]}]
+    return [row | {"seconds": seconds / epoch.count} for row in rows]

@@ -7,10 +7,11 @@ from typing import Any
 
 from .._support.checks import Array
 from .packing import ARRAY, columns_of, refer
+from .state import UNSAID
 
 LISTS = {"EarlyStopping": "weights", "WeightAverage": "other"}  # of arrays in the state, each under a name of its own
 NEW: dict[str, Any] = {"row": None, "hook": "", "told": [], "steps": None, "before": None}
-NEW |= {"seconds": 0.0, "stopped": False}
+NEW |= {"seconds": 0.0, "stopped": False} | UNSAID
 
 
 def upgraded(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:

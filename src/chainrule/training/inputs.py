@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._support.checks import Array, as_numeric, as_samples, check_finite, check_shape, sentence
+from .._support.checks import (
+    Array,
+    as_numeric,
+    as_rng,
+    as_samples,
+    check_finite,
+    check_integer,
+    check_shape,
+    sentence,
+)
 from .._support.overrides import is_of_package
-from ..data.batches import rest_of, split_rows
+from ..data.batches import check_sample, rest_of, split_rows
 from ..data.scale import check_resolution
-from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Linear, Sigmoid, Softmax
-from ..layers.base import FeatureLayer, walk
-from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
+from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Layer, Linear, Sigmoid, Softmax
+from ..layers.base import FeatureLayer, shape_remedy, walk
+from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
 from ..losses.base import check_output
+from ..metrics import Metric, named_metrics
 from ..model import Sequential
+from ..optimizers import get_optimizer
+from .callbacks import Callback
 
 Targets: TypeAlias = "tuple[Array, Array | None]"  # y and the weights, as the loss takes them
 Data: TypeAlias = tuple[Array, Array, Array | None]
+COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
 Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"
 
 
@@ -70,16 +85,9 @@ def _fits(x: Array, width: int, flat: bool) -> bool:
 
 
 def _input_remedy(x: Array, y: Array, width: int, flat: bool) -> str:
-    if x.ndim == 1 and width == 1:
-        return "pass x[:, None]"
-    if _fits(y, width, flat):
+    if _fits(y, width, flat) and not (x.ndim == 1 and width == 1):
         return "x comes first, then y: they seem to be the wrong way round"
-    if x.ndim == 1:
-        return f"pass a matrix with a row for each sample and {width} columns"
-    found = math.prod(x.shape[1:])
-    if x.ndim > 2 and not flat:
-        return "put Flatten() in front" + ("" if found == width else f", and make the layer for {found}")
-    return f"pass {width} columns, or make the layer for {found}"
+    return shape_remedy(x.shape, width, flat)
 
 
 def own_targets(data: Data) -> Data:
@@ -139,15 +147,31 @@ def check_targets(model: Sequential, loss: LossFunction, data: Data | None) -> T
 
 
 def check_layers(model: Sequential) -> None:
-    """Raise if a layer that learns was put in the place of another: its parameters are not the model's."""
+    """Raise if a layer learns with other arrays than the model's: it, or they, took the place of others."""
+    vectors = {"": model.parameters.vector, "d": model.gradients.vector}
     for _, layer in walk(model.layers):
-        for name in layer.parameter_shapes():
-            array = vars(layer).get(name)
-            if not isinstance(array, np.ndarray) or array.base is not model.parameters.vector.base:
-                got = f"{layer!r}, which was put into it later"
+        for name, prefix in itertools.product(layer.parameter_shapes(), vectors):
+            array = vars(layer).get(prefix + name)
+            if not isinstance(array, np.ndarray) or array.base is not vectors[prefix].base:
+                got = f"{layer!r}, which was put into it later, or other arrays than its own"
                 raise ValueError(
                     sentence("fit", "the layers that the model was made with to learn", got, "make a new Sequential")
                 )
+
+
+SOFTMAX, SIGMOID = (Softmax,), (Sigmoid, HardSigmoid)  # the activations that give probabilities
+
+
+def last_activation(model: Sequential) -> Layer | None:
+    """What the outputs come from: the last layer, or the activation within it."""
+    last: Layer | None = getattr(model.layers[-1], "activation", model.layers[-1])
+    return last
+
+
+def are_logits(model: Sequential, loss: LossFunction) -> bool:
+    """Whether the outputs are logits, as the loss says, or no probabilities, as the last layer does."""
+    said: bool | None = getattr(loss, "from_logits", None)
+    return not isinstance(last_activation(model), SOFTMAX + SIGMOID) if said is None else said
 
 
 def check_output_fits(model: Sequential, loss: LossFunction) -> None:
@@ -155,8 +179,7 @@ def check_output_fits(model: Sequential, loss: LossFunction) -> None:
     if not isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
         return
     last = model.layers[-1]
-    activation = getattr(last, "_activation", last)
-    gives_probabilities = isinstance(activation, Softmax if isinstance(loss, CrossEntropy) else (Sigmoid, HardSigmoid))
+    gives_probabilities = isinstance(last_activation(model), SOFTMAX if isinstance(loss, CrossEntropy) else SIGMOID)
     surely_logits = isinstance(last, Linear) and not gives_probabilities  # of a layer of the user's own we know nothing
     if gives_probabilities if loss.from_logits else surely_logits:
         expected = f"the model's {'logits' if loss.from_logits else 'probabilities'}"
@@ -171,3 +194,45 @@ def as_list(what: str, values: Any) -> list[Any]:
         remedy = f"write {what}=[{'' if values is None else repr(values)}]"
         raise TypeError(sentence("Trainer", f"a list of {what}", repr(values), remedy))
     return list(values)
+
+
+def _model(trainer: Any, model: Any) -> Sequential:
+    if not isinstance(model, Sequential):
+        raise TypeError(sentence("Trainer", "a Sequential model", repr(model), "write Trainer(model, loss, ...)"))
+    if "loss" in vars(trainer):
+        check_output_fits(model, trainer.loss)
+    return model
+
+
+def _loss(trainer: Any, loss: Any) -> LossFunction:
+    found = get_loss(loss)
+    check_output_fits(trainer.model, found)
+    return found
+
+
+def _metrics(trainer: Any, metrics: Any) -> dict[str, Metric]:
+    """By their names, if they are not yet."""
+    return metrics if isinstance(metrics, dict) else named_metrics(as_list("metrics", metrics), COLUMNS)
+
+
+def _callbacks(trainer: Any, callbacks: Any) -> list[Callback]:
+    found = as_list("callbacks", callbacks)
+    for callback in found:
+        if not isinstance(callback, Callback):
+            raise TypeError(sentence("Trainer", "Callback objects in callbacks", repr(callback), "make one first"))
+    return found
+
+
+#: What a trainer may be set to, in the constructor and later: (trainer, value) -> the value as it is kept.
+CHECKS: dict[str, Callable[[Any, Any], Any]] = {
+    "model": _model,
+    "loss": _loss,
+    "optimizer": lambda trainer, optimizer: get_optimizer(optimizer),
+    "batch_size": lambda trainer, size: None if size is None else check_integer("Trainer", "batch_size", size),
+    "metrics": _metrics,
+    "callbacks": _callbacks,
+    "rng": lambda trainer, rng: trainer.model.rng if rng is None else as_rng(rng, "Trainer"),
+    "sample": lambda trainer, sample: check_sample("Trainer", sample),
+    "augment": lambda trainer, functions: as_list("augment", functions),
+    "epochs": lambda trainer, epochs: check_integer("Trainer", "epochs", epochs, minimum=0),
+}

@@ -8,12 +8,12 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
 
-from .._support.checks import Array, check_integer
+from .._support.checks import Array
 from ..data.batches import Batches, Sample
 from .claim import Claim
 from .compiled import CALL_SECONDS, Compiled, compiled_engine
 from .engine import Engine, Parts, same, values_of
-from .inputs import Data, Targets, check_layers, check_targets
+from .inputs import Data, Targets, check_layers, check_output_fits, check_targets
 from .interpreted import Interpreted
 from .state import EpochState, StepRecord
 
@@ -50,14 +50,20 @@ class Run:
         self._loss_values: list[Any] = []
         self._set_up: list[Any] = []  # the model and the optimizer that was set up for it,
         self._groups: Any = None  # with these groups,
-        self._planned: Batches | None = None  # and these batches
+        self._planned: list[Any] = []  # these batches, and the number of steps at the end
         self._together, self._began = 1, 0.0
+        check_output_fits(*parts()[:2])  # once more: the last layer may be another by now
+
+    @property
+    def rows(self) -> int:
+        """How many rows take part."""
+        rows: int = self._data[0].shape[0] if self._chosen is None else len(self._chosen)
+        return rows
 
     def cut(self, size: int | None, drop_last: bool, sample: Sample) -> Batches:
         """The batches by these settings, which callbacks may change from epoch to epoch."""
         settings = size, drop_last, sample
         if settings != self._settings:
-            size = None if size is None else check_integer("Trainer", "batch_size", size)
             rng, chosen = self._parts().rng, self._chosen
             self.batches = Batches(*self._data, size=size, rng=rng, drop_last=drop_last, sample=sample, chosen=chosen)
             self._settings, self._engine = settings, None
@@ -94,7 +100,9 @@ class Run:
         return self._engine
 
     def _is_current(self, parts: Parts) -> bool:
-        return self._engine is not None and self._engine.obeys(parts) and parts.optimizer.groups == self._groups
+        if self._engine is None or not self._engine.obeys(parts) or parts.optimizer.groups != self._groups:
+            return False
+        return bool(self._planned[-1] == self._total_steps(False))
 
     def _make_engine(self, parts: Parts) -> Engine:
         model, loss, optimizer = parts[:3]
@@ -104,10 +112,12 @@ class Run:
             self._targets = check_targets(model, loss, self._data)
             self._loss, self._loss_values = loss, values_of(loss)
         known, new = same(self._set_up, [model, optimizer]), self._set_up != [] and self._set_up[1] is not optimizer
-        if not known or optimizer.groups != self._groups or self._planned is not self.batches:
-            optimizer.setup(model.parameters, total_steps=self._total_steps(new))
+        total = self._total_steps(new)
+        plan = [self.batches, total]
+        if not known or optimizer.groups != self._groups or plan != self._planned:
+            optimizer.setup(model.parameters, total_steps=total)
             self._set_up, self._groups = [model, optimizer], copy.deepcopy(optimizer.groups)
-            self._planned = self.batches
+            self._planned = plan
         engine = compiled_engine(parts, self.batches, self._targets)
         if engine is None:
             return Interpreted(parts, self.batches)

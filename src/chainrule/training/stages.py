@@ -1,20 +1,26 @@
-"""A network as the stages of a compiled plan: one for each layer that has a kernel."""
+"""A network's program as the stages of a compiled plan: one for each op that has a kernel."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
 
 from .._support.checks import Array
-from ..layers import Activation, BatchNorm, Dropout, Flatten, Layer, LayerNorm, Linear
-from ..layers.kernels import activation_kernel
+from .._support.overrides import is_of_package
+from ..layers.kernels import NUMBERS
+from ..layers.program import Call, keeps_input, number_of, program_of
 from ..model import Sequential
+
+FLATTEN = Call("flatten")
+IDENTITY = NUMBERS.get("identity", 0)
 
 
 @dataclass(eq=False, repr=False)  # each method that dataclasses compiles costs the import 0.1 ms
 class Stage:
-    """What kernels/plan.h needs of a layer.
+    """What kernels/plan.h needs of an op; gradients lie in the model's vector of them as parameters do in theirs.
 
     ``kind`` is affine, activation, dropout, batch_norm or layer_norm; ``a`` is the parameter of an activation, the rate
     of a dropout, the epsilon of a normalisation.
@@ -23,76 +29,85 @@ class Stage:
     kind: str
     inputs: int
     outputs: int
-    activation: int = 0  # the number of its kernel, -1 for none
+    activation: int = IDENTITY  # the number of its kernel
     keeps_input: bool = False  # whether its pull-back needs the input
     a: float = 0.0
     momentum: float = 0.0
     l1: float = 0.0
     l2: float = 0.0
-    W: Array | None = None
+    W: Array | None = None  # or the gain of a normalisation
     b: Array | None = None
-    dW: Array | None = None
-    db: Array | None = None
     running_mean: Array | None = None
     running_variance: Array | None = None
 
 
 def stages_of(model: Sequential, x: Array) -> list[Stage] | None:
-    """The layers as stages, or None if one of them has no kernel or nothing is to be learned."""
-    layers = [layer for layer in model.layers if not _does_nothing(layer)]
-    if x.ndim < 2 or (x.ndim > 2 and not isinstance(model.layers[0], Flatten)):
+    """The stages, or None if an op has no kernel or nothing is to be learned."""
+    program = _program(model)
+    if program is None or x.ndim < 2 or (x.ndim > 2 and program[:1] != [FLATTEN]):
         return None
     width = math.prod(x.shape[1:])
     stages: list[Stage] = []
-    for layer in layers:
-        stage = _stage(layer, width)
-        if stage is None or stage.inputs != width:
+    for call in program:
+        if call.op in NUMBERS:
+            _activate(call, width, stages)
+        elif call.op in STAGES:
+            stage = STAGES[call.op](call, width)
+            if stage.inputs != width:
+                return None
+            stages.append(stage)
+            width = stage.outputs
+        elif call != FLATTEN:  # batches are laid out by rows
             return None
-        stages.append(stage)
-        width = stage.outputs
     return stages if any(stage.W is not None for stage in stages) else None
 
 
-def _does_nothing(layer: Layer) -> bool:
-    """Flatten, since batches are laid out by rows, and dropout of nothing."""
-    return type(layer) is Flatten or (type(layer) is Dropout and layer.rate == 0)
+def _program(model: Sequential) -> list[Call] | None:
+    """What the layers compute in training; a layer of the user's own may do so with arrays that are not learned."""
+    calls: list[Call] = []
+    for layer in model.layers:
+        program = program_of(layer, training=True)
+        if program is None:
+            return None
+        arrays = [array for call in program for array in call.arrays.values()]
+        learned = (np.may_share_memory(array, model.parameters.vector) for array in arrays)
+        if not (is_of_package(layer) or all(learned)):
+            return None
+        calls += program
+    return calls
 
 
-def _stage(layer: Layer, width: int) -> Stage | None:
-    """The stage of a layer; a subclass may compute something else, so it has none."""
-    if type(layer) is Linear:
-        return _linear(layer)
-    if type(layer) is Dropout:
-        return Stage("dropout", width, width, a=layer.rate)
-    if type(layer) in (BatchNorm, LayerNorm):
-        return _normalization(layer)
-    activation = _activation(layer)
-    return None if activation is None else Stage("activation", width, width, **activation)
+def _activate(call: Call, width: int, stages: list[Stage]) -> None:
+    """Into the dense stage before it, or a stage by itself."""
+    if not stages or stages[-1].kind != "affine" or stages[-1].activation != IDENTITY:
+        stages.append(Stage("activation", width, width))
+    stage = stages[-1]
+    stage.activation, stage.keeps_input = NUMBERS[call.op], keeps_input(call.op)
+    stage.a = number_of(call)
 
 
-def _linear(layer: Linear) -> Stage | None:
-    activation = {} if layer._activation is None else _activation(layer._activation)
-    if activation is None:
-        return None
-    stage = Stage("affine", layer.in_features, layer.out_features, W=layer.W, dW=layer.dW, **activation)
-    stage.l1, stage.l2 = layer.l1, layer.l2
-    if layer.bias:
-        stage.b, stage.db = layer.b, layer.db
+def _affine(call: Call, width: int) -> Stage:
+    W: Array = call.arrays["W"]
+    stage = Stage("affine", W.shape[0], W.shape[1], W=W, b=call.arrays.get("b"))
+    stage.l1, stage.l2 = call.numbers.get("l1", 0.0), call.numbers.get("l2", 0.0)
     return stage
 
 
-def _normalization(layer: Any) -> Stage:
-    stage = Stage("layer_norm", layer.features, layer.features, a=layer.epsilon)
-    stage.W, stage.b, stage.dW, stage.db = layer.gain, layer.bias, layer.dgain, layer.dbias
-    if isinstance(layer, BatchNorm):
-        stage.kind, stage.momentum = "batch_norm", layer.momentum
-        stage.running_mean, stage.running_variance = layer.running_mean, layer.running_variance
+def _layer_norm(call: Call, width: int) -> Stage:
+    gain, bias = call.arrays["gain"], call.arrays["bias"]
+    return Stage("layer_norm", len(gain), len(gain), W=gain, b=bias, a=call.numbers["epsilon"])
+
+
+def _batch_norm(call: Call, width: int) -> Stage:
+    stage = _layer_norm(call, width)
+    stage.kind, stage.momentum = call.op, call.numbers["momentum"]
+    stage.running_mean, stage.running_variance = call.arrays["running_mean"], call.arrays["running_variance"]
     return stage
 
 
-def _activation(layer: Layer) -> dict[str, Any] | None:
-    """The kernel of an activation, its parameter, and whether its pull-back needs the input."""
-    kernel = activation_kernel(layer)
-    if kernel is None or not isinstance(layer, Activation):
-        return None
-    return {"activation": kernel[0], "a": kernel[1], "keeps_input": layer.keeps_input}
+STAGES: dict[str, Callable[[Call, int], Stage]] = {
+    "affine": _affine,
+    "batch_norm": _batch_norm,
+    "dropout": lambda call, width: Stage("dropout", width, width, a=call.numbers["rate"]),
+    "layer_norm": _layer_norm,
+}

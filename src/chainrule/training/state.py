@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from ..data.batches import Batches
 from ..model import Sequential
 from ..optimizers import Optimizer
 from .packing import columns_of, refer, rows_of, unpack
+from .settings import Settings, assign, settings_of
 
 SAME_DATA = "pass the data that were trained on"
 
@@ -72,7 +74,11 @@ class Position:
     stopped: bool = False  # whether a callback ended training
     seconds: float = 0.0  # that it has taken,
     since: float | None = None  # not counting those since this moment, while a fit lasts
-    data_rows: int | None = None  # of an epoch
+    length: int | None = None  # of the data that are trained on; None in an old checkpoint, which has
+    data_rows: int | None = None  # how many an epoch has
+    cut: list[Any] | None = None  # batch_size, drop_last and sample of the epoch under way, or of the last one
+    first: Settings | None = None  # as the user asked for them
+    left: Settings | None = None  # as a fit, or resume, left them
     generators: list[Any] | None = None  # their states, in a checkpoint
     generators_at_first: list[Any] | None = None  # before the validation rows were drawn
     resumed: bool = False  # whether it comes from a checkpoint
@@ -82,8 +88,10 @@ class Position:
         """The seconds that training has taken."""
         return self.seconds + (0.0 if self.since is None else time.perf_counter() - self.since)
 
-    def check(self, batches: Batches) -> None:
+    def check(self, batches: Batches, rows: int) -> None:
         """Raise unless the data are as long as they were."""
+        if self.length not in (None, rows):
+            raise ValueError(sentence("fit", f"data of {self.length} rows, as before", str(rows), SAME_DATA))
         if self.data_rows not in (None, batches.rows):
             expected = f"data of {self.data_rows} rows an epoch, as before"
             raise ValueError(sentence("fit", expected, str(batches.rows), SAME_DATA))
@@ -109,8 +117,11 @@ class Stateful(Protocol):
 
 @dataclass(eq=False, repr=False)
 class TrainingState:
-    """A training by reference: model, optimizer, callbacks, generators, record and position."""
+    """A training by reference: model, optimizer, callbacks, generators, record and position; and its trainer, which
+    has the settings.
+    """
 
+    trainer: Any
     model: Sequential
     optimizer: Optimizer
     callbacks: Sequence[Stateful]
@@ -154,6 +165,8 @@ class TrainingState:
             ],
             "history": refer(columns_of(self.rows), "history", arrays),
             "generators": refer(self.generators, "generators", arrays),
+            "own_generator": self.rng is not self.model.rng,
+            "settings": settings_of(self.trainer),
             "records": refer(np.array(position.records, np.float64).reshape(-1, 3), "epoch/records", arrays),
             "current": current and refer(vars(current), "epoch", arrays),
         }
@@ -162,15 +175,18 @@ class TrainingState:
 
     def from_arrays(self, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
         """Take the state that :meth:`to_arrays` gave, whole or not at all."""
-        before = self._described()
+        before, rng = self._described(), self.rng
         try:
             self._take(arrays, {name: unpack(value, arrays) for name, value in facts.items()})
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            self.rng = self.trainer.rng = rng
             self._take(before[0], {name: unpack(value, before[0]) for name, value in before[1].items()})
             raise
 
     def _take(self, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
         position, rows = _position(facts), rows_of(facts["history"])
+        if facts["own_generator"] and self.rng is self.model.rng:
+            self.rng = self.trainer.rng = copy.deepcopy(self.rng)
         self.generators = facts["generators"]
         self.generators = facts["generators_at_first"] or facts["generators"]  # fit sets the same rows aside again
         self.optimizer.state = {
@@ -180,6 +196,7 @@ class TrainingState:
             callback.load_state(state)
         for name, remembered in facts["schedules"].items():
             vars(getattr(self.optimizer, name)).update(remembered)
+        assign(self.trainer, facts["settings"])
         for name, array in arrays_of(self.model):
             array[...] = arrays[name]
         vars(self.position).update(vars(position))
@@ -210,14 +227,18 @@ def _texts(values: Any) -> list[str]:
 
 #: The other attributes of a position, and what they are.
 PLAIN: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("epoch", "steps", "before", "data_rows"), operator.index),
+    **dict.fromkeys(("epoch", "steps", "before", "length", "data_rows"), operator.index),
     "hook": str,
     "told": _texts,
     "row": dict,
     "seconds": float,
     "stopped": bool,
     "generators_at_first": list,
+    "cut": list,
+    "first": dict,
 }
+#: What older checkpoints do not say.
+UNSAID: dict[str, Any] = {"own_generator": False, "settings": {}, "length": None, "cut": None, "first": None}
 
 
 def watching_schedules(optimizer: Optimizer) -> Iterator[tuple[str, Any]]:

@@ -4,39 +4,34 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from .._support.checks import RandomState, as_rng, check_integer, sentence
+import numpy as np
+
+from .._support.checks import RandomState, check_integer
 from .._support.errors import DivergenceError, Elsewhere, StopTraining
 from .._support.forks import unforked
-from ..data.batches import Augmentation, Sample, check_sample
-from ..losses import LossFunction, get_loss
-from ..metrics import Metric, named_metrics
+from ..data.batches import Augmentation, Sample
+from ..losses import LossFunction
+from ..metrics import Metric
 from ..model import Sequential
 from ..ops.fused import tell_if_absent
-from ..optimizers import Optimizer, get_optimizer
+from ..optimizers import Optimizer
 from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
 from .callbacks.callback_list import CallbackList
 from .claim import Claim
 from .engine import Parts
-from .evaluation import evaluated, measured
-from .inputs import Data, Validation, as_data, as_list, as_validation, check_output_fits, check_targets, own_targets
+from .evaluation import evaluated, rows_of_epochs
+from .inputs import CHECKS, Data, Validation, as_data, as_validation, check_targets, own_targets
 from .run import Run
-from .state import EpochState, Position, StepRecord, TrainingState, epoch_summary, watching_schedules
+from .settings import settings_of
+from .state import EpochState, Position, StepRecord, TrainingState, watching_schedules
 
 if TYPE_CHECKING:
     from .divergence import Rollback
-
-COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
-
-RESOLVED: dict[str, Callable[[Any], Any]] = {
-    "loss": get_loss,
-    "optimizer": get_optimizer,
-    "rng": lambda rng: as_rng(rng, "Trainer"),
-}
 
 
 class Trainer:
@@ -65,7 +60,7 @@ class Trainer:
     drop_last : bool, leave out a last short batch
     average_penalty : bool, divide P by Σₙ wₙ too, as scikit-learn's MLP does (its ``alpha`` is 2 ``l2``)
     augment : functions ``(x, y, rng) -> (x, y)``, each of which changes the batches of training in turn, as
-        :class:`~chainrule.MixUp` and :class:`~chainrule.RandomDistortion` do
+        :class:`~chainrule.data.MixUp` and :class:`~chainrule.data.RandomDistortion` do
 
     Examples
     --------
@@ -91,6 +86,16 @@ class Trainer:
         predict = Elsewhere("write trainer.model.predict(x)")
         save = Elsewhere("write save(trainer.model, path)")
 
+    model: Sequential
+    loss: LossFunction
+    optimizer: Optimizer
+    batch_size: int | None
+    metrics: dict[str, Metric]
+    callbacks: list[Callback]
+    rng: np.random.Generator
+    sample: Sample
+    augment: list[Augmentation]
+
     def __init__(
         self,
         model: Sequential,
@@ -105,34 +110,20 @@ class Trainer:
         average_penalty: bool = False,
         augment: Sequence[Augmentation] = (),
     ) -> None:
-        if not isinstance(model, Sequential):
-            raise TypeError(sentence("Trainer", "a Sequential model", repr(model), "write Trainer(model, loss, ...)"))
-        self.model = model
-        self.loss = get_loss(loss)
-        self.optimizer = get_optimizer(optimizer)
-        self.batch_size = None if batch_size is None else check_integer("Trainer", "batch_size", batch_size)
-        self.metrics = named_metrics(self.loss, as_list("metrics", metrics), COLUMNS)
-        self.callbacks = as_list("callbacks", callbacks)
-        for callback in self.callbacks:
-            if not isinstance(callback, Callback):
-                raise TypeError(sentence("Trainer", "Callback objects in callbacks", repr(callback), "make one first"))
-        self.rng = model.rng if rng is None else as_rng(rng, "Trainer")
-        self.sample = check_sample("Trainer", sample)
-        self.drop_last = drop_last
-        self.average_penalty = average_penalty
-        self.augment = as_list("augment", augment)
+        given: dict[str, Any] = {"model": model, "loss": loss, "optimizer": optimizer, "batch_size": batch_size}
+        given |= {"metrics": metrics, "callbacks": callbacks, "rng": rng, "sample": sample, "augment": augment}
+        for name, value in given.items():
+            setattr(self, name, value)
+        self.drop_last, self.average_penalty = drop_last, average_penalty
         self.epoch = self.epochs = self.steps_per_epoch = 0
         self.stop = False
         self.history = History()
         self._position = Position()
         self._resuming = False  # whether the next fit continues from there
-        check_output_fits(model, self.loss)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Callbacks may assign names and seeds: they are resolved as in the constructor."""
-        if name == "rng" and value is None:
-            value = self.model.rng
-        super().__setattr__(name, RESOLVED[name](value) if name in RESOLVED else value)
+        """What the constructor would refuse is refused, and names and seeds are resolved as there."""
+        super().__setattr__(name, CHECKS[name](self, value) if name in CHECKS else value)
 
     def fit(
         self,
@@ -164,7 +155,7 @@ class Trainer:
 
         Returns
         -------
-        history : :class:`~chainrule.History`; Ctrl-C ends training early and keeps what was learned
+        history : :class:`~chainrule.callbacks.History`; Ctrl-C ends training early and keeps what was learned
 
         Raises
         ------
@@ -174,7 +165,7 @@ class Trainer:
         """
         tell_if_absent()
         epochs = check_integer("fit", "epochs", epochs)
-        with deferred() as signals, Claim("fit") as claim:
+        with deferred() as signals, np.errstate(), Claim("fit") as claim:  # all are at the end as they were
             with released:
                 claim.add(self, self.model, self.optimizer)
                 data = own_targets(as_data("fit", self.model, x, y, sample_weight))
@@ -183,12 +174,19 @@ class Trainer:
             if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
                 callbacks.append(Progress(every))
             self._train(run, CallbackList(callbacks, self._position), signals)
+            if verbose:
+                with unforked:
+                    from .advice import advise
+                advise(self._parts(), data, self.history)
         return self.history
 
     def resume(self, path: str | os.PathLike[str]) -> Trainer:
-        """Restore what :class:`~chainrule.Checkpoint` wrote: the next :meth:`fit` continues from there.
+        """Restore what :class:`~chainrule.callbacks.Checkpoint` wrote: the next :meth:`fit` continues from there.
 
         With the same data and arguments it ends with the same weights, to the bit, as if training had never stopped.
+        What callbacks had changed until then (a learning rate, a penalty, the size of batches) is restored, too. A
+        number that this trainer, or the next fit, is given otherwise than that training began with counts as it is
+        given: so a lower learning rate, a stronger dropout or more epochs can be asked for.
 
         Parameters
         ----------
@@ -196,16 +194,18 @@ class Trainer:
 
         Raises
         ------
-        ValueError if the checkpoint is damaged, or is of another network or optimizer; OSError if it cannot be read.
+        ValueError if the checkpoint is damaged, if it is of another network, optimizer or list of callbacks, or if a
+        callback had changed what a file cannot hold, such as the loss; OSError if it cannot be read.
         """
         with unforked:
             from .._support.files import as_path  # with what a checkpoint needs, loaded when there is one
             from .checkpoint import restore
         with Claim("resume") as claim:
             claim.add(self, self.model, self.optimizer)
-            state = TrainingState(self.model, self.optimizer, self.callbacks, self.rng, [], Position())
-            restore(state, as_path("resume", path))
+            state = TrainingState(self, self.model, self.optimizer, self.callbacks, self.rng, [], Position())
+            restore(state, as_path("resume", path), self._position)
         self.history, self._position = History(state.rows), state.position
+        self._position.left = settings_of(self)
         self.epoch, self.stop, self._resuming = self._position.epoch, self._position.stopped, True
         return self
 
@@ -233,7 +233,8 @@ class Trainer:
     def state(self) -> TrainingState:
         """All that the training is, by reference: what a checkpoint writes and :meth:`resume` takes."""
         self._position.stopped = self.stop
-        return TrainingState(self.model, self.optimizer, self.callbacks, self.rng, self.history.rows, self._position)
+        rows, position = self.history.rows, self._position
+        return TrainingState(self, self.model, self.optimizer, self.callbacks, self.rng, rows, position)
 
     # The loop.
 
@@ -251,6 +252,7 @@ class Trainer:
                     self.history.interrupted, self.history.reason = True, str(stop)
         finally:
             self._position.seconds, self._position.since = self.seconds, None
+            self._position.left = self._position.first and settings_of(self)
             self.model.forget_batches()
 
     def _train_epochs(self, run: Run, callbacks: CallbackList) -> None:
@@ -282,8 +284,7 @@ class Trainer:
     def _begin_epoch(self, run: Run, callbacks: CallbackList) -> None:
         self.epoch = self._position.epoch + 1
         callbacks.call("on_epoch_begin", self)
-        if self._position.current is None:
-            self._cut(run)
+        self._cut(run, self._position)
 
     def _take_steps(self, run: Run, callbacks: CallbackList, rollback: Rollback) -> list[Row]:
         """The rows of the epochs under way; their losses and metrics are of the outputs as they were in training."""
@@ -306,7 +307,8 @@ class Trainer:
             rows = rows_of_step(current, run.batches, place)
             failure = Failure(str(error), self.epoch + epochs, step, rows, position.records)
             raise divergence_error(failure, self._parts(), run.batches.arrays, rollback.steps) from None
-        return self._rows(current, metrics, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return rows_of_epochs(self._parts(), current, position.records, self.steps_per_epoch, metrics, seconds)
 
     def _after_steps(self, records: list[StepRecord], run: Run, callbacks: CallbackList) -> None:
         position = self._position
@@ -318,15 +320,6 @@ class Trainer:
         if position.current is not None and position.current.done < position.current.count * self.steps_per_epoch:
             deliver()
             callbacks.call("on_pause", self)
-
-    def _rows(self, epoch: EpochState, metrics: dict[str, Metric], seconds: float) -> list[Row]:
-        records, each = self._position.records, self.steps_per_epoch
-        rows = [epoch_summary(records[i * each : (i + 1) * each]) for i in range(epoch.count)]
-        if metrics and epoch.outputs:
-            z, y, *weight = epoch.outputs
-            scores = measured(metrics, z, y, *weight)
-            rows = [{"loss": rows[0]["loss"]} | scores | {"learning_rate": rows[0]["learning_rate"]}]
-        return [row | {"seconds": seconds / epoch.count} for row in rows]
 
     def _validate(self, row: Row, run: Run, callbacks: CallbackList) -> None:
         callbacks.call("on_validation_begin", self)
@@ -365,8 +358,8 @@ class Trainer:
         position.generators_at_first = self.state.generators
         held_out, chosen = as_validation(data, validation, self.model, self.loss, self.rng)
         run = Run(self._parts, data, chosen, held_out, claim, self._total_steps)
-        self._cut(run)
-        position.check(run.batches)
+        self._cut(run, position)
+        position.check(run.batches, run.rows)
         if position.generators is not None:
             self.state.generators = position.generators
         if position.steps is None:  # an old checkpoint
@@ -375,15 +368,23 @@ class Trainer:
             position.before = self.optimizer.steps_taken - position.steps
         if not position.resumed:
             self.history = History()
-        position.data_rows, self._resuming = run.batches.rows, False
-        self._position, self.epochs, self.epoch, self.stop = position, epochs, position.epoch, position.stopped
+        position.length, position.data_rows, self._resuming = run.rows, None, False
+        if position.first is None or position.first["epochs"] != epochs:  # else what training has made of them
+            self.epochs = epochs
+        self._position, self.epoch, self.stop = position, position.epoch, position.stopped
+        if any(callback.saves for callback in self.callbacks):
+            position.first = (position.first or settings_of(self)) | {"epochs": epochs}
         run.engine()  # checks the data, too
         check_targets(self.model, self.loss, held_out)  # now, not after an epoch
         return run
 
-    def _cut(self, run: Run) -> None:
-        """The data into batches, by the settings as they are now."""
-        self.steps_per_epoch = len(run.cut(self.batch_size, self.drop_last, self.sample))
+    def _cut(self, run: Run, position: Position) -> None:
+        """The data into batches, by the settings as they are now; those of an epoch under way stay as they are."""
+        cut = position.cut
+        if position.current is None or cut is None:
+            cut = [self.batch_size, self.drop_last, self.sample]
+            position.cut = [*cut[:2], self.sample if isinstance(self.sample, str) else "all"]  # as a file holds it
+        self.steps_per_epoch = len(run.cut(*cut))
 
     def _total_steps(self, new_optimizer: bool) -> int:
         """How many steps the optimizer will have taken at the end."""

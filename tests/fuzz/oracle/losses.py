@@ -63,7 +63,7 @@ class LogCosh(Loss):
         return (np.logaddexp(r, -r) - math.log(2)).sum(axis=1), np.tanh(r)
 
 
-class Poisson(Loss):
+class PoissonNLL(Loss):
     def terms(self, z, y):
         return (np.exp(z) - y * z).sum(axis=1), self.rounding(np.exp(z)) - y
 

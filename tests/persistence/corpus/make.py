@@ -39,7 +39,7 @@ def main(name: str) -> None:
     if hasattr(cr, "Checkpoint"):
         with tempfile.TemporaryDirectory() as written:
             trainer = cr.Trainer(model, cr.CrossEntropy(from_logits=False), cr.SGD(0.0), batch_size=3)
-            trainer.callbacks.append(cr.Checkpoint(written))
+            trainer.callbacks.append(cr.callbacks.Checkpoint(written))
             trainer.fit(ROWS, np.array([0, 1, 0]), epochs=1, verbose=0)
             expected["checkpoint outputs"] = model.predict(ROWS).tolist()
             shutil.copy(next(Path(written).glob("*.safetensors")), folder / f"{name}-checkpoint.safetensors")

@@ -79,7 +79,7 @@ def read_table(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "trees.csv"
     ...     _ = path.write_text("height;kind\\n3.5;oak\\n20;pine\\n")
-    ...     table = cr.read_table(path)
+    ...     table = cr.data.read_table(path)
     >>> {name: column.tolist() for name, column in table.items()}
     {'height': [3.5, 20.0], 'kind': ['oak', 'pine']}
     >>> table.lines

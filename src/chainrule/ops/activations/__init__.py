@@ -1,67 +1,11 @@
-"""Activation functions, each forward beside its backward under one equation."""
+"""Activation functions, each forward beside its backward under one equation; each file names its own in ``__all__``."""
 
-from .gated import (
-    gelu,
-    gelu_backward,
-    gelu_tanh,
-    gelu_tanh_backward,
-    mish,
-    mish_backward,
-    silu,
-    silu_backward,
-)
-from .piecewise import (
-    hard_sigmoid,
-    hard_sigmoid_backward,
-    identity,
-    identity_backward,
-    leaky_relu,
-    leaky_relu_backward,
-    prelu,
-    prelu_backward,
-    relu,
-    relu_backward,
-)
-from .smooth import (
-    elu,
-    elu_backward,
-    selu,
-    selu_backward,
-    sigmoid,
-    sigmoid_backward,
-    softplus,
-    softplus_backward,
-    tanh,
-    tanh_backward,
-)
+from . import gated, piecewise, smooth
+from .gated import *  # noqa: F403
+from .piecewise import *  # noqa: F403
+from .smooth import *  # noqa: F403
 
-__all__ = [
-    "elu",
-    "elu_backward",
-    "gelu",
-    "gelu_backward",
-    "gelu_tanh",
-    "gelu_tanh_backward",
-    "hard_sigmoid",
-    "hard_sigmoid_backward",
-    "identity",
-    "identity_backward",
-    "leaky_relu",
-    "leaky_relu_backward",
-    "mish",
-    "mish_backward",
-    "prelu",
-    "prelu_backward",
-    "relu",
-    "relu_backward",
-    "selu",
-    "selu_backward",
-    "sigmoid",
-    "sigmoid_backward",
-    "silu",
-    "silu_backward",
-    "softplus",
-    "softplus_backward",
-    "tanh",
-    "tanh_backward",
-]
+__all__: list[str] = []
+__all__ += gated.__all__
+__all__ += piecewise.__all__
+__all__ += smooth.__all__

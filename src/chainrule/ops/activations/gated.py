@@ -13,6 +13,17 @@ from ..._support.checks import Array
 from .erf import erf
 from .smooth import sigmoid, softplus
 
+__all__ = [
+    "gelu",
+    "gelu_backward",
+    "gelu_tanh",
+    "gelu_tanh_backward",
+    "mish",
+    "mish_backward",
+    "silu",
+    "silu_backward",
+]
+
 _CUBIC = 0.044715  # of the tanh form (Hendrycks and Gimpel 2016, section 2)
 
 

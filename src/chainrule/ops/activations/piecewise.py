@@ -9,6 +9,19 @@ import numpy as np
 
 from ..._support.checks import Array
 
+__all__ = [
+    "hard_sigmoid",
+    "hard_sigmoid_backward",
+    "identity",
+    "identity_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "prelu",
+    "prelu_backward",
+    "relu",
+    "relu_backward",
+]
+
 
 def identity(x: Array, out: Array | None = None) -> Array:
     """No activation, for the output of a regression.

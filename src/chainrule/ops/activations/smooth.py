@@ -9,6 +9,19 @@ import numpy as np
 
 from ..._support.checks import Array
 
+__all__ = [
+    "elu",
+    "elu_backward",
+    "selu",
+    "selu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "softplus",
+    "softplus_backward",
+    "tanh",
+    "tanh_backward",
+]
+
 # The fixed point at which layers keep mean 0 and variance 1 (Klambauer et al. 2017, equation 14).
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946

@@ -11,10 +11,12 @@ import os
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from ..._support.checks import sentence
 from ..._support.notices import warn
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _kernels: ModuleType | None = None
 #: Why there are no compiled kernels; "" where there are.
@@ -60,11 +62,10 @@ def tell_if_absent() -> None:
 compiled: Any = _kernels if KERNELS == "fused" else None
 
 
-def twin(plain: Callable[..., Any]) -> Callable[..., Any]:
-    """The compiled function of the same name where kernels are in use and it has one, else the plain one."""
-    found: Callable[..., Any] | None = getattr(compiled, plain.__name__, None)
-    if found is None:
-        return plain
-    found.__doc__ = plain.__doc__
-    found.__wrapped__ = plain  # type: ignore[attr-defined]  # whose signature help() shows
-    return found
+def twin(plain: Function) -> Function:
+    """The compiled function of the same name where kernels are in use and it has one, else the plain one.
+
+    The compiled function calls the plain one, its ``__wrapped__``, for arrays that no kernel takes.
+    """
+    found: Function | None = None if _kernels is None else _kernels.twin(plain)
+    return plain if found is None or compiled is None else found

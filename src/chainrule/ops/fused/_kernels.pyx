@@ -5,7 +5,22 @@ Each takes contiguous float32 or float64 arrays of the processor's own byte orde
 op, its reference. The loops are in kernels/, in C; they run without the interpreter's lock.
 """
 
-include "common.pxi"
+cimport numpy as cnp
+from libc.float cimport DBL_MAX
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memset
+
+from inspect import signature
+
+import numpy as np
+
+from chainrule._support.checks import sentence
+
+cnp.import_array()
+
+include "table.pxi"
+include "arrays.pxi"
+include "scans.pxi"
 include "activations.pxi"
 include "optimizers.pxi"
 include "normalization.pxi"
@@ -15,3 +30,17 @@ include "losses.pxi"
 include "noise.pxi"
 include "plan.pxi"
 include "forward.pxi"
+
+cdef dict PLAIN = {}  # the plain functions that compiled ones call, by name: none is imported here
+
+
+def twin(plain):
+    """The compiled function of the plain one's name, or None; it calls the plain one for arrays that no kernel takes."""
+    cdef str name = plain.__name__
+    PLAIN[name] = plain
+    found = globals().get(name) or activation_twin(plain)
+    if found is not None:
+        globals()[name] = found
+        found.__doc__ = plain.__doc__
+        found.__wrapped__ = plain  # whose signature help() shows
+    return found

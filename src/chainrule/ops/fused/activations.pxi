@@ -1,49 +1,152 @@
-"""The activations."""
+"""The activations: a twin of each op in kernels/activations.def and of its backward, with the plain op's parameters."""
 
-from chainrule.ops import activations as plain_activations
 
-cdef extern from "kernels/kernels.h":
-    int IDENTITY, RELU, LEAKY_RELU, HARD_SIGMOID, SIGMOID, TANH, SOFTPLUS, ELU, SELU, GELU, GELU_TANH, SILU, MISH
+cdef object activation_twin(plain):
+    """The compiled function for a plain op of the list, None for any other."""
+    cdef str name = plain.__name__
+    kind = ACTIVATIONS.get(name.removesuffix("_backward"))
+    if kind is None:
+        return None
+    kept = plain.__code__.co_varnames[1] if name.endswith("_backward") else "none"
+    has_number = len(plain.__defaults__) > 1  # beside out=None
+    found = ACTIVATION_TWINS[kept, has_number](kind, plain)
+    found.__name__ = found.__qualname__ = name
+    if has_number:
+        found.__signature__ = signature(plain)  # where the number has its name
+    return found
 
-#: The number of each kernel, as kernels.h has it.
-ACTIVATIONS = {
-    "identity": IDENTITY, "relu": RELU, "leaky_relu": LEAKY_RELU, "hard_sigmoid": HARD_SIGMOID, "sigmoid": SIGMOID,
-    "tanh": TANH, "softplus": SOFTPLUS, "elu": ELU, "selu": SELU, "gelu": GELU, "gelu_tanh": GELU_TANH, "silu": SILU,
-    "mish": MISH,
+
+def _activation(int kind, plain):
+    def activation(x, out=None):
+        y = activated(kind, x, 0.0, out)
+        return plain(x, out) if y is None else y
+
+    return activation
+
+
+def _activation_with_number(int kind, plain):
+    def activation(x, _number=plain.__defaults__[0], out=None, **named):
+        if named:
+            _number = own_number(plain, _number, named)
+        y = activated(kind, x, _number, out)
+        return plain(x, _number, out) if y is None else y
+
+    return activation
+
+
+def _pull_back_of_nothing(int kind, plain):
+    def pull_back(dy, out=None):
+        dx = pulled_back(kind, dy, dy, 0.0, out)
+        return plain(dy, out) if dx is None else dx
+
+    return pull_back
+
+
+def _pull_back_of_input(int kind, plain):
+    def pull_back(dy, x, out=None):
+        dx = pulled_back(kind, dy, x, 0.0, out)
+        return plain(dy, x, out) if dx is None else dx
+
+    return pull_back
+
+
+def _pull_back_of_output(int kind, plain):
+    def pull_back(dy, y, out=None):
+        dx = pulled_back(kind, dy, y, 0.0, out)
+        return plain(dy, y, out) if dx is None else dx
+
+    return pull_back
+
+
+def _pull_back_of_input_with_number(int kind, plain):
+    def pull_back(dy, x, _number=plain.__defaults__[0], out=None, **named):
+        if named:
+            _number = own_number(plain, _number, named)
+        dx = pulled_back(kind, dy, x, _number, out)
+        return plain(dy, x, _number, out) if dx is None else dx
+
+    return pull_back
+
+
+def _pull_back_of_output_with_number(int kind, plain):
+    def pull_back(dy, y, _number=plain.__defaults__[0], out=None, **named):
+        if named:
+            _number = own_number(plain, _number, named)
+        dx = pulled_back(kind, dy, y, _number, out)
+        return plain(dy, y, _number, out) if dx is None else dx
+
+    return pull_back
+
+
+# By the second parameter of a backward, "none" for a forward; and by whether there is a number of the op's own.
+cdef dict ACTIVATION_TWINS = {
+    ("none", False): _activation,
+    ("none", True): _activation_with_number,
+    ("out", False): _pull_back_of_nothing,
+    ("x", False): _pull_back_of_input,
+    ("y", False): _pull_back_of_output,
+    ("x", True): _pull_back_of_input_with_number,
+    ("y", True): _pull_back_of_output_with_number,
 }
 
 
-def identity(x, out=None):
-    return activate(IDENTITY, plain_activations.identity, x, out)
+cdef object own_number(plain, number, dict named):
+    """The op's own number where it is given by its name, which each op chooses for itself."""
+    name = plain.__code__.co_varnames[plain.__code__.co_argcount - 2]
+    for other in named.keys() - {name}:
+        raise TypeError(f"{plain.__name__}() got an unexpected keyword argument {other!r}")
+    if number is not plain.__defaults__[0]:
+        raise TypeError(f"{plain.__name__}() got multiple values for argument {name!r}")
+    return named[name]
 
 
-def identity_backward(dy, out=None):
-    return activate(IDENTITY, plain_activations.identity_backward, dy, out)
+cdef object activated(int kind, object x, object number, object out):
+    """The kernel's result, None if it does not take these arrays."""
+    cdef const Kernels *k = kernels_for(x)
+    cdef object y = None if k == NULL or is_number(x) or not is_weak(number) else writable_like(x, out)
+    if y is None:
+        return None
+    cdef Size n = size(x)
+    cdef double a = number
+    cdef void *source = data(x)
+    cdef void *target = data(y)
+    with nogil:
+        k.activate(kind, n, source, target, a)
+    return y
 
 
-def relu(x, out=None):
-    return activate(RELU, plain_activations.relu, x, out)
+cdef object pulled_back(int kind, object dy, object kept, object number, object out):
+    """The kernel's result, None if it does not take these arrays."""
+    cdef const Kernels *k = kernels_for(dy)
+    cdef bint fit = k != NULL and not is_number(dy) and alike(dy, kept) and is_weak(number)
+    cdef object dx = writable_like(dy, out) if fit else None
+    if dx is None or not apart(kept, dx):
+        return None
+    cdef Size n = size(dy)
+    cdef double a = number
+    cdef void *source = data(dy)
+    cdef void *saved = data(kept)
+    cdef void *target = data(dx)
+    with nogil:
+        k.activate_backward(kind, n, source, saved, target, a)
+    return dx
 
 
-def relu_backward(dy, y, out=None):
-    return activate_backward(RELU, plain_activations.relu_backward, dy, y, out)
+cdef inline bint is_number(object x):
+    """An array without dimensions, of which NumPy's functions make a number."""
+    return cnp.PyArray_NDIM(<cnp.ndarray> x) == 0
 
 
-def leaky_relu(x, slope=0.01, out=None):
-    cdef object y = activated(LEAKY_RELU, x, slope, out) if weak(slope) else None
-    return plain_activations.leaky_relu(x, slope, out) if y is None else y
-
-
-def leaky_relu_backward(dy, y, slope=0.01, out=None):
-    cdef object dx = pulled_back(LEAKY_RELU, dy, y, slope, out) if weak(slope) else None
-    return plain_activations.leaky_relu_backward(dy, y, slope, out) if dx is None else dx
+cdef inline bint is_weak(object number):
+    """A number of Python's own, which takes the dtype of the array; one of NumPy's may change it."""
+    return type(number) is float or type(number) is int
 
 
 def prelu(x, slope, out=None):
     cdef const Kernels *k = kernels_for(x)
     cdef object y = None if k == NULL or not is_column_slope(x, slope) else writable_like(x, out)
     if y is None or overlap(y, slope):
-        return plain_activations.prelu(x, slope, out)
+        return PLAIN["prelu"](x, slope, out)
     cdef Size rows = length(x, 0), width = size(slope)
     cdef void *source = data(x)
     cdef void *slopes = data(slope)
@@ -60,10 +163,10 @@ def prelu_backward(dy, x, slope, out=(None, None)):
         dx_out, dslope_out = out
         dx = writable_like(dy, dx_out)
         dslope = writable_like(slope, dslope_out)
-    if dx is None or dslope is None or not apart(x, dx) or overlap(dx, slope) or overlap(dx, dslope):
-        return plain_activations.prelu_backward(dy, x, slope, out)
-    if overlap(dslope, dy) or overlap(dslope, x) or overlap(dslope, slope):
-        return plain_activations.prelu_backward(dy, x, slope, out)
+    if dx is None or dslope is None or not (
+        apart(x, dx) and share_nothing(dx, slope, dslope) and share_nothing(dslope, dy, x, slope)
+    ):
+        return PLAIN["prelu_backward"](dy, x, slope, out)
     cdef Size rows = length(dy, 0), width = size(slope)
     cdef void *source = data(dy)
     cdef void *saved = data(x)
@@ -75,137 +178,6 @@ def prelu_backward(dy, x, slope, out=(None, None)):
     return dx, dslope
 
 
-def hard_sigmoid(x, out=None):
-    return activate(HARD_SIGMOID, plain_activations.hard_sigmoid, x, out)
-
-
-def hard_sigmoid_backward(dy, y, out=None):
-    return activate_backward(HARD_SIGMOID, plain_activations.hard_sigmoid_backward, dy, y, out)
-
-
-def sigmoid(x, out=None):
-    return activate(SIGMOID, plain_activations.sigmoid, x, out)
-
-
-def sigmoid_backward(dy, y, out=None):
-    return activate_backward(SIGMOID, plain_activations.sigmoid_backward, dy, y, out)
-
-
-def tanh(x, out=None):
-    return activate(TANH, plain_activations.tanh, x, out)
-
-
-def tanh_backward(dy, y, out=None):
-    return activate_backward(TANH, plain_activations.tanh_backward, dy, y, out)
-
-
-def softplus(x, out=None):
-    return activate(SOFTPLUS, plain_activations.softplus, x, out)
-
-
-def softplus_backward(dy, y, out=None):
-    return activate_backward(SOFTPLUS, plain_activations.softplus_backward, dy, y, out)
-
-
-def elu(x, alpha=1.0, out=None):
-    cdef object y = activated(ELU, x, alpha, out) if weak(alpha) else None
-    return plain_activations.elu(x, alpha, out) if y is None else y
-
-
-def elu_backward(dy, y, alpha=1.0, out=None):
-    cdef object dx = pulled_back(ELU, dy, y, alpha, out) if weak(alpha) else None
-    return plain_activations.elu_backward(dy, y, alpha, out) if dx is None else dx
-
-
-def selu(x, out=None):
-    return activate(SELU, plain_activations.selu, x, out)
-
-
-def selu_backward(dy, y, out=None):
-    return activate_backward(SELU, plain_activations.selu_backward, dy, y, out)
-
-
-def gelu(x, out=None):
-    return activate(GELU, plain_activations.gelu, x, out)
-
-
-def gelu_backward(dy, x, out=None):
-    return activate_backward(GELU, plain_activations.gelu_backward, dy, x, out)
-
-
-def gelu_tanh(x, out=None):
-    return activate(GELU_TANH, plain_activations.gelu_tanh, x, out)
-
-
-def gelu_tanh_backward(dy, x, out=None):
-    return activate_backward(GELU_TANH, plain_activations.gelu_tanh_backward, dy, x, out)
-
-
-def silu(x, out=None):
-    return activate(SILU, plain_activations.silu, x, out)
-
-
-def silu_backward(dy, x, out=None):
-    return activate_backward(SILU, plain_activations.silu_backward, dy, x, out)
-
-
-def mish(x, out=None):
-    return activate(MISH, plain_activations.mish, x, out)
-
-
-def mish_backward(dy, x, out=None):
-    return activate_backward(MISH, plain_activations.mish_backward, dy, x, out)
-
-
-cdef inline object activate(int kind, object reference, object x, object out):
-    cdef object y = activated(kind, x, 0.0, out)
-    return reference(x, out=out) if y is None else y
-
-
-cdef inline object activate_backward(int kind, object reference, object dy, object kept, object out):
-    cdef object dx = pulled_back(kind, dy, kept, 0.0, out)
-    return reference(dy, kept, out=out) if dx is None else dx
-
-
-cdef object activated(int kind, object x, double a, object out):
-    """The kernel's result, None if it does not take these arrays."""
-    cdef const Kernels *k = kernels_for(x)
-    cdef object y = None if k == NULL or is_number(x) else writable_like(x, out)
-    if y is None:
-        return None
-    cdef Size n = size(x)
-    cdef void *source = data(x)
-    cdef void *target = data(y)
-    with nogil:
-        k.activate(kind, n, source, target, a)
-    return y
-
-
-cdef object pulled_back(int kind, object dy, object kept, double a, object out):
-    """The kernel's result, None if it does not take these arrays."""
-    cdef const Kernels *k = kernels_for(dy)
-    cdef object dx = None if k == NULL or is_number(dy) or not alike(dy, kept) else writable_like(dy, out)
-    if dx is None or not apart(kept, dx):
-        return None
-    cdef Size n = size(dy)
-    cdef void *source = data(dy)
-    cdef void *saved = data(kept)
-    cdef void *target = data(dx)
-    with nogil:
-        k.activate_backward(kind, n, source, saved, target, a)
-    return dx
-
-
-cdef inline bint is_number(object x):
-    """An array without dimensions, of which NumPy's functions make a number."""
-    return cnp.PyArray_NDIM(<cnp.ndarray> x) == 0
-
-
 cdef inline bint is_column_slope(object x, object slope):
     """Whether x is a matrix and slope has one number for each of its columns, in its dtype."""
-    return cnp.PyArray_NDIM(<cnp.ndarray> x) == 2 and is_vector(x, cnp.PyArray_DIM(<cnp.ndarray> x, 1), slope)
-
-
-cdef inline bint weak(object number):
-    """A number of Python's own, which takes the dtype of the array; one of NumPy's may change it."""
-    return type(number) is float or type(number) is int
+    return cnp.PyArray_NDIM(<cnp.ndarray> x) == 2 and is_vector(x, length(x, 1), slope)

@@ -1,9 +1,5 @@
 """The affine map where its products are small; large ones are the BLAS's, which has threads for them."""
 
-from libc.stdlib cimport free, malloc
-
-from chainrule.ops.affine import affine as plain_affine, affine_backward as plain_affine_backward
-
 #: Multiplications of a product up to which the own one takes it. One thread of it is faster than one of OpenBLAS, and
 #: below this, a fifth of a millisecond, as fast as two, whose waking costs more the busier the machine is.
 cdef double SMALL = 10_000_000
@@ -16,14 +12,13 @@ cdef inline bint is_small(Size rows, Size columns, Size inner):
 def affine(x, W, b=None, out=None):
     cdef const Kernels *k = kernels_for_matrix(x)
     if k == NULL or kernels_for_matrix(W) != k:
-        return plain_affine(x, W, b, out)
-    cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> x, 0), inner = cnp.PyArray_DIM(<cnp.ndarray> x, 1)
-    cdef Size columns = cnp.PyArray_DIM(<cnp.ndarray> W, 1)
-    if cnp.PyArray_DIM(<cnp.ndarray> W, 0) != inner or not is_small(rows, columns, inner):
-        return plain_affine(x, W, b, out)
+        return PLAIN["affine"](x, W, b, out)
+    cdef Size rows = length(x, 0), inner = length(x, 1), columns = length(W, 1)
+    if length(W, 0) != inner or not is_small(rows, columns, inner):
+        return PLAIN["affine"](x, W, b, out)
     cdef object y = matrix_like(x, rows, columns, out) if b is None or is_vector(x, columns, b) else None
     if y is None:
-        return plain_affine(x, W, b, out)
+        return PLAIN["affine"](x, W, b, out)
     if not share_nothing(y, x, W, b):
         out[...] = affine(x, W, b)
         return out
@@ -35,9 +30,8 @@ def affine(x, W, b=None, out=None):
 def affine_backward(dy, x, W, out=(None, None, None), *, bias=True, input_gradient=True):
     cdef const Kernels *k = kernels_for_matrix(dy)
     if k == NULL or kernels_for_matrix(x) != k or kernels_for_matrix(W) != k:
-        return plain_affine_backward(dy, x, W, out, bias=bias, input_gradient=input_gradient)
-    cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> x, 0), inputs = cnp.PyArray_DIM(<cnp.ndarray> x, 1)
-    cdef Size outputs = cnp.PyArray_DIM(<cnp.ndarray> W, 1)
+        return PLAIN["affine_backward"](dy, x, W, out, bias=bias, input_gradient=input_gradient)
+    cdef Size rows = length(x, 0), inputs = length(x, 1), outputs = length(W, 1)
     cdef object dx = None, dW = None, db = None
     if is_small(rows, inputs, outputs) and is_matrix(x, rows, outputs, dy) and is_matrix(x, inputs, outputs, W):
         dx = matrix_like(x, rows, inputs, out[0]) if input_gradient else None
@@ -48,7 +42,7 @@ def affine_backward(dy, x, W, out=(None, None, None), *, bias=True, input_gradie
         and (db is None or share_nothing(db, dy, x, W))
         and (dx is None or share_nothing(dx, dy, x, W))
     ):
-        return plain_affine_backward(dy, x, W, out, bias=bias, input_gradient=input_gradient)
+        return PLAIN["affine_backward"](dy, x, W, out, bias=bias, input_gradient=input_gradient)
     multiply_into(k, inputs, outputs, rows, data(x), 1, inputs, data(dy), outputs, 1, NULL, data(dW))
     if bias:
         k.sum_rows(rows, outputs, data(dy), data(db), 0, outputs)
@@ -61,7 +55,7 @@ cdef int multiply_into(
     const Kernels *k, Size rows, Size columns, Size inner, const void *a, Size a_row, Size a_inner,
     const void *b, Size b_inner, Size b_column, const void *bias, void *c,
 ) except -1:
-    """c = a b + bias, as kernels.h has it."""
+    """c = a b + bias, as kernels/kernels.def has it."""
     cdef void *room
     cdef FloatMode before
     with nogil:

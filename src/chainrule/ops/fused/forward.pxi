@@ -39,7 +39,7 @@ def forward(list layers, x, out=None):
                 if not is_vector(x, width, b):
                     return None
                 net[count].b = data(b)
-        if not -1 <= activation <= MISH:
+        if not -1 <= activation < ACTIVATION_COUNT:
             return None
         net[count].outputs, net[count].activation, net[count].a = width, activation, a
         widest = max(widest, width)

@@ -1,10 +1,8 @@
 """Dropout."""
 
-from chainrule.ops import noise as plain_noise
-
 
 def dropout(x, rate, rng, out=None, mask=None):
-    return dropout_by_key(x, rate, plain_noise.draw_key(rng), 0, out, mask)
+    return dropout_by_key(x, rate, PLAIN["draw_key"](rng), 0, out, mask)
 
 
 def dropout_by_key(x, rate, key, first=0, out=None, mask=None):
@@ -12,7 +10,7 @@ def dropout_by_key(x, rate, key, first=0, out=None, mask=None):
     cdef object y = None if k == NULL else writable_like(x, out)
     cdef object m = None if y is None else writable_like(x, mask)
     if m is None or not share_nothing(m, x, y):
-        return plain_noise.dropout_by_key(x, rate, key, first, out, mask)
+        return PLAIN["dropout_by_key"](x, rate, key, first, out, mask)
     cdef Size n = size(x)
     cdef cnp.uint64_t state = key
     cdef cnp.uint64_t start = first
@@ -29,7 +27,7 @@ def dropout_backward(dy, mask, out=None):
     cdef const Kernels *k = kernels_for(dy)
     cdef object dx = None if k == NULL or not alike(dy, mask) else writable_like(dy, out)
     if dx is None or not apart(mask, dx):
-        return plain_noise.dropout_backward(dy, mask, out=out)
+        return PLAIN["dropout_backward"](dy, mask, out)
     cdef Size n = size(dy)
     cdef void *source = data(dy)
     cdef void *factor = data(mask)

@@ -1,36 +1,17 @@
-"""Standardisation, and the learned scale behind it."""
-
-from chainrule.ops import normalization as plain_normalization
-from chainrule.ops.affine import scale as plain_scale, scale_backward as plain_scale_backward
-
-
-cdef inline const Kernels *kernels_for_matrix(object x):
-    """As ``kernels_for``, for a matrix that is not empty."""
-    cdef const Kernels *k = kernels_for(x)
-    if k == NULL or cnp.PyArray_NDIM(<cnp.ndarray> x) != 2 or size(x) == 0:
-        return NULL
-    return k
-
-
-cdef inline object statistic_like(object x, bint columns):
-    """A new array for one number of each column (1, I), or of each row (N, 1)."""
-    cdef cnp.npy_intp shape[2]
-    shape[0] = 1 if columns else cnp.PyArray_DIM(<cnp.ndarray> x, 0)
-    shape[1] = cnp.PyArray_DIM(<cnp.ndarray> x, 1) if columns else 1
-    return cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(<cnp.ndarray> x), 0)
+"""Standardisation, and the learned scale after it."""
 
 
 def standardize(x, axis, epsilon=1e-5, out=None):
     cdef const Kernels *k = kernels_for_matrix(x)
     cdef object y = None if k == NULL or not (axis == 0 or axis == 1) else writable_like(x, out)
     if y is None:
-        return plain_normalization.standardize(x, axis, epsilon, out=out)
+        return PLAIN["standardize"](x, axis, epsilon, out)
     cdef bint columns = axis == 0
-    cdef object inverse = statistic_like(x, columns)
-    cdef object mean = statistic_like(x, columns)
-    cdef object variance = statistic_like(x, columns)
-    cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> x, 0)
-    cdef Size width = cnp.PyArray_DIM(<cnp.ndarray> x, 1)
+    cdef Size rows = length(x, 0), width = length(x, 1)
+    cdef Size high = 1 if columns else rows, wide = width if columns else 1  # one number for each column or row
+    cdef object inverse = matrix_like(x, high, wide)
+    cdef object mean = matrix_like(x, high, wide)
+    cdef object variance = matrix_like(x, high, wide)
     cdef double smallest = epsilon
     cdef void *source = data(x)
     cdef void *target = data(y)
@@ -52,17 +33,13 @@ def standardize_backward(dy, y, inverse_deviation, axis, out=None):
         k == NULL
         or not (columns or axis == 1)
         or not alike(dy, y)
-        or kernels_for(inverse_deviation) != k
-        or cnp.PyArray_NDIM(<cnp.ndarray> inverse_deviation) != 2
-        or cnp.PyArray_DIM(<cnp.ndarray> inverse_deviation, axis) != 1
-        or size(inverse_deviation) != cnp.PyArray_DIM(<cnp.ndarray> dy, columns)
+        or not is_matrix(dy, 1 if columns else length(dy, 0), length(dy, 1) if columns else 1, inverse_deviation)
     ):
-        return plain_normalization.standardize_backward(dy, y, inverse_deviation, axis, out=out)
+        return PLAIN["standardize_backward"](dy, y, inverse_deviation, axis, out)
     cdef object dx = writable_like(dy, out)
     if dx is None or not apart(y, dx) or overlap(dx, inverse_deviation):
-        return plain_normalization.standardize_backward(dy, y, inverse_deviation, axis, out=out)
-    cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> dy, 0)
-    cdef Size width = cnp.PyArray_DIM(<cnp.ndarray> dy, 1)
+        return PLAIN["standardize_backward"](dy, y, inverse_deviation, axis, out)
+    cdef Size rows = length(dy, 0), width = length(dy, 1)
     cdef void *source = data(dy)
     cdef void *saved = data(y)
     cdef void *factor = data(inverse_deviation)
@@ -77,13 +54,13 @@ def standardize_backward(dy, y, inverse_deviation, axis, out=None):
 
 def scale(x, gain, bias=None, out=None):
     cdef const Kernels *k = kernels_for_matrix(x)
-    cdef Size width = 0 if k == NULL else cnp.PyArray_DIM(<cnp.ndarray> x, 1)
+    cdef Size width = 0 if k == NULL else length(x, 1)
     cdef object y = None
     if k != NULL and is_vector(x, width, gain) and (bias is None or is_vector(x, width, bias)):
         y = writable_like(x, out)
     if y is None or not share_nothing(y, gain, bias):
-        return plain_scale(x, gain, bias, out=out)
-    cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> x, 0)
+        return PLAIN["scale"](x, gain, bias, out)
+    cdef Size rows = length(x, 0)
     cdef void *source = data(x)
     cdef void *factor = data(gain)
     cdef void *shift = NULL if bias is None else data(bias)
@@ -95,7 +72,7 @@ def scale(x, gain, bias=None, out=None):
 
 def scale_backward(dy, x, gain, out=(None, None, None), *, bias=True):
     cdef const Kernels *k = kernels_for_matrix(dy)
-    cdef Size width = 0 if k == NULL else cnp.PyArray_DIM(<cnp.ndarray> dy, 1)
+    cdef Size width = 0 if k == NULL else length(dy, 1)
     cdef object dx = None
     cdef object dgain = None
     cdef object dbias = None
@@ -109,8 +86,8 @@ def scale_backward(dy, x, gain, out=(None, None, None), *, bias=True):
         and share_nothing(dgain, dy, x, gain)
         and (dbias is None or (share_nothing(dbias, dy, x, gain) and not overlap(dbias, dgain)))
     ):
-        return plain_scale_backward(dy, x, gain, out=out, bias=bias)
-    cdef Size rows = cnp.PyArray_DIM(<cnp.ndarray> dy, 0)
+        return PLAIN["scale_backward"](dy, x, gain, out, bias=bias)
+    cdef Size rows = length(dy, 0)
     cdef void *source = data(dy)
     cdef void *saved = data(x)
     cdef void *factor = data(gain)

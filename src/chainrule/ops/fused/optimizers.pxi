@@ -1,11 +1,5 @@
 """The optimizers' steps, and the norm of a gradient; chainrule/optimizers/base.py calls them."""
 
-cdef extern from "kernels/kernels.h":
-    int SGD, RMSPROP, ADAGRAD, ADAM, NADAM, LION
-
-# What an optimizer's `kernel` names.
-OPTIMIZERS = {"sgd": SGD, "rmsprop": RMSPROP, "adagrad": ADAGRAD, "adam": ADAM, "nadam": NADAM, "lion": LION}
-
 
 cpdef bint takes(vector, gradient, list state):
     """Whether `update` may run over these arrays: all as the vector is, contiguous, each of its own."""
@@ -25,9 +19,10 @@ cpdef bint takes(vector, gradient, list state):
 
 cdef int check_update(int kind, vector, gradient, list state, list runs) except -1:
     """Raise unless an optimizer of this kind may run over these parts of these arrays."""
-    cdef Size least = 0 if kind == SGD else 2 if kind == ADAM or kind == NADAM else 1
-    cdef Size most = 1 if kind == SGD else 2 if kind == RMSPROP else least
-    if not least <= len(state) <= most or not SGD <= kind <= LION:
+    if not 0 <= kind < OPTIMIZER_COUNT:
+        raise ValueError(sentence("the compiled step", f"the kernel of {', '.join(OPTIMIZERS)}", "another"))
+    cdef Size least = OPTIMIZER_ENTRIES[kind].least, most = OPTIMIZER_ENTRIES[kind].most
+    if not least <= len(state) <= most:
         expected = f"{least} arrays of state" if least == most else f"{least} or {most} arrays of state"
         remedy = "let slots() name them as the optimizer of this kernel does, or set kernel = None"
         raise ValueError(sentence("the compiled step", expected, f"{len(state)}", remedy))
@@ -49,7 +44,8 @@ def update(str kernel, tuple numbers, double limit, double factor, list runs, ve
 
     ``numbers`` are rate, shrink and the coefficients. The arrays are those that `takes` accepts.
     """
-    check_update(OPTIMIZERS.get(kernel, -1), vector, gradient, state, runs)
+    cdef int kind = OPTIMIZER_NUMBERS.get(kernel, -1)
+    check_update(kind, vector, gradient, state, runs)
     cdef const Kernels *k = kernels_for(vector)
     cdef Size width = cnp.PyArray_ITEMSIZE(<cnp.ndarray> vector), start, stop
     cdef char *w = <char *> data(vector)
@@ -59,10 +55,10 @@ def update(str kernel, tuple numbers, double limit, double factor, list runs, ve
     cdef double rate = numbers[0], shrink = numbers[1], rate_factor, shrink_factor
     cdef Update step
     cdef FloatMode before
-    step.kind, step.limit, step.factor = OPTIMIZERS[kernel], limit, factor
+    step.kind, step.limit, step.factor = kind, limit, factor
     cdef Size i
     for i in range(COEFFICIENTS):
-        step.c[i] = numbers[2 + i] if 2 + i < len(numbers) else 0.0
+        step.coefficients[i] = numbers[2 + i] if 2 + i < len(numbers) else 0.0
     for start, stop, rate_factor, shrink_factor in runs:
         step.rate, step.shrink = rate * rate_factor, shrink * shrink_factor
         with nogil:

@@ -1,16 +1,75 @@
 """A plan of training: what kernels/plan.h needs, gathered from arrays, and the call that carries it out."""
 
-from libc.stdlib cimport calloc, free
+cdef extern from "kernels/plan.h" nogil:
+    enum:
+        PLAN_THREADS
+        PLAN_CHUNK
+        STAGE_COUNT
 
-from chainrule._support.checks import sentence
+    ctypedef struct Stage:
+        int kind, activation, keeps_input, dropout
+        Size inputs, outputs
+        double a, momentum, l1, l2
+        double *penalty
+        void *W
+        void *b
+        void *dW
+        void *db
+        void *y
+        void *dy
+        void *kept
+        void *inverse
+        void *mean
+        void *variance
+        double *running_mean
+        double *running_variance
 
-cdef extern from "kernels/plan.h":
-    int AFFINE, ACTIVATION, DROPOUT, BATCH_NORM, LAYER_NORM
+    ctypedef struct Run:
+        Size start, stop
+        double rate, decay
 
-# The kinds of stages, as plan.h numbers them.
-cdef dict STAGES = {
-    "affine": AFFINE, "activation": ACTIVATION, "dropout": DROPOUT, "batch_norm": BATCH_NORM, "layer_norm": LAYER_NORM,
-}
+    ctypedef struct PlanStruct "Plan":
+        Stage *stages
+        int count, first_learning
+        Size inputs, outputs
+        const void *x
+        const char *y
+        Size y_bytes
+        const double *weight
+        const cnp.int64_t *order
+        Size epoch_rows, batch, epoch_steps, first, steps
+        int loss, average_penalty
+        const double *parameters
+        int optimizer
+        void *vector
+        void *gradient
+        void *state1
+        void *state2
+        Size size
+        Run *runs
+        int run_count
+        double clip_norm, clip_value
+        const double *updates
+        int coefficients
+        const cnp.uint64_t *keys
+        int dropouts
+        void *x_room
+        char *y_room
+        double *share
+        double *row_value
+        double *squares
+        void *rooms[PLAN_THREADS]
+        double *value
+        void *z
+        Size done
+        cnp.int64_t *taken
+
+    void chainrule_run_plan(const Kernels *kernels, PlanStruct *plan, int wanted)
+
+cdef extern from "kernels/lists.h":
+    const char *const STAGE_NAMES[]
+
+cdef dict STAGES = {STAGE_NAMES[i].decode(): i for i in range(STAGE_COUNT)}
 MOST_THREADS = PLAN_THREADS
 
 
@@ -39,30 +98,14 @@ cdef class Held:
 cdef Held hold(str what, array, int type, tuple shape, bint written):
     """The array, if C may touch it and it has this shape; else an error."""
     cdef Held held = Held.__new__(Held)
-    if not may_touch(array, type, written) or not has_shape(array, shape):
-        dtype = <object> cnp.PyArray_DescrFromType(type)
-        expected = f"{what} as a contiguous array of {dtype} and shape {shape}" + (" that can be written" if written else "")
+    cdef Size[2] lengths = (shape + (1, 1))[:2]
+    if not fits(array, type, len(shape), lengths, written):
+        numbers = <object> cnp.PyArray_DescrFromType(type)
+        expected = f"{what} as a contiguous array of {numbers} and shape {shape}" + (" that can be written" if written else "")
         raise ValueError(sentence("fit", expected, described(array)))
     held.what, held.array, held.type, held.written = what, array, type, written
     held.at, held.bytes = data(array), cnp.PyArray_NBYTES(<cnp.ndarray> array)
     return held
-
-
-cdef bint has_shape(cnp.ndarray array, tuple shape):
-    cdef int axis
-    if cnp.PyArray_NDIM(array) != len(shape):
-        return False
-    for axis in range(len(shape)):
-        if cnp.PyArray_DIM(array, axis) != shape[axis]:
-            return False
-    return True
-
-
-def described(array):
-    if not isinstance(array, np.ndarray):
-        return type(array).__name__
-    layout = "contiguous" if array.flags.c_contiguous and array.flags.aligned else "scattered"
-    return f"a {layout}{'' if array.flags.writeable else ', read-only'} one of {array.dtype} and shape {array.shape}"
 
 
 cdef class Plan:
@@ -105,7 +148,7 @@ cdef class Plan:
         self.kernels = kernels_for(vector)
         if self.kernels == NULL or not stages or not 0 < epoch_rows <= len(x) or batch < 1:
             raise ValueError(sentence("fit", "a network and rows to train it on", f"{len(x)} rows, {described(vector)}"))
-        self.type, self.rows = cnp.PyArray_TYPE(<cnp.ndarray> vector), len(x)
+        self.type, self.rows = dtype(vector), len(x)
         self.set_data(x, y, weight, stages[0].inputs, stages[-1].outputs, loss)
         cdef PlanStruct *p = &self.plan
         p.batch, p.epoch_rows = batch, epoch_rows
@@ -142,16 +185,16 @@ cdef class Plan:
         cdef double *parameters = <double *> self.room(MOST_PARAMETERS, float)
         x, y, weight = (None if array is None else np.require(array, requirements="CA") for array in (x, y, weight))
         kind, numbers = loss
-        if not 0 <= kind < len(LOSSES) or not read_parameters(kind, tuple(numbers), parameters):
+        if not 0 <= kind < LOSS_COUNT or not read_parameters(kind, tuple(numbers), parameters):
             raise ValueError(sentence("fit", "a loss with the parameters of its kernel", repr(loss)))
         p.loss, p.parameters, p.inputs, p.outputs = kind, parameters, inputs, outputs
         p.x = self.address("x", x.reshape(self.rows, -1), self.type, (self.rows, inputs))
-        if kind == CROSS_ENTROPY_LABELS:
+        cdef Size each = outputs_of_a_target(kind, p.parameters)
+        if each == LABELS:
             p.y = <const char *> self.address("y", y, cnp.NPY_INTP, (self.rows,))
-            if not all_within(<Size *> p.y, self.rows, 0, outputs - 1):
+            if not all_between(<Size *> p.y, self.rows, 0, outputs - 1):
                 raise ValueError(sentence("fit", f"labels y from 0 to {outputs - 1}", f"{y.min()} to {y.max()}"))
         else:
-            each = outputs_of_a_target(kind, p.parameters)
             p.y = <const char *> self.address("y", y, self.type, (self.rows, outputs // each))
             if outputs % each:
                 raise ValueError(sentence("fit", f"{each} outputs for each number of y", f"{outputs} outputs"))
@@ -194,7 +237,7 @@ cdef class Plan:
                 raise ValueError(sentence("fit", f"a layer of {width} inputs", f"{stage.kind} of {stage.inputs}"))
             if stage.kind not in STAGES:
                 raise ValueError(sentence("fit", "a layer that has a kernel", repr(stage.kind)))
-            if not IDENTITY <= stage.activation <= MISH:
+            if not 0 <= stage.activation < ACTIVATION_COUNT:
                 raise ValueError(sentence("fit", "an activation that has a kernel", repr(stage.activation)))
             width = stage.outputs
             self.set_stage(&p.stages[i], stage)
@@ -213,13 +256,13 @@ cdef class Plan:
         if stage.kind != "activation" and (stage.kind != "affine" or t.keeps_input):
             t.kept = self.room((p.batch, t.outputs))
         if stage.kind == "affine":
-            self.learn("W", stage.W, stage.dW, (t.inputs, t.outputs), &t.W, &t.dW)
+            self.learn("W", stage.W, (t.inputs, t.outputs), &t.W, &t.dW)
         if stage.kind.endswith("norm"):
-            self.learn("gain", stage.W, stage.dW, (t.outputs,), &t.W, &t.dW)
+            self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
             longest = max(p.batch, t.inputs)
             t.inverse, t.mean, t.variance = self.room(longest), self.room(longest), self.room(longest)
         if stage.kind.endswith("norm") or stage.b is not None:
-            self.learn("bias", stage.b, stage.db, (t.outputs,), &t.b, &t.db)
+            self.learn("bias", stage.b, (t.outputs,), &t.b, &t.db)
         if stage.kind == "batch_norm":
             shape = (t.outputs,)
             mean, variance = stage.running_mean, stage.running_variance
@@ -230,16 +273,16 @@ cdef class Plan:
             p.dropouts += 1
         return 0
 
-    cdef int learn(self, str name, values, gradients, tuple shape, void **at, void **gradient_at) except -1:
-        """A parameter of a layer and its gradient: the same part of the model's two vectors, where the steps find it."""
+    cdef int learn(self, str name, values, tuple shape, void **at, void **gradient_at) except -1:
+        """A parameter of a layer, which is a part of the model's vector; its gradient is the same part of the other."""
         cdef PlanStruct *p = &self.plan
         at[0] = self.address(f"a layer's {name}", values, self.type, shape)
-        gradient_at[0] = self.address(f"the gradient of a layer's {name}", gradients, self.type, shape, True)
         cdef Size width = cnp.PyArray_ITEMSIZE(<cnp.ndarray> values)
-        cdef Size offset = <char *> at[0] - <char *> p.vector, beside = <char *> gradient_at[0] - <char *> p.gradient
-        if not 0 <= offset <= (p.size - size(values)) * width or offset % width or beside != offset:
+        cdef Size offset = <char *> at[0] - <char *> p.vector
+        if not 0 <= offset <= (p.size - size(values)) * width or offset % width:
             remedy = "assign numbers to the arrays that are there, not other arrays or other model.parameters"
             raise ValueError(sentence("fit", f"a layer's {name} to be part of model.parameters", "another array", remedy))
+        gradient_at[0] = <char *> p.gradient + offset
         return 0
 
     @property
@@ -261,7 +304,10 @@ cdef class Plan:
         self.passing = []
         p.order, p.keys, p.z = NULL, NULL, NULL
         p.first, p.steps, p.done = first, steps, 0
-        p.updates = <const double (*)[PLAN_NUMBERS]> self.passed("updates", updates, cnp.NPY_FLOAT64, (steps, PLAN_NUMBERS))
+        p.coefficients = np.shape(updates)[-1] - 2
+        if not 0 <= p.coefficients <= COEFFICIENTS:
+            raise ValueError(sentence("fit", f"at most {COEFFICIENTS} coefficients", f"{p.coefficients}"))
+        p.updates = <const double *> self.passed("updates", updates, cnp.NPY_FLOAT64, (steps, 2 + p.coefficients))
         p.value = <double *> self.passed("losses", value, cnp.NPY_FLOAT64, (steps,), True)
         cdef Size begin = self.row_of(first), end = max(begin, self.row_of(first + steps - 1) + p.batch)
         if order is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from ..._support.checks import Array, check_name, sentence
 from ..._support.differences import largest_difference, spread
 from ..._support.files import as_path, write_text
+from ...layers.program import run
 from ..agreement import LIMITS, Answers, lost_columns, rounded
 from ..rows import sample_rows
 from .calls import calls_of
@@ -18,7 +19,7 @@ from .compiled import check
 from .header import SelfTest, costs, header
 from .int8 import quantized
 from .network import OUTPUTS, Network, as_network
-from .steps import Step, run, run_in_float32
+from .steps import Step, calls, run_in_float32
 from .text import as_identifier
 
 __all__ = ["check", "write"]
@@ -96,7 +97,7 @@ def write(
         notes.append("the model computes in float64, the C code in float32")
     if precision == "int8":
         x = rounded(x)
-        lost = largest_difference(run(steps, x), run(network.steps, x), network.unit)
+        lost = largest_difference(run(calls(steps), x), run(calls(network.steps), x), network.unit)
         of = "" if network.unit else " of their spread"
         notes.append(f"int8 weights change the outputs of {len(x)} rows by up to {lost:.2g}{of}")
     return notes
@@ -105,7 +106,7 @@ def write(
 def _self_test_of(steps: Sequence[Step], x: Array, unit: float | None, precision: str) -> SelfTest:
     """Rows, answers, and the tolerance: a larger one where the network makes much of the rounding in between."""
     x = rounded(x)
-    y = run(steps, x)  # so precise that the file is the same with all kernels
+    y = run(calls(steps), x)  # so precise that the file is the same with all kernels
     units = spread(y, np.float32) if unit is None else np.full(y.shape[1], unit)
     rounding = largest_difference(run_in_float32(steps, x), y, units)
     return SelfTest(x[:TEST_ROWS], y[:TEST_ROWS], units, max(TOLERANCE[precision], ROUNDINGS * rounding))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from .operations import function_of
 from .steps import Step
 from .text import number
+
+WIDTHS_DIFFER = ("affine", "affine_int8", "two_classes")
 
 
 @dataclass(eq=False)
@@ -19,7 +22,7 @@ class Value:
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class Statement:
     """A step: what it reads, where it writes, and the number that its constants' names end with."""
 
     step: Step
@@ -29,32 +32,28 @@ class Call:
 
     def text(self, name: str) -> str:
         """The call itself."""
-        step, width = self.step, self.target.width
+        step, op, width = self.step, self.step.call.op, self.target.width
         places = [*(value.place for value in self.sources), self.target.place]
-        places += ["q"] if step.operation == "dense_int8" else []
+        places += ["q"] if op == "affine_int8" else []
         arrays = [f"{name}_{array}{self.index}" for array in step.arrays]
-        sizes = [width]
-        if step.operation in ("dense", "dense_int8"):
+        sizes = {"deviations": [width // 2], "two_classes": []}.get(op, [width])
+        if "W" in step.arrays:
             sizes = [self.sources[0].width, width]
-        elif step.operation == "deviations":
-            sizes = [width // 2]
-        elif step.operation == "two_classes":
-            sizes = []
-        arguments = [*places, *arrays, *map(number, step.numbers), *map(str, sizes)]
-        return f"{name}_{step.operation}({', '.join(arguments)});"
+        arguments = [*places, *arrays, *map(number, step.call.numbers.values()), *map(str, sizes)]
+        return f"{name}_{function_of(step)}({', '.join(arguments)});"
 
 
 @dataclass
 class Calls:
     """All calls in order, and the widths of the buffers between them."""
 
-    calls: list[Call] = field(default_factory=list)
+    calls: list[Statement] = field(default_factory=list)
     buffers: list[int] = field(default_factory=list)
 
     @property
     def rounded_width(self) -> int:
         """How many inputs are rounded at a time, 0 without int8."""
-        return max((c.sources[0].width for c in self.calls if c.step.operation == "dense_int8"), default=0)
+        return max((c.sources[0].width for c in self.calls if c.step.call.op == "affine_int8"), default=0)
 
     @property
     def memory(self) -> int:
@@ -64,14 +63,15 @@ class Calls:
     def add(self, step: Step, *sources: Value) -> Value:
         """One more call, in place where nobody needs what it reads any more."""
         source = sources[-1]
-        target = source if step.in_place and not source.kept else Value(step.width)
-        self.calls.append(Call(step, sources, target, len(self.calls) + 1))
+        in_place = step.call.op not in WIDTHS_DIFFER and not source.kept
+        target = source if in_place else Value(step.width)
+        self.calls.append(Statement(step, sources, target, len(self.calls) + 1))
         return target
 
     def follow(self, steps: Sequence[Step], value: Value) -> Value:
         """The calls of these steps; a residual block keeps what went into it."""
         for step in steps:
-            if step.operation == "add":
+            if step.call.op == "add":
                 value.kept += 1
                 inner = self.follow(step.branch, value)
                 value.kept -= 1

@@ -10,7 +10,7 @@ import numpy as np
 from ... import __version__
 from ..._support.checks import Array, check_finite, sentence
 from ..._support.files import digest
-from .calls import Call, Calls, body
+from .calls import Calls, Statement, body
 from .network import Network
 from .operations import functions
 from .text import array, comment, string
@@ -48,7 +48,7 @@ def costs(network: Network, plan: Calls) -> Costs:
     arrays = [values for call in plan.calls for values in call.step.arrays.values()]
     flash = sum(values.size * (1 if values.dtype == np.int8 else 4) for values in arrays)
     flash += sum(len(name.encode("utf-8", "replace")) + 1 for name in network.classes)
-    return Costs(flash, plan.memory, sum(step.multiplications for step in (call.step for call in plan.calls)))
+    return Costs(flash, plan.memory, sum(call.step.multiplications for call in plan.calls))
 
 
 def header(network: Network, plan: Calls, name: str, precision: str, test: SelfTest | None) -> str:
@@ -57,7 +57,7 @@ def header(network: Network, plan: Calls, name: str, precision: str, test: SelfT
         *_introduction(network, plan, name, precision),
         *_sizes(network, name, precision),
         *(text for call in plan.calls for text in _constants(call, name)),
-        *functions(name, (call.step.operation for call in plan.calls)),
+        *functions(name, (call.step for call in plan.calls)),
         _predict(plan, name),
         *([] if test is None else [_self_test(name, test)]),
         f"#endif /* {name.upper()}_H */",
@@ -106,8 +106,8 @@ def _class_names(classes: Sequence[str]) -> list[str]:
     return literals
 
 
-def _constants(call: Call, name: str) -> Iterator[str]:
-    for number in call.step.numbers:
+def _constants(call: Statement, name: str) -> Iterator[str]:
+    for number in call.step.call.numbers.values():
         _check_held(call, np.array(number))
     for index, (kind, values) in enumerate(call.step.arrays.items()):
         whole = values.dtype == np.int8
@@ -117,7 +117,7 @@ def _constants(call: Call, name: str) -> Iterator[str]:
         yield (f"/* {comment(call.step.about)} */\n" if index == 0 else "") + text
 
 
-def _check_held(call: Call, values: Array) -> None:
+def _check_held(call: Statement, values: Array) -> None:
     """Raise at what is no number, or none in float32."""
     check_finite("export to C", f"the parameters of {call.step.about}", values)
     with np.errstate(over="ignore"):

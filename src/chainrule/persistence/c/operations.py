@@ -1,4 +1,4 @@
-"""The C functions, one for each operation; only those that a network uses are written into its header.
+"""The C functions, one for each op; only those that a network uses are written into its header.
 
 Each takes where to read and where to write, which may be the same place unless the widths differ, then its constants,
 then its sizes. ``NAME`` stands for the name of the network.
@@ -7,34 +7,9 @@ then its sizes. ``NAME`` stands for the name of the network.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from ...layers import (
-    ELU,
-    GELU,
-    SELU,
-    Activation,
-    HardSigmoid,
-    LeakyReLU,
-    Mish,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Tanh,
-)
-
-
-def _each(operation: str, value: str, constants: str = "") -> str:
-    """A function of each number."""
-    return f"""\
-static inline void NAME_{operation}(const float *x, float *y, {constants}size_t n)
-{{
-    for (size_t i = 0; i < n; i++) {{
-        y[i] = {value};
-    }}
-}}"""
-
+from ..elementwise import ELEMENTWISE
+from .steps import NOTHING, Step
 
 # Scalars: no exponent is above zero, so nothing overflows at any magnitude.
 _SIGMOID_OF = """\
@@ -161,69 +136,55 @@ static inline void NAME_add(const float *a, const float *b, float *y, size_t n)
     }
 }"""
 
-_ELU = "x[i] > 0.0f ? x[i] : alpha * expm1f(x[i])"
-_CUBIC = "0.79788456f * (x[i] + 0.044715f * x[i] * x[i] * x[i])"
-_HARD = "x[i] <= -3.0f ? 0.0f : x[i] >= 3.0f ? 1.0f : x[i] / 6.0f + 0.5f"
-_STANDARD = "((x[i] - high[i]) - low[i]) * factor[i]"
+#: The value of each number v by arrays of as many, unless a bias is added.
+EACH = {
+    "prelu": "v > 0.0f ? v : slope[i] * v",
+    "scale": "v * gain[i]",
+    "standardize": "((v - high[i]) - low[i]) * factor[i]",
+} | {op: entry.c for op, entry in ELEMENTWISE.items()}
 
-FUNCTIONS: dict[str, str] = {
-    "sigmoid_of": _SIGMOID_OF,
-    "softplus_of": _SOFTPLUS_OF,
-    "standardize": "/* The mean is high + low: a float32 alone would lose digits of a mean far from zero. */\n"
-    + _each("standardize", _STANDARD, "const float *high, const float *low, const float *factor, "),
-    "dense": _DENSE,
-    "dense_int8": _DENSE_INT8,
-    "affine": _each("affine", "x[i] * factor[i] + shift[i]", "const float *factor, const float *shift, "),
-    "scale": _each("scale", "x[i] * factor[i]", "const float *factor, "),
-    "layer_norm": _LAYER_NORM,
-    "relu": _each("relu", "x[i] < 0.0f ? 0.0f : x[i]"),
-    "leaky_relu": _each("leaky_relu", "x[i] > 0.0f ? x[i] : slope * x[i]", "float slope, "),
-    "prelu": _each("prelu", "x[i] > 0.0f ? x[i] : slope[i] * x[i]", "const float *slope, "),
-    "elu": _each("elu", _ELU, "float alpha, "),
-    "selu": _each("selu", f"1.05070099f * ({_ELU.replace('alpha', '1.67326324f')})"),
-    "gelu": _each("gelu", "0.5f * x[i] * (1.0f + erff(x[i] * 0.70710678f))"),
-    "gelu_tanh": _each("gelu_tanh", f"0.5f * x[i] * (1.0f + tanhf({_CUBIC}))"),
-    "silu": _each("silu", "x[i] * NAME_sigmoid_of(x[i])"),
-    "mish": _each("mish", "x[i] * tanhf(NAME_softplus_of(x[i]))"),
-    "softplus": _each("softplus", "NAME_softplus_of(x[i])"),
-    "tanh": _each("tanh", "tanhf(x[i])"),
-    "sigmoid": _each("sigmoid", "NAME_sigmoid_of(x[i])"),
-    "hard_sigmoid": _each("hard_sigmoid", _HARD),
-    "softmax": _SOFTMAX,
-    "exp": _each("exp", "x[i] > 88.72283f ? 3.4028235e38f : expf(x[i])"),
-    "two_classes": _TWO_CLASSES,
-    "deviations": _DEVIATIONS,
+#: The functions of rows.
+ROWS = {
     "add": _ADD,
+    "affine": _DENSE,
+    "affine_int8": _DENSE_INT8,
+    "deviations": _DEVIATIONS,
+    "layer_norm": _LAYER_NORM,
+    "softmax": _SOFTMAX,
+    "two_classes": _TWO_CLASSES,
 }
-
-#: Each activation without parameters: its function, and the attributes that are its constants.
-ACTIVATIONS: dict[type[Activation], tuple[str, tuple[str, ...]]] = {
-    ELU: ("elu", ("alpha",)),
-    GELU: ("gelu", ()),
-    HardSigmoid: ("hard_sigmoid", ()),
-    LeakyReLU: ("leaky_relu", ("slope",)),
-    Mish: ("mish", ()),
-    ReLU: ("relu", ()),
-    SELU: ("selu", ()),
-    Sigmoid: ("sigmoid", ()),
-    SiLU: ("silu", ()),
-    Softplus: ("softplus", ()),
-    Tanh: ("tanh", ()),
-}
+COMMENTS = {"standardize": "/* The mean is high + low: one float32 would lose digits of a mean far from zero. */\n"}
+HELPERS = {"sigmoid_of": _SIGMOID_OF, "softplus_of": _SOFTPLUS_OF}
+OPS = {*EACH, *ROWS, *NOTHING}
 
 
-def function_of(activation: Any) -> tuple[str, tuple[float, ...]]:
-    """The function of an activation, and its constants."""
-    function, names = ACTIVATIONS[type(activation)]
-    if isinstance(activation, GELU) and activation.approximate == "tanh":
-        function = "gelu_tanh"
-    return function, tuple(getattr(activation, name) for name in names)
+def function_of(step: Step) -> str:
+    """The name of its function."""
+    op = step.call.op
+    if op in EACH and "bias" in step.arrays:
+        return f"{op}_and_shift"
+    return op.replace("affine", "dense")
 
 
-def functions(name: str, used: Iterable[str]) -> Iterator[str]:
-    """The text of the functions that are used, each behind those that it calls."""
-    wanted = set(used)
-    wanted |= {own for own in ("sigmoid_of", "softplus_of") for one in wanted if f"NAME_{own}(" in FUNCTIONS[one]}
-    for operation, text in FUNCTIONS.items():
-        if operation in wanted:
-            yield text.replace("NAME_", f"{name}_")
+def _text(step: Step) -> str:
+    op = step.call.op
+    if op in ROWS:
+        return ROWS[op]
+    constants = "".join(f"const float *{name}, " for name in step.arrays)
+    constants += "".join(f"float {name}, " for name in step.call.numbers)
+    return f"""\
+{COMMENTS.get(op, "")}static inline void NAME_{function_of(step)}(const float *x, float *y, {constants}size_t n)
+{{
+    for (size_t i = 0; i < n; i++) {{
+        const float v = x[i];
+        y[i] = {EACH[op]}{" + bias[i]" * ("bias" in step.arrays)};
+    }}
+}}"""
+
+
+def functions(name: str, steps: Iterable[Step]) -> Iterator[str]:
+    """The text of the functions that are used, each after those that it calls."""
+    texts = {function_of(step): _text(step) for step in steps}
+    called = [text for own, text in HELPERS.items() if any(f"NAME_{own}(" in text for text in texts.values())]
+    for text in (*called, *texts.values()):
+        yield text.replace("NAME_", f"{name}_")

@@ -71,7 +71,10 @@ def write(
         rows = sample_rows(model) if rows is None else rows
         proto, notes = from_estimator(model, rows, precision == "float64", opset)
     if precision == "int8":
-        proto = quantized(proto, [node.name for node in proto.graph.node if node.name.endswith(".Linear.MatMul")])
+        products = [node.name for node in proto.graph.node if ".affine.MatMul" in node.name]
+        rounded = "int8 rounds weights and the inputs of layers: see how good it is on data of yours"
+        notes.append(rounded if products else "no layer has weights that int8 could hold")
+        proto = quantized(proto, products)
     proto.producer_name, proto.producer_version = "chainrule", __version__
     check_graph(proto)
     with replacing("export", path) as stream:
@@ -108,11 +111,8 @@ def check(model: Any, path: Path, rows: Any) -> float | None:
     names = [output.name for output in run.get_outputs()]
     found = dict(zip(names, run.run(names, feeds(run, rows)), strict=True))
     expected = answers(model, rows)
-    if isinstance(model, Sequential):
-        (name,) = names
-        if name == "probabilities" and expected.numbers is not None:
-            expected = Answers(probabilities(model, expected.numbers), unit=1.0)
-        return distance(Answers(found[name]), expected)
-    if not hasattr(model, "classes_"):
-        return distance(Answers(found[names[0]]), expected)
-    return distance(Answers(found.get("probabilities"), found[names[0]]), expected)
+    if hasattr(model, "classes_"):
+        return distance(Answers(found.get("probabilities"), found[names[0]]), expected)
+    if names == ["probabilities"] and expected.numbers is not None:
+        expected = Answers(probabilities(model, expected.numbers), unit=1.0)
+    return distance(Answers(found[names[0]]), expected)

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ... import __version__, ops
+from ... import __version__
 from ..._support.checks import Array, check_integer, sentence
 from ..._support.files import digest
-from ...layers import Linear, Sigmoid, Softmax
-from ...layers.base import Shape, walk
+from ...layers.base import Layer, Shape
+from ...layers.program import Call, Program, program_of, run
 from ...model import Sequential
-from ...nodes import Graph, through
+from ..programs import layer_programs
 from ..rows import row_shape
+from .graph import Graph
+from .nodes import NODES, through
 from .runtime import add_facts, as_model, newest_opset
 
 WHO = "export to ONNX"
@@ -30,8 +32,8 @@ class _Network(Graph):
 
     who = WHO
 
-    def __init__(self, dtype: Any) -> None:
-        super().__init__(dtype)
+    def __init__(self, dtype: Any, layers: Sequence[Layer]) -> None:
+        super().__init__(dtype, layers)
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self._taken: set[str] = set()
@@ -64,8 +66,13 @@ def from_network(
     if size > MOST_BYTES:
         got = f"{size:,} bytes of parameters"
         raise ValueError(sentence(WHO, f"a model of less than {MOST_BYTES:,} bytes", got))
-    g = _Network(np.float16 if half else np.float64 if double else np.float32)
-    y = through(g, model.layers, g.cast("x", g.dtype) if half else "x")
+    programs = layer_programs(WHO, model.layers, NODES)
+    g = _Network(np.float16 if half else np.float64 if double else np.float32, model.layers)
+    y = g.cast("x", g.dtype) if half else "x"
+    for index, (_, program) in enumerate(programs):
+        g.prefix = f"{index}."
+        y = through(g, program, y)
+    g.prefix = ""
     given, result = _shapes(model, input_shape)
     if outputs == "probabilities":
         y = _add_probabilities(g, model, result, y)
@@ -159,10 +166,6 @@ def _notes(model: Sequential, given: Shape, precision: str) -> list[str]:
         notes.append("x holds standardised columns, (x - mean) / scale; both are in the metadata")
     if isinstance(model.metadata.get("target_scaling"), dict):
         notes.append("y is standardised: times scale, plus mean it is the prediction; both are in the metadata")
-    if precision == "int8":
-        weights = any(isinstance(layer, Linear) for _, layer in walk(model.layers))
-        rounded = "int8 rounds weights and the inputs of layers: see how good it is on data of yours"
-        notes.append(rounded if weights else "no layer has weights that int8 could hold")
     return notes
 
 
@@ -170,18 +173,15 @@ def _add_probabilities(g: _Network, model: Sequential, result: Shape, y: str) ->
     if model.metadata.get("task") == "regression" or len(result) != 1:
         remedy = "leave outputs out"
         raise ValueError(sentence(WHO, 'a classifier for outputs="probabilities"', "a regression model", remedy))
-    if _ends_in_probabilities(model):
-        return y
-    return g.Sigmoid(y) if result == (1,) else g.Softmax(y, axis=-1)
+    return through(g, _decoding(model, result[0]), y)
 
 
 def probabilities(model: Sequential, y: Array) -> Array:
     """What a file with outputs="probabilities" gives where the model gives y."""
-    if _ends_in_probabilities(model):
-        return y
-    return ops.sigmoid(y) if y.shape[1] == 1 else ops.softmax(y)
+    return run(_decoding(model, y.shape[1]), y)
 
 
-def _ends_in_probabilities(model: Sequential) -> bool:
-    last = model.layers[-1]
-    return isinstance(last._activation if isinstance(last, Linear) else last, Softmax | Sigmoid)
+def _decoding(model: Sequential, outputs: int) -> Program:
+    """What makes probabilities of so many outputs, if the model does not."""
+    given = any(call.op in ("softmax", "sigmoid") for call in (program_of(model.layers[-1]) or ())[-1:])
+    return () if given else (Call("sigmoid" if outputs == 1 else "softmax"),)

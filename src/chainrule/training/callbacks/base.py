@@ -64,6 +64,8 @@ class Callback:
         each, may then be taken before it is notified of each of them
     follows : bool, whether its state follows the weights, as a running mean does; it goes back with them when training
         diverges, and at the end it has its turn before the others
+    saves : bool, whether it writes ``trainer.state`` somewhere, as :class:`~chainrule.callbacks.Checkpoint` does; only
+        then is it noted which settings a training began with
 
     Examples
     --------
@@ -75,6 +77,7 @@ class Callback:
 
     live = True
     follows = False
+    saves = False
 
     @property
     def remembers(self) -> bool:

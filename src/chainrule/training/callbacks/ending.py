@@ -36,7 +36,7 @@ class EarlyStopping(Callback):
     >>> import chainrule as cr
     >>> rng = np.random.default_rng(0)
     >>> x, y = rng.normal(size=(200, 5)), rng.normal(size=(200, 1))  # there is nothing to learn
-    >>> stopping = cr.EarlyStopping(patience=3)
+    >>> stopping = cr.callbacks.EarlyStopping(patience=3)
     >>> trainer = cr.Trainer(cr.MLP([5, 64, 1], rng=0), "squared_error", callbacks=[stopping])
     >>> history = trainer.fit(x, y, validation=0.5, epochs=100, verbose=0)
     >>> len(history) == stopping.best_epoch + 3 < 100
@@ -119,7 +119,7 @@ class TerminateOnDivergence(Callback):
     >>> import numpy as np
     >>> import chainrule as cr
     >>> x, y = np.eye(8), np.arange(8.0)[:, None]
-    >>> watch = cr.TerminateOnDivergence()
+    >>> watch = cr.callbacks.TerminateOnDivergence()
     >>> trainer = cr.Trainer(cr.MLP([8, 4, 1], rng=0), "squared_error", cr.Adam(1e4), batch_size=2, callbacks=[watch])
     >>> try:
     ...     history = trainer.fit(x, y, epochs=100, verbose=0)
@@ -163,7 +163,7 @@ class TimeLimit(Callback):
     Examples
     --------
     >>> import chainrule as cr
-    >>> trainer = cr.Trainer(cr.MLP([1, 8, 1], rng=0), "squared_error", callbacks=[cr.TimeLimit(0.1)])
+    >>> trainer = cr.Trainer(cr.MLP([1, 8, 1], rng=0), "squared_error", callbacks=[cr.callbacks.TimeLimit(0.1)])
     >>> history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=10**9, verbose=0)
     >>> history.interrupted
     True

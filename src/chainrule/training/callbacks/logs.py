@@ -72,7 +72,7 @@ class CSVLog(WritesFiles, _Log):
     >>> import chainrule as cr
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "log.csv")
-    ...     trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[cr.CSVLog(path)])
+    ...     trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[cr.callbacks.CSVLog(path)])
     ...     history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=2, verbose=0)
     ...     print(path.read_text())
     epoch,loss,learning_rate,seconds
@@ -179,7 +179,7 @@ class TensorBoard(WritesFiles, _Log):
     Examples
     --------
     >>> import chainrule as cr
-    >>> log = cr.TensorBoard("runs/wider", histograms=True, every=10)
+    >>> log = cr.callbacks.TensorBoard("runs/wider", histograms=True, every=10)
     >>> trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[log])  # and fit
     """
 
@@ -242,8 +242,8 @@ class MLflow(_Log):
 
     Params are ``batch_size``, ``epochs``, ``loss``, ``optimizer``, ``model`` and ``parameters``, their number; one that
     the run has already stays as it is. The run ends as FINISHED; as KILLED where Ctrl-C, SIGTERM or a
-    :class:`~chainrule.TimeLimit` ended the training; as FAILED where an error did. A run that is active (as in
-    ``with mlflow.start_run(): trainer.fit(...)``) is used, and left active.
+    :class:`~chainrule.callbacks.TimeLimit` ended the training; as FAILED where an error did. An active run, as in
+    ``with mlflow.start_run(): trainer.fit(...)``, is used and left active.
 
     Training that resumes from a checkpoint continues in its run. MLflow takes nothing back: epochs that were logged
     after the checkpoint are then logged again, with the same numbers.
@@ -266,7 +266,7 @@ class MLflow(_Log):
     Examples
     --------
     >>> import chainrule as cr
-    >>> log = cr.MLflow("digits", run_name="wider", tracking_uri="http://localhost:5000")
+    >>> log = cr.callbacks.MLflow("digits", run_name="wider", tracking_uri="http://localhost:5000")
     >>> trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[log])  # and fit
     """
 

@@ -31,7 +31,7 @@ class History(Callback):
     Examples
     --------
     >>> import chainrule as cr
-    >>> history = cr.History([{"loss": 0.7}, {"loss": 0.3}])
+    >>> history = cr.callbacks.History([{"loss": 0.7}, {"loss": 0.3}])
     >>> history["loss"], history.columns, len(history)
     ([0.7, 0.3], ['loss'], 2)
     """
@@ -94,7 +94,8 @@ class Progress(Callback):
     >>> import sys
     >>> import chainrule as cr
     >>> model = cr.MLP([1, 1], rng=0)
-    >>> trainer = cr.Trainer(model, "squared_error", cr.SGD(0.1), callbacks=[cr.Progress(every=50, file=sys.stdout)])
+    >>> progress = cr.callbacks.Progress(every=50, file=sys.stdout)
+    >>> trainer = cr.Trainer(model, "squared_error", cr.SGD(0.1), callbacks=[progress])
     >>> history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=100)  # doctest: +ELLIPSIS
     epoch   1/100  loss ...
     epoch  50/100  loss ...

@@ -28,7 +28,7 @@ class MaxNorm(Callback):
     >>> import numpy as np
     >>> import chainrule as cr
     >>> model = cr.MLP([2, 1], rng=0)
-    >>> trainer = cr.Trainer(model, "squared_error", cr.SGD(0.1), callbacks=[cr.MaxNorm(1.5)])
+    >>> trainer = cr.Trainer(model, "squared_error", cr.SGD(0.1), callbacks=[cr.callbacks.MaxNorm(1.5)])
     >>> history = trainer.fit([[3.0, 4.0]], [[100.0]], verbose=0)
     >>> float(np.linalg.norm(model.layers[0].W).round(4))
     1.5
@@ -75,7 +75,7 @@ class WeightAverage(Callback):
     --------
     >>> import chainrule as cr
     >>> model = cr.MLP([1, 8, 1], rng=0)
-    >>> trainer = cr.Trainer(model, "squared_error", callbacks=[cr.WeightAverage(0.99)])
+    >>> trainer = cr.Trainer(model, "squared_error", callbacks=[cr.callbacks.WeightAverage(0.99)])
     >>> history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], verbose=0)
 
     References

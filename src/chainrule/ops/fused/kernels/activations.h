@@ -1,6 +1,6 @@
-/* The activations and their pull-backs; the equations stand in ops/activations/.
+/* The activations and their pull-backs, as activations.def lists them; the equations stand in ops/activations/.
  *
- * Each is a function of one number, `f` and its `f_slope`, written without branches: a pull-back is dy times the slope.
+ * First the formulas that are too long for the list: functions of one number, `f` and `f_slope`, without branches.
  * Where the plain op multiplies by zero or passes through a minimum, so do these: NaN, infinities and the sign of zero
  * come out alike. */
 
@@ -32,20 +32,8 @@ INLINE REAL NAME(hard_sigmoid_slope)(REAL y) {
     return y < 1 ? above : 0;
 }
 
-INLINE REAL NAME(sigmoid_slope)(REAL y) {
-    return y * (1 - y);
-}
-
-INLINE REAL NAME(tanh_slope)(REAL y) {
-    return 1 - y * y;
-}
-
 INLINE REAL NAME(softplus)(REAL x) {
     return (x > 0 ? x : 0) + NAME(log1p_unit)(NAME(exponential_negative)(-NAME(magnitude)(x)));
-}
-
-INLINE REAL NAME(softplus_slope)(REAL y) {
-    return -NAME(expm1)(-y);
 }
 
 INLINE REAL NAME(elu)(REAL x, REAL alpha) {
@@ -126,48 +114,42 @@ INLINE REAL NAME(mish_slope)(REAL x) {
 }
 
 /* The loops. `omp simd` says that no element waits for another; y may be x itself. */
-#undef EACH
-#define EACH(result, value) \
-    _Pragma("omp simd") for (Size i = 0; i < n; i++) result = value; \
-    break
-
 static void NAME(activate)(int kind, Size n, const void *x_, void *y_, double a_) {
-    const REAL *x = x_, a = (REAL)a_;
+    const REAL *inputs = x_, a = (REAL)a_;
     REAL *y = y_;
+    if (kind == ACTIVATION_identity) { /* faster than a loop, above all where y is x */
+        memmove(y, inputs, (size_t)n * sizeof(REAL));
+        return;
+    }
     switch (kind) {
-    case IDENTITY: memmove(y, x, (size_t)n * sizeof(REAL)); break;
-    case RELU: EACH(y[i], NAME(relu)(x[i]));
-    case LEAKY_RELU: EACH(y[i], NAME(leaky_relu)(x[i], a));
-    case HARD_SIGMOID: EACH(y[i], NAME(hard_sigmoid)(x[i]));
-    case SIGMOID: EACH(y[i], NAME(logistic)(x[i]));
-    case TANH: EACH(y[i], NAME(hyperbolic_tangent)(x[i]));
-    case SOFTPLUS: EACH(y[i], NAME(softplus)(x[i]));
-    case ELU: EACH(y[i], NAME(elu)(x[i], a));
-    case SELU: EACH(y[i], SELU_SCALE * NAME(elu)(x[i], SELU_ALPHA));
-    case GELU: EACH(y[i], NAME(gelu)(x[i]));
-    case GELU_TANH: EACH(y[i], NAME(gelu_tanh)(x[i]));
-    case SILU: EACH(y[i], NAME(silu)(x[i]));
-    case MISH: EACH(y[i], NAME(mish)(x[i]));
+#define ACTIVATION(name, value, slope)                          \
+    case ACTIVATION_##name:                                     \
+        _Pragma("omp simd") for (Size i = 0; i < n; i++) {      \
+            const REAL x = inputs[i];                           \
+            y[i] = value;                                       \
+        }                                                       \
+        break;
+#include "activations.def"
     }
 }
 
 static void NAME(activate_backward)(int kind, Size n, const void *dy_, const void *kept_, void *dx_, double a_) {
-    const REAL *dy = dy_, *kept = kept_, a = (REAL)a_;
+    const REAL *dy = dy_, *saved = kept_, a = (REAL)a_;
     REAL *dx = dx_;
+    if (kind == ACTIVATION_identity) {
+        memmove(dx, dy, (size_t)n * sizeof(REAL));
+        return;
+    }
     switch (kind) {
-    case IDENTITY: memmove(dx, dy, (size_t)n * sizeof(REAL)); break;
-    case RELU: EACH(dx[i], dy[i] * NAME(relu_slope)(kept[i]));
-    case LEAKY_RELU: EACH(dx[i], dy[i] * NAME(leaky_relu_slope)(kept[i], a));
-    case HARD_SIGMOID: EACH(dx[i], dy[i] * NAME(hard_sigmoid_slope)(kept[i]));
-    case SIGMOID: EACH(dx[i], dy[i] * NAME(sigmoid_slope)(kept[i]));
-    case TANH: EACH(dx[i], dy[i] * NAME(tanh_slope)(kept[i]));
-    case SOFTPLUS: EACH(dx[i], dy[i] * NAME(softplus_slope)(kept[i]));
-    case ELU: EACH(dx[i], dy[i] * NAME(elu_slope)(kept[i], 1, a));
-    case SELU: EACH(dx[i], dy[i] * NAME(elu_slope)(kept[i], SELU_SCALE, SELU_SCALE * SELU_ALPHA));
-    case GELU: EACH(dx[i], dy[i] * NAME(gelu_slope)(kept[i]));
-    case GELU_TANH: EACH(dx[i], dy[i] * NAME(gelu_tanh_slope)(kept[i]));
-    case SILU: EACH(dx[i], dy[i] * NAME(silu_slope)(kept[i]));
-    case MISH: EACH(dx[i], dy[i] * NAME(mish_slope)(kept[i]));
+#define ACTIVATION(name, value, slope)                          \
+    case ACTIVATION_##name:                                     \
+        _Pragma("omp simd") for (Size i = 0; i < n; i++) {      \
+            const REAL kept = saved[i];                         \
+            (void)kept; /* the identity's slope is 1 */         \
+            dx[i] = dy[i] * (slope);                            \
+        }                                                       \
+        break;
+#include "activations.def"
     }
 }
 

@@ -24,7 +24,7 @@ static void take_part(const Member *member) {
 
 /* What another thread does, once it is known how many there are. */
 static THREAD_RESULT join_in(void *member) {
-    while (__atomic_load_n(&((Member *)member)->plan->threads, __ATOMIC_ACQUIRE) == 0) give_way();
+    while (__atomic_load_n(&((Member *)member)->plan->threads, __ATOMIC_ACQUIRE) == 0) yield_cpu();
     take_part(member);
     return 0;
 }
@@ -35,7 +35,7 @@ void chainrule_run_plan(const Kernels *kernels, Plan *plan, int wanted) {
     Processors processors;
     int threads = 1;
     look_up(&processors);
-    plan->threads = plan->arrived = plan->meeting = 0;
+    plan->threads = plan->arrived = plan->generation = 0;
     for (int i = 0; i < wanted; i++) members[i] = (Member){kernels, plan, &processors, i};
     while (threads < wanted && start_thread(&others[threads], join_in, &members[threads])) threads++;
     plan->patience = processors.count == 0 || processors.count >= threads ? PATIENCE : 0;

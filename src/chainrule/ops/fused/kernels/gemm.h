@@ -7,8 +7,6 @@
  * stays in the second-level cache. On an AMD EPYC (Zen 4) this gives 85 to 110 GFLOP/s a core in float32, OpenBLAS 50 to
  * 100; every number of C is one sum over k in ascending order, whatever the tile and the thread. */
 #undef PANEL
-#undef LANES
-#define LANES ((Size)(VECTOR_BYTES / sizeof(REAL)))
 #define PANEL (TILE_VECTORS * LANES)
 
 #ifndef TILE_ROWS
@@ -21,9 +19,6 @@
 #define TALL_ROWS 12 /* of a tile at most half as wide */
 #define DEPTH 1024   /* numbers along k that a panel of B holds */
 #endif
-
-typedef REAL NAME(Vector) __attribute__((vector_size(VECTOR_BYTES)));
-typedef REAL NAME(Loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
 
 /* One operand's address and strides. */
 typedef struct {
@@ -158,17 +153,17 @@ typedef void (*NAME(TileDone))(const void *context, Size row, Size rows, Size co
 
 /* C[rows × columns] = A B + bias (a row, or NULL). With c = NULL no C is written: `done` is given each tile, and inner
  * must be at most DEPTH. `room` has space for DEPTH × PANEL numbers. */
-static void NAME(product)(Size rows, Size columns, Size inner, NAME(Operand) a, NAME(Operand) b, const REAL *bias,
-                          REAL *c, Size c_row, REAL *room, NAME(TileDone) done, const void *context) {
+static void NAME(gemm)(Size rows, Size columns, Size inner, NAME(Operand) a, NAME(Operand) b, const REAL *bias, REAL *c,
+                       Size c_row, REAL *room, NAME(TileDone) done, const void *context) {
     REAL small[TALL_ROWS * PANEL] __attribute__((aligned(64)));
     REAL start[PANEL] __attribute__((aligned(64)));
     for (Size column = 0; column < columns; column += PANEL) {
-        const Size wide = columns - column < PANEL ? columns - column : PANEL;
+        const Size wide = shorter(PANEL, columns - column);
         const int vectors = (int)((wide + LANES - 1) / LANES);
         memset(start, 0, sizeof start);
         if (bias != NULL) memcpy(start, bias + column, wide * sizeof(REAL));
         for (Size k = 0; k == 0 || k < inner; k += DEPTH) {
-            const Size depth = inner - k < DEPTH ? inner - k : DEPTH;
+            const Size depth = shorter(DEPTH, inner - k);
             Size b_inner;
             const REAL *panel = NAME(panel)(b, k, depth, column, wide, room, &b_inner);
             for (Size row = 0, height; row < rows; row += height) {
@@ -190,4 +185,11 @@ static void NAME(product)(Size rows, Size columns, Size inner, NAME(Operand) a, 
             }
         }
     }
+}
+
+/* The same of contiguous arrays, as Python calls it. */
+static void NAME(product)(Size rows, Size columns, Size inner, const void *a, Size a_row, Size a_inner, const void *b,
+                          Size b_inner, Size b_column, const void *bias, void *c, void *room) {
+    NAME(gemm)(rows, columns, inner, (NAME(Operand)){a, a_row, a_inner}, (NAME(Operand)){b, b_column, b_inner}, bias, c,
+               columns, room, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #endif
 #define ISA avx512
 #define VECTOR_BYTES 64
-#include "both.h"
+#include "per_isa.h"
 #ifdef __clang__
 #pragma clang attribute pop
 #endif

@@ -1,4 +1,4 @@
 /* The kernels for every other processor: what the compiler assumes by default, SSE2 or NEON. */
 #define ISA generic
 #define VECTOR_BYTES 16
-#include "both.h"
+#include "per_isa.h"

@@ -1,7 +1,5 @@
-/* The losses: the value of each row and its gradient from one visit; the equations stand in losses/.
- *
- * `parameters` are, in this order: the label smoothing of the cross-entropies, delta of HUBER, the number of levels and
- * the levels of QUANTILE, the floor of GAUSSIAN_NLL. dz may be z. */
+/* The losses, as losses.def lists them: the value of each row and its gradient from one visit; the equations stand in
+ * losses/. dz may be z. */
 
 /* Labels were within when training began; but the array is the caller's, who may write to it at any time. */
 INLINE int NAME(is_class)(Size label, Size width) {
@@ -14,10 +12,10 @@ static void NAME(cross_entropy_narrow)(Size rows, Size width, const REAL *z, con
                                        double smoothing, double scale, const double *share, double *values,
                                        REAL *dz) {
     const REAL soft = (REAL)(1 - smoothing), even = (REAL)(smoothing / (double)width);
-    NAME(Lanes) s[NAME(NARROW)], t[NAME(NARROW)], factor, weight;
-    double below[NAME(LANES)], total[NAME(LANES)], sum[NAME(LANES)];
-    for (Size n = 0; n < rows; n += NAME(LANES)) {
-        const Size here = NAME(shorter)(NAME(LANES), rows - n);
+    NAME(Column) s[NAME(NARROW)], t[NAME(NARROW)], factor, weight;
+    double below[NAME(PANEL_ROWS)], total[NAME(PANEL_ROWS)], sum[NAME(PANEL_ROWS)];
+    for (Size n = 0; n < rows; n += NAME(PANEL_ROWS)) {
+        const Size here = shorter(NAME(PANEL_ROWS), rows - n);
         NAME(load_panel)(here, width, z + n * width, s);
         if (label) {
             memset(t, 0, (size_t)width * sizeof *t);
@@ -32,24 +30,24 @@ static void NAME(cross_entropy_narrow)(Size rows, Size width, const REAL *z, con
             NAME(load_panel)(here, width, y + n * width, t);
         }
         NAME(panel_below_largest)(width, s);
-        EACH_LANE below[r] = total[r] = 0;
+        EACH_ROW below[r] = total[r] = 0;
         for (Size k = 0; k < width; k++) {
-            EACH_LANE {
+            EACH_ROW {
                 t[k][r] = soft * t[k][r] + even;
                 below[r] += (label != NULL) & (t[k][r] == 0) ? 0 : t[k][r] * s[k][r];
                 total[r] += t[k][r];
             }
         }
         NAME(panel_exponentials)(width, s, sum);
-        for (Size r = 0; r < NAME(LANES); r++) factor[r] = (REAL)(share ? r < here ? share[n + r] : 0 : scale);
-        EACH_LANE {
+        for (Size r = 0; r < NAME(PANEL_ROWS); r++) factor[r] = (REAL)(share ? r < here ? share[n + r] : 0 : scale);
+        EACH_ROW {
             weight[r] = (REAL)(total[r] * factor[r] / sum[r]);
             below[r] = total[r] * NAME(log_of_sum)(sum[r]) - below[r];
         }
         for (Size k = 0; k < width; k++) {
-            EACH_LANE s[k][r] = s[k][r] * weight[r] - t[k][r] * factor[r];
+            EACH_ROW s[k][r] = s[k][r] * weight[r] - t[k][r] * factor[r];
         }
-        NAME(store_panel)(here, width, (const NAME(Lanes) *)s, dz + n * width);
+        NAME(store_panel)(here, width, (const NAME(Column) *)s, dz + n * width);
         memcpy(values + n, below, (size_t)here * sizeof *below);
     }
 }
@@ -70,12 +68,12 @@ INLINE void NAME(finish_cross_entropy)(Size width, double total, const REAL *y, 
     }
 }
 
-static void NAME(cross_entropy_labels)(Size rows, Size width, const REAL *z, const Size *label, double smoothing,
-                                       double scale, const double *share, double *values, REAL *dz) {
+static void NAME(cross_entropy_labels_wide)(Size rows, Size width, const REAL *z, const Size *label, double smoothing,
+                                            double scale, const double *share, double *values, REAL *dz) {
     const double even = smoothing / (double)width;
     const Size group = NAME(rows_in_group)(width);
     for (Size n = 0; n < rows; n += group) {
-        const Size here = NAME(shorter)(group, rows - n);
+        const Size here = shorter(group, rows - n);
         for (Size r = n; r < n + here; r++) {
             NAME(below_largest)(width, z + r * width, dz + r * width);
             const Size k = label[r];
@@ -92,12 +90,12 @@ static void NAME(cross_entropy_labels)(Size rows, Size width, const REAL *z, con
     }
 }
 
-static void NAME(cross_entropy_soft)(Size rows, Size width, const REAL *z, const REAL *y, double smoothing,
-                                     double scale, const double *share, double *values, REAL *dz) {
+static void NAME(cross_entropy_soft_wide)(Size rows, Size width, const REAL *z, const REAL *y, double smoothing,
+                                          double scale, const double *share, double *values, REAL *dz) {
     const double even = smoothing / (double)width, soft = 1 - smoothing;
     const Size group = NAME(rows_in_group)(width);
     for (Size n = 0; n < rows; n += group) {
-        const Size here = NAME(shorter)(group, rows - n);
+        const Size here = shorter(group, rows - n);
         for (Size r = n; r < n + here; r++) {
             const REAL *t = y + r * width;
             REAL *below = dz + r * width;
@@ -116,77 +114,76 @@ static void NAME(cross_entropy_soft)(Size rows, Size width, const REAL *z, const
     }
 }
 
-/* Of losses that are sums over single outputs: the terms, and their derivatives times a factor. */
-INLINE void NAME(loss_terms)(int kind, Size n, const REAL *z, const REAL *y, const REAL *level, REAL delta,
-                             REAL factor, REAL *term, REAL *dz) {
+/* The parameter of both cross-entropies is the label smoothing. */
+INLINE void NAME(cross_entropy_labels)(Size rows, Size width, const REAL *z, const void *y, const double *parameters,
+                                       double scale, const double *share, double *values, REAL *dz) {
+    if (width <= NAME(NARROW))
+        NAME(cross_entropy_narrow)(rows, width, z, y, NULL, parameters[0], scale, share, values, dz);
+    else
+        NAME(cross_entropy_labels_wide)(rows, width, z, y, parameters[0], scale, share, values, dz);
+}
+
+INLINE void NAME(cross_entropy_soft)(Size rows, Size width, const REAL *z, const void *y, const double *parameters,
+                                     double scale, const double *share, double *values, REAL *dz) {
+    if (width <= NAME(NARROW))
+        NAME(cross_entropy_narrow)(rows, width, z, NULL, y, parameters[0], scale, share, values, dz);
+    else
+        NAME(cross_entropy_soft_wide)(rows, width, z, y, parameters[0], scale, share, values, dz);
+}
+
+/* Of losses that are sums over single outputs: the term l of one, and dz = ∂l/∂z · factor. */
+INLINE void NAME(binary_cross_entropy)(REAL z, REAL y, REAL factor, REAL *l, REAL *dz) {
+    const REAL e = NAME(exponential_negative)(-NAME(magnitude)(z));
+    *l = (z > 0 ? z : 0) - y * z + NAME(log1p_unit)(e);
+    *dz = ((z < 0 ? e : 1) / (1 + e) - y) * factor;
+}
+
+INLINE void NAME(absolute_error)(REAL r, REAL factor, REAL *l, REAL *dz) {
+    *l = NAME(magnitude)(r);
+    *dz = (r > 0 ? 1 : r < 0 ? -1 : r) * factor; /* r is 0 or NaN */
+}
+
+INLINE void NAME(huber)(REAL r, REAL delta, REAL factor, REAL *l, REAL *dz) {
+    const REAL above = r < -delta ? -delta : r, clipped = above > delta ? delta : above;
+    *l = clipped * (r - clipped / 2);
+    *dz = clipped * factor;
+}
+
+/* With u = exp(-|r|) - 1: cosh r - 1 = u²/(2 + 2u), exact near 0; |r| + log(1 + exp(-2|r|)) - log 2 farther off, where
+ * the first is above 1; tanh |r| = -(2u + u²)/(2 + 2u + u²). */
+INLINE void NAME(log_cosh)(REAL r, REAL factor, REAL *l, REAL *dz) {
+    const REAL far = NAME(magnitude)(r), u = NAME(expm1)(-far), e = 1 + u;
+    const REAL small = far < R(1.3) ? u * u / (2 * e) : e * e;
+    *l = NAME(log1p_unit)(small) + (far < R(1.3) ? 0 : far - R(0.69314718055994530942));
+    *dz = NAME(copy_sign)(-u * (1 + e) / (1 + e * e), r) * factor;
+}
+
+INLINE void NAME(poisson_nll)(REAL z, REAL y, REAL factor, REAL *l, REAL *dz) {
+    const REAL near = z > 70 ? 70 : z, rate = NAME(exponential)(near);
+    *l = rate * (1 + (z - near)) - y * z;
+    *dz = (rate - y) * factor;
+}
+
+INLINE void NAME(quantile)(REAL r, REAL level, REAL factor, REAL *l, REAL *dz) {
+    const REAL slope = (r > 0 ? 1 : 0) - level;
+    *l = slope * r;
+    *dz = slope * factor;
+}
+
+/* The terms of n outputs; `a` is the loss's parameter, or each has its level. */
+INLINE void NAME(loss_terms)(int kind, Size n, const REAL *outputs, const REAL *targets, const REAL *level, REAL a,
+                             REAL factor, REAL *l, REAL *dz) {
     switch (kind) {
-    case BINARY_CROSS_ENTROPY:
-#pragma omp simd
-        for (Size i = 0; i < n; i++) {
-            const REAL e = NAME(exponential_negative)(-NAME(magnitude)(z[i]));
-            term[i] = (z[i] > 0 ? z[i] : 0) - y[i] * z[i] + NAME(log1p_unit)(e);
-            dz[i] = ((z[i] < 0 ? e : 1) / (1 + e) - y[i]) * factor;
-        }
+#define LOSS(name, how_many_parameters, outputs_of_a_target)
+#define LOSS_OF_OUTPUTS(name, how_many_parameters, outputs_of_a_target, term) \
+    case LOSS_##name:                                                         \
+        _Pragma("omp simd") for (Size i = 0; i < n; i++) {                    \
+            const REAL z = outputs[i], y = targets[i], r = z - y;             \
+            (void)r;                                                          \
+            term;                                                             \
+        }                                                                     \
         break;
-    case SQUARED_ERROR:
-#pragma omp simd
-        for (Size i = 0; i < n; i++) {
-            const REAL r = z[i] - y[i];
-            term[i] = r * r;
-            dz[i] = 2 * r * factor;
-        }
-        break;
-    case HALF_SQUARED_ERROR:
-#pragma omp simd
-        for (Size i = 0; i < n; i++) {
-            const REAL r = z[i] - y[i];
-            term[i] = r * r / 2;
-            dz[i] = r * factor;
-        }
-        break;
-    case ABSOLUTE_ERROR:
-#pragma omp simd
-        for (Size i = 0; i < n; i++) {
-            const REAL r = z[i] - y[i];
-            term[i] = NAME(magnitude)(r);
-            dz[i] = (r > 0 ? 1 : r < 0 ? -1 : r) * factor; /* r is 0 or NaN */
-        }
-        break;
-    case HUBER:
-#pragma omp simd
-        for (Size i = 0; i < n; i++) {
-            const REAL r = z[i] - y[i], above = r < -delta ? -delta : r, clipped = above > delta ? delta : above;
-            term[i] = clipped * (r - clipped / 2);
-            dz[i] = clipped * factor;
-        }
-        break;
-    case LOG_COSH:
-        /* with u = exp(-|r|) - 1: cosh r - 1 = u²/(2 + 2u), exact near 0; |r| + log(1 + exp(-2|r|)) - log 2 farther
-         * off, where the first is above 1; tanh |r| = -(2u + u²)/(2 + 2u + u²) */
-#pragma omp simd
-        for (Size i = 0; i < n; i++) {
-            const REAL r = z[i] - y[i], far = NAME(magnitude)(r), u = NAME(expm1)(-far), e = 1 + u;
-            const REAL small = far < R(1.3) ? u * u / (2 * e) : e * e;
-            term[i] = NAME(log1p_unit)(small) + (far < R(1.3) ? 0 : far - R(0.69314718055994530942));
-            dz[i] = NAME(copy_sign)(-u * (1 + e) / (1 + e * e), r) * factor;
-        }
-        break;
-    case POISSON:
-#pragma omp simd
-        for (Size i = 0; i < n; i++) {
-            const REAL near = z[i] > 70 ? 70 : z[i], rate = NAME(exponential)(near);
-            term[i] = rate * (1 + (z[i] - near)) - y[i] * z[i];
-            dz[i] = (rate - y[i]) * factor;
-        }
-        break;
-    case QUANTILE:
-#pragma omp simd
-        for (Size i = 0; i < n; i++) {
-            const REAL r = z[i] - y[i], slope = (r > 0 ? 1 : 0) - level[i];
-            term[i] = slope * r;
-            dz[i] = slope * factor;
-        }
-        break;
+#include "losses.def"
     }
 }
 
@@ -227,30 +224,31 @@ static void NAME(loss_of_outputs)(int kind, Size rows, Size width, const REAL *z
                                   const double *parameters, double scale, const double *share, double *values,
                                   REAL *dz) {
     const Size group = NAME(rows_in_group)(width);
-    const REAL factor = share ? 1 : (REAL)scale, delta = kind == HUBER ? (REAL)parameters[0] : 0;
+    const int quantiles = kind == LOSS_quantile;
+    const REAL factor = share ? 1 : (REAL)scale, a = (REAL)parameters[0];
     REAL term[NAME(GROUP)], target[NAME(GROUP)], level[NAME(GROUP)];
     memset(values, 0, (size_t)rows * sizeof *values);
     for (Size n = 0; n < rows; n += group) {
-        const Size here = NAME(shorter)(group, rows - n);
+        const Size here = shorter(group, rows - n);
         for (Size k = 0; k < width; k += NAME(GROUP)) { /* more than once for a long row only */
-            const Size part = NAME(shorter)(NAME(GROUP), width - k), at = n * width + k;
-            const REAL *aim = kind == QUANTILE ? target : y + at;
-            if (kind == QUANTILE) NAME(spread_quantiles)(at, here * part, y, parameters, target, level);
-            NAME(loss_terms)(kind, here * part, z + at, aim, level, delta, factor, term, dz + at);
+            const Size part = shorter(NAME(GROUP), width - k), at = n * width + k;
+            if (quantiles) NAME(spread_quantiles)(at, here * part, y, parameters, target, level);
+            NAME(loss_terms)(kind, here * part, z + at, quantiles ? target : y + at, level, a, factor, term, dz + at);
             NAME(sum_and_share)(here, part, term, share ? share + n : NULL, values + n, dz + at);
         }
     }
 }
 
-/* Means and log variances are brought together from their places in the rows, and the gradients put back there. */
-static void NAME(gaussian_nll)(Size rows, Size width, const REAL *z, const REAL *y, double floor, double scale,
-                               const double *share, double *values, REAL *dz) {
-    const REAL lowest = (REAL)log(floor);
+/* Means and log variances are brought together from their places in the rows, and the gradients put back there. The
+ * parameter is the least variance. */
+static void NAME(gaussian_nll)(Size rows, Size width, const REAL *z, const void *y_, const double *parameters,
+                               double scale, const double *share, double *values, REAL *dz) {
+    const REAL *y = y_, lowest = (REAL)log(parameters[0]);
     const Size targets = width / 2, all = rows * targets;
     REAL mu[NAME(GROUP)], s[NAME(GROUP)], term[NAME(GROUP)];
     memset(values, 0, (size_t)rows * sizeof *values);
     for (Size from = 0; from < all; from += NAME(GROUP)) {
-        const Size m = NAME(shorter)(NAME(GROUP), all - from);
+        const Size m = shorter(NAME(GROUP), all - from);
         Size row = from / targets, column = from % targets;
         const Size first_row = row, first_column = column;
         for (Size i = 0; i < m; i++) {
@@ -282,21 +280,12 @@ static void NAME(gaussian_nll)(Size rows, Size width, const REAL *z, const REAL 
 static void NAME(loss)(int kind, Size rows, Size outputs, const void *z, const void *y, const double *parameters,
                        double scale, const double *share, double *values, void *dz) {
     switch (kind) {
-    case CROSS_ENTROPY_LABELS:
-        if (outputs <= NAME(NARROW))
-            NAME(cross_entropy_narrow)(rows, outputs, z, y, NULL, parameters[0], scale, share, values, dz);
-        else
-            NAME(cross_entropy_labels)(rows, outputs, z, y, parameters[0], scale, share, values, dz);
+#define LOSS(name, how_many_parameters, outputs_of_a_target)                   \
+    case LOSS_##name:                                                          \
+        NAME(name)(rows, outputs, z, y, parameters, scale, share, values, dz); \
         break;
-    case CROSS_ENTROPY_SOFT:
-        if (outputs <= NAME(NARROW))
-            NAME(cross_entropy_narrow)(rows, outputs, z, NULL, y, parameters[0], scale, share, values, dz);
-        else
-            NAME(cross_entropy_soft)(rows, outputs, z, y, parameters[0], scale, share, values, dz);
-        break;
-    case GAUSSIAN_NLL:
-        NAME(gaussian_nll)(rows, outputs, z, y, parameters[0], scale, share, values, dz);
-        break;
+#define LOSS_OF_OUTPUTS(name, how_many_parameters, outputs_of_a_target, term)
+#include "losses.def"
     default:
         NAME(loss_of_outputs)(kind, rows, outputs, z, y, parameters, scale, share, values, dz);
     }

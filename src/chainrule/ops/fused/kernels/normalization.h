@@ -5,10 +5,6 @@
 
 enum { NAME(COLUMNS) = 512 };
 
-INLINE Size NAME(shorter)(Size a, Size b) {
-    return a < b ? a : b;
-}
-
 INLINE REAL NAME(inverse_deviation)(double variance, double epsilon) {
     return (REAL)(1 / sqrt(variance + epsilon));
 }
@@ -76,7 +72,7 @@ static void NAME(standardize_columns)(Size rows, Size width, Size stride, const 
                                       void *inverse_, void *mean_, void *variance_) {
     double sum[NAME(COLUMNS)];
     for (Size from = 0; from < width; from += NAME(COLUMNS)) {
-        const Size m = NAME(shorter)(width - from, NAME(COLUMNS));
+        const Size m = shorter(width - from, NAME(COLUMNS));
         const REAL *x = (const REAL *)x_ + from;
         REAL *y = (REAL *)y_ + from, *inverse = (REAL *)inverse_ + from;
         REAL *mean = (REAL *)mean_ + from, *variance = (REAL *)variance_ + from;
@@ -122,7 +118,7 @@ static void NAME(standardize_columns_backward)(Size rows, Size width, Size strid
     double sum[NAME(COLUMNS)], product[NAME(COLUMNS)];
     REAL mean[NAME(COLUMNS)], along[NAME(COLUMNS)];
     for (Size from = 0; from < width; from += NAME(COLUMNS)) {
-        const Size m = NAME(shorter)(width - from, NAME(COLUMNS));
+        const Size m = shorter(width - from, NAME(COLUMNS));
         const REAL *dy = (const REAL *)dy_ + from, *y = (const REAL *)y_ + from;
         const REAL *inverse = (const REAL *)inverse_ + from;
         REAL *dx = (REAL *)dx_ + from;
@@ -165,7 +161,7 @@ static void NAME(scale_backward)(Size rows, Size width, Size stride, const void 
                                  const void *gain_, void *dx_, void *dgain_, void *dbias_) {
     double sum[NAME(COLUMNS)], product[NAME(COLUMNS)];
     for (Size from = 0; from < width; from += NAME(COLUMNS)) {
-        const Size m = NAME(shorter)(width - from, NAME(COLUMNS));
+        const Size m = shorter(width - from, NAME(COLUMNS));
         const REAL *dy = (const REAL *)dy_ + from, *x = (const REAL *)x_ + from, *gain = (const REAL *)gain_ + from;
         REAL *dgain = (REAL *)dgain_ + from;
         memset(sum, 0, sizeof sum);

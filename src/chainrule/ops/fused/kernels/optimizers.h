@@ -1,6 +1,6 @@
-/* One step of each optimizer in one pass over weights, gradient and state; chainrule/optimizers/ states the rules and
- * computes the coefficients c. Called for a whole vector or for a segment of a few registers: the result is the same to
- * the bit, for each element is computed from itself alone. */
+/* One step of each optimizer in one pass over weights, gradient and state, as optimizers.def lists them;
+ * chainrule/optimizers/ states the rules. Called for a whole vector or for a segment of a few registers: the result is
+ * the same to the bit, for each element is computed from itself alone. */
 
 INLINE REAL NAME(root)(REAL x) {
     return sizeof(REAL) == sizeof(float) ? (REAL)sqrtf((float)x) : (REAL)sqrt((double)x);
@@ -12,58 +12,93 @@ INLINE REAL NAME(within)(REAL x, REAL limit) {
     return -limit > below ? -limit : below;
 }
 
-/* For each element i of a block of rows, with its gradient g, clipped. */
-#define OVER_BLOCK(...)                                                                  \
-    for (Size row = 0; row < rows; row++) {                                              \
-        _Pragma("omp simd") for (Size j = 0; j < columns; j++) {                         \
-            const Size i = row * stride + j;                                             \
-            const REAL g = factor * NAME(within)(gradient[row * g_stride + j], limit);   \
-            __VA_ARGS__                                                                  \
-        }                                                                                \
-    }                                                                                    \
-    break;
+/* The step of an optimizer on some rows of the weights. From row to row it is `stride` numbers for the weights and the
+ * state, `g_stride` for the gradient. */
+#define RULE(name)                                                                                              \
+    INLINE void NAME(name)(const Update *step, Size rows, Size columns, Size stride, Size g_stride, REAL *w,    \
+                           const REAL *gradient, REAL *state1, REAL *state2)
 
-/* From row to row it is `stride` numbers for the weights and the state, `g_stride` for the gradient. */
-static void NAME(update_rows)(const Update *step, Size rows, Size columns, Size stride, Size g_stride, REAL *w,
+/* For each element i, with its gradient g, clipped. Each form of a rule has a loop of its own, without branches. */
+#define OVER_ROWS(...)                                                                       \
+    {                                                                                        \
+        const REAL rate = (REAL)step->rate, keep = (REAL)(1 - step->shrink);                 \
+        const REAL limit = (REAL)step->limit, factor = (REAL)step->factor;                   \
+        for (Size row = 0; row < rows; row++) {                                              \
+            _Pragma("omp simd") for (Size j = 0; j < columns; j++) {                         \
+                const Size i = row * stride + j;                                             \
+                const REAL g = factor * NAME(within)(gradient[row * g_stride + j], limit);   \
+                __VA_ARGS__                                                                  \
+            }                                                                                \
+        }                                                                                    \
+    }
+
+RULE(sgd) {
+    const REAL momentum = (REAL)step->rule.sgd.momentum, weight = (REAL)step->rule.sgd.weight;
+    const REAL ahead = (REAL)step->rule.sgd.ahead;
+    REAL *velocity = state1;
+    if (velocity == NULL)
+        OVER_ROWS(w[i] = keep * w[i] - rate * g;)
+    else if (ahead == 0)
+        OVER_ROWS(REAL v = velocity[i] = momentum * velocity[i] + weight * g; w[i] = keep * w[i] - rate * v;)
+    else
+        OVER_ROWS(REAL v = velocity[i] = momentum * velocity[i] + weight * g;
+                  w[i] = keep * w[i] - rate * (g + ahead * v);)
+}
+
+RULE(rmsprop) {
+    const REAL weight = (REAL)step->rule.rmsprop.weight, epsilon = (REAL)step->rule.rmsprop.epsilon;
+    const REAL momentum = (REAL)step->rule.rmsprop.momentum;
+    REAL *square = state1, *velocity = state2;
+    if (velocity == NULL)
+        OVER_ROWS(REAL v = square[i] = square[i] + weight * (g * g - square[i]);
+                  w[i] = keep * w[i] - rate * (g / (NAME(root)(v) + epsilon));)
+    else
+        OVER_ROWS(REAL v = square[i] = square[i] + weight * (g * g - square[i]);
+                  REAL u = velocity[i] = momentum * velocity[i] + g / (NAME(root)(v) + epsilon);
+                  w[i] = keep * w[i] - rate * u;)
+}
+
+RULE(adagrad) {
+    const REAL epsilon = (REAL)step->rule.adagrad.epsilon;
+    REAL *square = state1;
+    OVER_ROWS(REAL v = square[i] = square[i] + g * g; w[i] = keep * w[i] - rate * (g / (NAME(root)(v) + epsilon));)
+}
+
+RULE(adam) {
+    const REAL weight1 = (REAL)step->rule.adam.weight1, weight2 = (REAL)step->rule.adam.weight2;
+    const REAL scale = (REAL)step->rule.adam.scale, epsilon = (REAL)step->rule.adam.epsilon;
+    REAL *mean = state1, *square = state2;
+    OVER_ROWS(REAL m = mean[i] = mean[i] + weight1 * (g - mean[i]);
+              REAL v = square[i] = square[i] + weight2 * (g * g - square[i]);
+              w[i] = keep * w[i] - rate * (m / (NAME(root)(v) * scale + epsilon));)
+}
+
+RULE(nadam) {
+    const REAL weight1 = (REAL)step->rule.nadam.weight1, weight2 = (REAL)step->rule.nadam.weight2;
+    const REAL scale = (REAL)step->rule.nadam.scale, epsilon = (REAL)step->rule.nadam.epsilon;
+    const REAL ahead = (REAL)step->rule.nadam.ahead;
+    REAL *mean = state1, *square = state2;
+    OVER_ROWS(REAL m = mean[i] = mean[i] + weight1 * (g - mean[i]);
+              REAL v = square[i] = square[i] + weight2 * (g * g - square[i]);
+              w[i] = keep * w[i] - rate * ((g + ahead * m) / (NAME(root)(v) * scale + epsilon));)
+}
+
+RULE(lion) {
+    const REAL now = (REAL)step->rule.lion.now, later = (REAL)step->rule.lion.later;
+    REAL *mean = state1;
+    OVER_ROWS(REAL m = mean[i], u = m + now * (g - m);
+              mean[i] = m + later * (g - m);
+              w[i] = keep * w[i] - rate * (u > 0 ? 1 : u < 0 ? -1 : u);) /* u itself: the sign of NaN is NaN */
+}
+
+INLINE void NAME(update_rows)(const Update *step, Size rows, Size columns, Size stride, Size g_stride, REAL *w,
                               const REAL *gradient, REAL *state1, REAL *state2) {
-    const REAL rate = (REAL)step->rate, keep = (REAL)(1 - step->shrink);
-    const REAL limit = (REAL)step->limit, factor = (REAL)step->factor;
-    const REAL a = (REAL)step->c[0], b = (REAL)step->c[1], c = (REAL)step->c[2], d = (REAL)step->c[3],
-               e = (REAL)step->c[4];
-    enum { SGD_MOMENTUM = 16, SGD_NESTEROV, RMSPROP_MOMENTUM }; /* rules of their own, whose loops have no branch */
-    int kind = step->kind;
-    if (kind == SGD && state1) kind = c == 0 ? SGD_MOMENTUM : SGD_NESTEROV;
-    if (kind == RMSPROP && state2) kind = RMSPROP_MOMENTUM;
-    REAL *velocity = step->kind == RMSPROP ? state2 : state1, *mean = state1;
-    REAL *square = kind == ADAM || kind == NADAM ? state2 : state1;
-    switch (kind) {
-    case SGD:
-        OVER_BLOCK(w[i] = keep * w[i] - rate * g;)
-    case SGD_MOMENTUM:
-        OVER_BLOCK(REAL v = velocity[i] = a * velocity[i] + b * g; w[i] = keep * w[i] - rate * v;)
-    case SGD_NESTEROV:
-        OVER_BLOCK(REAL v = velocity[i] = a * velocity[i] + b * g; w[i] = keep * w[i] - rate * (g + c * v);)
-    case RMSPROP:
-        OVER_BLOCK(REAL v = square[i] = square[i] + a * (g * g - square[i]);
-             w[i] = keep * w[i] - rate * (g / (NAME(root)(v) + b));)
-    case RMSPROP_MOMENTUM:
-        OVER_BLOCK(REAL v = square[i] = square[i] + a * (g * g - square[i]);
-             REAL u = velocity[i] = c * velocity[i] + g / (NAME(root)(v) + b);
-             w[i] = keep * w[i] - rate * u;)
-    case ADAGRAD:
-        OVER_BLOCK(REAL v = square[i] = square[i] + g * g; w[i] = keep * w[i] - rate * (g / (NAME(root)(v) + a));)
-    case ADAM:
-        OVER_BLOCK(REAL m = mean[i] = mean[i] + a * (g - mean[i]);
-             REAL v = square[i] = square[i] + b * (g * g - square[i]);
-             w[i] = keep * w[i] - rate * (m / (NAME(root)(v) * c + d));)
-    case NADAM:
-        OVER_BLOCK(REAL m = mean[i] = mean[i] + a * (g - mean[i]);
-             REAL v = square[i] = square[i] + b * (g * g - square[i]);
-             w[i] = keep * w[i] - rate * ((g + e * m) / (NAME(root)(v) * c + d));)
-    case LION:
-        OVER_BLOCK(REAL m = mean[i], u = m + a * (g - m);
-             mean[i] = m + b * (g - m);
-             w[i] = keep * w[i] - rate * (u > 0 ? 1 : u < 0 ? -1 : u);) /* u itself: the sign of NaN is NaN */
+    switch (step->kind) {
+#define OPTIMIZER(name, least, most, ...)                                                      \
+    case OPTIMIZER_##name:                                                                     \
+        NAME(name)(step, rows, columns, stride, g_stride, w, gradient, state1, state2);        \
+        break;
+#include "optimizers.def"
     }
 }
 

@@ -1,18 +1,22 @@
 /* A plan: everything that some steps of training need, so that they run as one call without the interpreter.
  *
- * compiled.py writes it from a model, a loss and an optimizer; plan_run.h carries it out. Arrays of REAL are void *. */
+ * training/compiled.py has ../plan.pxi make it from a network's stages, a loss and an optimizer; plan_run.h carries it
+ * out. Arrays of REAL are void *. */
 #ifndef CHAINRULE_PLAN_H
 #define CHAINRULE_PLAN_H
 
 #include "kernels.h"
 
 enum {
-    PLAN_THREADS = 64,              /* at most */
-    PLAN_CHUNK = 16384,             /* parameters whose squares are summed together for the norm of the gradient */
-    PLAN_NUMBERS = 2 + COEFFICIENTS /* for each step: rate, shrink and the coefficients */
+    PLAN_THREADS = 64, /* at most */
+    PLAN_CHUNK = 16384 /* parameters whose squares are summed together for the norm of the gradient */
 };
 
-enum { AFFINE, ACTIVATION, DROPOUT, BATCH_NORM, LAYER_NORM };
+enum {
+#define STAGE(name) STAGE_##name,
+#include "stages.def"
+    STAGE_COUNT
+};
 
 /* One layer. Batches are (rows, inputs) and (rows, outputs); what a kind does not use is NULL or 0. */
 typedef struct {
@@ -22,7 +26,7 @@ typedef struct {
     double momentum; /* of the running statistics */
     double l1, l2, *penalty; /* and what the batch's penalty is for each row of W */
     void *W, *b, *dW, *db; /* W, b or gain, bias, and their gradients */
-    void *y, *dy;          /* the output and its gradient; of AFFINE dy becomes dz */
+    void *y, *dy;          /* the output and its gradient; of an affine stage dy becomes dz */
     void *kept;            /* z of a gated activation, the mask of dropout, the standardised batch */
     void *inverse, *mean, *variance; /* of a normalisation: of each row or column */
     double *running_mean, *running_variance;
@@ -59,9 +63,10 @@ typedef struct Plan {
     Size size;
     Run *runs;
     int run_count;
-    double clip_norm, clip_value;  /* 0: no clipping */
-    const double (*updates)[PLAN_NUMBERS];
-    const uint64_t *keys;          /* for each step, one for each dropout */
+    double clip_norm, clip_value; /* 0: no clipping */
+    const double *updates;        /* for each step: rate, shrink and the coefficients, of which there are so many */
+    int coefficients;
+    const uint64_t *keys;         /* for each step, one for each dropout */
     int dropouts;
 
     /* room for a batch */
@@ -77,8 +82,8 @@ typedef struct Plan {
     Size done;     /* steps; fewer than asked for if a loss was not finite */
     int64_t *taken; /* the optimizer's own count of its steps, which rises with each */
 
-    /* the threads' meeting point */
-    int threads, arrived, meeting;
+    /* the threads' barrier */
+    int threads, arrived, generation; /* how many have come, and how often all had */
     int patience; /* how often a waiting thread looks, before it lets others have its processor */
 } Plan;
 

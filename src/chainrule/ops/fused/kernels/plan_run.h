@@ -61,10 +61,10 @@ static double NAME(clip_factor)(const NAME(Step) *s) {
     if (p->clip_norm == 0) return 1;
     const Size chunks = (p->size + PLAN_CHUNK - 1) / PLAN_CHUNK;
     for (Size c = s->thread; c < chunks; c += p->threads) {
-        const Size n = p->size - c * PLAN_CHUNK < PLAN_CHUNK ? p->size - c * PLAN_CHUNK : PLAN_CHUNK;
+        const Size n = shorter(PLAN_CHUNK, p->size - c * PLAN_CHUNK);
         p->squares[c] = NAME(square_norm)(n, (REAL *)p->gradient + c * PLAN_CHUNK, s->update.limit);
     }
-    meet(p);
+    barrier(p);
     double total = 0;
     for (Size c = 0; c < chunks; c++) total += p->squares[c];
     if (total - total != 0) return NAN;
@@ -83,7 +83,7 @@ static int NAME(learn_all)(const NAME(Step) *s) {
         const Size to = run->start + NAME(share)(size, LANES, s->thread + 1, p->threads);
         Update update = NAME(update_at)(s, run->start);
         update.factor = factor;
-        NAME(learn)(p, &update, from, 1, to - from, 0, (REAL *)p->gradient + from, 0);
+        NAME(learn)(p, &update, from, to - from, (REAL *)p->gradient + from);
     }
     return 1;
 }
@@ -104,29 +104,30 @@ static void NAME(run_plan)(Plan *p, int thread) {
         const Size step = p->first + index, in_epoch = step % p->epoch_steps * p->batch;
         const Size start = step / p->epoch_steps * p->epoch_rows + in_epoch;
         s.index = index;
-        s.n = p->epoch_rows - in_epoch < p->batch ? p->epoch_rows - in_epoch : p->batch;
+        s.n = shorter(p->batch, p->epoch_rows - in_epoch);
         s.r0 = s.n * thread / p->threads;
         s.r1 = s.n * (thread + 1) / p->threads;
         s.update = (Update){.kind = p->optimizer, .limit = p->clip_value == 0 ? INFINITY : p->clip_value, .factor = 1};
-        s.update.rate = p->updates[index][0];
-        s.update.shrink = p->updates[index][1];
-        memcpy(s.update.c, p->updates[index] + 2, sizeof s.update.c);
+        const double *numbers = p->updates + index * (2 + p->coefficients);
+        s.update.rate = numbers[0];
+        s.update.shrink = numbers[1];
+        memcpy(s.update.coefficients, numbers + 2, (size_t)p->coefficients * sizeof *numbers);
 
         NAME(gather)(&s, start);
         NAME(weigh)(&s, start);
         NAME(forward)(&s);
         NAME(loss_of_rows)(&s, start);
         NAME(backward)(&s);
-        meet(p);
+        barrier(p);
         const double value = NAME(batch_value)(&s);
         int finite = value - value == 0;
         for (int i = p->first_learning; finite && i < p->count; i++) NAME(gradients)(&s, i, at_once);
         if (finite && !at_once) {
-            meet(p);
+            barrier(p);
             finite = NAME(learn_all)(&s);
         }
-        if (finite) meet(p);
-        if (thread == 0) { /* the others write no penalty before the next step's meeting */
+        if (finite) barrier(p);
+        if (thread == 0) { /* the others write no penalty before the next step's barrier */
             p->value[index] = value + NAME(penalties)(p);
             p->done += finite;
             *p->taken += finite;

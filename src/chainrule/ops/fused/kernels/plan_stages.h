@@ -2,8 +2,8 @@
 
 /* The part of `size` things that falls to a thread, in whole multiples of `grain`. */
 INLINE Size NAME(share)(Size size, Size grain, int thread, int threads) {
-    const Size grains = (size + grain - 1) / grain, end = grains * thread / threads * grain;
-    return end < size ? end : size;
+    const Size grains = (size + grain - 1) / grain;
+    return shorter(size, grains * thread / threads * grain);
 }
 
 #ifndef ROW_BLOCK
@@ -27,21 +27,21 @@ INLINE const REAL *NAME(input)(const NAME(Step) *s, int i) {
 
 static void NAME(forward_affine)(const NAME(Step) *s, const Stage *t, const REAL *x) {
     for (Size r = s->r0; r < s->r1; r += ROW_BLOCK) {
-        const Size rows = s->r1 - r < ROW_BLOCK ? s->r1 - r : ROW_BLOCK;
+        const Size rows = shorter(ROW_BLOCK, s->r1 - r);
         REAL *y = (REAL *)t->y + r * t->outputs, *z = t->keeps_input ? (REAL *)t->kept + r * t->outputs : y;
-        NAME(product)(rows, t->outputs, t->inputs, (NAME(Operand)){x + r * t->inputs, t->inputs, 1},
-                      (NAME(Operand)){t->W, 1, t->outputs}, t->b, z, t->outputs, s->plan->rooms[s->thread], NULL, NULL);
-        if (t->activation != IDENTITY) NAME(activate)(t->activation, rows * t->outputs, z, y, t->a);
+        NAME(gemm)(rows, t->outputs, t->inputs, (NAME(Operand)){x + r * t->inputs, t->inputs, 1},
+                   (NAME(Operand)){t->W, 1, t->outputs}, t->b, z, t->outputs, s->plan->rooms[s->thread], NULL, NULL);
+        if (t->activation != ACTIVATION_identity) NAME(activate)(t->activation, rows * t->outputs, z, y, t->a);
     }
 }
 
-/* Statistics over the batch need all rows: each thread takes its own columns, between two meetings. */
+/* Statistics over the batch need all rows: each thread takes its own columns, between two barriers. */
 static void NAME(forward_batch_norm)(const NAME(Step) *s, const Stage *t, const REAL *x) {
     const int threads = s->plan->threads;
     const Size from = NAME(share)(t->inputs, LANES, s->thread, threads);
     const Size columns = NAME(share)(t->inputs, LANES, s->thread + 1, threads) - from;
     REAL *standard = (REAL *)t->kept + from, *mean = (REAL *)t->mean + from, *variance = (REAL *)t->variance + from;
-    meet(s->plan);
+    barrier(s->plan);
     NAME(standardize_columns)(s->n, columns, t->inputs, x + from, t->a, standard, (REAL *)t->inverse + from, mean,
                               variance);
     NAME(scale)(s->n, columns, t->inputs, standard, (REAL *)t->W + from, (REAL *)t->b + from, (REAL *)t->y + from);
@@ -51,7 +51,7 @@ static void NAME(forward_batch_norm)(const NAME(Step) *s, const Stage *t, const 
         *m += t->momentum * (mean[i] - *m);
         *v += t->momentum * (variance[i] * unbiased - *v);
     }
-    meet(s->plan);
+    barrier(s->plan);
 }
 
 static void NAME(forward)(const NAME(Step) *s) {
@@ -62,21 +62,21 @@ static void NAME(forward)(const NAME(Step) *s) {
         const REAL *x = NAME(input)(s, i);
         REAL *y = (REAL *)t->y + s->r0 * t->outputs, *kept = t->kept == NULL ? NULL : (REAL *)t->kept + at;
         switch (t->kind) {
-        case AFFINE:
+        case STAGE_affine:
             NAME(forward_affine)(s, t, x);
             break;
-        case ACTIVATION:
+        case STAGE_activation:
             NAME(activate)(t->activation, rows * t->outputs, x + at, y, t->a);
             break;
-        case DROPOUT: {
+        case STAGE_dropout: {
             const uint64_t key = s->plan->keys[s->index * s->plan->dropouts + t->dropout];
             NAME(dropout)(rows * t->outputs, key, (uint64_t)at, t->a, x + at, y, kept);
             break;
         }
-        case BATCH_NORM:
+        case STAGE_batch_norm:
             NAME(forward_batch_norm)(s, t, x);
             break;
-        case LAYER_NORM:
+        case STAGE_layer_norm:
             NAME(standardize_rows)(rows, t->inputs, t->inputs, x + at, t->a, kept, (REAL *)t->inverse + s->r0,
                                    (REAL *)t->mean + s->r0, (REAL *)t->variance + s->r0);
             NAME(scale)(rows, t->inputs, t->inputs, kept, t->W, t->b, y);
@@ -90,13 +90,13 @@ static void NAME(backward_batch_norm)(const NAME(Step) *s, const Stage *t, REAL 
     const Size from = NAME(share)(t->inputs, LANES, s->thread, threads);
     const Size columns = NAME(share)(t->inputs, LANES, s->thread + 1, threads) - from;
     const REAL *standard = (REAL *)t->kept + from;
-    meet(s->plan);
+    barrier(s->plan);
     NAME(scale_backward)(s->n, columns, t->inputs, (REAL *)t->dy + from, standard, (REAL *)t->W + from,
                          dx == NULL ? NULL : dx + from, (REAL *)t->dW + from, (REAL *)t->db + from);
     if (dx != NULL)
         NAME(standardize_columns_backward)(s->n, columns, t->inputs, dx + from, standard, (REAL *)t->inverse + from,
                                            dx + from);
-    meet(s->plan);
+    barrier(s->plan);
 }
 
 static void NAME(backward)(const NAME(Step) *s) {
@@ -107,26 +107,26 @@ static void NAME(backward)(const NAME(Step) *s) {
         REAL *dy = (REAL *)t->dy + out;
         REAL *dx = i == s->plan->first_learning ? NULL : (REAL *)s->plan->stages[i - 1].dy + in;
         switch (t->kind) {
-        case AFFINE:
-            if (t->activation != IDENTITY)
+        case STAGE_affine:
+            if (t->activation != ACTIVATION_identity)
                 NAME(activate_backward)(t->activation, rows * t->outputs, dy,
                                         (REAL *)(t->keeps_input ? t->kept : t->y) + out, dy, t->a);
             if (dx != NULL)
-                NAME(product)(rows, t->inputs, t->outputs, (NAME(Operand)){dy, t->outputs, 1},
-                              (NAME(Operand)){t->W, t->outputs, 1}, NULL, dx, t->inputs, s->plan->rooms[s->thread],
-                              NULL, NULL);
+                NAME(gemm)(rows, t->inputs, t->outputs, (NAME(Operand)){dy, t->outputs, 1},
+                           (NAME(Operand)){t->W, t->outputs, 1}, NULL, dx, t->inputs, s->plan->rooms[s->thread], NULL,
+                           NULL);
             break;
-        case ACTIVATION:
+        case STAGE_activation:
             NAME(activate_backward)(t->activation, rows * t->outputs, dy,
                                     t->keeps_input ? NAME(input)(s, i) + in : (REAL *)t->y + out, dx, t->a);
             break;
-        case DROPOUT:
+        case STAGE_dropout:
             NAME(multiply)(rows * t->outputs, dy, (REAL *)t->kept + in, dx);
             break;
-        case BATCH_NORM:
+        case STAGE_batch_norm:
             NAME(backward_batch_norm)(s, t, dx == NULL ? NULL : s->plan->stages[i - 1].dy);
             break;
-        case LAYER_NORM:
+        case STAGE_layer_norm:
             if (dx != NULL) {
                 NAME(scale)(rows, t->inputs, t->inputs, dy, t->W, NULL, dx);
                 NAME(standardize_rows_backward)(rows, t->inputs, t->inputs, dx, (REAL *)t->kept + in,
@@ -147,12 +147,15 @@ static Update NAME(update_at)(const NAME(Step) *s, Size offset) {
     return update;
 }
 
-/* That step on rows of `columns` parameters, the first at `offset`, with their gradient g. */
-static void NAME(learn)(const Plan *p, const Update *update, Size offset, Size rows, Size columns, Size stride,
-                        const REAL *g, Size g_stride) {
-    NAME(update_rows)(update, rows, columns, stride, g_stride, (REAL *)p->vector + offset, g,
-                      p->state1 == NULL ? NULL : (REAL *)p->state1 + offset,
-                      p->state2 == NULL ? NULL : (REAL *)p->state2 + offset);
+/* The part of an array of the optimizer that belongs to the parameters from `offset` on. */
+INLINE REAL *NAME(state_at)(void *state, Size offset) {
+    return state == NULL ? NULL : (REAL *)state + offset;
+}
+
+/* That step on n parameters from `offset` on, with their gradient g. */
+static void NAME(learn)(const Plan *p, const Update *update, Size offset, Size n, const REAL *g) {
+    NAME(update)(update, n, (REAL *)p->vector + offset, g, NAME(state_at)(p->state1, offset),
+                 NAME(state_at)(p->state2, offset));
 }
 
 /* Begin to load some weights and their state: rows of a tile lie too far apart for the processor to guess the next. */
@@ -199,7 +202,8 @@ static void NAME(learn_tile)(const void *weights, Size row, Size rows, Size colu
         return;
     }
     if (w->stage->penalty != NULL) NAME(penalize)(w, row, rows, column, columns, tile, PANEL);
-    NAME(learn)(w->plan, &w->update, offset, rows, columns, w->columns, tile, PANEL);
+    NAME(update_rows)(&w->update, rows, columns, w->columns, PANEL, (REAL *)w->plan->vector + offset, tile,
+                      NAME(state_at)(w->plan->state1, offset), NAME(state_at)(w->plan->state2, offset));
 }
 
 /* db[start ... stop] = the sums of these columns of dz, each summed in a register. */
@@ -223,7 +227,7 @@ static void NAME(sum_rows)(Size rows, Size width, const void *dz_, void *db_, Si
 static void NAME(learn_vector)(const NAME(Step) *s, const REAL *w, const REAL *g, Size from, Size to) {
     const Size offset = w - (REAL *)s->plan->vector + from;
     const Update update = NAME(update_at)(s, offset);
-    NAME(learn)(s->plan, &update, offset, 1, to - from, 0, g + from, 0);
+    NAME(learn)(s->plan, &update, offset, to - from, g + from);
 }
 
 /* This thread's share of a stage's gradients; with `at_once` each goes straight into the optimizer. */
@@ -233,7 +237,7 @@ static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
     if (t->W == NULL) return;
     const Size from = NAME(share)(t->outputs, LANES, s->thread, p->threads);
     const Size to = NAME(share)(t->outputs, LANES, s->thread + 1, p->threads);
-    if (t->kind == AFFINE) {
+    if (t->kind == STAGE_affine) {
         const Size grain = 2 * t->outputs <= PANEL ? TALL_ROWS : TILE_ROWS;
         const Size top = NAME(share)(t->inputs, grain, s->thread, p->threads);
         const Size rows = NAME(share)(t->inputs, grain, s->thread + 1, p->threads) - top;
@@ -241,13 +245,13 @@ static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
         const double l1 = s->penalty_share * t->l1, l2 = s->penalty_share * t->l2;
         const NAME(Weights) weights = {p, t, top, t->outputs, offset, l1, l2, NAME(update_at)(s, offset)};
         REAL *dW = (REAL *)t->dW + top * t->outputs;
-        NAME(product)(rows, t->outputs, s->n, (NAME(Operand)){NAME(input)(s, i) + top, 1, t->inputs},
-                      (NAME(Operand)){t->dy, 1, t->outputs}, NULL, at_once ? NULL : dW, t->outputs,
-                      p->rooms[s->thread], NAME(learn_tile), &weights);
+        NAME(gemm)(rows, t->outputs, s->n, (NAME(Operand)){NAME(input)(s, i) + top, 1, t->inputs},
+                   (NAME(Operand)){t->dy, 1, t->outputs}, NULL, at_once ? NULL : dW, t->outputs, p->rooms[s->thread],
+                   NAME(learn_tile), &weights);
         if (!at_once && t->penalty != NULL) NAME(penalize)(&weights, 0, rows, 0, t->outputs, dW, t->outputs);
         if (t->b != NULL) NAME(sum_rows)(s->n, t->outputs, t->dy, t->db, from, to);
     } else {
-        if (t->kind == LAYER_NORM)
+        if (t->kind == STAGE_layer_norm)
             NAME(scale_backward)(s->n, to - from, t->outputs, (REAL *)t->dy + from, (REAL *)t->kept + from,
                                  (REAL *)t->W + from, NULL, (REAL *)t->dW + from, (REAL *)t->db + from);
         if (at_once) NAME(learn_vector)(s, t->W, t->dW, from, to);

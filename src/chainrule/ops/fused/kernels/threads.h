@@ -3,9 +3,9 @@
 #define CHAINRULE_THREADS_H
 
 #if defined(__x86_64__)
-#define breathe() __builtin_ia32_pause()
+#define cpu_relax() __builtin_ia32_pause()
 #else
-#define breathe() ((void)0)
+#define cpu_relax() ((void)0)
 #endif
 
 #define STACK_BYTES (1 << 20) /* of a thread; the kernels need some kilobytes */
@@ -15,7 +15,7 @@
 
 typedef HANDLE Thread;
 #define THREAD_RESULT DWORD WINAPI
-#define give_way() SwitchToThread()
+#define yield_cpu() SwitchToThread()
 
 /* Whether the thread could be started. */
 static inline int start_thread(Thread *thread, DWORD(WINAPI *work)(void *), void *argument) {
@@ -33,7 +33,7 @@ static inline void join_thread(Thread thread) {
 
 typedef pthread_t Thread;
 #define THREAD_RESULT void *
-#define give_way() sched_yield()
+#define yield_cpu() sched_yield()
 
 /* Whether the thread could be started. Signals go to the threads that were there before, but for those that it raises
  * itself, by a fault. */

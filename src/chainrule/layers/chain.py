@@ -1,0 +1,31 @@
+"""The chain rule, for layers in sequence: y = fₙ(… f₂(f₁(x))), so dx = f₁′ᵀ (f₂′ᵀ (… fₙ′ᵀ dy)).
+
+``dx`` stands for ∂L/∂x, the derivative of the loss L by x; so do dy, dW and db for theirs, here and everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .._support.checks import Array, sentence
+from .base import Layer, Workspace
+
+
+def forward_through(layers: Sequence[Layer], x: Array, work: Workspace) -> Array:
+    """The composition of the layers: each takes what the one before gave."""
+    for index, layer in enumerate(layers):
+        x = layer.forward(x, work.child(index))
+    return x
+
+
+def backward_through(layers: Sequence[Layer], dy: Array, work: Workspace, input_gradient: bool) -> Array | None:
+    """The chain rule: dy goes back through the layers in the opposite order, each turning it into its own dx."""
+    for index in reversed(range(len(layers))):
+        needed = input_gradient or index > 0
+        dx = layers[index].backward(dy, work.child(index), needed)
+        if not needed:
+            return None
+        if dx is None:
+            raise TypeError(sentence(f"backward of {layers[index]!r}", "to return dx", "None"))
+        dy = dx
+    return dy

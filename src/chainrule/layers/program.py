@@ -1,0 +1,225 @@
+"""What a layer computes, in primitives: the one description from which kernels, ONNX, C and the other files are made.
+
+A program is a sequence of calls; each takes what the one before gave, a batch x of N rows:
+
+    op            y                                       arrays                            numbers
+    affine        x W + b                                 W (I, O), b (O,) if there is one  l1, l2 in training
+    scale         x · gain + bias                         gain, bias if there is one
+    standardize   (x − mean) · factor + bias              mean, factor, bias if there is one
+    layer_norm    (x − μ) / √(σ² + ε) · gain + bias       gain, bias                        epsilon
+    prelu         max(x, 0) + slope · min(x, 0)           slope
+    softmax       exp x / Σ exp x, of each row
+    flatten       the numbers of a sample as one row
+    add           x + f(x), f being the call's branch
+    relu, tanh…   the op of that name, of each number                                       the op's own
+
+and, in training alone, ``dropout`` (rate) and ``batch_norm`` (gain, bias, running_mean, running_variance; epsilon,
+momentum). Arrays are named views into the model, never copies, or float64 numbers made of them.
+
+What an estimator makes of the outputs of its network takes three more, and a file of small weights one:
+
+    exp           eˣ, at most what float32 holds
+    two_classes   (1 − σ(x), σ(x)) of a single number
+    deviations    μ, √(exp s + floor) · spread, x being (μ, s)       spread                            floor
+    affine_int8   x W · scale + b, x rounded to whole numbers of     W (whole numbers), scale, b       limit
+                  at most limit times a unit of the row
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from .. import ops
+from .._support.checks import Array, sentence
+from .._support.overrides import states
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+#: What makes a layer compute something else, so that a program stated further up is no longer its own.
+EQUATIONS = ("forward", "backward", "apply", "pull_back", "penalty")
+
+
+class Call(NamedTuple):
+    """One primitive operation: its name, what it is computed with, and for ``add`` the program that is added."""
+
+    op: str
+    arrays: Mapping[str, Array] = NOTHING
+    numbers: Mapping[str, float] = NOTHING
+    branch: tuple[Call, ...] = ()
+
+
+Program: TypeAlias = tuple[Call, ...]
+
+
+class Programmed(Protocol):
+    """A layer, as far as programs are concerned."""
+
+    @property
+    def children(self) -> Sequence[Programmed]:
+        """The layers inside it."""
+        ...
+
+    def program(self, training: bool = False) -> Program | None:
+        """What it computes."""
+        ...
+
+
+def program_of(layer: Programmed, training: bool = False) -> Program | None:
+    """The layer's program; None where only Python knows what it computes.
+
+    A class that changes an equation states its program again: the one that it inherits describes its parent.
+    """
+    return layer.program(training) if states(layer, "program", EQUATIONS) else None
+
+
+def programs(layers: Iterable[Programmed], training: bool = False) -> Program | None:
+    """The programs of layers in sequence as one; None if one of them has none."""
+    found = [program_of(layer, training) for layer in layers]
+    return None if None in found else tuple(call for program in found for call in program or ())
+
+
+def stated(who: str, layers: Iterable[Programmed]) -> list[Program]:
+    """The program of each layer; ValueError that names the innermost layer without one."""
+    layers = list(layers)
+    found = [program for layer in layers if (program := program_of(layer)) is not None]
+    if len(found) < len(layers):
+        remedy = "give it program(), or use chainrule's own"
+        got = repr(without_program(layers))
+        raise ValueError(sentence(who, "layers that say by program() what they compute", got, remedy))
+    return found
+
+
+def without_program(layers: Iterable[Programmed]) -> Programmed:
+    """The layer on which :func:`programs` gives up, the innermost."""
+    layer = next(layer for layer in layers if program_of(layer) is None)
+    parts = (part for part in (*layer.children, *vars(layer).values()) if hasattr(part, "program"))
+    inner = [part for part in parts if program_of(part) is None]
+    return without_program(inner) if inner else layer
+
+
+def every_call(program: Iterable[Call]) -> Iterator[Call]:
+    """The calls in order, each before those of its branch."""
+    for call in program:
+        yield call
+        yield from every_call(call.branch)
+
+
+def run(program: Iterable[Call], x: Array) -> Array:
+    """What the program makes of a batch, in NumPy: the meaning of every op."""
+    for call in program:
+        if call.op == "add":
+            x = x + run(call.branch, x)
+        else:
+            x = _meaning(call.op)(x, **call.arrays, **call.numbers)
+    return x
+
+
+# --- the same in fewer operations ---------------------------------------------------------------------------------
+
+NEAR = 10  # deviations from zero: a mean so near loses no digits in x · gain + bias
+
+
+def standardization(call: Call) -> tuple[Any, Array, Any]:
+    """The mean, factor and bias of a ``scale`` or ``standardize``, both of which are (x − mean) · factor + bias."""
+    factor = call.arrays["gain" if call.op == "scale" else "factor"]
+    return call.arrays.get("mean", 0.0), factor.astype(np.float64, copy=False), call.arrays.get("bias", 0.0)
+
+
+def folded(call: Call) -> tuple[Array, Array]:
+    """A ``standardize`` as the gain and bias of a ``scale``: digits are lost where the mean is far from zero."""
+    mean, factor, bias = standardization(call)
+    return factor, bias - mean * factor
+
+
+def simplified(call: Call) -> Call:
+    """A ``standardize`` with a bias as a ``scale``, which is one operation less, where that loses no digits."""
+    if call.op == "standardize" and "bias" in call.arrays:
+        mean, factor, _ = standardization(call)
+        if (np.abs(mean * factor) < NEAR).all():
+            return Call("scale", dict(zip(("gain", "bias"), folded(call), strict=True)))
+    return call
+
+
+def joined(first: Call, second: Call) -> Call | None:
+    """An ``affine`` and the ``scale`` or ``standardize`` after it as one ``affine`` of float64; None of other calls."""
+    if first.op != "affine" or second.op not in ("scale", "standardize"):
+        return None
+    mean, factor, bias = standardization(second)
+    b = (first.arrays.get("b", 0.0) - mean) * factor + bias
+    return Call("affine", {"W": first.arrays["W"] * factor, "b": b})
+
+
+# --- what each op takes and gives ---------------------------------------------------------------------------------
+
+
+def number_of(call: Call) -> float:
+    """The parameter of an elementwise op; 0 where it has none."""
+    return next(iter(numbers_of(call).values()), 0.0)
+
+
+def numbers_of(call: Call) -> dict[str, float]:
+    """The numbers of a call, by the op's defaults where it has none."""
+    return {**_defaults(call.op), **call.numbers}
+
+
+@cache
+def _defaults(op: str) -> dict[str, float]:
+    known = {} if op in MEANINGS or op == "add" else inspect.signature(getattr(ops, op)).parameters
+    return {name: given.default for name, given in known.items() if isinstance(given.default, float)}
+
+
+@cache
+def keeps_input(op: str) -> bool:
+    """Whether the pull-back of an elementwise op needs its input x; where it does not, y may stand in its place."""
+    return "x" in inspect.signature(getattr(ops, f"{op}_backward")).parameters
+
+
+@cache
+def arguments(op: str) -> dict[str, bool]:
+    """What an op is computed with besides x, in order, and whether it must be there."""
+    known = {} if op == "add" else inspect.signature(_meaning(op)).parameters
+    return {name: given.default is given.empty for name, given in known.items() if name not in ("x", "out")}
+
+
+def _meaning(op: str) -> Callable[..., Array]:
+    meaning: Callable[..., Array] = MEANINGS.get(op) or getattr(ops, op)
+    return meaning
+
+
+def _exp(x: Array) -> Array:
+    return np.exp(np.minimum(x, LARGEST_EXPONENT))
+
+
+def _deviations(x: Array, spread: Array, floor: float) -> Array:
+    half = len(spread)
+    return np.hstack([x[:, :half], np.sqrt(_exp(x[:, half:]) + floor) * spread])
+
+
+def _affine_int8(x: Array, W: Array, scale: Array, b: Array, limit: float) -> Array:
+    largest = np.maximum(np.abs(x).max(axis=1, keepdims=True), 1e-30).astype(np.float32)
+    q = np.rint(x.astype(np.float32) * (np.float32(limit) / largest)).astype(np.float64)
+    y: Array = (q @ W) * (scale * (largest / limit)) + b
+    return y
+
+
+LARGEST_EXPONENT = 88.72283  # of a float32
+
+#: What each op gives that is not the function of ``ops`` of its name.
+MEANINGS: dict[str, Callable[..., Array]] = {
+    "affine": lambda x, W, b=0.0: x @ W + b,
+    "affine_int8": _affine_int8,
+    "deviations": _deviations,
+    "exp": _exp,
+    "flatten": lambda x: x.reshape(len(x), math.prod(x.shape[1:])),
+    "layer_norm": lambda x, gain, bias, epsilon: ops.standardize(x, 1, epsilon)[0] * gain + bias,
+    "scale": lambda x, gain, bias=0.0: x * gain + bias,
+    "standardize": lambda x, mean, factor, bias=0.0: (x - mean) * factor + bias,
+    "two_classes": lambda x: np.hstack([ops.sigmoid(-x), ops.sigmoid(x)]),
+}

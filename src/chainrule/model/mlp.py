@@ -1,0 +1,68 @@
+"""The multilayer perceptron: dense layers of given sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._support.checks import RandomState, check_number, sentence
+from ..layers import Activation, Dropout, Layer, Linear, Softmax
+from ..layers.activations import get_activation
+from ..layers.linear import InitializerLike
+from .sequential import Sequential
+
+
+def MLP(
+    sizes: Sequence[int],
+    activation: str | Activation = "relu",
+    *,
+    output_activation: str | Activation | None = None,
+    softmax: bool = False,
+    dropout: float = 0.0,
+    bias: bool = True,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    initializer: InitializerLike | None = None,
+    rng: RandomState = None,
+    dtype: Any = "float32",
+) -> Sequential:
+    """A multilayer perceptron: dense layers of the given sizes, from the input's to the output's.
+
+        h₀ = x,    hᵢ = dropout(σ(hᵢ₋₁ Wᵢ + bᵢ)),    y = σₒ(hₙ₋₁ Wₙ + bₙ),  σₒ the output_activation, if any
+
+    Parameters
+    ----------
+    sizes : list of at least two ints: inputs, hidden layers, outputs
+    activation : name or activation layer, σ behind every hidden layer
+    output_activation : the same for the output; None leaves numbers or logits as they are
+    softmax : bool, end with a Softmax layer; train with ``CrossEntropy(from_logits=False)`` then
+    dropout : float in [0, 1), the fraction dropped behind every hidden layer
+    bias, l1, l2, initializer : as in :class:`~chainrule.Linear`, for every layer
+    rng, dtype : as in :class:`~chainrule.Sequential`
+
+    Returns
+    -------
+    model : Sequential
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> model = cr.MLP([784, 512, 256, 10], activation="relu", dropout=0.2, rng=0)
+    >>> model.parameters.vector.size
+    535818
+    """
+    if not hasattr(sizes, "__len__") or len(sizes) < 2:
+        remedy = "for a net without hidden layer write MLP([inputs, outputs])"
+        raise ValueError(sentence("MLP", "the sizes of at least the input and the output", repr(sizes), remedy))
+    if softmax and output_activation is not None:
+        raise ValueError(sentence("MLP", "softmax=True or an output_activation", "both", "leave one of them out"))
+    check_number("MLP", "dropout", dropout, minimum=0, below=1)
+    get_activation("MLP", activation)  # also where no hidden layer uses it
+    layers: list[Layer] = []
+    for index in range(len(sizes) - 1):
+        last = index == len(sizes) - 2
+        sigma = output_activation if last else activation
+        layers.append(Linear(sizes[index], sizes[index + 1], sigma, bias, l1, l2, initializer))
+        if dropout and not last:
+            layers.append(Dropout(dropout))
+    return Sequential([*layers, Softmax()] if softmax else layers, rng=rng, dtype=dtype)

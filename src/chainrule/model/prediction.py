@@ -1,0 +1,152 @@
+"""Predictions: many rows in bounded memory, by compiled kernels where every layer has one, re-entrant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from .._support import checks
+from .._support.checks import Array, as_samples, check_finite, check_integer, is_sparse
+from .._support.overrides import is_of_package
+from ..layers.base import Layer, Workspace, all_within, changes
+from ..layers.chain import forward_through
+from ..layers.kernels import Dense, dense_layers
+from ..layers.linear import check_takes_sparse
+from ..layers.program import programs
+from ..ops.fused import compiled, twin
+from ..parameters import Parameters
+from ..runtime.sharing import share
+from ..runtime.threads import available_threads
+
+all_finite = twin(checks.all_finite)
+
+# How many rows are predicted at a time: with fewer the threads of the BLAS meet more often, more would gain nothing.
+BATCH_BYTES = 16 << 20  # of the widest activations
+LEAST_ROWS, MOST_ROWS = 128, 4096
+WORK_A_THREAD = 10_000_000  # multiplications, 0.2 ms: a second thread for predictions is twice that in coming
+
+
+class Network(Protocol):
+    """What a prediction asks of a model."""
+
+    layers: list[Layer]
+    dtype: np.dtype[Any]
+    parameters: Parameters
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Given to the layers, though none draws in prediction."""
+        ...
+
+    def forward(self, x: Any) -> Array:
+        """The outputs of a batch."""
+        ...
+
+
+class Predictor:
+    """Predicts for a model, and remembers what the next prediction can use again.
+
+    Nothing that threads share is written while they compute: a workspace is one call's alone.
+    """
+
+    def __init__(self, widest: int) -> None:
+        self._widest = widest  # of the outputs of all layers
+        self._free: list[Workspace] = []  # of predictions that have ended
+        self._made: tuple[int, list[Layer], list[Dense] | None] | None = None
+
+    def __reduce__(self) -> tuple[type[Predictor], tuple[int]]:
+        """Copied without memory of any batch."""
+        return Predictor, (self._widest,)
+
+    def predict(self, model: Network, x: Any, batch_size: int | None, by_forward: bool) -> Array:
+        """The outputs of all rows; see ``Sequential.predict``.
+
+        ``by_forward`` says that somebody overrides ``model.forward``, which then computes each batch.
+        """
+        given, x = x, as_batch(model.layers, x)
+        size = (
+            self._rows_at_a_time(model, x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
+        )
+        if compiled is not None and isinstance(x, np.ndarray) and x.ndim == 2 and len(x):
+            layers = None if by_forward else self._compiled_layers(model)
+            if layers and (y := _predict_compiled(model, layers, x, size, given)) is not None:
+                return y
+        try:
+            work = self._free.pop()
+        except IndexError:
+            work = Workspace(False, model.rng)
+        y = _predict_by_layers(model, x, size, given, None if by_forward else work)
+        work.forget()
+        if batch_size is None:
+            self._free.append(work)
+        return y
+
+    def _compiled_layers(self, model: Network) -> list[Dense] | None:
+        """The layers as the compiled prediction takes them, remembered until a setting of any layer changes."""
+        stamp = changes.stamp
+        if self._made is not None and self._made[0] == stamp and self._made[1] == model.layers:
+            return self._made[2]
+        program = programs(model.layers)
+        layers = None if program is None else dense_layers(program)
+        if all(map(is_of_package, all_within(model.layers))):  # a program of the user's own may depend on anything
+            self._made = stamp, list(model.layers), layers
+        return layers
+
+    def _rows_at_a_time(self, model: Network, x: Array) -> int:
+        if x.shape[0] <= LEAST_ROWS:
+            return LEAST_ROWS
+        widest = self._widest if is_sparse(x) else max(self._widest, math.prod(x.shape[1:]))
+        return min(max(BATCH_BYTES // (widest * model.dtype.itemsize), LEAST_ROWS), MOST_ROWS)
+
+
+def as_batch(layers: Sequence[Layer], x: Any, dtype: Any = None) -> Array:
+    """The batch as an array, of this dtype if one is given; a sparse one where the first layer takes it."""
+    batch = as_samples("the model", x, dtype)
+    if is_sparse(batch):
+        check_takes_sparse(layers)
+    return batch
+
+
+def _predict_by_layers(model: Network, x: Array, size: int, given: Any, work: Workspace | None) -> Array:
+    """Batch by batch, layer by layer; or by the model's forward, without a workspace for the layers."""
+    rows, y = x.shape[0], np.empty(0)
+    for start in range(0, max(rows, 1), size):  # no rows still make one batch: it tells the shape of the outputs
+        batch = _checked(model, x, start, size, given)
+        outputs = model.forward(batch) if work is None else forward_through(model.layers, batch, work)
+        if start == 0:
+            y = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
+        y[start : start + size] = outputs
+    return y
+
+
+def _predict_compiled(model: Network, layers: list[Dense], x: Array, size: int, given: Any) -> Array | None:
+    """Without the interpreter, and many rows on all threads."""
+    work = len(x) * model.parameters.vector.size
+    if len(x) <= size and work < 2 * WORK_A_THREAD:
+        y: Array | None = compiled.forward(layers, _checked(model, x, 0, len(x), given))
+        return y
+    first = compiled.forward(layers, _checked(model, x, 0, 1, given))
+    if first is None:
+        return None  # the layers themselves say what does not fit
+    y = np.empty((len(x), first.shape[1]), model.dtype)
+    threads = max(1, min(available_threads(), work // WORK_A_THREAD))
+    size = min(size, -(-len(x) // threads))
+
+    def predict_part(start: int) -> None:
+        compiled.forward(layers, _checked(model, x, start, size, given), out=y[start : start + size])
+
+    share(predict_part, range(0, len(x), size), threads)
+    return y
+
+
+def _checked(model: Network, x: Array, start: int, size: int, given: Any) -> Array:
+    """Some rows in the model's dtype, all of them finite."""
+    batch = x[start : start + size]
+    if batch.dtype != model.dtype:
+        batch = as_samples("predict", batch, model.dtype, given, start)
+    if not (isinstance(batch, np.ndarray) and all_finite(batch)):
+        check_finite("predict", "x", batch, first_row=start, of=given)
+    return batch

@@ -1,0 +1,6 @@
+/* The kernels of this REAL and this processor, by name. */
+const Kernels TABLE(NAME(chainrule)) = {
+#define KERNEL(result, name, parameters) .name = NAME(name),
+#include "kernels.def"
+    .product_room = DEPTH * PANEL * sizeof(REAL),
+};

@@ -1,0 +1,171 @@
+"""Our two estimators as parts of skl2onnx's graphs."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ..._support.checks import Array, require, sentence
+from ...layers.program import Program
+from ..programs import check_program
+from .graph import Graph
+from .nodes import NODES, through
+
+NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+
+
+class _SklearnGraph(Graph):
+    """Nodes in the container that skl2onnx collects them in."""
+
+    who = "skl2onnx"
+
+    def __init__(self, scope: Any, operator: Any, container: Any) -> None:
+        from skl2onnx.common.data_types import DoubleTensorType
+
+        double = isinstance(operator.inputs[0].type, DoubleTensorType)
+        super().__init__(np.float64 if double else np.float32, operator.raw_operator.model_.layers)
+        self.scope, self.container = scope, container
+
+    def new_name(self, hint: str) -> str:
+        name: str = self.scope.get_unique_variable_name(hint.lower())
+        return name
+
+    def add_node(self, op: str, inputs: list[str], output: str, attributes: dict[str, Any]) -> None:
+        self.container.add_node(op, inputs, output, name=self.scope.get_unique_operator_name(op), **attributes)
+
+    def add_constant(self, name: str, array: Array) -> None:
+        from onnx.helper import np_dtype_to_tensor_dtype
+
+        text = array.dtype.kind in "OU"
+        kind = np_dtype_to_tensor_dtype(np.dtype(object) if text else array.dtype)
+        content = [str(one).encode() for one in array.flat] if text else array.ravel()
+        self.container.add_initializer(name, kind, array.shape, content)
+
+
+def _begun(scope: Any, operator: Any, container: Any) -> tuple[Graph, str, Program]:
+    """The graph, x in the type of the computation, and what the estimator computes of it."""
+    from ...estimators.program import program_of_estimator
+
+    fitted, g = operator.raw_operator, _SklearnGraph(scope, operator, container)
+    program = program_of_estimator(g.who, fitted)
+    check_program(g.who, type(fitted).__name__, program, NODES)
+    return g, g.cast(operator.inputs[0].full_name, g.dtype), program
+
+
+def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
+    """Label and probabilities."""
+    from skl2onnx.common.utils_classifier import get_label_classes
+
+    g, x, (*network, decoding) = _begun(scope, operator, container)
+    label, probabilities = (output.full_name for output in operator.outputs)
+    z = through(g, network, x)
+    g.Identity(through(g, [decoding], z), out=probabilities)
+    if decoding.op == "sigmoid":
+        g.cast(g.Greater(z, 0.0), np.int64, out=label)
+        return
+    if decoding.op == "softmax":
+        index = g.ArgMax(z, axis=1, keepdims=0)
+    else:
+        index = g.Reshape(g.cast(g.Greater(z, 0.0), np.int64), np.array([-1]))
+    g.Gather(_labels(get_label_classes(scope, operator.raw_operator)), index, out=label)
+
+
+def _labels(classes: Array) -> Array:
+    """The labels as ONNX holds them: text, or whole numbers of 64 bits."""
+    if len(classes) < 2:
+        remedy = "train on rows of two classes or more"
+        raise ValueError(sentence("skl2onnx", "at least two classes", repr(classes.tolist()), remedy))
+    if classes.dtype.kind in "OUT":
+        expected, remedy = "labels of text without NUL or halves of characters", "rename such classes first"
+        odd = [one for one in classes.tolist() if not isinstance(one, str) or NO_TEXT.search(one)]
+    else:
+        expected, remedy = "labels that are text or integers of 64 bits", "train on text, y.astype(str)"
+        number = classes.dtype.kind in "iufb"
+        odd = [one for one in classes.tolist() if not (number and -(2**63) <= one < 2**63)]
+    if odd:
+        raise ValueError(sentence("skl2onnx", expected, repr(odd[0]), remedy))
+    return classes.astype(object if classes.dtype.kind in "OUT" else np.int64)
+
+
+def _classifier_shapes(operator: Any) -> None:
+    from skl2onnx.common.data_types import Int64TensorType
+    from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+    from skl2onnx.common.utils_classifier import get_label_classes
+
+    fitted = operator.raw_operator
+    _labels(get_label_classes(operator.scope_inst, fitted))
+    calculate_linear_classifier_output_shapes(operator)
+    if fitted._multilabel:
+        operator.outputs[0].set_type(Int64TensorType([operator.inputs[0].get_first_dimension(), fitted.n_outputs_]))
+
+
+def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
+    """The prediction, and with option return_std its standard deviation."""
+    fitted = operator.raw_operator
+    g, x, program = _begun(scope, operator, container)
+    prediction, *std = (output.full_name for output in operator.outputs)
+    has_spread = bool(program) and program[-1].op == "deviations"
+    if std and not has_spread:
+        raise ValueError(sentence("skl2onnx option return_std", 'loss="gaussian_nll"', f"loss={fitted.loss!r}"))
+    y = through(g, program if std else [call for call in program if call.op != "deviations"], x)
+    if has_spread:
+        means = np.arange(fitted.n_outputs_)
+        for name, start in zip([prediction, *std], (0, len(means)), strict=False):
+            g.Gather(y, means + start, axis=1, out=name)
+    elif fitted._levels > 1 and fitted.n_outputs_ > 1:
+        g.Reshape(y, np.array([-1, fitted.n_outputs_, fitted._levels]), out=prediction)
+    else:
+        g.Identity(y, out=prediction)
+
+
+def _regressor_shapes(operator: Any) -> None:
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    fitted, given = operator.raw_operator, operator.inputs[0]
+    shape = [fitted.n_outputs_, fitted._levels]
+    sizes = shape if min(shape) > 1 else [max(shape)]
+    for output in operator.outputs:
+        kind = DoubleTensorType if isinstance(given.type, DoubleTensorType) else FloatTensorType
+        output.set_type(kind([given.get_first_dimension(), *sizes]))
+
+
+def _parse_regressor(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    from skl2onnx.common.data_types import guess_tensor_type
+
+    operator = scope.declare_local_operator(_alias(type(model)), model)
+    operator.inputs = inputs
+    wanted = scope.get_options(model, dict(return_std=False))
+    for name in ["variable", "std"] if wanted["return_std"] else ["variable"]:
+        operator.outputs.append(scope.declare_local_variable(name, guess_tensor_type(inputs[0].type)))
+    return operator.outputs
+
+
+def _alias(estimator: type[Any]) -> str:
+    return f"Chainrule{estimator.__name__}"
+
+
+@cache
+def register() -> None:
+    """Make our two estimators known to skl2onnx."""
+    update_registered_converter = require("skl2onnx", "onnx", "chainrule.estimators.onnx").update_registered_converter
+
+    from ...estimators import MLPClassifier, MLPRegressor
+
+    update_registered_converter(
+        MLPClassifier,
+        _alias(MLPClassifier),
+        _classifier_shapes,
+        _convert_classifier,
+        options={"zipmap": [True, False, "columns"], "output_class_labels": [False, True], "nocl": [True, False]},
+    )
+    update_registered_converter(
+        MLPRegressor,
+        _alias(MLPRegressor),
+        _regressor_shapes,
+        _convert_regressor,
+        parser=_parse_regressor,
+        options={"return_std": [False, True]},
+    )

@@ -1,0 +1,92 @@
+"""What an ONNX graph is written into, as a file or as a part of skl2onnx's."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..._support.checks import Array, check_finite, sentence
+from ...layers.base import Layer, walk
+
+
+class Graph(ABC):
+    """Nodes as calls: ``g.Add(x, 1.0)`` adds one and gives the name of its output; numbers become constants.
+
+    Constants take ``dtype``, that of the computation, unless they are integers or text.
+
+    Parameters
+    ----------
+    dtype : of the computation
+    layers : whose parameters and statistics keep their names
+
+    Attributes
+    ----------
+    who : str, of whom errors speak
+    prefix, kind : str, place of the layer and op that is being written ("2.", "gelu"), for names
+    """
+
+    who: str
+    prefix = ""
+    kind = ""
+
+    def __init__(self, dtype: Any, layers: Iterable[Layer]) -> None:
+        self.dtype = np.dtype(dtype)
+        self._names = {
+            id(getattr(layer, name)): prefix + name
+            for prefix, layer in walk(list(layers))
+            for name in (*layer.parameter_shapes(), *layer.buffers())
+        }
+
+    @abstractmethod
+    def new_name(self, hint: str) -> str:
+        """A name that is not taken."""
+
+    @abstractmethod
+    def add_node(self, op: str, inputs: list[str], output: str, attributes: dict[str, Any]) -> None:
+        """Write one node down."""
+
+    @abstractmethod
+    def add_constant(self, name: str, array: Array) -> None:
+        """Write one constant down."""
+
+    def __getattr__(self, op: str) -> Callable[..., str]:
+        if not op[:1].isupper():
+            raise AttributeError(op)
+
+        def node(*inputs: Any, out: str | None = None, **attributes: Any) -> str:
+            names = [one if isinstance(one, str) else self.constant(one) for one in inputs]
+            out = out or self.new_name(f"{self.prefix}{self.kind}{'.' * bool(self.kind)}{op}")
+            self.add_node(op, names, out, attributes)
+            return out
+
+        return node
+
+    def constant(self, value: Any, hint: str = "constant") -> str:
+        """The name of a new constant."""
+        name = self._names.get(id(value), f"{self.prefix}{hint}")
+        array = np.asarray(value)
+        if array.dtype.kind in "fb":
+            array = self._held(array, name)
+        name = self.new_name(name)
+        self.add_constant(name, array)
+        return name
+
+    def _held(self, array: Array, name: str) -> Array:
+        """Numbers in the type of the computation, which must not make infinity of them, nor 0 of a single one."""
+        check_finite(self.who, name, array)
+        with np.errstate(over="ignore", under="ignore"):
+            held: Array = array.astype(self.dtype)
+        if not np.isfinite(held).all():
+            expected = f"parameters within ±{np.finfo(held.dtype).max:.5g} for {held.dtype.name}"
+            remedy = "use float32" if held.dtype == np.float16 else "use float64"
+            raise ValueError(sentence(self.who, expected, f"larger ones in {name}", remedy))
+        return held
+
+    def cast(self, x: str, dtype: Any, out: str | None = None) -> str:
+        """x as numbers of another type."""
+        from onnx.helper import np_dtype_to_tensor_dtype
+
+        return self.Cast(x, out=out, to=np_dtype_to_tensor_dtype(np.dtype(dtype)))

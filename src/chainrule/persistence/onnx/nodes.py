@@ -1,0 +1,111 @@
+"""The primitives of programs as the nodes of an ONNX graph, far from zero as well: one table, :data:`NODES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from ..._support.checks import Array
+from ...layers.program import Call, numbers_of, simplified
+from ..elementwise import ELEMENTWISE
+from .graph import Graph
+
+
+def through(g: Graph, program: Iterable[Call], x: str) -> str:
+    """What a program makes of x."""
+    kind = g.kind
+    for call in program:
+        g.kind = call.op
+        x = NODES[call.op](g, call, x)
+    g.kind = kind
+    return x
+
+
+def _elementwise(g: Graph, call: Call, x: str) -> str:
+    return ELEMENTWISE[call.op].onnx(g, x, **numbers_of(call))
+
+
+def _affine(g: Graph, call: Call, x: str) -> str:
+    """xW + b"""
+    return _plus(g, g.MatMul(x, g.constant(call.arrays["W"], "W")), call, "b")
+
+
+def _scale(g: Graph, call: Call, x: str) -> str:
+    """x · gain + bias"""
+    return _plus(g, g.Mul(x, g.constant(call.arrays["gain"], "gain")), call, "bias")
+
+
+def _plus(g: Graph, x: str, call: Call, name: str) -> str:
+    return _shifted(g, x, call.arrays[name], name) if name in call.arrays else x
+
+
+def _shifted(g: Graph, x: str, shift: Array, name: str, sign: int = 1) -> str:
+    """x ± shift; ONNX Runtime drops an Add or Sub of one number that float32 takes for 0, also in float64."""
+    if shift.size == 1 and shift.any() and not shift.astype(np.float32).any():
+        return g.Sum(x, g.constant(sign * shift, name))
+    return (g.Add if sign > 0 else g.Sub)(x, g.constant(shift, name))
+
+
+def _standardize(g: Graph, call: Call, x: str) -> str:
+    """(x − mean) · factor + bias, the mean in two parts: the second is what rounding took from the first."""
+    call = simplified(call)
+    if call.op == "scale":
+        return _scale(g, call, x)
+    mean = call.arrays["mean"]
+    x = _shifted(g, x, mean, "mean", -1)
+    low = mean - mean.astype(g.dtype).astype(np.float64)
+    if low.any():
+        x = g.Sub(x, g.constant(low, "mean"))
+    return _plus(g, g.Mul(x, g.constant(call.arrays["factor"], "factor")), call, "bias")
+
+
+def _layer_norm(g: Graph, call: Call, x: str) -> str:
+    """gain · (x − μ)/s / √(σ²/s² + ε/s²) + bias, s = max(mean |x − μ|, 1): no square overflows.
+
+    The means of a row are products, which every ONNX version has.
+    """
+    narrow = g.dtype == np.float16  # whose squares end at 65504, and whose ε may be 0
+    if narrow:
+        x, g.dtype = g.cast(x, np.float32), np.dtype(np.float32)
+    features = len(call.arrays["gain"])
+    mean = g.constant(np.full((features, 1), 1 / features), "mean")
+    centred = g.Sub(x, g.MatMul(x, mean))
+    scale = g.Max(g.MatMul(g.Abs(centred), mean), 1.0)
+    centred = g.Div(centred, scale)
+    epsilon = g.Div(g.Div(g.constant(call.numbers["epsilon"], "epsilon"), scale), scale)
+    deviation = g.Sqrt(g.Add(g.MatMul(g.Mul(centred, centred), mean), epsilon))
+    y = _scale(g, call, g.Div(centred, deviation))
+    if narrow:
+        g.dtype = np.dtype(np.float16)
+        y = g.cast(y, g.dtype)
+    return y
+
+
+def _prelu(g: Graph, call: Call, x: str) -> str:
+    """max(x, 0) + slope · min(x, 0)"""
+    return g.Add(g.Relu(x), g.Mul(g.Min(x, 0.0), g.constant(call.arrays["slope"], "slope")))
+
+
+def _deviations(g: Graph, call: Call, x: str) -> str:
+    """μ, √(exp s + floor) · spread of x = (μ, s)"""
+    first = np.arange(len(call.arrays["spread"]))
+    mean, s = (g.Gather(x, first + start, axis=1) for start in (0, len(first)))
+    deviation = g.Sqrt(g.Add(g.Exp(s), call.numbers["floor"]))
+    return g.Concat(mean, g.Mul(deviation, g.constant(call.arrays["spread"], "spread")), axis=1)
+
+
+#: What each op makes of x.
+NODES: dict[str, Callable[[Graph, Call, str], str]] = {
+    **dict.fromkeys(ELEMENTWISE, _elementwise),
+    "add": lambda g, call, x: g.Add(x, through(g, call.branch, x)),
+    "affine": _affine,
+    "deviations": _deviations,
+    "flatten": lambda g, call, x: g.Flatten(x, axis=1),
+    "layer_norm": _layer_norm,
+    "prelu": _prelu,
+    "scale": _scale,
+    "softmax": lambda g, call, x: g.Softmax(x, axis=-1),
+    "standardize": _standardize,
+    "two_classes": lambda g, call, x: g.Concat(g.Sigmoid(g.Neg(x)), g.Sigmoid(x), axis=1),
+}

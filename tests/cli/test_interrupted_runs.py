@@ -1,0 +1,110 @@
+"""``chainrule train`` that Ctrl-C ends, wherever it is, says how to resume; what is removed from a folder is told."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import chainrule as cr
+from chainrule.cli import runs, train
+
+pytestmark = pytest.mark.usefixtures("without_pictures")
+QUICK = ("--epochs", 4, "--hidden", 8, "--quiet")
+MODEL = "model.safetensors"
+
+
+def press_control_c(*arguments: Any, **options: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def hint(answer: Any) -> list[str]:
+    """The words that resume, in the last line."""
+    last = answer.out.splitlines()[-1]
+    assert last.startswith("resume   ")
+    return shlex.split(last)[-3:]
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint after every step."""
+    monkeypatch.setattr(runs, "SECONDS", 1e-9)
+
+
+@pytest.fixture
+def whole(flowers: Path, tmp_path: Path, shell) -> bytes:
+    """The model of a run that nobody disturbed."""
+    assert shell("train", flowers, *QUICK, "--out", tmp_path / "whole").code == 0
+    return (tmp_path / "whole" / MODEL).read_bytes()
+
+
+@pytest.mark.parametrize("where", ["_write", "_say_model", "finish"])
+def test_control_c_outside_of_the_training_says_how_to_resume(
+    where: str, flowers: Path, whole: bytes, tmp_path: Path, shell, monkeypatch
+) -> None:
+    out = tmp_path / "my run"
+    with monkeypatch.context() as patch:
+        target = {"_write": (train, "_write"), "_say_model": (train, "_model_line"), "finish": (runs.Run, "finish")}
+        patch.setattr(*target[where], press_control_c)
+        answer = shell("train", flowers, *QUICK, "--out", out)
+    assert (answer.code, answer.err) == (130, "chainrule: interrupted\n")
+    assert hint(answer) == ["train", "--resume", str(out)]
+    assert shell(*hint(answer), "--quiet").code == 0
+    assert (out / MODEL).read_bytes() == whole
+
+
+def test_control_c_before_there_is_a_run_says_nothing_of_one(flowers: Path, tmp_path: Path, shell, monkeypatch) -> None:
+    monkeypatch.setattr(train, "_problem", press_control_c)
+    answer = shell("train", flowers, *QUICK, "--out", tmp_path / "run")
+    assert (answer.code, answer.out, answer.err) == (130, "", "chainrule: interrupted\n")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def interrupted(flowers: Path, tmp_path: Path, shell, monkeypatch) -> Path:
+    """The folder of a run that Ctrl-C ended in its third epoch."""
+
+    class PressControlC(cr.Callback):
+        def on_epoch_begin(self, trainer: Any) -> None:
+            if trainer.epoch == 3:
+                raise KeyboardInterrupt
+
+    class Interrupted(cr.Trainer):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.callbacks.append(PressControlC())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "Trainer", Interrupted)
+        answer = shell("train", flowers, *QUICK, "--out", tmp_path / "run")
+    assert answer.code == 130
+    assert hint(answer) == ["train", "--resume", str(tmp_path / "run")]
+    return tmp_path / "run"
+
+
+def test_a_run_that_takes_the_place_of_an_interrupted_one_says_so(flowers: Path, interrupted: Path, shell) -> None:
+    note = f"note: {interrupted} holds the checkpoints of an interrupted run, which are removed now\n"
+    assert shell("train", flowers, *QUICK, "--out", interrupted).err == note
+    assert not (interrupted / "checkpoints").exists()
+    assert shell("train", flowers, *QUICK, "--out", interrupted).err == ""
+
+
+def test_what_resumes_takes_no_place(interrupted: Path, whole: bytes, shell) -> None:
+    assert shell("train", "--resume", interrupted, "--quiet").err == ""
+    assert (interrupted / MODEL).read_bytes() == whole
+
+
+def test_no_report_of_another_model_stays(flowers: Path, whole: bytes, tmp_path: Path, shell) -> None:
+    assert shell("report", tmp_path / "whole").code == 0
+    assert (tmp_path / "whole" / "report.html").is_file()
+    assert shell("train", flowers, *QUICK, "--seed", 5, "--out", tmp_path / "whole").code == 0
+    assert not (tmp_path / "whole" / "report.html").exists()
+
+
+def test_an_interrupted_run_is_recorded_as_such(interrupted: Path) -> None:
+    record = json.loads((interrupted / "run.json").read_text(encoding="utf-8"))
+    assert record["result"]["interrupted"]
+    assert record["result"]["epochs"] == 2
