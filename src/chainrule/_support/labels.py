@@ -31,7 +31,7 @@ def as_labels(who: str, what: str, values: Any) -> Any:
         raise ValueError(sentence(who, f"a label for each row of {what}", "lists of different lengths", remedy))
     if labels.ndim == 0:
         return values
-    if labels.dtype.kind == "T" or (labels.dtype.kind in "Ufiu" and isinstance(values, (list, tuple))):
+    if labels.dtype.kind in "ST" or (labels.dtype.kind in "Ufiu" and isinstance(values, (list, tuple))):
         labels = np.array(values, object)  # a list may mix what an array does not
     if labels.dtype.kind == "O":
         labels = _of_one_kind(who, what, values, labels)
@@ -42,18 +42,18 @@ def _to_the_last_digit(who: str, what: str, labels: Array) -> Array:
     """Floats in at most 64 bits, if these tell all whole numbers of their size apart."""
     held = labels.astype(np.float64) if labels.dtype.itemsize > 8 else labels
     if (largest := np.abs(labels).max()) >= 2 / np.finfo(held.dtype).eps:
-        got = f"{largest!s} as {held.dtype}, which merges such numbers"
+        got = f"{float(largest):.15g} as {held.dtype}, which merges such numbers"
         remedy = "pass text, or integers of 64 bits"
         raise ValueError(sentence(who, f"labels in {what} to the last digit", got, remedy))
     return held
 
 
 def _of_one_kind(who: str, what: str, values: Any, labels: Array) -> Array:
-    """Objects as an array of truth values, integers or floats, or of text; bytes, which scikit-learn refuses."""
+    """Objects as an array of truth values, integers or floats, or of text."""
     kind = _kind_of(who, what, values, labels)
     if kind == "truth":
         return labels.astype(bool)
-    if kind in ("", "bytes"):
+    if not kind:
         return labels
     if kind == "text":
         return _plain_text(who, what, values, labels)

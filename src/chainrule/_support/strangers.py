@@ -73,12 +73,11 @@ def numbers_among(array: Any) -> Any:
     """Objects as numbers: gaps as NaN; whole numbers as integers, as long as there are such of their size."""
     if (gaps := _those(array, is_gap)) is not None:
         array = np.where(gaps, np.nan, array)
-    whole = array.size and all(issubclass(kind, (int, np.integer)) for kind in set(map(type, array.flat)))
-    for dtype in (np.int64, np.uint64) if whole else ():
-        try:
-            return array.astype(dtype)
-        except OverflowError:
-            continue
+    if array.size and all(issubclass(kind, (int, np.integer)) for kind in set(map(type, array.flat))):
+        least, greatest = int(min(array.flat)), int(max(array.flat))
+        for dtype in (np.int64, np.uint64):  # NumPy 1 makes positive ones of negative ones, and says nothing
+            if np.iinfo(dtype).min <= least and greatest <= np.iinfo(dtype).max:
+                return array.astype(dtype)
     return array.astype(np.float64)
 
 
