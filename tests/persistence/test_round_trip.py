@@ -243,9 +243,10 @@ def test_the_labels_of_a_classifier_come_back_or_are_refused(labels: Any, tmp_pa
         assert list(tmp_path.iterdir()) == []
         return
     model = cr.load(tmp_path / "model")
-    facts = model.metadata
-    assert facts.get("classes", facts["class_names"]) == estimator.classes_.tolist()
+    facts = model.model_.metadata
+    assert facts.get("classes", facts["class_names"]) == model.classes_.tolist() == estimator.classes_.tolist()
+    assert model.classes_.dtype == estimator.classes_.dtype
     assert facts["class_names"] == [str(label) for label in estimator.classes_.tolist()]
-    assert model.parameters.vector.tobytes() == estimator.model_.parameters.vector.tobytes()
+    assert model.model_.parameters.vector.tobytes() == estimator.model_.parameters.vector.tobytes()
     cr.save(pickle.loads(pickle.dumps(estimator)), tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == (tmp_path / "model").read_bytes()
