@@ -47,12 +47,12 @@ EQUATIONS = ("forward", "backward", "apply", "pull_back", "penalty")
 
 
 class Call(NamedTuple):
-    """One primitive operation: its name, what it is computed with, and for ``add`` the program that is added."""
+    """One primitive operation: its name, what it is computed with, and the programs inside it; ``add`` has one."""
 
     op: str
     arrays: Mapping[str, Array] = NOTHING
     numbers: Mapping[str, float] = NOTHING
-    branch: tuple[Call, ...] = ()
+    branches: tuple[tuple[Call, ...], ...] = ()
 
 
 Program: TypeAlias = tuple[Call, ...]
@@ -105,17 +105,18 @@ def without_program(layers: Iterable[Programmed]) -> Programmed:
 
 
 def every_call(program: Iterable[Call]) -> Iterator[Call]:
-    """The calls in order, each before those of its branch."""
+    """The calls in order, each before those of its branches."""
     for call in program:
         yield call
-        yield from every_call(call.branch)
+        for branch in call.branches:
+            yield from every_call(branch)
 
 
 def run(program: Iterable[Call], x: Array) -> Array:
     """What the program makes of a batch, in NumPy: the meaning of every op."""
     for call in program:
         if call.op == "add":
-            x = x + run(call.branch, x)
+            x = x + run(call.branches[0], x)
         else:
             x = _meaning(call.op)(x, **call.arrays, **call.numbers)
     return x

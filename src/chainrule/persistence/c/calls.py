@@ -73,7 +73,7 @@ class Calls:
         for step in steps:
             if step.call.op == "add":
                 value.kept += 1
-                inner = self.follow(step.branch, value)
+                inner = self.follow(step.branches[0], value)
                 value.kept -= 1
                 value = self.add(step, value, inner)
             else:

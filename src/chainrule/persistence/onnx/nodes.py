@@ -98,7 +98,7 @@ def _deviations(g: Graph, call: Call, x: str) -> str:
 #: What each op makes of x.
 NODES: dict[str, Callable[[Graph, Call, str], str]] = {
     **dict.fromkeys(ELEMENTWISE, _elementwise),
-    "add": lambda g, call, x: g.Add(x, through(g, call.branch, x)),
+    "add": lambda g, call, x: g.Add(x, through(g, call.branches[0], x)),
     "affine": _affine,
     "deviations": _deviations,
     "flatten": lambda g, call, x: g.Flatten(x, axis=1),
