@@ -40,6 +40,7 @@ MAKE: dict[str, Callable[[Path], Any]] = {
     "MaxNorm": lambda folder: cr.callbacks.MaxNorm(1.0),
     "MixUp": lambda folder: cr.data.MixUp(0.2, classes=3),
     "PReLU": lambda folder: cr.PReLU(4),
+    "ParametricActivation": lambda folder: cr.ParametricActivation(4, "selu"),
     "Parameters": lambda folder: cr.Parameters({"W": (2, 3)}),
     "RandomDistortion": lambda folder: cr.data.RandomDistortion((2, 2)),
     "Residual": lambda folder: cr.Residual([cr.Linear(4, 4)]),

@@ -18,8 +18,9 @@ NO_ACTIVATION = -1
 
 def kernel_of(program: Program) -> tuple[int, float] | None:
     """The number of the kernel, and the parameter, of a program that is one elementwise op; None of any other."""
-    (call,) = program if len(program) == 1 else (None,)
-    return None if call is None or call.op not in NUMBERS else (NUMBERS[call.op], number_of(call))
+    if len(program) != 1 or program[0].op not in NUMBERS:
+        return None
+    return NUMBERS[program[0].op], number_of(program[0])
 
 
 def dense_layers(program: Program) -> list[Dense] | None:
@@ -27,15 +28,16 @@ def dense_layers(program: Program) -> list[Dense] | None:
     found: list[Dense] = []
     for call in program:
         op, arrays = call.op, call.arrays
+        kernel = kernel_of(call.branches[0] if op == "parametric" else (call,))
         if op == "affine":
             found.append((arrays["W"], arrays.get("b"), NO_ACTIVATION, 0.0))
-        elif op in NUMBERS:
-            kernel = NUMBERS[op], number_of(call)
+        elif kernel is None:
+            if op != "flatten":  # rows are flat
+                return None
+        elif op == "parametric":
+            found.append((arrays["amount"], None, *kernel))
+        else:
             follows = bool(found) and found[-1][2] == NO_ACTIVATION
             W, b = found.pop()[:2] if follows else (None, None)
             found.append((W, b, *kernel))
-        elif op == "parametric" and (kernel := kernel_of(call.branches[0])) is not None:
-            found.append((arrays["amount"], None, *kernel))
-        elif op != "flatten":  # rows are flat
-            return None
     return found
