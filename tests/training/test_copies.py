@@ -36,6 +36,7 @@ MAKE: dict[str, Callable[[Path], Any]] = {
     "EarlyStopping": lambda folder: cr.callbacks.EarlyStopping("loss"),
     "Exponential": lambda folder: cr.schedules.Exponential(0.1, 0.5, every=3),
     "LayerNorm": lambda folder: cr.LayerNorm(4),
+    "LayerScheduler": lambda folder: cr.callbacks.LayerScheduler(cr.Dropout, "rate", cr.schedules.FlatCos(0.2)),
     "Linear": lambda folder: cr.Linear(4, 3, "relu"),
     "MaxNorm": lambda folder: cr.callbacks.MaxNorm(1.0),
     "MixUp": lambda folder: cr.data.MixUp(0.2, classes=3),
