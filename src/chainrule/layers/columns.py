@@ -118,7 +118,9 @@ class Columns(FeatureLayer):
         if None in branches:
             return None
         widths = np.array([width for width, _ in self.parts])
-        return (Call("columns", {"widths": widths}, branches=tuple(branch for branch in branches if branch is not None)),)
+        return (
+            Call("columns", {"widths": widths}, branches=tuple(branch for branch in branches if branch is not None)),
+        )
 
 
 def code_columns(layers: Sequence[Layer], start: int = 0) -> Iterator[tuple[int, Embedding]]:

@@ -8,12 +8,18 @@ from .._support.checks import Array
 from ..ops.fused import compiled
 from .program import Program, number_of
 
-#: W, b, the number of the activation's kernel, and its parameter.
+#: W, or the amounts of a parametric activation; b, the number of the activation's kernel, and its parameter.
 Dense: TypeAlias = "tuple[Array | None, Array | None, int, float]"
 
 #: The elementwise ops that have a kernel, by its number.
 NUMBERS: dict[str, int] = {} if compiled is None else compiled.ACTIVATIONS
 NO_ACTIVATION = -1
+
+
+def kernel_of(program: Program) -> tuple[int, float] | None:
+    """The number of the kernel, and the parameter, of a program that is one elementwise op; None of any other."""
+    (call,) = program if len(program) == 1 else (None,)
+    return None if call is None or call.op not in NUMBERS else (NUMBERS[call.op], number_of(call))
 
 
 def dense_layers(program: Program) -> list[Dense] | None:
@@ -28,6 +34,8 @@ def dense_layers(program: Program) -> list[Dense] | None:
             follows = bool(found) and found[-1][2] == NO_ACTIVATION
             W, b = found.pop()[:2] if follows else (None, None)
             found.append((W, b, *kernel))
+        elif op == "parametric" and (kernel := kernel_of(call.branches[0])) is not None:
+            found.append((arrays["amount"], None, *kernel))
         elif op != "flatten":  # rows are flat
             return None
     return found

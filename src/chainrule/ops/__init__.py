@@ -16,6 +16,7 @@ from .embedding import embedding, embedding_backward
 from .fused import twin as _twin
 from .noise import dropout, dropout_backward, gaussian_noise
 from .normalization import standardize, standardize_backward
+from .parametric import parametric, parametric_backward
 from .periodic import pbld, pbld_backward
 from .softmax import (
     log_softmax,
@@ -38,6 +39,8 @@ __all__ = [
     "log_softmax_backward",
     "logsumexp",
     "logsumexp_backward",
+    "parametric",
+    "parametric_backward",
     "pbld",
     "pbld_backward",
     "scale",
