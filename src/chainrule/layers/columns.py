@@ -114,13 +114,10 @@ class Columns(FeatureLayer):
         return None if None in widths else (sum(shape[0] for shape in widths if shape),)
 
     def program(self, training: bool = False) -> Program | None:
-        branches = [programs(layers, training) for _, layers in self.parts]
-        if None in branches:
-            return None
+        branches = [branch for _, layers in self.parts if (branch := programs(layers, training)) is not None]
         widths = np.array([width for width, _ in self.parts])
-        return (
-            Call("columns", {"widths": widths}, branches=tuple(branch for branch in branches if branch is not None)),
-        )
+        whole = len(branches) == len(widths)
+        return (Call("columns", {"widths": widths}, branches=tuple(branches)),) if whole else None
 
 
 def code_columns(layers: Sequence[Layer], start: int = 0) -> Iterator[tuple[int, Embedding]]:
