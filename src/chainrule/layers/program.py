@@ -12,6 +12,9 @@ A program is a sequence of calls; each takes what the one before gave, a batch x
     flatten       the numbers of a sample as one row
     add           x + f(x), f being the call's branch
     parametric    x + amount · (f(x) − x)                         amount
+    embedding     E[x], x being one column of codes               E
+    pbld          cos(2π x_j w1_j + b1_j) W2_j + b2_j, then x     w1, b1, W2, b2
+    columns       f(x₁), f(x₂), … side by side, each f a branch   widths, of x₁, x₂, …
     relu, tanh…   the op of that name, of each number                                       the op's own
 
 and, in training alone, ``dropout`` (rate) and ``batch_norm`` (gain, bias, running_mean, running_variance; epsilon,
@@ -31,6 +34,7 @@ What an estimator makes of the outputs of its network takes five more, and a fil
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -118,9 +122,16 @@ def every_call(program: Iterable[Call]) -> Iterator[Call]:
 def run(program: Iterable[Call], x: Array) -> Array:
     """What the program makes of a batch, in NumPy: the meaning of every op."""
     for call in program:
-        inner = [run(branch, x) for branch in call.branches]
+        inner = [run(branch, part) for branch, part in zip(call.branches, inputs_of(call, x), strict=False)]
         x = _meaning(call.op)(x, *inner, **call.arrays, **call.numbers)
     return x
+
+
+def inputs_of(call: Call, x: Array) -> Iterable[Array]:
+    """What each of the call's branches takes of its x."""
+    if call.op == "columns":
+        return np.split(x, np.cumsum(call.arrays["widths"])[:-1], axis=1)
+    return itertools.repeat(x)
 
 
 # --- the same in fewer operations ---------------------------------------------------------------------------------
@@ -220,6 +231,7 @@ MEANINGS: dict[str, Callable[..., Array]] = {
     "affine_int8": _affine_int8,
     "ascending": lambda x, count: np.sort(x.reshape(len(x), -1, count)).reshape(x.shape),
     "clamp": lambda x, low, high: np.clip(x, low, high),
+    "columns": lambda x, *f, widths: np.concatenate(f, axis=1),
     "deviations": _deviations,
     "exp": _exp,
     "flatten": lambda x: x.reshape(len(x), math.prod(x.shape[1:])),
