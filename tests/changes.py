@@ -59,7 +59,6 @@ MAKE: dict[str, Callable[[], cr.Layer]] = {
     "Residual": lambda: cr.Residual([cr.Linear(8, 8)]),
     "Scale": lambda: cr.Scale(8),
     "Dropout": lambda: cr.Dropout(0.2),
-    "ParametricActivation": lambda: cr.ParametricActivation(8, "selu"),
     "Columns": lambda: cr.Columns([(3, []), (5, [cr.Linear(5, 5)])]),
     "Embedding": lambda: cr.Embedding(3, 8),
     "PBLD": lambda: cr.PBLD(2),
