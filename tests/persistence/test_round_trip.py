@@ -75,6 +75,7 @@ ODD_LAYERS: dict[str, Callable[[], list[cr.Layer]]] = {
     "HardSigmoid": lambda: [cr.HardSigmoid()],
     "Identity": lambda: [cr.Identity()],
     "PReLU": lambda: [cr.PReLU(3)],
+    "ParametricActivation": lambda: [cr.ParametricActivation(3, "mish"), cr.ParametricActivation(3, cr.ELU(0.1))],
     "Softmax": lambda: [cr.Softmax()],
     "Dropout": lambda: [cr.Dropout(np.float64(0.5)), cr.Dropout(0)],
     "GaussianNoise": lambda: [cr.GaussianNoise(1e308)],

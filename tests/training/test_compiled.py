@@ -247,7 +247,9 @@ def test_penalties(net, average, clip, weight, monkeypatch):
 NORMALISED = ["batch normalisation", "layer normalisation"]
 
 
-@pytest.mark.parametrize("net", ["wide", "dropout", *NORMALISED, "penalties", "wide with penalties"])
+@pytest.mark.parametrize(
+    "net", ["wide", "dropout", "parametric activations", *NORMALISED, "penalties", "wide with penalties"]
+)
 @pytest.mark.parametrize("clip", [None, 0.1])
 @pytest.mark.parametrize("average", [False, True])
 def test_every_number_of_threads_gives_the_same_bits(net, clip, average, monkeypatch):

@@ -26,7 +26,7 @@ def _check_activation(who: str, name: str, value: Any) -> Activation:
 
 
 class ParametricActivation(FeatureLayer):
-    """Between the identity and an activation, with one learned weight for each feature (:func:`chainrule.ops.parametric`).
+    """As much of an activation as each feature learns to take of it (:func:`chainrule.ops.parametric`).
 
         y = x + a · (f(x) − x)
 
@@ -100,5 +100,5 @@ class ParametricActivation(FeatureLayer):
         return (isinstance(value, Activation) and name_of(value)) or super()._described(name, value)
 
     def __repr__(self) -> str:
-        """``ParametricActivation(256, 'selu')``."""
-        return f"ParametricActivation({self.features}, {name_of(self.activation) or self.activation!r})"
+        """``ParametricActivation(256, selu)``."""
+        return f"ParametricActivation({self.features}, {name_of(self.activation) or repr(self.activation)})"
