@@ -33,11 +33,11 @@ What an estimator makes of the outputs of its network takes five more, and a fil
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -134,6 +134,18 @@ def inputs_of(call: Call, x: Array) -> Iterable[Array]:
     return itertools.repeat(x)
 
 
+def output_width(call: Call, width: int) -> int:
+    """How many numbers the call makes of each row of ``width`` numbers."""
+    arrays = call.arrays
+    if call.op == "columns":
+        parts = zip(call.branches, arrays["widths"].tolist(), strict=True)
+        return sum(functools.reduce(lambda width, inner: output_width(inner, width), *part) for part in parts)
+    if call.op == "pbld":
+        return int(arrays["b2"].size + len(arrays["b2"]))
+    table = next((arrays[name] for name in ("W", "E") if name in arrays), None)
+    return 2 if call.op == "two_classes" else width if table is None else int(table.shape[1])
+
+
 # --- the same in fewer operations ---------------------------------------------------------------------------------
 
 NEAR = 10  # deviations from zero: a mean so near loses no digits in x · gain + bias
@@ -182,19 +194,19 @@ def numbers_of(call: Call) -> dict[str, float]:
     return {**_defaults(call.op), **call.numbers}
 
 
-@cache
+@functools.cache
 def _defaults(op: str) -> dict[str, float]:
     known = {} if op in MEANINGS else inspect.signature(getattr(ops, op)).parameters
     return {name: given.default for name, given in known.items() if isinstance(given.default, float)}
 
 
-@cache
+@functools.cache
 def keeps_input(op: str) -> bool:
     """Whether the pull-back of an elementwise op needs its input x; where it does not, y may stand in its place."""
     return "x" in inspect.signature(getattr(ops, f"{op}_backward")).parameters
 
 
-@cache
+@functools.cache
 def arguments(op: str) -> dict[str, bool]:
     """What an op is computed with besides x and f(x), in order, and whether it must be there."""
     known = inspect.signature(_meaning(op)).parameters
