@@ -144,7 +144,7 @@ def test_a_column_of_a_frame_is_named(rng: np.random.Generator) -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(table(rng), columns=["a", "b", "c", "d", "e", "town"])
     frame.loc[4, "town"] = 4
-    with pytest.raises(ValueError, match="predict expects codes .* got 4 at row 4, column 'town'"):
+    with pytest.raises(ValueError, match=r"predict expects codes .* got 4 at row 4, column 'town'"):
         network().predict(frame)
 
 
@@ -155,7 +155,7 @@ def test_nan_among_the_codes_is_refused(rng: np.random.Generator) -> None:
         network().predict(x)
     with pytest.raises(ValueError, match="codes that are whole numbers from 0 to 3, got nan at row 2, column 5"):
         network().forward(x)
-    with pytest.raises(ValueError, match="embedding expects codes .* got nan at row 2, column 0"):
+    with pytest.raises(ValueError, match=r"embedding expects codes .* got nan at row 2, column 0"):
         cr.ops.embedding(x[:, 5:], np.ones((4, 1)))
 
 
