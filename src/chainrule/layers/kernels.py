@@ -68,8 +68,6 @@ def dense_layers(program: Program) -> list[Dense] | None:
         kernel = kernel_of(call.branches[0] if op == "parametric" else (call,))
         if op == "affine":
             found.append((arrays["W"], arrays.get("b"), NO_ACTIVATION, 0.0))
-        elif op == "scale":
-            found.append((arrays["gain"], arrays.get("bias"), compiled.SCALE, 0.0))
         elif kernel is None:
             if op != "flatten":  # rows are flat
                 return None
