@@ -1,27 +1,34 @@
 /* The parts of a stage of columns, in front of a network on a table: ../../embedding.py and ../../periodic.py derive
- * them. A part reads its own columns of x (rows × width) and writes its own of y (rows × outputs). */
+ * them. A part reads its own columns of x (rows × width) and writes its own of y (rows × outputs). APART: functions
+ * that the compiler would otherwise write down once for each call, where the call itself costs nothing. */
+#ifndef APART
+#define APART static __attribute__((noinline))
+#endif
 
 /* u = 2π x w1 + b1 of one column of x, for each row and frequency. */
-static void NAME(phases)(const Part *p, Size j, Size rows, const REAL *x, Size width, REAL *u) {
+APART void NAME(phases)(const Part *p, Size j, Size rows, const REAL *x, Size width, REAL *u) {
     const REAL *w1 = (REAL *)p->arrays[0] + j * p->count, *b1 = (REAL *)p->arrays[1] + j * p->count;
-    for (Size r = 0; r < rows; r++) {
+    for (Size r = 0; r < rows; r++, u += p->count) {
         const REAL turn = R(6.28318530717958647693) * x[r * width + j];
 #pragma omp simd
-        for (Size h = 0; h < p->count; h++) u[r * p->count + h] = turn * w1[h] + b1[h];
+        for (Size h = 0; h < p->count; h++) u[h] = turn * w1[h] + b1[h];
     }
 }
 
-static void NAME(sines)(Size n, const REAL *u, REAL half, REAL *y) {
+APART void NAME(sines)(Size n, const REAL *u, const REAL *half, REAL *y) {
+    const REAL lift = *half; /* behind a pointer, as a constant would be written into a copy of the function */
 #pragma omp simd
-    for (Size i = 0; i < n; i++) y[i] = NAME(sine)(u[i], half);
+    for (Size i = 0; i < n; i++) y[i] = NAME(sine)(u[i], lift);
 }
+
+static const REAL NAME(SINE) = 0, NAME(COSINE) = R(0.5);
 
 /* The mixtures of the waves of column j. */
 INLINE NAME(Operand) NAME(mixtures)(const Part *p, Size j, Size learned) {
     return (NAME(Operand)){(REAL *)p->arrays[2] + j * p->count * learned, 1, learned};
 }
 
-static void NAME(pbld)(const Part *p, Size rows, const REAL *x, Size width, REAL *y, Size outputs, REAL *room) {
+APART void NAME(pbld)(const Part *p, Size rows, const REAL *x, Size width, REAL *y, Size outputs, REAL *room) {
     enum { MOST = MOST_FREQUENCIES };
     REAL waves[MOST];
     const Size learned = p->outputs / p->inputs - 1, step = MOST / p->count;
@@ -30,7 +37,7 @@ static void NAME(pbld)(const Part *p, Size rows, const REAL *x, Size width, REAL
         for (Size r = 0; r < rows; r += step) {
             const Size n = shorter(step, rows - r);
             NAME(phases)(p, j, n, x + r * width, width, waves);
-            NAME(sines)(n * p->count, waves, R(0.5), waves);
+            NAME(sines)(n * p->count, waves, &NAME(COSINE), waves);
             NAME(gemm)(n, learned, p->count, (NAME(Operand)){waves, p->count, 1}, NAME(mixtures)(p, j, learned), b2,
                        y + r * outputs + j * learned, outputs, room, NULL, NULL);
         }
@@ -44,7 +51,7 @@ INLINE const REAL *NAME(row_of)(const Part *p, const void *E, REAL code) {
     return code >= 0 && code < (REAL)p->count ? (const REAL *)E + (Size)code * p->outputs : NULL;
 }
 
-static void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x_, void *y_,
+APART void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x_, void *y_,
                           void *room) {
     for (const Part *p = parts; p < parts + count; p++) {
         const REAL *x = (const REAL *)x_ + p->from;
@@ -55,13 +62,16 @@ static void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts
         }
         for (Size r = 0; r < rows; r++, x += width, y += outputs) {
             const REAL *from = p->kind == PART_copy ? x : NAME(row_of)(p, p->arrays[0], *x);
-            for (Size i = 0; i < p->outputs; i++) y[i] = from == NULL ? NAN : from[i];
+            if (from != NULL)
+                memcpy(y, from, (size_t)p->outputs * sizeof(REAL));
+            else
+                memset(y, 0xff, (size_t)p->outputs * sizeof(REAL)); /* NaN */
         }
     }
 }
 
 /* dE of the codes from ... to */
-static void NAME(embedding_gradient)(const Part *p, Size rows, const REAL *x, Size width, const REAL *dy, Size outputs,
+APART void NAME(embedding_gradient)(const Part *p, Size rows, const REAL *x, Size width, const REAL *dy, Size outputs,
                                      Size from, Size to) {
     memset((REAL *)p->gradients[0] + from * p->outputs, 0, (size_t)((to - from) * p->outputs) * sizeof(REAL));
     for (Size r = 0; r < rows; r++, x += width, dy += outputs) {
@@ -72,17 +82,17 @@ static void NAME(embedding_gradient)(const Part *p, Size rows, const REAL *x, Si
 }
 
 /* dw1, db1, dW2 and db2 of column j; room for the waves of all rows, then for a product. */
-static void NAME(pbld_gradient)(const Part *p, Size j, Size rows, const REAL *x, Size width, const REAL *dy,
+APART void NAME(pbld_gradient)(const Part *p, Size j, Size rows, const REAL *x, Size width, const REAL *dy,
                                 Size outputs, REAL *waves, REAL *room) {
     const Size learned = p->outputs / p->inputs - 1, H = p->count;
     REAL *dw1 = (REAL *)p->gradients[0] + j * H, *db1 = (REAL *)p->gradients[1] + j * H, *dc = waves + rows * H;
     REAL *dW2 = (REAL *)p->gradients[2] + j * H * learned, *db2 = (REAL *)p->gradients[3] + j * learned;
     dy += j * learned;
     NAME(phases)(p, j, rows, x, width, dc);
-    NAME(sines)(rows * H, dc, R(0.5), waves);
+    NAME(sines)(rows * H, dc, &NAME(COSINE), waves);
     NAME(gemm)(H, learned, rows, (NAME(Operand)){waves, 1, H}, (NAME(Operand)){dy, 1, outputs}, NULL, dW2, learned,
                room, NULL, NULL);
-    NAME(sines)(rows * H, dc, 0, waves);
+    NAME(sines)(rows * H, dc, &NAME(SINE), waves);
     const NAME(Operand) W2 = NAME(mixtures)(p, j, learned);
     NAME(gemm)(rows, H, learned, (NAME(Operand)){dy, outputs, 1}, (NAME(Operand)){W2.at, W2.inner, W2.outer}, NULL, dc,
                H, room, NULL, NULL);
