@@ -1,8 +1,12 @@
 /* The parts of a stage of columns, in front of a network on a table: ../../embedding.py and ../../periodic.py derive
- * them. A part reads its own columns of x (rows × width) and writes its own of y (rows × outputs). APART: functions
- * that the compiler would otherwise write down once for each call, where the call itself costs nothing. */
+ * them. A part reads its own columns of x (rows × width) and writes its own of y (rows × outputs). APART: what GCC
+ * would otherwise put into the library once for each call of it. */
 #ifndef APART
+#ifdef __clang__
 #define APART static __attribute__((noinline))
+#else
+#define APART static __attribute__((noipa))
+#endif
 #endif
 
 /* u = 2π x w1 + b1 of one column of x, for each row and frequency. */
@@ -15,13 +19,10 @@ APART void NAME(phases)(const Part *p, Size j, Size rows, const REAL *x, Size wi
     }
 }
 
-APART void NAME(sines)(Size n, const REAL *u, const REAL *half, REAL *y) {
-    const REAL lift = *half; /* behind a pointer, as a constant would be written into a copy of the function */
+APART void NAME(sines)(Size n, const REAL *u, REAL half, REAL *y) {
 #pragma omp simd
-    for (Size i = 0; i < n; i++) y[i] = NAME(sine)(u[i], lift);
+    for (Size i = 0; i < n; i++) y[i] = NAME(sine)(u[i], half);
 }
-
-static const REAL NAME(SINE) = 0, NAME(COSINE) = R(0.5);
 
 /* The mixtures of the waves of column j. */
 INLINE NAME(Operand) NAME(mixtures)(const Part *p, Size j, Size learned) {
@@ -37,7 +38,7 @@ APART void NAME(pbld)(const Part *p, Size rows, const REAL *x, Size width, REAL 
         for (Size r = 0; r < rows; r += step) {
             const Size n = shorter(step, rows - r);
             NAME(phases)(p, j, n, x + r * width, width, waves);
-            NAME(sines)(n * p->count, waves, &NAME(COSINE), waves);
+            NAME(sines)(n * p->count, waves, R(0.5), waves);
             NAME(gemm)(n, learned, p->count, (NAME(Operand)){waves, p->count, 1}, NAME(mixtures)(p, j, learned), b2,
                        y + r * outputs + j * learned, outputs, room, NULL, NULL);
         }
@@ -89,10 +90,10 @@ APART void NAME(pbld_gradient)(const Part *p, Size j, Size rows, const REAL *x, 
     REAL *dW2 = (REAL *)p->gradients[2] + j * H * learned, *db2 = (REAL *)p->gradients[3] + j * learned;
     dy += j * learned;
     NAME(phases)(p, j, rows, x, width, dc);
-    NAME(sines)(rows * H, dc, &NAME(COSINE), waves);
+    NAME(sines)(rows * H, dc, R(0.5), waves);
     NAME(gemm)(H, learned, rows, (NAME(Operand)){waves, 1, H}, (NAME(Operand)){dy, 1, outputs}, NULL, dW2, learned,
                room, NULL, NULL);
-    NAME(sines)(rows * H, dc, &NAME(SINE), waves);
+    NAME(sines)(rows * H, dc, 0, waves);
     const NAME(Operand) W2 = NAME(mixtures)(p, j, learned);
     NAME(gemm)(rows, H, learned, (NAME(Operand)){dy, outputs, 1}, (NAME(Operand)){W2.at, W2.inner, W2.outer}, NULL, dc,
                H, room, NULL, NULL);
