@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from .._support.checks import Array
 from ..ops.fused import compiled
-from .program import Call, Program, every_call, number_of
+from .program import Call, Program, every_call, input_width, number_of
 
 #: W, or what columns, a scale or a parametric activation is made with; b, the number of the activation's kernel, and
 #: its parameter.
@@ -32,15 +32,15 @@ def kernel_of(program: Program) -> tuple[int, float] | None:
 def parts_of(call: Call) -> list[Part] | None:
     """What a call in front of a network makes of each part of its columns; None if a part has no kernel."""
     found: list[Part] = []
-    branches, widths = ((call,),), call.arrays.get("widths", (0,))
-    for branch, width in zip(call.branches or branches, widths, strict=True):
+    widths = call.arrays.get("widths", (input_width(call),))
+    for branch, width in zip(call.branches or ((call,),), widths, strict=True):
         op = branch[0].op if len(branch) == 1 else "" if branch else "copy"
         if op not in ("copy", *FRONTS):
             return None
         arrays = tuple(branch[0].arrays[name] for name in FRONTS[op]) if branch else ()
         if op == "pbld" and arrays[0].shape[1] > compiled.MOST_WAVES:
             return None
-        found.append((op, int(width) or (1 if op == "embedding" else len(arrays[0])), arrays))
+        found.append((op, int(width), arrays))
     return found
 
 
@@ -48,7 +48,7 @@ def _columns(call: Call, dtype: Any) -> Any:
     """All columns as the kernel takes them."""
     parts = parts_of(call)
     try:
-        return None if parts is None else compiled.Parts(parts, dtype)
+        return None if parts is None or dtype is None else compiled.Parts(parts, dtype)
     except ValueError:  # arrays of the user's own, say, that the kernel cannot read
         return None
 
@@ -60,7 +60,7 @@ def dense_layers(program: Program) -> list[Dense] | None:
     for call in program:
         op, arrays = call.op, call.arrays
         if op in COLUMNS:
-            columns = None if found else _columns(call, next(iter(dtypes)))
+            columns = None if found else _columns(call, next(dtypes, None))
             if columns is None:
                 return None
             found.append((columns, None, compiled.COLUMNS, 0.0))
@@ -68,8 +68,6 @@ def dense_layers(program: Program) -> list[Dense] | None:
         kernel = kernel_of(call.branches[0] if op == "parametric" else (call,))
         if op == "affine":
             found.append((arrays["W"], arrays.get("b"), NO_ACTIVATION, 0.0))
-        elif op == "scale":
-            found.append((arrays["gain"], arrays.get("bias"), compiled.SCALE, 0.0))
         elif kernel is None:
             if op != "flatten":  # rows are flat
                 return None

@@ -22,8 +22,8 @@ IDENTITY = NUMBERS.get("identity", 0)
 class Stage:
     """What kernels/plan.h needs of an op; gradients lie in the model's vector of them as parameters do in theirs.
 
-    ``kind`` is columns, affine, activation, parametric, dropout, batch_norm, layer_norm or scale; ``a`` is the parameter
-    of an activation, the rate of a dropout, the epsilon of a normalisation.
+    ``kind`` is columns, affine, activation, parametric, dropout, batch_norm or layer_norm; ``a`` is the
+    parameter of an activation, the rate of a dropout, the epsilon of a normalisation.
     """
 
     kind: str
@@ -129,5 +129,4 @@ STAGES: dict[str, Callable[[Call, int], Stage | None]] = {
     "dropout": lambda call, width: Stage("dropout", width, width, a=call.numbers["rate"]),
     "layer_norm": _layer_norm,
     "parametric": _parametric,
-    "scale": lambda call, width: Stage("scale", width, width, W=call.arrays["gain"], b=call.arrays.get("bias")),
 }
