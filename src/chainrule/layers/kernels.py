@@ -8,7 +8,7 @@ from .._support.checks import Array
 from ..ops.fused import compiled
 from .program import Program, number_of
 
-#: W, or the amounts of a parametric activation; b, the number of the activation's kernel, and its parameter.
+#: W, or a vector: the amounts of an activation, the gain where there is none; b; the activation's kernel and number.
 Dense: TypeAlias = "tuple[Array | None, Array | None, int, float]"
 
 #: The elementwise ops that have a kernel, by its number.
@@ -26,18 +26,21 @@ def kernel_of(program: Program) -> tuple[int, float] | None:
 def dense_layers(program: Program) -> list[Dense] | None:
     """The program for rows of numbers as dense layers with activations; None if an op has no kernel."""
     found: list[Dense] = []
+    dense = False  # whether the last of them is, and has no activation yet
     for call in program:
         op, arrays = call.op, call.arrays
         kernel = kernel_of(call.branches[0] if op == "parametric" else (call,))
         if op == "affine":
             found.append((arrays["W"], arrays.get("b"), NO_ACTIVATION, 0.0))
+        elif op == "scale":
+            found.append((arrays["gain"], arrays.get("bias"), NO_ACTIVATION, 0.0))
         elif kernel is None:
             if op != "flatten":  # rows are flat
                 return None
         elif op == "parametric":
             found.append((arrays["amount"], None, *kernel))
         else:
-            follows = bool(found) and found[-1][2] == NO_ACTIVATION
-            W, b = found.pop()[:2] if follows else (None, None)
+            W, b = found.pop()[:2] if dense else (None, None)
             found.append((W, b, *kernel))
+        dense = op == "affine" or (dense and op == "flatten")
     return found

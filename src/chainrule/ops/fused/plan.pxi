@@ -253,12 +253,14 @@ cdef class Plan:
         if t.l1 or t.l2:
             t.penalty = <double *> self.room(t.inputs, float)
         t.y, t.dy = self.room((p.batch, t.outputs)), self.room((p.batch, t.outputs))
-        if stage.kind != "activation" and (stage.kind != "affine" or t.keeps_input):
+        if stage.kind not in ("activation", "scale") and (stage.kind != "affine" or t.keeps_input):
             t.kept = self.room((p.batch, t.outputs))
         if stage.kind == "affine":
             self.learn("W", stage.W, (t.inputs, t.outputs), &t.W, &t.dW)
         if stage.kind == "parametric":
             self.learn("amount", stage.W, (t.outputs,), &t.W, &t.dW)
+        if stage.kind == "scale":
+            self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
         if stage.kind.endswith("norm"):
             self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
             longest = max(p.batch, t.inputs)
