@@ -62,6 +62,9 @@ static void NAME(forward)(const NAME(Step) *s) {
         const REAL *x = NAME(input)(s, i);
         REAL *y = (REAL *)t->y + s->r0 * t->outputs, *kept = t->kept == NULL ? NULL : (REAL *)t->kept + at;
         switch (t->kind) {
+        case STAGE_columns:
+            NAME(columns)(rows, t->inputs, t->outputs, t->parts, t->part_count, x + at, y, s->plan->rooms[s->thread]);
+            break;
         case STAGE_affine:
             NAME(forward_affine)(s, t, x);
             break;
@@ -254,10 +257,27 @@ static void NAME(learn_vector)(const NAME(Step) *s, const REAL *w, const REAL *g
     NAME(learn)(s->plan, &update, offset, to - from, g + from);
 }
 
+/* This thread's share of the gradients of the parts: of the rows of a table, of the columns of a PBLD. */
+static void NAME(part_gradients)(const NAME(Step) *s, const Stage *t, int at_once) {
+    const int threads = s->plan->threads;
+    REAL *room = s->plan->rooms[s->thread], *waves = room + DEPTH * PANEL;
+    for (const Part *p = t->parts; p < t->parts + t->part_count; p++) {
+        const Size from = NAME(share)(p->owners, 1, s->thread, threads);
+        const Size to = NAME(share)(p->owners, 1, s->thread + 1, threads);
+        const REAL *x = s->x + p->from, *dy = (REAL *)t->dy + p->to;
+        if (p->kind == PART_embedding) NAME(embedding_gradient)(p, s->n, x, t->inputs, dy, t->outputs, from, to);
+        for (Size j = from; p->kind == PART_pbld && j < to; j++)
+            NAME(pbld_gradient)(p, j, s->n, x, t->inputs, dy, t->outputs, waves, room);
+        for (int i = 0; at_once && i < p->learned; i++)
+            NAME(learn_vector)(s, p->arrays[i], p->gradients[i], from * p->each[i], to * p->each[i]);
+    }
+}
+
 /* This thread's share of a stage's gradients; with `at_once` each goes straight into the optimizer. */
 static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
     const Plan *p = s->plan;
     const Stage *t = &p->stages[i];
+    if (t->kind == STAGE_columns) NAME(part_gradients)(s, t, at_once);
     if (t->W == NULL) return;
     const Size from = NAME(share)(t->outputs, LANES, s->thread, p->threads);
     const Size to = NAME(share)(t->outputs, LANES, s->thread + 1, p->threads);
