@@ -48,7 +48,7 @@ def _columns(call: Call, dtype: Any) -> Any:
     """All columns as the kernel takes them."""
     parts = parts_of(call)
     try:
-        return None if parts is None else compiled.Parts(parts, dtype)
+        return None if parts is None or dtype is None else compiled.Parts(parts, dtype)
     except ValueError:  # arrays of the user's own, say, that the kernel cannot read
         return None
 
@@ -61,7 +61,7 @@ def dense_layers(program: Program) -> list[Dense] | None:
     for call in program:
         op, arrays = call.op, call.arrays
         if op in COLUMNS:
-            columns = None if found else _columns(call, next(iter(dtypes)))
+            columns = None if found else _columns(call, next(dtypes, None))
             if columns is None:
                 return None
             found.append((columns, None, compiled.COLUMNS, 0.0))

@@ -258,7 +258,7 @@ static void NAME(learn_vector)(const NAME(Step) *s, const REAL *w, const REAL *g
 }
 
 /* This thread's share of the gradients of the parts: of the rows of a table, of the columns of a PBLD. */
-static void NAME(part_gradients)(const NAME(Step) *s, const Stage *t, int at_once) {
+APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t, int at_once) {
     const int threads = s->plan->threads;
     REAL *room = s->plan->rooms[s->thread], *waves = room + DEPTH * PANEL;
     for (const Part *p = t->parts; p < t->parts + t->part_count; p++) {
