@@ -173,9 +173,39 @@ def test_lines_say_how_much_time_is_left(capsys):
 
 
 @pytest.mark.parametrize(
+    ("X", "says"),
+    [
+        (
+            {"size": 1.0, "kind": "oak"},
+            "expects the values of column 'size', got 1.0; put it into a list, of one value f",
+        ),
+        ({"size": ["word"], "kind": ["oak"]}, "expects numbers in column 'size', got 'word' at row 0; correct it"),
+        ({"size": [1.0], "kind": ["oak", "fir"]}, "expects 1 values in column 'kind', as in 'size', got 2"),
+        (np.zeros((2, 3)), "^X has 3 features, but TabularRegressor is expecting 2 features as input"),
+        ({"size": [1.0]}, "expects the column 'kind' of its training, got a table without it"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused_in_the_name_of_the_estimator(X, says):
+    model = cr.TabularRegressor(**FEW).fit(TABLE, NUMBERS)
+    with pytest.raises((ValueError, TypeError), match=says) as caught:
+        model.predict(X)
+    assert "TabularRegressor" in str(caught.value)
+
+
+def test_a_frame_that_is_not_there_yet_is_refused_without_a_warning():
+    polars = pytest.importorskip("polars")
+    with pytest.raises(TypeError, match=r"TabularRegressor expects .* got polars LazyFrame; call collect\(\) first"):
+        cr.TabularRegressor(**FEW).fit(polars.DataFrame(TABLE).lazy(), NUMBERS)
+
+
+@pytest.mark.parametrize(
     ("settings", "y", "says"),
     [
-        ({"columns": {"sise": "drop"}}, NUMBERS, r"expects the name of a column, got 'sise' \(did you mean 'size'\?\)"),
+        (
+            {"columns": {"sise": "drop"}},
+            NUMBERS,
+            r"TabularRegressor expects the name of a column, got 'sise' \(did you mean 'size'\?\)",
+        ),
         ({"columns": {"size": "numbers"}}, NUMBERS, "expects the name of a kind for column 'size', got 'numbers'"),
         ({"time_limit": 0}, NUMBERS, "time_limit"),
         ({"metric": "rmse"}, NUMBERS, "metric"),
