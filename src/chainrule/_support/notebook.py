@@ -45,7 +45,7 @@ def chart(title: str, curves: Mapping[str, Sequence[float]]) -> str:
     for row, ((name, points), colour) in enumerate(zip(found.items(), COLOURS, strict=False)):
         line = " ".join(place(x, y) for x, y in points)
         parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.6" points="{line}"/>')
-        parts.append(_label(name, WIDTH, 14 + 14 * row, colour=f'fill="{colour}"'))
+        parts.append(_label(name, WIDTH - 62 * (len(found) - 1 - row), 14, colour=f'fill="{colour}"'))
     said = _text(f"{title} over {last} epochs, between {low:.4g} and {high:.4g}")
     size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{said}" {size}>{"".join(parts)}</svg>'
