@@ -91,7 +91,7 @@ def input_width(model: cr.Sequential) -> int:
 @np.errstate(over="ignore")  # in the plain NumPy of gelu_tanh, without harm
 def test_activations_answer_at_any_magnitude(tmp_path: Path, sanitized: list[str]) -> None:
     sizes = np.array([0, 1e-30, 1e-5, 0.1, 1, 2.9, 3.1, 20, 88, 90, 104, 300, 1e4, 1e10, 1e30])
-    x = np.stack([sizes, -sizes])
+    x = np.stack([sizes, -sizes, -sizes - 300])
     made = [LAYERS[name]() for name in ACTIVATIONS] + [cr.GELU("tanh"), cr.PReLU(len(sizes))]
     exported = [
         export(tmp_path, f"act{k}", cr.Sequential([cr.Scale(len(sizes)), one]), x, self_test=False)
