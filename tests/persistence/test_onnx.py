@@ -125,7 +125,7 @@ def test_int8_without_weights_says_so(tmp_path):
         ([cr.Linear(4, 3), cr.Softmax()], cr.ops.identity),
         ([cr.Linear(4, 1, "sigmoid")], cr.ops.identity),
     ],
-    ids=repr,
+    ids=["softmax", "sigmoid", "its own softmax", "its own sigmoid"],
 )
 def test_probabilities(layers, function, tmp_path):
     model = cr.Sequential(copy.deepcopy(layers), rng=0)

@@ -47,7 +47,7 @@ def test_sparse_rows_teach_what_dense_ones_do(words, kind, optimizer, weighted, 
         dict(batch_size=16, drop_last=True),
         dict(batch_size=16, sample=lambda rows: np.arange(rows)[::-1]),
     ],
-    ids=str,
+    ids=["the full batch", "one batch", "whole batches", "a custom order"],
 )
 def test_sparse_rows_are_drawn_like_dense_ones(words, arguments):
     sparse = pytest.importorskip("scipy.sparse")
