@@ -37,7 +37,7 @@ def test_early_stopping_may_begin_and_end_between_warm_starts():
     ],
     ids=str,
 )
-def test_a_warm_start_goes_on_as_if_it_had_not_stopped(settings):
+def test_a_warm_start_continues_as_if_it_had_not_stopped(settings):
     settings |= dict(shuffle=False, tol=0.0, scale=True)
     once = classifier(max_iter=20, **settings).fit(X, Y)
     twice = classifier(max_iter=10, warm_start=True, **settings).fit(X, Y)
@@ -59,7 +59,7 @@ def test_a_warm_start_survives_pickling():
     assert_same(model.fit(X, Y), twin.fit(X, Y))
 
 
-def test_without_warm_start_a_fit_begins_anew():
+def test_without_warm_start_a_fit_starts_from_scratch():
     model = classifier(dropout=0.3, average=0.9, early_stopping=True).fit(X, Y)
     again = pickle.loads(pickle.dumps(model)).fit(X, Y)
     assert_same(model, again)

@@ -33,7 +33,7 @@ class Powers(cr.Layer):
         return float(0.1 * np.sum(self.a**2))
 
 
-def test_a_layer_of_ones_own_learns_is_proved_and_is_saved_by_its_description(rng):
+def test_a_custom_layer_learns_is_proved_and_is_saved_by_its_description(rng):
     x = rng.standard_normal((64, 2))
     y = x.sum(axis=1, keepdims=True) ** 3
     model = cr.Sequential([cr.Linear(2, 2), Powers(3), cr.Linear(2, 1)], rng=0)
@@ -48,7 +48,7 @@ def test_a_layer_of_ones_own_learns_is_proved_and_is_saved_by_its_description(rn
         cr.Sequential.from_config(model.config())
 
 
-def test_a_layer_of_ones_own_may_assign_its_gradient(rng):
+def test_a_custom_layer_may_assign_its_gradient(rng):
     class Shift(cr.Layer):
         def parameter_shapes(self):
             return {"by": (4,)}

@@ -106,7 +106,7 @@ def test_the_self_test_passes_and_sees_a_changed_weight(tmp_path: Path, precisio
 
 
 @needs_cc
-def test_the_self_test_sees_what_is_no_number(tmp_path: Path) -> None:
+def test_the_self_test_sees_nan(tmp_path: Path) -> None:
     c.write(cr.MLP([5, 3], rng=0), tmp_path / "net.h")
     text = (tmp_path / "net.h").read_text(encoding="utf-8")
     (tmp_path / "net.h").write_text(text.replace("y[o] = ", "y[o] = o == 0 ? NAN : "), encoding="utf-8")
@@ -240,7 +240,7 @@ def test_layers_that_it_cannot_write_are_refused(tmp_path: Path, layers: list[cr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_things_are_refused(tmp_path: Path) -> None:
+def test_other_models_precisions_and_infinities_are_refused(tmp_path: Path) -> None:
     model = cr.MLP([2, 1])
     with pytest.raises(TypeError, match=r"expects a Sequential model, .* got Trainer; pass trainer\.model\."):
         c.write(cr.Trainer(model, "squared_error"), tmp_path / "net.h")

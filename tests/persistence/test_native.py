@@ -119,7 +119,7 @@ def test_equal_models_give_equal_files(tmp_path: Path) -> None:
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
-def test_a_layer_of_ones_own_comes_back_through_its_class(tmp_path: Path) -> None:
+def test_a_custom_layer_comes_back_through_its_class(tmp_path: Path) -> None:
     model = cr.Sequential([cr.Linear(4, 3), cr.Residual([Shift(3, factor=2.5)])], rng=0)
     model.forward(np.ones((5, 4)), training=True)
     cr.save(model, tmp_path / "model")
@@ -191,7 +191,7 @@ def test_a_buffer_that_holds_no_numbers_is_refused_when_it_is_saved(tmp_path: Pa
         cr.save(cr.Sequential([Named()]), tmp_path / "model")
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"save expects to write .*; choose a folder that exists"):
         cr.save(cr.MLP([2, 2], rng=0), tmp_path / "file" / "model")

@@ -32,7 +32,7 @@ def test_many_random_networks_agree(seed, tmp_path):
     assert_same(*random_network(seed), tmp_path)
 
 
-def test_the_random_networks_have_every_layer_nested_blocks_and_every_activation():
+def test_the_random_networks_have_every_layer_activation_and_nested_blocks():
     layers = [layer for seed in range(ORDINARY) for _, layer in walk(random_network(seed)[0].layers)]
     assert {type(layer) for layer in layers} == set(LAYERS.values())
     layers += [layer for seed in range(ORDINARY, ORDINARY + MANY) for _, layer in walk(random_network(seed)[0].layers)]
@@ -42,7 +42,7 @@ def test_the_random_networks_have_every_layer_nested_blocks_and_every_activation
     assert any(isinstance(inner, cr.Residual) for one in layers if type(one) is cr.Residual for inner in one.layers)
 
 
-def test_the_version_is_the_one_that_browsers_run_too_unless_the_newest_is_asked_for(tmp_path):
+def test_the_default_opset_is_one_that_browsers_run_too(tmp_path):
     versions = []
     for options in ({}, {"opset": None}):
         cr.export(network(), tmp_path / "n.onnx", **options)
@@ -104,7 +104,7 @@ def test_a_constant_row_in_float16(tmp_path):
     assert tool.check(model, tmp_path / "n.onnx", np.float32([[5, 5, 5], [-3000, 0, 3000]])) < 1e-2
 
 
-def test_parameters_that_are_no_halves_are_refused(tmp_path):
+def test_parameters_too_large_for_float16_are_refused(tmp_path):
     model = cr.MLP([2, 2], rng=0)
     model.parameters["0.W"][0, 0] = 1e5
     with pytest.raises(ValueError, match=r"±65504 for float16, got larger ones in 0\.W; use float32"):

@@ -66,13 +66,13 @@ def test_an_activation_of_the_users_own_is_refused(tmp_path):
     ],
     ids=str,
 )
-def test_options_that_are_none(options, says, tmp_path):
+def test_invalid_options(options, says, tmp_path):
     with pytest.raises(ValueError, match="export to ONNX expects") as caught:
         cr.export(network(), tmp_path / "n.onnx", **options)
     assert says in str(caught.value)
 
 
-def test_a_model_that_no_file_holds(tmp_path, monkeypatch):
+def test_a_model_too_large_for_a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(tool.network, "MOST_BYTES", 100)
     with pytest.raises(ValueError, match="expects a model of less than 100 bytes, got 620 bytes of parameters"):
         cr.export(network(), tmp_path / "n.onnx")

@@ -21,14 +21,14 @@ import effort
 from persistence.untrusted import ARRAYS, LINEAR, assert_refused_or_built, facts, write
 
 
-def test_a_missing_file_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"load expects a model file at .*nothing, got No such file"):
         cr.load(tmp_path / "nothing")
     with pytest.raises(OSError, match="load expects a model file at"):
         cr.load(tmp_path)
 
 
-def test_a_safetensors_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
+def test_a_safetensors_file_of_another_library_is_refused(tmp_path: Path) -> None:
     save_file(ARRAYS, tmp_path / "weights")
     with pytest.raises(ValueError, match=r"'chainrule' entry in its header.*what chainrule\.save wrote"):
         cr.load(tmp_path / "weights")

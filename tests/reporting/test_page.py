@@ -194,7 +194,7 @@ def test_hostile_names_are_text(tmp_path, rng) -> None:
 
 
 @pytest.mark.parametrize("history", [[{"loss": "high"}], [{"accuracy": 1.0}], [3], {"loss": [1.0], "x": [1.0, 2.0]}])
-def test_a_history_that_is_none_is_a_sentence(rows, tmp_path, history) -> None:
+def test_an_invalid_history_is_a_sentence(rows, tmp_path, history) -> None:
     pytest.importorskip("matplotlib")
     x, y = rows
     assert "curves expects" in Outline(saved(cr.report(cr.MLP([4, 3], rng=0), x, y, history=history), tmp_path)).text
@@ -222,7 +222,7 @@ def test_the_page_is_bounded_whatever_the_facts(rows, tmp_path, monkeypatch) -> 
     assert len(saved(found, tmp_path)) < 2e6
 
 
-def test_a_folder_that_is_none_leaves_nothing_behind(rows, tmp_path, monkeypatch) -> None:
+def test_a_missing_folder_leaves_no_file(rows, tmp_path, monkeypatch) -> None:
     x, y = rows
     monkeypatch.setattr(pages, "page", lambda *_: "page")
     with pytest.raises(OSError, match=r"report expects to write .*nowhere"):

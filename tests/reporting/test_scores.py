@@ -147,7 +147,7 @@ def test_what_does_not_fit_is_refused(model, y, more, says) -> None:
         cr.report(model, np.ones((2, 4)), y, **more)
 
 
-def test_what_is_no_model_is_refused() -> None:
+def test_other_things_than_models_are_refused() -> None:
     with pytest.raises(TypeError, match="report expects a Trainer, a Sequential model or a fitted estimator, got int"):
         cr.report(3, np.ones((2, 4)), np.ones(2))
 

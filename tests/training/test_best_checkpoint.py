@@ -56,7 +56,7 @@ def test_the_best_alone(tmp_path):
 
 
 @pytest.mark.parametrize("values", [[2, 1, 3, 2, 4], [2, 1, 3, 0, 4]])
-def test_the_best_so_far_is_known_to_a_training_that_goes_on(tmp_path, values):
+def test_a_resumed_training_knows_the_best_so_far(tmp_path, values):
     whole = saying(tmp_path / "whole", values)
     whole.fit(X, Y, epochs=5, verbose=0)
     broken = saying(tmp_path / "broken", values)
@@ -71,7 +71,7 @@ def test_the_best_so_far_is_known_to_a_training_that_goes_on(tmp_path, values):
     np.testing.assert_array_equal(again.model.parameters.vector, whole.model.parameters.vector)
 
 
-def test_a_training_goes_on_from_its_best_epoch(tmp_path):
+def test_a_training_resumes_from_its_best_epoch(tmp_path):
     saying(tmp_path, [2, 1, 3, 4]).fit(X, Y, epochs=4, verbose=0)
     again = saying(tmp_path, [2, 1, 3, 4]).resume(tmp_path / "best.safetensors")
     assert len(again.fit(X, Y, epochs=4, verbose=0)) == 4
@@ -80,7 +80,7 @@ def test_a_training_goes_on_from_its_best_epoch(tmp_path):
     np.testing.assert_array_equal(again.model.parameters.vector, whole.model.parameters.vector)
 
 
-def test_a_column_that_is_not_there_is_told(tmp_path):
+def test_a_missing_column_is_reported(tmp_path):
     one = saying(tmp_path, [1])
     one.callbacks[1] = cr.callbacks.Checkpoint(tmp_path, monitor="said_eror")
     with pytest.raises(ValueError, match=r"Checkpoint expects the name of a column, got 'said_eror' \(did you mean"):

@@ -15,7 +15,7 @@ from training.checkpoints import StopAfter, assert_equal, fit, trainer
 
 @pytest.mark.parametrize("plain", [False, True], ids=["plan", "op by op"])
 @pytest.mark.parametrize("steps", [1, 7, 13, 14, 31, 77])
-def test_a_broken_training_goes_on_to_the_same_bits(tmp_path, steps, plain, monkeypatch):
+def test_an_interrupted_training_resumes_to_the_same_bits(tmp_path, steps, plain, monkeypatch):
     monkeypatch.setattr("chainrule.training.compiled.CALL_SECONDS", 1e-9)  # so that there is a pause after every step
     whole = trainer(tmp_path / "whole", plain=plain)
     fit(whole)
@@ -28,7 +28,7 @@ def test_a_broken_training_goes_on_to_the_same_bits(tmp_path, steps, plain, monk
     assert_equal(again, whole)
 
 
-def test_a_schedule_that_watches_the_loss_goes_on(tmp_path):
+def test_a_schedule_that_watches_the_loss_resumes(tmp_path):
     def patient():
         return cr.SGD(cr.schedules.ReduceOnPlateau(0.5, factor=0.5, patience=0), momentum=0.9)
 
@@ -45,7 +45,7 @@ def test_a_schedule_that_watches_the_loss_goes_on(tmp_path):
 
 
 @pytest.mark.parametrize("way", ["a plan", "operation by operation"])
-def test_metrics_are_of_the_whole_epoch_though_it_was_broken_off_in_between(tmp_path, monkeypatch, capsys, way):
+def test_metrics_cover_the_whole_epoch_though_it_was_interrupted(tmp_path, monkeypatch, capsys, way):
     monkeypatch.setattr("chainrule.training.compiled.CALL_SECONDS", 1e-9)
     if way != "a plan":
         monkeypatch.setattr("chainrule.training.run.compiled_engine", lambda *_: None)
@@ -111,7 +111,7 @@ def test_a_checkpoint_may_be_written_at_any_time(tmp_path):
     assert [path.name for path in written] == ["step-00000013.safetensors"]
 
 
-def test_the_training_goes_on_while_a_checkpoint_is_written_and_a_failure_is_told_soon(tmp_path, monkeypatch):
+def test_training_continues_during_a_write_whose_failure_is_reported_soon(tmp_path, monkeypatch):
     gone_on = threading.Event()
 
     def slow(descriptor):
@@ -131,7 +131,7 @@ def test_the_training_goes_on_while_a_checkpoint_is_written_and_a_failure_is_tol
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_json_cannot_hold_is_told_where_the_training_is(tmp_path):
+def test_what_json_cannot_hold_is_reported_by_the_training(tmp_path):
     class Odd(cr.Callback):
         def state(self):
             return {"odd": object()}

@@ -53,7 +53,7 @@ def test_other_data_are_refused(tmp_path):
         trainer(tmp_path).resume(tmp_path).fit(X[:100], Y[:100], epochs=2, verbose=0)
 
 
-def test_what_is_no_checkpoint_is_refused(tmp_path):
+def test_other_files_are_refused(tmp_path):
     where = r"; pass the folder that was given to Checkpoint, or one of the files in it\.$"
     with pytest.raises(FileNotFoundError, match=rf"^resume expects a checkpoint in .*, got none{where}"):
         trainer(tmp_path).resume(tmp_path)
@@ -67,7 +67,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
 # ---- its model
 
 
-def test_the_model_of_a_checkpoint_may_have_layers_of_ones_own(tmp_path):
+def test_the_model_of_a_checkpoint_may_have_custom_layers(tmp_path):
     fit(trainer(tmp_path, plain=True), epochs=1)
     (path,) = tmp_path.iterdir()
     with pytest.raises(ValueError, match=r"load expects .* to describe a model that can be built.*Plain"):
@@ -106,7 +106,7 @@ def test_a_checkpoint_that_was_tampered_with_is_not_loaded(tmp_path, change, say
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", "[" * 100_000])
-def test_facts_that_are_none_are_refused(tmp_path, text):
+def test_invalid_facts_are_refused(tmp_path, text):
     arrays, header = {"a": np.zeros(1)}, {checkpoint.KEY: text}
     files.write_arrays("save", tmp_path / "x", arrays, header | {files.DIGEST: files.digest(arrays, header)})
     for read in (trainer(tmp_path / "y").resume, cr.load):

@@ -114,7 +114,7 @@ def test_penalties(net, average, clip, weight, monkeypatch):
 
 @pytest.mark.parametrize("batch_size", [32, 50, None], ids=str)
 @pytest.mark.parametrize("metrics", [[], ["accuracy"]], ids=["unseen", "with a metric"])
-def test_an_order_of_ones_own(batch_size, metrics, monkeypatch):
+def test_a_custom_order(batch_size, metrics, monkeypatch):
     """Rows drawn again, others left out; with weights, and dropout, whose numbers come from the model's generator."""
 
     def train():

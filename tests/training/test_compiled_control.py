@@ -44,7 +44,7 @@ def test_a_live_callback_sees_the_model_after_every_step():
     assert watcher.epochs == [1, 2, 3]
 
 
-def test_a_callback_that_only_records_is_told_all_of_it_later():
+def test_a_callback_that_only_records_is_notified_of_every_step_later():
     live, late = Watcher(), Recorder()
     trained(small_net(), cr.Adam(1e-2), batch_size=32, callbacks=[live])
     trained(small_net(), cr.Adam(1e-2), batch_size=32, callbacks=[late])
@@ -52,7 +52,7 @@ def test_a_callback_that_only_records_is_told_all_of_it_later():
     assert late.epochs == live.epochs
 
 
-def test_divergence_is_told_with_its_epoch_and_stops_at_once():
+def test_divergence_is_reported_with_its_epoch_and_stops_at_once():
     model = cr.MLP([INPUTS, CLASSES], rng=0)
     trainer = cr.Trainer(model, "squared_error", cr.SGD(1e4), batch_size=None)
     with pytest.raises(cr.DivergenceError, match=r"in epoch \d+, step 1, at learning rate 10000") as caught:

@@ -69,7 +69,7 @@ def test_many_short_epochs_are_written_together(tmp_path):
 
 
 @ENDINGS
-def test_the_table_holds_whole_epochs_when_training_breaks_off(tmp_path, error, status):
+def test_the_table_holds_whole_epochs_when_training_is_interrupted(tmp_path, error, status):
     fit_until(cr.callbacks.CSVLog(tmp_path / "log.csv"), 3, error)
     assert [line["epoch"] for line in read(tmp_path / "log.csv")] == ["1", "2"]
 
@@ -86,7 +86,7 @@ def test_a_divergence_leaves_the_epochs_before_it(tmp_path):
 
 
 @pytest.mark.parametrize("moment", ["__init__", "writerows"])
-def test_an_interruption_in_the_midst_of_writing_neither_tears_nor_doubles(tmp_path, monkeypatch, moment):
+def test_an_interruption_during_a_write_neither_tears_nor_repeats_rows(tmp_path, monkeypatch, moment):
     path = tmp_path / "log.csv"
     original, left = getattr(csv.DictWriter, moment), [4]
 
@@ -103,14 +103,14 @@ def test_an_interruption_in_the_midst_of_writing_neither_tears_nor_doubles(tmp_p
 
 
 @pytest.mark.parametrize("append", [False, True])
-def test_a_resumed_training_goes_on_in_its_table(tmp_path, append):
+def test_a_resumed_training_continues_in_its_table(tmp_path, append):
     path = tmp_path / "log.csv"
     history = broken_and_resumed(tmp_path / "points", lambda: cr.callbacks.CSVLog(path, append))
     assert as_numbers(read(path)) == numbered(history)
     assert len(history) == 8
 
 
-def test_a_torn_line_of_a_crash_is_gone_when_training_goes_on(tmp_path):
+def test_a_line_torn_by_a_crash_is_gone_after_training_resumes(tmp_path):
     path = tmp_path / "log.csv"
     with pytest.raises(MemoryError):
         fit(cr.callbacks.Checkpoint(tmp_path / "points"), cr.callbacks.CSVLog(path), PowerFails(3))
@@ -152,7 +152,7 @@ def test_a_resumed_training_keeps_the_trainings_before_it(tmp_path):
     assert as_numbers(read(path)) == numbered(before) + numbered(history)
 
 
-def test_a_training_that_was_not_logged_before_does_not_drop_another_from_the_table(tmp_path):
+def test_resuming_a_run_that_was_not_logged_keeps_the_other_runs_rows(tmp_path):
     path = tmp_path / "log.csv"
     before = fit(cr.callbacks.CSVLog(path), epochs=3, batch_size=8)
     fit(cr.callbacks.Checkpoint(tmp_path / "points"), epochs=2)

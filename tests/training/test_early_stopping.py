@@ -74,20 +74,20 @@ def test_running_statistics_return_with_the_weights():
     assert (seen[0] != seen[1]).all()
 
 
-def test_a_second_fit_begins_to_count_anew():
+def test_a_second_fit_starts_counting_again():
     stopping = cr.callbacks.EarlyStopping(patience=1)
     trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[Scripted([1, 2, 3]), stopping])
     for _ in range(2):
         assert len(trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=3, verbose=0)) == 2
 
 
-def test_a_column_that_is_not_there_is_named():
+def test_a_missing_column_is_named():
     trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[cr.callbacks.EarlyStopping("accuracy")])
     with pytest.raises(ValueError, match=r"EarlyStopping expects the name of a column, got 'accuracy'.*loss"):
         trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=3, verbose=0)
 
 
-def test_a_number_is_better_than_none_that_is_no_number():
+def test_any_number_is_better_than_nan():
     stopping = cr.callbacks.EarlyStopping("loss", patience=2)
     trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error")
     for trainer.epoch, value in enumerate([np.nan, 3.0, np.nan, np.nan], start=1):

@@ -13,7 +13,7 @@ from training.small import net, regression
 @pytest.mark.parametrize(
     "make", [net, lambda **a: cr.Sequential([cr.Linear(3, 8), cr.BatchNorm(8), cr.Linear(8, 2)], **a)]
 )
-def test_a_loss_that_is_no_longer_finite_is_told_in_one_sentence(numbers, make, dtype):
+def test_a_loss_that_is_no_longer_finite_is_reported_in_one_sentence(numbers, make, dtype):
     """And in nothing else: the overflows on the way there warn nobody."""
     says = (
         r"fit expects finite numbers, got a loss of (inf|nan) in epoch \d+, step 1, at learning rate 1e\+30: .*"

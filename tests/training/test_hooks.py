@@ -69,14 +69,14 @@ def test_ctrl_c_ends_the_training_and_keeps_the_record():
     assert diary.calls[-1] == "fit ends"
 
 
-def test_a_failing_callback_is_heard_and_the_others_may_tidy_up():
+def test_a_failing_callback_raises_and_the_others_may_clean_up():
     diary = Diary()
     with pytest.raises(RuntimeError, match="the callback's own trouble"):
         fit(diary, At(1, fail))
     assert diary.calls[-1] == "fit ends"
 
 
-def test_optuna_breaks_a_trial_off_and_leaves_the_trainer_clean():
+def test_optuna_prunes_a_trial_and_leaves_the_trainer_clean():
     optuna = pytest.importorskip("optuna", reason="Optuna is not installed")
     before, after = Diary(), Diary()
     x = np.arange(6.0)[:, None]

@@ -31,7 +31,7 @@ def test_a_fraction_is_held_out_in_the_classes_shares():
     assert sorted([*x[:, 0], *X[kept, 0]]) == X[:, 0].tolist()
 
 
-def test_a_loss_of_ones_own_takes_what_it_likes():
+def test_a_custom_loss_takes_any_targets_it_likes():
     assert check_targets(MODEL, lambda z, y, weight: (0.0, z), (X, Y, None)) is None
 
 
@@ -54,7 +54,7 @@ GIVEN = {
 
 @pytest.mark.parametrize("call", GIVEN.values(), ids=GIVEN)
 @pytest.mark.parametrize(("x", "y", "says"), MISFITS.values(), ids=MISFITS)
-def test_rows_that_do_not_fit_are_told_in_the_shape_of_all_of_them(x, y, says, call):
+def test_rows_that_do_not_fit_are_reported_with_the_shape_of_all(x, y, says, call):
     trainer = cr.Trainer(cr.MLP([64, 10], rng=0), "cross_entropy")
     with pytest.raises(ValueError, match=re.escape(f"expects input of shape (N, 64), got {says}")):
         call(trainer, np.zeros(x), np.zeros(y, int))
@@ -90,7 +90,7 @@ def test_a_single_column_is_made_a_matrix(y):
         cr.Trainer(cr.MLP([1, 4, 1], rng=0), "squared_error").fit(np.ones(40), np.ones(y), verbose=0)
 
 
-def test_behind_layers_that_keep_the_width_it_is_told_as_well():
+def test_layers_that_keep_the_width_may_come_first():
     for first in ([cr.ReLU()], [cr.Dropout(0.5)], [cr.Flatten()], [cr.BatchNorm(64)]):
         trainer = cr.Trainer(cr.Sequential([*first, cr.Linear(64, 2)], rng=0), "cross_entropy")
         with pytest.raises(ValueError, match=r"got \(40, 60\); pass 64 columns"):
@@ -99,7 +99,7 @@ def test_behind_layers_that_keep_the_width_it_is_told_as_well():
     assert len(images.fit(np.ones((40, 8, 8)), np.zeros(40, int), epochs=1, verbose=0)) == 1
 
 
-def test_a_layer_of_ones_own_takes_what_rows_it_likes():
+def test_a_custom_layer_takes_any_rows_it_likes():
     class Lookup(cr.Linear):
         def forward(self, x, work):
             work["x"] = x

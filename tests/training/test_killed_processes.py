@@ -54,7 +54,7 @@ def newest_step(folder):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-def test_a_killed_process_is_gone_on_with_to_the_same_bits(tmp_path):
+def test_a_killed_process_resumes_to_the_same_bits(tmp_path):
     killed = tmp_path / "killed"
     kill(killed, "start", at=20)
     kill(killed, "resume", at=45)
@@ -74,7 +74,7 @@ def test_thirty_kills_at_random_moments(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-def test_a_polite_signal_writes_a_checkpoint_and_says_how_to_go_on(tmp_path, number):
+def test_a_polite_signal_writes_a_checkpoint_and_says_how_to_resume(tmp_path, number):
     with halting.Process(SCRIPT, tmp_path, "start", halts=[20]) as process:
         process.wait_until_halted(20)
         process.send_signal(number)

@@ -109,7 +109,7 @@ def test_an_active_run_is_used_and_left_active(runs):
     assert len(logged(runs, log.run_id, "loss")) == 2
 
 
-def test_a_resumed_training_goes_on_in_its_run(runs, tmp_path):
+def test_a_resumed_training_continues_in_its_run(runs, tmp_path):
     made = []
 
     def log():
@@ -134,7 +134,7 @@ def test_a_run_that_is_gone_is_one_sentence_before_training(runs):
         fit(log)
 
 
-def test_names_and_numbers_that_mlflow_knows_not(runs):
+def test_names_and_numbers_that_mlflow_does_not_take(runs):
     class Odd(cr.Callback):
         def on_epoch_end(self, trainer, row):
             row |= {"F₁ (macro)": np.float32(0.5), "ratio": np.inf}

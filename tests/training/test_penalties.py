@@ -133,7 +133,7 @@ def test_scikit_learn_averages_its_penalty_so(rows, weighted, rng):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_penalty_that_overflows_is_told(numbers, way):
+def test_a_penalty_that_overflows_is_reported(numbers, way):
     x, y = numbers
     model = net(dtype="float64", l2=1.0)
     model.parameters["1.W"][:] = 1e160

@@ -55,7 +55,7 @@ def test_a_line_tells_the_numbers_and_the_seconds():
     assert seconds.endswith(" s")
 
 
-def test_lines_go_to_standard_error_in_plain(capsys):
+def test_plain_lines_go_to_standard_error(capsys):
     fit(epochs=2, verbose=1)
     out, err = capsys.readouterr()
     assert out == ""
@@ -77,7 +77,7 @@ def test_silence_is_silent(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_progress_of_ones_own_replaces_the_usual_one(capsys):
+def test_a_custom_progress_replaces_the_usual_one(capsys):
     file = io.StringIO()
     fit(cr.callbacks.Progress(file=file), epochs=2, verbose=1)
     assert len(file.getvalue().splitlines()) == 2
@@ -147,7 +147,7 @@ def shell(monkeypatch):
     return run_in
 
 
-def test_a_notebook_gets_a_bar_of_its_own_and_lines_without_a_red_ground(shell, capsys):
+def test_a_notebook_gets_its_own_bar_and_lines_without_a_red_background(shell, capsys):
     bars = shell("ZMQInteractiveShell")
     fit(epochs=2, verbose=1)
     (bar,) = bars
@@ -158,7 +158,7 @@ def test_a_notebook_gets_a_bar_of_its_own_and_lines_without_a_red_ground(shell, 
     assert err == ""
 
 
-def test_a_file_of_ones_own_gets_lines_in_a_notebook_too(shell):
+def test_a_custom_file_gets_lines_in_a_notebook_too(shell):
     bars, file = shell("ZMQInteractiveShell"), io.StringIO()
     fit(cr.callbacks.Progress(file=file), epochs=2)
     assert lines_of(file) == ["epoch 1/2", "epoch 2/2"]

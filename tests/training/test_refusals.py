@@ -103,7 +103,7 @@ def test_a_target_of_one_column_is_not_broadcast():
         (np.zeros((8, 1), int), r"got \(8, 1\); use y\[:, 0\]"),
     ],
 )
-def test_labels_that_are_none_are_refused(labels, says):
+def test_invalid_labels_are_refused(labels, says):
     with pytest.raises(ValueError, match=says):
         cr.Trainer(net(3), "cross_entropy").fit(X, np.array(labels), verbose=0)
 

@@ -66,7 +66,7 @@ def test_metrics_are_of_the_outputs_as_they_were_in_training(classes, weighted, 
     assert history["balanced_accuracy"][0] == pytest.approx(scores["balanced_accuracy"])
 
 
-def test_metrics_of_ones_own_have_their_names_as_columns(numbers):
+def test_custom_metrics_have_their_names_as_columns(numbers):
     def largest_error(y, z, weight=None):
         return np.abs(z - y).max()
 
@@ -129,7 +129,7 @@ def test_the_learning_rate_of_each_epoch_is_recorded(numbers):
     assert history["learning_rate"] == [schedule(4 * epoch, 16) for epoch in range(4)]
 
 
-def test_a_second_fit_goes_on_in_its_schedule(numbers):
+def test_a_second_fit_continues_in_its_schedule(numbers):
     schedule = cr.schedules.WarmupCosine(0.1, warmup=0.5)
     trainer = regression(optimizer=cr.SGD(schedule), batch_size=10)
     trainer.fit(*numbers, epochs=2, verbose=0)

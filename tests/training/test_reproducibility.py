@@ -109,7 +109,7 @@ def test_an_order_is_asked_for_once_an_epoch(numbers):
     assert asked == [40] * 5
 
 
-def test_what_is_no_order_is_refused(numbers):
+def test_an_invalid_order_is_refused(numbers):
     model = net()
     before = model.parameters.vector.copy()
     with pytest.raises(ValueError, match=r"sample expects an order of shape \(40,\), got \(39,\)"):

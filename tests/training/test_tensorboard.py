@@ -87,7 +87,7 @@ class TestTensorBoard:
         assert seen == [0, 1, 2, 3]
 
     @ENDINGS
-    def test_the_file_is_closed_when_training_breaks_off(self, tmp_path, error, status):
+    def test_the_file_is_closed_when_training_is_interrupted(self, tmp_path, error, status):
         log = cr.callbacks.TensorBoard(tmp_path)
         fit_until(log, 3, error)
         assert scalars(tmp_path)["loss/training"][0] == [1, 2]

@@ -76,7 +76,7 @@ def test_no_validation(numbers, nothing):
     assert "validation_loss" not in history
 
 
-def test_labels_written_as_floats_keep_their_shares_too(rng):
+def test_labels_written_as_floats_are_stratified_too(rng):
     y, seen = np.repeat([0.0, 1.0], [90, 10]), []
 
     def metric(y, z, weight=None):

@@ -87,7 +87,7 @@ def test_the_model_is_left_with_the_running_mean(decay):
     assert not np.allclose(model.parameters.vector, diary.seen[-1])
 
 
-def test_training_goes_on_from_the_weights_and_not_from_their_mean():
+def test_training_continues_from_the_weights_and_not_from_their_mean():
     whole, parts = (AfterEachStep(lambda model: model.parameters.vector.copy()) for _ in range(2))
     once = cr.Trainer(
         cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.01), 12, callbacks=[cr.callbacks.WeightAverage(0.5), whole]
@@ -102,7 +102,7 @@ def test_training_goes_on_from_the_weights_and_not_from_their_mean():
     np.testing.assert_array_equal(once.model.parameters.vector, twice.model.parameters.vector)
 
 
-def test_who_looks_at_the_end_of_an_epoch_sees_the_mean():
+def test_a_callback_at_the_end_of_an_epoch_sees_the_mean():
     average = cr.callbacks.WeightAverage(0.5)
     diary = AfterEachStep(lambda model: model.parameters.vector.copy())
     found = []
