@@ -43,17 +43,17 @@ test-lowest: .venv/.lowest  ## the tests on the lowest versions that pyproject.t
 test-newest: .venv/.newest test  ## the tests after an update of all that is installed
 
 test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers and MLflow, on the newest and the lowest versions
-	@$(TESTS) benchmarks/tests -m "slow or not slow"
+	@$(TESTS) benchmarks/tests -m "slow or not slow" --hypothesis-profile thorough
 	@if $(IS_LOWEST); then $(MAKE) test-lowest; else echo "$(NEEDS_LOWEST)"; fi
 
 fuzz: .venv/.dev .venv/.installed  ## the fuzzers in full; SEED=7 for other cases
-	@$(PY) -m pytest tests/fuzz $(SIDE_BY_SIDE) -m "slow or not slow" --seed $(SEED)
+	@$(PY) -m pytest tests/fuzz $(SIDE_BY_SIDE) -m "slow or not slow" --hypothesis-profile thorough --seed $(SEED)
 
 lint: .venv/.dev  ## ruff, mypy --strict and the form of public docstrings
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy --strict
-	@CHAINRULE_KERNELS=numpy PYTHONPATH=src $(PY) .ci/docstrings.py
+	@CHAINRULE_KERNELS=numpy PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=src $(PY) .ci/docstrings.py
 
 bench: .venv/.bench .venv/.installed  ## compare our speed with that of the libraries that are installed
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m benchmarks $(ARGS) --out benchmarks/results

@@ -25,7 +25,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # a busy machine would fail it
     database=None,  # nothing is written where the tests are run, and no run depends on the one before
     derandomize="CI" in os.environ,
+    max_examples=40,
 )
+settings.register_profile("thorough", settings.get_profile("chainrule"), max_examples=200)  # of `make test-all`
 settings.load_profile("chainrule")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests with & has it ignored
 
