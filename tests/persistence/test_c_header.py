@@ -14,6 +14,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.persistence import c
+from custom import Double
 from persistence.c_programs import answers, compiled, difference, export, needs_cc
 
 # --- names
@@ -204,14 +205,6 @@ def test_the_notes_say_what_is_lost(tmp_path: Path) -> None:
 
 
 # --- what is refused
-
-
-class Double(cr.Layer):
-    def forward(self, x, work):
-        return 2 * x
-
-    def backward(self, dy, work, input_gradient=True):
-        return 2 * dy
 
 
 class Exponential(cr.Activation):

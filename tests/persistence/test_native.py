@@ -11,6 +11,7 @@ import pytest
 from safetensors import safe_open
 
 import chainrule as cr
+from custom import Plain
 
 
 class Shift(cr.Layer):
@@ -39,17 +40,11 @@ class Shift(cr.Layer):
         return self.factor * dy
 
 
-class Listed(cr.Layer):
+class Listed(Plain):
     """Its constructor takes what JSON cannot hold, so it cannot come back."""
 
     def __init__(self, array) -> None:
         self.array = array
-
-    def forward(self, x, work):
-        return x
-
-    def backward(self, dy, work, input_gradient=True):
-        return dy
 
 
 MODELS: dict[str, Callable[[], cr.Sequential]] = {
