@@ -9,6 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:  # each its share: threads that wait for a shared processor spin
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(share, 1)))  # before anything imports NumPy
 
 import numpy as np
 import pytest
