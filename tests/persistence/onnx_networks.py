@@ -36,6 +36,8 @@ def random_layer(kind, width, rng):
         )
     if kind in ("Columns", "PBLD"):
         return cr.Columns([(width, [cr.PBLD(width, 3, 2), cr.Linear(2 * width, width)])])
+    if kind == "ParametricActivation":
+        return cr.ParametricActivation(width, str(rng.choice(["selu", "mish"])))
     if kind == "LayerNorm":  # its default ε would make the rounding of nearly equal numbers 300 times larger
         return cr.LayerNorm(width, epsilon=0.01)
     if kind in ("Scale", "PReLU", "BatchNorm"):
