@@ -8,8 +8,8 @@ from .._support.checks import Array
 from ..ops.fused import compiled
 from .program import Call, Program, every_call, input_width, number_of
 
-#: W, or what columns, a scale or a parametric activation is made with; b, the number of the activation's kernel, and
-#: its parameter.
+#: W, or the Parts of columns, or a vector: the amounts of an activation, the gain where there is none; b; the number of
+#: the activation's kernel, and its parameter.
 Dense: TypeAlias = "tuple[Any, Array | None, int, float]"
 #: What is made of some columns: copy, or an op; how many they are; the op's arrays.
 Part: TypeAlias = "tuple[str, int, tuple[Array, ...]]"
@@ -56,6 +56,7 @@ def _columns(call: Call, dtype: Any) -> Any:
 def dense_layers(program: Program) -> list[Dense] | None:
     """The program for rows of numbers as dense layers with activations; None if an op has no kernel."""
     found: list[Dense] = []
+    dense = False  # whether the last of them is, and has no activation yet
     dtypes = (array.dtype for call in every_call(program) for array in call.arrays.values() if array.dtype.kind == "f")
     for call in program:
         op, arrays = call.op, call.arrays
@@ -68,13 +69,15 @@ def dense_layers(program: Program) -> list[Dense] | None:
         kernel = kernel_of(call.branches[0] if op == "parametric" else (call,))
         if op == "affine":
             found.append((arrays["W"], arrays.get("b"), NO_ACTIVATION, 0.0))
+        elif op == "scale":
+            found.append((arrays["gain"], arrays.get("bias"), NO_ACTIVATION, 0.0))
         elif kernel is None:
             if op != "flatten":  # rows are flat
                 return None
         elif op == "parametric":
             found.append((arrays["amount"], None, *kernel))
         else:
-            follows = bool(found) and found[-1][2] == NO_ACTIVATION
-            W, b = found.pop()[:2] if follows else (None, None)
+            W, b = found.pop()[:2] if dense else (None, None)
             found.append((W, b, *kernel))
+        dense = op == "affine" or (dense and op == "flatten")
     return found

@@ -224,12 +224,14 @@ cdef class Plan:
         t.y, t.dy = self.room((p.batch, t.outputs)), self.room((p.batch, t.outputs))
         if stage.kind == "columns":
             self.set_parts(t, stage.parts)
-        elif stage.kind != "activation" and (stage.kind != "affine" or t.keeps_input):
+        elif stage.kind not in ("activation", "scale") and (stage.kind != "affine" or t.keeps_input):
             t.kept = self.room((p.batch, t.outputs))
         if stage.kind == "affine":
             self.learn("W", stage.W, (t.inputs, t.outputs), &t.W, &t.dW)
         if stage.kind == "parametric":
             self.learn("amount", stage.W, (t.outputs,), &t.W, &t.dW)
+        if stage.kind == "scale":
+            self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
         if stage.kind.endswith("norm"):
             self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
             longest = max(p.batch, t.inputs)

@@ -84,9 +84,11 @@ static void NAME(forward)(const NAME(Step) *s) {
             NAME(forward_batch_norm)(s, t, x);
             break;
         case STAGE_layer_norm:
-            NAME(standardize_rows)(rows, t->inputs, t->inputs, x + at, t->a, kept, (REAL *)t->inverse + s->r0,
-                                   (REAL *)t->mean + s->r0, (REAL *)t->variance + s->r0);
-            NAME(scale)(rows, t->inputs, t->inputs, kept, t->W, t->b, y);
+        case STAGE_scale:
+            if (t->kind == STAGE_layer_norm)
+                NAME(standardize_rows)(rows, t->inputs, t->inputs, x + at, t->a, kept, (REAL *)t->inverse + s->r0,
+                                       (REAL *)t->mean + s->r0, (REAL *)t->variance + s->r0);
+            NAME(scale)(rows, t->inputs, t->inputs, t->kind == STAGE_scale ? x + at : kept, t->W, t->b, y);
             break;
         }
     }
@@ -141,11 +143,12 @@ static void NAME(backward)(const NAME(Step) *s) {
             NAME(backward_batch_norm)(s, t, dx == NULL ? NULL : s->plan->stages[i - 1].dy);
             break;
         case STAGE_layer_norm:
-            if (dx != NULL) {
-                NAME(scale)(rows, t->inputs, t->inputs, dy, t->W, NULL, dx);
+        case STAGE_scale:
+            if (dx == NULL) break;
+            NAME(scale)(rows, t->inputs, t->inputs, dy, t->W, NULL, dx);
+            if (t->kind == STAGE_layer_norm)
                 NAME(standardize_rows_backward)(rows, t->inputs, t->inputs, dx, (REAL *)t->kept + in,
                                                 (REAL *)t->inverse + s->r0, dx);
-            }
             break;
         }
     }
@@ -292,11 +295,13 @@ static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
         if (!at_once && t->penalty != NULL) NAME(penalize)(&weights, 0, rows, 0, t->outputs, dW, t->outputs);
         if (t->b != NULL) NAME(sum_rows)(s->n, t->outputs, t->dy, t->db, from, to);
     } else {
-        if (t->kind == STAGE_layer_norm)
-            NAME(scale_backward)(s->n, to - from, t->outputs, (REAL *)t->dy + from, (REAL *)t->kept + from,
-                                 (REAL *)t->W + from, NULL, (REAL *)t->dW + from, (REAL *)t->db + from);
+        const REAL *x = NAME(input)(s, i);
+        if (t->kind == STAGE_layer_norm || t->kind == STAGE_scale)
+            NAME(scale_backward)(s->n, to - from, t->outputs, (REAL *)t->dy + from,
+                                 (t->kind == STAGE_scale ? x : (REAL *)t->kept) + from, (REAL *)t->W + from, NULL,
+                                 (REAL *)t->dW + from, t->db == NULL ? NULL : (REAL *)t->db + from);
         if (t->kind == STAGE_parametric)
-            NAME(parametric_gradient)(s->n, t->outputs, t->dy, NAME(input)(s, i), t->kept, t->dW, from, to);
+            NAME(parametric_gradient)(s->n, t->outputs, t->dy, x, t->kept, t->dW, from, to);
         if (at_once) NAME(learn_vector)(s, t->W, t->dW, from, to);
     }
     if (at_once && t->b != NULL) NAME(learn_vector)(s, t->b, t->db, from, to);
