@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, TypeAlias
 
@@ -74,8 +75,8 @@ class Columns(FeatureLayer):
         self.children = [layer for _, layers in self.parts for layer in layers]
         super().__init__(sum(width for width, _ in self.parts))
         found = [(column, layer.codes) for column, layer in code_columns([self])]
-        #: The columns of codes, and how many there are of each.
-        self._codes = np.array([one[0] for one in found], np.intp), np.array([one[1] for one in found], np.intp)
+        #: The columns of codes, and how many there are of each: no more than an array can have, whatever a file says.
+        self._codes = tuple(np.array([min(one[i], sys.maxsize) for one in found], np.intp) for i in range(2))
 
     def _slices(self) -> Iterator[tuple[slice, list[Layer]]]:
         """The columns of each part."""
