@@ -46,6 +46,8 @@ def random_layer(kind, width, rng):
         return cr.Residual(
             [inner, random_layer("PReLU", wide, rng), cr.Linear(wide, width, initializer="glorot_normal")]
         )
+    if kind == "ParametricActivation":
+        return cr.ParametricActivation(width, "selu")
     if kind in ("Columns", "PBLD"):
         return cr.Columns([(width, [cr.PBLD(width, 3, 2), cr.Linear(2 * width, width)])])
     if kind == "LayerNorm":  # its default ε would make the rounding of nearly equal numbers 300 times larger
