@@ -38,7 +38,7 @@ MAKE: dict[str, Callable[[Path], Any]] = {
     "Embedding": lambda folder: cr.Embedding(3, 2),
     "Exponential": lambda folder: cr.schedules.Exponential(0.1, 0.5, every=3),
     "LayerNorm": lambda folder: cr.LayerNorm(4),
-    "LayerScheduler": lambda folder: cr.callbacks.LayerScheduler(cr.Dropout, "rate", cr.schedules.FlatCos(0.2)),
+    "LayerScheduler": lambda folder: cr.callbacks.LayerScheduler(cr.Linear, "l2", cr.schedules.FlatCos(1e-4)),
     "Linear": lambda folder: cr.Linear(4, 3, "relu"),
     "MaxNorm": lambda folder: cr.callbacks.MaxNorm(1.0),
     "MixUp": lambda folder: cr.data.MixUp(0.2, classes=3),
