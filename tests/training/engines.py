@@ -46,6 +46,23 @@ NETS: dict[str, Callable[[], list[cr.Layer]]] = {
         cr.Linear(33, CLASSES),
         cr.Dropout(0.0),
     ],
+    "parametric activations": lambda: [
+        cr.ParametricActivation(INPUTS, "tanh"),
+        cr.Linear(INPUTS, 33),
+        cr.ParametricActivation(33, "selu"),
+        cr.Linear(33, 20),
+        cr.ParametricActivation(20, "mish"),
+        cr.ParametricActivation(20, cr.LeakyReLU(0.3)),
+        cr.Linear(20, CLASSES),
+    ],
+    "scales": lambda: [
+        cr.Scale(INPUTS),
+        cr.Linear(INPUTS, 33, "relu"),
+        cr.Scale(33),
+        cr.ReLU(),
+        cr.Linear(33, CLASSES),
+        cr.Scale(CLASSES),
+    ],
     "layer normalisation": lambda: [
         cr.LayerNorm(INPUTS),
         cr.Linear(INPUTS, 33, "relu"),

@@ -136,7 +136,9 @@ def test_a_custom_order(batch_size, metrics, monkeypatch):
 NORMALISED = ["batch normalisation", "layer normalisation"]
 
 
-@pytest.mark.parametrize("net", ["wide", "dropout", *NORMALISED, "penalties", "wide with penalties"])
+@pytest.mark.parametrize(
+    "net", ["wide", "dropout", "parametric activations", "scales", *NORMALISED, "penalties", "wide with penalties"]
+)
 @pytest.mark.parametrize("clip", [None, 0.1])
 @pytest.mark.parametrize("average", [False, True])
 def test_every_number_of_threads_gives_the_same_bits(net, clip, average, monkeypatch):
