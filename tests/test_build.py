@@ -273,3 +273,19 @@ def test_kernels_that_do_not_load_are_reported(tmp_path: Path) -> None:
     (package / "ops/fused" / f"_kernels{EXTENSION_SUFFIXES[0]}").write_bytes(b"no library")
     said = run("-c", REPORT, tmp_path).stdout
     assert "{'in_use': 'numpy', 'why': 'they do not load: " in said
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_a_processor_without_avx2_computes_with_numpy(source: Path) -> None:
+    """The kernels are compiled as ever, but the processor is made to know none of the instructions."""
+    dispatch = source / "src/chainrule/ops/fused/kernels/dispatch.c"
+    dispatch.write_text(dispatch.read_text(encoding="utf-8").replace("return __builtin_cpu_supports(", "return 0 && ("))
+    wheel, _ = build("wheel", source)
+    notice, found = report(wheel).splitlines()
+    assert notice.endswith("(this processor lacks AVX2). Set CHAINRULE_KERNELS=numpy, and this is not said again.")
+    assert found == "True {'in_use': 'numpy', 'why': 'this processor lacks AVX2'}"
+    assert report(wheel, CHAINRULE_KERNELS="fused").splitlines()[-1] == (
+        "ImportError: CHAINRULE_KERNELS=fused expects compiled kernels, got none (this processor lacks AVX2); unset "
+        "the variable."
+    )
