@@ -165,7 +165,7 @@ class BaseTabular(BaseEstimator):
         model = recipe.network(self.encoder_, outputs, self._recipe, rng)
         x, weight = self.encoder_.matrix(train.columns), self._row_weights(train.y, train.weight)
         recipe.begin(model, x, rng)
-        watchers: list[Callback] = [recipe.fading_dropout()]
+        watchers: list[Callback] = [recipe.fading_dropout(self._recipe)]
         best = None
         if held_out is not None:
             best = BestEpoch(f"validation_{self.metric}", self._score(held_out, model), bool(self.early_stopping))
