@@ -236,7 +236,7 @@ def test_smaller_numbers_are_nearly_as_good(precision, most, share, digits, tmp_
     model, x, y = digits
     path = tmp_path / "small.onnx"
     whole = cr.export(model, tmp_path / "whole.onnx")
-    done = cr.export(model, path, precision=precision, rows=x)
+    done = cr.export(model, path, precision=precision, X=x)
     assert done.bytes < share * whole.bytes + 4000
     z = onnxruntime.InferenceSession(path).run(None, {"x": x})[0]
     assert z.dtype == np.float32
@@ -475,7 +475,7 @@ class TestEstimators:
         x, y = iris
         last = cr.MLPClassifier(**SETTINGS, scale=inside)
         fitted = (last if inside else make_pipeline(StandardScaler(), last)).fit(x, y)
-        done = cr.export(fitted, tmp_path / "n.onnx", rows=x)  # which float32 holds exactly
+        done = cr.export(fitted, tmp_path / "n.onnx", X=x)  # which float32 holds exactly
         assert done.checked < 1e-5
         label, probabilities = onnxruntime.InferenceSession(done.path).run(None, {"x": x.astype(np.float32)})
         np.testing.assert_array_equal(label, fitted.predict(x))

@@ -17,14 +17,14 @@ from .._support.checks import Array
 from ..layers.program import Call, Program
 from ..tabular.columns import text_of
 from ..tabular.encoders.program import NUMBERS, WORDS, ColumnProgram, Source
-from ..tabular.encoders.scaling import Scales, joined, unscaled
+from ..tabular.encoders.scaling import Scales
 from .columns import chosen_places, does_nothing, steps_of
 from .estimators import is_ours
 
 Described = tuple[list[ColumnProgram], Program, list[str]]
 
 
-class _Unknown(Exception):
+class _UnknownStepError(Exception):
     """A step that has no program."""
 
 
@@ -41,7 +41,7 @@ def columns_of_pipeline(pipeline: Any) -> Described | None:
     try:
         columns = [column for entry in first.transformers_ for column in _entry(first, *entry)]
         front = [_standardize(_affine(step, None)) for step in between]
-    except _Unknown:
+    except _UnknownStepError:
         return None
     takes: dict[str, Source] = {}
     if any(takes.setdefault(column.source.name, column.source) != column.source for column in columns):
@@ -81,7 +81,7 @@ def _entry(chooser: Any, name: str, step: Any, chosen: Any) -> list[ColumnProgra
     programs = _categories(columns, steps, encoders[0]) if encoders else _numbers(columns, steps)
     width = chooser.output_indices_[name]
     if sum(len(program.scales) for program in programs) != width.stop - width.start:
-        raise _Unknown
+        raise _UnknownStepError
     return programs
 
 
@@ -98,13 +98,17 @@ class _Affine(NamedTuple):
     center: Array
     factor: Array
 
+    def beside(self, count: int) -> _Affine:
+        """The same, and so many columns more that stay as they are."""
+        return _Affine(np.append(self.center, np.zeros(count)), np.append(self.factor, np.ones(count)))
+
 
 def _affine(step: Any, width: int | None) -> _Affine:
     if type(step).__name__ != "StandardScaler":
-        raise _Unknown
+        raise _UnknownStepError
     count = step.n_features_in_ if width is None else width
     if step.n_features_in_ != count:
-        raise _Unknown
+        raise _UnknownStepError
     center = step.mean_ if step.with_mean else np.zeros(count)
     return _Affine(center, 1 / step.scale_ if step.with_std else np.ones(count))
 
@@ -130,23 +134,27 @@ def _at(scales: Scales, place: slice) -> Scales:
 
 def _numbers(names: Sequence[str], steps: Sequence[Any]) -> list[ColumnProgram]:
     """Columns of numbers: filled, scaled, in any order; then those that say where one was missing."""
-    width, before = len(names), []
-    value, said = np.full(width, np.nan), np.zeros(0, np.intp)
+    width, before = len(names), list[_Affine]()
+    value, said = np.full(width, np.nan), list[int]()
     for step in steps:
         if type(step).__name__ != "SimpleImputer":
             before.append(_affine(step, width + len(said)))
             continue
         own = _scales(before, width)
-        filler = np.asarray(_fillers(step, width), np.float64)
-        if len(said) or not np.isfinite(filler).all():
-            raise _Unknown
+        filler = np.asarray(_fillers(step, width))
+        if said or filler.dtype.kind not in "iuf" or not np.isfinite(filler).all():
+            raise _UnknownStepError
         value = np.where(np.isnan(value), filler / own.factor + own.center, value)
         if step.add_indicator and step.indicator_ is not None:
-            said = np.asarray(step.indicator_.features_)
-            before = [_Affine(*(np.append(one, np.full(len(said), idle)) for one, idle in zip(a, (0.0, 1.0), strict=True))) for a in before]
+            said = step.indicator_.features_.tolist()
+            before = [one.beside(len(said)) for one in before]
     scales = _scales(before, width + len(said))
     programs = [
-        ColumnProgram(Source(name, NUMBERS), Call("impute", {"value": value[at : at + 1]}, {"says": False}), _at(scales, slice(at, at + 1)))
+        ColumnProgram(
+            Source(name, NUMBERS),
+            Call("impute", {"value": value[at : at + 1]}, {"says": False}),
+            _at(scales, slice(at, at + 1)),
+        )
         for at, name in enumerate(names)
     ]
     return programs + [_gap(names[at], _at(scales, slice(width + k, width + k + 1))) for k, at in enumerate(said)]
@@ -155,7 +163,7 @@ def _numbers(names: Sequence[str], steps: Sequence[Any]) -> list[ColumnProgram]:
 def _fillers(step: Any, width: int) -> Sequence[Any]:
     """What fills the gaps of each column."""
     if step.n_features_in_ != width or not _is_nan(step.missing_values):
-        raise _Unknown
+        raise _UnknownStepError
     return list(step.statistics_)
 
 
@@ -167,7 +175,11 @@ def _gap(name: str, scales: Scales) -> ColumnProgram:
     """1 where a number is missing."""
     nothing = np.array([], np.float64)
     arrays = {"words": nothing, "codes": nothing.astype(np.int64), "table": np.array([[0.0], [1.0]])}
-    return ColumnProgram(Source(name, NUMBERS), Call("lookup", arrays | {"labels": np.array(["there", "missing"], object)}, {"other": 0, "gap": 1}), scales)
+    return ColumnProgram(
+        Source(name, NUMBERS),
+        Call("lookup", arrays | {"labels": np.array(["there", "missing"], object)}, {"other": 0, "gap": 1}),
+        scales,
+    )
 
 
 # --- categories -----------------------------------------------------------------------------------------------------
@@ -177,11 +189,11 @@ def _categories(names: Sequence[str], steps: Sequence[Any], at: int) -> list[Col
     """Columns of categories: filled or not, encoded, scaled or not."""
     before, encoder, after = steps[:at], steps[at], steps[at + 1 :]
     if type(encoder).__name__ not in ("OneHotEncoder", "OrdinalEncoder") or len(before) > 1:
-        raise _Unknown
+        raise _UnknownStepError
     fillers: list[Any] = [None] * len(names)
     for step in before:
         if type(step).__name__ != "SimpleImputer" or step.add_indicator:
-            raise _Unknown
+            raise _UnknownStepError
         fillers = list(_fillers(step, len(names)))
     widths = [_width(encoder, place) for place in range(len(names))]
     ends = np.cumsum(widths)
@@ -197,10 +209,10 @@ def _width(encoder: Any, place: int) -> int:
     """How many features it makes of this column."""
     if type(encoder).__name__ == "OrdinalEncoder":
         return 1
-    rare = (getattr(encoder, "infrequent_categories_", None) or {})
-    rare = None if not len(rare) else rare[place]
+    rare = getattr(encoder, "infrequent_categories_", None)
+    together = 0 if rare is None or rare[place] is None else len(rare[place]) - 1
     dropped = encoder.drop_idx_ is not None and encoder.drop_idx_[place] is not None
-    return len(encoder.categories_[place]) - (0 if rare is None else len(rare) - 1) - dropped
+    return len(encoder.categories_[place]) - together - dropped
 
 
 def _category(name: str, encoder: Any, place: int, own: slice, filler: Any, scales: Scales) -> ColumnProgram:
@@ -209,36 +221,35 @@ def _category(name: str, encoder: Any, place: int, own: slice, filler: Any, scal
     words = [one for one in known if not _is_nan(one)]
     numeric = encoder.categories_[place].dtype.kind in "iuf"
     if not words or not (numeric or all(isinstance(one, (str, bool, np.bool_)) for one in words)):
-        raise _Unknown
+        raise _UnknownStepError
     unknown = max(words) + 1 if numeric else "\N{REPLACEMENT CHARACTER}" * (1 + max(len(str(one)) for one in words))
     gap = next((one for one in known if _is_nan(one)), np.nan if numeric else None) if filler is None else filler
-    rows = [_asked(encoder, place, one)[own] for one in (unknown, *words, gap)]
+    rows = [_asked(encoder, place, some)[:, own] for some in ([unknown], words, [gap])]
     texts = words if numeric else [text_of(one) for one in words]
     if "" in texts:  # which says that there is none
-        raise _Unknown
+        raise _UnknownStepError
     arrays = {
         "words": np.array(texts, np.float64 if numeric else object),
         "codes": np.arange(1, len(words) + 1),
         "labels": np.array(["other", *map(text_of, words), "missing"], object),
-        "table": np.stack(rows).astype(np.float64),
+        "table": np.vstack(rows).astype(np.float64),
     }
     call = Call("lookup", arrays, {"other": 0, "gap": len(words) + 1})
     return ColumnProgram(Source(name, NUMBERS if numeric else WORDS), call, scales)
 
 
-def _asked(encoder: Any, place: int, value: Any) -> Array:
-    """What it makes of this value, beside known ones of the other columns; NaN where it refuses."""
-    row = np.empty((1, len(encoder.categories_)), object)
-    row[0] = [categories[0] for categories in encoder.categories_]
-    row[0, place] = value
-    if all(categories.dtype.kind in "iuf" for categories in encoder.categories_):
-        row = row.astype(np.float64)
+def _asked(encoder: Any, place: int, values: Sequence[Any]) -> Array:
+    """What it makes of these values of a column, beside known ones of the others; NaN where it refuses them."""
+    import pandas as pd
+
+    names = getattr(encoder, "feature_names_in_", range(len(encoder.categories_)))
+    columns = {name: [known[0]] * len(values) for name, known in zip(names, encoder.categories_, strict=True)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            made = encoder.transform(row)
+            made = encoder.transform(pd.DataFrame(columns | {names[place]: values}))
         except ValueError:  # an unknown category
-            made = encoder.transform(np.where(np.arange(row.shape[1]) == place, encoder.categories_[place][0], row))
-            return np.full(np.shape(made)[1], np.nan)
+            made = encoder.transform(pd.DataFrame(columns))
+            return np.full(made.shape, np.nan)
     dense: Array = made.toarray() if hasattr(made, "toarray") else np.asarray(made)
-    return dense[0]
+    return dense

@@ -23,6 +23,7 @@ from ..tabular.encoding import TableEncoder
 from ..tabular.inputs import as_frame, inputs_of
 from ..tabular.words import MISSING
 from .agreement import Answers
+from .columns import steps_of
 from .pipelines import as_pandas, columns_of_pipeline, is_pipeline_of_columns
 
 WHO = "export"
@@ -90,6 +91,8 @@ class TableModel:
 def table_model(fitted: Any) -> TableModel | None:
     """A fitted estimator for tables, or a pipeline of columns by name with an estimator of ours; None of others."""
     fitted = getattr(fitted, "best_estimator_", fitted)
+    if len(steps := steps_of(fitted)) == 1:
+        fitted = steps[0]
     if isinstance(getattr(fitted, "encoder_", None), TableEncoder):
         return _of_estimator(fitted)
     return _of_pipeline(fitted) if is_pipeline_of_columns(fitted) else None

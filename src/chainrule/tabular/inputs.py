@@ -1,7 +1,7 @@
 """The columns of a frame as what was made of an encoder takes them: numbers, words and moments, without the encoder.
 
-What a file of ONNX, or a struct in C, takes of each row: float64 with NaN, text with "", int64 microseconds since 1970 in
-UTC with the least integer, where a value is missing.
+What a file of ONNX takes of each row: float64 with NaN, text with "", int64 microseconds since 1970 in UTC with the
+least integer, where a value is missing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .._support.checks import Array
 from .columns import Frame, as_words
 from .encoders import dates, numbers
 from .encoders.program import MOMENTS, NUMBERS, Source
-from .encoders.rule import refuse_others
+from .encoders.rule import WHO, refuse_others
 from .moments import NO_MOMENT
 from .numerals import POINT
 
@@ -23,7 +23,10 @@ from .numerals import POINT
 def inputs_of(who: str, frame: Any, sources: Iterable[Source], missing: Collection[str]) -> dict[str, Array]:
     """The columns (N,) by their names, as float64, text objects, or int64 microseconds."""
     table = Frame(who, frame)
-    return {source.name: _values(table, source, missing) for source in sources}
+    try:
+        return {source.name: _values(table, source, missing) for source in sources}
+    except ValueError as error:  # of an encoder, of which its user knows nothing
+        raise ValueError(str(error).replace(WHO, who, 1)) from None
 
 
 def _values(table: Frame, source: Source, missing: Collection[str]) -> Array:

@@ -75,7 +75,7 @@ def _imputed(g: ListGraph, inputs: Sequence[str], calls: Sequence[Call]) -> tupl
     g.kind = "impute"
     x = g.Concat(*inputs, axis=1) if len(inputs) > 1 else inputs[0]
     gaps = g.IsNaN(x)
-    filled = g.Where(gaps, np.concatenate([call.arrays["value"] for call in calls]), x)
+    filled = g.Where(gaps, g.held_with_nan(np.concatenate([call.arrays["value"] for call in calls])), x)
     says = np.flatnonzero([call.numbers["says"] for call in calls])
     if not len(says):
         return filled, ""
@@ -96,7 +96,7 @@ def _raw(g: ListGraph, column: ColumnProgram, x: str, missing: Collection[str]) 
     if column.is_code:
         return g.cast(code, np.float64)
     if "table" in call.arrays:
-        return g.Gather(call.arrays["table"], g.Reshape(code, np.array([-1])), axis=0)
+        return g.Gather(g.held_with_nan(call.arrays["table"]), g.Reshape(code, np.array([-1])), axis=0)
     return g.cast(g.Equal(code, np.arange(1, len(column.scales) + 1)), np.float64)
 
 
@@ -130,15 +130,13 @@ def _code(g: ListGraph, column: str, call: Call, x: str, missing: Collection[str
 
 
 def _lookup_of_number(g: ListGraph, call: Call, x: str) -> str:
-    """The row of the table of a number: the sum of what differs from the row of all others."""
+    """The row of the table of a number: of the first that it is equal to, of a missing one, or of all others."""
     values, codes, table = (call.arrays[name] for name in ("words", "codes", "table"))
-    other, gap = table[int(call.numbers["other"])], table[int(call.numbers["gap"])]
-    hits = g.cast(g.Equal(x, values.astype(np.float64)[None]), np.float64)
-    hits = g.Concat(hits, g.cast(g.IsNaN(x), np.float64), axis=1)
-    rows = np.vstack([table[codes], gap])
-    chosen = g.MatMul(hits, rows)
-    none = g.Sub(1.0, g.MatMul(hits, np.ones((len(rows), 1))))
-    return g.Add(chosen, g.Mul(none, other[None])) if other.any() else chosen
+    gap = g.cast(g.IsNaN(x), np.float64)
+    hits = [g.cast(g.Equal(x, values[None].astype(np.float64)), np.float64)] * bool(len(values))
+    hit = g.Concat(*hits, gap, g.Add(g.Mul(gap, 0.0), 0.5), axis=1)
+    rows = table[[*codes, int(call.numbers["gap"]), int(call.numbers["other"])]]
+    return g.Gather(g.held_with_nan(rows), g.ArgMax(hit, axis=1, keepdims=0), axis=0)
 
 
 # --- dates ------------------------------------------------------------------------------------------------------------

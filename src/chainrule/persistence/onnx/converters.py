@@ -10,9 +10,9 @@ import numpy as np
 from ..._support.checks import Array, require, sentence
 from ...layers.program import Program
 from ..programs import check_program
-from .answers import classify, labels_of, regress
 from .graph import Graph
 from .nodes import NODES, through
+from .outcome import classify, labels_of, regress
 
 
 class _SklearnGraph(Graph):

@@ -52,6 +52,12 @@ class ListGraph(Graph):
 
         self.nodes.append(make_node(op, inputs, [output], name=output, **attributes))
 
+    def held_with_nan(self, array: Array) -> str:
+        """The name of a new constant in which NaN stands for what has no answer."""
+        name = self.new_name("table")
+        self.add_constant(name, array.astype(self.dtype))
+        return name
+
     def add_texts(self, name: str) -> None:
         """Say that a value is a matrix of text, where it comes from an operator that onnx does not know."""
         from onnx import TensorProto, helper

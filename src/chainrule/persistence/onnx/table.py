@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from ... import __version__
-from ..._support.checks import Array, sentence
+from ..._support.checks import sentence
 from ..._support.files import digest
-from ...tabular.encoders.program import MOMENTS, NUMBERS, WORDS, Source
+from ...tabular.encoders.program import MOMENTS, NUMBERS, WORDS
 from ..programs import check_program, layer_programs
-from ..tables import CLASSIFIER_ENDS, TableModel
-from .answers import classify, kind_of_labels, regress
+from ..tables import TableModel
 from .columns import encodable, features_of
 from .network import WHO, ListGraph
 from .nodes import NODES, through
+from .outcome import classify, kind_of_labels, regress
 from .runtime import add_facts, as_model, newest_opset
 
 LABEL, PROBABILITIES, NUMBER = "label", "probabilities", "variable"
@@ -80,7 +80,7 @@ def _end(name: str, dtype: np.dtype[Any], shape: list[int]) -> Any:
     """An input or output of the graph, for any number of rows."""
     from onnx import TensorProto, helper
 
-    kind = TensorProto.STRING if dtype == object else helper.np_dtype_to_tensor_dtype(dtype)
+    kind = TensorProto.STRING if dtype.kind == "O" else helper.np_dtype_to_tensor_dtype(dtype)
     return helper.make_tensor_value_info(name, kind, ["rows", *shape])
 
 
@@ -101,24 +101,14 @@ def _facts(model: TableModel, inputs: dict[str, str]) -> dict[str, str]:
     return facts
 
 
-def sources_of(facts: dict[str, str]) -> tuple[list[tuple[Source, str]], frozenset[str]]:
-    """The columns of a file with the names of its inputs, and the words for missing values, from its metadata."""
-    return [(Source(*known), name) for *known, name in json.loads(facts["columns"])], frozenset(
-        json.loads(facts["missing"])
-    )
-
-
 def _notes(model: TableModel, inputs: dict[str, str]) -> list[str]:
     """What the inputs are."""
     notes = ["takes rows as they are, one input of shape (N, 1) a column: see chainrule.convert.onnx_inputs"]
     renamed = {name: own for name, own in inputs.items() if name != own}
     if renamed:
-        notes.append("inputs with another name than their column: " + ", ".join(f"{a!r} is {b!r}" for a, b in renamed.items()))
+        notes.append(
+            "inputs with another name than their column: " + ", ".join(f"{a!r} is {b!r}" for a, b in renamed.items())
+        )
     if any(column.call.op == "pieces" for column in model.columns):
         notes.append("text is taken apart by an operator of ONNX Runtime's own, com.microsoft.Tokenizer")
     return notes
-
-
-def tensors(columns: dict[str, Array], names: dict[str, str]) -> dict[str, Array]:
-    """Columns (N,) as the inputs (N, 1) of a session."""
-    return {own: columns[name][:, None] for name, own in names.items()}
