@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .estimators import from_sklearn, to_sklearn
     from .persistence.keras import load_keras_weights
+    from .persistence.onnx.converters import register_skl2onnx
     from .persistence.onnx.inputs import onnx_inputs
     from .persistence.pytorch import load_state_dict, state_dict
 
@@ -16,11 +17,20 @@ _LAZY = {
     "load_keras_weights": "persistence.keras",
     "load_state_dict": "persistence.pytorch",
     "onnx_inputs": "persistence.onnx.inputs",
+    "register_skl2onnx": "persistence.onnx.converters",
     "state_dict": "persistence.pytorch",
     "to_sklearn": "estimators",
 }
 
-__all__ = ["from_sklearn", "load_keras_weights", "load_state_dict", "onnx_inputs", "state_dict", "to_sklearn"]
+__all__ = [
+    "from_sklearn",
+    "load_keras_weights",
+    "load_state_dict",
+    "onnx_inputs",
+    "register_skl2onnx",
+    "state_dict",
+    "to_sklearn",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -163,6 +163,17 @@ class GradientCheck:
         """Whether every relative error is within the tolerance."""
         return self.error <= self.tolerance
 
+    def _repr_html_(self) -> str:
+        """The table, as a notebook shows it."""
+        from .._support.notebook import table
+
+        rows = [
+            (name, f"{analytic:.8g}", f"{numeric:.8g}", f"{error:.1e}", "" if error <= self.tolerance else "WRONG")
+            for name, analytic, numeric, error in self.rows
+        ]
+        said = "passed" if self.passed else "FAILED"
+        return table(("", "backward", "differences", "relative error", ""), rows, caption=f"gradients {said}")
+
     def __str__(self) -> str:
         head = f"{'':<24}{'backward':>16}{'differences':>16}{'relative error':>16}"
         lines = [
