@@ -75,12 +75,16 @@ ODD_LAYERS: dict[str, Callable[[], list[cr.Layer]]] = {
     "HardSigmoid": lambda: [cr.HardSigmoid()],
     "Identity": lambda: [cr.Identity()],
     "PReLU": lambda: [cr.PReLU(3)],
+    "ParametricActivation": lambda: [cr.ParametricActivation(3, "mish"), cr.ParametricActivation(3, cr.ELU(0.1))],
     "Softmax": lambda: [cr.Softmax()],
     "Dropout": lambda: [cr.Dropout(np.float64(0.5)), cr.Dropout(0)],
     "GaussianNoise": lambda: [cr.GaussianNoise(1e308)],
     "BatchNorm": lambda: [cr.BatchNorm(3, epsilon=np.float32(1e-3), momentum=1)],
     "LayerNorm": lambda: [cr.LayerNorm(3, epsilon=1e-300)],
     "Flatten": lambda: [cr.Flatten()],
+    "Embedding": lambda: [cr.Embedding(np.int16(5), 2)],
+    "PBLD": lambda: [cr.PBLD(2, np.int8(3), scale=np.float32(1e-3))],
+    "Columns": lambda: [cr.Columns([[np.int64(2), (cr.PBLD(2), cr.Scale(8))], (1, cr.Embedding(4, 3)), (2, [])])],
     "Residual": lambda: [cr.Residual((cr.Residual([cr.Linear(3, 3, "relu"), cr.Dropout(0.1)]), cr.BatchNorm(3)))],
 }
 MODELS: dict[str, Callable[[], cr.Sequential]] = {
@@ -243,9 +247,10 @@ def test_the_labels_of_a_classifier_come_back_or_are_refused(labels: Any, tmp_pa
         assert list(tmp_path.iterdir()) == []
         return
     model = cr.load(tmp_path / "model")
-    facts = model.metadata
-    assert facts.get("classes", facts["class_names"]) == estimator.classes_.tolist()
+    facts = model.model_.metadata
+    assert facts.get("classes", facts["class_names"]) == model.classes_.tolist() == estimator.classes_.tolist()
+    assert model.classes_.dtype == estimator.classes_.dtype
     assert facts["class_names"] == [str(label) for label in estimator.classes_.tolist()]
-    assert model.parameters.vector.tobytes() == estimator.model_.parameters.vector.tobytes()
+    assert model.model_.parameters.vector.tobytes() == estimator.model_.parameters.vector.tobytes()
     cr.save(pickle.loads(pickle.dumps(estimator)), tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == (tmp_path / "model").read_bytes()

@@ -22,6 +22,7 @@ from .._support.overrides import note_methods
 from ..layers import LAYERS, Layer, Workspace, layer_from_config
 from ..layers.base import Shape, as_layers, bind, parameter_shapes, unbind, walk
 from ..layers.chain import backward_through, forward_through
+from ..layers.columns import check_all_codes
 from ..parameters import Parameters, as_float_dtype
 from .prediction import Predictor, as_batch
 
@@ -120,6 +121,7 @@ class Sequential:
         changed in place before it.
         """
         x = as_batch(self.layers, x, self.dtype)
+        check_all_codes("the model", self.layers, x)
         if not training:
             return forward_through(self.layers, x, Workspace(False, self.rng))
         if self._workspace is None:

@@ -122,7 +122,7 @@ class BaseTabular(BaseEstimator):
         part = self._part(columns, y, weight, "sample_weight", fresh=True)
         self.column_kinds_ = tables.kinds_of(X, part.columns, self.columns)
         train, held_out = self._split(part, X_val, y_val, weight_val, rng)
-        self.encoder_ = recipe.encoder().fit(train.columns, self.column_kinds_)
+        self.encoder_ = TableEncoder().fit(train.columns, self.column_kinds_)
         self._see(train.y)
         self._train(train, held_out, rng, began)
         return self
@@ -131,7 +131,7 @@ class BaseTabular(BaseEstimator):
         """Rows, their targets and weights, all as many; without those of weight 0."""
         who, count = type(self).__name__, tables.count_rows(columns)
         if y is None:
-            raise ValueError(sentence(who, "y to learn from", "None: it requires y to be passed"))
+            raise ValueError(f"This {who} estimator requires y to be passed, but the target y is None.")
         targets = self._read_targets(y, fresh=fresh)
         if len(targets) != count:
             raise ValueError(sentence(who, f"as many values in y as rows in X, {count}", f"{len(targets)}"))
@@ -161,7 +161,9 @@ class BaseTabular(BaseEstimator):
     def _train(self, train: Part, held_out: Part | None, rng: np.random.Generator, began: float) -> None:
         loss, outputs = self._loss()
         self.model_ = recipe.network(self.encoder_, outputs, self._recipe, rng)
-        watchers: list[Callback] = []
+        x, weight = self.encoder_.matrix(train.columns), self._row_weights(train.y, train.weight)
+        recipe.begin(self.model_, x, rng)
+        watchers: list[Callback] = [recipe.fading_dropout()]
         best = None
         if held_out is not None:
             best = BestEpoch(f"validation_{self.metric}", self._score(held_out), bool(self.early_stopping))
@@ -173,7 +175,6 @@ class BaseTabular(BaseEstimator):
         size = min(recipe.BATCH, len(train.y))
         optimizer = recipe.optimizer(self.model_, self._recipe)
         trainer = Trainer(self.model_, loss, optimizer, size, callbacks=watchers, rng=rng, drop_last=True)
-        x, weight = self.encoder_.matrix(train.columns), self._row_weights(train.y, train.weight)
         self.history_ = trainer.fit(x, self._targets(train.y), weight, epochs=self.max_epochs, verbose=0)
         if self.history_.interrupted and not self.history_.reason:
             warn("Training interrupted by user.")
@@ -205,6 +206,5 @@ class BaseTabular(BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = True
-        tags.no_validation = True  # by scikit-learn: columns are found by name here, in any order and among others
         tags.non_deterministic = self.time_limit is not None
         return tags

@@ -10,6 +10,7 @@
 #include "optimizers.h"
 #include "few_rows.h"
 #include "gemm.h"
+#include "columns.h"
 #include "plan_stages.h"
 #include "plan_run.h"
 #include "vtable.h"
