@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from .._support.checks import Array
 from ..ops.fused import compiled
-from .program import Call, Program, every_call, number_of
+from .program import Call, Program, every_call, input_width, number_of
 
 #: W, or what columns, a scale or a parametric activation is made with; b, the number of the activation's kernel, and
 #: its parameter.
@@ -32,15 +32,15 @@ def kernel_of(program: Program) -> tuple[int, float] | None:
 def parts_of(call: Call) -> list[Part] | None:
     """What a call in front of a network makes of each part of its columns; None if a part has no kernel."""
     found: list[Part] = []
-    branches, widths = ((call,),), call.arrays.get("widths", (0,))
-    for branch, width in zip(call.branches or branches, widths, strict=True):
+    widths = call.arrays.get("widths", (input_width(call),))
+    for branch, width in zip(call.branches or ((call,),), widths, strict=True):
         op = branch[0].op if len(branch) == 1 else "" if branch else "copy"
         if op not in ("copy", *FRONTS):
             return None
         arrays = tuple(branch[0].arrays[name] for name in FRONTS[op]) if branch else ()
         if op == "pbld" and arrays[0].shape[1] > compiled.MOST_WAVES:
             return None
-        found.append((op, int(width) or (1 if op == "embedding" else len(arrays[0])), arrays))
+        found.append((op, int(width), arrays))
     return found
 
 

@@ -134,6 +134,15 @@ def inputs_of(call: Call, x: Array) -> Iterable[Array]:
     return itertools.repeat(x)
 
 
+def input_width(call: Call) -> int | None:
+    """How many numbers a row has that the call takes; None where its arrays do not tell."""
+    if "widths" in call.arrays:
+        return int(call.arrays["widths"].sum())
+    if "E" in call.arrays:
+        return 1
+    return len(call.arrays.get("W", next(iter(call.arrays.values())))) if call.arrays else None
+
+
 def output_width(call: Call, width: int) -> int:
     """How many numbers the call makes of each row of ``width`` numbers."""
     arrays = call.arrays

@@ -22,8 +22,8 @@ IDENTITY = NUMBERS.get("identity", 0)
 class Stage:
     """What kernels/plan.h needs of an op; gradients lie in the model's vector of them as parameters do in theirs.
 
-    ``kind`` is columns, affine, activation, parametric, dropout, batch_norm, layer_norm or scale; ``a`` is the parameter
-    of an activation, the rate of a dropout, the epsilon of a normalisation.
+    ``kind`` is columns, affine, activation, parametric, dropout, batch_norm, layer_norm or scale; ``a`` is the
+    parameter of an activation, the rate of a dropout, the epsilon of a normalisation.
     """
 
     kind: str
