@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._support.checks import Array
-from ..layers.program import Call, Program
+from ..layers.program import Call, Program, standardization
 from ..tabular.columns import text_of
 from ..tabular.encoders.program import NUMBERS, WORDS, ColumnProgram, Source
-from ..tabular.encoders.scaling import Scales
+from ..tabular.encoders.scaling import Scales, joined
 from .columns import chosen_places, does_nothing, steps_of
 from .estimators import is_ours
 
-Described = tuple[list[ColumnProgram], Program, list[str]]
+Described = tuple[list[ColumnProgram], list[str]]
 
 
 class _UnknownStepError(Exception):
@@ -35,19 +36,32 @@ def is_pipeline_of_columns(model: Any) -> bool:
     return bool(named) and is_ours(steps[-1])
 
 
-def columns_of_pipeline(pipeline: Any) -> Described | None:
-    """The programs of its columns, what follows on all features, and notes; None where a step has no program."""
+def columns_of_pipeline(pipeline: Any, scaling: Program) -> Described | None:
+    """The programs of its columns, with the estimator's own scaling; and notes. None where a step has no program."""
     first, *between, _ = steps_of(pipeline)
     try:
         columns = [column for entry in first.transformers_ for column in _entry(first, *entry)]
-        front = [_standardize(_affine(step, None)) for step in between]
+        width = sum(len(column.scales) for column in columns)
+        after = [_affine(step, width) for step in between]
     except _UnknownStepError:
         return None
+    columns = _scaled(columns, [*after, *(_of_call(call, width) for call in scaling)])
     takes: dict[str, Source] = {}
     if any(takes.setdefault(column.source.name, column.source) != column.source for column in columns):
         return None
     notes = [note for column in columns for note in _notes(column)]
-    return columns, tuple(front), list(dict.fromkeys(notes))
+    return columns, list(dict.fromkeys(notes))
+
+
+def _scaled(columns: Sequence[ColumnProgram], after: Sequence[_Affine]) -> list[ColumnProgram]:
+    """The same columns, each with what scales all features in the end."""
+    own = joined([column.scales for column in columns])
+    scales = _scales([_Affine(own.center, own.factor), *after], len(own))
+    ends = np.cumsum([len(column.scales) for column in columns]).tolist()
+    return [
+        replace(column, scales=_at(scales, slice(end - len(column.scales), end)))
+        for column, end in zip(columns, ends, strict=True)
+    ]
 
 
 def as_pandas(columns: dict[str, Array]) -> Any:
@@ -103,18 +117,17 @@ class _Affine(NamedTuple):
         return _Affine(np.append(self.center, np.zeros(count)), np.append(self.factor, np.ones(count)))
 
 
-def _affine(step: Any, width: int | None) -> _Affine:
-    if type(step).__name__ != "StandardScaler":
+def _affine(step: Any, width: int) -> _Affine:
+    """A step that scales so many columns."""
+    if type(step).__name__ != "StandardScaler" or step.n_features_in_ != width:
         raise _UnknownStepError
-    count = step.n_features_in_ if width is None else width
-    if step.n_features_in_ != count:
-        raise _UnknownStepError
-    center = step.mean_ if step.with_mean else np.zeros(count)
-    return _Affine(center, 1 / step.scale_ if step.with_std else np.ones(count))
+    center = step.mean_ if step.with_mean else np.zeros(width)
+    return _Affine(center, 1 / step.scale_ if step.with_std else np.ones(width))
 
 
-def _standardize(affine: _Affine) -> Call:
-    return Call("standardize", {"mean": affine.center, "factor": affine.factor})
+def _of_call(call: Call, width: int) -> _Affine:
+    mean, factor, _ = standardization(call)
+    return _Affine(mean + np.zeros(width), factor)
 
 
 def _scales(affines: Sequence[_Affine], width: int) -> Scales:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, sentence
-from ..layers.program import Call, standardization
+from ..layers.program import Call
 from ..tabular.inputs import gap_of
 from ..tabular.moments import DAY
 from .rows import NORMAL
@@ -89,9 +89,6 @@ def _drawn(model: TableModel, rng: np.random.Generator) -> Columns:
 def _centers(model: TableModel) -> tuple[Array, Array]:
     """Around which raw feature each column lies, by the first of its features, and 1 / how far around it."""
     center, factor = model.scales.center, model.scales.factor
-    for call in model.front:
-        mean, more, _ = standardization(call)
-        center, factor = center + mean / np.where(factor == 0, 1, factor), factor * more
     starts = np.cumsum([0, *(len(column.scales) for column in model.columns)])[:-1]
     starts = np.minimum(starts, max(len(center) - 1, 0))
     return center[starts], factor[starts]

@@ -1,13 +1,14 @@
 """A model that takes a table as it comes, said once for all formats: columns · scaling · network · decoding.
 
-    columns --a call each--> raw features --scales--> features --front, network--> z --decoding--> the answer
+    columns --a call each--> raw features --scales--> x --network--> z --decoding--> the answer
 
-Columns, scales, front and the decoding of numbers are computed in float64, the network in its own type.
+Columns, scales and the decoding of numbers are computed in float64, the network in its own type.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array
-from ..layers.program import Program
+from ..layers.program import Call, Program, run
 from ..model import Sequential
 from ..tabular.encoders.program import ColumnProgram, Source
-from ..tabular.encoders.scaling import Scales, joined
+from ..tabular.encoders.scaling import FARTHEST, Scales, joined
 from ..tabular.encoding import TableEncoder
 from ..tabular.inputs import as_frame, inputs_of
 from ..tabular.words import MISSING
@@ -41,7 +42,8 @@ class TableModel:
     network : its layers
     decoding : what makes the answer of what the network gives
     frame : columns (N,) by their names → the rows as ``fitted`` takes them
-    front : what is computed of all features before the network
+    features : columns (N,) by their names → what the network takes (N, I)
+    farthest : scales further away than so much count as so much
     classes : the labels of a classifier, or None
     targets, levels : how many numbers a regressor predicts, and how many quantiles of each
     notes : what to know of the file
@@ -53,7 +55,8 @@ class TableModel:
     network: Sequential
     decoding: Program
     frame: Callable[[dict[str, Array]], Any]
-    front: Program = ()
+    features: Callable[[dict[str, Array]], Array]
+    farthest: float = math.inf
     classes: Array | None = None
     targets: int = 1
     levels: int = 1
@@ -115,6 +118,8 @@ def _of_estimator(fitted: Any) -> TableModel:
         fitted.model_,
         fitted.decoding_(),
         frame,
+        lambda given: encoder.matrix(as_frame(given)),
+        FARTHEST,
         classes=getattr(fitted, "classes_", None),
         targets=fitted.n_outputs_,
         levels=1 if quantiles is None else len(quantiles),
@@ -122,12 +127,20 @@ def _of_estimator(fitted: Any) -> TableModel:
 
 
 def _of_pipeline(pipeline: Any) -> TableModel | None:
-    found = columns_of_pipeline(pipeline)
-    if found is None:
-        return None
     from ..estimators.program import decoding, scaling
 
-    last, (columns, front, notes) = pipeline.steps[-1][1], found
+    last = steps_of(pipeline)[-1]
+    found = columns_of_pipeline(pipeline, scaling(last))
+    if found is None:
+        return None
+    columns, notes = found
+
+    def features(given: dict[str, Array]) -> Array:
+        x = as_pandas(given)
+        for step in steps_of(pipeline)[:-1]:
+            x = step.transform(x)
+        return run(scaling(last), np.asarray(x.toarray() if hasattr(x, "toarray") else x, np.float64))
+
     return TableModel(
         pipeline,
         columns,
@@ -135,9 +148,23 @@ def _of_pipeline(pipeline: Any) -> TableModel | None:
         last.model_,
         decoding(last),
         as_pandas,
-        front=(*front, *scaling(last)),
+        features,
         classes=getattr(last, "classes_", None),
         targets=last.n_outputs_,
         levels=getattr(last, "_levels", 1),
         notes=notes,
     )
+
+
+def encodable(word: str) -> bool:
+    """Whether UTF-8 has it: halves of characters do not leave Python."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in word)
+
+
+def coded(call: Call, missing: Collection[str]) -> dict[str, int]:
+    """The code of each word, those for a missing value among them."""
+    known = zip(call.arrays["words"].tolist(), call.arrays["codes"].tolist(), strict=True)
+    gap = int(call.numbers["gap"])
+    found = dict(known) | dict.fromkeys(sorted(missing), gap)
+    other = int(call.numbers["other"])
+    return {word: code for word, code in found.items() if encodable(word) and code != other}

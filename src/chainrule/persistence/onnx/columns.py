@@ -10,9 +10,9 @@ from ..._support.checks import Array, sentence
 from ...layers.program import Call
 from ...tabular.encoders import dates
 from ...tabular.encoders.program import NUMBERS, ColumnProgram
-from ...tabular.encoders.scaling import CLIP, FARTHEST, Scales
+from ...tabular.encoders.scaling import CLIP, Scales
 from ...tabular.moments import DAY, NO_MOMENT
-from ...tabular.words import MISSING
+from ..tables import TableModel, coded
 from .network import ListGraph
 from .nodes import through
 from .pieces import pieces
@@ -20,10 +20,9 @@ from .pieces import pieces
 ML = "ai.onnx.ml"
 
 
-def features_of(
-    g: ListGraph, columns: Sequence[ColumnProgram], inputs: dict[str, str], scales: Scales, missing: Collection[str]
-) -> str:
+def features_of(g: ListGraph, model: TableModel, inputs: dict[str, str]) -> str:
     """All features (N, I), scaled, of inputs (N, 1) by the names of their columns."""
+    columns = model.columns
     g.dtype, g.prefix = np.dtype(np.float64), ""
     imputed = [place for place, column in enumerate(columns) if column.call.op == "impute"]
     parts: list[tuple[list[int], str]] = []  # of each its place among the features, and the values
@@ -37,9 +36,9 @@ def features_of(
     for place, column in enumerate(columns):
         if column.call.op != "impute" and places[place]:
             g.kind = column.call.op
-            parts.append((places[place], _raw(g, column, inputs[column.source.name], missing)))
+            parts.append((places[place], _raw(g, column, inputs[column.source.name], model.missing)))
     g.kind = "features"
-    return _scaled(g, _in_order(g, parts), scales)
+    return _scaled(g, _in_order(g, parts), model.scales, model.farthest)
 
 
 def _places(columns: Iterable[ColumnProgram]) -> list[list[int]]:
@@ -58,10 +57,10 @@ def _in_order(g: ListGraph, parts: Sequence[tuple[list[int], str]]) -> str:
     return x if found == sorted(found) else g.Gather(x, np.argsort(found), axis=1)
 
 
-def _scaled(g: ListGraph, x: str, scales: Scales) -> str:
-    """z = (x − center) · factor within ±FARTHEST, 0 where the factor is; then z / √(1 + (z/3)²) where it is smooth."""
+def _scaled(g: ListGraph, x: str, scales: Scales, farthest: float) -> str:
+    """z = (x − center) · factor within ±farthest, 0 where the factor is; then z / √(1 + (z/3)²) where it is smooth."""
     z = through(g, [Call("standardize", {"mean": scales.center, "factor": scales.factor})], x)
-    z = g.Clip(z, -FARTHEST, FARTHEST)
+    z = g.Clip(z, -farthest, farthest) if np.isfinite(farthest) else z
     if (scales.factor == 0).any():
         z = g.Where(g.cast(g.constant((scales.factor == 0).astype(np.int64)), np.bool_), 0.0, z)
     if not scales.smooth.any():
@@ -98,20 +97,6 @@ def _raw(g: ListGraph, column: ColumnProgram, x: str, missing: Collection[str]) 
     if "table" in call.arrays:
         return g.Gather(g.held_with_nan(call.arrays["table"]), g.Reshape(code, np.array([-1])), axis=0)
     return g.cast(g.Equal(code, np.arange(1, len(column.scales) + 1)), np.float64)
-
-
-def encodable(word: str) -> bool:
-    """Whether UTF-8 has it: halves of characters do not leave Python."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in word)
-
-
-def coded(call: Call, missing: Collection[str]) -> dict[str, int]:
-    """The code of each word, those for a missing value among them."""
-    known = zip(call.arrays["words"].tolist(), call.arrays["codes"].tolist(), strict=True)
-    gap = int(call.numbers["gap"])
-    found = dict(known) | dict.fromkeys([*sorted(MISSING), *sorted(missing)], gap)
-    other = int(call.numbers["other"])
-    return {word: code for word, code in found.items() if encodable(word) and code != other}
 
 
 def _code(g: ListGraph, column: str, call: Call, x: str, missing: Collection[str]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...layers.program import Call
 from ...tabular.encoders.texts import MIX, MOST_CHARACTERS, P, Q
-from ...tabular.words import MISSING
+from ..tables import encodable
 from .network import ListGraph
 
 MICROSOFT, ML = "com.microsoft", "ai.onnx.ml"
@@ -22,7 +22,7 @@ _BLANK = ord(" ")
 
 def pieces(g: ListGraph, call: Call, x: str, missing: Collection[str]) -> str:
     """The sums (N, B) of texts (N, 1), each of length 1; then 1 where a text is missing, if the call says it."""
-    words = sorted({*MISSING, *missing})
+    words = sorted(filter(encodable, missing))
     gone = g.LabelEncoder(x, domain=ML, keys_strings=words, values_int64s=[1] * len(words), default_int64=0)
     buckets = int(call.numbers["buckets"])
     known = dict.fromkeys(call.arrays["alphabet"].tolist())

@@ -12,8 +12,8 @@ from ..._support.checks import sentence
 from ..._support.files import digest
 from ...tabular.encoders.program import MOMENTS, NUMBERS, WORDS
 from ..programs import check_program, layer_programs
-from ..tables import TableModel
-from .columns import encodable, features_of
+from ..tables import TableModel, encodable
+from .columns import features_of
 from .network import WHO, ListGraph
 from .nodes import NODES, through
 from .outcome import classify, kind_of_labels, regress
@@ -31,13 +31,13 @@ MEANING = {
 def from_table(model: TableModel, double: bool, opset: int | None) -> tuple[Any, list[str]]:
     """The graph and the notes."""
     programs = layer_programs(WHO, model.network.layers, NODES)
-    check_program(WHO, type(model.fitted).__name__, [*model.front, *model.decoding], NODES)
+    check_program(WHO, type(model.fitted).__name__, model.decoding, NODES)
     g = ListGraph(np.float64, model.network.layers)
     outputs = [LABEL, PROBABILITIES] if model.classes is not None else [NUMBER]
     for name in outputs:
         g.new_name(name)
     inputs = {source.name: g.new_name(_name(source.name)) for source in model.sources}
-    z = through(g, model.front, features_of(g, model.columns, inputs, model.scales, model.missing))
+    z = features_of(g, model, inputs)
     g.dtype = np.dtype(np.float64 if double else np.float32)
     z = z if double else g.cast(z, g.dtype)
     for index, (_, program) in enumerate(programs):
