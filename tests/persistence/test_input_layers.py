@@ -111,7 +111,7 @@ def test_onnx_runtime_refuses_what_is_no_code(wrong: float, tmp_path: Path) -> N
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
     x = rows("a table").astype(np.float32)
     x[3, 5] = wrong
-    with pytest.raises(Exception, match="out of data bounds|index"):
+    with pytest.raises(Exception, match=r"out of data bounds|index"):
         session.run(None, {"x": x})
 
 
@@ -160,9 +160,9 @@ def answers(folder: Path, x: np.ndarray, outputs: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["a table", "one embedding", "one PBLD"])
 def test_other_libraries_have_no_such_layers(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="state_dict expects layers with arrays to be among .*, got (PBLD|Embedding)"):
+    with pytest.raises(ValueError, match=r"state_dict expects layers with arrays to be among .*, got (PBLD|Embedding)"):
         cr.convert.state_dict(model(name))
-    with pytest.raises(ValueError, match="expects layers with arrays to be among .*, got (PBLD|Embedding)"):
+    with pytest.raises(ValueError, match=r"expects layers with arrays to be among .*, got (PBLD|Embedding)"):
         cr.export(model(name), tmp_path / "net.safetensors", format="pytorch")
 
 

@@ -8,8 +8,8 @@ from .._support.checks import Array
 from ..ops.fused import compiled
 from .program import Call, Program, every_call, input_width, number_of
 
-#: W, or what columns, a scale or a parametric activation is made with; b, the number of the activation's kernel, and
-#: its parameter.
+#: W, or the Parts of columns, or a vector: the amounts of an activation, the gain where there is none; b; the number of
+#: the activation's kernel, and its parameter.
 Dense: TypeAlias = "tuple[Any, Array | None, int, float]"
 #: What is made of some columns: copy, or an op; how many they are; the op's arrays.
 Part: TypeAlias = "tuple[str, int, tuple[Array, ...]]"
@@ -48,7 +48,7 @@ def _columns(call: Call, dtype: Any) -> Any:
     """All columns as the kernel takes them."""
     parts = parts_of(call)
     try:
-        return None if parts is None else compiled.Parts(parts, dtype)
+        return None if parts is None or dtype is None else compiled.Parts(parts, dtype)
     except ValueError:  # arrays of the user's own, say, that the kernel cannot read
         return None
 
@@ -56,11 +56,12 @@ def _columns(call: Call, dtype: Any) -> Any:
 def dense_layers(program: Program) -> list[Dense] | None:
     """The program for rows of numbers as dense layers with activations; None if an op has no kernel."""
     found: list[Dense] = []
+    dense = False  # whether the last of them is, and has no activation yet
     dtypes = (array.dtype for call in every_call(program) for array in call.arrays.values() if array.dtype.kind == "f")
     for call in program:
         op, arrays = call.op, call.arrays
         if op in COLUMNS:
-            columns = None if found else _columns(call, next(iter(dtypes)))
+            columns = None if found else _columns(call, next(dtypes, None))
             if columns is None:
                 return None
             found.append((columns, None, compiled.COLUMNS, 0.0))
@@ -69,14 +70,14 @@ def dense_layers(program: Program) -> list[Dense] | None:
         if op == "affine":
             found.append((arrays["W"], arrays.get("b"), NO_ACTIVATION, 0.0))
         elif op == "scale":
-            found.append((arrays["gain"], arrays.get("bias"), compiled.SCALE, 0.0))
+            found.append((arrays["gain"], arrays.get("bias"), NO_ACTIVATION, 0.0))
         elif kernel is None:
             if op != "flatten":  # rows are flat
                 return None
         elif op == "parametric":
             found.append((arrays["amount"], None, *kernel))
         else:
-            follows = bool(found) and found[-1][2] == NO_ACTIVATION
-            W, b = found.pop()[:2] if follows else (None, None)
+            W, b = found.pop()[:2] if dense else (None, None)
             found.append((W, b, *kernel))
+        dense = op == "affine" or (dense and op == "flatten")
     return found

@@ -22,7 +22,7 @@ IDENTITY = NUMBERS.get("identity", 0)
 class Stage:
     """What kernels/plan.h needs of an op; gradients lie in the model's vector of them as parameters do in theirs.
 
-    ``kind`` is columns, affine, activation, parametric, dropout, batch_norm, layer_norm or scale; ``a`` is the
+    ``kind`` is columns, affine, activation, parametric, scale, dropout, batch_norm or layer_norm; ``a`` is the
     parameter of an activation, the rate of a dropout, the epsilon of a normalisation.
     """
 
@@ -35,7 +35,7 @@ class Stage:
     momentum: float = 0.0
     l1: float = 0.0
     l2: float = 0.0
-    W: Array | None = None  # or the gain of a normalisation, the amount of a parametric activation
+    W: Array | None = None  # or the gain of a scale or normalisation, the amount of a parametric activation
     b: Array | None = None
     running_mean: Array | None = None
     running_variance: Array | None = None
@@ -110,6 +110,11 @@ def _parametric(call: Call, width: int) -> Stage | None:
     return stage
 
 
+def _scale(call: Call, width: int) -> Stage:
+    gain = call.arrays["gain"]
+    return Stage("scale", len(gain), len(gain), W=gain, b=call.arrays.get("bias"))
+
+
 def _layer_norm(call: Call, width: int) -> Stage:
     gain, bias = call.arrays["gain"], call.arrays["bias"]
     return Stage("layer_norm", len(gain), len(gain), W=gain, b=bias, a=call.numbers["epsilon"])
@@ -129,5 +134,5 @@ STAGES: dict[str, Callable[[Call, int], Stage | None]] = {
     "dropout": lambda call, width: Stage("dropout", width, width, a=call.numbers["rate"]),
     "layer_norm": _layer_norm,
     "parametric": _parametric,
-    "scale": lambda call, width: Stage("scale", width, width, W=call.arrays["gain"], b=call.arrays.get("bias")),
+    "scale": _scale,
 }

@@ -228,7 +228,9 @@ cdef class Plan:
             t.kept = self.room((p.batch, t.outputs))
         if stage.kind == "affine":
             self.learn("W", stage.W, (t.inputs, t.outputs), &t.W, &t.dW)
-        if stage.kind in ("parametric", "scale"):
+        if stage.kind == "parametric":
+            self.learn("amount", stage.W, (t.outputs,), &t.W, &t.dW)
+        if stage.kind == "scale":
             self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
         if stage.kind.endswith("norm"):
             self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)

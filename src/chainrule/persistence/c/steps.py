@@ -53,7 +53,7 @@ class Step:
         """The constants as the device holds them, in the order of its function's arguments."""
         arrays = self.call.arrays
         if self.call.op == "pbld":
-            return {**arrays, "w1": 2 * np.pi * arrays["w1"], "W2": np.vstack(arrays["W2"])}
+            return {**arrays, "w1": 2 * np.pi * arrays["w1"], "W2": arrays["W2"].reshape(-1, arrays["W2"].shape[2])}
         if "W" in arrays:  # the weights of an output in a row
             return {**arrays, "W": arrays["W"].T}
         if self.call.op == "standardize":  # a float32 alone would lose digits of a mean far from zero

@@ -1,17 +1,25 @@
 /* The parts of a stage of columns, in front of a network on a table: ../../embedding.py and ../../periodic.py derive
- * them. A part reads its own columns of x (rows × width) and writes its own of y (rows × outputs). */
+ * them. A part reads its own columns of x (rows × width) and writes its own of y (rows × outputs). APART: what GCC
+ * would otherwise put into the library once for each call of it. */
+#ifndef APART
+#ifdef __clang__
+#define APART static __attribute__((noinline))
+#else
+#define APART static __attribute__((noipa))
+#endif
+#endif
 
 /* u = 2π x w1 + b1 of one column of x, for each row and frequency. */
-static void NAME(phases)(const Part *p, Size j, Size rows, const REAL *x, Size width, REAL *u) {
+APART void NAME(phases)(const Part *p, Size j, Size rows, const REAL *x, Size width, REAL *u) {
     const REAL *w1 = (REAL *)p->arrays[0] + j * p->count, *b1 = (REAL *)p->arrays[1] + j * p->count;
-    for (Size r = 0; r < rows; r++) {
+    for (Size r = 0; r < rows; r++, u += p->count) {
         const REAL turn = R(6.28318530717958647693) * x[r * width + j];
 #pragma omp simd
-        for (Size h = 0; h < p->count; h++) u[r * p->count + h] = turn * w1[h] + b1[h];
+        for (Size h = 0; h < p->count; h++) u[h] = turn * w1[h] + b1[h];
     }
 }
 
-static void NAME(sines)(Size n, const REAL *u, REAL half, REAL *y) {
+APART void NAME(sines)(Size n, const REAL *u, REAL half, REAL *y) {
 #pragma omp simd
     for (Size i = 0; i < n; i++) y[i] = NAME(sine)(u[i], half);
 }
@@ -21,7 +29,7 @@ INLINE NAME(Operand) NAME(mixtures)(const Part *p, Size j, Size learned) {
     return (NAME(Operand)){(REAL *)p->arrays[2] + j * p->count * learned, 1, learned};
 }
 
-static void NAME(pbld)(const Part *p, Size rows, const REAL *x, Size width, REAL *y, Size outputs, REAL *room) {
+APART void NAME(pbld)(const Part *p, Size rows, const REAL *x, Size width, REAL *y, Size outputs, REAL *room) {
     enum { MOST = MOST_FREQUENCIES };
     REAL waves[MOST];
     const Size learned = p->outputs / p->inputs - 1, step = MOST / p->count;
@@ -44,7 +52,7 @@ INLINE const REAL *NAME(row_of)(const Part *p, const void *E, REAL code) {
     return code >= 0 && code < (REAL)p->count ? (const REAL *)E + (Size)code * p->outputs : NULL;
 }
 
-static void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x_, void *y_,
+APART void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x_, void *y_,
                           void *room) {
     for (const Part *p = parts; p < parts + count; p++) {
         const REAL *x = (const REAL *)x_ + p->from;
@@ -55,13 +63,16 @@ static void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts
         }
         for (Size r = 0; r < rows; r++, x += width, y += outputs) {
             const REAL *from = p->kind == PART_copy ? x : NAME(row_of)(p, p->arrays[0], *x);
-            for (Size i = 0; i < p->outputs; i++) y[i] = from == NULL ? NAN : from[i];
+            if (from != NULL)
+                memcpy(y, from, (size_t)p->outputs * sizeof(REAL));
+            else
+                memset(y, 0xff, (size_t)p->outputs * sizeof(REAL)); /* NaN */
         }
     }
 }
 
 /* dE of the codes from ... to */
-static void NAME(embedding_gradient)(const Part *p, Size rows, const REAL *x, Size width, const REAL *dy, Size outputs,
+APART void NAME(embedding_gradient)(const Part *p, Size rows, const REAL *x, Size width, const REAL *dy, Size outputs,
                                      Size from, Size to) {
     memset((REAL *)p->gradients[0] + from * p->outputs, 0, (size_t)((to - from) * p->outputs) * sizeof(REAL));
     for (Size r = 0; r < rows; r++, x += width, dy += outputs) {
@@ -72,7 +83,7 @@ static void NAME(embedding_gradient)(const Part *p, Size rows, const REAL *x, Si
 }
 
 /* dw1, db1, dW2 and db2 of column j; room for the waves of all rows, then for a product. */
-static void NAME(pbld_gradient)(const Part *p, Size j, Size rows, const REAL *x, Size width, const REAL *dy,
+APART void NAME(pbld_gradient)(const Part *p, Size j, Size rows, const REAL *x, Size width, const REAL *dy,
                                 Size outputs, REAL *waves, REAL *room) {
     const Size learned = p->outputs / p->inputs - 1, H = p->count;
     REAL *dw1 = (REAL *)p->gradients[0] + j * H, *db1 = (REAL *)p->gradients[1] + j * H, *dc = waves + rows * H;

@@ -80,16 +80,15 @@ static void NAME(forward)(const NAME(Step) *s) {
             NAME(dropout)(rows * t->outputs, key, (uint64_t)at, t->a, x + at, y, kept);
             break;
         }
-        case STAGE_scale:
-            NAME(scale)(rows, t->inputs, t->inputs, x + at, t->W, t->b, y);
-            break;
         case STAGE_batch_norm:
             NAME(forward_batch_norm)(s, t, x);
             break;
         case STAGE_layer_norm:
-            NAME(standardize_rows)(rows, t->inputs, t->inputs, x + at, t->a, kept, (REAL *)t->inverse + s->r0,
-                                   (REAL *)t->mean + s->r0, (REAL *)t->variance + s->r0);
-            NAME(scale)(rows, t->inputs, t->inputs, kept, t->W, t->b, y);
+        case STAGE_scale:
+            if (t->kind == STAGE_layer_norm)
+                NAME(standardize_rows)(rows, t->inputs, t->inputs, x + at, t->a, kept, (REAL *)t->inverse + s->r0,
+                                       (REAL *)t->mean + s->r0, (REAL *)t->variance + s->r0);
+            NAME(scale)(rows, t->inputs, t->inputs, t->kind == STAGE_scale ? x + at : kept, t->W, t->b, y);
             break;
         }
     }
@@ -140,18 +139,16 @@ static void NAME(backward)(const NAME(Step) *s) {
         case STAGE_dropout:
             NAME(multiply)(rows * t->outputs, dy, (REAL *)t->kept + in, dx);
             break;
-        case STAGE_scale:
-            if (dx != NULL) NAME(scale)(rows, t->inputs, t->inputs, dy, t->W, NULL, dx);
-            break;
         case STAGE_batch_norm:
             NAME(backward_batch_norm)(s, t, dx == NULL ? NULL : s->plan->stages[i - 1].dy);
             break;
         case STAGE_layer_norm:
-            if (dx != NULL) {
-                NAME(scale)(rows, t->inputs, t->inputs, dy, t->W, NULL, dx);
+        case STAGE_scale:
+            if (dx == NULL) break;
+            NAME(scale)(rows, t->inputs, t->inputs, dy, t->W, NULL, dx);
+            if (t->kind == STAGE_layer_norm)
                 NAME(standardize_rows_backward)(rows, t->inputs, t->inputs, dx, (REAL *)t->kept + in,
                                                 (REAL *)t->inverse + s->r0, dx);
-            }
             break;
         }
     }
@@ -261,7 +258,7 @@ static void NAME(learn_vector)(const NAME(Step) *s, const REAL *w, const REAL *g
 }
 
 /* This thread's share of the gradients of the parts: of the rows of a table, of the columns of a PBLD. */
-static void NAME(part_gradients)(const NAME(Step) *s, const Stage *t, int at_once) {
+APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t, int at_once) {
     const int threads = s->plan->threads;
     REAL *room = s->plan->rooms[s->thread], *waves = room + DEPTH * PANEL;
     for (const Part *p = t->parts; p < t->parts + t->part_count; p++) {
@@ -298,12 +295,13 @@ static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
         if (!at_once && t->penalty != NULL) NAME(penalize)(&weights, 0, rows, 0, t->outputs, dW, t->outputs);
         if (t->b != NULL) NAME(sum_rows)(s->n, t->outputs, t->dy, t->db, from, to);
     } else {
+        const REAL *x = NAME(input)(s, i);
         if (t->kind == STAGE_layer_norm || t->kind == STAGE_scale)
             NAME(scale_backward)(s->n, to - from, t->outputs, (REAL *)t->dy + from,
-                                 (t->kind == STAGE_scale ? NAME(input)(s, i) : (REAL *)t->kept) + from, (REAL *)t->W + from,
-                                 NULL, (REAL *)t->dW + from, t->db == NULL ? NULL : (REAL *)t->db + from);
+                                 (t->kind == STAGE_scale ? x : (REAL *)t->kept) + from, (REAL *)t->W + from, NULL,
+                                 (REAL *)t->dW + from, t->db == NULL ? NULL : (REAL *)t->db + from);
         if (t->kind == STAGE_parametric)
-            NAME(parametric_gradient)(s->n, t->outputs, t->dy, NAME(input)(s, i), t->kept, t->dW, from, to);
+            NAME(parametric_gradient)(s->n, t->outputs, t->dy, x, t->kept, t->dW, from, to);
         if (at_once) NAME(learn_vector)(s, t->W, t->dW, from, to);
     }
     if (at_once && t->b != NULL) NAME(learn_vector)(s, t->b, t->db, from, to);
