@@ -64,7 +64,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     >>> kind = ["oak", "oak", "fir", "oak", "fir", "fir"] * 10
     >>> trees = {"height": [3, 4, 20, None, 22, 19] * 10, "leaf": ["oval", "oval", "thin", "oval", "thin", None] * 10}
     >>> model = cr.TabularClassifier(max_epochs=30, random_state=0).fit(trees, kind)
-    >>> model.predict({"leaf": ["thin", "heart"], "height": [25, 2]}).tolist()
+    >>> model.predict({"leaf": ["thin", "oval"], "height": [25, 2]}).tolist()
     ['fir', 'oak']
 
     References
