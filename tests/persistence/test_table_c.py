@@ -1,4 +1,4 @@
-"""Models of tables as C headers: a struct with a field for each column, compiled strictly, with the answers of the model."""
+"""Models of tables as C headers: a struct with a field for each column, compiled strictly, the answers of the model."""
 
 from __future__ import annotations
 
