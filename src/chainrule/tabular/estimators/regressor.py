@@ -14,6 +14,7 @@ from ..._support.checks import Array, as_numeric, check_finite, sentence
 from ..._support.labels import check_no_times
 from ...estimators.inputs import check_numbers, flat
 from ...estimators.internals import StrOptions, fitting
+from ...estimators.parameters import keep_parameters
 from ...layers.program import Call, Program, run
 from ...losses import HalfSquaredError, Loss, Quantile
 from .. import recipe
@@ -97,15 +98,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         random_state: Any = None,
         verbose: bool = False,
     ) -> None:
-        self.columns = columns
-        self.metric = metric
-        self.quantiles = quantiles
-        self.validation_fraction = validation_fraction
-        self.early_stopping = early_stopping
-        self.max_epochs = max_epochs
-        self.time_limit = time_limit
-        self.random_state = random_state
-        self.verbose = verbose
+        keep_parameters(self, locals())
 
     @fitting
     def fit(
