@@ -75,8 +75,12 @@ def _of_file(path: Any) -> dict[str, str]:
 
 def as_inputs(facts: dict[str, str], frame: Any) -> dict[str, Array]:
     """The same by the metadata of a file."""
-    names = {Source(*known): name for *known, name in json.loads(facts["columns"])}
-    columns = inputs_of(WHO, frame, names, json.loads(facts["missing"]))
+    try:
+        names = {Source(*known): name for *known, name in json.loads(facts["columns"])}
+        missing = frozenset(json.loads(facts["missing"]))
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(sentence(WHO, "a file as export writes it", "one whose columns were changed")) from None
+    columns = inputs_of(WHO, frame, names, missing)
     return {name: _held(columns[source.name])[:, None] for source, name in names.items()}
 
 
