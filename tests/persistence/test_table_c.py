@@ -172,3 +172,10 @@ def test_comments_and_strings_hold_nothing_that_ends_them(exported) -> None:
     text = exported("classes").path.read_text(encoding="utf-8")
     assert len(SPECIES) == 8
     assert r'"a \"b\" \\ \?\?/"' in text.replace(r"\134", r"\\")
+
+
+def test_without_a_compiler_the_notes_say_that_nothing_was_compared(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("chainrule.persistence.c.compiled.COMPILERS", ())
+    done = cr.export(fitted("a number"), tmp_path / "a.h", X=frame())
+    assert done.checked is None
+    assert done.notes[-1] == "not compiled and compared with the model: there is no C compiler"

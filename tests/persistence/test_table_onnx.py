@@ -149,6 +149,17 @@ def test_refusals_of_onnx_inputs(exported, tmp_path) -> None:
         cr.convert.onnx_inputs(tmp_path / "no.onnx", frame())
 
 
+@pytest.mark.parametrize("columns", ["[", "[1]", '[["a"]]', '[[[], [], "", "x"]]'])
+def test_metadata_that_were_changed_are_refused(columns, exported, tmp_path) -> None:
+    proto = onnx.load(exported("classes").path)
+    for entry in proto.metadata_props:
+        if entry.key == "columns":
+            entry.value = columns
+    onnx.save(proto, tmp_path / "changed.onnx")
+    with pytest.raises(ValueError, match=r"onnx_inputs expects a file as export writes it, got one whose columns"):
+        cr.convert.onnx_inputs(tmp_path / "changed.onnx", frame())
+
+
 def test_a_file_that_answers_something_else_is_refused(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("chainrule.persistence.onnx.columns.DAY", 1000)
     with pytest.raises(ValueError, match=r"export expects a file that answers as the model does"):

@@ -1,4 +1,4 @@
-"""The real tables as ONNX and as C: a thousand rows that training did not see, with missing and unseen values put in."""
+"""The real tables as ONNX and C: a thousand rows that training did not see, with missing and unseen values put in."""
 
 from __future__ import annotations
 

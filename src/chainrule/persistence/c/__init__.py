@@ -17,7 +17,7 @@ from ..agreement import LIMITS, Answers, lost_columns, rounded
 from ..rows import sample_rows
 from ..tables import TableModel
 from .calls import calls_of
-from .compiled import check
+from .compiled import check, found_compiler
 from .header import SelfTest, costs, header
 from .int8 import quantized
 from .network import OUTPUTS, Network, as_network
@@ -81,10 +81,12 @@ def write(
     path = as_path("export to C", path)
     name = as_identifier(name, path)
     if isinstance(model, TableModel):
-        return write_table(model, path, precision, name, self_test, rows)
-    network = as_network(model)
-    x = network.rows_for(sample_rows(model, shape=(network.inputs,)) if rows is None else rows)
-    return _write_network(network, path, precision, name, self_test, x)
+        notes = write_table(model, path, precision, name, self_test, rows)
+    else:
+        network = as_network(model)
+        x = network.rows_for(sample_rows(model, shape=(network.inputs,)) if rows is None else rows)
+        notes = _write_network(network, path, precision, name, self_test, x)
+    return notes if found_compiler() else [*notes, "not compiled and compared with the model: there is no C compiler"]
 
 
 def _write_network(network: Network, path: Path, precision: str, name: str, self_test: bool, x: Array) -> list[str]:

@@ -95,9 +95,14 @@ def name_of(path: Path) -> str:
     return found[1]
 
 
+def found_compiler() -> str | None:
+    """The C compiler of this machine."""
+    return next(filter(None, map(shutil.which, COMPILERS)), None)
+
+
 def answered(path: Path, name: str, program: str, rows: bytes) -> bytes | None:
     """What a program that includes the header says to these bytes; None where there is no C compiler."""
-    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    compiler = found_compiler()
     if compiler is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
