@@ -144,9 +144,33 @@ def limited(monkeypatch, step: float, limit: float, **settings):
 def test_the_schedule_ends_when_the_time_does(monkeypatch):
     model = limited(monkeypatch, 1.0, 100.0)
     assert 10 < model.n_epochs_ < 60
-    assert watching.time.now <= 100
+    assert watching.time.now <= 100 + 2  # the looks after the last step
+    assert model.history_.reason == ""
     rates = model.history_["learning_rate"]
-    assert rates[-1] < 0.35 * max(rates)
+    assert rates[-1] < 0.05 * max(rates)
+
+
+def test_weights_of_an_epoch_that_time_cut_short_are_scored(monkeypatch):
+    scores = iter([3.0, 2.0, 1.0])
+    best = watching.BestEpoch("error", lambda: next(scores), stops=False)
+    limit = watching.Deadline(1e9, 0.0)
+    model = cr.MLP([1, 1], rng=0)
+
+    class Cut(cr.Callback):
+        def on_pause(self, trainer):
+            if trainer.epoch == 3 and trainer.step == 5:
+                self.vector = model.parameters.vector.copy()
+                limit.end = 0.0
+
+        def on_batch_end(self, trainer, loss):
+            pass
+
+    cut = Cut()
+    x = np.ones((4, 1), np.float32)
+    trainer = cr.Trainer(model, "squared_error", batch_size=2, callbacks=[best, cut, limit])
+    trainer.fit(x, x, epochs=9, verbose=0)
+    assert (best.epoch, best.best, trainer.epoch, len(trainer.history)) == (3, 1.0, 3, 2)
+    assert np.array_equal(model.parameters.vector, cut.vector)
 
 
 def test_ample_time_changes_nothing(monkeypatch):

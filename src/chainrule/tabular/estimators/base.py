@@ -180,7 +180,7 @@ class BaseTabular(BaseEstimator):
         self.history_ = trainer.fit(x, self._targets(train.y), weight, epochs=self.max_epochs, verbose=0)
         if self.history_.interrupted and not self.history_.reason:
             warn("Training interrupted by user.")
-        self.n_epochs_ = len(self.history_)
+        self.n_epochs_ = trainer.epoch
         self.best_epoch_ = best.epoch if best is not None and best.epoch else self.n_epochs_
         self.model_ = model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -30,28 +31,35 @@ class BestEpoch(Callback):
     def __init__(self, name: str, score: Callable[[], float], stops: bool) -> None:
         self.name, self.score, self.stops = name, score, stops
         self.best, self.epoch = float("inf"), 0
-        self._better = 0  # the last epoch that was better than those before
+        self._better = self._scored = 0  # the last epoch that was better than those before; the last step scored
         self._weights: list[Array] = []
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
+        row[self.name] = self._look(trainer)
+        if self.stops and trainer.epoch > PATIENCE * self._better + SPARE_EPOCHS:
+            trainer.stop = True
+
+    def on_train_end(self, trainer: Training) -> None:
+        if trainer.step > self._scored:  # the time was over within an epoch
+            self._look(trainer)
+        for array, best in zip(learned(trainer.model), self._weights, strict=False):
+            array[...] = best
+
+    def _look(self, trainer: Training) -> float:
+        """Score what the model holds, and keep it if it is the best."""
         with released:
             error = self.score()
-        row[self.name] = error
+        self._scored = trainer.step
         if error < self.best:
             self._better = trainer.epoch
         if error <= self.best:
             self.best, self.epoch = error, trainer.epoch
             self._weights = [array.copy() for array in learned(trainer.model)]
-        if self.stops and trainer.epoch > PATIENCE * self._better + SPARE_EPOCHS:
-            trainer.stop = True
-
-    def on_train_end(self, trainer: Training) -> None:
-        for array, best in zip(learned(trainer.model), self._weights, strict=False):
-            array[...] = best
+        return error
 
 
 class Deadline(Callback):
-    """Fits the number of epochs, and with it the schedule, to the time that is left, by the epochs that there were.
+    """Fits the number of steps, and with it the schedule, to the time that is left, by the steps that there were.
 
     Parameters
     ----------
@@ -61,27 +69,28 @@ class Deadline(Callback):
 
     def __init__(self, seconds: float, began: float) -> None:
         self.seconds, self.end = seconds, began + seconds
-        self._most, self._began = 0, 0.0
+        self._most, self._began, self._steps = 0, 0.0, sys.maxsize
 
     def on_train_begin(self, trainer: Training) -> None:
         self._most, self._began = trainer.epochs, time.monotonic()
 
     def on_pause(self, trainer: Training) -> None:
-        now = time.monotonic()
-        if now > self.end:
+        if time.monotonic() > self.end or trainer.step >= self._steps:
             raise StopTraining(f"the time limit of {self.seconds:g} s is over")
-        if 0 < trainer.step < trainer.steps_per_epoch:  # not even one epoch, perhaps
-            steps = trainer.step + int(trainer.step * (self.end - now) / (now - self._began) * MARGIN)
-            if steps < trainer.steps_per_epoch:
-                trainer.optimizer.total_steps = steps
+        if trainer.epoch == trainer.epochs and 0 < (fits := self._fits(trainer)) < (trainer.optimizer.total_steps or 0):
+            self._steps = trainer.optimizer.total_steps = fits  # the last epoch is a part of one
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
-        now = time.monotonic()
-        each = (now - self._began) / trainer.epoch
-        fits = trainer.epoch + int(max(self.end - now, 0) * MARGIN / each)
+        fits = -(-self._fits(trainer) // trainer.steps_per_epoch)
         grows = fits > 1.1 * trainer.epochs and 2 * trainer.epoch < trainer.epochs
         if fits < trainer.epochs or grows:
             trainer.epochs = min(fits, self._most)
+
+    def _fits(self, trainer: Training) -> int:
+        """The steps that there will have been when the time is over."""
+        now = time.monotonic()
+        left = max(self.end - now, 0) * MARGIN
+        return trainer.step + int(trainer.step * left / (now - self._began))
 
 
 class Lines(Progress):
