@@ -21,8 +21,8 @@ from .encode import Encode
 from .header import Costs, costs, introduction, network_function, network_texts, sizes
 from .int8 import quantized
 from .network import Network, labelled
+from .selftest import few, table_test
 from .steps import Step, calls, run_in_float32
-from .table_test import few, table_test
 from .text import array
 
 WHO = "export to C"

@@ -28,7 +28,7 @@ from ..._support.checks import Array
 from ...layers.program import Call
 from .scaling import Scales
 
-NUMBERS, WORDS, MOMENTS = TAKES = ("numbers", "words", "moments")
+NUMBERS, WORDS, MOMENTS = ("numbers", "words", "moments")
 
 
 @dataclass(frozen=True)
