@@ -76,7 +76,7 @@ def test_smaller_numbers_are_nearly_as_good(precision, most, share, digits, tmp_
     model, x, y = digits
     path = tmp_path / "small.onnx"
     whole = cr.export(model, tmp_path / "whole.onnx")
-    done = cr.export(model, path, precision=precision, rows=x)
+    done = cr.export(model, path, precision=precision, X=x)
     assert done.bytes < share * whole.bytes + 4000
     z = onnxruntime.InferenceSession(path).run(None, {"x": x})[0]
     assert z.dtype == np.float32

@@ -124,7 +124,7 @@ class TestEstimators:
         x, y = iris
         last = cr.MLPClassifier(**SETTINGS, scale=inside)
         fitted = (last if inside else make_pipeline(StandardScaler(), last)).fit(x, y)
-        done = cr.export(fitted, tmp_path / "n.onnx", rows=x)  # which float32 holds exactly
+        done = cr.export(fitted, tmp_path / "n.onnx", X=x)  # which float32 holds exactly
         assert done.checked < 1e-5
         label, probabilities = onnxruntime.InferenceSession(done.path).run(None, {"x": x.astype(np.float32)})
         np.testing.assert_array_equal(label, fitted.predict(x))

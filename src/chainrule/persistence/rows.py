@@ -144,7 +144,7 @@ def _frame(estimator: Any, columns: Sequence[Array]) -> Any:
 
 def given_rows(model: Any, rows: Any, shape: Shape | None = None) -> Any:
     """The first rows that the user gives: a pandas frame with its columns, else an array."""
-    who = "export(rows=)"
+    who = "export(X=)"
     if hasattr(rows, "columns") and not isinstance(model, Sequential):
         rows = rows if hasattr(rows, "iloc") else _as_pandas(rows)
     elif needs_frame(model):

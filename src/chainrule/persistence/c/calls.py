@@ -49,12 +49,16 @@ class Statement:
     target: Value
     index: int
 
+    def constant(self, name: str, array: str) -> str:
+        """The name of one of its arrays, W2 of the first call being none of the 21st's W."""
+        return f"{name}_{array}{'_' * array[-1].isdigit()}{self.index}"
+
     def text(self, name: str) -> str:
         """The call itself."""
         step, op, width = self.step, self.step.call.op, self.target.width
         places = [*(value.address for value in self.sources), self.target.address]
         places += ["q"] if op == "affine_int8" else []
-        arrays = [f"{name}_{array}{self.index}" for array in step.arrays]
+        arrays = [self.constant(name, array) for array in step.arrays]
         sizes = {"deviations": [width // 2], "two_classes": []}.get(op, [width])
         if "W" in step.arrays:
             sizes = [self.sources[0].width, width]

@@ -48,7 +48,7 @@ def _types(estimator: Any, rows: Any, double: bool) -> list[tuple[str, Any]]:
     if not needs_frame(estimator):
         return [("x", number([None, int(estimator.n_features_in_)]))]
     if not hasattr(rows, "columns"):
-        remedy = "pass rows=frame, some rows of your data"
+        remedy = "pass X=frame, some rows of your data"
         raise ValueError(
             sentence(WHO, "to know the type of each named column", "a pipeline that does not tell", remedy)
         )

@@ -139,11 +139,30 @@ def _deviations(g: Graph, call: Call, x: str) -> str:
     return g.Concat(mean, g.Mul(deviation, g.constant(call.arrays["spread"], "spread")), axis=1)
 
 
+def _clamp(g: Graph, call: Call, x: str) -> str:
+    """x within low and high"""
+    return g.Min(g.Max(x, g.constant(call.arrays["low"], "low")), g.constant(call.arrays["high"], "high"))
+
+
+def _ascending(g: Graph, call: Call, x: str) -> str:
+    """Each ``count`` numbers of a row in ascending order: neighbours exchanged until none is larger than the next"""
+    count = int(call.numbers["count"])
+    split = g.Reshape(x, np.array([-1, count]))
+    column = [g.Gather(split, np.array([at]), axis=1) for at in range(count)]
+    for end in range(count - 1, 0, -1):
+        for at in range(end):
+            pair = column[at : at + 2]
+            column[at : at + 2] = g.Min(*pair), g.Max(*pair)
+    return g.Reshape(g.Concat(*column, axis=1), g.Shape(x))
+
+
 #: What each op makes of x.
 NODES: dict[str, Callable[[Graph, Call, str], str]] = {
     **dict.fromkeys(ELEMENTWISE, _elementwise),
     "add": lambda g, call, x: g.Add(x, through(g, call.branches[0], x)),
     "affine": _affine,
+    "ascending": _ascending,
+    "clamp": _clamp,
     "columns": _columns,
     "deviations": _deviations,
     "embedding": _embedding,
