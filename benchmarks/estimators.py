@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from chainrule.data.tables import Table
 
 from chainrule._support.checks import Array
 from chainrule.data.batches import split
 from chainrule.data.named import load_named
-from chainrule.data.tables import Table
 from chainrule.tabular import TableEncoder
 
 from .timing import PAUSE, Pairs, figures

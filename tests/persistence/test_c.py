@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chainrule.data.tables import Table
 
 import chainrule as cr
-from chainrule.data.tables import Table
 from chainrule.layers import LAYERS
 from chainrule.layers.base import walk
 from chainrule.persistence import c

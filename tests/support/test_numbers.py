@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chainrule.data.tables import Table
 
 import chainrule as cr
 from chainrule import metrics
 from chainrule.data.scale import check_resolution
-from chainrule.data.tables import Table
 
 ROWS = 12
 X = np.random.default_rng(0).normal(size=(ROWS, 2))
