@@ -13,7 +13,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, TypeAlias
 
-LIBRARIES = {"estimators": ("scipy", "sklearn")}  # that a part is nothing without; it is imported when first used
+#: That a part, or a room of one, is nothing without; it is imported when first used.
+LIBRARIES = {"estimators": ("scipy", "sklearn"), "tabular.estimators": ("scipy", "sklearn")}
 MAX_LINES, MAX_LINES_OF_A_FUNCTION = 400, 60
 FROM_TOP = {"__version__"}  # all else that a module needs, it imports from the module that defines it
 PACKAGE_OF = {"sklearn": "scikit-learn", "mlflow": "mlflow-skinny"}  # where the module and its package differ in name
@@ -42,6 +43,11 @@ class Module:
     def part(self) -> str:
         """The piece of ORDER that the module belongs to: ``ops`` of ``chainrule.ops.affine``, ``""`` at the top."""
         return part_of(self.name)
+
+    @property
+    def room(self) -> str:
+        """Its folder in that part: ``tabular.files`` of ``chainrule.tabular.files.cells``."""
+        return ".".join(self.package[1:])
 
     @property
     def package(self) -> list[str]:
@@ -152,7 +158,8 @@ def broken_order(modules: Modules, order: tuple[str, ...], excused: Collection[A
             place = f"{module.place}:{found.line}"
             package = found.target.split(".")[0]
             if package != top:
-                at_once = {"numpy", *sys.stdlib_module_names, *LIBRARIES.get(module.part, ())}
+                allowed = (LIBRARIES.get(room, ()) for room in (module.part, module.room))
+                at_once = {"numpy", *sys.stdlib_module_names, *(library for each in allowed for library in each)}
                 if found.immediate and package not in at_once:
                     yield f"{place} imports {package} at module level: import it where it is used"
             elif module.part == "":

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .persistence.export import export
     from .reporting import report
     from .runtime.config import show_config
+    from .tabular.estimators import TabularClassifier, TabularRegressor
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,8 @@ __version__ = "0.1.0"
 _LAZY = {
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "TabularClassifier": "tabular.estimators",
+    "TabularRegressor": "tabular.estimators",
     "callbacks": "callbacks",
     "convert": "convert",
     "data": "data",

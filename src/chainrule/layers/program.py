@@ -16,9 +16,11 @@ A program is a sequence of calls; each takes what the one before gave, a batch x
 and, in training alone, ``dropout`` (rate) and ``batch_norm`` (gain, bias, running_mean, running_variance; epsilon,
 momentum). Arrays are named views into the model, never copies, or float64 numbers made of them.
 
-What an estimator makes of the outputs of its network takes three more, and a file of small weights one:
+What an estimator makes of the outputs of its network takes five more, and a file of small weights one:
 
     exp           eˣ, at most what float32 holds
+    clamp         x, at least low and at most high, each (O,)        low, high
+    ascending     each so many numbers of a row in ascending order                                     count
     two_classes   (1 − σ(x), σ(x)) of a single number
     deviations    μ, √(exp s + floor) · spread, x being (μ, s)       spread                            floor
     affine_int8   x W · scale + b, x rounded to whole numbers of     W (whole numbers), scale, b       limit
@@ -215,6 +217,8 @@ LARGEST_EXPONENT = 88.72283  # of a float32
 MEANINGS: dict[str, Callable[..., Array]] = {
     "affine": lambda x, W, b=0.0: x @ W + b,
     "affine_int8": _affine_int8,
+    "ascending": lambda x, count: np.sort(x.reshape(len(x), -1, count)).reshape(x.shape),
+    "clamp": lambda x, low, high: np.clip(x, low, high),
     "deviations": _deviations,
     "exp": _exp,
     "flatten": lambda x: x.reshape(len(x), math.prod(x.shape[1:])),

@@ -9,13 +9,24 @@ from .._support.checks import sentence
 from ..losses import GaussianNLL, PoissonNLL
 from ..model import Sequential
 
+TABULAR = ("TabularClassifier", "TabularRegressor")
 
-def network_and_facts(model: Any) -> tuple[Sequential, dict[str, Any]]:
-    """The network that a file holds, and its metadata; ``model`` is a Sequential or a fitted estimator."""
+
+def parts_of(model: Any) -> tuple[Sequential, dict[str, Any], dict[str, Any] | None]:
+    """The network that a file holds, its metadata, and of a fitted estimator all that it knows besides."""
     if isinstance(model, Sequential):
-        return model, _checked(model.metadata)
+        return model, _checked(model.metadata), None
+    if is_tabular(model):
+        from sklearn.utils.validation import check_is_fitted
+
+        from ..estimators.base import check_no_own_answers
+        from ..tabular.estimators.description import describe
+
+        check_is_fitted(model)
+        check_no_own_answers("save", model)
+        return model.model_, _checked(model.model_.metadata), describe(model)
     if not is_ours(model):
-        expected = "a Sequential model, or a fitted MLPClassifier or MLPRegressor of chainrule"
+        expected = "a Sequential model, or a fitted MLPClassifier, MLPRegressor, TabularClassifier or TabularRegressor"
         raise TypeError(sentence("save", expected, type(model).__name__, _way_to_save(model)))
     from sklearn.utils.validation import check_is_fitted
 
@@ -24,7 +35,22 @@ def network_and_facts(model: Any) -> tuple[Sequential, dict[str, Any]]:
     check_is_fitted(model)
     check_no_own_answers("save", model)
     _check_network_alone(model)
-    return model.model_, facts_of(model) | _checked(model.model_.metadata)
+    return model.model_, facts_of(model) | _checked(model.model_.metadata), None
+
+
+def estimator_of(described: dict[str, Any], model: Sequential) -> Any:
+    """The estimator that ``parts_of`` described; ValueError or TypeError for any other description."""
+    if described.get("class") in TABULAR:
+        from ..tabular.estimators.description import read
+
+        return read(described, model)
+    raise ValueError(f"{described.get('class')!r:.80} for the class of an estimator")
+
+
+def is_tabular(model: Any) -> bool:
+    """Whether it is one of our estimators for tables."""
+    tabular = sys.modules.get("chainrule.tabular.estimators")  # whoever has one has imported them
+    return tabular is not None and isinstance(model, (tabular.TabularClassifier, tabular.TabularRegressor))
 
 
 def is_ours(model: Any) -> bool:

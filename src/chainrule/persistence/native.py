@@ -28,10 +28,10 @@ from ..model import Sequential, layers_from_config, uninitialized_model
 from ..parameters import as_float_dtype
 from ..training import checkpoint
 from ..training.state import arrays_of
-from .estimators import network_and_facts
+from .estimators import estimator_of, parts_of
 from .own_code import PREDICTION, TRAINING, check_no_own_code
 
-FORMAT = 2
+FORMAT, OF_ESTIMATORS = 2, 3
 KEY = "chainrule"
 SPARE = 10_000  # units
 MAX_LAYERS = 4096  # those inside others and activations included: each takes time before it is found to be a lie
@@ -56,7 +56,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`; or a fitted :class:`~chainrule.MLPClassifier` or
+    model : :class:`~chainrule.Sequential`; a fitted :class:`~chainrule.TabularClassifier` or
+        :class:`~chainrule.TabularRegressor`; or a fitted :class:`~chainrule.MLPClassifier` or
         :class:`~chainrule.MLPRegressor` whose network alone predicts what it does (of a classifier as logits): it is
         written, with ``task``, ``class_names``, ``feature_names`` and ``output_activation`` as metadata
     path : where to write, by custom with the suffix ``.safetensors``
@@ -93,15 +94,16 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     The format: https://huggingface.co/docs/safetensors
     """
     path = as_path("save", path)
-    network, metadata = network_and_facts(model)
+    network, metadata, estimator = parts_of(model)
     check_no_own_code("save", network, PREDICTION + TRAINING)
     try:
         tensors = _tensors_that_come_back(network)
         facts = {"format": FORMAT, "version": __version__, "model": network.config(), "metadata": metadata}
+        facts |= {} if estimator is None else {"format": OF_ESTIMATORS, "estimator": estimator}
     except RecursionError:
         raise ValueError(sentence("save", "layers in one another", "too many: they are nested too deeply")) from None
-    for what, name in (("layers", "model"), ("metadata", "metadata")):
-        _check_json(what, {name: facts[name]})
+    for what, name in (("layers", "model"), ("metadata", "metadata"), ("an estimator", "estimator")):
+        _check_json(what, {name: facts.get(name)})
     header = {KEY: json.dumps(facts)}
     write_arrays("save", path, tensors, header | {DIGEST: digest(tensors, header)})
 
@@ -116,7 +118,7 @@ def _check_json(what: str, facts: dict[str, Any]) -> None:
         raise TypeError(sentence("save", f"{what} that JSON can hold", got, remedy)) from None
 
 
-def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
+def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] | None = None) -> Any:
     """The model that :func:`save` wrote, equal to the last bit, or the one that a checkpoint holds.
 
     The file may come from anywhere: nothing in it is executed, what it claims about sizes is held against the bytes
@@ -130,7 +132,8 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
 
     Returns
     -------
-    model : :class:`~chainrule.Sequential`, its ``rng`` a fresh unpredictable one; that of a checkpoint has no metadata
+    model : what was saved, :class:`~chainrule.Sequential` or an estimator for tables; the ``rng`` of a network is
+        a fresh unpredictable one, and that of a checkpoint has no metadata
 
     Raises
     ------
@@ -169,7 +172,14 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
     if facts["format"] > 1 and header[DIGEST] != digest(_arrays(model), {KEY: header[KEY]}):
         raise _refusal(path, "to be as it was written", "one whose digest is not that of its contents")
     model.metadata = facts["metadata"]
-    return model
+    return model if facts["format"] < OF_ESTIMATORS else _estimator(path, facts["estimator"], model)
+
+
+def _estimator(path: Path, described: dict[str, Any], model: Sequential) -> Any:
+    try:
+        return estimator_of(described, model)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise _refusal(path, "to describe an estimator", f"one with {str(error).rstrip('.')}") from None
 
 
 def _checked_classes(custom_layers: Any) -> dict[str, type[Layer]]:
@@ -266,17 +276,18 @@ def _read_facts(path: Path, header: Mapping[str, str] | None) -> dict[str, Any]:
         raise _refusal(path, "to have JSON in its header", f"invalid JSON ({error})") from None
     if not isinstance(facts, dict) or type(facts.get("format")) is not int:
         raise _refusal(path, "to state its format", reprlib.repr(facts))
-    if not 1 <= facts["format"] <= FORMAT:
+    if not 1 <= facts["format"] <= OF_ESTIMATORS:
         got = f"format {reprlib.repr(facts['format'])}, written by version {reprlib.repr(facts.get('version'))}"
         remedy = "install the version of chainrule that wrote it"
-        raise _refusal(path, f"to be of format 1 to {FORMAT}", got, remedy)
-    for name in ("model", "metadata"):
+        raise _refusal(path, f"to be of format 1 to {OF_ESTIMATORS}", got, remedy)
+    parts = ("model", "metadata", "estimator")[: 2 + (facts["format"] == OF_ESTIMATORS)]
+    for name in parts:
         if not isinstance(facts.get(name), dict):
             raise _refusal(path, f"to describe its {name}", reprlib.repr(facts.get(name)))
     if facts["format"] > 1:
         for where, names, known in (
             ("header", header, {KEY, DIGEST}),
-            ("description", facts, {"format", "version", "model", "metadata"}),
+            ("description", facts, {"format", "version", *parts}),
         ):
             if set(names) != known:
                 expected = f"to have a {where} of {', '.join(sorted(known))}"

@@ -69,6 +69,18 @@ class Others:
 
 
 Column: TypeAlias = "Numbers | Words | Moments | Others"
+_COLUMNS = (Numbers, Words, Moments, Others)
+
+
+def rows_of(column: Column, rows: Any) -> Column:
+    """Some rows of a column: an index array, a mask or a slice."""
+    if isinstance(column, Numbers):
+        return Numbers(column.values[rows], column.missing[rows])
+    if isinstance(column, Words):
+        return Words(column.words, column.codes[rows])
+    if isinstance(column, Moments):
+        return Moments(column.values[rows])
+    return Others(column.what, len(np.empty(column.rows, np.bool_)[rows]))
 
 
 class Frame:
@@ -142,7 +154,9 @@ def _named(who: str, columns: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
 
 
 def as_column(values: Any) -> Column:
-    """A series, an array or a list as numbers, words or moments."""
+    """A series, an array or a list as numbers, words or moments; what is a column already, as it is."""
+    if isinstance(values, _COLUMNS):
+        return values
     if hasattr(values, "to_native") and hasattr(values, "null_count"):
         return _of_series(values)
     if is_masked(values):

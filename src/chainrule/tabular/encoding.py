@@ -217,6 +217,11 @@ class TableEncoder:
                 feature += len(rule.scales)
         return Encoded(numbers, codes)
 
+    def matrix(self, frame: Any) -> Array:
+        """x (N, I + J), as a network takes it: the features, then the codes as numbers, all of which float32 holds."""
+        numbers, codes = self.transform(frame)
+        return np.hstack([numbers, codes.astype(self.dtype)]) if codes.shape[1] else numbers
+
     def unseen(self, frame: Any) -> dict[str, tuple[int, list[str]]]:
         """Of each column with values that training did not see: how many rows have one, and some of these values."""
         table = Frame(WHO, frame)

@@ -1,0 +1,12 @@
+"""TabularClassifier and TabularRegressor: from a table as it comes to a trained network, and its answers."""
+
+from __future__ import annotations
+
+from ..._support.checks import require
+
+require("sklearn", "tabular", "TabularClassifier and TabularRegressor")
+
+from .classifier import TabularClassifier  # noqa: E402
+from .regressor import TabularRegressor  # noqa: E402
+
+__all__ = ["TabularClassifier", "TabularRegressor"]

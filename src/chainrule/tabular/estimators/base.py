@@ -1,0 +1,210 @@
+"""What the classifier and the regressor share: from a table to a trained network, and from new rows to its outputs."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ..._support.checks import Array, sentence
+from ..._support.notices import warn
+from ...estimators.internals import Interval
+from ...layers.program import Program, run
+from ...losses import Loss
+from ...model import Sequential
+from ...training.callbacks import Callback, History
+from ...training.trainer import Trainer
+from .. import recipe
+from ..encoding import TableEncoder
+from ..kinds import Kinds
+from . import rows, tables
+from .tables import Columns
+from .watching import BestEpoch, Deadline, Lines
+
+AT_ONCE = 1 << 16  # rows that are encoded together in prediction
+FEWEST = 2  # rows
+
+#: What each parameter may be, in scikit-learn's terms, so that it words the errors.
+CONSTRAINTS: dict[str, list[Any]] = {
+    "columns": [Mapping, None],
+    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "early_stopping": ["boolean"],
+    "max_epochs": [Interval(Integral, 1, None, closed="left")],
+    "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+class Part(NamedTuple):
+    """Some rows: their columns, y as it is kept inside, and weights or None."""
+
+    columns: Columns
+    y: Array
+    weight: Array | None
+
+    def at(self, chosen: Array) -> Part:
+        """Some of them."""
+        return Part(
+            tables.take(self.columns, chosen), self.y[chosen], None if self.weight is None else self.weight[chosen]
+        )
+
+
+class BaseTabular(BaseEstimator):
+    """A network for tables; the subclass says what y is."""
+
+    _parameter_constraints = CONSTRAINTS
+
+    encoder_: TableEncoder
+    model_: Sequential
+    column_kinds_: Kinds
+    history_: History
+    best_epoch_: int
+    n_epochs_: int
+    n_features_in_: int
+    n_outputs_: int
+    _names: list[str]
+    _by_place: bool  # whether its columns have no names
+
+    # What a subclass states.
+
+    @property
+    @abstractmethod
+    def _recipe(self) -> recipe.Recipe:
+        """The network's."""
+
+    @abstractmethod
+    def _read_targets(self, y: Any, *, fresh: bool) -> Array:
+        """y as it is kept inside; classes and the like are remembered if it is ``fresh``."""
+
+    @abstractmethod
+    def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
+        """What each row counts for."""
+
+    @abstractmethod
+    def _see(self, y: Array) -> None:
+        """Take notice of the targets of the training rows."""
+
+    @abstractmethod
+    def _targets(self, y: Array) -> Array:
+        """y as the loss takes it."""
+
+    @abstractmethod
+    def _loss(self) -> tuple[Loss, int]:
+        """The loss, and the number of outputs that the network needs for it."""
+
+    @abstractmethod
+    def _error(self, y: Array, z: Array, weight: Array | None) -> float:
+        """The metric of network outputs z, lower is better."""
+
+    @abstractmethod
+    def decoding_(self) -> Program:
+        """What is made of the network's outputs, in the primitives of :mod:`chainrule.layers.program`."""
+
+    # Training.
+
+    def _fit(self, X: Any, y: Any, weight: Any, X_val: Any, y_val: Any, weight_val: Any) -> Any:
+        began, who = time.monotonic(), type(self).__name__
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=4))
+        columns = tables.read(who, X)
+        self._by_place = tables.is_matrix(X)
+        self._names, self.n_features_in_ = list(columns), len(columns)
+        self.__dict__.pop("feature_names_in_", None)
+        if not self._by_place:
+            self.feature_names_in_ = np.array(self._names, object)
+        part = self._part(columns, y, weight, "sample_weight", fresh=True)
+        self.column_kinds_ = tables.kinds_of(X, part.columns, self.columns)
+        train, held_out = self._split(part, X_val, y_val, weight_val, rng)
+        self.encoder_ = recipe.encoder().fit(train.columns, self.column_kinds_)
+        self._see(train.y)
+        self._train(train, held_out, rng, began)
+        return self
+
+    def _part(self, columns: Columns, y: Any, weight: Any, name: str, *, fresh: bool) -> Part:
+        """Rows, their targets and weights, all as many; without those of weight 0."""
+        who, count = type(self).__name__, tables.count_rows(columns)
+        if y is None:
+            raise ValueError(sentence(who, "y to learn from", "None: it requires y to be passed"))
+        targets = self._read_targets(y, fresh=fresh)
+        if len(targets) != count:
+            raise ValueError(sentence(who, f"as many values in y as rows in X, {count}", f"{len(targets)}"))
+        part = Part(columns, targets, rows.weights_of(who, name, weight, count))
+        return part if part.weight is None or part.weight.all() else part.at(np.flatnonzero(part.weight))
+
+    def _split(self, part: Part, X_val: Any, y_val: Any, weight_val: Any, rng: np.random.Generator) -> Any:
+        """Rows to train on, and to validate with or None: the user's own, or a part of all."""
+        who = type(self).__name__
+        if (X_val is None) != (y_val is None):
+            raise ValueError(sentence(who, "X_val and y_val together", "one of them"))
+        if X_val is not None:
+            needed = [kind.name for kind in self.column_kinds_ if kind.is_input]
+            columns = tables.as_in_training(who, X_val, self._names, needed, by_place=self._by_place)
+            return part, self._part(columns, y_val, weight_val, "sample_weight_val", fresh=False)
+        if weight_val is not None:
+            raise ValueError(sentence(who, "X_val and y_val", "sample_weight_val alone"))
+        if len(part.y) < FEWEST:
+            raise ValueError(sentence(who, f"at least {FEWEST} rows to learn from", f"n_samples = {len(part.y)}"))
+        chosen = rows.set_aside(self._strata(part.y), len(part.y), float(self.validation_fraction), rng)
+        return (part.at(~chosen), part.at(chosen)) if chosen.any() else (part, None)
+
+    def _strata(self, y: Array) -> Array | None:
+        """What keeps its shares when rows are set aside."""
+        return None
+
+    def _train(self, train: Part, held_out: Part | None, rng: np.random.Generator, began: float) -> None:
+        loss, outputs = self._loss()
+        self.model_ = recipe.network(self.encoder_, outputs, self._recipe, rng)
+        watchers: list[Callback] = []
+        best = None
+        if held_out is not None:
+            best = BestEpoch(f"validation_{self.metric}", self._score(held_out), bool(self.early_stopping))
+            watchers.append(best)
+        if self.time_limit is not None:
+            watchers.append(Deadline(float(self.time_limit), began))
+        if self.verbose:
+            watchers.append(Lines(self.max_epochs))
+        size = min(recipe.BATCH, len(train.y))
+        optimizer = recipe.optimizer(self.model_, self._recipe)
+        trainer = Trainer(self.model_, loss, optimizer, size, callbacks=watchers, rng=rng, drop_last=True)
+        x, weight = self.encoder_.matrix(train.columns), self._row_weights(train.y, train.weight)
+        self.history_ = trainer.fit(x, self._targets(train.y), weight, epochs=self.max_epochs, verbose=0)
+        if self.history_.interrupted and not self.history_.reason:
+            warn("Training interrupted by user.")
+        self.n_epochs_ = len(self.history_)
+        self.best_epoch_ = best.epoch if best is not None and best.epoch else self.n_epochs_
+
+    def _score(self, held_out: Part) -> Any:
+        """The error of the validation rows, by what the network is at the time."""
+        x, weight = self.encoder_.matrix(held_out.columns), self._row_weights(held_out.y, held_out.weight)
+        return lambda: self._error(held_out.y, self.model_.predict(x).astype(np.float64), weight)
+
+    # Prediction.
+
+    def _answers(self, X: Any) -> Array:
+        """What the decoding makes of the network's outputs, in float64."""
+        check_is_fitted(self)
+        columns = tables.as_in_training(
+            type(self).__name__, X, self._names, self.encoder_.columns, by_place=self._by_place
+        )
+        decoding, parts = self.decoding_(), []
+        for start in range(0, max(tables.count_rows(columns), 1), AT_ONCE):
+            x = self.encoder_.matrix(tables.take(columns, slice(start, start + AT_ONCE)))
+            parts.append(run(decoding, self.model_.predict(x).astype(np.float64)))
+        return np.concatenate(parts)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.string = True
+        tags.no_validation = True  # by scikit-learn: columns are found by name here, in any order and among others
+        tags.non_deterministic = self.time_limit is not None
+        return tags

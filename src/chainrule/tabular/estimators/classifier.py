@@ -1,0 +1,214 @@
+"""TabularClassifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+
+from ..._support.checks import Array, sentence
+from ..._support.labels import as_labels
+from ...estimators.inputs import flat
+from ...estimators.internals import StrOptions, fitting
+from ...layers.program import Call, Program
+from ...losses import BinaryCrossEntropy, CrossEntropy, Loss
+from .. import recipe
+from .base import CONSTRAINTS, BaseTabular
+
+LOG_LOSS, ACCURACY = "log_loss", "accuracy"
+
+
+class TabularClassifier(ClassifierMixin, BaseTabular):
+    """A network that classifies the rows of a table as it comes: numbers, categories, dates, texts, missing values.
+
+    The columns are understood and encoded, a network of three hidden layers is trained (RealMLP-TD), and the weights of
+    the epoch that validation found best are kept.
+
+    Parameters
+    ----------
+    columns : mapping of column to kind, such as ``{"zip": "category", "id": "drop"}``, for those that are known better;
+        the kinds are number, category, flag, date, text and drop
+    metric : "log_loss" or "accuracy", by which the best epoch is chosen; for accuracy, labels are smoothed by 0.1
+    class_weight : dict from class to weight, "balanced", or None
+    validation_fraction : float in [0, 1), the share of the rows that is set aside to find the best epoch, of each class
+        alike, if ``fit`` is given no X_val; 0 keeps the last epoch
+    early_stopping : bool, whether training ends once no epoch of the last two thirds, and of the last 40, was better
+    max_epochs : int, the epochs that are planned
+    time_limit : float or None, seconds; as many epochs are planned as fit, and the learning rate falls in time
+    random_state : int, RandomState or None; the same number gives the same network, without a time limit to the bit
+    verbose : bool, print lines with the time that is left
+
+    Attributes
+    ----------
+    classes_ : array (K,)
+    column_kinds_ : what each column was understood as; printed, it is a table
+    encoder_ : TableEncoder, from columns to the inputs of the network
+    model_ : :class:`~chainrule.Sequential`, whose outputs are logits
+    best_epoch_, n_epochs_ : the epoch whose weights are kept, and how many there were
+    history_ : :class:`~chainrule.callbacks.History`
+    n_features_in_, feature_names_in_, n_outputs_ : as in scikit-learn
+
+    Notes
+    -----
+    Rows to predict are frames of any kind with the columns of training, in any order; others are ignored. Values that
+    training never saw are safe. A matrix of numbers has columns x0, x1, ..., all of them numbers.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> kind = ["oak", "oak", "fir", "oak", "fir", "fir"] * 10
+    >>> trees = {"height": [3, 4, 20, None, 22, 19] * 10, "leaf": ["oval", "oval", "thin", "oval", "thin", None] * 10}
+    >>> model = cr.TabularClassifier(max_epochs=30, random_state=0).fit(trees, kind)
+    >>> model.predict({"leaf": ["thin", "heart"], "height": [25, 2]}).tolist()
+    ['fir', 'oak']
+
+    References
+    ----------
+    Holzmüller, Grinsztajn and Steinwart, Better by Default (2024), arXiv:2407.04491.
+    """
+
+    _parameter_constraints = CONSTRAINTS | {
+        "metric": [StrOptions({LOG_LOSS, ACCURACY})],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    _recipe = recipe.CLASSES
+    classes_: Array
+    _multilabel: bool
+
+    def __init__(
+        self,
+        *,
+        columns: Mapping[str, str] | None = None,
+        metric: str = LOG_LOSS,
+        class_weight: Any = None,
+        validation_fraction: float = 0.2,
+        early_stopping: bool = True,
+        max_epochs: int = recipe.EPOCHS,
+        time_limit: float | None = None,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.columns = columns
+        self.metric = metric
+        self.class_weight = class_weight
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.max_epochs = max_epochs
+        self.time_limit = time_limit
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fitting
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight: Any = None,
+        sample_weight_val: Any = None,
+    ) -> TabularClassifier:
+        """Train on the rows of X and their classes.
+
+        Parameters
+        ----------
+        X : frame of pandas, polars or Arrow, dict of columns, or matrix (N, I)
+        y : (N,) of labels, or (N, K) of zeros and ones for K labels that a row may have together
+        X_val, y_val : validation rows of your own
+        sample_weight, sample_weight_val : (N,); 2 counts as the row twice, 0 as no row
+
+        Returns
+        -------
+        self
+        """
+        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class of each row (N,); or (N, K) zeros and ones, 1 for each label more likely than not."""
+        p = self._answers(X)
+        return (p > 0.5).astype(int) if self._multilabel else self.classes_[p.argmax(axis=1)]
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class (N, K), in the order of ``classes_``."""
+        return self._answers(X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of the rows that is classified correctly."""
+        return float(super().score(X, as_labels(type(self).__name__, "y", y), sample_weight))
+
+    def decoding_(self) -> Program:
+        """Probabilities from logits."""
+        return (Call("sigmoid" if self._multilabel else "softmax"),)
+
+    def _read_targets(self, y: Any, *, fresh: bool) -> Array:
+        who = type(self).__name__
+        y = as_labels(who, "y", y)
+        y = flat(y.toarray() if issparse(y) else np.asarray(y))
+        check_classification_targets(y)
+        kind = type_of_target(y, input_name="y")
+        if kind.startswith("multiclass-multioutput"):
+            raise ValueError(sentence(who, "one class a row, or zeros and ones (N, K)", "several classes a row"))
+        if fresh:
+            self._multilabel, self.classes_ = kind.startswith("multilabel"), unique_labels(y)
+            self.n_outputs_ = len(self.classes_)
+        elif (y.ndim == 2) != self._multilabel:
+            raise ValueError(sentence(who, "y_val of the same form as y", f"shape {y.shape}"))
+        if self._multilabel:
+            return y.astype(np.float64)
+        places = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
+        if (strange := self.classes_[places] != y).any():
+            got = f"{y[strange][0]!r}, which y does not have"
+            raise ValueError(sentence(who, "classes of y in y_val", got, "leave these rows out"))
+        return places
+
+    def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
+        if self.class_weight is None:
+            return weight
+        by_class = compute_sample_weight(self._weights_by_place(), y)
+        return by_class if weight is None else by_class * weight
+
+    def _weights_by_place(self) -> Any:
+        given = self.class_weight
+        if not isinstance(given, dict) or self._multilabel:
+            return given
+        who, known = type(self).__name__, self.classes_.tolist()
+        if strange := [label for label in given if label not in known]:
+            raise ValueError(sentence(f"{who}(class_weight={given!r})", f"classes among {known}", f"{strange}"))
+        return {place: given.get(label, 1) for place, label in enumerate(known)}
+
+    def _strata(self, y: Array) -> Array | None:
+        return None if self._multilabel else y
+
+    def _see(self, y: Array) -> None:
+        pass
+
+    def _targets(self, y: Array) -> Array:
+        return y * (1 - self._smoothing) + self._smoothing / 2 if self._multilabel else y
+
+    @property
+    def _smoothing(self) -> float:
+        return recipe.SMOOTHING if self.metric == ACCURACY else 0.0
+
+    def _loss(self) -> tuple[Loss, int]:
+        loss = BinaryCrossEntropy() if self._multilabel else CrossEntropy(label_smoothing=self._smoothing)
+        return loss, self.n_outputs_
+
+    def _error(self, y: Array, z: Array, weight: Array | None) -> float:
+        if self.metric == LOG_LOSS:
+            loss = BinaryCrossEntropy() if self._multilabel else CrossEntropy()
+            return float(loss(z, y, weight)[0])
+        right = ((z > 0) == y).all(axis=1) if self._multilabel else z.argmax(axis=1) == y
+        return 1 - float(np.average(right, weights=weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,110 @@
+"""A fitted estimator for tables as JSON values beside its network, and back: read without belief in what they say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...estimators.description import labels_as_json, labels_from_json, parameters_as_json, with_parameters
+from ...model import Sequential
+from ...training.callbacks import History
+from ..encoders import facts
+from ..encoding import TableEncoder
+from ..judging.facts import KINDS
+from ..kinds import ColumnKind, Kinds
+from .classifier import TabularClassifier
+from .regressor import TabularRegressor
+
+CLASSES = {cls.__name__: cls for cls in (TabularClassifier, TabularRegressor)}
+_RANGES = ("mean_", "scale_", "low_", "high_")
+_NAMES = ("class", "parameters", "encoder", "kinds", "by_place", "target", "best_epoch", "n_epochs", "history")
+MOST_EPOCHS = 10**9
+
+
+def describe(estimator: Any) -> dict[str, Any]:
+    """All that it knows besides its network."""
+    if isinstance(estimator, TabularClassifier):
+        target: dict[str, Any] = labels_as_json(estimator.classes_) | {"multilabel": estimator._multilabel}
+    else:
+        target = {name: getattr(estimator, name).tolist() for name in _RANGES} | {"levels": estimator._levels}
+    return {
+        "class": type(estimator).__name__,
+        "parameters": parameters_as_json(estimator),
+        "encoder": estimator.encoder_.to_dict(),
+        "kinds": [list(vars(kind).values()) for kind in estimator.column_kinds_],
+        "by_place": estimator._by_place,
+        "target": target,
+        "best_epoch": estimator.best_epoch_,
+        "n_epochs": estimator.n_epochs_,
+        "history": [{n: v for n, v in row.items() if n != "seconds"} for row in estimator.history_.rows],
+    }
+
+
+def read(described: dict[str, Any], model: Sequential) -> Any:
+    """The estimator that was described; ValueError or TypeError for anything else."""
+    facts.check_keys(described, _NAMES)
+    cls: Any = CLASSES[facts.choice(described, "class", tuple(CLASSES))]
+    estimator = with_parameters(cls, facts.get(described, "parameters", dict))
+    estimator.encoder_ = TableEncoder.from_dict(facts.get(described, "encoder", dict))
+    estimator.column_kinds_ = Kinds(map(_kind, facts.get(described, "kinds", list)))
+    estimator._by_place = facts.get(described, "by_place", bool)
+    estimator._names = [kind.name for kind in estimator.column_kinds_]
+    if len(set(estimator._names)) < len(estimator._names) or not set(estimator.encoder_.columns) <= set(
+        estimator._names
+    ):
+        raise ValueError("columns that are not those of its encoder")
+    estimator.n_features_in_ = len(estimator._names)
+    if not estimator._by_place:
+        estimator.feature_names_in_ = np.array(estimator._names, object)
+    for name in ("best_epoch", "n_epochs"):
+        setattr(estimator, f"{name}_", facts.integer(described, name, 0, MOST_EPOCHS))
+    estimator.history_ = History([_row(row) for row in facts.get(described, "history", list)])
+    outputs = _read_target(estimator, facts.get(described, "target", dict))
+    _check_network(model, len(estimator.encoder_.feature_names) + len(estimator.encoder_.code_names), outputs)
+    estimator.model_ = model
+    return estimator
+
+
+def _read_target(estimator: Any, target: dict[str, Any]) -> int:
+    """What is known of y, and how many outputs it takes."""
+    if isinstance(estimator, TabularClassifier):
+        facts.check_keys(target, ("dtype", "values", "multilabel"))
+        estimator._multilabel = facts.get(target, "multilabel", bool)
+        count = len(facts.get(target, "values", list))
+        estimator.classes_ = labels_from_json({n: target[n] for n in ("dtype", "values")}, count)
+        estimator.n_outputs_ = count
+        return count
+    facts.check_keys(target, (*_RANGES, "levels"))
+    estimator.n_outputs_ = len(facts.get(target, "mean_", list))
+    for name in _RANGES:
+        setattr(estimator, name, facts.numbers(target, name, estimator.n_outputs_))
+    if not (estimator.scale_ > 0).all() or (estimator.low_ > estimator.high_).any():
+        raise ValueError("a range of y that is none")
+    levels = target["levels"]
+    estimator._levels = None if levels is None else tuple(facts.numbers(target, "levels", len(levels)).tolist())
+    return int(estimator.n_outputs_ * estimator._width)
+
+
+def _kind(entry: Any) -> ColumnKind:
+    types = (str, str, int, int, str, str, str, bool)
+    if type(entry) is not list or [type(value) for value in entry] != list(types) or entry[1] not in KINDS:
+        raise ValueError(f"{entry!r:.80} for a column")
+    return ColumnKind(*entry)
+
+
+def _row(entry: Any) -> dict[str, float]:
+    row = facts.mapping(entry)
+    if not all(type(value) in (int, float) for value in row.values()):
+        raise ValueError(f"{entry!r:.80} for an epoch")
+    return row
+
+
+def _check_network(model: Sequential, inputs: int, outputs: int) -> None:
+    """Raise unless the network takes what the encoder gives, and gives what the target needs."""
+    try:
+        z = model.predict(np.zeros((1, inputs)))
+    except ValueError as error:
+        raise ValueError(f"a network that does not fit its encoder: {error}") from None
+    if z.shape != (1, outputs):
+        raise ValueError(f"{z.shape[1:]} outputs of the network, where y needs {outputs}")

@@ -1,0 +1,216 @@
+"""TabularRegressor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.metaestimators import available_if
+
+from ..._support.checks import Array, as_numeric, check_finite, sentence
+from ..._support.labels import check_no_times
+from ...estimators.inputs import check_numbers, flat
+from ...estimators.internals import StrOptions, fitting
+from ...layers.program import Call, Program, run
+from ...losses import HalfSquaredError, Loss, Quantile
+from .. import recipe
+from .base import CONSTRAINTS, BaseTabular
+
+RMSE, MAE = "root_mean_squared_error", "mean_absolute_error"
+
+
+class TabularRegressor(RegressorMixin, BaseTabular):
+    """A network that predicts numbers from the rows of a table as it comes: categories, dates, texts, missing values.
+
+    The columns are understood and encoded, a network of three hidden layers is trained (RealMLP-TD), and the weights of
+    the epoch that validation found best are kept. Predictions lie in the range of the numbers that it was trained on.
+
+    Parameters
+    ----------
+    columns : mapping of column to kind, such as ``{"zip": "category", "id": "drop"}``, for those that are known better;
+        the kinds are number, category, flag, date, text and drop
+    metric : "root_mean_squared_error" or "mean_absolute_error", by which the best epoch is chosen; of quantiles it is
+        their loss
+    quantiles : sequence of floats in (0, 1), or None; these quantiles are learned, not the mean
+    validation_fraction : float in [0, 1), the share of the rows that is set aside to find the best epoch, if ``fit`` is
+        given no X_val; 0 keeps the last epoch
+    early_stopping : bool, whether training ends once no epoch of the last two thirds, and of the last 40, was better
+    max_epochs : int, the epochs that are planned
+    time_limit : float or None, seconds; as many epochs are planned as fit, and the learning rate falls in time
+    random_state : int, RandomState or None; the same number gives the same network, without a time limit to the bit
+    verbose : bool, print lines with the time that is left
+
+    Attributes
+    ----------
+    column_kinds_ : what each column was understood as; printed, it is a table
+    encoder_ : TableEncoder, from columns to the inputs of the network
+    model_ : :class:`~chainrule.Sequential`, whose outputs are standardised numbers
+    best_epoch_, n_epochs_ : the epoch whose weights are kept, and how many there were
+    history_ : :class:`~chainrule.callbacks.History`
+    n_features_in_, feature_names_in_, n_outputs_ : as in scikit-learn
+
+    Notes
+    -----
+    Rows to predict are frames of any kind with the columns of training, in any order; others are ignored. Values that
+    training never saw are safe. A matrix of numbers has columns x0, x1, ..., all of them numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> rng = np.random.default_rng(0)
+    >>> flats = {"size": rng.integers(20, 120, 300), "town": rng.choice(["Ulm", "Bonn"], 300)}
+    >>> rent = 9.0 * flats["size"] + 200 * (flats["town"] == "Bonn")
+    >>> model = cr.TabularRegressor(max_epochs=50, random_state=0).fit(flats, rent)
+    >>> bool(abs(model.predict({"town": ["Bonn"], "size": [60]})[0] - 740) < 20)
+    True
+
+    References
+    ----------
+    Holzmüller, Grinsztajn and Steinwart, Better by Default (2024), arXiv:2407.04491.
+    """
+
+    _parameter_constraints = CONSTRAINTS | {
+        "metric": [StrOptions({RMSE, MAE})],
+        "quantiles": ["array-like", None],
+    }
+
+    _recipe = recipe.NUMBERS
+    mean_: Array  # of y, as of the training rows (D,)
+    scale_: Array
+    low_: Array
+    high_: Array
+
+    def __init__(
+        self,
+        *,
+        columns: Mapping[str, str] | None = None,
+        metric: str = RMSE,
+        quantiles: Sequence[float] | None = None,
+        validation_fraction: float = 0.2,
+        early_stopping: bool = True,
+        max_epochs: int = recipe.EPOCHS,
+        time_limit: float | None = None,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.columns = columns
+        self.metric = metric
+        self.quantiles = quantiles
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.max_epochs = max_epochs
+        self.time_limit = time_limit
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fitting
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight: Any = None,
+        sample_weight_val: Any = None,
+    ) -> TabularRegressor:
+        """Train on the rows of X and their numbers.
+
+        Parameters
+        ----------
+        X : frame of pandas, polars or Arrow, dict of columns, or matrix (N, I)
+        y : (N,) of numbers, or (N, D) for D of them in each row
+        X_val, y_val : validation rows of your own
+        sample_weight, sample_weight_val : (N,); 2 counts as the row twice, 0 as no row
+
+        Returns
+        -------
+        self
+        """
+        self._levels = None if self.quantiles is None else Quantile(tuple(np.sort(self.quantiles).tolist())).levels
+        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The predicted numbers (N,) or (N, D), in the units of y; of quantiles, those nearest to the median."""
+        answers = self._answers(X)
+        return self._middle(answers)[:, 0] if self.n_outputs_ == 1 else self._middle(answers)
+
+    @available_if(lambda self: self.quantiles is not None)
+    def predict_quantiles(self, X: Any) -> Array:
+        """The predicted quantiles (N, Q) or (N, D, Q), in ascending order."""
+        answers = self._answers(X).reshape(-1, self.n_outputs_, self._width)
+        return answers[:, 0] if self.n_outputs_ == 1 else answers
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² of the predictions."""
+        check_no_times(type(self).__name__, "y", y)
+        return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
+
+    def decoding_(self) -> Program:
+        """Numbers in the units of y, within the range that training saw; of quantiles in ascending order."""
+        each = (np.repeat(one, self._width) for one in (self.scale_, self.mean_, self.low_, self.high_))
+        gain, bias, low, high = each
+        calls = [Call("scale", {"gain": gain, "bias": bias}), Call("clamp", {"low": low, "high": high})]
+        if self._width > 1:
+            calls.append(Call("ascending", numbers={"count": self._width}))
+        return tuple(calls)
+
+    @property
+    def _width(self) -> int:
+        """Outputs for each target."""
+        return 1 if self._levels is None else len(self._levels)
+
+    def _middle(self, answers: Array) -> Array:
+        """The answer nearest to the median, for each target (N, D)."""
+        place = 0 if self._levels is None else int(np.argmin(np.abs(np.array(self._levels) - 0.5)))
+        return answers.reshape(-1, self.n_outputs_, self._width)[:, :, place]
+
+    def _read_targets(self, y: Any, *, fresh: bool) -> Array:
+        who = type(self).__name__
+        check_numbers(who, "y", y)
+        y = flat(as_numeric(who, "y", y, np.float64))
+        check_finite(who, "y", y)
+        y = y[:, None] if y.ndim == 1 else y
+        if y.ndim != 2 or not y.shape[1]:
+            raise ValueError(sentence(who, "y of shape (N,) or (N, D)", f"{y.shape}"))
+        if fresh:
+            self.n_outputs_ = y.shape[1]
+        elif y.shape[1] != self.n_outputs_:
+            raise ValueError(sentence(who, f"{self.n_outputs_} numbers a row in y_val", f"{y.shape[1]}"))
+        return y
+
+    def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
+        return weight
+
+    def _see(self, y: Array) -> None:
+        """Mean, deviation and range, all in float64."""
+        self.low_, self.high_ = y.min(axis=0), y.max(axis=0)
+        middle = y[0]
+        self.mean_, deviation = middle + (y - middle).mean(axis=0), (y - middle).std(axis=0)
+        self.scale_ = np.where(deviation > 0, deviation, 1.0)
+
+    def _targets(self, y: Array) -> Array:
+        return ((y - self.mean_) / self.scale_).astype(np.float32)
+
+    def _loss(self) -> tuple[Loss, int]:
+        if self._levels is None:
+            return HalfSquaredError(), self.n_outputs_
+        return Quantile(self._levels), self.n_outputs_ * self._width
+
+    def _error(self, y: Array, z: Array, weight: Array | None) -> float:
+        if self._levels is not None:
+            return float(Quantile(self._levels)(z, (y - self.mean_) / self.scale_, weight)[0])
+        off = self._middle(run(self.decoding_(), z)) - y
+        if self.metric == MAE:
+            return float(np.average(np.abs(off).mean(axis=1), weights=weight))
+        return float(np.sqrt(np.average((off**2).mean(axis=1), weights=weight)))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
