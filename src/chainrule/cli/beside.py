@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, require
-from .scores import scores_of_classes, scores_of_numbers, written
+from .scores import scores_of_classes, scores_of_numbers
 
 MOST_ROWS, MOST_COLUMNS = 10_000, 1_000  # that a linear model is fitted to, in about a second
 ITERATIONS = 100
 _ALPHA = 1.0
+LABELS = {"log_loss": "log-loss", "rmse": "RMSE"}
 GUESS, LINEAR = "a guess", {True: "logistic regression", False: "ridge regression"}
 
 
@@ -66,17 +67,21 @@ def _logistic(a: Array, y: Array, b: Array, classes: int) -> Array:
     return p
 
 
-def told(found: Mapping[str, Mapping[str, float]], rows: int) -> str:
-    """One line: ``a guess accuracy 50 %, logistic regression …``."""
-    return "; ".join(f"{name} {written(scores, rows).partition(' (')[0]}" for name, scores in found.items())
+def told(found: Mapping[str, Mapping[str, float]]) -> str:
+    """One line: ``a guess: accuracy 50.00 %, log-loss 1.01; logistic regression: …``."""
+    parts = []
+    for name, scores in found.items():
+        shown = {"accuracy": f"accuracy {100 * scores.get('accuracy', 0):.2f} %"}
+        shown |= {key: f"{label} {scores.get(key, 0):.4g}" for key, label in LABELS.items()}
+        parts.append(f"{name}: {', '.join(shown[key] for key in shown if key in scores)}")
+    return "; ".join(parts)
 
 
 def warnings_of(mine: Mapping[str, float], found: Mapping[str, Mapping[str, float]]) -> list[str]:
     """A sentence for each that is better than the model, by log-loss, or by the root mean squared error."""
     name = "log_loss" if "accuracy" in mine else "rmse"
-    label = {"log_loss": "log-loss", "rmse": "RMSE"}[name]
     return [
-        f"on the test rows {what} is better than the model ({label} {scores[name]:.4g} against {mine[name]:.4g})"
+        f"on the test rows {what} is better than the model ({LABELS[name]} {scores[name]:.4g} against {mine[name]:.4g})"
         for what, scores in found.items()
         if name in scores and name in mine and scores[name] < mine[name]
     ]

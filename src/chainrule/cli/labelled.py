@@ -11,6 +11,7 @@ import numpy as np
 
 from .._support.checks import Array, sentence
 from ..tabular.columns import Frame
+from .facts import Facts
 from .models import Trained
 from .named import test_set
 from .reading import read_rows
@@ -45,7 +46,7 @@ def labelled(who: str, model: Trained, source: str, given: Mapping[str, Any]) ->
     return Labelled(rows, kept.y, kept.lines)
 
 
-def with_answers(who: str, facts: Any, table: Frame, source: str) -> Labelled:
+def with_answers(who: str, facts: Facts, table: Frame, source: str, form: str = "") -> Labelled:
     """The rows that have an answer; what is to be said of their classes is said."""
     column = table.column(facts.target)
     if facts.class_names:
@@ -54,7 +55,7 @@ def with_answers(who: str, facts: Any, table: Frame, source: str) -> Labelled:
         if said:
             print(f"note: {said}", file=sys.stderr)
     else:
-        y = numbers_of(facts.target, column)
+        y = numbers_of(facts.target, column, form)
         there = np.isfinite(y)
     if not there.any():
         raise ValueError(sentence(who, f"rows with a value in the target {facts.target!r} of {source}", "none"))

@@ -134,3 +134,9 @@ def metadata_of(found: Any) -> dict[str, Any]:
     network = found if isinstance(found, Sequential) else found.model_
     metadata: dict[str, Any] = network.metadata
     return metadata
+
+
+def network_of(model: Trained) -> Sequential:
+    """The network inside."""
+    found: Sequential = model.model.network if isinstance(model.model, NetworkModel) else model.model.model_
+    return found

@@ -13,8 +13,9 @@ from ..losses.classification import FLOOR
 from ..metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from ..tabular.columns import Column, as_words
 from ..tabular.encoders.numbers import read
+from ..tabular.judging.targets import is_no_class
 from ..tabular.numerals import COMMA, POINT
-from ..tabular.words import is_missing, truth
+from ..tabular.words import truth
 
 MOST_CHARACTERS = 60  # of the name of a class
 NEVER, GAP = -1, -2  # codes of a class that training never saw, and of no value
@@ -43,7 +44,7 @@ def class_codes(column: Column, class_names: Sequence[str]) -> tuple[Array, str]
 def _code(word: str, known: Mapping[str, int], flags: Mapping[Any, int]) -> int:
     if word in known:
         return known[word]
-    return GAP if is_missing(word) else flags.get(truth(word), NEVER) if flags else NEVER
+    return GAP if is_no_class(word, ()) else flags.get(truth(word), NEVER)
 
 
 def numbers_of(name: str, column: Column, form: str = "") -> Array:

@@ -23,12 +23,12 @@ from ..tabular.columns import Frame, Moments, Numbers, Words, as_words, rows_of,
 from . import beside, pictures, runs
 from .facts import MODEL_FILE, Facts
 from .images import SIGNALLED
-from .labelled import with_answers
+from .labelled import Labelled, with_answers
 from .models import Trained
 from .reading import options_of, read_rows
 from .saying import HISTORY_FILE, say, say_command, trained_in, write_history
-from .scores import GAP, NEVER, numbers_of, scores_of_classes, scores_of_numbers, written
-from .sources import Source
+from .scores import NEVER, scores_of_classes, scores_of_numbers, written
+from .sources import Source, resolve
 from .splits import Parts, divide
 from .targets import Target, check_learnable, class_weights, metric_of, target_of, weights_of
 from .understanding import Understood, tell, understand_table
@@ -174,7 +174,7 @@ class Tables:
         train, classes = self.parts.train, len(model.classes_) if self.target.is_class else 0
         y = _codes(self.target.y[train], model.classes_) if classes else self.target.y[train]
         found = beside.scores_beside(model.encoder_, (self.rows(train), y), (self.rows(self.parts.test), true), classes)
-        say("beside", beside.told(found, len(true)))
+        say("beside", beside.told(found))
         for line in beside.warnings_of(scores, found):
             print(f"note: {line}", file=sys.stderr)
 
@@ -241,15 +241,31 @@ def table_facts(
 # --- preparing ----------------------------------------------------------------------------------------------------
 
 
-def prepare(args: argparse.Namespace, source: Source) -> Tables:
+def set_aside(settings: Mapping[str, Any], facts: Facts) -> tuple[Labelled, dict[str, Any]]:
+    """The rows that a training has kept for the test, divided again as its settings say, and what tells all rows."""
+    args = argparse.Namespace(**settings)
+    source = resolve("report", args.source)
+    if not source.is_table:
+        remedy = f"name a table with the column {facts.target!r}"
+        raise ValueError(sentence("report", "a table", f"the data set {source.text}", remedy))
+    job = prepare(args, source, tells=False)
+    y = job.target.y[job.parts.test]
+    places = job.target.rows[job.parts.test]
+    if facts.class_names:
+        y = _codes(np.array([text_of(label) for label in y.tolist()], object), np.array(facts.class_names, object))
+    return Labelled(job.found.table.frame[places.tolist()], y, places + 1), job.data
+
+
+def prepare(args: argparse.Namespace, source: Source, *, tells: bool = True) -> Tables:
     """Read, understand and divide the table, and say what was understood."""
     _check_options(args, source)
     found = understand_table(args, source.text)
     target = target_of(found.columns, found.target, args.missing or ())
     check_learnable(target, source.name)
-    tell(found, source.name)
     lost = len(found.table.frame) - len(target.rows)
-    if lost:
+    if tells:
+        tell(found)
+    if lost and tells:
         print(f"note: {lost:,} rows without a value in {target.name!r} are left out", file=sys.stderr)
     weight = weights_of(found.columns, args.sample_weight)
     parts = _parts(args, found, target)

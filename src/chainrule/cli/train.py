@@ -29,7 +29,9 @@ from .understanding import add_overrules
 
 EXAMPLE = "chainrule train flowers.csv --target species --out flowers-model"
 ANOTHER = "choose another with --out DIR"
-_SUFFIX = re.compile(r"\.(csv|tsv|txt|data|parquet|pq|arrow|feather|jsonl|ndjson|json|xlsx|db|sqlite)?(\.(gz|zip))?$", re.I)
+_SUFFIX = re.compile(
+    r"(\.(csv|tsv|txt|data|parquet|pq|arrow|feather|jsonl|ndjson|json|xlsx|db|sqlite))?(\.(gz|zip))?$", re.IGNORECASE
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

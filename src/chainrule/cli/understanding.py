@@ -143,7 +143,7 @@ def _split(name: str, known: Sequence[str]) -> tuple[str, str]:
     return (head, mark + form) if name not in known and head in known else (name, "")
 
 
-def tell(found: Understood, source: str) -> None:
+def tell(found: Understood) -> None:
     """Print the table of kinds, how to overrule one, and what is to be known before training."""
     for note in found.table.notes:
         print(f"note: {note}", file=sys.stderr)
