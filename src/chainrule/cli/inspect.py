@@ -17,6 +17,7 @@ from ..training import checkpoint
 from ..training.checkpoint import checkpoints
 from . import anatomy, runs
 from .facts import MODEL_FILE, Facts
+from .models import trained
 
 EXAMPLE = "chainrule inspect flowers-model/model.safetensors"
 MAX_NAMES, MAX_TEXT = 10, 2000
@@ -90,6 +91,7 @@ def _of_file(path: Path) -> Iterator[str]:
 
 def _of_model(path: Path, header: Mapping[str, str], forms: Mapping[str, Any]) -> Iterator[str]:
     """The layers and the metadata; the tensors alone where it has layers of the user's own."""
+    found = None
     try:
         found = load(path)
         network = found if isinstance(found, Sequential) else found.model_
@@ -102,7 +104,7 @@ def _of_model(path: Path, header: Mapping[str, str], forms: Mapping[str, Any]) -
     yield f"{path}: {path.stat().st_size:,} bytes, {dtype}"
     yield from lines
     try:
-        shown = described(Facts.from_metadata(metadata), metadata)
+        shown = described(trained(found).facts if found is not None else Facts.from_metadata(metadata), metadata)
     except ValueError:  # a model that the user saved: its metadata as they are
         shown = metadata
     yield from (_line(name, value) for name, value in shown.items())
