@@ -40,13 +40,13 @@ LAYER_VALUES: dict[str, Any] = {
     "running_variance": np.full(8, 3.0),
     "sigma": 0.7,
     "slope": 0.8,
-    **{name: np.linspace(-0.4, 0.5, 8) for name in ("b", "bias", "gain")},
+    **{name: np.linspace(-0.4, 0.5, 8) for name in ("amount", "b", "bias", "gain")},
     "W": np.linspace(-0.4, 0.5, 64).reshape(8, 8),
 }
 #: Those that no step reads, or that say what the layer is: its shape, its first values, what it is made of.
 LAYER_FACTS = {"bias_initializer", "children", "features", "in_features", "initializer", "layers"}
 LAYER_FACTS |= {"out_features", "start"}
-GRADIENTS = {"dW", "db", "dgain", "dbias", "dslope"}
+GRADIENTS = {"dW", "damount", "db", "dgain", "dbias", "dslope"}
 
 #: How to make a layer of each class, eight numbers wide.
 MAKE: dict[str, Callable[[], cr.Layer]] = {
@@ -54,6 +54,7 @@ MAKE: dict[str, Callable[[], cr.Layer]] = {
     "LayerNorm": lambda: cr.LayerNorm(8),
     "Linear": lambda: cr.Linear(8, 8),
     "PReLU": lambda: cr.PReLU(8),
+    "ParametricActivation": lambda: cr.ParametricActivation(8, "selu"),
     "Residual": lambda: cr.Residual([cr.Linear(8, 8)]),
     "Scale": lambda: cr.Scale(8),
     "Dropout": lambda: cr.Dropout(0.2),
@@ -70,7 +71,13 @@ def attributes(thing: Any) -> set[str]:
 
 
 CASES = [(name, one) for name in LAYERS for one in sorted(attributes(layer_of(name)) & LAYER_VALUES.keys())]
-CASES += [("BatchNorm", "gain"), ("LayerNorm", "bias"), ("Scale", "gain"), ("PReLU", "slope")]
+CASES += [
+    ("BatchNorm", "gain"),
+    ("LayerNorm", "bias"),
+    ("Scale", "gain"),
+    ("PReLU", "slope"),
+    ("ParametricActivation", "amount"),
+]
 
 
 # ---- optimizers

@@ -107,6 +107,8 @@ class Calls:
             "gaussian_noise": ([x, 0.1, self.rng], [(n, i)]),
             "logsumexp": ([x], [(n,)]),
             "logsumexp_backward": ([array(n), x], [(n, i)]),
+            "parametric": ([x, array(n, i), array(i)], [(n, i)]),
+            "parametric_backward": ([dy, x, array(n, i), array(i)], [(n, i), (n, i), (i,)]),
             "prelu": ([x, array(i)], [(n, i)]),
             "prelu_backward": ([dy, x, array(i)], [(n, i), (i,)]),
             "scale": ([x, array(i), self.pick([None, array(i)])], [(n, i)]),
@@ -162,7 +164,10 @@ class Calls:
         layers: list[cr.Layer] = []
         width = inputs
         for _ in range(int(self.rng.integers(0, 3))):
-            kind, wide = self.pick(["linear", "linear", "norm", "noise", "activation", "prelu"]), self.size(1)
+            kind, wide = (
+                self.pick(["linear", "linear", "norm", "noise", "activation", "prelu", "parametric"]),
+                self.size(1),
+            )
             if kind == "linear":
                 l1, l2 = self.pick([0.0, 0.01]), self.pick([0.0, 0.01])
                 layers.append(cr.Linear(width, wide, self.pick(ACTIVATIONS), bias=self.chance(0.8), l1=l1, l2=l2))
@@ -171,6 +176,8 @@ class Calls:
                 layers.append(self.pick([cr.BatchNorm, cr.LayerNorm])(width))
             elif kind == "noise":
                 layers.append(cr.Dropout(self.pick([0.0, 0.5])))
+            elif kind == "parametric":
+                layers.append(cr.ParametricActivation(width, self.pick(ACTIVATIONS) or "selu"))
             else:
                 one = get_activation("a test", self.pick(ACTIVATIONS))
                 layers.append(cr.PReLU(width) if kind == "prelu" or one is None else one)

@@ -32,10 +32,14 @@ CHANGEABLE: dict[str, tuple[list[Any], list[Any]]] = {
     "Linear.activation": (["rellu", 3, cr.ReLU, cr.PReLU(3), cr.Linear(4, 3)], [None, "tanh", cr.LeakyReLU(0.5)]),
     "Linear.l1": ([*NO_NUMBERS, -1], [0, 1, 0.5]),
     "Linear.l2": ([*NO_NUMBERS, -1], [0, 1, 0.5]),
+    "ParametricActivation.activation": (["rellu", None, 3, cr.ReLU, cr.PReLU(4)], ["tanh", cr.LeakyReLU(0.5)]),
 }
 #: Of those that only count while the layer is made: what is refused in any case, and what comes too late.
 FIXED: dict[str, tuple[list[Any], list[Any]]] = {
-    **{f"{name}.features": (NO_FEATURES, [5]) for name in ("BatchNorm", "LayerNorm", "PReLU", "Scale")},
+    **{
+        f"{name}.features": (NO_FEATURES, [5])
+        for name in ("BatchNorm", "LayerNorm", "PReLU", "ParametricActivation", "Scale")
+    },
     "Linear.in_features": (NO_FEATURES, [5]),
     "Linear.out_features": (NO_FEATURES, [5]),
     "Linear.bias": ([], [False]),
@@ -47,6 +51,7 @@ FIXED: dict[str, tuple[list[Any], list[Any]]] = {
 REQUIRED: dict[str, Callable[[], dict[str, Any]]] = {
     **{name: lambda: {"features": 4} for name in ("BatchNorm", "LayerNorm", "PReLU", "Scale")},
     "Linear": lambda: {"in_features": 4, "out_features": 3},
+    "ParametricActivation": lambda: {"features": 4, "activation": "selu"},
     "Residual": lambda: {"layers": [cr.LeakyReLU()]},
 }
 

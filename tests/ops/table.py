@@ -179,6 +179,24 @@ CASES["prelu_backward"] = replace(
     special=special_prelu_backward,
 )
 
+CASES["parametric"] = Case(
+    **pair("parametric"),
+    make=lambda draw, *shape: (draw(*shape), draw(*shape), draw(shape[1])),
+    errors=lambda results, x, f, amount: (ulps(2, results[0], np.abs(x) * (1 + np.abs(amount)) + np.abs(f * amount)),),
+    shapes=(*SHAPES, (0, 5), (4, 0)),
+)
+CASES["parametric_backward"] = replace(
+    CASES["parametric"],
+    **pair("parametric_backward"),
+    make=lambda draw, *shape: (draw(*shape), *CASES["parametric"].make(draw, *shape)),
+    errors=lambda results, dy, x, f, amount: (
+        ulps(2, results[0], np.abs(dy) * (1 + np.abs(amount))),
+        ulps(1, results[1]),
+        ulps(2 + len(x) / 20, results[2], total(np.abs(dy) * (np.abs(f) + np.abs(x)), 0)),
+    ),
+    outs=3,
+)
+
 # Softmax and its logarithm, over the last axis.
 
 

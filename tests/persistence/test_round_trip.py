@@ -75,6 +75,7 @@ ODD_LAYERS: dict[str, Callable[[], list[cr.Layer]]] = {
     "HardSigmoid": lambda: [cr.HardSigmoid()],
     "Identity": lambda: [cr.Identity()],
     "PReLU": lambda: [cr.PReLU(3)],
+    "ParametricActivation": lambda: [cr.ParametricActivation(3, "mish"), cr.ParametricActivation(3, cr.ELU(0.1))],
     "Softmax": lambda: [cr.Softmax()],
     "Dropout": lambda: [cr.Dropout(np.float64(0.5)), cr.Dropout(0)],
     "GaussianNoise": lambda: [cr.GaussianNoise(1e308)],
@@ -243,9 +244,10 @@ def test_the_labels_of_a_classifier_come_back_or_are_refused(labels: Any, tmp_pa
         assert list(tmp_path.iterdir()) == []
         return
     model = cr.load(tmp_path / "model")
-    facts = model.metadata
-    assert facts.get("classes", facts["class_names"]) == estimator.classes_.tolist()
+    facts = model.model_.metadata
+    assert facts.get("classes", facts["class_names"]) == model.classes_.tolist() == estimator.classes_.tolist()
+    assert model.classes_.dtype == estimator.classes_.dtype
     assert facts["class_names"] == [str(label) for label in estimator.classes_.tolist()]
-    assert model.parameters.vector.tobytes() == estimator.model_.parameters.vector.tobytes()
+    assert model.model_.parameters.vector.tobytes() == estimator.model_.parameters.vector.tobytes()
     cr.save(pickle.loads(pickle.dumps(estimator)), tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == (tmp_path / "model").read_bytes()

@@ -52,6 +52,15 @@ NETS: dict[str, Callable[[], list[cr.Layer]]] = {
         cr.Linear(33, CLASSES),
         cr.Dropout(0.0),
     ],
+    "parametric activations": lambda: [
+        cr.ParametricActivation(INPUTS, "tanh"),
+        cr.Linear(INPUTS, 33),
+        cr.ParametricActivation(33, "selu"),
+        cr.Linear(33, 20),
+        cr.ParametricActivation(20, "mish"),
+        cr.ParametricActivation(20, cr.LeakyReLU(0.3)),
+        cr.Linear(20, CLASSES),
+    ],
     "layer normalisation": lambda: [
         cr.LayerNorm(INPUTS),
         cr.Linear(INPUTS, 33, "relu"),
@@ -238,7 +247,9 @@ def test_penalties(net, average, clip, weight, monkeypatch):
 NORMALISED = ["batch normalisation", "layer normalisation"]
 
 
-@pytest.mark.parametrize("net", ["wide", "dropout", *NORMALISED, "penalties", "wide with penalties"])
+@pytest.mark.parametrize(
+    "net", ["wide", "dropout", "parametric activations", *NORMALISED, "penalties", "wide with penalties"]
+)
 @pytest.mark.parametrize("clip", [None, 0.1])
 @pytest.mark.parametrize("average", [False, True])
 def test_every_number_of_threads_gives_the_same_bits(net, clip, average, monkeypatch):

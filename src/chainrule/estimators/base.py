@@ -165,9 +165,17 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
             self.validation_scores_, self.best_validation_score_, self.best_loss_ = [], -np.inf, None
 
     def _new_network(self, dtype: Any, random: np.random.RandomState) -> None:
+        self._take_network(build_model(self, self.n_features_in_, self._take_loss(), dtype, random))
+
+    def _take_loss(self) -> int:
+        """Keep the loss that is asked for; how many outputs the network needs for it."""
         self._loss, outputs, self.out_activation_ = self._make_loss()
+        return outputs
+
+    def _take_network(self, model: Sequential) -> None:
+        """Make this the network, of which no training is recorded."""
         self.n_layers_ = len(hidden_sizes(self)) + 2
-        self.model_ = build_model(self, self.n_features_in_, outputs, dtype, random)
+        self.model_ = model
         self._built = settings(self, OF_THE_NETWORK)
         self.__dict__.pop("_optimizer", None)
         self._average = WeightAverage(self.average) if self.average else None

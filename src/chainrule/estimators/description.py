@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -29,9 +30,9 @@ _OBJECTS: dict[str, Any] = {
 }
 
 
-def parameters_as_json(estimator: Any) -> dict[str, Any]:
-    """The parameters by name, without those that a file cannot hold."""
-    given = {name: as_json(value) for name, value in estimator.get_params(deep=False).items()}
+def parameters_as_json(estimator: Any, cls: type[Any]) -> dict[str, Any]:
+    """The parameters that a class has by name, without those that a file cannot hold."""
+    given = {name: as_json(getattr(estimator, name)) for name in cls._get_param_names()}
     return {name: value for name, value in given.items() if value is not LEFT_OUT}
 
 
@@ -109,6 +110,8 @@ def _pair(item: Any) -> tuple[Any, Any]:
 
 # --- labels -------------------------------------------------------------------------------------------------------
 
+_DTYPES = re.compile(r"\|b1|[<>|][iuf][1248]|[<>]U\d{1,6}|\|O")
+MOST_BYTES = 64 << 20
 _PLAIN = {"b": bool, "i": int, "u": int, "f": float, "U": str, "O": str}
 
 
@@ -117,18 +120,20 @@ def labels_as_json(labels: Any) -> dict[str, Any]:
     return {"dtype": labels.dtype.str, "values": labels.tolist()}
 
 
-def labels_from_json(described: Any, count: int) -> Any:
-    """So many labels, each a different one, in order."""
+def labels_from_json(described: Any) -> Any:
+    """Labels, each a different one, in order."""
     if type(described) is not dict or set(described) != {"dtype", "values"} or type(described["dtype"]) is not str:
         raise ValueError("classes without a dtype")
     values = described["values"]
-    dtype = np.dtype(described["dtype"]) if len(described["dtype"]) < 16 else None
-    if dtype is None or dtype.kind not in _PLAIN or type(values) is not list or len(values) != count:
-        raise ValueError(f"classes that are not {count} texts or numbers")
+    dtype = np.dtype(described["dtype"]) if _DTYPES.fullmatch(described["dtype"]) else None
+    if dtype is None or type(values) is not list or not values:
+        raise ValueError("classes that are neither texts nor numbers")
     if any(type(value) is not _PLAIN[dtype.kind] for value in values):
         raise ValueError(f"classes that are not all of dtype {dtype}")
-    labels = np.empty(count, dtype)
+    if dtype.itemsize * len(values) > MOST_BYTES:
+        raise ValueError(f"classes that take more than {MOST_BYTES:,} bytes")
+    labels = np.empty(len(values), dtype)
     labels[:] = values
-    if labels.tolist() != values or any(not a < b for a, b in itertools.pairwise(values)):
+    if labels.tolist() != values or not all(a < b for a, b in itertools.pairwise(values)):
         raise ValueError("classes that are not in order")
     return labels

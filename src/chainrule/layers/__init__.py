@@ -8,12 +8,13 @@ from typing import Any
 
 from .._support.checks import called_elsewhere, check_name, sentence
 from .._support.registry import concrete
-from . import activations, linear, noise, normalization, structure
+from . import activations, linear, noise, normalization, parametric, structure
 from .activations import *  # noqa: F403
 from .base import Layer, Workspace
 from .linear import *  # noqa: F403
 from .noise import *  # noqa: F403
 from .normalization import *  # noqa: F403
+from .parametric import *  # noqa: F403
 from .structure import *  # noqa: F403
 
 __all__ = ["LAYERS", "Layer", "Workspace", "layer_from_config"]
@@ -21,6 +22,7 @@ __all__ += activations.__all__
 __all__ += linear.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
+__all__ += parametric.__all__
 __all__ += structure.__all__
 
 LAYERS: dict[str, type[Layer]] = concrete(globals(), Layer)

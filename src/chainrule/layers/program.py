@@ -11,6 +11,7 @@ A program is a sequence of calls; each takes what the one before gave, a batch x
     softmax       exp x / Σ exp x, of each row
     flatten       the numbers of a sample as one row
     add           x + f(x), f being the call's branch
+    parametric    x + amount · (f(x) − x)                         amount
     relu, tanh…   the op of that name, of each number                                       the op's own
 
 and, in training alone, ``dropout`` (rate) and ``batch_norm`` (gain, bias, running_mean, running_variance; epsilon,
@@ -49,12 +50,12 @@ EQUATIONS = ("forward", "backward", "apply", "pull_back", "penalty")
 
 
 class Call(NamedTuple):
-    """One primitive operation: its name, what it is computed with, and for ``add`` the program that is added."""
+    """One primitive operation: its name, what it is computed with, and the programs f inside it."""
 
     op: str
     arrays: Mapping[str, Array] = NOTHING
     numbers: Mapping[str, float] = NOTHING
-    branch: tuple[Call, ...] = ()
+    branches: tuple[tuple[Call, ...], ...] = ()
 
 
 Program: TypeAlias = tuple[Call, ...]
@@ -107,19 +108,18 @@ def without_program(layers: Iterable[Programmed]) -> Programmed:
 
 
 def every_call(program: Iterable[Call]) -> Iterator[Call]:
-    """The calls in order, each before those of its branch."""
+    """The calls in order, each before those of its branches."""
     for call in program:
         yield call
-        yield from every_call(call.branch)
+        for branch in call.branches:
+            yield from every_call(branch)
 
 
 def run(program: Iterable[Call], x: Array) -> Array:
     """What the program makes of a batch, in NumPy: the meaning of every op."""
     for call in program:
-        if call.op == "add":
-            x = x + run(call.branch, x)
-        else:
-            x = _meaning(call.op)(x, **call.arrays, **call.numbers)
+        inner = [run(branch, x) for branch in call.branches]
+        x = _meaning(call.op)(x, *inner, **call.arrays, **call.numbers)
     return x
 
 
@@ -173,7 +173,7 @@ def numbers_of(call: Call) -> dict[str, float]:
 
 @cache
 def _defaults(op: str) -> dict[str, float]:
-    known = {} if op in MEANINGS or op == "add" else inspect.signature(getattr(ops, op)).parameters
+    known = {} if op in MEANINGS else inspect.signature(getattr(ops, op)).parameters
     return {name: given.default for name, given in known.items() if isinstance(given.default, float)}
 
 
@@ -185,9 +185,9 @@ def keeps_input(op: str) -> bool:
 
 @cache
 def arguments(op: str) -> dict[str, bool]:
-    """What an op is computed with besides x, in order, and whether it must be there."""
-    known = {} if op == "add" else inspect.signature(_meaning(op)).parameters
-    return {name: given.default is given.empty for name, given in known.items() if name not in ("x", "out")}
+    """What an op is computed with besides x and f(x), in order, and whether it must be there."""
+    known = inspect.signature(_meaning(op)).parameters
+    return {name: given.default is given.empty for name, given in known.items() if name not in ("x", "f", "out")}
 
 
 def _meaning(op: str) -> Callable[..., Array]:
@@ -215,6 +215,7 @@ LARGEST_EXPONENT = 88.72283  # of a float32
 
 #: What each op gives that is not the function of ``ops`` of its name.
 MEANINGS: dict[str, Callable[..., Array]] = {
+    "add": lambda x, f: x + f,
     "affine": lambda x, W, b=0.0: x @ W + b,
     "affine_int8": _affine_int8,
     "ascending": lambda x, count: np.sort(x.reshape(len(x), -1, count)).reshape(x.shape),

@@ -15,6 +15,7 @@ from .affine import affine, affine_backward, scale, scale_backward
 from .fused import twin as _twin
 from .noise import dropout, dropout_backward, gaussian_noise
 from .normalization import standardize, standardize_backward
+from .parametric import parametric, parametric_backward
 from .softmax import (
     log_softmax,
     log_softmax_backward,
@@ -34,6 +35,8 @@ __all__ = [
     "log_softmax_backward",
     "logsumexp",
     "logsumexp_backward",
+    "parametric",
+    "parametric_backward",
     "scale",
     "scale_backward",
     "softmax",

@@ -6,26 +6,14 @@ import sys
 from typing import Any
 
 from .._support.checks import sentence
-from ..losses import GaussianNLL, PoissonNLL
 from ..model import Sequential
-
-TABULAR = ("TabularClassifier", "TabularRegressor")
 
 
 def parts_of(model: Any) -> tuple[Sequential, dict[str, Any], dict[str, Any] | None]:
     """The network that a file holds, its metadata, and of a fitted estimator all that it knows besides."""
     if isinstance(model, Sequential):
         return model, _checked(model.metadata), None
-    if is_tabular(model):
-        from sklearn.utils.validation import check_is_fitted
-
-        from ..estimators.base import check_no_own_answers
-        from ..tabular.estimators.description import describe
-
-        check_is_fitted(model)
-        check_no_own_answers("save", model)
-        return model.model_, _checked(model.model_.metadata), describe(model)
-    if not is_ours(model):
+    if not (is_ours(model) or is_tabular(model)):
         expected = "a Sequential model, or a fitted MLPClassifier, MLPRegressor, TabularClassifier or TabularRegressor"
         raise TypeError(sentence("save", expected, type(model).__name__, _way_to_save(model)))
     from sklearn.utils.validation import check_is_fitted
@@ -34,17 +22,27 @@ def parts_of(model: Any) -> tuple[Sequential, dict[str, Any], dict[str, Any] | N
 
     check_is_fitted(model)
     check_no_own_answers("save", model)
-    _check_network_alone(model)
-    return model.model_, facts_of(model) | _checked(model.model_.metadata), None
+    if is_tabular(model):
+        from ..tabular.estimators.description import describe
+
+        return model.model_, _checked(model.model_.metadata), describe(model)
+    from ..estimators import saved
+
+    return model.model_, facts_of(model) | _checked(model.model_.metadata), saved.describe(model)
 
 
 def estimator_of(described: dict[str, Any], model: Sequential) -> Any:
     """The estimator that ``parts_of`` described; ValueError or TypeError for any other description."""
-    if described.get("class") in TABULAR:
+    name = described.get("class")
+    if name in ("TabularClassifier", "TabularRegressor"):
         from ..tabular.estimators.description import read
 
         return read(described, model)
-    raise ValueError(f"{described.get('class')!r:.80} for the class of an estimator")
+    if name in ("MLPClassifier", "MLPRegressor"):
+        from ..estimators import saved
+
+        return saved.read(described, model)
+    raise ValueError(f"{name!r:.80} for the class of an estimator")
 
 
 def is_tabular(model: Any) -> bool:
@@ -80,22 +78,6 @@ def _way_to_save(model: Any) -> str:
     if isinstance(model, type) or not hasattr(model, "get_params"):
         return f"save {place}" if place else "write save(model, path)"
     return f"write the {name} with joblib.dump" + (f", or save {place}" if place else "")
-
-
-def _check_network_alone(estimator: Any) -> None:
-    """Raise if the network, which is all that load gives, answers the same rows with other numbers."""
-    loss = getattr(estimator, "_loss", None)
-    outside = {
-        "takes X standardised": estimator.scaler_ is not None,
-        "gives y standardised": getattr(estimator, "target_scaler_", None) is not None,
-        "gives the logarithm of y": isinstance(loss, PoissonNLL),
-        "gives the logarithm of the variance beside y": isinstance(loss, GaussianNLL),
-    }
-    if found := [what for what, is_so in outside.items() if is_so]:
-        expected = "an estimator whose network alone predicts what it does"
-        got = f"{type(estimator).__name__}, whose network {' and '.join(found)}"
-        remedy = "write the estimator with joblib.dump, or with export for others to run, or save estimator.model_"
-        raise ValueError(sentence("save", expected, got, remedy))
 
 
 def _checked(metadata: Any) -> dict[str, Any]:

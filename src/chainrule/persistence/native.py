@@ -56,10 +56,10 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`; a fitted :class:`~chainrule.TabularClassifier` or
-        :class:`~chainrule.TabularRegressor`; or a fitted :class:`~chainrule.MLPClassifier` or
-        :class:`~chainrule.MLPRegressor` whose network alone predicts what it does (of a classifier as logits): it is
-        written, with ``task``, ``class_names``, ``feature_names`` and ``output_activation`` as metadata
+    model : :class:`~chainrule.Sequential`, or a fitted estimator: :class:`~chainrule.TabularClassifier`,
+        :class:`~chainrule.TabularRegressor`, :class:`~chainrule.MLPClassifier` or :class:`~chainrule.MLPRegressor`. The
+        file of an estimator has its parameters, its network and all else that it needs to predict, but no callbacks,
+        functions or random generators among the parameters, and no state of an optimizer
     path : where to write, by custom with the suffix ``.safetensors``
 
     Raises
@@ -67,10 +67,10 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     TypeError
         ``model.metadata`` holds what JSON cannot (text, numbers, booleans, None, lists and dicts of them): an array,
         NaN. Tuples come back as lists, and keys as text. Or a layer of your own was made with such an argument. Or the
-        model's class overrides a method that computes, or one was replaced on the model or on a layer.
+        model's class overrides a method that computes, or one was replaced on the model or on a layer. Or an estimator
+        has a loss or an activation that is not chainrule's.
     ValueError
         A layer of your own cannot be built again from its ``config()``, or has the same class name as a built-in layer.
-        Or an estimator does more than its network: it scales, or its loss predicts a logarithm.
     OSError
         The folder does not exist or cannot be written.
 
@@ -132,7 +132,7 @@ def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] 
 
     Returns
     -------
-    model : what was saved, :class:`~chainrule.Sequential` or an estimator for tables; the ``rng`` of a network is
+    model : what was saved, :class:`~chainrule.Sequential` or an estimator; the ``rng`` of a network is
         a fresh unpredictable one, and that of a checkpoint has no metadata
 
     Raises

@@ -95,6 +95,7 @@ SPECIAL_OPS: dict[str, Op] = {
     "affine": (ops.affine, lambda dy, x, W, b: ops.affine_backward(dy, x, W), ((4, 5), (5, 3), (3,))),
     "scale": (ops.scale, lambda dy, x, gain, bias: ops.scale_backward(dy, x, gain), ((4, 5), (5,), (5,))),
     "leaky_relu": _elementwise("leaky_relu", slope=0.1),
+    "parametric": (ops.parametric, ops.parametric_backward, ((4, 5), (4, 5), (5,))),
     "prelu": (ops.prelu, ops.prelu_backward, ((4, 5), (5,))),
     "elu": _elementwise("elu", alpha=0.7),
     "standardize (batch)": _standardize(axis=0),
@@ -129,6 +130,8 @@ SPECIAL_LAYERS: dict[str, Callable[[], Layer]] = {
     "GELU": layers.GELU,
     "GELU (tanh form)": lambda: layers.GELU("tanh"),
     "Dropout": lambda: layers.Dropout(0.3),
+    "ParametricActivation (selu)": lambda: layers.ParametricActivation(6, "selu"),
+    "ParametricActivation (mish)": lambda: layers.ParametricActivation(6, "mish"),
     "GaussianNoise": lambda: layers.GaussianNoise(0.3),
     "Residual": lambda: layers.Residual([layers.LayerNorm(6), layers.Linear(6, 8, "silu"), layers.Linear(8, 6)]),
 }

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._support.checks import Array
 from .._support.overrides import is_of_package
-from ..layers.kernels import NUMBERS
+from ..layers.kernels import NUMBERS, kernel_of
 from ..layers.program import Call, keeps_input, number_of, program_of
 from ..model import Sequential
 
@@ -22,8 +22,8 @@ IDENTITY = NUMBERS.get("identity", 0)
 class Stage:
     """What kernels/plan.h needs of an op; gradients lie in the model's vector of them as parameters do in theirs.
 
-    ``kind`` is affine, activation, dropout, batch_norm or layer_norm; ``a`` is the parameter of an activation, the rate
-    of a dropout, the epsilon of a normalisation.
+    ``kind`` is affine, activation, parametric, dropout, batch_norm or layer_norm; ``a`` is the parameter of an
+    activation, the rate of a dropout, the epsilon of a normalisation.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Stage:
     momentum: float = 0.0
     l1: float = 0.0
     l2: float = 0.0
-    W: Array | None = None  # or the gain of a normalisation
+    W: Array | None = None  # or the gain of a normalisation, the amount of a parametric activation
     b: Array | None = None
     running_mean: Array | None = None
     running_variance: Array | None = None
@@ -53,7 +53,7 @@ def stages_of(model: Sequential, x: Array) -> list[Stage] | None:
             _activate(call, width, stages)
         elif call.op in STAGES:
             stage = STAGES[call.op](call, width)
-            if stage.inputs != width:
+            if stage is None or stage.inputs != width:
                 return None
             stages.append(stage)
             width = stage.outputs
@@ -93,6 +93,16 @@ def _affine(call: Call, width: int) -> Stage:
     return stage
 
 
+def _parametric(call: Call, width: int) -> Stage | None:
+    inner, amount = call.branches[0], call.arrays["amount"]
+    kernel = kernel_of(inner)
+    if kernel is None:
+        return None
+    stage = Stage("parametric", len(amount), len(amount), kernel[0], keeps_input(inner[0].op), kernel[1])
+    stage.W = amount
+    return stage
+
+
 def _layer_norm(call: Call, width: int) -> Stage:
     gain, bias = call.arrays["gain"], call.arrays["bias"]
     return Stage("layer_norm", len(gain), len(gain), W=gain, b=bias, a=call.numbers["epsilon"])
@@ -105,9 +115,10 @@ def _batch_norm(call: Call, width: int) -> Stage:
     return stage
 
 
-STAGES: dict[str, Callable[[Call, int], Stage]] = {
+STAGES: dict[str, Callable[[Call, int], Stage | None]] = {
     "affine": _affine,
     "batch_norm": _batch_norm,
     "dropout": lambda call, width: Stage("dropout", width, width, a=call.numbers["rate"]),
     "layer_norm": _layer_norm,
+    "parametric": _parametric,
 }

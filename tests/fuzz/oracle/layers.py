@@ -185,6 +185,30 @@ class PReLU(Layer):
         return self.rounding(np.where(self.x > 0, dy, self.slope * dy))
 
 
+class ParametricActivation(Layer):
+    """y = x + a (f(x) − x), with an a for each feature that is learned."""
+
+    def __init__(self, features, activation):
+        self.amount, self.activation = np.zeros(features), activation
+
+    def parameters(self):
+        return {"amount": self.amount}
+
+    def gradients(self):
+        return {"amount": self.damount}
+
+    def inner(self):
+        return [self.activation]
+
+    def forward(self, x, training, rng):
+        self.beyond = self.activation.forward(x, training, rng) - x
+        return self.rounding(x + self.amount * self.beyond)
+
+    def backward(self, dy):
+        self.damount = self.rounding((dy * self.beyond).sum(axis=0))
+        return self.rounding(dy - self.amount * dy + self.activation.backward(self.amount * dy))
+
+
 class Normalization(Layer):
     """y = gain (x − μ)/s + bias, s = √(σ² + ε). The gradient goes through μ and s too: their Jacobian is written out.
 

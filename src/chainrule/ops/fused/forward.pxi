@@ -4,7 +4,8 @@ many go through all layers in blocks that stay in the cache.
 
 cdef struct Dense:
     Size inputs, outputs
-    void *W  # NULL: an activation by itself
+    void *W  # NULL: an activation by itself,
+    void *amount  # of which each column takes so much, unless it is NULL
     void *b
     int activation
     double a
@@ -18,7 +19,7 @@ cdef enum:
 def forward(list layers, x, out=None):
     """The outputs y (N, O) for x (N, I) through ``(W, b, activation, a)`` of each layer in turn.
 
-    W is (I, O) or None, b (O,) or None, the activation a number of ACTIVATIONS, or -1 for none. Returns None if
+    W is (I, O), or the amounts (I,) of a parametric activation, or None, b (O,) or None, the activation a number of ACTIVATIONS, or -1 for none. Returns None if
     an array is not as the kernels need it: all contiguous, of one dtype and of shapes that fit; y is ``out``, if given.
     """
     cdef const Kernels *k = kernels_for(x)
@@ -29,8 +30,10 @@ def forward(list layers, x, out=None):
     cdef Size rows = length(x, 0), width = length(x, 1), widest = 1
     for W, b, activation, a in layers:
         net[count].inputs = width
-        net[count].W = net[count].b = NULL
-        if W is not None:
+        net[count].W = net[count].b = net[count].amount = NULL
+        if W is not None and activation >= 0 and is_vector(x, width, W):
+            net[count].amount = data(W)
+        elif W is not None:
             if kernels_for(W) != k or cnp.PyArray_NDIM(<cnp.ndarray> W) != 2 or length(W, 0) != width:
                 return None
             width = length(W, 1)
@@ -93,4 +96,6 @@ cdef void carry_forward(
             source = target
         if layer.activation >= 0:
             k.activate(layer.activation, rows * layer.outputs, source, target, layer.a)
+        if layer.amount != NULL:
+            k.parametric(rows, layer.outputs, source, target, layer.amount, target)
         source = target

@@ -257,6 +257,8 @@ cdef class Plan:
             t.kept = self.room((p.batch, t.outputs))
         if stage.kind == "affine":
             self.learn("W", stage.W, (t.inputs, t.outputs), &t.W, &t.dW)
+        if stage.kind == "parametric":
+            self.learn("amount", stage.W, (t.outputs,), &t.W, &t.dW)
         if stage.kind.endswith("norm"):
             self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
             longest = max(p.batch, t.inputs)

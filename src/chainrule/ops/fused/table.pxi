@@ -18,6 +18,7 @@ cdef extern from "kernels/kernels.h" nogil:
     ctypedef struct Kernels:
         void (*activate)(int kind, Size n, const void *x, void *y, double a) noexcept nogil
         void (*activate_backward)(int kind, Size n, const void *dy, const void *kept, void *dx, double a) noexcept nogil
+        void (*parametric)(Size rows, Size width, const void *x, const void *f, const void *amount, void *y) noexcept nogil
         void (*prelu)(Size rows, Size width, const void *x, const void *slope, void *y) noexcept nogil
         void (*prelu_backward)(Size rows, Size width, const void *dy, const void *x, const void *slope, void *dx, void *dslope) noexcept nogil
         void (*affine_few)(Size rows, Size inputs, Size outputs, const void *x, const void *W, const void *b, void *y) noexcept nogil

@@ -69,11 +69,11 @@ class Calls:
         return target
 
     def follow(self, steps: Sequence[Step], value: Value) -> Value:
-        """The calls of these steps; a residual block keeps what went into it."""
+        """The calls of these steps; one with a program inside keeps what goes into it."""
         for step in steps:
-            if step.call.op == "add":
+            if step.branches:
                 value.kept += 1
-                inner = self.follow(step.branch, value)
+                inner = self.follow(step.branches[0], value)
                 value.kept -= 1
                 value = self.add(step, value, inner)
             else:

@@ -136,6 +136,14 @@ static inline void NAME_add(const float *a, const float *b, float *y, size_t n)
     }
 }"""
 
+_PARAMETRIC = """\
+static inline void NAME_parametric(const float *x, const float *f, float *y, const float *amount, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = (1.0f - amount[i]) * x[i] + amount[i] * f[i];
+    }
+}"""
+
 #: The value of each number v by arrays of as many, unless a bias is added.
 EACH = {
     "prelu": "v > 0.0f ? v : slope[i] * v",
@@ -150,6 +158,7 @@ ROWS = {
     "affine_int8": _DENSE_INT8,
     "deviations": _DEVIATIONS,
     "layer_norm": _LAYER_NORM,
+    "parametric": _PARAMETRIC,
     "softmax": _SOFTMAX,
     "two_classes": _TWO_CLASSES,
 }

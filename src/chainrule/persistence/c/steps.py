@@ -28,13 +28,13 @@ class Step:
     call : what it computes
     width : int, of what it gives
     about : str, what it comes from
-    branch : the steps of an ``add``, whose result is added to what they began with
+    branches : the steps of each program inside it; what those of an ``add`` make is added to what they began with
     """
 
     call: Call
     width: int
     about: str = ""
-    branch: list[Step] = field(default_factory=list)
+    branches: list[list[Step]] = field(default_factory=list)
 
     @property
     def arrays(self) -> Mapping[str, Array]:
@@ -54,7 +54,8 @@ class Step:
         """How many multiply-adds one row takes, by layers of weights alone."""
         if "W" in self.call.arrays:
             return int(self.call.arrays["W"].size)
-        return sum(step.multiplications for step in self.branch) + self.width * (self.call.op in SCALES)
+        inner = sum(step.multiplications for branch in self.branches for step in branch)
+        return inner + self.width * (self.call.op in SCALES)
 
 
 def calls(steps: Iterable[Step]) -> Program:
@@ -81,9 +82,9 @@ def steps_of(labelled: Iterable[Labelled], width: int) -> list[Step]:
         if both is not None:
             steps[-1] = Step(both, width, f"{steps[-1].about}, {about}")
             continue
-        branch = steps_of(((f"{inner.op} of {about}", inner) for inner in call.branch), width)
+        branches = [steps_of([(f"{inner.op} of {about}", inner) for inner in own], width) for own in call.branches]
         width = call.arrays["W"].shape[1] if call.op == "affine" else 2 if call.op == "two_classes" else width
-        steps.append(Step(simplified(call)._replace(branch=calls(branch)), width, about, branch))
+        steps.append(Step(simplified(call)._replace(branches=tuple(map(calls, branches))), width, about, branches))
     return steps
 
 
@@ -94,7 +95,7 @@ def _in_float64(call: Call) -> Call:
     if call.op == "affine":
         arrays.setdefault("b", np.zeros(arrays["W"].shape[1]))
     numbers = numbers_of(call)
-    return Call(call.op, arrays, {name: numbers[name] for name in order if name in numbers}, call.branch)
+    return Call(call.op, arrays, {name: numbers[name] for name in order if name in numbers}, call.branches)
 
 
 def input_width(program: Iterable[Call]) -> int:

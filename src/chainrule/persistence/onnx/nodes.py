@@ -82,6 +82,13 @@ def _layer_norm(g: Graph, call: Call, x: str) -> str:
     return y
 
 
+def _parametric(g: Graph, call: Call, x: str) -> str:
+    """(1 − amount) · x + amount · f(x)"""
+    amount = call.arrays["amount"]
+    of_f = g.Mul(through(g, call.branches[0], x), g.constant(amount, "amount"))
+    return g.Add(g.Mul(x, g.constant(1 - amount, "rest")), of_f)
+
+
 def _prelu(g: Graph, call: Call, x: str) -> str:
     """max(x, 0) + slope · min(x, 0)"""
     return g.Add(g.Relu(x), g.Mul(g.Min(x, 0.0), g.constant(call.arrays["slope"], "slope")))
@@ -98,11 +105,12 @@ def _deviations(g: Graph, call: Call, x: str) -> str:
 #: What each op makes of x.
 NODES: dict[str, Callable[[Graph, Call, str], str]] = {
     **dict.fromkeys(ELEMENTWISE, _elementwise),
-    "add": lambda g, call, x: g.Add(x, through(g, call.branch, x)),
+    "add": lambda g, call, x: g.Add(x, through(g, call.branches[0], x)),
     "affine": _affine,
     "deviations": _deviations,
     "flatten": lambda g, call, x: g.Flatten(x, axis=1),
     "layer_norm": _layer_norm,
+    "parametric": _parametric,
     "prelu": _prelu,
     "scale": _scale,
     "softmax": lambda g, call, x: g.Softmax(x, axis=-1),

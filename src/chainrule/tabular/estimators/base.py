@@ -131,7 +131,7 @@ class BaseTabular(BaseEstimator):
         """Rows, their targets and weights, all as many; without those of weight 0."""
         who, count = type(self).__name__, tables.count_rows(columns)
         if y is None:
-            raise ValueError(sentence(who, "y to learn from", "None: it requires y to be passed"))
+            raise ValueError(f"This {who} estimator requires y to be passed, but the target y is None.")
         targets = self._read_targets(y, fresh=fresh)
         if len(targets) != count:
             raise ValueError(sentence(who, f"as many values in y as rows in X, {count}", f"{len(targets)}"))
@@ -205,6 +205,5 @@ class BaseTabular(BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = True
-        tags.no_validation = True  # by scikit-learn: columns are found by name here, in any order and among others
         tags.non_deterministic = self.time_limit is not None
         return tags

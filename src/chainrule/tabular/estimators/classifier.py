@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
-from ..._support.checks import Array, sentence
+from ..._support.checks import Array, check_finite, sentence
 from ..._support.labels import as_labels
 from ...estimators.inputs import flat
 from ...estimators.internals import StrOptions, fitting
@@ -152,6 +152,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         who = type(self).__name__
         y = as_labels(who, "y", y)
         y = flat(y.toarray() if issparse(y) else np.asarray(y))
+        if y.dtype.kind == "f":
+            check_finite(who, "y", y)
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind.startswith("multiclass-multioutput"):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...estimators.description import labels_as_json, labels_from_json, parameters_as_json, with_parameters
+from ...estimators.saved import check_network
 from ...model import Sequential
 from ...training.callbacks import History
 from ..encoders import facts
@@ -24,13 +25,14 @@ MOST_EPOCHS = 10**9
 
 def describe(estimator: Any) -> dict[str, Any]:
     """All that it knows besides its network."""
+    cls = TabularClassifier if isinstance(estimator, TabularClassifier) else TabularRegressor
     if isinstance(estimator, TabularClassifier):
         target: dict[str, Any] = labels_as_json(estimator.classes_) | {"multilabel": estimator._multilabel}
     else:
         target = {name: getattr(estimator, name).tolist() for name in _RANGES} | {"levels": estimator._levels}
     return {
-        "class": type(estimator).__name__,
-        "parameters": parameters_as_json(estimator),
+        "class": cls.__name__,
+        "parameters": parameters_as_json(estimator, cls),
         "encoder": estimator.encoder_.to_dict(),
         "kinds": [list(vars(kind).values()) for kind in estimator.column_kinds_],
         "by_place": estimator._by_place,
@@ -61,7 +63,7 @@ def read(described: dict[str, Any], model: Sequential) -> Any:
         setattr(estimator, f"{name}_", facts.integer(described, name, 0, MOST_EPOCHS))
     estimator.history_ = History([_row(row) for row in facts.get(described, "history", list)])
     outputs = _read_target(estimator, facts.get(described, "target", dict))
-    _check_network(model, len(estimator.encoder_.feature_names) + len(estimator.encoder_.code_names), outputs)
+    check_network(model, len(estimator.encoder_.feature_names) + len(estimator.encoder_.code_names), outputs)
     estimator.model_ = model
     return estimator
 
@@ -71,10 +73,9 @@ def _read_target(estimator: Any, target: dict[str, Any]) -> int:
     if isinstance(estimator, TabularClassifier):
         facts.check_keys(target, ("dtype", "values", "multilabel"))
         estimator._multilabel = facts.get(target, "multilabel", bool)
-        count = len(facts.get(target, "values", list))
-        estimator.classes_ = labels_from_json({n: target[n] for n in ("dtype", "values")}, count)
-        estimator.n_outputs_ = count
-        return count
+        estimator.classes_ = labels_from_json({name: target.get(name) for name in ("dtype", "values")})
+        estimator.n_outputs_ = len(estimator.classes_)
+        return int(estimator.n_outputs_)
     facts.check_keys(target, (*_RANGES, "levels"))
     estimator.n_outputs_ = len(facts.get(target, "mean_", list))
     for name in _RANGES:
@@ -98,13 +99,3 @@ def _row(entry: Any) -> dict[str, float]:
     if not all(type(value) in (int, float) for value in row.values()):
         raise ValueError(f"{entry!r:.80} for an epoch")
     return row
-
-
-def _check_network(model: Sequential, inputs: int, outputs: int) -> None:
-    """Raise unless the network takes what the encoder gives, and gives what the target needs."""
-    try:
-        z = model.predict(np.zeros((1, inputs)))
-    except ValueError as error:
-        raise ValueError(f"a network that does not fit its encoder: {error}") from None
-    if z.shape != (1, outputs):
-        raise ValueError(f"{z.shape[1:]} outputs of the network, where y needs {outputs}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ def weights_of(who: str, name: str, weight: Any, count: int) -> Array | None:
     """Sample weights (N,) in float64; one number counts for all rows."""
     if weight is None:
         return None
-    if np.ndim(weight) == 0:
+    if isinstance(weight, Number):
         weight = np.full(count, weight)
     found: Array = check_array(weight, ensure_2d=False, dtype=np.float64, input_name=name)
     if found.shape != (count,):

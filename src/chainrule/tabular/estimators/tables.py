@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from ..._support.checks import sentence
@@ -19,7 +20,7 @@ Columns: TypeAlias = "dict[str, Column]"
 
 def is_matrix(X: Any) -> bool:
     """Whether X has no names of columns, as far as one can see."""
-    return not isinstance(X, Mapping) and not hasattr(X, "columns") and not hasattr(X, "frame")
+    return issparse(X) or not (isinstance(X, Mapping) or hasattr(X, "columns") or hasattr(X, "frame"))
 
 
 def read(who: str, X: Any) -> Columns:

@@ -25,9 +25,9 @@ typedef struct {
     double a;        /* of the activation; or the rate of dropout; or the epsilon of a normalisation */
     double momentum; /* of the running statistics */
     double l1, l2, *penalty; /* and what the batch's penalty is for each row of W */
-    void *W, *b, *dW, *db; /* W, b or gain, bias, and their gradients */
+    void *W, *b, *dW, *db; /* W, b or gain, bias or amount, and their gradients */
     void *y, *dy;          /* the output and its gradient; of an affine stage dy becomes dz */
-    void *kept;            /* z of a gated activation, the mask of dropout, the standardised batch */
+    void *kept;            /* z of a gated activation, f(x) of a parametric one, the mask of dropout, the standardised batch */
     void *inverse, *mean, *variance; /* of a normalisation: of each row or column */
     double *running_mean, *running_variance;
 } Stage;

@@ -68,6 +68,10 @@ static void NAME(forward)(const NAME(Step) *s) {
         case STAGE_activation:
             NAME(activate)(t->activation, rows * t->outputs, x + at, y, t->a);
             break;
+        case STAGE_parametric:
+            NAME(activate)(t->activation, rows * t->outputs, x + at, kept, t->a);
+            NAME(parametric)(rows, t->outputs, x + at, kept, t->W, y);
+            break;
         case STAGE_dropout: {
             const uint64_t key = s->plan->keys[s->index * s->plan->dropouts + t->dropout];
             NAME(dropout)(rows * t->outputs, key, (uint64_t)at, t->a, x + at, y, kept);
@@ -119,6 +123,13 @@ static void NAME(backward)(const NAME(Step) *s) {
         case STAGE_activation:
             NAME(activate_backward)(t->activation, rows * t->outputs, dy,
                                     t->keeps_input ? NAME(input)(s, i) + in : (REAL *)t->y + out, dx, t->a);
+            break;
+        case STAGE_parametric:
+            if (dx != NULL) { /* dx = (1 - a) dy + a f'(x) dy */
+                NAME(activate_backward)(t->activation, rows * t->outputs, dy,
+                                        t->keeps_input ? NAME(input)(s, i) + in : (REAL *)t->kept + in, dx, t->a);
+                NAME(parametric)(rows, t->outputs, dy, dx, t->W, dx);
+            }
             break;
         case STAGE_dropout:
             NAME(multiply)(rows * t->outputs, dy, (REAL *)t->kept + in, dx);
@@ -223,6 +234,16 @@ static void NAME(sum_rows)(Size rows, Size width, const void *dz_, void *db_, Si
     }
 }
 
+/* da[start ... stop] = the sums over the rows of dy (f - x) in these columns. */
+static void NAME(parametric_gradient)(Size rows, Size width, const REAL *dy, const REAL *x, const REAL *f, REAL *da,
+                                      Size start, Size stop) {
+    memset(da + start, 0, (size_t)(stop - start) * sizeof(REAL));
+    for (Size row = 0; row < rows; row++, dy += width, x += width, f += width) {
+#pragma omp simd
+        for (Size i = start; i < stop; i++) da[i] += dy[i] * (f[i] - x[i]);
+    }
+}
+
 /* The optimizer's step on parameters from ... to of a vector such as a bias. */
 static void NAME(learn_vector)(const NAME(Step) *s, const REAL *w, const REAL *g, Size from, Size to) {
     const Size offset = w - (REAL *)s->plan->vector + from;
@@ -254,6 +275,8 @@ static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
         if (t->kind == STAGE_layer_norm)
             NAME(scale_backward)(s->n, to - from, t->outputs, (REAL *)t->dy + from, (REAL *)t->kept + from,
                                  (REAL *)t->W + from, NULL, (REAL *)t->dW + from, (REAL *)t->db + from);
+        if (t->kind == STAGE_parametric)
+            NAME(parametric_gradient)(s->n, t->outputs, t->dy, NAME(input)(s, i), t->kept, t->dW, from, to);
         if (at_once) NAME(learn_vector)(s, t->W, t->dW, from, to);
     }
     if (at_once && t->b != NULL) NAME(learn_vector)(s, t->b, t->db, from, to);
