@@ -62,6 +62,7 @@ def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "write", lambda *args: [])
 
 
+
 def write_flowers(path: Path, rows: int = 120, seed: int = 0) -> Path:
     """Two numbers and a word from which the kind follows with certainty."""
     rng = np.random.default_rng(seed)
@@ -106,14 +107,13 @@ def trained(source: object, out: Path, *options: object) -> Path:
 @pytest.fixture(scope="session")
 def flowers_model(flowers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model of ``flowers``."""
-    return trained(flowers, tmp_path_factory.mktemp("models") / "flowers", "--hidden", "32", "--epochs", 200)
+    return trained(flowers, tmp_path_factory.mktemp("models") / "flowers", "--epochs", 60)
 
 
 @pytest.fixture(scope="session")
 def prices_model(prices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model of ``prices``."""
-    options = ("--target", "price", "--hidden", "32", "--dropout", 0, "--learning-rate", 0.02, "--epochs", 200)
-    return trained(prices, tmp_path_factory.mktemp("models") / "prices", *options)
+    return trained(prices, tmp_path_factory.mktemp("models") / "prices", "--target", "price", "--epochs", 200)
 
 
 @pytest.fixture(scope="session")

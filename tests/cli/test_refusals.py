@@ -111,7 +111,7 @@ USES: dict[str, tuple[list[list[str]], tuple[str, ...]]] = {
             *(["export", "classes", "--out", "x.foo"], ["export", "classes", "--out", "x.onnx", "--format", "foo"]),
             *(
                 ["export", "classes", "--out", "x.onnx", "--precision", "foo"],
-                ["predict", "numbers", "t.csv", "--proba"],
+                ["predict", "numbers", "t.csv", "--probabilities"],
             ),
             *(["check", "--seed", "-1"], ["check", "--seed", "x"], ["foo"], ["\x1b[2J"], [], ["train"], ["predict"]),
             *(["inspect", "t.csv"], ["evaluate", "own.safetensors", "t.csv"], ["report", "folder", "t.csv"]),
@@ -268,7 +268,7 @@ def test_names_of_a_table_are_harmless_on_every_screen(shell: Callable[..., obje
         ["train", table, "--target", "k", "--epochs", 2, "--out", out],
         ["train", table, "--target", "unknown"],
         ["predict", out, less],
-        ["predict", out, table, "--proba", "--out", tmp_path / "p.csv"],
+        ["predict", out, table, "--probabilities", "--out", tmp_path / "p.csv"],
         ["evaluate", out, table],
         ["evaluate", out, less],
         ["report", out, table],

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if facts.columns and Path(args.source).name == facts.source:
         print("note: the model was trained on rows of this table; expect lower scores on new data", file=sys.stderr)
     if not facts.class_names:
-        print(written(scores_of_numbers(model.labels(rows.x), rows.y), len(rows.y)))
+        print(written(scores_of_numbers(model.numbers(rows.x), rows.y), len(rows.y)))
         return 0
     p = model.probabilities(rows.x)
     print(written(scores_of_classes(p, rows.y), len(rows.y)))

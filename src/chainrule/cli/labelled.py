@@ -14,7 +14,7 @@ from ..tabular.columns import Frame
 from .facts import Facts
 from .models import Trained
 from .named import test_set
-from .reading import read_rows
+from .reading import naming_rows, read_rows
 from .scores import GAP, class_codes, numbers_of
 from .sources import resolve
 
@@ -37,12 +37,14 @@ def labelled(who: str, model: Trained, source: str, given: Mapping[str, Any]) ->
         data = test_set(who, facts, found)
         return Labelled(data.x_test, data.y_test, np.arange(1, len(data.y_test) + 1))
     table = read_rows(who, facts, source, given, [facts.target])
-    kept = with_answers(who, facts, Frame(who, table), source)
+    with naming_rows(source):
+        kept = with_answers(who, facts, Frame(who, table), source)
     if len(kept.lines) < len(table.frame):
         count = len(table.frame) - len(kept.lines)
         print(f"note: {count:,} rows without a value in {facts.target!r} are left out", file=sys.stderr)
     rows = table.frame if len(kept.lines) == len(table.frame) else table.frame[(kept.lines - 1).tolist()]
-    note_unseen(model, rows)
+    with naming_rows(source):
+        note_unseen(model, rows)
     return Labelled(rows, kept.y, kept.lines)
 
 

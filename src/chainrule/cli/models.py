@@ -37,18 +37,22 @@ class Trained:
         """Whether it was trained to predict quantiles."""
         return getattr(self.model, "quantiles", None) is not None
 
-    def labels(self, rows: Any) -> Array:
-        """What is predicted for rows: labels, or numbers in the units of the target (N,)."""
-        found = np.asarray(self.model.predict(rows))
-        if not self.facts.class_names:
-            check_finite("the model", "finite predictions", found)
+    def numbers(self, rows: Any) -> Array:
+        """What is predicted for rows, in the units of the target (N,)."""
+        found = np.asarray(self.model.predict(rows), np.float64)
+        check_finite("the model", "its predictions", found)
         return found
 
     def probabilities(self, rows: Any) -> Array:
         """Those of the classes (N, K)."""
         p = np.asarray(self.model.predict_proba(rows), np.float64)
-        check_finite("the model", "the probabilities", p)
+        check_finite("the model", "its predictions", p)
         return p
+
+    def labels(self, p: Array) -> Array:
+        """The most probable ones (N,)."""
+        found: Array = np.asarray(self.model.classes_)[p.argmax(axis=1)]
+        return found
 
     def quantiles(self, rows: Any) -> tuple[list[float], Array]:
         """The levels, and the predicted quantiles (N, Q)."""
@@ -85,13 +89,8 @@ class NetworkModel:
             self.classes_ = np.array([text_of(label) for label in classes], object)
 
     def predict(self, rows: Any) -> Array:
-        """Labels, or numbers in the units of the target (N,)."""
-        z = self.network.predict(self._encode(rows))
-        check_finite("the model", "finite numbers in outputs", z)
-        if hasattr(self, "classes_"):
-            labels: Array = self.classes_[z.argmax(axis=1)]
-            return labels
-        return self._decode(z)
+        """Numbers in the units of the target (N,)."""
+        return self._decode(self.network.predict(self._encode(rows)))
 
     def predict_proba(self, rows: Any) -> Array:
         """Probabilities of the classes (N, K)."""
@@ -118,8 +117,11 @@ def trained(found: Any) -> Trained:
     metadata = metadata_of(found)
     facts = Facts.from_metadata(metadata)
     if not isinstance(found, Sequential):
+        classes = tuple(map(text_of, np.ravel(getattr(found, "classes_", ())).tolist()))
+        if facts.class_names != classes or set(found.encoder_.columns) != set(facts.columns):
+            raise ValueError(sentence("a model file", "the classes and columns of its model", "others"))
         return Trained(found, facts)
-    if facts.image_shape is not None:
+    if facts.image_shape is not None and metadata.get("encoder") is None:
         return Trained(NetworkModel(found, facts.class_names, np.asarray, np.ravel), facts)
     encoder = EarlierEncoder.from_dict(metadata.get("encoder"))
     texts = tuple(encoder.categories)

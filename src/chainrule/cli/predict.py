@@ -22,7 +22,7 @@ from .labelled import note_unseen
 from .models import Trained, open_model
 from .named import pixels, test_set
 from .outputs import write_predictions
-from .reading import add_reading_options, blocks_of_rows
+from .reading import add_reading_options, blocks_of_rows, naming_rows
 from .sources import STDIN, resolve
 
 EXAMPLE = "chainrule predict flowers-model new.csv --probabilities --keep id --out predictions.csv"
@@ -69,10 +69,13 @@ def _predictions(args: argparse.Namespace, model: Trained) -> Iterator[Columns]:
     found = resolve("predict", args.table)
     if facts.image_shape is None and found.is_table:
         said: set[str] = set()
+        start = 0
         for part in blocks_of_rows("predict", facts, args.table, given, _kept(args.keep)):
-            note_unseen(model, part.frame, said)
-            kept = {name: part[name] for name in _kept(args.keep)}
-            yield kept | _answers(args, model, part.frame)
+            with naming_rows(args.table, start):
+                note_unseen(model, part.frame, said)
+                kept = {name: part[name] for name in _kept(args.keep)}
+                yield kept | _answers(args, model, part.frame)
+            start += len(part.frame)
         return
     if args.keep:
         raise ValueError(sentence("predict", "a table of columns for --keep", args.table, "omit --keep"))
@@ -86,9 +89,12 @@ def _kept(given: Sequence[str]) -> list[str]:
 
 def _answers(args: argparse.Namespace, model: Trained, rows: Any) -> Columns:
     """The predictions of rows, by the names of the columns that are written."""
-    found: Columns = {"prediction": _plain(model.labels(rows), model)}
-    if args.probabilities:
+    if not model.facts.class_names:
+        found: Columns = {"prediction": _plain(model.numbers(rows), model)}
+    else:
         p = model.probabilities(rows)
+        found = {"prediction": _as_written(model.labels(p))}
+    if args.probabilities:
         found |= {f"probability_{name}": p[:, at] for at, name in enumerate(model.facts.class_names)}
     if args.quantiles:
         levels, q = model.quantiles(rows)
@@ -96,8 +102,11 @@ def _answers(args: argparse.Namespace, model: Trained, rows: Any) -> Columns:
     return found
 
 
+def _as_written(labels: Array) -> Array:
+    """Labels as text, unless they are integers."""
+    return labels if labels.dtype.kind in "iu" else np.array([text_of(label) for label in labels.tolist()], object)
+
+
 def _plain(values: Array, model: Trained) -> Array:
-    """Numbers with the digits that count; labels as text, unless they are integers."""
-    if model.facts.class_names:
-        return values if values.dtype.kind in "iu" else np.array([text_of(value) for value in values.tolist()], object)
+    """Numbers with the digits that count."""
     return np.array([float(f"{value:.{model.digits}g}") for value in values.tolist()], np.float64)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from .._support.checks import nearest, sentence
@@ -11,6 +13,7 @@ from ..tabular.reading import Table, UnknownColumnError, read_blocks, read_table
 
 OPTIONS = ("header", "delimiter", "decimal", "encoding", "sheet", "query", "missing")
 _MARKS = {"tab": "\t", "\\t": "\t", "space": " ", "blank": " ", "comma": ",", "semicolon": ";", "bar": "|"}
+_ROW = re.compile(r"\bat row (\d+)")
 _FEW = 20  # names that a message lists
 
 
@@ -95,6 +98,16 @@ def _asked(who: str, facts: Any, source: str, more: Sequence[str], read: Any, na
     return found
 
 
+@contextmanager
+def naming_rows(source: str, start: int = 0) -> Iterator[None]:
+    """Rows in errors are counted from 1, in the whole table, of which ``start`` rows were before."""
+    try:
+        yield
+    except ValueError as error:
+        said = _ROW.sub(lambda found: f"in row {start + int(found[1]) + 1} of {source}", str(error), count=1)
+        raise ValueError(said) from None
+
+
 def renamed(table: Table, names: Mapping[str, str]) -> Table:
     """The table with other names for some columns."""
     known = {name: names[name] for name in table if name in names}
@@ -117,6 +130,6 @@ def _lacking(
     some = ", ".join(known[:_FEW]) + (", ..." if len(known) > _FEW else "")
     spare: Collection[str] = set(known) - set(needed)
     got = f"{some}{nearest(lost[0], spare)}"
-    why = "which the model needs, " if lost[0] in facts.columns else ""
+    why = ", which the model needs," if lost[0] in facts.columns else ""
     remedy = "name what sets off its cells with --delimiter" if len(known) == 1 < len(needed) else ""
-    return ValueError(sentence(who, f"column{'s' * (len(lost) > 1)} {shown}, {why}in {source}", got, remedy))
+    return ValueError(sentence(who, f"column{'s' * (len(lost) > 1)} {shown}{why} in {source}", got, remedy))

@@ -77,7 +77,7 @@ class _Answering:
 
     def predict(self, x: Any) -> Array:
         """Numbers in the units of the target."""
-        return self._model.labels(x)
+        return self._model.numbers(x)
 
     def predict_proba(self, x: Any) -> Array:
         """Probabilities of the classes (N, K)."""

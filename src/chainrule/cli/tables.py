@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -127,11 +128,11 @@ class Tables:
         else:
             model = estimators.TabularRegressor(columns=stated, quantiles=args.quantiles, **chosen)
         held_out = self.held_out or self._validation()
-        if held_out is not None:
-            chosen = {"X_val": held_out.x, "y_val": held_out.y, "sample_weight_val": held_out.weight}
-            model.fit(self.rows(self.parts.train), y[self.parts.train], sample_weight=self._weights(), **chosen)
-        else:
-            model.fit(self.rows(self.parts.train), y[self.parts.train], sample_weight=self._weights())
+        with_ = {} if held_out is None else {"X_val": held_out.x, "y_val": held_out.y}
+        with_ |= {} if held_out is None or held_out.weight is None else {"sample_weight_val": held_out.weight}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The number of unique classes")  # of a few rows there are many
+            model.fit(self.rows(self.parts.train), y[self.parts.train], sample_weight=self._weights(), **with_)
         model.column_kinds_ = type(self.found.kinds)(kind for kind in self.found.kinds if kind.name in self.names)
         return model
 
@@ -164,7 +165,7 @@ class Tables:
         """The truth of the test rows, what was said of them, and the scores."""
         used, rows, y = Trained(model, facts), self.rows(self.parts.test), self.target.y[self.parts.test]
         if not self.target.is_class:
-            predicted = used.labels(rows).astype(np.float64)
+            predicted = used.numbers(rows)
             return y, predicted, scores_of_numbers(predicted, y)
         p = used.probabilities(rows)
         codes = _codes(y, model.classes_)

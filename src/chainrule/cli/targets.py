@@ -66,8 +66,7 @@ def check_learnable(target: Target, source: str) -> None:
     if len(different) > 1:
         return
     what = "classes" if target.is_class else "different values"
-    got = f"{different[0]!r} in every row" if len(different) else "no value in any row"
-    got = got if target.is_class or not len(different) else f"{different[0]:g} in every row"
+    got = f"{text_of(different.tolist()[0])!r} in every row" if len(different) else "no value in any row"
     raise ValueError(sentence("train", f"at least two {what} in the target {target.name!r} of {source}", got))
 
 
