@@ -27,6 +27,11 @@ class Source:
         return "standard input" if self.text == STDIN else Path(self.text).name
 
 
+def is_file(source: str) -> bool:
+    """Whether a source can be read more than once."""
+    return source != STDIN and (Path(source).is_file() or Path(source).is_dir() or "::" in source)
+
+
 def resolve(who: str, source: str) -> Source:
     """A table, or the name of a data set; an existing file takes precedence."""
     if source == STDIN:

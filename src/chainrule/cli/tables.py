@@ -132,6 +132,7 @@ class Tables:
         with_ |= {} if held_out is None or held_out.weight is None else {"sample_weight_val": held_out.weight}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The number of unique classes")  # of a few rows there are many
+            warnings.filterwarnings("ignore", "Training interrupted")  # the result says so
             model.fit(self.rows(self.parts.train), y[self.parts.train], sample_weight=self._weights(), **with_)
         model.column_kinds_ = type(self.found.kinds)(kind for kind in self.found.kinds if kind.name in self.names)
         return model

@@ -19,7 +19,8 @@ from ..tabular.judging.facts import CATEGORY, CONSTANT, DATE, DROP, ID, NUMBER, 
 from ..tabular.kinds import ColumnKind, Kinds, understand
 from ..tabular.leaks import find_leaks
 from ..tabular.reading import Table, UnknownColumnError, read_table
-from .reading import options_of
+from .reading import names, options_of
+from .sources import is_file
 
 OVERRULES = (NUMBER, CATEGORY, DATE, TEXT, DROP)
 TASKS = {"classification": CATEGORY, "regression": NUMBER}
@@ -76,7 +77,7 @@ def understand_table(args: argparse.Namespace, source: str) -> Understood:
     """Read the table of ``train`` and decide what each column is."""
     options = options_of(vars(args))
     try:
-        table = read_table(source, columns=_wanted(args), **options)
+        table = _read(args, source, options)
     except UnknownColumnError as error:
         check_name("train", f"a column of {source}", error.name, error.known)
         raise
@@ -91,6 +92,22 @@ def understand_table(args: argparse.Namespace, source: str) -> Understood:
     kinds = understand(table, stated, target, missing=missing)
     headless = any(note.startswith("no header") for note in table.notes)
     return Understood(table, columns, kinds, headless)
+
+
+def _read(args: argparse.Namespace, source: str, options: Mapping[str, Any]) -> Table:
+    """The table. Columns whose kind is stated need not be told from their cells: what is doubtful there stays text."""
+    wanted = _wanted(args)
+    told = [name for kind in (CATEGORY, TEXT, DROP) for value in getattr(args, kind) or () for name in names(value)]
+    if told and not is_file(source):  # it can be read but once
+        return read_table(source, columns=wanted, text=told, **options)
+    try:
+        return read_table(source, columns=wanted, **options)
+    except UnknownColumnError:
+        raise
+    except ValueError:
+        if not told:
+            raise
+    return read_table(source, columns=wanted, text=told, **options)
 
 
 def _wanted(args: argparse.Namespace) -> Collection[str] | None:
