@@ -56,6 +56,13 @@ def refuses(shell: Shell) -> Callable[..., str]:
     return run
 
 
+def lines_of(out: str) -> dict[str, str]:
+    """The report of ``train`` by its first words, below the table of kinds."""
+    _, marked, report = out.rpartition("to overrule: ")
+    lines = report.splitlines()[1:] if marked else out.splitlines()
+    return dict(line.split(maxsplit=1) for line in lines)
+
+
 @pytest.fixture
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than all else."""

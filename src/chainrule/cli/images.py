@@ -162,8 +162,9 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         check_number(who, "--learning-rate", args.learning_rate, minimum=0)
     if args.dropout is not None:
         check_number(who, "--dropout", args.dropout, minimum=0, below=1)
-    if args.batch_size is not None:
-        check_integer(who, "--batch-size", args.batch_size)
+    for option in ("epochs", "batch_size"):
+        if getattr(args, option) is not None:
+            check_integer(who, "--" + option.replace("_", "-"), getattr(args, option))
     for width in args.hidden or ():
         check_integer(who, "--hidden", width)
     given = {name: getattr(args, name) for name in asdict(Recipe()) if getattr(args, name) is not None}

@@ -70,7 +70,7 @@ def note_unseen(model: Trained, rows: Any, said: set[str] | None = None) -> None
     for name, (strange, values) in model.unseen(rows).items():
         if said is not None and name in said:
             continue
-        some = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "")
+        some = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "") or "missing ones"
         note = f"{strange:,} of {count:,} rows hold values that training never saw ({some})"
         print(f"note: column {name!r}: {note}", file=sys.stderr)
         if said is not None:

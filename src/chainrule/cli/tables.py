@@ -267,6 +267,9 @@ def prepare(args: argparse.Namespace, source: Source, *, tells: bool = True) -> 
     lost = len(found.table.frame) - len(target.rows)
     if tells:
         tell(found)
+    if not found.inputs:
+        remedy = "take one in, with --number or --category"
+        raise ValueError(sentence("train", f"a column of {source.name} to learn from", "none: all are left out", remedy))
     if lost and tells:
         print(f"note: {lost:,} rows without a value in {target.name!r} are left out", file=sys.stderr)
     weight = weights_of(found.columns, args.sample_weight)

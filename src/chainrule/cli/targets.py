@@ -11,7 +11,7 @@ import numpy as np
 from .._support.checks import Array, check_name, nearest, sentence
 from ..tabular.columns import Frame, Numbers, as_words, text_of
 from ..tabular.judging.facts import NUMBER
-from ..tabular.judging.targets import is_no_class
+from ..tabular.judging.targets import MOST_CLASSES, is_no_class
 from ..tabular.kinds import ColumnKind
 from .scores import numbers_of
 
@@ -51,8 +51,8 @@ def target_of(columns: Frame, kind: ColumnKind, missing: Collection[str]) -> Tar
     if isinstance(column, Numbers):
         rows = np.flatnonzero(~column.missing)
         y = column.values[rows]
-        whole = y.dtype.kind == "f" and (np.floor(y) == y).all() and np.abs(y).max(initial=0) < 2**53
-        return Target(kind.name, y.astype(np.int64) if whole else y, rows, is_class=True)
+        if y.dtype.kind != "f" or ((np.floor(y) == y).all() and np.abs(y).max(initial=0) < 2**53):
+            return Target(kind.name, y if y.dtype.kind in "iu" else y.astype(np.int64), rows, is_class=True)
     words = as_words(column)
     there = np.array([not is_no_class(word, missing) for word in words.words] + [False])[words.codes]
     rows = np.flatnonzero(there)
@@ -63,6 +63,12 @@ def target_of(columns: Frame, kind: ColumnKind, missing: Collection[str]) -> Tar
 def check_learnable(target: Target, source: str) -> None:
     """Raise if there is only one class, or one number."""
     different = np.unique(target.y)
+    most = max(MOST_CLASSES, len(target.y) // 2)
+    if target.is_class and len(different) > most:
+        numbers = target.y.dtype.kind in "iuf"
+        got = f"{len(different):,} different values in {len(target.y):,} rows, such as {text_of(different.tolist()[0])!r}"
+        remedy = "predict it as a number (--task regression)" if numbers else "merge or drop rare classes"
+        raise ValueError(sentence("train", f"at most {most:,} classes in the target {target.name!r}", got, remedy))
     if len(different) > 1:
         return
     what = "classes" if target.is_class else "different values"

@@ -15,7 +15,7 @@ _ARGUMENTS = [
         (r"decimal='\.' or ',', or", "--decimal with . or a comma, or"),
         (r"decimal='\.' if the comma sets off thousands, or decimal=',' \(--decimal\)",
          "--decimal . if the comma sets off thousands, otherwise --decimal ,"),
-        (r"columns=\{'(.*?)': '(\w+):(\S+)'\}(.*?) '(\w+:\S+)'", r"--\2 '\1:\3'\4 \5"),
+        (r"columns=\{'(.*?)': '(\w+):(\S+)'\}(.*?) '\w+:(\S+)'", r"--\2 '\1:\3'\4 --\2 '\1:\5'"),
         (r"list the column in text=\[\.\.\.\]", "take it as it is, with --category"),
         (r"columns=\[\.\.\.\]", "--columns"),
         (r"query=\.\.\.", "--query"),
