@@ -69,7 +69,6 @@ def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "write", lambda *args: [])
 
 
-
 def write_flowers(path: Path, rows: int = 120, seed: int = 0) -> Path:
     """Two numbers and a word from which the kind follows with certainty."""
     rng = np.random.default_rng(seed)

@@ -89,7 +89,9 @@ def test_many_classes_get_no_line_each(shell, tmp_path: Path, without_pictures) 
 
 def test_a_class_that_training_never_saw_counts_as_wrong(shell, flowers_model: Path, tmp_path: Path) -> None:
     known = write_flowers(tmp_path / "known.csv", rows=18, seed=3).read_text(encoding="utf-8")
-    right = float(re.match(r"accuracy [\d.]+ % \((\d+) of 18", shell("evaluate", flowers_model, tmp_path / "known.csv").out)[1])
+    right = float(
+        re.match(r"accuracy [\d.]+ % \((\d+) of 18", shell("evaluate", flowers_model, tmp_path / "known.csv").out)[1]
+    )
     (tmp_path / "new.csv").write_text(known + "8,50,red,tulip\n8,50,red,irris\n")
     answer = shell("evaluate", flowers_model, tmp_path / "new.csv")
     said = "2 of 20 rows are of classes that training never saw ('tulip', 'irris')"

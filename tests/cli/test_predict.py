@@ -128,7 +128,9 @@ def test_a_table_larger_than_a_part_is_predicted_part_by_part(
     before, after = (rows_of(answer.out) for answer in (whole, again))
     assert [row["width"] for row in before] == [row["width"] for row in after]
     for name in ("probability_iris", "probability_lily", "probability_rose"):
-        np.testing.assert_allclose(*([float(row[name]) for row in rows] for rows in (before, after)), rtol=1e-4, atol=1e-9)
+        np.testing.assert_allclose(
+            *([float(row[name]) for row in rows] for rows in (before, after)), rtol=1e-4, atol=1e-9
+        )
     table.write_text(table.read_text(encoding="utf-8").replace("\n", "\n", 1) + "wide,5,red,iris\n")
     monkeypatch.setattr(models.Trained, "probabilities", answers)
     (tmp_path / "out.csv").write_text("earlier")
@@ -148,7 +150,9 @@ def test_predictions_are_parquet_where_the_name_says_so(
     rows = rows_of(shell("predict", flowers_model, flowers, "--probabilities").out)
     assert found["prediction"] == [row["prediction"] for row in rows]
     np.testing.assert_allclose(found["probability_lily"], [float(row["probability_lily"]) for row in rows], atol=1e-5)
-    parquet.write_table(parquet.read_table(out).rename_columns(["area", "x", "a", "b", "floor"]), tmp_path / "in.parquet")
+    parquet.write_table(
+        parquet.read_table(out).rename_columns(["area", "x", "a", "b", "floor"]), tmp_path / "in.parquet"
+    )
     assert shell("predict", prices_model, prices, "--out", out).code == 0
     assert str(parquet.read_table(out).schema.field("prediction").type) == "double"
     assert shell("predict", prices_model, tmp_path / "in.parquet").code == 0

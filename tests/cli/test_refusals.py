@@ -102,7 +102,10 @@ USES: dict[str, tuple[list[list[str]], tuple[str, ...]]] = {
         ],
         NO_INPUT,
     ),
-    "no output": ([["predict", "classes", "t.csv", "--out", "{}"], ["export", "own.safetensors", "--out", "{}"]], NO_OUTPUT),
+    "no output": (
+        [["predict", "classes", "t.csv", "--out", "{}"], ["export", "own.safetensors", "--out", "{}"]],
+        NO_OUTPUT,
+    ),
     "no table": (
         [
             ["train", "{}", "--quiet", "--epochs", "1", "--out", "new", "--force", "--target", "kind"],

@@ -93,9 +93,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(undisturbed: Path, tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
-def test_runs_killed_at_random_moments_go_on_to_the_same_bits(
-    undisturbed: Path, tmp_path: Path, seed: int
-) -> None:
+def test_runs_killed_at_random_moments_go_on_to_the_same_bits(undisturbed: Path, tmp_path: Path, seed: int) -> None:
     """Killed at some moment between two steps at which it halts, most likely while it writes a checkpoint."""
     out = tmp_path / "run"
     words: tuple[object, ...] = ("train", "digits", *LONG, "--out", out)
@@ -205,5 +203,3 @@ def test_going_on_after_a_change_of_machine_is_told_and_remembered(shell, small:
     assert shell("train", "--resume", new, "--quiet").err == note
     assert record_of(new)["changes"] == [f"chainrule 0.0.9 → {cr.__version__}"]
     assert shell("train", "--repeat", new, "--quiet").err == note
-
-

@@ -40,7 +40,10 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[tables.Tables]:
 
 
 def test_how_each_column_is_understood_is_printed_in_80_columns(shell, tmp_path: Path, jobs) -> None:
-    rows = [f"{k},{k % 7}.5,{'ab'[k % 2]},{'' if k % 5 else k},2024-01-{k % 28 + 1:02},x\x1b[2Jy,{k * k % 97}.5" for k in range(60)]
+    rows = [
+        f"{k},{k % 7}.5,{'ab'[k % 2]},{'' if k % 5 else k},2024-01-{k % 28 + 1:02},x\x1b[2Jy,{k * k % 97}.5"
+        for k in range(60)
+    ]
     (tmp_path / "t.csv").write_text("no,size,kind,gaps,day,same,price\n" + "\n".join(rows) + "\n")
     out = shell("train", tmp_path / "t.csv", "--out", tmp_path / "out").out
     head, *lines = out.splitlines()
@@ -62,7 +65,9 @@ def test_kinds_are_overruled_by_name(shell, flowers: Path, tmp_path: Path, jobs)
     assert {kind.name: kind.kind for kind in jobs[0].found.kinds} == {
         "length": "drop", "wi,dth": "category", "colour": "text", "kind": "category",
     }  # fmt: skip
-    shell("train", flowers, "--out", tmp_path / "out", "--drop", "length,width", "--drop", "colour", "--number", "width")
+    shell(
+        "train", flowers, "--out", tmp_path / "out", "--drop", "length,width", "--drop", "colour", "--number", "width"
+    )
     shell("train", flowers, "--out", tmp_path / "out", "--drop", "length,width")
     assert [kind.name for kind in jobs[-1].found.inputs] == ["colour"]
 
@@ -127,12 +132,16 @@ def test_the_report_of_a_training(shell, flowers: Path, tmp_path: Path, without_
     assert shell(*words[-2:]).code == 0
 
 
-def test_missing_values_categories_dates_and_texts_are_taken_as_they_are(shell, tmp_path: Path, without_pictures) -> None:
+def test_missing_values_categories_dates_and_texts_are_taken_as_they_are(
+    shell, tmp_path: Path, without_pictures
+) -> None:
     rng = np.random.default_rng(0)
     rows = [
         f"{'' if rng.random() < 0.2 else round(x, 2)},{'?' if rng.random() < 0.2 else kind},2024-0{month}-11,"
         f"{'a red one' if x > 0 else 'a blue one'} of {rng.integers(99)},{'yes' if x > 0 else 'no'}"
-        for x, kind, month in zip(rng.normal(size=200), rng.choice(list("abc"), 200), rng.integers(1, 9, 200), strict=True)
+        for x, kind, month in zip(
+            rng.normal(size=200), rng.choice(list("abc"), 200), rng.integers(1, 9, 200), strict=True
+        )
     ]
     (tmp_path / "t.csv").write_text("x,kind,day,note,y\n" + "\n".join(rows) + "\n")
     out = trained(tmp_path / "t.csv", tmp_path / "out", "--epochs", 20)
@@ -150,7 +159,9 @@ def test_rows_without_a_target_are_left_out(shell, flowers: Path, tmp_path: Path
     assert len(jobs[0].target.rows) == 120
 
 
-@pytest.mark.parametrize("labels", [("3", "12"), ("9007199254740993", "9007199254740992"), ("0.5", "1.5"), ("-", "None")])
+@pytest.mark.parametrize(
+    "labels", [("3", "12"), ("9007199254740993", "9007199254740992"), ("0.5", "1.5"), ("-", "None")]
+)
 def test_labels_stay_what_they_are(shell, tmp_path: Path, labels: tuple[str, str], without_pictures) -> None:
     rows = "".join(f"{row % 2}.{row},{labels[row % 2]}\n" for row in range(10, 70))
     (tmp_path / "t.csv").write_text("x,y\n" + rows)
@@ -199,7 +210,9 @@ def test_validation_rows_may_be_a_file(shell, refuses, flowers: Path, tmp_path: 
 
 def test_weights_change_what_is_learned(shell, tmp_path: Path, without_pictures) -> None:
     rng = np.random.default_rng(0)
-    rows = "".join(f"{rng.normal():.3f},{'rare' if k % 5 == 0 else 'common'},{9 if k % 5 == 0 else 1}\n" for k in range(300))
+    rows = "".join(
+        f"{rng.normal():.3f},{'rare' if k % 5 == 0 else 'common'},{9 if k % 5 == 0 else 1}\n" for k in range(300)
+    )
     (tmp_path / "t.csv").write_text("x,y,w\n" + rows)
 
     def share(*options: object) -> float:
@@ -237,7 +250,9 @@ def test_a_time_limit_ends_the_training(shell, flowers: Path, tmp_path: Path, wi
 # --- what it is held against ---
 
 
-def test_a_model_that_is_worse_than_a_guess_or_a_line_says_so(shell, prices: Path, tmp_path: Path, without_pictures) -> None:
+def test_a_model_that_is_worse_than_a_guess_or_a_line_says_so(
+    shell, prices: Path, tmp_path: Path, without_pictures
+) -> None:
     answer = shell("train", prices, "--target", "price", "--epochs", 1, "--quiet", "--out", tmp_path)
     assert "note: on the test rows ridge regression is better than the model (RMSE " in answer.err
 
@@ -258,7 +273,12 @@ def test_the_linear_models_are_those_of_scikit_learn() -> None:
 @pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize(
     ("name", "folder"),
-    [("s.2023.csv", "s.2023-model"), (".hidden.csv", ".hidden-model"), ("a.b.TSV.GZ", "a.b-model"), ("plain", "plain-model")],
+    [
+        ("s.2023.csv", "s.2023-model"),
+        (".hidden.csv", ".hidden-model"),
+        ("a.b.TSV.GZ", "a.b-model"),
+        ("plain", "plain-model"),
+    ],
 )
 def test_only_known_suffixes_are_left_out(shell, flowers: Path, tmp_path: Path, monkeypatch, name, folder) -> None:
     monkeypatch.chdir(tmp_path)
@@ -324,7 +344,13 @@ def test_same_seed_same_file(shell, flowers: Path, tmp_path: Path) -> None:
     ],
 )
 def test_the_next_command_can_be_typed_as_it_stands(
-    shell, flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, on_the_path: bool, program: list[str]
+    shell,
+    flowers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    called: str,
+    on_the_path: bool,
+    program: list[str],
 ) -> None:
     monkeypatch.setattr(sys, "argv", [called])
     monkeypatch.setattr(shutil, "which", lambda name: called if on_the_path else None)

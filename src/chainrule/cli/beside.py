@@ -1,7 +1,7 @@
 """What a model must be better than: a guess that knows no input, and a linear model on the same encoding.
 
-    guess     the shares of the classes, or the mean, in training
-    linear    logistic regression, or ridge regression: W = (XᵀX + λI)⁻¹ Xᵀy on centred columns, λ = 1
+guess     the shares of the classes, or the mean, in training
+linear    logistic regression, or ridge regression: W = (XᵀX + λI)⁻¹ Xᵀy on centred columns, λ = 1
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Facts:
     def to_metadata(self) -> dict[str, Any]:
         """The facts as JSON values; :meth:`from_metadata` is the inverse."""
         shape = None if self.image_shape is None else list(self.image_shape)
-        plain = {"source": self.source, "task": self.task, "target": self.target}
+        plain: dict[str, Any] = {"source": self.source, "task": self.task, "target": self.target}
         plain |= {"class_names": list(self.class_names), "image_shape": shape}
         if shape is not None:
             return plain

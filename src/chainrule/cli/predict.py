@@ -55,9 +55,7 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace, model: Trained) -> None:
     if args.probabilities and not model.facts.class_names:
         got = "a regression model"
-        raise ValueError(
-            sentence("predict", "a classification model for --probabilities", got, "omit --probabilities")
-        )
+        raise ValueError(sentence("predict", "a classification model for --probabilities", got, "omit --probabilities"))
     if args.quantiles and not model.has_quantiles:
         remedy = "train with --quantiles 0.1,0.5,0.9"
         raise ValueError(sentence("predict", "a model of quantiles for --quantiles", "another", remedy))

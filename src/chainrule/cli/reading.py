@@ -55,7 +55,8 @@ def like_training(facts: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 def read_rows(who: str, facts: Any, source: str, given: Mapping[str, Any], more: Sequence[str] = ()) -> Table:
     """The columns that a model needs, and ``more``, of a whole table."""
     options = like_training(facts, given)
-    return _asked(who, facts, source, more, lambda chosen: read_table(source, **options, **chosen))
+    table: Table = _asked(who, facts, source, more, lambda chosen: read_table(source, **options, **chosen))
+    return table
 
 
 def blocks_of_rows(
@@ -74,7 +75,9 @@ def blocks_of_rows(
     yield from (renamed(part, names) for part in parts)
 
 
-def _asked(who: str, facts: Any, source: str, more: Sequence[str], read: Any, names: dict[str, str] | None = None) -> Any:
+def _asked(
+    who: str, facts: Any, source: str, more: Sequence[str], read: Any, names: dict[str, str] | None = None
+) -> Any:
     """What ``read`` gives for the columns that are needed, by the names that they had in training.
 
     A file without a header that lacks the target has other places, and so other names, for the columns behind it.

@@ -215,10 +215,7 @@ def are_settings(found: Any, names: Collection[str]) -> bool:
     """Whether the settings of these names are there, each of a type that it may have."""
     items = {"hidden": int, "quantiles": float}
     return _has(found, {name: SETTINGS[name] for name in names}) and all(
-        type(item) is items.get(name, str)
-        for name in names
-        if SETTINGS[name] == _LIST
-        for item in found[name] or ()
+        type(item) is items.get(name, str) for name in names if SETTINGS[name] == _LIST for item in found[name] or ()
     )
 
 

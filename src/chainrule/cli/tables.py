@@ -83,7 +83,12 @@ class Tables:
         if self.held_out is not None:
             counts["validation"] = len(self.held_out.y)
         file = runs.file_sha256(self.source.file)
-        return {"rows": counts, "columns": len(self.found.inputs), "sha256": digest(arrays, header), "file_sha256": file}
+        return {
+            "rows": counts,
+            "columns": len(self.found.inputs),
+            "sha256": digest(arrays, header),
+            "file_sha256": file,
+        }
 
     # --- training -------------------------------------------------------------------------------------------------
 
@@ -269,7 +274,9 @@ def prepare(args: argparse.Namespace, source: Source, *, tells: bool = True) -> 
         tell(found)
     if not found.inputs:
         remedy = "take one in, with --number or --category"
-        raise ValueError(sentence("train", f"a column of {source.name} to learn from", "none: all are left out", remedy))
+        raise ValueError(
+            sentence("train", f"a column of {source.name} to learn from", "none: all are left out", remedy)
+        )
     if lost and tells:
         print(f"note: {lost:,} rows without a value in {target.name!r} are left out", file=sys.stderr)
     weight = weights_of(found.columns, args.sample_weight)

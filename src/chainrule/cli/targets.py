@@ -66,7 +66,9 @@ def check_learnable(target: Target, source: str) -> None:
     most = max(MOST_CLASSES, len(target.y) // 2)
     if target.is_class and len(different) > most:
         numbers = target.y.dtype.kind in "iuf"
-        got = f"{len(different):,} different values in {len(target.y):,} rows, such as {text_of(different.tolist()[0])!r}"
+        got = (
+            f"{len(different):,} different values in {len(target.y):,} rows, such as {text_of(different.tolist()[0])!r}"
+        )
         remedy = "predict it as a number (--task regression)" if numbers else "merge or drop rare classes"
         raise ValueError(sentence("train", f"at most {most:,} classes in the target {target.name!r}", got, remedy))
     if len(different) > 1:
@@ -83,7 +85,9 @@ def weights_of(columns: Frame, name: str | None) -> Array | None:
     weights = numbers_of(name, columns.column(name))
     wrong = np.flatnonzero(~(weights >= 0))
     if len(wrong):
-        got = f"{weights[wrong[0]]:g} at row {wrong[0]}" if np.isfinite(weights[wrong[0]]) else f"none at row {wrong[0]}"
+        got = (
+            f"{weights[wrong[0]]:g} at row {wrong[0]}" if np.isfinite(weights[wrong[0]]) else f"none at row {wrong[0]}"
+        )
         raise ValueError(sentence("train", f"weights of at least 0 in column {name!r}", got, "fill or drop such rows"))
     if not weights.any():
         raise ValueError(sentence("train", f"weights in column {name!r}", "zeros alone"))

@@ -76,7 +76,10 @@ def _add_table_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--time", metavar="COLUMN", help="test on the last rows by this column, train on the first")
     group.add_argument("--time-limit", metavar="SECONDS", type=float, help="end the training in time")
     group.add_argument(
-        "--test-fraction", metavar="X", type=float, help=f"fraction of rows held out for the test (default: {tables.TEST})"
+        "--test-fraction",
+        metavar="X",
+        type=float,
+        help=f"fraction of rows held out for the test (default: {tables.TEST})",
     )
 
 

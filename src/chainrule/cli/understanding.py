@@ -53,7 +53,9 @@ class Understood:
         found = {}
         for kind in self.kinds:
             if not kind.is_target:
-                form = f":{kind.form}" if (kind.kind, kind.form) in ((DATE, "mdy"), (DATE, "dmy"), (NUMBER, ",")) else ""
+                form = (
+                    f":{kind.form}" if (kind.kind, kind.form) in ((DATE, "mdy"), (DATE, "dmy"), (NUMBER, ",")) else ""
+                )
                 found[kind.name] = DROP if kind.kind in (ID, CONSTANT) else kind.kind + form
         return found
 
@@ -67,7 +69,10 @@ def add_overrules(group: Any) -> None:
     """``--number A,B`` and so on."""
     for kind in OVERRULES:
         what = "leave these columns out" if kind == DROP else f"take these columns as {kind}"
-        form = {DATE: "; A:dmy or A:mdy says what comes first", NUMBER: "; A:, says that a comma stands before decimals"}
+        form = {
+            DATE: "; A:dmy or A:mdy says what comes first",
+            NUMBER: "; A:, says that a comma stands before decimals",
+        }
         group.add_argument(
             f"--{kind}", metavar="A,B", action="append", help=what + form.get(kind, "") + "; may be repeated"
         )
