@@ -94,7 +94,7 @@ OURSELVES = "chainrule==$$($(PY) -c 'from importlib.metadata import version; pri
 # What it needs beside NumPy: once, and again when pyproject.toml changes.
 .venv/.demo: NEEDS := "chainrule[sklearn,plots]"
 .venv/.dev: NEEDS := --group dev
-.venv/.all: NEEDS := --group dev "chainrule[mlflow]"
+.venv/.all: NEEDS := --group dev --group works-with "chainrule[mlflow]"
 # PyTorch and JAX are timed where they are installed; `make bench` does not fetch their gigabytes.
 .venv/.bench: NEEDS := "chainrule[sklearn]"
 .venv/.peers: NEEDS := --group bench

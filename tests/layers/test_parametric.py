@@ -38,12 +38,12 @@ def test_each_feature_lies_between_its_input_and_the_activation(name: str) -> No
 
 
 def network(dtype: str = "float32") -> cr.Sequential:
-    layers: list[cr.Layer] = [cr.ParametricActivation(7, cr.ELU(0.5)), cr.Linear(7, 40)]
-    layers += [cr.ParametricActivation(40, "selu"), cr.Tanh(), cr.ParametricActivation(40, "mish")]
+    layers: list[cr.Layer] = [cr.ParametricActivation(7, cr.ELU(0.5)), cr.Scale(7), cr.Linear(7, 40)]
+    layers += [cr.ParametricActivation(40, "selu"), cr.Scale(40), cr.Tanh(), cr.ParametricActivation(40, "mish")]
     model = cr.Sequential([*layers, cr.Linear(40, 3), cr.ParametricActivation(3, "relu")], rng=0, dtype=dtype)
-    for layer in model.layers:
-        if isinstance(layer, cr.ParametricActivation):
-            layer.amount[:] = np.linspace(-0.5, 1.5, layer.features)
+    for array in model.parameters.values():
+        if array.ndim == 1:
+            array[:] = np.linspace(-0.5, 1.5, array.size)
     return model
 
 
@@ -60,10 +60,13 @@ def test_predictions_by_kernels_are_those_of_the_layers(rows: int, dtype: str, t
 
 
 @pytest.mark.skipif(KERNELS != "fused", reason="compiled kernels are not in use")
-@pytest.mark.parametrize("amount", [np.ones(4, np.float32), np.ones(3), np.ones(6, np.float32)[::2]])
-def test_amounts_that_do_not_fit_are_left_to_the_layers(amount: np.ndarray) -> None:
-    assert compiled.forward([(amount, None, 0, 0.0)], np.ones((2, 3), np.float32)) is None
-    assert compiled.forward([(np.ones(3, np.float32), None, -1, 0.0)], np.ones((2, 3), np.float32)) is None
+@pytest.mark.parametrize("vector", [np.ones(4, np.float32), np.ones(3), np.ones(6, np.float32)[::2]])
+@pytest.mark.parametrize("activation", [0, -1])
+def test_vectors_that_do_not_fit_are_left_to_the_layers(vector: np.ndarray, activation: int) -> None:
+    x, ones = np.ones((2, 3), np.float32), np.ones(3, np.float32)
+    assert compiled.forward([(vector, None, activation, 0.0)], x) is None
+    assert compiled.forward([(ones, vector, -1, 0.0)], x) is None
+    np.testing.assert_array_equal(compiled.forward([(2 * ones, ones, -1, 0.0)], x), 3 * x)
 
 
 class Twice(cr.Activation):

@@ -46,6 +46,10 @@ FIXED: dict[str, tuple[list[Any], list[Any]]] = {
     "Linear.initializer": (["zeroes", 3, np.zeros(3)], ["zeros", np.zeros]),
     "Linear.bias_initializer": (["zeroes", 3, None], ["ones"]),
     "PReLU.start": (NO_NUMBERS, [0.5]),
+    **{f"Embedding.{name}": (NO_FEATURES, [5]) for name in ("codes", "size")},
+    **{f"PBLD.{name}": (NO_FEATURES, [5]) for name in ("features", "frequencies", "outputs")},
+    "PBLD.scale": ([*NO_NUMBERS, 0, -1], [0.5]),
+    "Columns.parts": ([[], None, [3], [(4,)], [(0, [])], [(4, [3])], [(4, cr.ReLU)]], [[(4, [cr.ReLU()])]]),
     "Residual.layers": ([[], None, cr.ReLU, [3]], [[cr.ReLU()]]),
 }
 REQUIRED: dict[str, Callable[[], dict[str, Any]]] = {
@@ -53,6 +57,9 @@ REQUIRED: dict[str, Callable[[], dict[str, Any]]] = {
     "Linear": lambda: {"in_features": 4, "out_features": 3},
     "ParametricActivation": lambda: {"features": 4, "activation": "selu"},
     "Residual": lambda: {"layers": [cr.LeakyReLU()]},
+    "Columns": lambda: {"parts": [(3, []), (1, [cr.LeakyReLU()])]},
+    "Embedding": lambda: {"codes": 3, "size": 2},
+    "PBLD": lambda: {"features": 4},
 }
 
 

@@ -266,6 +266,26 @@ for title, bias, width in (("", True, None), (", no bias", False, 4), (", to fou
         shapes=FEW,
     )
 
+# The input layers of networks on tables.
+
+
+def codes(draw, n, i):
+    return draw.put(draw.rng.integers(0, i, (n, 1)))
+
+
+def waves(draw, n, i):
+    return draw(n, i), draw(i, 3), draw(i, 3), draw(i, 3, 2)
+
+
+CASES["embedding"] = Case(**pair("embedding"), make=lambda draw, n, i: (codes(draw, n, i), draw(i, 3)), in_place=())
+CASES["embedding_backward"] = Case(
+    **pair("embedding_backward"), make=lambda draw, n, i: (draw(n, 3), codes(draw, n, i), draw(i, 3)), in_place=()
+)
+CASES["pbld"] = Case(**pair("pbld"), make=lambda draw, n, i: (*waves(draw, n, i), draw(i, 2)), in_place=())
+CASES["pbld_backward"] = Case(
+    **pair("pbld_backward"), make=lambda draw, n, i: (draw(n, 3 * i), *waves(draw, n, i)), in_place=(), outs=5
+)
+
 # Standardisation, and the scale after it. Sums are in double, whose roundings float32 does not see.
 
 

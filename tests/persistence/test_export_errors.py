@@ -116,7 +116,7 @@ def test_a_file_or_a_sentence(model, x, y, tmp_path) -> None:
         model.fit(x, y)
     for rows in (None, x):
         try:
-            done = cr.export(model, tmp_path / "model.onnx", rows=rows)
+            done = cr.export(model, tmp_path / "model.onnx", X=rows)
         except (ValueError, TypeError) as error:
             check_sentence(error)
             assert list(tmp_path.iterdir()) == []
@@ -129,7 +129,7 @@ def check_sentence(error: Exception) -> None:
     said = str(error)
     assert type(error) in (ValueError, TypeError)
     assert error.__suppress_context__ or error.__context__ is None
-    assert re.fullmatch(r"(export|export to \w+|export\(rows=\)|ONNX Runtime [\d.]+) expects .+, got .+\.", said), said
+    assert re.fullmatch(r"(export|export to \w+|export\(X=\)|ONNX Runtime [\d.]+) expects .+, got .+\.", said), said
     assert said.isprintable()
     assert len(said) < 600
     assert not re.search(r"\[ONNXRuntimeError\]|<class|\.cc:|\.h:|github\.com", said), said
@@ -138,7 +138,7 @@ def check_sentence(error: Exception) -> None:
 def test_what_the_runtime_lacks_in_float64_is_told_with_the_columns_that_need_it(tmp_path) -> None:
     model = make_pipeline(SimpleImputer(), StandardScaler(), classifier()).fit(GAPS * 1e-6 + 1e8, Y)
     with pytest.raises(ValueError, match="float64 does not help") as caught:
-        cr.export(model, tmp_path / "model.onnx", rows=GAPS * 1e-6 + 1e8)
+        cr.export(model, tmp_path / "model.onnx", X=GAPS * 1e-6 + 1e8)
     said = str(caught.value)
     assert re.search(r"float32 loses digits of x\[.*, and float64 does not help: Imputer, an operator that ", said)
     assert said.endswith("; shift and scale such a column before training.")

@@ -163,7 +163,7 @@ def test_rows_of_the_user_decide(tmp_path) -> None:
     rows = np.random.default_rng(0).normal(size=(500, 3)) * [1e-6, 1000, 1e-3]
     assert cr.export(model, tmp_path / "a.onnx", precision="int8").checked < 1
     with pytest.raises(ValueError, match=r"precision int8\), got one that differs by .*; take precision=\"float32\""):
-        cr.export(model, tmp_path / "b.onnx", precision="int8", rows=rows)
+        cr.export(model, tmp_path / "b.onnx", precision="int8", X=rows)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_rows_of_the_user_decide(tmp_path) -> None:
 def test_rows_that_are_none_are_refused(rows, error, says, tmp_path) -> None:
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
     with pytest.raises(error, match=says):
-        cr.export(cr.MLP([3, 4, 2], rng=0), tmp_path / "a.onnx", rows=rows)
+        cr.export(cr.MLP([3, 4, 2], rng=0), tmp_path / "a.onnx", X=rows)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -87,11 +87,11 @@ def test_files_of_columns_far_from_zero_are_right_or_say_what_was_tried(step, te
     last = cr.MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", max_iter=30, random_state=0, scale=True)
     model = fitted(make_pipeline(step, last), UNIT[:, 0] + UNIT[:, 3])
     if not tells:
-        said = ", on standard normal rows; pass rows=X to compare on yours"
+        said = ", on standard normal rows; pass X=rows to compare on yours"
         try:
             assert said in str(cr.export(model, tmp_path / "model.onnx"))
         except ValueError as error:
-            assert "; pass rows=X" in str(error) or ", or pass rows=X" in str(error)  # noqa: PT017
+            assert "; pass X=rows" in str(error) or ", or pass rows=X" in str(error)  # noqa: PT017
         return
     done = cr.export(model, tmp_path / "model.onnx")
     assert done.rows == ""

@@ -76,7 +76,9 @@ FITTED_ON = {  # an estimator, what it is fitted on, whether it needs rows to be
     "columns selected by type": (make_pipeline(SELECTED, classifier()), FRAME, Y, False),
     "seconds": (by_columns(StandardScaler(), regressor()), SINCE, PRICE, False),
     "passed through": (
-        make_pipeline(ColumnTransformer([("k", OneHotEncoder(), ["kind"])], remainder="passthrough"), classifier()),
+        make_pipeline(
+            ColumnTransformer([("k", OneHotEncoder(), ["kind"])], remainder="passthrough"), MinMaxScaler(), classifier()
+        ),
         FRAME,
         Y,
         True,
@@ -145,16 +147,16 @@ def test_files_answer_as_what_was_fitted(estimator, x, y, needs_rows, tmp_path) 
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         if needs_rows:
-            with pytest.raises(ValueError, match=r"the type of each named column.*pass rows=frame, some rows"):
+            with pytest.raises(ValueError, match=r"the type of each named column.*pass X=frame, some rows"):
                 cr.export(fitted, tmp_path / "model.onnx")
-        done = cr.export(fitted, tmp_path / "model.onnx", rows=x if needs_rows else None)
+        done = cr.export(fitted, tmp_path / "model.onnx", X=x if needs_rows else None)
     expected, found = fitted.predict(x), run(done.path, x)
     if hasattr(fitted, "classes_"):
         assert (found.reshape(expected.shape) != expected).mean() <= 0.01
     else:
         assert np.abs(found.reshape(expected.shape) - expected).max() < 0.01 * expected.std()
     assert done.checked < 0.01
-    assert cr.export(fitted, tmp_path / "model.onnx", rows=x).checked < 0.01
+    assert cr.export(fitted, tmp_path / "model.onnx", X=x).checked < 0.01
 
 
 def halved(x):
@@ -186,5 +188,5 @@ def test_what_cannot_be_converted_is_refused_by_its_name(estimator, says, tmp_pa
 
 def test_named_columns_need_a_frame(tmp_path) -> None:
     fitted = by_columns(StandardScaler(), classifier()).fit(FRAME, Y)
-    with pytest.raises(TypeError, match=r"export\(rows=\) expects a frame with the columns by name, got ndarray"):
-        cr.export(fitted, tmp_path / "model.onnx", rows=np.zeros((5, 6)))
+    with pytest.raises(TypeError, match=r"export\(X=\) expects a frame with the columns by name, got ndarray"):
+        cr.export(fitted, tmp_path / "model.onnx", X=np.zeros((5, 6)))

@@ -58,7 +58,7 @@ def test_a_network_that_subtracts_an_offset_is_tried_around_it(offset, scale, fr
     assert (
         str(done)
         .splitlines()[1]
-        .endswith(", on rows around which the first layer is centred; pass rows=X to compare on yours")
+        .endswith(", on rows around which the first layer is centred; pass X=rows to compare on yours")
     )
 
 
@@ -101,10 +101,10 @@ def test_what_is_said_of_a_network_alone(make, file, tmp_path) -> None:
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
     done = cr.export(make(), tmp_path / file)
     assert done.rows == "standard normal rows"
-    assert ", on standard normal rows; pass rows=X to compare on yours\n" in f"{done}\n"
-    given = cr.export(make(), tmp_path / file, rows=UNIT)
+    assert ", on standard normal rows; pass X=rows to compare on yours\n" in f"{done}\n"
+    given = cr.export(make(), tmp_path / file, X=UNIT)
     assert given.rows == ""
-    assert "pass rows=X" not in str(given)
+    assert "pass X=rows" not in str(given)
 
 
 def with_metadata(**facts):

@@ -31,6 +31,9 @@ ORDINARY, MANY = 8, 50
 # --- random architectures -----------------------------------------------------------------------------------------
 
 
+KINDS = [name for name in LAYERS if name != "Embedding"]  # which takes no numbers: see test_input_layers.py
+
+
 def random_layer(kind, width, rng):
     """A layer of this class for rows of this width, with arguments other than its defaults."""
     if kind == "Linear":
@@ -43,6 +46,8 @@ def random_layer(kind, width, rng):
         return cr.Residual(
             [inner, random_layer("PReLU", wide, rng), cr.Linear(wide, width, initializer="glorot_normal")]
         )
+    if kind in ("Columns", "PBLD"):
+        return cr.Columns([(width, [cr.PBLD(width, 3, 2), cr.Linear(2 * width, width)])])
     if kind == "LayerNorm":  # its default ε would make the rounding of nearly equal numbers 300 times larger
         return cr.LayerNorm(width, epsilon=0.01)
     if kind in ("Scale", "PReLU", "BatchNorm"):
@@ -54,7 +59,7 @@ def random_layer(kind, width, rng):
 def random_network(seed):
     """Some layers, among them those whose turn it is, behind a batch of images now and then; and the shape of a row."""
     rng = np.random.default_rng(seed)
-    kinds = [*list(LAYERS)[seed % ORDINARY :: ORDINARY], "Linear", "Linear", *rng.choice(list(LAYERS), 3)]
+    kinds = [*KINDS[seed % ORDINARY :: ORDINARY], "Linear", "Linear", *rng.choice(KINDS, 3)]
     shape = (3, 4) if seed % 3 == 0 else (int(rng.integers(1, 20)),)
     layers, width = [cr.Flatten()] if len(shape) > 1 else [], int(np.prod(shape))
     for kind in map(str, rng.permutation(kinds)):
@@ -100,7 +105,7 @@ def test_many_random_networks_agree(seed, tmp_path):
 
 def test_the_random_networks_have_every_layer_nested_blocks_and_every_activation():
     layers = [layer for seed in range(ORDINARY) for _, layer in walk(random_network(seed)[0].layers)]
-    assert {type(layer) for layer in layers} == set(LAYERS.values())
+    assert {type(layer) for layer in layers} == {LAYERS[kind] for kind in KINDS}
     layers += [layer for seed in range(ORDINARY, ORDINARY + MANY) for _, layer in walk(random_network(seed)[0].layers)]
     assert {one.activation and name_of(one.activation) for one in layers if type(one) is cr.Linear} >= set(
         ACTIVATIONS
@@ -236,7 +241,7 @@ def test_smaller_numbers_are_nearly_as_good(precision, most, share, digits, tmp_
     model, x, y = digits
     path = tmp_path / "small.onnx"
     whole = cr.export(model, tmp_path / "whole.onnx")
-    done = cr.export(model, path, precision=precision, rows=x)
+    done = cr.export(model, path, precision=precision, X=x)
     assert done.bytes < share * whole.bytes + 4000
     z = onnxruntime.InferenceSession(path).run(None, {"x": x})[0]
     assert z.dtype == np.float32
@@ -475,7 +480,7 @@ class TestEstimators:
         x, y = iris
         last = cr.MLPClassifier(**SETTINGS, scale=inside)
         fitted = (last if inside else make_pipeline(StandardScaler(), last)).fit(x, y)
-        done = cr.export(fitted, tmp_path / "n.onnx", rows=x)  # which float32 holds exactly
+        done = cr.export(fitted, tmp_path / "n.onnx", X=x)  # which float32 holds exactly
         assert done.checked < 1e-5
         label, probabilities = onnxruntime.InferenceSession(done.path).run(None, {"x": x.astype(np.float32)})
         np.testing.assert_array_equal(label, fitted.predict(x))

@@ -47,7 +47,7 @@ def distance(model: cr.Sequential, path: Path, rows: np.ndarray) -> float:
         pytest.importorskip("onnx", reason="onnx is not installed")
         pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
     shape = {"input_shape": rows.shape[1:]} if path.suffix == ".onnx" else {}
-    checked = cr.export(model, path, rows=rows, precision="float32", **shape).checked
+    checked = cr.export(model, path, X=rows, precision="float32", **shape).checked
     if checked is None:
         pytest.skip("no C compiler")
     return checked
@@ -183,7 +183,7 @@ def test_single_numbers_below_float32_count_in_float64(tmp_path: Path, rng: np.r
     norm.epsilon, norm.running_mean[:], norm.running_variance[:] = 1e-120, 50 * scale, scale**2
     last.W[:], last.b[:] = scale, 30 * scale
     x = scale * (50 + rng.standard_normal((20, 1)))
-    assert cr.export(model, tmp_path / "a.onnx", rows=x, precision="float64").checked < 1e-9
+    assert cr.export(model, tmp_path / "a.onnx", X=x, precision="float64").checked < 1e-9
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -15,6 +15,7 @@ import pytest
 from chainrule.tabular.encoding import TableEncoder, _digest
 from chainrule.tabular.kinds import understand
 from chainrule.tabular.reading import read_table
+from json_mutations import mutated
 
 from .test_kinds_real import TABLES
 
@@ -66,48 +67,6 @@ def test_real_tables_are_encoded_and_come_back_to_the_bit(data_dir: Path, name: 
 
 # --- hostile descriptions -----------------------------------------------------------------------------------------
 
-STRANGE: list[Any] = [
-    None, True, False, 0, 1, -1, 2**31, 2**63, 10**400, 0.5, -0.0, 1e308, math.inf, math.nan, "", "x", "robust",
-    "number", "\ud800", "x" * 10**5, [], [1], ["a", "a"], [[]], {}, {"name": "n"}, b"x", {1: 2}, [0.0] * 1000,
-]  # fmt: skip
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths to all that is in a description."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path] + [place for key, part in inside for place in places(part, (*path, key))]
-
-
-def mutated(rng: np.random.Generator) -> Any:
-    """A description with one to three changes."""
-    changed: Any = copy.deepcopy(DESCRIPTION)
-    for _ in range(int(rng.integers(1, 4))):
-        found = places(changed)
-        path = found[int(rng.integers(len(found)))]
-        if not path:
-            changed = STRANGE[int(rng.integers(len(STRANGE)))] if rng.random() < 0.1 else changed
-            continue
-        holder = changed
-        for key in path[:-1]:
-            holder = holder[key]
-        _change(rng, holder, path[-1])
-    return changed
-
-
-def _change(rng: np.random.Generator, holder: Any, key: Any) -> None:
-    value = holder[key]
-    how = int(rng.integers(5))
-    if how == 0:
-        del holder[key]
-    elif how == 1 and isinstance(value, float):
-        holder[key] = value * float(rng.choice([-1, 2, 1e-30, 1e30, 1.0000001]))
-    elif how == 2 and isinstance(holder, list):
-        holder.insert(key, copy.deepcopy(value))
-    elif how == 3 and isinstance(value, list):
-        value.reverse()
-    else:
-        holder[key] = copy.deepcopy(STRANGE[int(rng.integers(len(STRANGE)))])
-
 
 def read(description: Any) -> TableEncoder | None:
     """The encoder that is described; None if it is refused in one sentence."""
@@ -126,7 +85,7 @@ def test_two_thousand_changed_descriptions_are_refused_or_give_the_same(part: in
     rng = np.random.default_rng([fuzz_seed, part])
     taken = 0
     for _ in range(500):
-        changed = mutated(rng)
+        changed = mutated(DESCRIPTION, rng)
         encoder = read(changed)
         if encoder is not None:
             taken += 1
@@ -140,7 +99,7 @@ def test_two_thousand_changed_descriptions_with_a_right_digest_do_no_harm(part: 
     rng = np.random.default_rng([fuzz_seed, 100 + part])
     taken = 0
     for _ in range(500):
-        changed = mutated(rng)
+        changed = mutated(DESCRIPTION, rng)
         if isinstance(changed, dict):
             changed.pop("digest", None)
             try:

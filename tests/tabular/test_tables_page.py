@@ -25,6 +25,8 @@ def test_the_page_on_tables_runs_from_top_to_bottom(tmp_path, monkeypatch, capsy
         "'casual' and 'registered' give the target 'all'",
         "the same bits: True",
         "{'kind': (1, ['Esche'])}",
+        "built   date            0 ",
+        "TabularRegressor True",
     ):
         assert line in said
     assert all(len(line) <= 80 for line in said.splitlines() if line.startswith(("column", "planted", "felled")))

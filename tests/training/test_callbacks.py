@@ -370,7 +370,8 @@ def test_a_history_is_read_by_its_columns():
     history = cr.callbacks.History([{"loss": 2.0}, {"loss": 1.0, "validation_loss": 3.0}])
     assert "validation_loss" in history
     assert "accuracy" not in history
-    assert list(history) == ["loss", "validation_loss"]
+    assert history.columns == ["loss", "validation_loss"]
+    assert list(history) == history.rows
     assert dict(history) == {"loss": [2.0, 1.0], "validation_loss": [3.0]}
 
 

@@ -61,6 +61,14 @@ NETS: dict[str, Callable[[], list[cr.Layer]]] = {
         cr.ParametricActivation(20, cr.LeakyReLU(0.3)),
         cr.Linear(20, CLASSES),
     ],
+    "scales": lambda: [
+        cr.Scale(INPUTS),
+        cr.Linear(INPUTS, 33, "relu"),
+        cr.Scale(33),
+        cr.ReLU(),
+        cr.Linear(33, CLASSES),
+        cr.Scale(CLASSES),
+    ],
     "layer normalisation": lambda: [
         cr.LayerNorm(INPUTS),
         cr.Linear(INPUTS, 33, "relu"),
@@ -248,7 +256,7 @@ NORMALISED = ["batch normalisation", "layer normalisation"]
 
 
 @pytest.mark.parametrize(
-    "net", ["wide", "dropout", "parametric activations", *NORMALISED, "penalties", "wide with penalties"]
+    "net", ["wide", "dropout", "parametric activations", "scales", *NORMALISED, "penalties", "wide with penalties"]
 )
 @pytest.mark.parametrize("clip", [None, 0.1])
 @pytest.mark.parametrize("average", [False, True])

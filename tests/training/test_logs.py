@@ -118,7 +118,7 @@ def test_pandas_reads_it(tmp_path):
     pandas = pytest.importorskip("pandas")
     history = fit(cr.callbacks.CSVLog(tmp_path / "log.csv"))
     table = pandas.read_csv(tmp_path / "log.csv", index_col="epoch")
-    pandas.testing.assert_frame_equal(table.reset_index(drop=True), pandas.DataFrame(dict(history)), rtol=1e-12)
+    pandas.testing.assert_frame_equal(table.reset_index(drop=True), pandas.DataFrame(history), rtol=1e-12)
     assert table.index.tolist() == [1, 2, 3, 4]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -47,6 +47,14 @@ def with_parameters(cls: type[Any], described: Any) -> Any:
     estimator = cls(**{name: from_json(value) for name, value in described.items()})
     estimator._validate_params()
     return estimator
+
+
+def check_names(described: Any, names: Collection[str]) -> None:
+    """Raise unless a description has exactly these entries."""
+    if type(described) is not dict:
+        raise ValueError(f"{described!r:.80} for a mapping")
+    if strange := sorted(set(described) ^ set(names)):
+        raise ValueError(f"{strange[0]!r:.80}, which is {'too much' if strange[0] in described else 'missing'}")
 
 
 def as_json(value: Any) -> Any:
@@ -122,7 +130,8 @@ def labels_as_json(labels: Any) -> dict[str, Any]:
 
 def labels_from_json(described: Any) -> Any:
     """Labels, each a different one, in order."""
-    if type(described) is not dict or set(described) != {"dtype", "values"} or type(described["dtype"]) is not str:
+    check_names(described, ("dtype", "values"))
+    if type(described["dtype"]) is not str:
         raise ValueError("classes without a dtype")
     values = described["values"]
     dtype = np.dtype(described["dtype"]) if _DTYPES.fullmatch(described["dtype"]) else None

@@ -12,7 +12,15 @@ from .._support.checks import Array, sentence
 from ..model import Sequential
 from .bridges import RECORDS
 from .classifier import MLPClassifier
-from .description import as_json, from_json, labels_as_json, labels_from_json, parameters_as_json, with_parameters
+from .description import (
+    as_json,
+    check_names,
+    from_json,
+    labels_as_json,
+    labels_from_json,
+    parameters_as_json,
+    with_parameters,
+)
 from .parameters import snapshot
 from .regressor import MLPRegressor
 
@@ -47,10 +55,8 @@ def describe(estimator: Any) -> dict[str, Any]:
 def read(described: dict[str, Any], model: Sequential) -> Any:
     """The estimator that was described; ValueError or TypeError for anything else."""
     cls = CLASSES[described["class"]]
-    estimator = with_parameters(cls, described.get("parameters"))
-    known = describe_keys(cls)
-    if set(described) != known:
-        raise ValueError(f"{sorted(set(described) ^ known)[0]!r}, which is too much or missing")
+    check_names(described, names_of(cls))
+    estimator = with_parameters(cls, described["parameters"])
     count = estimator.n_features_in_ = _integer(described["n_features"], 1)
     if (names := described["feature_names"]) is not None:
         if type(names) is not list or len(names) != count or not all(type(name) is str for name in names):
@@ -73,7 +79,7 @@ def read(described: dict[str, Any], model: Sequential) -> Any:
     return estimator
 
 
-def describe_keys(cls: type[Any]) -> set[str]:
+def names_of(cls: type[Any]) -> set[str]:
     """The names in a description."""
     own = {"classes", "multilabel"} if cls is MLPClassifier else {"n_outputs", "far"}
     return {"class", "parameters", "n_features", "feature_names", "typical", "records", *OF_SCALERS, *own}
@@ -117,8 +123,7 @@ def _scaler_as_json(scaler: Any) -> dict[str, Any] | None:
 def _scaler(described: Any, count: int) -> StandardScaler | None:
     if described is None:
         return None
-    if type(described) is not dict or set(described) != {"mean", "variance", "scale", "rows", "with_mean"}:
-        raise ValueError("a scaler that is none")
+    check_names(described, ("mean", "variance", "scale", "rows", "with_mean"))
     mean = described["mean"]
     scaler = StandardScaler(with_mean=_flag(described["with_mean"]))
     if mean is None and scaler.with_mean:

@@ -127,7 +127,7 @@ class _Sampler:
         found: Columns = [None] * width
         names = list(getattr(chooser, "feature_names_in_", range(width)))
         for name, step, chosen in chooser.transformers_:
-            places = [names.index(one) if isinstance(one, str) else int(one) for one in _places(chosen, width)]
+            places = [names.index(one) if isinstance(one, str) else int(one) for one in chosen_places(chosen, width)]
             given = after[chooser.output_indices_.get(name, slice(0))]
             dropped = isinstance(step, str) and step == "drop"
             samples = self._normal(len(places)) if dropped else self.columns(step, len(places), given)
@@ -174,7 +174,8 @@ def _first_known(width: int, found: Sequence[Columns]) -> Columns:
     return [next((one[index] for one in fitting if one[index] is not None), None) for index in range(width)]
 
 
-def _places(chosen: Any, width: int) -> list[Any]:
+def chosen_places(chosen: Any, width: int) -> list[Any]:
+    """The columns that an entry of a ColumnTransformer takes, by name or by place."""
     if isinstance(chosen, slice):
         return list(range(width))[chosen]
     listed = _listed(chosen)

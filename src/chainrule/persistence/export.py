@@ -9,20 +9,18 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from .._support.checks import check_finite, check_name, sentence
+from .._support.checks import check_name, sentence
 from .._support.files import as_path, replacing
-from ..model import Sequential
-from .agreement import LIMITS, answers, float32_distance, gives_probabilities, lost_columns
-from .columns import first_step, last_step, without_idle_steps
-from .estimators import is_ours
-from .foreign import got_of, in_a_sentence
-from .own_code import check_no_own_code
+from .agreement import gives_probabilities
+from .columns import without_idle_steps
+from .drafts import SPREAD, Task, written
+from .exportable import check_model
 from .rows import drawn_rows, given_rows
+from .table_rows import rows_of
+from .tables import table_model
 
 #: name → (suffix, module of this folder, its precisions in the order in which they are tried where none is asked for).
 #: Each module has ``write(model, path, rows, **options)``, which gives notes, and ``check(model, path, rows)``: the
@@ -32,10 +30,8 @@ FORMATS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "c": (".h", "c", ("float32",)),
     "pytorch": (".safetensors", "pytorch", ()),
 }
-
-
-UNKNOWN_STEP = "do the step that is not known outside the file"
-SPREAD = "as a part of the spread of its outputs"
+TAKE_TABLES = ("onnx", "c")
+OWN_ROWS = "pass X=rows, some rows of your data, where the random ones are not like them"
 
 
 @dataclass(frozen=True)
@@ -72,39 +68,43 @@ class Exported:
     unit: str = SPREAD
     rows: str = ""
 
+    def _repr_html_(self) -> str:
+        """The file and what is known about it, as a notebook shows it."""
+        from .._support.notebook import table
+
+        first, *others = str(self).split("\n")
+        return table((first,), (), notes=others)
+
     def __str__(self) -> str:
         lines = [f"{self.path}: {self.format}, {self.bytes:,} bytes"]
         if self.checked is not None:
-            limits = f", on {self.rows}; pass rows=X to compare on yours" if self.rows else ""
+            limits = f", on {self.rows}; pass X=rows to compare on yours" if self.rows else ""
             lines.append(f"largest difference from the model, {self.unit}: {self.checked:.2g}{limits}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
 def export(
-    model: Any, path: str | os.PathLike[str], format: str | None = None, *, rows: Any = None, **options: Any
+    model: Any, path: str | os.PathLike[str], format: str | None = None, *, X: Any = None, **options: Any
 ) -> Exported:
     """Write a model as a file that others run; keep it only if it answers as the model does.
 
-    Both are asked about the same 100 rows, the model in float64: ``rows``, or random ones as the scaler and the
-    encoders of a fitted estimator know them. A network alone does not tell what your rows are like: it is asked about
-    standard normal ones, or ones around which its first layer is centred, and the result says so. Where a file can only
-    hold float32 and that loses what tells rows apart, such as in seconds since 1970, it is refused. An ONNX file takes
-    float64 then, unless you ask for a precision.
+    Both are asked about the same rows, the model in float64: ``X``, or random ones as the columns of a fitted estimator
+    or pipeline are known. A network alone does not tell what your rows are like; the result says which it was asked.
+    Where float32 loses what tells rows apart, such as in seconds since 1970, the file is refused, or takes float64.
+
+    What was fitted to a table takes rows as they are: one input or field for each column, with missing values.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`, or a fitted estimator, whose scaling and classes then are in the file, too;
-        for ONNX also a fitted pipeline of scikit-learn
+    model : :class:`~chainrule.Sequential`, or a fitted estimator, whose encoding, scaling and classes then are in the
+        file, too; or a fitted pipeline of scikit-learn
     path : where to write; the file appears whole or not at all, in place of one that was there
     format : "onnx", "c" or "pytorch" (a ``state_dict`` in safetensors); None tells it from the suffix of ``path``
-    rows : array or frame of some rows as ``model.predict`` takes them, for the comparison. A pipeline that takes its
-        columns by name needs them where it does not tell the types of the columns
-    **options : of the format. For "onnx": ``precision`` "float32", "float64", "float16" or "int8"; ``outputs`` "model"
-        or "probabilities"; ``input_shape`` of one row, such as (28, 28), where flat rows will not do; ``opset``, the
-        version of ONNX's operators, 21, or None for the newest that is installed. For "c", one C99 header with a
-        function ``NAME_predict(const float *x, float *y)`` for one row: ``precision`` "float32" or "int8"; ``name``,
-        NAME, else that of the file; ``self_test`` False to leave out the ten rows that it can be tested with on the
-        device. For "pytorch": ``precision`` "float32" or "float16" in place of the model's own
+    X : array or frame of some rows as ``model.predict`` takes them, for the comparison
+    **options : of the format; "onnx": ``precision`` "float32", "float64", "float16" or "int8", ``outputs`` "model" or
+        "probabilities", ``input_shape`` of one row, ``opset``, 21 or None for the newest; "c", a C99 header:
+        ``precision`` "float32" or "int8", ``name`` that its functions begin with, ``self_test`` False to leave out rows
+        to test it with on the device; "pytorch": ``precision`` "float32" or "float16"
 
     Returns
     -------
@@ -113,12 +113,9 @@ def export(
     Raises
     ------
     ValueError, TypeError
-        The format or an option is unknown; the model has a layer or a method of your own, parameters that are not
-        finite, labels or a step of a pipeline that the format cannot hold; or the file would answer something else.
+        The format or an option is unknown, the format cannot hold the model, or the file would answer something else.
     ModuleNotFoundError
         The libraries that write the format are missing; it names the command that installs them.
-    OSError
-        The folder does not exist or cannot be written.
 
     Examples
     --------
@@ -129,100 +126,36 @@ def export(
     ...     done = cr.export(model, pathlib.Path(folder) / "flowers.onnx", outputs="probabilities")
     >>> done.format, done.checked < 1e-5
     ('onnx', True)
-
-    References
-    ----------
-    ONNX: https://onnx.ai
     """
     path = as_path("export", path)
     name = _format(path, format)
-    _, module, precisions = FORMATS[name]
-    tool = importlib.import_module(f".{module}", __package__)
     model = without_idle_steps(model)
-    _check_model(model)
-    _check_options(tool.write, options)
-    rows, about = _rows_for(model, rows, options.get("input_shape"))
-    asked = options.pop("precision", None)
-    unit = "in probability" if gives_probabilities(model, **options) else SPREAD
-    refused: list[_Wrong | ValueError] = []
+    check_model(model)
+    task, about = _task(name, model, X, options)
+    asked = options.get("precision")
+    precisions = FORMATS[name][2] if asked is None and FORMATS[name][2] else (asked,)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
-        for precision in precisions if asked is None and precisions else (asked,):
-            given = options if precision is None else options | {"precision": precision}
-            try:
-                with in_a_sentence("export", f"a model that can be written as {name} and run", UNKNOWN_STEP):
-                    notes = tool.write(model, draft, rows=rows, **given)
-                    checked, wrong = _compared(tool, model, draft, rows, precision)
-            except ValueError as error:  # it may be of a number that only the next precision can hold
-                refused.append(error)
-                continue
-            if wrong is None:
-                break
-            refused.append(wrong)
-        else:
-            raise _refusal(refused, unit, random=about is not None)
-        with replacing("export", path) as stream, draft.open("rb") as written:
-            shutil.copyfileobj(written, stream)
-    return Exported(path, name, path.stat().st_size, checked, notes, unit, about or "")
+        notes, checked = written(task, draft, precisions)
+        with replacing("export", path) as stream, draft.open("rb") as whole:
+            shutil.copyfileobj(whole, stream)
+    return Exported(path, name, path.stat().st_size, checked, notes, task.unit, about)
 
 
-def _rows_for(model: Any, rows: Any, shape: Any) -> tuple[Any, str | None]:
-    """The rows to compare on, and what is to be said of them; None of those of the user."""
-    shape = None if shape is None else tuple(shape)
-    return drawn_rows(model, shape=shape) if rows is None else (given_rows(model, rows, shape), None)
-
-
-@dataclass(frozen=True)
-class _Wrong:
-    """A file that answers something else: by how much, and the columns of which its type loses digits."""
-
-    precision: str
-    distance: float
-    lost: str
-
-
-def _compared(
-    tool: ModuleType, model: Any, draft: Path, rows: Any, precision: str | None
-) -> tuple[float | None, _Wrong | None]:
-    """The distance between file and model, and what is wrong with it."""
-    if rows is None:
-        return None, None
-    checked: float | None = tool.check(model, draft, rows)
-    answer, limit = partial(answers, model), LIMITS[precision or "float32"]
-    narrow = precision not in (None, "float64")
-    found = float32_distance(answer, rows) if checked is None and narrow else checked
-    if found is None or found <= limit:
-        return checked, None
-    lost = lost_columns(answer, rows, getattr(model, "feature_names_in_", ()), limit) if narrow else ""
-    return checked, _Wrong(precision or "as in the model", found, lost)
-
-
-def _refusal(refused: list[_Wrong | ValueError], unit: str, random: bool) -> ValueError:
-    """The error for a model of which no precision gives a file: the last that answered, and what hindered the next."""
-    wrong, hindered = None, ""
-    for one in refused:
-        if isinstance(one, _Wrong):
-            wrong, hindered = one, ""
-        else:
-            hindered += f", and float64 does not help: {got_of(one)}"
-    if wrong is None:
-        return next(one for one in refused if isinstance(one, ValueError))
-    remedies = []
-    if wrong.lost:
-        remedies.append("shift and scale such a column before training")
-    elif wrong.precision in ("float16", "int8"):
-        remedies.append('take precision="float32"')
-    elif wrong.precision == "float32":
-        which = "the columns or the target" if unit == SPREAD else "the columns"
-        remedies.append(f"shift and scale {which} before training")
-    if (wrong.lost or wrong.precision == "float32") and not hindered:
-        remedies.append("export to ONNX in float64")
-    if random:
-        remedies.append("pass rows=X, some rows of your data, where the random ones are not like them")
-    lost = f": float32 loses digits of {wrong.lost}" if wrong.lost else ""
-    got = f"one that differs by {wrong.distance:.2g}, {unit}{lost}{hindered}"
-    expected = f"a file that answers as the model does (precision {wrong.precision})"
-    return ValueError(sentence("export", expected, got, ", or ".join(remedies)))
+def _task(name: str, model: Any, X: Any, options: dict[str, Any]) -> tuple[Task, str]:
+    """What is to be written, and what the rows are where the user does not give them and the model does not tell."""
+    tool = importlib.import_module(f".{FORMATS[name][1]}", __package__)
+    _check_options(tool.write, options)
+    kept = {option: value for option, value in options.items() if option != "precision"}
+    unit = "in probability" if gives_probabilities(model, **kept) else SPREAD
+    table = table_model(model) if name in TAKE_TABLES else None
+    remedy = "" if X is not None else OWN_ROWS
+    if table is not None:
+        rows, about = rows_of(table, X)
+        return Task(name, tool, table, rows, kept, unit, remedy), about
+    shape = None if (shape := options.get("input_shape")) is None else tuple(shape)
+    rows, about = drawn_rows(model, shape=shape) if X is None else (given_rows(model, X, shape), "")
+    return Task(name, tool, model, rows, kept, unit, remedy), about
 
 
 def _format(path: Path, format: str | None) -> str:
@@ -234,35 +167,6 @@ def _format(path: Path, format: str | None) -> str:
             return name
     known = ", ".join(f"{suffix} ({name})" for name, (suffix, _, _) in FORMATS.items())
     raise ValueError(sentence("export", f"a format, or a suffix that tells it: {known}", str(path)))
-
-
-def _check_model(model: Any) -> None:
-    network = model if isinstance(model, Sequential) else getattr(last_step(model), "model_", None)
-    if isinstance(network, Sequential):
-        check_no_own_code("export", network)
-        for name, array in {**network.parameters, **network.buffers}.items():
-            check_finite("export", name, array)
-    if isinstance(model, Sequential):
-        return
-    if is_ours(last_step(model)):
-        from ..estimators.base import check_no_own_answers
-
-        check_no_own_answers("export", last_step(model))
-    if not hasattr(model, "get_params"):
-        remedy = "write export(model, path)"
-        raise TypeError(sentence("export", "a Sequential model or a fitted estimator", type(model).__name__, remedy))
-    if not hasattr(model, "predict"):
-        raise TypeError(sentence("export", "an estimator that predicts", type(model).__name__))
-    from sklearn.utils.validation import check_is_fitted
-
-    try:
-        check_is_fitted(model)
-    except ValueError:
-        raise ValueError(sentence("export", "a fitted estimator", f"{model!r}", "fit it first")) from None
-    if not hasattr(model, "n_features_in_"):
-        got = f"{type(model).__name__}, whose first step is {type(first_step(model)).__name__}"
-        remedy = "export the steps that take columns, and do what comes before them outside the file"
-        raise ValueError(sentence("export", "a model that takes a table of columns", got, remedy))
 
 
 def _check_options(write: Callable[..., list[str]], options: dict[str, Any]) -> None:

@@ -97,6 +97,10 @@ class Frame:
         self._columns = _by_name(who, table)
         if not self._columns:
             raise ValueError(sentence(who, "a table with columns", "none"))
+        for name, values in self._columns.items():
+            if not hasattr(values, "__len__") or isinstance(values, (str, bytes)):
+                remedy = "put it into a list, of one value for a single row"
+                raise TypeError(sentence(who, f"the values of column {name!r}", repr(values), remedy))
         lengths = {name: len(values) for name, values in self._columns.items()}
         self.rows = next(iter(lengths.values()))
         for name, length in lengths.items():

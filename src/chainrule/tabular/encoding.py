@@ -16,6 +16,7 @@ from .encoders.categories import CategoryRule, Limits
 from .encoders.dates import DateRule
 from .encoders.flags import FlagRule
 from .encoders.numbers import NumberRule
+from .encoders.program import ColumnProgram
 from .encoders.rule import WHO, Rule
 from .encoders.scaling import ROBUST, STANDARD
 from .encoders.texts import MOST_BUCKETS, TextRule
@@ -227,6 +228,16 @@ class TableEncoder:
         table = Frame(WHO, frame)
         found = {rule.name: rule.unseen(table.column(rule.name), self._missing) for rule in self._fitted()}
         return {name: (count, some) for name, (count, some) in found.items() if count}
+
+    @property
+    def programs(self) -> list[ColumnProgram]:
+        """What is computed of each column, in the order of ``columns``."""
+        return [rule.program() for rule in self._fitted()]
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """The words that were named for a missing value, beside the usual ones."""
+        return self._missing
 
     def _fitted(self) -> list[Rule]:
         if self._rules is None:

@@ -1,6 +1,10 @@
 """The network for a table, and how it is trained: RealMLP-TD, one network with three hidden layers of 256 units.
 
-    h₀ = g ∘ x,   h = dropout(f(h W + b)) three times,   z = h W + b         f is SELU for classes, Mish for numbers
+    numbers → waves and themselves (PBLD),  categories of many values → rows of a table (Embedding)
+
+    h₀ = g ∘ x,   h = dropout(f(h W + b)) three times,   z = h W + b
+
+f is SELU for classes and Mish for numbers, of which each unit learns how much to take. First weights come from data.
 
 The paper writes z = W̃ᵀh / √d + b with W̃ ~ N(0, 1), d the width of h (the NTK parametrisation). Here W = W̃ / √d is what
 is kept. Adam moves every weight by the learning rate, whatever its size, so that a step of η on W̃ is one of η / √d on
@@ -14,67 +18,98 @@ arXiv:2407.04491.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
-from ..layers import SELU, Activation, Dropout, Layer, Linear, Mish, Scale
+from .._support.checks import Array
+from ..layers import PBLD, Columns, Dropout, Embedding, Layer, Linear, ParametricActivation, Scale
 from ..model import Sequential
+from ..model.data_driven import initialize_from_data
 from ..optimizers import Adam
 from ..schedules import CosLog4, FlatCos
+from ..training.callbacks import LayerScheduler
 from .encoding import TableEncoder
 
 WIDTHS = (256, 256, 256)
+EMBEDDING = 8
 BATCH = 256
 EPOCHS = 256
 DROPOUT = 0.15
 SMOOTHING = 0.1  # of labels, where accuracy is what counts
 DECAY = 0.02
 BETAS = (0.9, 0.95)
-OF_BIASES, OF_SCALE = 0.1, 6.0  # learning rate factors
-SCALE_DECAY = 6.0  # which with the factor above makes 36, as published results have it
+ROWS = 4096  # from which the first weights are made
+#: Factors on the learning rate and on the decay of parameters, by the last part of their names.
+FACTORS = {
+    "b": (0.1, 0.0),
+    "gain": (6.0, 6.0),
+    "amount": (0.1, 0.1),
+    **dict.fromkeys(("w1", "b1", "W2", "b2"), (0.1, 0.1)),
+}
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What differs between classes and numbers."""
 
-    activation: type[Activation]
+    activation: str
     learning_rate: float
 
 
-CLASSES = Recipe(SELU, 0.04)
-NUMBERS = Recipe(Mish, 0.2)
-
-
-def encoder() -> TableEncoder:
-    """One that gives what the network takes."""
-    return TableEncoder(max_one_hot=None)
+CLASSES = Recipe("selu", 0.04)
+NUMBERS = Recipe("mish", 0.2)
 
 
 def network(encoder: TableEncoder, outputs: int, recipe: Recipe, rng: np.random.Generator) -> Sequential:
     """The network for what an encoder gives."""
-    width = len(encoder.feature_names)
-    layers: list[Layer] = [Scale(width)]
+    inputs = [_part(role, len(list(same))) for role, same in groupby(encoder.feature_roles)]
+    inputs += [(1, [Embedding(size, EMBEDDING)]) for size in encoder.code_sizes]
+    width = sum(_width(part) for part in inputs)
+    layers: list[Layer] = [Columns(inputs), Scale(width)]
     for size in WIDTHS:
-        layers += [_linear(width, size, recipe.activation()), Dropout(DROPOUT)]
+        layers += [_linear(width, size), ParametricActivation(size, recipe.activation), Dropout(DROPOUT)]
         width = size
     return Sequential([*layers, _linear(width, outputs)], rng=rng)
 
 
+def begin(model: Sequential, x: Array, rng: np.random.Generator) -> None:
+    """First weights, from some of the rows."""
+    initialize_from_data(model, x[np.sort(rng.permutation(len(x))[:ROWS])], rng)
+
+
 def optimizer(model: Sequential, recipe: Recipe) -> Adam:
     """Adam along four cosine cycles, with factors for each group of parameters."""
-    groups = {
-        "*.b": {"learning_rate_factor": OF_BIASES, "weight_decay_factor": 0.0},
-        "*.gain": {"learning_rate_factor": OF_SCALE, "weight_decay_factor": SCALE_DECAY},
-    }
+    groups = {}
     for name, shape in model.parameters.shapes.items():
-        if name.endswith(".W"):
-            root = float(np.sqrt(shape[0]))
-            groups[name] = {"learning_rate_factor": 1 / root, "weight_decay_factor": root}
+        last = name.rpartition(".")[2]
+        root = float(np.sqrt(shape[0]))
+        rate, decay = (1 / root, root) if last == "W" else FACTORS.get(last, (1.0, 1.0))
+        groups[name] = {"learning_rate_factor": rate, "weight_decay_factor": decay}
     return Adam(CosLog4(recipe.learning_rate), betas=BETAS, weight_decay=FlatCos(DECAY), groups=groups)
 
 
-def _linear(width: int, size: int, activation: Activation | None = None) -> Linear:
+def fading_dropout() -> LayerScheduler:
+    """Dropout as it is for the first half of the training, then less and less."""
+    return LayerScheduler(Dropout, "rate", FlatCos(DROPOUT))
+
+
+def _part(role: str, count: int) -> tuple[int, Sequence[Layer]]:
+    """Neighbouring features of a role, and what they go through."""
+    return count, [PBLD(count)] if role == "number" else []
+
+
+def _width(part: tuple[int, Sequence[Layer]]) -> int:
+    """The numbers that come of it."""
+    count, layers = part
+    shape: tuple[int, ...] = (count,)
+    for layer in layers:
+        shape = layer.output_shape(shape) or shape
+    return shape[0]
+
+
+def _linear(width: int, size: int) -> Linear:
     """W ~ N(0, 1/d)."""
-    return Linear(width, size, activation=activation, initializer="lecun_normal")
+    return Linear(width, size, initializer="lecun_normal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import product
 
 _GAPS = ("NA", "N/A", "#N/A", "#NA", "N.A.", "NaN", "NaT", "null", "None", "<NA>", "nil")
 _ERRORS = ("#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")  # of spreadsheets
@@ -45,6 +46,12 @@ def truth(word: str) -> bool | None:
     """What a word says about a flag, in any spelling; None for a word that is neither true nor false."""
     lower = word.lower()
     return True if lower in _TRUE else False if lower in _FALSE else None
+
+
+def spellings() -> list[str]:
+    """All words of which ``truth`` knows what they say, small and capital letters in any mixture."""
+    letters = ([{letter, letter.upper()} for letter in word] for word in _FALSE | _TRUE)
+    return sorted({"".join(word) for mixed in letters for word in product(*mixed)})
 
 
 def are_truths(words: Collection[str]) -> bool:

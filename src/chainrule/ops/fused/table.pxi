@@ -9,6 +9,19 @@ cdef extern from "kernels/kernels.h" nogil:
         ACTIVATION_COUNT
         LOSS_COUNT
         OPTIMIZER_COUNT
+        PART_copy
+        PART_embedding
+        PART_pbld
+        PART_ARRAYS
+        MOST_FREQUENCIES
+
+    ctypedef struct Part:
+        int kind, learned
+        Size inputs, to, outputs, count, owners
+        Size start "from"
+        void *arrays[PART_ARRAYS]
+        void *gradients[PART_ARRAYS]
+        Size each[PART_ARRAYS]
 
     ctypedef struct Update:
         int kind
@@ -42,6 +55,7 @@ cdef extern from "kernels/kernels.h" nogil:
             Size b_column, const void *bias, void *c, void *room,
         ) noexcept nogil
         void (*sum_rows)(Size rows, Size width, const void *dz, void *db, Size start, Size stop) noexcept nogil
+        void (*columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x, void *y, void *room) noexcept nogil
         Size product_room
 
     const Kernels *chainrule_kernels(int bytes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,14 @@ from ..._support.files import as_path, write_text
 from ...layers.program import run
 from ..agreement import LIMITS, Answers, lost_columns, rounded
 from ..rows import sample_rows
+from ..tables import TableModel
 from .calls import calls_of
 from .compiled import check
 from .header import SelfTest, costs, header
 from .int8 import quantized
 from .network import OUTPUTS, Network, as_network
 from .steps import Step, calls, run_in_float32
+from .table import write_table
 from .text import as_identifier
 
 __all__ = ["check", "write"]
@@ -38,21 +41,21 @@ def write(
     self_test: bool = True,
     rows: Any = None,
 ) -> list[str]:
-    """Write a model as one C99 header with a function ``NAME_predict(const float *x, float *y)`` for one row.
+    """Write a model as one C99 header with a function ``NAME_predict`` for one row.
 
     It allocates nothing and is re-entrant. Batch normalisation is part of the weights; the scaling of an estimator, and
-    of a model that ``chainrule train`` made from columns of numbers, is part of the function. Equal models give equal
-    files.
+    of a model that ``chainrule train`` made from columns of numbers, is part of the function. What takes a table takes
+    a struct with a field for each column. Equal models give equal files.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`, or a fitted :class:`~chainrule.MLPClassifier` or
-        :class:`~chainrule.MLPRegressor`
+    model : :class:`~chainrule.Sequential`, a fitted :class:`~chainrule.MLPClassifier` or
+        :class:`~chainrule.MLPRegressor`, or a :class:`~chainrule.persistence.tables.TableModel`
     path : where to write, by custom with the suffix ``.h``
     precision : "float32", or "int8" for weights of a quarter of the size
     name : str, with which all names in the header begin; None makes one of the file's name
     self_test : bool, whether to include ten rows and a function that compares, for whoever defines ``NAME_SELF_TEST``
-    rows : array (N, ...) of some rows as ``model.predict`` takes them; None for random ones
+    rows : array (N, ...) of some rows as ``model.predict`` takes them, or columns; None for random ones
 
     Returns
     -------
@@ -60,12 +63,8 @@ def write(
 
     Raises
     ------
-    ValueError
-        A layer of your own, a name that C does not allow, parameters that are not finite.
-    TypeError
-        It is no such model.
-    OSError
-        The folder does not exist or cannot be written.
+    ValueError, TypeError
+        A layer of your own, a name that C does not allow, parameters that are not finite; or it is no such model.
 
     Examples
     --------
@@ -81,15 +80,19 @@ def write(
     check_name("export to C", "a precision", precision, PRECISIONS)
     path = as_path("export to C", path)
     name = as_identifier(name, path)
+    if isinstance(model, TableModel):
+        return write_table(model, path, precision, name, self_test, rows)
     network = as_network(model)
+    x = network.rows_for(sample_rows(model, shape=(network.inputs,)) if rows is None else rows)
+    return _write_network(network, path, precision, name, self_test, x)
+
+
+def _write_network(network: Network, path: Path, precision: str, name: str, self_test: bool, x: Array) -> list[str]:
     steps = quantized(network.steps) if precision == "int8" else network.steps
     plan = calls_of(steps, network.inputs)
-    x = network.rows_for(sample_rows(model, shape=(network.inputs,)) if rows is None else rows)
     _check_float32(network, x)
-    text = header(
-        network, plan, name, precision, _self_test_of(steps, x, network.unit, precision) if self_test else None
-    )
-    write_text("export to C", path, text)
+    test = _self_test_of(steps, x, network.unit, precision) if self_test else None
+    write_text("export to C", path, header(network, plan, name, precision, test))
     notes = costs(network, plan).lines() + network.notes
     if network.meaning != OUTPUTS:
         notes.append(f"y is {network.meaning}")

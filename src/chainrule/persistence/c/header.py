@@ -53,42 +53,60 @@ def costs(network: Network, plan: Calls) -> Costs:
 
 def header(network: Network, plan: Calls, name: str, precision: str, test: SelfTest | None) -> str:
     """The whole file."""
+    upper = name.upper()
+    call = [f"float x[{upper}_INPUTS], y[{upper}_OUTPUTS];", f"{name}_predict(x, y);"]
+    note = "x must be finite, and not overlap y."
     parts = [
-        *_introduction(network, plan, name, precision),
-        *_sizes(network, name, precision),
-        *(text for call in plan.calls for text in _constants(call, name)),
-        *functions(name, (call.step for call in plan.calls)),
-        _predict(plan, name),
+        introduction(network, costs(network, plan), name, precision, call, note, network.columns),
+        *sizes(network, name, ["stdint"] if precision == "int8" else []),
+        *network_texts(plan, name),
+        network_function(plan, name, "predict"),
         *([] if test is None else [_self_test(name, test)]),
         f"#endif /* {name.upper()}_H */",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _introduction(network: Network, plan: Calls, name: str, precision: str) -> Iterator[str]:
+def introduction(
+    network: Network,
+    spent: Costs,
+    name: str,
+    precision: str,
+    call: Sequence[str],
+    note: str,
+    columns: Sequence[str] = (),
+) -> str:
+    """What the file is, what it costs, and how it is called."""
     model, upper = network.model, name.upper()
-    what = {"float32": "float32", "int8": "int8 weights, a scale for each output; inputs of a layer in 16 bits"}[
-        precision
-    ]
+    what = {"float32": "float32", "int8": "int8 weights, a scale for each output; inputs of a layer in 16 bits"}
     lines = [f"{name}: a neural network in plain C99, written by chainrule {__version__}.", ""]
     lines += ["  " + line for line in model.summary().splitlines()]
-    lines += ["", f"Parameters, SHA-256: {digest({**model.parameters, **model.buffers}, {})}", f"Numbers: {what}."]
-    lines += [line[0].upper() + line[1:] + "." for line in costs(network, plan).lines()]
+    lines += ["", f"Parameters, SHA-256: {digest({**model.parameters, **model.buffers}, {})}"]
+    lines += [f"Numbers: {what[precision]}."]
+    lines += [line[0].upper() + line[1:] + "." for line in spent.lines()]
     lines += ["", "Include this file in one source file, link with -lm, and call", ""]
-    lines += [f"    float x[{upper}_INPUTS], y[{upper}_OUTPUTS];", f"    {name}_predict(x, y);", ""]
+    lines += [*(f"    {line}" for line in call), ""]
     lines += [
-        "It is re-entrant and allocates nothing: the buffers are on the stack. To have them in static memory, for"
+        "It is re-entrant and allocates nothing: the buffers are on the stack. To have them in static memory, for",
+        f"one thread at a time, define {upper}_BUFFER as static. {note}".rstrip(),
+        "",
     ]
-    lines += [f"one thread at a time, define {upper}_BUFFER as static. x must be finite, and not overlap y.", ""]
     lines += [f"y is {network.meaning}.", *(f"  y[{i}]  {label}" for i, label in enumerate(network.classes))]
-    if network.columns:
-        lines += ["x is one row of", *(f"  x[{i}]  {column}" for i, column in enumerate(network.columns))]
-    yield "/*\n" + "\n".join(f" * {comment(line)}".rstrip() for line in lines) + "\n */"
+    lines += ["x is one row of", *(f"  x[{i}]  {column}" for i, column in enumerate(columns))] if columns else []
+    return "/*\n" + "\n".join(f" * {comment(line)}".rstrip() for line in lines) + "\n */"
 
 
-def _sizes(network: Network, name: str, precision: str) -> Iterator[str]:
+def network_texts(plan: Calls, name: str) -> Iterator[str]:
+    """The constants of a network, and the functions that it calls."""
+    for call in plan.calls:
+        yield from _constants(call, name)
+    yield from functions(name, (call.step for call in plan.calls))
+
+
+def sizes(network: Network, name: str, more: Sequence[str]) -> Iterator[str]:
+    """What is included, how many numbers there are, and the names of classes."""
     upper = name.upper()
-    standard = ["#include <math.h>", "#include <stddef.h>"] + (["#include <stdint.h>"] if precision == "int8" else [])
+    standard = [f"#include <{one}.h>" for one in ("math", "stddef", *more)]
     yield "\n".join([f"#ifndef {upper}_H", f"#define {upper}_H", "", *standard])
     yield f"#define {upper}_INPUTS {network.inputs}\n#define {upper}_OUTPUTS {network.outputs}"
     yield f"#ifndef {upper}_BUFFER\n#define {upper}_BUFFER /* on the stack */\n#endif"
@@ -113,7 +131,7 @@ def _constants(call: Statement, name: str) -> Iterator[str]:
         whole = values.dtype == np.int8
         if not whole:
             _check_held(call, values)
-        text = array("int8_t" if whole else "float", f"{name}_{kind}{call.index}", values)
+        text = array("int8_t" if whole else "float", call.constant(name, kind), values)
         yield (f"/* {comment(call.step.about)} */\n" if index == 0 else "") + text
 
 
@@ -126,12 +144,14 @@ def _check_held(call: Statement, values: Array) -> None:
             raise ValueError(sentence("export to C", expected, got, "export to ONNX in float64"))
 
 
-def _predict(plan: Calls, name: str) -> str:
+def network_function(plan: Calls, name: str, function: str) -> str:
+    """What the network gives."""
     upper = name.upper()
+    sizes = (f"{upper}_INPUTS", f"{upper}_OUTPUTS") if function == "predict" else ("features", "outputs")
     lines = "\n".join(f"    {line}".rstrip() for line in body(plan, name))
     return f"""\
-/* One row: reads {upper}_INPUTS numbers at x, writes {upper}_OUTPUTS numbers at y. */
-static inline void {name}_predict(const float *x, float *y)
+/* One row: reads {sizes[0]} numbers at x, writes {sizes[1]} numbers at y. */
+static inline void {name}_{function}(const float *x, float *y)
 {{
 {lines}
 }}"""

@@ -17,7 +17,7 @@ from ..agreement import gives_probabilities
 from ..estimators import is_ours, where_network_is
 from ..programs import layer_programs
 from .operations import OPS
-from .steps import Labelled, Step, input_width, steps_of
+from .steps import Labelled, Step, steps_of, width_of_input
 
 WHO = "export to C"
 OUTPUTS = "what model.predict gives"
@@ -90,13 +90,14 @@ def as_network(model: Any) -> Network:
 # --- models ---------------------------------------------------------------------------------------------------------
 
 
-def _calls(model: Sequential) -> list[Labelled]:
+def labelled(model: Sequential) -> list[Labelled]:
+    """The calls of a network, each with the layer that it comes from."""
     return [(repr(layer), call) for layer, program in layer_programs(WHO, model.layers, OPS) for call in program]
 
 
 def _of_model(model: Sequential) -> Network:
-    layers = _calls(model)
-    width = input_width(call for _, call in layers)
+    layers = labelled(model)
+    width = width_of_input(call for _, call in layers)
     network = Network(model, width, lambda x: model.predict(x), unit=1.0 if gives_probabilities(model) else None)
     encoder = model.metadata.get("encoder")
     decoding = _decode(network, encoder) if isinstance(encoder, dict) else ()
@@ -166,7 +167,7 @@ def _of_estimator(estimator: Any) -> Network:
     names = nameless.__dict__.pop("feature_names_in_", ())
     model, columns = estimator.model_, [str(name) for name in names]
     network = Network(model, estimator.n_features_in_, model.predict, columns=columns)
-    network.follow(scaling(estimator), _calls(model), decoding(estimator))
+    network.follow(scaling(estimator), labelled(model), decoding(estimator))
     if hasattr(estimator, "classes_"):
         _classify(network, nameless)
     else:

@@ -11,6 +11,7 @@ from ..._support.checks import Array, sentence
 
 LONGEST_NAME = 40  # characters; C99 tells 63 apart, and what follows the name takes some
 LONGEST_STRING = 500  # bytes; C99 promises 4095
+LONGEST_WORD = 1000  # bytes, each of which takes four if it is escaped
 PER_LINE = 8
 
 
@@ -25,11 +26,11 @@ def as_identifier(name: str | None, path: Path) -> str:
     return name
 
 
-def string(text: str) -> str:
+def string(text: str, longest: int = LONGEST_STRING) -> str:
     r"""A string literal in UTF-8: octal escapes of three digits, and no trigraph (``\?``)."""
     encoded = text.encode("utf-8", "replace")
-    if len(encoded) > LONGEST_STRING:
-        encoded = encoded[:LONGEST_STRING].decode("utf-8", "ignore").encode() + b"..."
+    if len(encoded) > longest:
+        encoded = encoded[:longest].decode("utf-8", "ignore").encode() + b"..."
     return '"' + "".join(map(_escaped, encoded)) + '"'
 
 
@@ -51,13 +52,18 @@ def number(value: float) -> str:
     return _literals(np.array([value]))[0]
 
 
+def double(value: float) -> str:
+    """A float64 literal."""
+    return "NAN" if value != value else repr(value).replace("inf", "INFINITY")
+
+
 def array(kind: str, name: str, values: Array) -> str:
     """A constant array, each row of a matrix on lines of its own."""
     rows = values if values.ndim == 2 else values[None]
     lines = [f"static const {kind} {name}[{values.size}] = {{"]
     for row in rows:
-        texts = _literals(row) if kind == "float" else [f"{value:4d}" for value in row.tolist()]
-        step = PER_LINE if kind == "float" else 2 * PER_LINE
+        texts = _numbers(kind, row)
+        step = {"float": PER_LINE, "double": PER_LINE // 2}.get(kind, 2 * PER_LINE)
         lines += ["    " + ", ".join(texts[start : start + step]) + "," for start in range(0, len(texts), step)]
     return "\n".join([*lines, "};"])
 
@@ -65,3 +71,9 @@ def array(kind: str, name: str, values: Array) -> str:
 def _literals(values: Array) -> list[str]:
     """The shortest decimals that read as the same float32."""
     return [f"{text}f" for text in values.astype(np.float32).astype(np.str_).tolist()]
+
+
+def _numbers(kind: str, row: Array) -> list[str]:
+    if kind == "float":
+        return _literals(row)
+    return list(map(double, row.tolist())) if kind == "double" else [f"{value:4d}" for value in row.tolist()]

@@ -15,11 +15,15 @@ from ... import __version__
 from ..._support.checks import check_integer, check_name, require, sentence
 from ..._support.files import replacing
 from ...model import Sequential
+from ...tabular.inputs import as_frame
 from ..agreement import Answers, answers, distance
 from ..rows import sample_rows
+from ..tables import TableModel
 from .estimator import feeds, from_estimator
+from .inputs import as_inputs
 from .network import OUTPUTS, PRECISIONS, WHO, from_network, probabilities
 from .runtime import COMMON_OPSET, check_graph, installed, quantized, session
+from .table import from_table
 
 OLDEST_OPSET = 13
 FLOATS = ("float32", "float64")
@@ -67,9 +71,13 @@ def write(
         given = {"precision": precision not in FLOATS, "outputs": outputs != "model", "input_shape": input_shape}
         for name in (name for name, is_given in given.items() if is_given):
             remedy = "leave it out, or export the network alone, estimator.model_"
-            raise ValueError(sentence(WHO, f"{name} for a Sequential only", f"it for {type(model).__name__}", remedy))
-        rows = sample_rows(model) if rows is None else rows
-        proto, notes = from_estimator(model, rows, precision == "float64", opset)
+            fitted = getattr(model, "fitted", model)
+            raise ValueError(sentence(WHO, f"{name} for a Sequential only", f"it for {type(fitted).__name__}", remedy))
+        if isinstance(model, TableModel):
+            proto, notes = from_table(model, precision == "float64", opset)
+        else:
+            rows = sample_rows(model) if rows is None else rows
+            proto, notes = from_estimator(model, rows, precision == "float64", opset)
     if precision == "int8":
         products = [node.name for node in proto.graph.node if ".affine.MatMul" in node.name]
         rounded = "int8 rounds weights and the inputs of layers: see how good it is on data of yours"
@@ -108,6 +116,8 @@ def check(model: Any, path: Path, rows: Any) -> float | None:
     if not installed():
         return None
     run = session(path.read_bytes())
+    if isinstance(model, TableModel):
+        return _check_table(model, run, rows)
     names = [output.name for output in run.get_outputs()]
     found = dict(zip(names, run.run(names, feeds(run, rows)), strict=True))
     expected = answers(model, rows)
@@ -116,3 +126,10 @@ def check(model: Any, path: Path, rows: Any) -> float | None:
     if names == ["probabilities"] and expected.numbers is not None:
         expected = Answers(probabilities(model, expected.numbers), unit=1.0)
     return distance(Answers(found[names[0]]), expected)
+
+
+def _check_table(model: TableModel, run: Any, columns: dict[str, Any]) -> float:
+    """The same for a model that takes a table, of which both are given the frame."""
+    inputs = as_inputs(run.get_modelmeta().custom_metadata_map, as_frame(columns))
+    found, expected = run.run(None, inputs), model.answers(columns)
+    return distance(Answers(found[-1], found[0] if model.classes is not None else None), expected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any
 
@@ -13,8 +12,7 @@ from ...layers.program import Program
 from ..programs import check_program
 from .graph import Graph
 from .nodes import NODES, through
-
-NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+from .outcome import classify, labels_of, regress
 
 
 class _SklearnGraph(Graph):
@@ -61,33 +59,8 @@ def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
 
     g, x, (*network, decoding) = _begun(scope, operator, container)
     label, probabilities = (output.full_name for output in operator.outputs)
-    z = through(g, network, x)
-    g.Identity(through(g, [decoding], z), out=probabilities)
-    if decoding.op == "sigmoid":
-        g.cast(g.Greater(z, 0.0), np.int64, out=label)
-        return
-    if decoding.op == "softmax":
-        index = g.ArgMax(z, axis=1, keepdims=0)
-    else:
-        index = g.Reshape(g.cast(g.Greater(z, 0.0), np.int64), np.array([-1]))
-    g.Gather(_labels(get_label_classes(scope, operator.raw_operator)), index, out=label)
-
-
-def _labels(classes: Array) -> Array:
-    """The labels as ONNX holds them: text, or whole numbers of 64 bits."""
-    if len(classes) < 2:
-        remedy = "train on rows of two classes or more"
-        raise ValueError(sentence("skl2onnx", "at least two classes", repr(classes.tolist()), remedy))
-    if classes.dtype.kind in "OUT":
-        expected, remedy = "labels of text without NUL or halves of characters", "rename such classes first"
-        odd = [one for one in classes.tolist() if not isinstance(one, str) or NO_TEXT.search(one)]
-    else:
-        expected, remedy = "labels that are text or integers of 64 bits", "train on text, y.astype(str)"
-        number = classes.dtype.kind in "iufb"
-        odd = [one for one in classes.tolist() if not (number and -(2**63) <= one < 2**63)]
-    if odd:
-        raise ValueError(sentence("skl2onnx", expected, repr(odd[0]), remedy))
-    return classes.astype(object if classes.dtype.kind in "OUT" else np.int64)
+    classes = get_label_classes(scope, operator.raw_operator)
+    classify(g, through(g, network, x), decoding, classes, label, probabilities)
 
 
 def _classifier_shapes(operator: Any) -> None:
@@ -96,7 +69,7 @@ def _classifier_shapes(operator: Any) -> None:
     from skl2onnx.common.utils_classifier import get_label_classes
 
     fitted = operator.raw_operator
-    _labels(get_label_classes(operator.scope_inst, fitted))
+    labels_of("skl2onnx", get_label_classes(operator.scope_inst, fitted))
     calculate_linear_classifier_output_shapes(operator)
     if fitted._multilabel:
         operator.outputs[0].set_type(Int64TensorType([operator.inputs[0].get_first_dimension(), fitted.n_outputs_]))
@@ -110,15 +83,7 @@ def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     has_spread = bool(program) and program[-1].op == "deviations"
     if std and not has_spread:
         raise ValueError(sentence("skl2onnx option return_std", 'loss="gaussian_nll"', f"loss={fitted.loss!r}"))
-    y = through(g, program if std else [call for call in program if call.op != "deviations"], x)
-    if has_spread:
-        means = np.arange(fitted.n_outputs_)
-        for name, start in zip([prediction, *std], (0, len(means)), strict=False):
-            g.Gather(y, means + start, axis=1, out=name)
-    elif fitted._levels > 1 and fitted.n_outputs_ > 1:
-        g.Reshape(y, np.array([-1, fitted.n_outputs_, fitted._levels]), out=prediction)
-    else:
-        g.Identity(y, out=prediction)
+    regress(g, x, program, fitted.n_outputs_, fitted._levels, prediction, *std)
 
 
 def _regressor_shapes(operator: Any) -> None:
@@ -148,9 +113,27 @@ def _alias(estimator: type[Any]) -> str:
 
 
 @cache
-def register() -> None:
-    """Make our two estimators known to skl2onnx."""
-    update_registered_converter = require("skl2onnx", "onnx", "chainrule.estimators.onnx").update_registered_converter
+def register_skl2onnx() -> None:
+    """Teach skl2onnx our two estimators, alone and in a pipeline; once is enough.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        skl2onnx is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> from skl2onnx import to_onnx
+    >>> cr.convert.register_skl2onnx()
+    >>> X, y = np.float32([[0.0], [1.0], [2.0], [3.0]]), [0, 0, 1, 1]
+    >>> model = cr.MLPClassifier((4,), activation="gelu", solver="lbfgs", random_state=0).fit(X, y)
+    >>> graph = to_onnx(model, X[:1], options={"zipmap": False})
+    >>> [output.name for output in graph.graph.output]
+    ['label', 'probabilities']
+    """
+    update_registered_converter = require("skl2onnx", "onnx", "register_skl2onnx").update_registered_converter
 
     from ...estimators import MLPClassifier, MLPRegressor
 

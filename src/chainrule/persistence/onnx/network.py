@@ -27,7 +27,7 @@ MOST_BYTES = 1 << 31  # of one protobuf message
 DOUBLE = "x and y are float64"
 
 
-class _Network(Graph):
+class ListGraph(Graph):
     """Nodes and constants in lists."""
 
     who = WHO
@@ -36,6 +36,7 @@ class _Network(Graph):
         super().__init__(dtype, layers)
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.known: list[Any] = []
         self._taken: set[str] = set()
 
     def new_name(self, hint: str) -> str:
@@ -50,6 +51,18 @@ class _Network(Graph):
         from onnx.helper import make_node
 
         self.nodes.append(make_node(op, inputs, [output], name=output, **attributes))
+
+    def held_with_nan(self, array: Array) -> str:
+        """The name of a new constant in which NaN stands for what has no answer."""
+        name = self.new_name("table")
+        self.add_constant(name, array.astype(self.dtype))
+        return name
+
+    def add_texts(self, name: str) -> None:
+        """Say that a value is a matrix of text, where it comes from an operator that onnx does not know."""
+        from onnx import TensorProto, helper
+
+        self.known.append(helper.make_tensor_value_info(name, TensorProto.STRING, ["rows", None]))
 
     def add_constant(self, name: str, array: Array) -> None:
         from onnx.numpy_helper import from_array
@@ -67,7 +80,7 @@ def from_network(
         got = f"{size:,} bytes of parameters"
         raise ValueError(sentence(WHO, f"a model of less than {MOST_BYTES:,} bytes", got))
     programs = layer_programs(WHO, model.layers, NODES)
-    g = _Network(np.float16 if half else np.float64 if double else np.float32, model.layers)
+    g = ListGraph(np.float16 if half else np.float64 if double else np.float32, model.layers)
     y = g.cast("x", g.dtype) if half else "x"
     for index, (_, program) in enumerate(programs):
         g.prefix = f"{index}."
@@ -102,7 +115,7 @@ def _shapes(model: Sequential, input_shape: Sequence[int] | None) -> tuple[Shape
     return given, shape or given
 
 
-def _proto(g: _Network, given: Shape, result: Shape, opset: int, name: str, kind: str) -> Any:
+def _proto(g: ListGraph, given: Shape, result: Shape, opset: int, name: str, kind: str) -> Any:
     from onnx import helper
 
     tensor = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
@@ -169,7 +182,7 @@ def _notes(model: Sequential, given: Shape, precision: str) -> list[str]:
     return notes
 
 
-def _add_probabilities(g: _Network, model: Sequential, result: Shape, y: str) -> str:
+def _add_probabilities(g: ListGraph, model: Sequential, result: Shape, y: str) -> str:
     if model.metadata.get("task") == "regression" or len(result) != 1:
         remedy = "leave outputs out"
         raise ValueError(sentence(WHO, 'a classifier for outputs="probabilities"', "a regression model", remedy))

@@ -13,6 +13,7 @@ from typing import Any
 from ..._support.checks import require, sentence
 from ..foreign import reason
 
+DOMAINS = {"ai.onnx.ml": 3, "com.microsoft": 1}  # with the version of their operators
 COMMON_OPSET = 21  # of onnx 1.16, which every ONNX Runtime since 1.18 runs
 
 
@@ -69,8 +70,9 @@ def as_model(graph: Any, opset: int) -> Any:
     """The graph as a model of this version, in the oldest form of file that can hold it."""
     from onnx import helper
 
-    opsets = [helper.make_opsetid("", opset)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets))
+    used = {node.domain for node in graph.node} - {""}
+    opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(name, DOMAINS[name]) for name in sorted(used))]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets[:1]))
 
 
 def check_graph(proto: Any) -> None:

@@ -16,6 +16,7 @@ from ..._support.checks import Array
 from ..columns import Column, Words, as_words
 from ..words import is_missing
 from . import facts
+from .program import WORDS, ColumnProgram, Source, lookup
 from .rule import Rule, is_missing_name, refuse_others
 from .scaling import Scales, fit_lookup, joined, unscaled
 
@@ -120,6 +121,15 @@ class CategoryRule(Rule):
         if len(self.words) == 1:
             return np.array([[0.0], [1.0], [-1.0]][: 2 + gap])
         return np.array([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]])[: 3 + gap, : 1 + gap]
+
+    def program(self) -> ColumnProgram:
+        """The features of each code; or the code itself."""
+        gap = len(self.words) + 1 if self.has_missing else 0
+        labels = ["other", *self.words, *["missing"] * self.has_missing]
+        table = None if self._is_one_hot or self.is_embedded else self._table()
+        scales = unscaled(1) if self.is_embedded else self.scales
+        codes, source = np.arange(len(self.words)) + 1, Source(self.name, WORDS)
+        return lookup(source, self.words, codes, labels, scales, gap=gap, table=table, is_code=self.is_embedded)
 
     def details(self) -> dict[str, Any]:
         """The words, and how they are encoded."""

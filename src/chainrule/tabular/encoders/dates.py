@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..._support.checks import Array, sentence
+from ...layers.program import Call
 from ..columns import Column, Moments, Numbers, as_words
 from ..judging.facts import COMPACT
 from ..judging.numbers import days_of
@@ -23,12 +24,14 @@ from ..moments import DAY, DAY_FIRST, MONTH_FIRST, NO_MOMENT, microseconds
 from ..words import is_missing
 from . import facts
 from .numbers import indicator_scales
+from .program import MOMENTS, ColumnProgram, Source
 from .rule import WHO, Rule, indicator, is_missing_name, refuse_others
 from .scaling import Scales, fit_scales, joined, unscaled
 
 TIME, YEAR, MONTH, WEEKDAY, HOUR = PARTS = ("time", "year", "month", "weekday", "hour")
 _FORMS = ("", DAY_FIRST, MONTH_FIRST, COMPACT)
-_ERA, _CENTURY, _FOUR, _YEAR = 146_097, 36_524, 1_461, 365  # days
+ERA, CENTURY, FOUR, YEAR_DAYS = 146_097, 36_524, 1_461, 365  # days
+TO_MARCH = 719_468  # days from the first of March of the year 0 to 1970
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,12 @@ class DateRule(Rule):
         raw = [_circle(part, _part(moments, part), gaps) for part in self.parts]
         raw += [indicator(gaps)] * self.has_missing
         return self.scales.apply(np.hstack(raw)) if raw else np.zeros((len(moments), 0))
+
+    def program(self) -> ColumnProgram:
+        """The parts of a moment."""
+        arrays = {"parts": np.array(self.parts, np.str_), "median": np.array([self.median])}
+        call = Call("calendar", arrays, {"says": self.has_missing})
+        return ColumnProgram(Source(self.name, MOMENTS, self.form), call, self.scales)
 
     def details(self) -> dict[str, Any]:
         """The parts, the median, and how dates are written."""
@@ -124,11 +133,11 @@ def _part(moments: Array, part: str) -> Array:
 
 def year_and_month(days: Array) -> tuple[Array, Array]:
     """The year and the month (1 to 12) of days since 1970, in the calendar of today."""
-    since_march = days + 719_468  # since the first of March of the year 0
-    era = since_march // _ERA
-    of_era = since_march - era * _ERA
-    years = (of_era - of_era // (_FOUR - 1) + of_era // _CENTURY - of_era // (_ERA - 1)) // _YEAR
-    of_year = of_era - (_YEAR * years + years // 4 - years // 100)
+    since_march = days + TO_MARCH
+    era = since_march // ERA
+    of_era = since_march - era * ERA
+    years = (of_era - of_era // (FOUR - 1) + of_era // CENTURY - of_era // (ERA - 1)) // YEAR_DAYS
+    of_year = of_era - (YEAR_DAYS * years + years // 4 - years // 100)
     from_march = (5 * of_year + 2) // 153
     month = np.where(from_march < 10, from_march + 3, from_march - 9)
     return years + era * 400 + (month <= 2), month

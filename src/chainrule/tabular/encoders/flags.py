@@ -10,8 +10,9 @@ import numpy as np
 
 from ..._support.checks import Array
 from ..columns import Column, as_words
-from ..words import is_missing, truth
+from ..words import is_missing, spellings, truth
 from . import facts
+from .program import WORDS, ColumnProgram, Source, lookup
 from .rule import Rule, is_missing_name, refuse_others
 from .scaling import Scales, fit_lookup, unscaled
 
@@ -77,6 +78,15 @@ class FlagRule(Rule):
         codes = self.codes(column, missing)
         places = np.unique(found.codes[codes == _OTHER])
         return int((codes == _OTHER).sum()), [found.words[at] for at in places[:5]]
+
+    def program(self) -> ColumnProgram:
+        """The features of yes and no."""
+        said = {} if self.by_presence else {word: self._code(word, ()) for word in spellings()}
+        gap, other = (_FALSE, _TRUE) if self.by_presence else (_GAP, _OTHER)
+        labels = ["other", "false", "true", "missing"]
+        table, source = _TABLE[:, : 1 + self.has_missing], Source(self.name, WORDS)
+        codes = list(said.values())
+        return lookup(source, list(said), codes, labels, self.scales, gap=gap, other=other, table=table)
 
     def details(self) -> dict[str, Any]:
         """What the flag says, and whether training saw a missing one."""

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..._support.checks import Array, sentence
+from ...layers.program import Call
 from ..columns import Column, Numbers, Words
 from ..numerals import COMMA, POINT, value
 from ..words import is_missing_number
 from . import facts
+from .program import NUMBERS, ColumnProgram, Source
 from .rule import WHO, Rule, indicator, is_missing_name, refuse_others
 from .scaling import Scales, fit_lookup, fit_scales, joined
 
@@ -58,6 +60,11 @@ class NumberRule(Rule):
         gaps = np.isnan(x)
         raw = np.where(gaps, self.median, x)[:, None]
         return self.scales.apply(np.hstack([raw, indicator(gaps)]) if self.has_missing else raw)
+
+    def program(self) -> ColumnProgram:
+        """The median where a number is missing."""
+        call = Call("impute", {"value": np.array([self.median])}, {"says": self.has_missing})
+        return ColumnProgram(Source(self.name, NUMBERS, self.decimal), call, self.scales)
 
     def details(self) -> dict[str, Any]:
         """The median, and how numbers are written."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..._support.checks import Array, sentence
 from ..columns import Column, Others
+from .program import ColumnProgram
 from .scaling import Scales
 
 WHO = "TableEncoder"
@@ -51,6 +52,10 @@ class Rule(ABC):
     @abstractmethod
     def from_dict(name: str, entry: dict[str, Any]) -> Rule:
         """The rule that ``to_dict`` described."""
+
+    @abstractmethod
+    def program(self) -> ColumnProgram:
+        """What it computes, in primitives."""
 
     @property
     def size(self) -> int:

@@ -19,10 +19,12 @@ from typing import Any
 import numpy as np
 
 from ..._support.checks import Array
+from ...layers.program import Call
 from ..columns import Column, Words, as_words
 from ..words import is_missing
 from . import facts
 from .numbers import indicator_scales
+from .program import WORDS, ColumnProgram, Source
 from .rule import Rule, indicator, is_missing_name, refuse_others
 from .scaling import STANDARD, Scales, fit_scales, joined
 
@@ -78,6 +80,12 @@ class TextRule(Rule):
         for start in range(0, len(words), _ROWS):
             rows = slice(start, start + _ROWS)
             out[rows] = self.encode(Words(words.words, words.codes[rows]), missing)
+
+    def program(self) -> ColumnProgram:
+        """The sums of pieces."""
+        arrays = {"alphabet": np.array(list(map(ord, self.alphabet)), np.int64)}
+        call = Call("pieces", arrays, {"buckets": self.buckets, "says": self.has_missing})
+        return ColumnProgram(Source(self.name, WORDS), call, self.scales)
 
     def details(self) -> dict[str, Any]:
         """The characters and the number of buckets."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..._support.checks import require
 
-require("sklearn", "tabular", "TabularClassifier and TabularRegressor")
+require("sklearn", "tabular", "chainrule.tabular.estimators")
 
 from .classifier import TabularClassifier  # noqa: E402
 from .regressor import TabularRegressor  # noqa: E402

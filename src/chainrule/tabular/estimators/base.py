@@ -120,11 +120,12 @@ class BaseTabular(BaseEstimator):
         if not self._by_place:
             self.feature_names_in_ = np.array(self._names, object)
         part = self._part(columns, y, weight, "sample_weight", fresh=True)
-        self.column_kinds_ = tables.kinds_of(X, part.columns, self.columns)
-        train, held_out = self._split(part, X_val, y_val, weight_val, rng)
-        self.encoder_ = recipe.encoder().fit(train.columns, self.column_kinds_)
-        self._see(train.y)
-        self._train(train, held_out, rng, began)
+        with tables.speaking_as(who):
+            self.column_kinds_ = tables.kinds_of(X, part.columns, self.columns)
+            train, held_out = self._split(part, X_val, y_val, weight_val, rng)
+            self.encoder_ = TableEncoder().fit(train.columns, self.column_kinds_)
+            self._see(train.y)
+            self._train(train, held_out, rng, began)
         return self
 
     def _part(self, columns: Columns, y: Any, weight: Any, name: str, *, fresh: bool) -> Part:
@@ -161,7 +162,9 @@ class BaseTabular(BaseEstimator):
     def _train(self, train: Part, held_out: Part | None, rng: np.random.Generator, began: float) -> None:
         loss, outputs = self._loss()
         self.model_ = recipe.network(self.encoder_, outputs, self._recipe, rng)
-        watchers: list[Callback] = []
+        x, weight = self.encoder_.matrix(train.columns), self._row_weights(train.y, train.weight)
+        recipe.begin(self.model_, x, rng)
+        watchers: list[Callback] = [recipe.fading_dropout()]
         best = None
         if held_out is not None:
             best = BestEpoch(f"validation_{self.metric}", self._score(held_out), bool(self.early_stopping))
@@ -173,7 +176,6 @@ class BaseTabular(BaseEstimator):
         size = min(recipe.BATCH, len(train.y))
         optimizer = recipe.optimizer(self.model_, self._recipe)
         trainer = Trainer(self.model_, loss, optimizer, size, callbacks=watchers, rng=rng, drop_last=True)
-        x, weight = self.encoder_.matrix(train.columns), self._row_weights(train.y, train.weight)
         self.history_ = trainer.fit(x, self._targets(train.y), weight, epochs=self.max_epochs, verbose=0)
         if self.history_.interrupted and not self.history_.reason:
             warn("Training interrupted by user.")
@@ -190,12 +192,11 @@ class BaseTabular(BaseEstimator):
     def _answers(self, X: Any) -> Array:
         """What the decoding makes of the network's outputs, in float64."""
         check_is_fitted(self)
-        columns = tables.as_in_training(
-            type(self).__name__, X, self._names, self.encoder_.columns, by_place=self._by_place
-        )
-        decoding, parts = self.decoding_(), []
+        who, decoding, parts = type(self).__name__, self.decoding_(), []
+        columns = tables.as_in_training(who, X, self._names, self.encoder_.columns, by_place=self._by_place)
         for start in range(0, max(tables.count_rows(columns), 1), AT_ONCE):
-            x = self.encoder_.matrix(tables.take(columns, slice(start, start + AT_ONCE)))
+            with tables.speaking_as(who):
+                x = self.encoder_.matrix(tables.take(columns, slice(start, start + AT_ONCE)))
             parts.append(run(decoding, self.model_.predict(x).astype(np.float64)))
         return np.concatenate(parts)
 

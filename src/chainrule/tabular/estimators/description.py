@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ...estimators.description import labels_as_json, labels_from_json, parameters_as_json, with_parameters
+from ...estimators.description import check_names, labels_as_json, labels_from_json, parameters_as_json, with_parameters
 from ...estimators.saved import check_network
+from ...losses import Quantile
 from ...model import Sequential
 from ...training.callbacks import History
 from ..encoders import facts
@@ -45,7 +46,7 @@ def describe(estimator: Any) -> dict[str, Any]:
 
 def read(described: dict[str, Any], model: Sequential) -> Any:
     """The estimator that was described; ValueError or TypeError for anything else."""
-    facts.check_keys(described, _NAMES)
+    check_names(described, _NAMES)
     cls: Any = CLASSES[facts.choice(described, "class", tuple(CLASSES))]
     estimator = with_parameters(cls, facts.get(described, "parameters", dict))
     estimator.encoder_ = TableEncoder.from_dict(facts.get(described, "encoder", dict))
@@ -71,19 +72,20 @@ def read(described: dict[str, Any], model: Sequential) -> Any:
 def _read_target(estimator: Any, target: dict[str, Any]) -> int:
     """What is known of y, and how many outputs it takes."""
     if isinstance(estimator, TabularClassifier):
-        facts.check_keys(target, ("dtype", "values", "multilabel"))
+        check_names(target, ("dtype", "values", "multilabel"))
         estimator._multilabel = facts.get(target, "multilabel", bool)
-        estimator.classes_ = labels_from_json({name: target.get(name) for name in ("dtype", "values")})
+        estimator.classes_ = labels_from_json({name: target[name] for name in ("dtype", "values")})
         estimator.n_outputs_ = len(estimator.classes_)
         return int(estimator.n_outputs_)
-    facts.check_keys(target, (*_RANGES, "levels"))
+    check_names(target, (*_RANGES, "levels"))
     estimator.n_outputs_ = len(facts.get(target, "mean_", list))
     for name in _RANGES:
         setattr(estimator, name, facts.numbers(target, name, estimator.n_outputs_))
     if not (estimator.scale_ > 0).all() or (estimator.low_ > estimator.high_).any():
         raise ValueError("a range of y that is none")
-    levels = target["levels"]
-    estimator._levels = None if levels is None else tuple(facts.numbers(target, "levels", len(levels)).tolist())
+    if (levels := target["levels"]) is not None:
+        levels = Quantile(facts.get(target, "levels", list)).levels
+    estimator._levels = levels
     return int(estimator.n_outputs_ * estimator._width)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,11 +17,25 @@ from ..judging.facts import NUMBER
 from ..kinds import Kinds, understand
 
 Columns: TypeAlias = "dict[str, Column]"
+PARTS = ("TableEncoder", "understand")
+
+
+@contextmanager
+def speaking_as(who: str) -> Iterator[None]:
+    """What the parts of an estimator refuse, it refuses itself."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        part, expects, rest = str(error).partition(" expects ")
+        if part not in PARTS:
+            raise
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{who}{expects}{rest}") from None
 
 
 def is_matrix(X: Any) -> bool:
     """Whether X has no names of columns, as far as one can see."""
-    return issparse(X) or not (isinstance(X, Mapping) or hasattr(X, "columns") or hasattr(X, "frame"))
+    kind = type(X)  # the columns of a LazyFrame are not to be touched
+    return issparse(X) or not (isinstance(X, Mapping) or hasattr(kind, "columns") or hasattr(X, "frame"))
 
 
 def read(who: str, X: Any) -> Columns:

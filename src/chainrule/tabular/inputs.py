@@ -1,0 +1,50 @@
+"""The columns of a frame as what was made of an encoder takes them: numbers, words and moments, without the encoder.
+
+What a file of ONNX takes of each row: float64 with NaN, text with "", int64 microseconds since 1970 in UTC with the
+least integer, where a value is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+
+from .._support.checks import Array
+from .columns import Frame, as_words
+from .encoders import dates, numbers
+from .encoders.program import MOMENTS, NUMBERS, Source
+from .encoders.rule import WHO, refuse_others
+from .moments import NO_MOMENT
+from .numerals import POINT
+
+
+def inputs_of(who: str, frame: Any, sources: Iterable[Source], missing: Collection[str]) -> dict[str, Array]:
+    """The columns (N,) by their names, as float64, text objects, or int64 microseconds."""
+    table = Frame(who, frame)
+    try:
+        return {source.name: _values(table, source, missing) for source in sources}
+    except ValueError as error:  # of an encoder, of which its user knows nothing
+        raise ValueError(str(error).replace(WHO, who, 1)) from None
+
+
+def _values(table: Frame, source: Source, missing: Collection[str]) -> Array:
+    column = table.column(source.name)
+    if source.takes == NUMBERS:
+        return numbers.read(source.name, column, missing, source.form or POINT)
+    if source.takes == MOMENTS:
+        return dates.read(source.name, column, missing, source.form)
+    refuse_others(source.name, column, "texts")
+    found = as_words(column)
+    return np.array([*found.words, ""], object)[found.codes]
+
+
+def as_frame(columns: dict[str, Array]) -> dict[str, Array]:
+    """The same columns as any frame holds them, moments as datetime64."""
+    return {name: x.astype("datetime64[us]") if x.dtype == np.int64 else x for name, x in columns.items()}
+
+
+def gap_of(column: Array) -> Any:
+    """What says that a value of such a column is missing."""
+    return "" if column.dtype == object else NO_MOMENT if column.dtype == np.int64 else np.nan

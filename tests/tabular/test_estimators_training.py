@@ -1,0 +1,238 @@
+"""How estimators for tables train: the best epoch, weights, the time limit, and what they refuse."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+
+from joblib import Parallel, delayed
+
+import chainrule as cr
+from chainrule.tabular.estimators import rows, watching
+
+ROWS = 160
+RNG = np.random.default_rng(0)
+TABLE = {"size": RNG.normal(size=ROWS), "kind": RNG.choice(["oak", "fir", "elm"], ROWS).astype(object)}
+NUMBERS = TABLE["size"] + (TABLE["kind"] == "oak") + RNG.normal(size=ROWS)
+CLASSES = NUMBERS > 0.5
+FEW = {"max_epochs": 15, "random_state": 0}
+
+
+def take(chosen):
+    return {name: column[chosen] for name, column in TABLE.items()}
+
+
+# --- the best epoch -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "accuracy"])
+def test_the_weights_of_the_best_epoch_are_kept(metric):
+    model = cr.TabularClassifier(**FEW, metric=metric)
+    model.fit(take(slice(100)), CLASSES[:100], X_val=take(slice(100, None)), y_val=CLASSES[100:])
+    errors = model.history_[f"validation_{metric}"]
+    best = len(errors) - 1 - int(np.argmin(errors[::-1]))
+    assert (model.best_epoch_, model.n_epochs_) == (best + 1, 15)
+    if metric == "accuracy":
+        found = 1 - model.score(take(slice(100, None)), CLASSES[100:])
+    else:
+        p = model.predict_proba(take(slice(100, None)))
+        found = -np.log(p[np.arange(60), CLASSES[100:].astype(int)]).mean()
+    assert found == pytest.approx(errors[best], rel=1e-5)
+
+
+@pytest.mark.parametrize("metric", ["root_mean_squared_error", "mean_absolute_error"])
+def test_errors_of_numbers_are_in_their_units(metric):
+    model = cr.TabularRegressor(**FEW, metric=metric)
+    y = 1000 * NUMBERS
+    model.fit(take(slice(100)), y[:100], X_val=take(slice(100, None)), y_val=y[100:])
+    off = model.predict(take(slice(100, None))) - y[100:]
+    found = np.abs(off).mean() if metric == "mean_absolute_error" else np.sqrt((off**2).mean())
+    assert found == pytest.approx(min(model.history_[f"validation_{metric}"]), rel=1e-6)
+    assert y[:100].min() <= model.predict(take(slice(100, None))).min()
+
+
+def test_without_validation_rows_the_last_epoch_is_kept():
+    model = cr.TabularRegressor(**FEW, validation_fraction=0).fit(TABLE, NUMBERS)
+    assert model.best_epoch_ == model.n_epochs_ == 15
+    assert "validation_root_mean_squared_error" not in model.history_
+
+
+def test_training_ends_when_nothing_improves_any_more():
+    noise = np.random.default_rng(1).normal(size=ROWS)
+    model = cr.TabularRegressor(max_epochs=1000, random_state=0).fit(TABLE, noise)
+    assert model.n_epochs_ < 1000
+    assert model.n_epochs_ > 3 * model.best_epoch_ + 40 - 1
+    assert cr.TabularRegressor(max_epochs=60, random_state=0, early_stopping=False).fit(TABLE, noise).n_epochs_ == 60
+
+
+def test_equal_epochs_do_not_count_as_better():
+    stops = watching.BestEpoch("error", lambda: 1.0, stops=True)
+    model = cr.MLP([1, 1], rng=0)
+    trainer = cr.Trainer(model, "squared_error", callbacks=[stops])
+    trainer.fit([[1.0]], [[1.0]], epochs=100, verbose=0)
+    assert (stops.epoch, len(trainer.history)) == (44, 44)
+
+
+# --- rows and weights ---------------------------------------------------------------------------------------------
+
+
+def test_each_class_keeps_its_share_and_its_only_row():
+    labels = np.repeat([0, 1, 2], [100, 40, 1])
+    for seed in range(20):
+        chosen = rows.set_aside(labels, 141, 0.2, np.random.default_rng(seed))
+        assert np.abs(np.bincount(labels[chosen], minlength=3) - [20, 8, 0]).max() <= 1
+        assert not chosen[-1]
+    assert not rows.set_aside(None, 2, 0.999, np.random.default_rng(0)).all()
+
+
+def test_rows_of_weight_zero_are_as_if_they_were_not_there():
+    weight = np.ones(ROWS)
+    weight[::5] = 0
+    model = cr.TabularRegressor(**FEW).fit(TABLE, NUMBERS, sample_weight=weight)
+    other = cr.TabularRegressor(**FEW).fit(take(weight > 0), NUMBERS[weight > 0])
+    assert np.array_equal(model.predict(TABLE), other.predict(TABLE))
+
+
+def test_weights_of_rows_and_classes_draw_the_predictions():
+    plain = cr.TabularClassifier(**FEW).fit(TABLE, CLASSES).predict_proba(TABLE)[:, 1].mean()
+    for heavy in (
+        cr.TabularClassifier(**FEW, class_weight={True: 9}).fit(TABLE, CLASSES),
+        cr.TabularClassifier(**FEW).fit(TABLE, CLASSES, sample_weight=np.where(CLASSES, 9, 1)),
+    ):
+        assert heavy.predict_proba(TABLE)[:, 1].mean() > plain + 0.1
+
+
+def test_the_same_fit_in_processes_side_by_side():
+    model = cr.TabularRegressor(**FEW).fit(TABLE, NUMBERS)
+    found = Parallel(n_jobs=2)(delayed(cr.TabularRegressor(**FEW).fit)(TABLE, NUMBERS) for _ in range(2))
+    for one in found:
+        np.testing.assert_allclose(one.predict(TABLE), model.predict(TABLE), rtol=1e-4, atol=1e-5)
+
+
+def test_values_that_training_never_saw_are_safe():
+    model = cr.TabularClassifier(**FEW).fit(TABLE, CLASSES)
+    p = model.predict_proba({"size": [np.inf, None, 1e300], "kind": ["ash", None, 3]})
+    assert np.isfinite(p).all()
+    assert p.shape == (3, 2)
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """A second for each look at it."""
+
+    def __init__(self, step: float) -> None:
+        self.now, self.step = 0.0, step
+
+    def monotonic(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def limited(monkeypatch, step: float, limit: float, **settings):
+    monkeypatch.setattr(watching, "time", Clock(step))
+    monkeypatch.setattr("chainrule.tabular.estimators.base.time", watching.time)
+    return cr.TabularRegressor(random_state=0, time_limit=limit, early_stopping=False, **settings).fit(TABLE, NUMBERS)
+
+
+def test_the_schedule_ends_when_the_time_does(monkeypatch):
+    model = limited(monkeypatch, 1.0, 100.0)
+    assert 10 < model.n_epochs_ < 60
+    assert watching.time.now <= 100
+    rates = model.history_["learning_rate"]
+    assert rates[-1] < 0.35 * max(rates)
+
+
+def test_ample_time_changes_nothing(monkeypatch):
+    model = limited(monkeypatch, 1e-6, 100.0, max_epochs=15)
+    other = cr.TabularRegressor(**FEW, early_stopping=False).fit(TABLE, NUMBERS)
+    assert model.n_epochs_ == 15
+    assert np.array_equal(model.predict(TABLE), other.predict(TABLE))
+
+
+def test_no_time_at_all_gives_a_model_still(monkeypatch):
+    model = limited(monkeypatch, 1000.0, 0.1)
+    assert np.isfinite(model.predict(TABLE)).all()
+
+
+def test_lines_say_how_much_time_is_left(capsys):
+    cr.TabularRegressor(**FEW, verbose=True).fit(TABLE, NUMBERS)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 15
+    assert "validation_root_mean_squared_error" in lines[0]
+    assert "seconds left 0" in lines[-1]
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("X", "says"),
+    [
+        (
+            {"size": 1.0, "kind": "oak"},
+            "expects the values of column 'size', got 1.0; put it into a list, of one value f",
+        ),
+        ({"size": ["word"], "kind": ["oak"]}, "expects numbers in column 'size', got 'word' at row 0; correct it"),
+        ({"size": [1.0], "kind": ["oak", "fir"]}, "expects 1 values in column 'kind', as in 'size', got 2"),
+        (np.zeros((2, 3)), "^X has 3 features, but TabularRegressor is expecting 2 features as input"),
+        ({"size": [1.0]}, "expects the column 'kind' of its training, got a table without it"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused_in_the_name_of_the_estimator(X, says):
+    model = cr.TabularRegressor(**FEW).fit(TABLE, NUMBERS)
+    with pytest.raises((ValueError, TypeError), match=says) as caught:
+        model.predict(X)
+    assert "TabularRegressor" in str(caught.value)
+
+
+def test_a_frame_that_is_not_there_yet_is_refused_without_a_warning():
+    polars = pytest.importorskip("polars")
+    with pytest.raises(TypeError, match=r"TabularRegressor expects .* got polars LazyFrame; call collect\(\) first"):
+        cr.TabularRegressor(**FEW).fit(polars.DataFrame(TABLE).lazy(), NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "y", "says"),
+    [
+        (
+            {"columns": {"sise": "drop"}},
+            NUMBERS,
+            r"TabularRegressor expects the name of a column, got 'sise' \(did you mean 'size'\?\)",
+        ),
+        ({"columns": {"size": "numbers"}}, NUMBERS, "expects the name of a kind for column 'size', got 'numbers'"),
+        ({"time_limit": 0}, NUMBERS, "time_limit"),
+        ({"metric": "rmse"}, NUMBERS, "metric"),
+        ({"quantiles": [0.5, 0.5]}, NUMBERS, "Quantile expects"),
+        ({"quantiles": [50]}, NUMBERS, "Quantile expects"),
+        ({}, NUMBERS[:-1], "TabularRegressor expects as many values in y as rows in X, 160, got 159"),
+        ({}, np.append(NUMBERS[:-1], np.nan), "TabularRegressor expects finite numbers in y, got nan at row 159"),
+        ({}, TABLE["kind"], "TabularRegressor expects y to be an array of numbers, got "),
+    ],
+)
+def test_what_does_not_fit_is_refused(settings, y, says):
+    with pytest.raises((ValueError, TypeError), match=says):
+        cr.TabularRegressor(**FEW, **settings).fit(TABLE, y)
+
+
+def test_validation_rows_with_other_classes_are_refused():
+    with pytest.raises(ValueError, match="TabularClassifier expects classes of y in y_val, got 'z', which y does not "):
+        cr.TabularClassifier(**FEW).fit(TABLE, TABLE["kind"], X_val=take([0]), y_val=["z"])
+    with pytest.raises(ValueError, match="X_val and y_val together, got one of them"):
+        cr.TabularClassifier(**FEW).fit(TABLE, TABLE["kind"], X_val=take([0]))
+
+
+def test_without_scikit_learn_one_sentence_names_it():
+    code = "import sys; sys.modules['sklearn'] = None; import chainrule; chainrule.TabularClassifier"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    said = run.stderr.strip().splitlines()[-1]
+    assert said == (
+        "ModuleNotFoundError: chainrule.tabular.estimators needs sklearn, which is not installed: "
+        "pip install 'chainrule[tabular]'"
+    )
