@@ -31,7 +31,9 @@ def test_a_table_model_takes_raw_rows(shell, flowers: Path, flowers_model: Path,
     session = onnxruntime.InferenceSession(out)
     assert [put.name for put in session.get_inputs()] == ["length", "width", "colour"]
     label, p = session.run(None, cr.convert.onnx_inputs(session, cr.data.read_table(flowers)))
-    rows = [line.split(",") for line in shell("predict", flowers_model, flowers, "--probabilities").out.splitlines()[1:]]
+    rows = [
+        line.split(",") for line in shell("predict", flowers_model, flowers, "--probabilities").out.splitlines()[1:]
+    ]
     assert label.ravel().tolist() == [row[0] for row in rows]
     np.testing.assert_allclose(p, np.array([row[1:] for row in rows], float), atol=1e-5)
 

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import chainrule as cr
 import model_mutations
 import mutations
-from chainrule.cli import main, report, runs
+from chainrule.cli import main, models, reading, report, runs
 from chainrule.cli.inspect import describe
 from mutations import HUGE, Rng
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.tabular.columns import Frame
 from chainrule import metrics
 from chainrule.data.scale import check_resolution
+from chainrule.tabular.columns import Frame
 
 ROWS = 12
 X = np.random.default_rng(0).normal(size=(ROWS, 2))

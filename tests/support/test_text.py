@@ -6,13 +6,13 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from chainrule.tabular.reading import Table
 from hypothesis import given
 from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule._support.checks import sentence
 from chainrule._support.text import printable
+from chainrule.tabular.reading import Table
 
 HOSTILE = {
     "\x1b[2J": r"\x1b[2J",

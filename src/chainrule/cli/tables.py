@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from .._support.checks import Array, check_integer, check_number, require, sentence
+from .._support.checks import Array, check_integer, check_number, sentence
 from .._support.files import digest
 from ..persistence import save
 from ..tabular.columns import Frame, Moments, Numbers, Words, as_words, rows_of, text_of
@@ -120,7 +120,8 @@ class Tables:
         return SIGNALLED + signal.SIGINT if interrupted else 0
 
     def _fitted(self) -> Any:
-        estimators = require("chainrule.tabular.estimators", "tabular", "train")
+        from ..tabular.estimators import TabularClassifier, TabularRegressor
+
         args, y = self.args, self.target.y
         chosen: dict[str, Any] = {"time_limit": args.time_limit, "random_state": args.seed, "verbose": not args.quiet}
         chosen |= metric_of(args.metric, self.target.is_class) | {"validation_fraction": 0.0}
@@ -129,9 +130,9 @@ class Tables:
         stated = {name: kind for name, kind in self.found.stated.items() if name in self.names}
         if self.target.is_class:
             weights = class_weights(args.class_weight, np.unique(y).tolist())
-            model = estimators.TabularClassifier(columns=stated, class_weight=weights, **chosen)
+            model = TabularClassifier(columns=stated, class_weight=weights, **chosen)
         else:
-            model = estimators.TabularRegressor(columns=stated, quantiles=args.quantiles, **chosen)
+            model = TabularRegressor(columns=stated, quantiles=args.quantiles, **chosen)
         held_out = self.held_out or self._validation()
         with_ = {} if held_out is None else {"X_val": held_out.x, "y_val": held_out.y}
         with_ |= {} if held_out is None or held_out.weight is None else {"sample_weight_val": held_out.weight}

@@ -24,7 +24,7 @@ from .numerals import POINT
 from .words import is_missing
 
 FORMAT = 1
-WHO = "a model of version 0.1.0"
+WHO = "EarlierEncoder"
 TASKS = ("classification", "regression")
 Label: TypeAlias = "str | int | float"
 
