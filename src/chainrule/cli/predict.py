@@ -3,7 +3,8 @@
 TABLE has the columns that the model was trained on, as they come; other columns are ignored, and the target is not
 needed. It is read in parts, so that it may be larger than memory. For an image model, TABLE is the name of the data
 set, whose test set is predicted, or a table with one column per pixel. The predictions are written one line per row, in
-the order of the table: as Parquet if FILE ends so, otherwise as CSV; on standard output with control characters escaped.
+the order of the table: as Parquet if FILE ends in .parquet, otherwise as CSV. On standard output, control characters
+are escaped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Train a network on a table or a named data set.
 
-SOURCE is a table as it comes, in a file of any common kind (CSV, TSV, Parquet, Arrow, JSON lines, Excel, SQLite; gzipped
-too), - for standard input, or one of digits, mnist, fashion-mnist. In a table the target is the last column, unless
+SOURCE is a table as it comes, in a file of any common kind (CSV, TSV, Parquet, Arrow, JSON lines, Excel, SQLite, also
+gzipped), - for standard input, or one of digits, mnist, fashion-mnist. In a table the target is the last column, unless
 --target names another. How each column is understood is printed, with the options that overrule it. Missing values,
 categories, dates and texts are taken as they are. Some rows are kept for the test and not used for training; others
 tell the best epoch, whose weights are kept.

@@ -1,4 +1,4 @@
-"""What ``chainrule train`` makes of a table: the kind of each column, what the user overrules, and what is a likely leak.
+"""What ``chainrule train`` makes of a table: the kind of each column, as found or overruled, and likely leaks.
 
 A kind is overruled by name, as in ``--category zip --drop id,notes``; ``--date planted:dmy`` and ``--number price:,``
 say how it is written.
@@ -178,8 +178,3 @@ def tell(found: Understood) -> None:
     for leak in find_leaks(found.table, found.kinds):
         drop = ",".join(leak.columns)
         print(f"note: {printable(str(leak), MOST)} (--drop {printable(drop, MOST)})", file=sys.stderr)
-
-
-def drops(mapping: Mapping[str, str]) -> list[str]:
-    """The names of columns that are left out."""
-    return [name for name, kind in mapping.items() if kind == DROP]

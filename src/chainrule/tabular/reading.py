@@ -124,7 +124,7 @@ def read_table(
 
 
 def read_blocks(source: Any, **options: Any) -> Iterator[Table]:
-    """The same in parts, one after the other, of a table that may be larger than memory; with the options of read_table.
+    """The same in parts, of a table that may be larger than memory; the options are those of ``read_table``.
 
     Text of rows and cells, and Parquet, come in parts; all else is read as a whole.
     """
