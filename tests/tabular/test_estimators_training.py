@@ -221,6 +221,14 @@ def test_what_does_not_fit_is_refused(settings, y, says):
         cr.TabularRegressor(**FEW, **settings).fit(TABLE, y)
 
 
+def test_a_fit_that_fails_leaves_nothing_fitted():
+    model = cr.TabularClassifier(**FEW).fit(TABLE, CLASSES)
+    with pytest.raises(ValueError, match="finite and not negative"):
+        model.set_params(class_weight={True: -1}).fit(TABLE, CLASSES)
+    with pytest.raises(ValueError, match="not fitted"):
+        model.predict(TABLE)
+
+
 def test_validation_rows_with_other_classes_are_refused():
     with pytest.raises(ValueError, match="TabularClassifier expects classes of y in y_val, got 'z', which y does not "):
         cr.TabularClassifier(**FEW).fit(TABLE, TABLE["kind"], X_val=take([0]), y_val=["z"])

@@ -23,9 +23,9 @@ def parts_of(model: Any) -> tuple[Sequential, dict[str, Any], dict[str, Any] | N
     check_is_fitted(model)
     check_no_own_answers("save", model)
     if is_tabular(model):
-        from ..tabular.estimators.description import describe
+        from ..tabular.estimators import saved as tabular
 
-        return model.model_, _checked(model.model_.metadata), describe(model)
+        return model.model_, _checked(model.model_.metadata), tabular.describe(model)
     from ..estimators import saved
 
     return model.model_, facts_of(model) | _checked(model.model_.metadata), saved.describe(model)
@@ -35,9 +35,9 @@ def estimator_of(described: dict[str, Any], model: Sequential) -> Any:
     """The estimator that ``parts_of`` described; ValueError or TypeError for any other description."""
     name = described.get("class")
     if name in ("TabularClassifier", "TabularRegressor"):
-        from ..tabular.estimators.description import read
+        from ..tabular.estimators import saved as tabular
 
-        return read(described, model)
+        return tabular.read(described, model)
     if name in ("MLPClassifier", "MLPRegressor"):
         from ..estimators import saved
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -114,6 +114,7 @@ class BaseTabular(BaseEstimator):
         began, who = time.monotonic(), type(self).__name__
         rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=4))
         columns = tables.read(who, X)
+        self.__dict__.pop("model_", None)  # whose fit fails is not fitted
         self._by_place = tables.is_matrix(X)
         self._names, self.n_features_in_ = list(columns), len(columns)
         self.__dict__.pop("feature_names_in_", None)
@@ -161,31 +162,32 @@ class BaseTabular(BaseEstimator):
 
     def _train(self, train: Part, held_out: Part | None, rng: np.random.Generator, began: float) -> None:
         loss, outputs = self._loss()
-        self.model_ = recipe.network(self.encoder_, outputs, self._recipe, rng)
+        model = recipe.network(self.encoder_, outputs, self._recipe, rng)
         x, weight = self.encoder_.matrix(train.columns), self._row_weights(train.y, train.weight)
-        recipe.begin(self.model_, x, rng)
+        recipe.begin(model, x, rng)
         watchers: list[Callback] = [recipe.fading_dropout()]
         best = None
         if held_out is not None:
-            best = BestEpoch(f"validation_{self.metric}", self._score(held_out), bool(self.early_stopping))
+            best = BestEpoch(f"validation_{self.metric}", self._score(held_out, model), bool(self.early_stopping))
             watchers.append(best)
         if self.time_limit is not None:
             watchers.append(Deadline(float(self.time_limit), began))
         if self.verbose:
-            watchers.append(Lines(self.max_epochs))
+            watchers.append(Lines())
         size = min(recipe.BATCH, len(train.y))
-        optimizer = recipe.optimizer(self.model_, self._recipe)
-        trainer = Trainer(self.model_, loss, optimizer, size, callbacks=watchers, rng=rng, drop_last=True)
+        optimizer = recipe.optimizer(model, self._recipe)
+        trainer = Trainer(model, loss, optimizer, size, callbacks=watchers, rng=rng, drop_last=True)
         self.history_ = trainer.fit(x, self._targets(train.y), weight, epochs=self.max_epochs, verbose=0)
         if self.history_.interrupted and not self.history_.reason:
             warn("Training interrupted by user.")
         self.n_epochs_ = len(self.history_)
         self.best_epoch_ = best.epoch if best is not None and best.epoch else self.n_epochs_
+        self.model_ = model
 
-    def _score(self, held_out: Part) -> Any:
+    def _score(self, held_out: Part, model: Sequential) -> Callable[[], float]:
         """The error of the validation rows, by what the network is at the time."""
         x, weight = self.encoder_.matrix(held_out.columns), self._row_weights(held_out.y, held_out.weight)
-        return lambda: self._error(held_out.y, self.model_.predict(x).astype(np.float64), weight)
+        return lambda: self._error(held_out.y, model.predict(x).astype(np.float64), weight)
 
     # Prediction.
 

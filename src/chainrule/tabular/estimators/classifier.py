@@ -15,6 +15,7 @@ from ..._support.checks import Array, check_finite, sentence
 from ..._support.labels import as_labels
 from ...estimators.inputs import flat
 from ...estimators.internals import StrOptions, fitting
+from ...estimators.parameters import keep_parameters
 from ...layers.program import Call, Program
 from ...losses import BinaryCrossEntropy, CrossEntropy, Loss
 from .. import recipe
@@ -64,7 +65,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     >>> kind = ["oak", "oak", "fir", "oak", "fir", "fir"] * 10
     >>> trees = {"height": [3, 4, 20, None, 22, 19] * 10, "leaf": ["oval", "oval", "thin", "oval", "thin", None] * 10}
     >>> model = cr.TabularClassifier(max_epochs=30, random_state=0).fit(trees, kind)
-    >>> model.predict({"leaf": ["thin", "heart"], "height": [25, 2]}).tolist()
+    >>> model.predict({"leaf": ["thin", "oval"], "height": [25, 2]}).tolist()
     ['fir', 'oak']
 
     References
@@ -94,15 +95,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         random_state: Any = None,
         verbose: bool = False,
     ) -> None:
-        self.columns = columns
-        self.metric = metric
-        self.class_weight = class_weight
-        self.validation_fraction = validation_fraction
-        self.early_stopping = early_stopping
-        self.max_epochs = max_epochs
-        self.time_limit = time_limit
-        self.random_state = random_state
-        self.verbose = verbose
+        keep_parameters(self, locals())
 
     @fitting
     def fit(
@@ -184,7 +177,11 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         who, known = type(self).__name__, self.classes_.tolist()
         if strange := [label for label in given if label not in known]:
             raise ValueError(sentence(f"{who}(class_weight={given!r})", f"classes among {known}", f"{strange}"))
-        return {place: given.get(label, 1) for place, label in enumerate(known)}
+        weights = {place: given.get(label, 1) for place, label in enumerate(known)}
+        if not all(isinstance(weight, (int, float, np.number)) and 0 <= weight < np.inf for weight in weights.values()):
+            got = f"{list(weights.values())}"
+            raise ValueError(sentence(who, "class weights that are finite and not negative", got))
+        return weights
 
     def _strata(self, y: Array) -> Array | None:
         return None if self._multilabel else y

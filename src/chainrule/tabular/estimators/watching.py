@@ -87,9 +87,7 @@ class Deadline(Callback):
 class Lines(Progress):
     """A line for every few epochs, with the time that is left; on a terminal or in a notebook a bar, too."""
 
-    def __init__(self, epochs: int) -> None:
-        super().__init__(every=max(1, epochs // LINES))
-
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
+        self.every = max(1, trainer.epochs // LINES)
         left = trainer.seconds / trainer.epoch * (trainer.epochs - trainer.epoch)
         super().on_epoch_end(trainer, row | {"seconds left": left})
