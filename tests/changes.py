@@ -11,6 +11,7 @@ import numpy as np
 import chainrule as cr
 from chainrule.layers import LAYERS
 from chainrule.optimizers import OPTIMIZERS
+from custom import Double
 
 
 class Change(cr.Callback):
@@ -121,14 +122,6 @@ def own_loss(z: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> tuple[f
     return 2 * value, 2 * dz
 
 
-class Twice(cr.Layer):
-    def forward(self, x: np.ndarray, work: Any) -> np.ndarray:
-        return 2 * x
-
-    def backward(self, dy: np.ndarray, work: Any, input_gradient: bool = True) -> np.ndarray:
-        return 2 * dy
-
-
 def jitter(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return x + rng.normal(size=x.shape), y
 
@@ -152,7 +145,7 @@ CHANGES: dict[str, Callable[[Any], None]] = {
     "an array of the state": replace_array,
     "an averaged penalty": lambda t: (setattr(t, "average_penalty", True), setattr(t.model.layers[0], "l2", 1.0)),
     "another layer": lambda t: t.model.layers.__setitem__(2, cr.Tanh()),
-    "a layer without a kernel": lambda t: t.model.layers.__setitem__(2, Twice()),
+    "a layer without a kernel": lambda t: t.model.layers.__setitem__(2, Double()),
     "a layer more": lambda t: t.model.layers.insert(3, cr.Sigmoid()),
     "a dropout more": lambda t: t.model.layers.insert(3, cr.Dropout(0.5)),
     "no dropout": lambda t: t.model.layers.pop(3),

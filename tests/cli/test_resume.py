@@ -175,7 +175,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_is_taken(shell, small: 
     assert answer.err.splitlines()[-1].startswith(f"chainrule: error: resume expects {older} to be a whole")
 
 
-def test_a_new_run_in_the_folder_leaves_nothing_of_one_that_was_never_gone_on_with(
+def test_a_new_run_in_the_folder_leaves_nothing_of_an_interrupted_one(
     shell, small: Path, tmp_path: Path, monkeypatch
 ) -> None:
     new = tmp_path / "new"

@@ -13,6 +13,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.layers import LAYERS
+from custom import Plain
 
 X = np.random.default_rng(0).normal(size=(32, 4))
 
@@ -191,13 +192,3 @@ def test_in_the_middle_of_training(kernels: bool) -> None:
     with pytest.raises(ValueError, match=r"Dropout expects rate >= 0 and < 1, got 1\.5"):
         trainer.fit(X, X[:, :1], epochs=2, verbose=0)
     assert layers[1].rate == 0.2
-
-
-class Plain(cr.Layer):
-    """A layer without a kernel."""
-
-    def forward(self, x: np.ndarray, work: Any) -> np.ndarray:
-        return x
-
-    def backward(self, dy: np.ndarray, work: Any, input_gradient: bool = True) -> np.ndarray:
-        return dy

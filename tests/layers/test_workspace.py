@@ -81,7 +81,7 @@ def test_backward_after_a_fit_says_what_is_missing() -> None:
         model.backward(np.ones((12, 8)))
 
 
-def test_the_gradient_of_a_loss_may_be_written_over_the_output_of_a_linear_layer() -> None:
+def test_the_gradient_of_a_loss_may_overwrite_the_output_of_a_linear_layer() -> None:
     model = cr.MLP([6, 8, 8], "tanh", rng=0, dtype="float64")
     expected = gradients(model)
     z = model.forward(FIRST, training=True)

@@ -91,7 +91,7 @@ def test_files_of_columns_far_from_zero_are_right_or_say_what_was_tried(step, te
         try:
             assert said in str(cr.export(model, tmp_path / "model.onnx"))
         except ValueError as error:
-            assert "; pass X=rows" in str(error) or ", or pass rows=X" in str(error)  # noqa: PT017
+            assert "; pass X=rows" in str(error) or ", or pass X=rows" in str(error)  # noqa: PT017
         return
     done = cr.export(model, tmp_path / "model.onnx")
     assert done.rows == ""

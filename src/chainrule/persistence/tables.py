@@ -37,7 +37,8 @@ class TableModel:
     Attributes
     ----------
     fitted : the estimator or pipeline, which answers
-    columns : what is computed of each column, in the order in which the network takes it
+    sources : the columns, in the order of the table
+    columns : what is computed of each, in the order in which the network takes it
     missing : the words for a missing value
     network : its layers
     decoding : what makes the answer of what the network gives
@@ -50,6 +51,7 @@ class TableModel:
     """
 
     fitted: Any
+    sources: Sequence[Source]
     columns: Sequence[ColumnProgram]
     missing: frozenset[str]
     network: Sequential
@@ -61,11 +63,6 @@ class TableModel:
     targets: int = 1
     levels: int = 1
     notes: Sequence[str] = field(default=())
-
-    @cached_property
-    def sources(self) -> list[Source]:
-        """The different columns, in order of their first use."""
-        return list(dict.fromkeys(column.source for column in self.columns))
 
     @cached_property
     def scales(self) -> Scales:
@@ -113,6 +110,7 @@ def _of_estimator(fitted: Any) -> TableModel:
     quantiles = getattr(fitted, "quantiles", None)
     return TableModel(
         fitted,
+        [column.source for column in encoder.programs],
         columns,
         MISSING | encoder.missing,
         fitted.model_,
@@ -134,6 +132,7 @@ def _of_pipeline(pipeline: Any) -> TableModel | None:
     if found is None:
         return None
     columns, notes = found
+    names = list(steps_of(pipeline)[0].feature_names_in_)
 
     def features(given: dict[str, Array]) -> Array:
         x = as_pandas(given)
@@ -143,6 +142,7 @@ def _of_pipeline(pipeline: Any) -> TableModel | None:
 
     return TableModel(
         pipeline,
+        sorted({column.source for column in columns}, key=lambda source: names.index(source.name)),
         columns,
         frozenset(("",)),
         last.model_,

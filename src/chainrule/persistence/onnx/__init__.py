@@ -67,17 +67,13 @@ def write(
     _check_opset(opset)
     if isinstance(model, Sequential):
         proto, notes = from_network(model, precision, outputs, input_shape, opset)
+    elif isinstance(model, TableModel):
+        _check_plain(model.fitted, precision not in (*FLOATS, "int8"), outputs, input_shape)
+        proto, notes = from_table(model, precision == "float64", opset)
     else:
-        given = {"precision": precision not in FLOATS, "outputs": outputs != "model", "input_shape": input_shape}
-        for name in (name for name, is_given in given.items() if is_given):
-            remedy = "leave it out, or export the network alone, estimator.model_"
-            fitted = getattr(model, "fitted", model)
-            raise ValueError(sentence(WHO, f"{name} for a Sequential only", f"it for {type(fitted).__name__}", remedy))
-        if isinstance(model, TableModel):
-            proto, notes = from_table(model, precision == "float64", opset)
-        else:
-            rows = sample_rows(model) if rows is None else rows
-            proto, notes = from_estimator(model, rows, precision == "float64", opset)
+        _check_plain(model, precision not in FLOATS, outputs, input_shape)
+        rows = sample_rows(model) if rows is None else rows
+        proto, notes = from_estimator(model, rows, precision == "float64", opset)
     if precision == "int8":
         products = [node.name for node in proto.graph.node if ".affine.MatMul" in node.name]
         rounded = "int8 rounds weights and the inputs of layers: see how good it is on data of yours"
@@ -90,6 +86,14 @@ def write(
     if not installed():
         notes.append("not compared with the model: ONNX Runtime is not installed (pip install 'chainrule[onnx]')")
     return notes
+
+
+def _check_plain(fitted: Any, precision: bool, outputs: str, input_shape: Any) -> None:
+    """Raise for options that a fitted estimator does not take."""
+    given = {"precision": precision, "outputs": outputs != "model", "input_shape": input_shape}
+    for name in (name for name, is_given in given.items() if is_given):
+        remedy = "leave it out, or export the network alone, estimator.model_"
+        raise ValueError(sentence(WHO, f"{name} for a Sequential only", f"it for {type(fitted).__name__}", remedy))
 
 
 def _check_opset(opset: int | None) -> None:
