@@ -113,7 +113,7 @@ def test_an_interrupted_run_is_recorded_as_such(interrupted: Path) -> None:
     assert record["result"]["epochs"] == 2
 
 
-def test_a_table_whose_training_is_interrupted_keeps_its_model_and_begins_again(
+def test_an_interrupted_table_keeps_its_model_and_begins_again(
     flowers: Path, tmp_path: Path, shell, monkeypatch
 ) -> None:
     """It takes a minute or two; its bits are those of a run that nobody disturbed."""
