@@ -65,13 +65,13 @@ def with_answers(who: str, facts: Facts, table: Frame, source: str, form: str = 
 
 
 def note_unseen(model: Trained, rows: Any, said: set[str] | None = None) -> None:
-    """Say which columns hold values that training never saw, unless it was ``said`` already."""
+    """Say which columns hold values that training hardly saw, which count as unknown, unless it is ``said`` already."""
     count = len(rows)
     for name, (strange, values) in model.unseen(rows).items():
         if said is not None and name in said:
             continue
         some = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "") or "missing ones"
-        note = f"{strange:,} of {count:,} rows hold values that training never saw ({some})"
+        note = f"{strange:,} of {count:,} rows hold values that training saw at most once ({some})"
         print(f"note: column {name!r}: {note}", file=sys.stderr)
         if said is not None:
             said.add(name)

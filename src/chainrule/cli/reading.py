@@ -12,6 +12,7 @@ from .._support.checks import nearest, sentence
 from ..tabular.reading import Table, UnknownColumnError, read_blocks, read_table
 
 OPTIONS = ("header", "delimiter", "decimal", "encoding", "sheet", "query", "missing")
+REMEMBERED = ("header", "decimal", "missing")  # of a training table: others of its kind are read alike
 _MARKS = {"tab": "\t", "\\t": "\t", "space": " ", "blank": " ", "comma": ",", "semicolon": ";", "bar": "|"}
 _ROW = re.compile(r"\bat row (\d+)")
 _FEW = 20  # names that a message lists
@@ -48,7 +49,7 @@ def options_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def like_training(facts: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """The options by which a table is read for a model, unless they are given: those by which its own was read."""
-    found = {name: value for name, value in facts.reading.items() if name in ("header", "decimal", "missing")}
+    found = {name: value for name, value in facts.reading.items() if name in REMEMBERED}
     return found | options_of(given)
 
 

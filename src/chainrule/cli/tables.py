@@ -26,7 +26,7 @@ from .facts import MODEL_FILE, Facts
 from .images import SIGNALLED
 from .labelled import Labelled, with_answers
 from .models import Trained
-from .reading import options_of, read_rows
+from .reading import REMEMBERED, options_of, read_rows
 from .saying import HISTORY_FILE, say, say_command, trained_in, write_history
 from .scores import NEVER, scores_of_classes, scores_of_numbers, written
 from .sources import Source, resolve
@@ -35,7 +35,6 @@ from .targets import Target, check_learnable, class_weights, metric_of, target_o
 from .understanding import Understood, tell, understand_table
 
 VALIDATION, TEST = 0.2, 0.2  # fractions of the rows: of those that are left, and of all
-SAID = {"read": ("header", "decimal", "missing")}
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,8 @@ class Tables:
         interrupted = model.history_.interrupted and not model.history_.reason
         epochs = {"epochs": model.n_epochs_, "best_epoch": model.best_epoch_}
         training = {"seed": args.seed, **epochs, "rows": self.data["rows"]}
-        _attach(model, facts.to_metadata() | {"scores": scores, "training": training, "chainrule": __version__})
+        said_of_it = {"scores": scores, "training": training, "chainrule": __version__}
+        model.model_.metadata = facts.to_metadata() | said_of_it
         runs.remove_results(record.folder)
         save(model, record.folder / MODEL_FILE)
         write_history(record.folder, model.history_)
@@ -224,16 +224,11 @@ def _model_line(model: Any) -> str:
     return f"{count} feature{'s' * (count != 1)}{more}: {network.parameters.vector.size:,} parameters"
 
 
-def _attach(model: Any, metadata: dict[str, Any]) -> None:
-    model.model_.metadata = metadata
-
-
 def table_facts(
     found: Understood, source: Source, args: argparse.Namespace, classes: tuple[str, ...], columns: tuple[str, ...]
 ) -> Facts:
     """What is to be known of a table to read others like it."""
-    reading = options_of({name: getattr(args, name) for name in SAID["read"]})
-    reading["header"] = not found.headless
+    reading = options_of({name: getattr(args, name) for name in REMEMBERED}) | {"header": not found.headless}
     texts = tuple(name for name in found.texts if name in columns)
     return Facts(
         source=source.name,
