@@ -13,6 +13,7 @@ from ..tabular.columns import Frame, Numbers, as_words, text_of
 from ..tabular.judging.facts import NUMBER
 from ..tabular.judging.targets import MOST_CLASSES, is_no_class
 from ..tabular.kinds import ColumnKind
+from ..tabular.numerals import numeral
 from .scores import numbers_of
 
 METRICS = {
@@ -65,11 +66,10 @@ def check_learnable(target: Target, source: str) -> None:
     different = np.unique(target.y)
     most = max(MOST_CLASSES, len(target.y) // 2)
     if target.is_class and len(different) > most:
-        numbers = target.y.dtype.kind in "iuf"
-        got = (
-            f"{len(different):,} different values in {len(target.y):,} rows, such as {text_of(different.tolist()[0])!r}"
-        )
-        remedy = "predict it as a number (--task regression)" if numbers else "merge or drop rare classes"
+        first = text_of(different.tolist()[0])
+        got = f"{len(different):,} different values in {len(target.y):,} rows, such as {first!r}"
+        is_number = numeral(first) is not None
+        remedy = "predict it as a number (--task regression)" if is_number else "merge or drop rare classes"
         raise ValueError(sentence("train", f"at most {most:,} classes in the target {target.name!r}", got, remedy))
     if len(different) > 1:
         return
