@@ -160,7 +160,8 @@ def make_model(path: Path) -> None:
 def load(path: Path) -> Any:
     model = cr.load(path)
     list(describe(path))
-    arrays = {**model.parameters, **model.buffers}
+    network = getattr(model, "model_", model)  # of an estimator
+    arrays = {**network.parameters, **network.buffers}
     return model.config(), {name: array.tobytes() for name, array in arrays.items()}, model.metadata
 
 
@@ -223,7 +224,7 @@ def make_run(path: Path) -> None:
 def predict(path: Path) -> Any:
     model = models.open_model("predict", str(path))
     rows = reading.read_rows("predict", model.facts, str(path.parent / "table.csv"), {})
-    return load(path).model_, model.probabilities(rows.frame).tolist()
+    return load(path), model.probabilities(rows.frame).tolist()
 
 
 def read_run(path: Path) -> Any:
