@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, sentence
+from .fused import twin
+
+FIRST = np.array([0])
 
 
 def embedding(x: Array, E: Array, out: Array | None = None) -> Array:
@@ -43,7 +46,7 @@ def embedding(x: Array, E: Array, out: Array | None = None) -> Array:
            [1., 2.],
            [3., 4.]])
     """
-    check_codes("embedding", x[:, 0], len(E))
+    check_codes("embedding", x, FIRST, np.array([len(E)]))
     y: Array = np.take(E, x[:, 0].astype(np.intp), axis=0, out=out, mode="clip")  # "raise" would copy out
     return y
 
@@ -62,18 +65,27 @@ def embedding_backward(dy: Array, x: Array, E: Array, out: Array | None = None) 
     return dE
 
 
-def check_codes(who: str, x: Array, codes: int, column: int = 0, first_row: int = 0, of: Any = None) -> None:
-    """Raise at the first number of x (N,) that is none of the codes from 0 to ``codes`` - 1, naming where it stands.
+def all_codes(x: Array, columns: Array, codes: Array) -> bool:
+    """Whether each of these columns of x (N, I) holds codes from 0 to ``codes`` - 1 alone; NaN is none."""
+    part = x[:, columns]
+    return bool(((part >= 0) & (part < codes) & (part == np.floor(part))).all())
 
-    ``of`` are the values that x is ``column`` of, whose first row counts as ``first_row``.
+
+def check_codes(who: str, x: Array, columns: Array, codes: Array, first_row: int = 0, of: Any = None) -> None:
+    """Raise at the first number that is no code where :func:`all_codes` wants one, and name its place.
+
+    ``of`` is what x (N, I) was made of; the first row of x counts as ``first_row``.
     """
-    with np.errstate(invalid="ignore"):
-        wrong = ~((x >= 0) & (x < codes) & (x == np.floor(x)))  # so is NaN
-    if wrong.any():
+    if not _all_codes(x, columns, codes):
         from .._support.strangers import place
 
-        row = int(np.argmax(wrong))
-        where = place(of, (row, column), first_row)
-        got = f"{x[row]:g}{where} ({int(wrong.sum())} such in all)"
-        remedy = "give what is missing or new a code of its own"
-        raise ValueError(sentence(who, f"codes that are whole numbers from 0 to {codes - 1}", got, remedy))
+        for column, count in zip(columns.tolist(), codes.tolist(), strict=True):
+            wrong = ~((x[:, column] >= 0) & (x[:, column] < count) & (x[:, column] == np.floor(x[:, column])))
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                got = f"{x[row, column]:g}{place(of, (row, column), first_row)} ({int(wrong.sum())} such in all)"
+                remedy = "give what is missing or new a code of its own"
+                raise ValueError(sentence(who, f"codes that are whole numbers from 0 to {count - 1}", got, remedy))
+
+
+_all_codes = twin(all_codes)

@@ -64,14 +64,26 @@ def _scaled(columns: Sequence[ColumnProgram], after: Sequence[_Affine]) -> list[
     ]
 
 
-def as_pandas(columns: dict[str, Array]) -> Any:
+def as_pandas(pipeline: Any, columns: dict[str, Array]) -> Any:
     """Columns (N,) as the frame that a pipeline takes."""
     import pandas as pd
 
-    def values(column: Array) -> Array:
-        return np.array([np.nan if word == "" else word for word in column], object)
+    gaps = _gaps(steps_of(pipeline)[0])
 
-    return pd.DataFrame({name: values(x) if x.dtype == object else x for name, x in columns.items()})
+    def values(name: str, column: Array) -> Any:
+        return pd.Series([gaps.get(name, np.nan) if word == "" else word for word in column], dtype=object)
+
+    return pd.DataFrame({name: values(name, x) if x.dtype == object else x for name, x in columns.items()})
+
+
+def _gaps(chooser: Any) -> dict[str, Any]:
+    """What a missing word is to the encoder of its column."""
+    found: dict[str, Any] = {}
+    for _, step, chosen in chooser.transformers_:
+        for encoder in (one for one in _flat(step) if hasattr(one, "categories_")):
+            names = _names(chooser, chosen)
+            found |= {name: _gap_among(known) for name, known in zip(names, encoder.categories_, strict=True)}
+    return found
 
 
 def _notes(column: ColumnProgram) -> Iterator[str]:
@@ -85,9 +97,7 @@ def _notes(column: ColumnProgram) -> Iterator[str]:
 
 def _entry(chooser: Any, name: str, step: Any, chosen: Any) -> list[ColumnProgram]:
     """The programs of the columns of one entry, in the order of its features."""
-    names = list(chooser.feature_names_in_)
-    places = chosen_places(chosen, len(names))
-    columns = [str(one if isinstance(one, str) else names[one]) for one in places]
+    columns = _names(chooser, chosen)
     if not columns or (isinstance(step, str) and step == "drop"):
         return []
     steps = _flat(step)
@@ -99,11 +109,17 @@ def _entry(chooser: Any, name: str, step: Any, chosen: Any) -> list[ColumnProgra
     return programs
 
 
+def _names(chooser: Any, chosen: Any) -> list[str]:
+    """The columns of an entry."""
+    names = list(chooser.feature_names_in_)
+    return [str(one if isinstance(one, str) else names[one]) for one in chosen_places(chosen, len(names))]
+
+
 def _flat(step: Any) -> list[Any]:
     """The steps of pipelines within."""
     if hasattr(step, "steps"):
         return [inner for one in steps_of(step) for inner in _flat(one)]
-    return [] if does_nothing(step) else [step]
+    return [] if does_nothing(step) or isinstance(step, str) else [step]
 
 
 class _Affine(NamedTuple):
@@ -203,18 +219,16 @@ def _categories(names: Sequence[str], steps: Sequence[Any], at: int) -> list[Col
     before, encoder, after = steps[:at], steps[at], steps[at + 1 :]
     if type(encoder).__name__ not in ("OneHotEncoder", "OrdinalEncoder") or len(before) > 1:
         raise _UnknownStepError
-    fillers: list[Any] = [None] * len(names)
     for step in before:
-        if type(step).__name__ != "SimpleImputer" or step.add_indicator:
+        if type(step).__name__ != "SimpleImputer" or step.add_indicator or step.n_features_in_ != len(names):
             raise _UnknownStepError
-        fillers = list(_fillers(step, len(names)))
     widths = [_width(encoder, place) for place in range(len(names))]
     ends = np.cumsum(widths)
     scales = _scales([_affine(step, int(ends[-1])) for step in after], int(ends[-1]))
     programs = []
     for place, (name, end) in enumerate(zip(names, ends.tolist(), strict=True)):
         own = slice(end - widths[place], end)
-        programs.append(_category(name, encoder, place, own, fillers[place], _at(scales, own)))
+        programs.append(_category(name, [*before, encoder], place, own, _at(scales, own)))
     return programs
 
 
@@ -228,16 +242,14 @@ def _width(encoder: Any, place: int) -> int:
     return len(encoder.categories_[place]) - together - dropped
 
 
-def _category(name: str, encoder: Any, place: int, own: slice, filler: Any, scales: Scales) -> ColumnProgram:
-    """The rows that the encoder has for each category, for a missing one, and for one that it does not know."""
-    known = list(encoder.categories_[place])
-    words = [one for one in known if not _is_nan(one)]
-    numeric = encoder.categories_[place].dtype.kind in "iuf"
+def _category(name: str, steps: Sequence[Any], place: int, own: slice, scales: Scales) -> ColumnProgram:
+    """The rows that the steps have for each category, for a missing one, and for one that they do not know."""
+    known = steps[-1].categories_[place]
+    words, numeric = [one for one in known if not _is_nan(one)], known.dtype.kind in "iuf"
     if not words or not (numeric or all(isinstance(one, (str, bool, np.bool_)) for one in words)):
         raise _UnknownStepError
     unknown = max(words) + 1 if numeric else "\N{REPLACEMENT CHARACTER}" * (1 + max(len(str(one)) for one in words))
-    gap = next((one for one in known if _is_nan(one)), np.nan if numeric else None) if filler is None else filler
-    rows = [_asked(encoder, place, some)[:, own] for some in ([unknown], words, [gap])]
+    rows = [_asked(steps, place, some)[:, own] for some in ([unknown], words, [_gap_among(known)])]
     texts = words if numeric else [text_of(one) for one in words]
     if "" in texts:  # which says that there is none
         raise _UnknownStepError
@@ -251,18 +263,29 @@ def _category(name: str, encoder: Any, place: int, own: slice, filler: Any, scal
     return ColumnProgram(Source(name, NUMBERS if numeric else WORDS), call, scales)
 
 
-def _asked(encoder: Any, place: int, values: Sequence[Any]) -> Array:
-    """What it makes of these values of a column, beside known ones of the others; NaN where it refuses them."""
+def _gap_among(known: Array) -> Any:
+    """What a missing value is to an encoder: the one that it knows, None or NaN."""
+    return next((one for one in known if _is_nan(one)), np.nan)
+
+
+def _asked(steps: Sequence[Any], place: int, values: Sequence[Any]) -> Array:
+    """What steps make of these values of a column, beside known ones of the others; NaN where they refuse them."""
     import pandas as pd
 
-    names = getattr(encoder, "feature_names_in_", range(len(encoder.categories_)))
-    columns = {name: [known[0]] * len(values) for name, known in zip(names, encoder.categories_, strict=True)}
+    names = getattr(steps[0], "feature_names_in_", range(steps[0].n_features_in_))
+    known = steps[-1].categories_
+    columns = {name: [own[0]] * len(values) for name, own in zip(names, known, strict=True)}
+    asked = pd.Series(values, dtype=None if known[place].dtype.kind in "iuf" else object)
+
+    def made(columns: dict[Any, Any]) -> Array:
+        x: Any = pd.DataFrame(columns)
+        for step in steps:
+            x = step.transform(x)
+        return np.asarray(x.toarray() if hasattr(x, "toarray") else x, np.float64)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            made = encoder.transform(pd.DataFrame(columns | {names[place]: values}))
+            return made(columns | {names[place]: asked})
         except ValueError:  # an unknown category
-            made = encoder.transform(pd.DataFrame(columns))
-            return np.full(made.shape, np.nan)
-    dense: Array = made.toarray() if hasattr(made, "toarray") else np.asarray(made)
-    return dense
+            return np.full(made(columns).shape, np.nan)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -135,7 +135,7 @@ def _of_pipeline(pipeline: Any) -> TableModel | None:
     names = list(steps_of(pipeline)[0].feature_names_in_)
 
     def features(given: dict[str, Array]) -> Array:
-        x = as_pandas(given)
+        x = as_pandas(pipeline, given)
         for step in steps_of(pipeline)[:-1]:
             x = step.transform(x)
         return run(scaling(last), np.asarray(x.toarray() if hasattr(x, "toarray") else x, np.float64))
@@ -147,7 +147,7 @@ def _of_pipeline(pipeline: Any) -> TableModel | None:
         frozenset(("",)),
         last.model_,
         decoding(last),
-        as_pandas,
+        partial(as_pandas, pipeline),
         features,
         classes=getattr(last, "classes_", None),
         targets=last.n_outputs_,

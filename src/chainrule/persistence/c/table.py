@@ -124,10 +124,10 @@ def _header(table: _Table, precision: str, test: Sequence[str]) -> str:
     name, upper = table.name, table.name.upper()
     parts = [*table.columns.texts(), *table.encode.texts()]
     fields = list(table.columns.fields.values())
-    call = [f"{name}_row row;", f"row.{fields[0]} = ...;" + " /* and the others */" * (len(fields) > 1)]
+    call = [f"{name}_row row;", f"row.{fields[0]} = ...;" + "  // and the other fields" * (len(fields) > 1)]
     call += [f"{_kind(table)} y[{upper}_OUTPUTS];", f"{name}_predict(&row, y);"]
     if _gives_label(table):
-        call[-1] = f"size_t label = {call[-1]} /* {name}_classes[label] */"
+        call[-1] = f"size_t label = {call[-1]}  // its name is {name}_classes[label]"
     text = [
         introduction(table.network, _costs(table), name, precision, call, ""),
         *_sizes(table),
