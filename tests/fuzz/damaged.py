@@ -162,7 +162,7 @@ def load(path: Path) -> Any:
     list(describe(path))
     network = getattr(model, "model_", model)  # of an estimator
     arrays = {**network.parameters, **network.buffers}
-    return model.config(), {name: array.tobytes() for name, array in arrays.items()}, model.metadata
+    return network.config(), {name: array.tobytes() for name, array in arrays.items()}, network.metadata
 
 
 def make_estimator(path: Path) -> None:
