@@ -10,14 +10,13 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from chainrule._support.checks import Array
 from chainrule.data.batches import split
 from chainrule.data.named import load_named
-from chainrule.data.tables import Table
 from chainrule.tabular import TableEncoder
 
 from .timing import PAUSE, Pairs, figures
@@ -100,6 +99,7 @@ def tasks(name: str) -> Iterator[Task]:
 
 # --- data: x, y, x_test, y_test, in float64 as users pass it ----------------------------------------------------------
 
+Columns: TypeAlias = "dict[str, Any]"
 Parts = tuple[Array, Array, Array, Array]
 
 
@@ -119,18 +119,18 @@ def adult(folder: Path) -> Parts:
     """Who earns more than 50,000 $; what is unknown is a category."""
     train, test = (read(folder / f"adult-{part}.csv", PEOPLE) for part in ("train", "test"))
     test["income"] = [label.rstrip(".") for label in test["income"]]
-    return encoded(Table(train), Table(test), "income", "classification")
+    return encoded(train, test, "income")
 
 
 def california(folder: Path) -> Parts:
     """The value of houses, of the blocks that have all numbers."""
-    return set_aside(Table(read(folder / "housing.csv")), "median_house_value")
+    return set_aside(read(folder / "housing.csv"), "median_house_value")
 
 
 def diamonds(folder: Path) -> Parts:
     """The logarithm of the price."""
     columns = read(folder / "diamonds.csv")
-    return set_aside(Table(columns | {"price": np.log(columns["price"])}), "price")
+    return set_aside(columns | {"price": np.log(columns["price"])}, "price")
 
 
 DATA: dict[str, Callable[[Path], Parts]] = {
@@ -159,16 +159,21 @@ def as_numbers(column: tuple[str, ...]) -> Any:
         return list(column)
 
 
-def set_aside(table: Table, target: str) -> Parts:
+def set_aside(table: Columns, target: str) -> Parts:
     """A fifth of the rows for the test, drawn once and for all."""
-    rows = np.arange(table.row_count)
+    rows = np.arange(len(table[target]))
     kept, _, aside, _ = split(rows, rows, 0.2, rng=0)
-    return encoded(table.take(kept), table.take(aside), target, "regression")
+    train, test = ({name: np.asarray(cells)[part] for name, cells in table.items()} for part in (kept, aside))
+    return encoded(train, test, target)
 
 
-def encoded(train: Table, test: Table, target: str, task: str) -> Parts:
-    """Numbers standardised, text one-hot coded, by what the training rows are."""
-    encoder = TableEncoder(task, "float64").fit(train, target)
-    parts = [part for table in (train, test) for part in (encoder.transform(table), encoder.encode_target(table))]
-    x, y, x_test, y_test = (part[:, 0] if part.shape[1:] == (1,) else part for part in parts)
-    return x, y, x_test, y_test
+def encoded(train: Columns, test: Columns, target: str) -> Parts:
+    """Numbers and a target of numbers standardised, text one-hot coded, by what the training rows are."""
+    encoder = TableEncoder(scaling="standard", max_one_hot=None, min_count=1, dtype="float64")
+    encoder.fit(train, target=target)
+    y, y_test = (np.asarray(part[target]) for part in (train, test))
+    if y.dtype.kind == "f":
+        y, y_test = ((part - y.mean()) / y.std() for part in (y, y_test))
+    else:
+        y, y_test = (np.unique(y, return_inverse=True)[1], np.searchsorted(np.unique(y), y_test))
+    return encoder.transform(train).numbers, y, encoder.transform(test).numbers, y_test

@@ -56,6 +56,13 @@ def refuses(shell: Shell) -> Callable[..., str]:
     return run
 
 
+def lines_of(out: str) -> dict[str, str]:
+    """The report of ``train`` by its first words, below the table of kinds."""
+    _, marked, report = out.rpartition("to overrule: ")
+    lines = report.splitlines()[1:] if marked else out.splitlines()
+    return dict(line.split(maxsplit=1) for line in lines)
+
+
 @pytest.fixture
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than all else."""
@@ -106,14 +113,13 @@ def trained(source: object, out: Path, *options: object) -> Path:
 @pytest.fixture(scope="session")
 def flowers_model(flowers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model of ``flowers``."""
-    return trained(flowers, tmp_path_factory.mktemp("models") / "flowers", "--hidden", "32", "--epochs", 200)
+    return trained(flowers, tmp_path_factory.mktemp("models") / "flowers", "--epochs", 60)
 
 
 @pytest.fixture(scope="session")
 def prices_model(prices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model of ``prices``."""
-    options = ("--target", "price", "--hidden", "32", "--dropout", 0, "--learning-rate", 0.02, "--epochs", 200)
-    return trained(prices, tmp_path_factory.mktemp("models") / "prices", *options)
+    return trained(prices, tmp_path_factory.mktemp("models") / "prices", "--target", "price", "--epochs", 200)
 
 
 @pytest.fixture(scope="session")

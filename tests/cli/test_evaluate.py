@@ -26,7 +26,7 @@ def test_classes_are_scored_as_scikit_learn_does(shell, flowers_model: Path, tmp
     assert (answer.code, answer.err) == (0, "")
     first, _, *classes = answer.out.splitlines()
     assert first.startswith(f"accuracy {100 * metrics.accuracy_score(true, predicted):.2f} % (")
-    assert re.search(r"of 70 rows\), loss \d", first)
+    assert re.search(r"of 70 rows\), log-loss \d", first)
     precision, recall, _, support = metrics.precision_recall_fscore_support(true, predicted)
     for line, name, rows, found, right in zip(
         classes, ("iris", "lily", "rose"), support, recall, precision, strict=True
@@ -41,9 +41,8 @@ def test_numbers_are_scored_as_scikit_learn_does(shell, prices_model: Path, tmp_
     predicted = [float(line) for line in predictions(shell, prices_model, table)]
     rmse = metrics.mean_squared_error(true, predicted) ** 0.5
     mae, r2 = metrics.mean_absolute_error(true, predicted), metrics.r2_score(true, predicted)
-    written = r"RMSE (\d\d\.\d\d), MAE (\d\d\.\d\d), R² (0\.\d{4}) \(70 rows\)\n"
-    found = re.fullmatch(written, shell("evaluate", prices_model, table).out)
-    assert [float(number) for number in found.groups()] == pytest.approx([rmse, mae, r2], rel=2e-4)
+    said = shell("evaluate", prices_model, table).out
+    assert said == f"RMSE {rmse:.4g}, MAE {mae:.4g}, R² {r2:.4f} (70 rows)\n"
 
 
 def test_one_row_has_no_r2(shell, prices_model: Path, tmp_path: Path) -> None:
@@ -69,14 +68,13 @@ def test_a_named_set_is_scored_on_its_test_part(shell, digits_model: Path) -> No
 
 
 def test_other_data_are_refused(refuses, digits_model: Path, flowers_model: Path, tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "new.csv").write_text("length,width,colour,kind\n8,50,red,tulip\n")
+    (tmp_path / "new.csv").write_text("length,width,colour,kind\n8,50,red,rose\n")
     (tmp_path / "unlabelled.csv").write_text("length,width,colour\n8,50,red\n")
-    assert "only classes of the training data" in refuses("evaluate", flowers_model, tmp_path / "new.csv")
     assert "'kind'" in refuses("evaluate", flowers_model, tmp_path / "unlabelled.csv")
     assert "a named data set for a model trained on digits" in refuses("evaluate", digits_model, tmp_path / "new.csv")
     other = cr.data.load_named("digits")
     object.__setattr__(other, "image_shape", (4, 16))
-    monkeypatch.setattr("chainrule.cli.sources.load_named", lambda name: other)
+    monkeypatch.setattr("chainrule.cli.named.load_named", lambda name: other)
     assert "a data set like digits for this model, got mnist" in refuses("evaluate", digits_model, "mnist")
 
 
@@ -84,5 +82,39 @@ def test_many_classes_get_no_line_each(shell, tmp_path: Path, without_pictures) 
     rng = np.random.default_rng(0)
     rows = "".join(f"{rng.normal():.3f},k{kind % 40:02}\n" for kind in range(400))
     (tmp_path / "many.csv").write_text("a,kind\n" + rows)
-    shell("train", tmp_path / "many.csv", "--epochs", 1, "--hidden", 4, "--out", tmp_path / "out", "--quiet")
+    shell("train", tmp_path / "many.csv", "--epochs", 1, "--out", tmp_path / "out", "--quiet")
     assert len(shell("evaluate", tmp_path / "out", tmp_path / "many.csv").out.splitlines()) == 1
+
+
+def test_a_class_that_training_never_saw_counts_as_wrong(shell, flowers_model: Path, tmp_path: Path) -> None:
+    known = write_flowers(tmp_path / "known.csv", rows=18, seed=3).read_text(encoding="utf-8")
+    right = float(
+        re.match(r"accuracy [\d.]+ % \((\d+) of 18", shell("evaluate", flowers_model, tmp_path / "known.csv").out)[1]
+    )
+    (tmp_path / "new.csv").write_text(known + "8,50,red,tulip\n8,50,red,irris\n")
+    answer = shell("evaluate", flowers_model, tmp_path / "new.csv")
+    said = "2 of 20 rows are of classes that training never saw ('tulip', 'irris')"
+    assert answer.err.startswith(f"note: {said}")
+    assert answer.err.endswith("they count as wrong\n")
+    assert f"({right:.0f} of 20 rows), log-loss" in answer.out
+    rows = {line.split()[0]: int(line.split()[1]) for line in answer.out.splitlines()[2:]}
+    assert sum(rows.values()) == 18
+
+
+def test_rows_without_an_answer_are_left_out(shell, flowers_model: Path, prices_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("length,width,colour,kind\n8,50,red,rose\n8,50,red,\n8,50,red,?\n")
+    answer = shell("evaluate", flowers_model, tmp_path / "new.csv")
+    assert answer.err == "note: 2 rows without a value in 'kind' are left out\n"
+    assert "of 1 rows)" in answer.out
+    (tmp_path / "new.csv").write_text("area,price,floor\n80,3400,1\n90,NA,1\n")
+    assert "(1 row)" in shell("evaluate", prices_model, tmp_path / "new.csv").out
+
+
+@pytest.mark.parametrize("spelled", ["True", "true", "YES", "1"])
+def test_flags_in_any_spelling_are_the_same_classes(shell, tmp_path: Path, spelled: str, without_pictures) -> None:
+    rows = "".join(f"{row},{'yes' if row > 20 else 'no'}\n" for row in range(40))
+    (tmp_path / "t.csv").write_text("x,y\n" + rows)
+    shell("train", tmp_path / "t.csv", "--number", "x", "--epochs", 20, "--quiet", "--out", tmp_path / "m")
+    (tmp_path / "new.csv").write_text(f"x,y\n39,{spelled}\n")
+    answer = shell("evaluate", tmp_path / "m", tmp_path / "new.csv")
+    assert "never saw" not in answer.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from safetensors.numpy import save_file
 
 import chainrule as cr
 from chainrule.cli.facts import Facts
+from chainrule.cli.models import trained
 from chainrule.persistence import pytorch
 
 
@@ -23,23 +25,23 @@ def test_a_table_model_is_described(shell, flowers_model: Path) -> None:
     assert answer.code == 0
     first, *lines = answer.out.splitlines()
     assert first == f"{path}: {path.stat().st_size:,} bytes, float32"
-    summary = cr.load(path).summary().splitlines()
+    model = cr.load(path)
+    summary = ["TabularClassifier", *model.column_kinds_.lines(), *model.model_.summary().splitlines()]
     assert lines[: len(summary)] == summary
     facts = dict(line.split(maxsplit=1) for line in lines[len(summary) :])
     assert facts["source"] == "flowers.csv"
     assert facts["task"] == "classification"
     assert facts["target"] == "kind: iris, lily, rose"
     assert facts["columns"] == "length, width, colour"
-    assert facts["inputs"] == "4 (length, width, colour=blue, colour=red)"
-    assert facts["training"].startswith("seed 0, hidden [32], activation relu, dropout 0, optimizer adamw")
+    assert re.match(r"seed 0, epochs 60, best_epoch \d+, rows training 77, validation 19, test 24", facts["training"])
     assert facts["chainrule"] == cr.__version__
-    assert facts["format"] == f"2, written by chainrule {cr.__version__}"
+    assert facts["format"] == f"3, written by chainrule {cr.__version__}"
     assert len(facts["digest"]) == 64
     folder = shell("inspect", flowers_model).out
     assert folder.startswith(answer.out)
     record = dict(line.split(maxsplit=1) for line in folder.removeprefix(answer.out).splitlines())
     assert record["run"] == f"{flowers_model}, complete"
-    assert "hidden [32]" in record["settings"]
+    assert "epochs 60" in record["settings"]
     assert "accuracy" in record["result"]
     assert "sha256" in record["data"]
 
@@ -54,7 +56,7 @@ def test_a_long_list_is_cut(shell, tmp_path: Path, without_pictures) -> None:
     header = ",".join(f"c{i}" for i in range(13))
     rows = [",".join(str((7 * row + i) % 11 + 0.5) for i in range(13)) for row in range(30)]
     (tmp_path / "wide.csv").write_text("\n".join([header, *rows]) + "\n")
-    shell("train", tmp_path / "wide.csv", "--epochs", 1, "--hidden", 4, "--out", tmp_path / "out", "--quiet")
+    shell("train", tmp_path / "wide.csv", "--epochs", 1, "--out", tmp_path / "out", "--quiet")
     out = shell("inspect", tmp_path / "out").out
     assert "columns     c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more\n" in out
 
@@ -236,16 +238,22 @@ IMAGES: dict[str, Any] = {
     "task": "classification",
     "target": "class",
     "class_names": ["a", "b"],
-    "encoder": None,
     "image_shape": [8, 8],
 }
 
 
 def test_facts_survive_the_way_through_json(flowers_model: Path) -> None:
-    metadata = cr.load(flowers_model / "model.safetensors").metadata
+    metadata = cr.load(flowers_model / "model.safetensors").model_.metadata
     facts = Facts.from_metadata(metadata)
     assert facts.to_metadata().items() <= metadata.items()
     assert Facts.from_metadata(IMAGES).to_metadata() == IMAGES
+    assert trained(of_images(IMAGES)).facts == Facts.from_metadata(IMAGES)
+
+
+def of_images(metadata: dict[str, Any]) -> cr.Sequential:
+    model = cr.MLP([64, 2], rng=0)
+    model.metadata = metadata
+    return model
 
 
 @pytest.mark.parametrize(
@@ -267,10 +275,13 @@ def test_facts_survive_the_way_through_json(flowers_model: Path) -> None:
 )
 def test_facts_that_nobody_wrote_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expects"):
-        Facts.from_metadata(IMAGES | change)
+        trained(of_images(IMAGES | change))
 
 
-def test_classes_of_another_encoder_are_refused(flowers_model: Path) -> None:
-    metadata = cr.load(flowers_model / "model.safetensors").metadata
-    with pytest.raises(ValueError, match="expects 2 classes"):
-        Facts.from_metadata(metadata | {"class_names": ["a", "b"]})
+@pytest.mark.parametrize("change", [{"class_names": ["a", "b"]}, {"columns": ["length"]}, {"reading": 3}], ids=str)
+def test_facts_of_another_model_are_refused(flowers_model: Path, change: dict[str, Any]) -> None:
+    model = cr.load(flowers_model / "model.safetensors")
+    trained(model)
+    model.model_.metadata |= change
+    with pytest.raises(ValueError, match="a model file expects "):
+        trained(model)

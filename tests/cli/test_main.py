@@ -83,7 +83,7 @@ def test_a_closed_stream_is_no_error(stream: str, shell, monkeypatch: pytest.Mon
 def test_a_terminal_that_knows_ascii_only_is_no_error(flowers_model: Path) -> None:
     result = run("inspect", flowers_model, PYTHONUTF8="0", PYTHONIOENCODING="ascii:strict")
     assert (result.returncode, result.stderr) == (0, "")
-    assert r"Linear(4 \u2192 32, relu)" in result.stdout
+    assert r"\u2192" in result.stdout
 
 
 def test_an_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch, shell) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.tabular import TableEncoder
+from chainrule.cli import models
+from chainrule.tabular.files import engine
 
-from .conftest import write_flowers, write_prices
+from .conftest import trained, write_flowers, write_prices
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
@@ -30,11 +32,9 @@ def test_new_rows_of_a_raw_table_are_predicted(shell, flowers_model: Path, tmp_p
     assert np.mean([a == b for a, b in zip(true, predicted, strict=True)]) > 0.9
 
 
-def test_python_predicts_with_the_encoder_in_the_model_file(shell, flowers_model: Path, flowers: Path) -> None:
+def test_python_predicts_raw_rows_with_the_model_file(shell, flowers_model: Path, flowers: Path) -> None:
     model = cr.load(flowers_model / "model.safetensors")
-    encoder = TableEncoder.from_dict(model.metadata["encoder"])
-    table = cr.data.read_table(flowers, columns=encoder.columns, text=list(encoder.categories))
-    predicted = encoder.decode(model.predict(encoder.transform(table)))
+    predicted = model.predict(cr.data.read_table(flowers))
     assert predicted.tolist() == [row["prediction"] for row in rows_of(shell("predict", flowers_model, flowers).out)]
 
 
@@ -69,20 +69,20 @@ def test_an_unknown_word_does_not_stop_the_predictions(shell, flowers_model: Pat
     (tmp_path / "new.csv").write_text("length,width,colour\n5,50,green\n")
     answer = shell("predict", flowers_model, tmp_path / "new.csv")
     assert answer.code == 0
-    assert answer.err == "note: column 'colour': 1 of 1 rows hold values that training never saw ('green')\n"
+    assert answer.err == "note: column 'colour': 1 of 1 rows hold values that training saw at most once ('green')\n"
 
 
 def test_evaluate_tells_what_training_never_saw(shell, flowers_model: Path, tmp_path: Path) -> None:
     rows = "".join(f"5,50,{colour},iris\n" for colour in ("e", "d", "c", "c", "b", "red"))
     (tmp_path / "new.csv").write_text("length,width,colour,kind\n" + rows)
     answer = shell("evaluate", flowers_model, tmp_path / "new.csv")
-    assert "5 of 6 rows hold values that training never saw ('b', 'c', 'd', ...)" in answer.err
+    assert "5 of 6 rows hold values that training saw at most once ('e', 'd', 'c', ...)" in answer.err
 
 
 def test_a_stray_word_is_not_answered_with_an_option_of_train(refuses, flowers_model: Path, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("length,width,colour\n" + "5,50,red\n" * 20 + "x,50,red\n")
     said = refuses("predict", flowers_model, tmp_path / "new.csv")
-    assert "'x' on line 22; correct it, or drop this row." in said
+    assert f"numbers in column 'length', got 'x' in row 21 of {tmp_path / 'new.csv'}; correct it." in said
 
 
 def test_the_predictions_go_into_a_file(shell, flowers_model: Path, flowers: Path, tmp_path: Path) -> None:
@@ -104,6 +104,96 @@ def test_images_are_predicted_from_the_test_part_or_from_pixels(shell, digits_mo
     assert shell("predict", digits_model, tmp_path / "pixels.csv").out == named
 
 
+def test_columns_are_kept_as_they_stand(shell, flowers_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text('id,when,length,width,colour\n007,1/2/2024,5,50,red\n"1,5",,1,2,"re""d"\n')
+    answer = shell("predict", flowers_model, tmp_path / "new.csv", "--keep", "id", "--keep", "when", "--keep", "length")
+    rows = rows_of(answer.out)
+    assert list(rows[0]) == ["id", "when", "length", "prediction"]
+    assert [(row["id"], row["when"], row["length"]) for row in rows] == [("007", "1/2/2024", "5"), ("1,5", "", "1")]
+
+
+def test_a_table_larger_than_a_part_is_predicted_part_by_part(
+    shell, flowers_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = write_flowers(tmp_path / "new.csv", rows=900, seed=4)
+    whole = shell("predict", flowers_model, table, "--probabilities", "--keep", "width")
+    monkeypatch.setattr(engine, "LEAST_BLOCK", 1 << 11)
+    monkeypatch.setattr(engine, "BLOCK", 1 << 11)
+    parts: list[int] = []
+    answers = models.Trained.probabilities
+    monkeypatch.setattr(models.Trained, "probabilities", lambda self, x: parts.append(len(x)) or answers(self, x))
+    again = shell("predict", flowers_model, table, "--probabilities", "--keep", "width")
+    assert len(parts) > 5
+    assert sum(parts) == 900
+    before, after = (rows_of(answer.out) for answer in (whole, again))
+    assert [row["width"] for row in before] == [row["width"] for row in after]
+    for name in ("probability_iris", "probability_lily", "probability_rose"):
+        np.testing.assert_allclose(
+            *([float(row[name]) for row in rows] for rows in (before, after)), rtol=1e-4, atol=1e-9
+        )
+    table.write_text(table.read_text(encoding="utf-8").replace("\n", "\n", 1) + "wide,5,red,iris\n")
+    monkeypatch.setattr(models.Trained, "probabilities", answers)
+    (tmp_path / "out.csv").write_text("earlier")
+    answer = shell("predict", flowers_model, table, "--out", tmp_path / "out.csv")
+    assert answer.code == 2
+    assert "column 'length'" in answer.err
+    assert (tmp_path / "out.csv").read_text() == "earlier"
+
+
+def test_predictions_are_parquet_where_the_name_says_so(
+    shell, flowers_model: Path, flowers: Path, prices_model: Path, prices: Path, tmp_path: Path
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    out = tmp_path / "p.parquet"
+    assert shell("predict", flowers_model, flowers, "--probabilities", "--keep", "width", "--out", out).code == 0
+    found = parquet.read_table(out).to_pydict()
+    rows = rows_of(shell("predict", flowers_model, flowers, "--probabilities").out)
+    assert found["prediction"] == [row["prediction"] for row in rows]
+    np.testing.assert_allclose(found["probability_lily"], [float(row["probability_lily"]) for row in rows], atol=1e-5)
+    parquet.write_table(
+        parquet.read_table(out).rename_columns(["area", "x", "a", "b", "floor"]), tmp_path / "in.parquet"
+    )
+    assert shell("predict", prices_model, prices, "--out", out).code == 0
+    assert str(parquet.read_table(out).schema.field("prediction").type) == "double"
+    assert shell("predict", prices_model, tmp_path / "in.parquet").code == 0
+
+
+def test_standard_input_is_a_table(shell, flowers_model: Path, flowers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = shell("predict", flowers_model, flowers).out
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(flowers.read_bytes())))
+    assert shell("predict", flowers_model, "-").out == printed
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_file_without_header_and_target_keeps_its_columns(
+    shell, tmp_path: Path, place: int, without_pictures: None
+) -> None:
+    """The columns behind the target have other places, and other names, where it is not there."""
+    rng = np.random.default_rng(0)
+    whole, bare = [], []
+    for x, z in rng.normal(size=(60, 2)).round(3).tolist():
+        cells = [str(x), str(z)]
+        bare.append(",".join(cells))
+        whole.append(",".join([*cells[:place], "abc"[(x > 0) + (z > 0)], *cells[place:]]))
+    for name, lines in (("whole", whole), ("bare", bare)):
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    out = trained(tmp_path / "whole.csv", tmp_path / "out", "--target", f"c{place}", "--epochs", 5)
+    answers = [shell("predict", out, tmp_path / f"{name}.csv") for name in ("whole", "bare")]
+    assert answers[0].out == answers[1].out != ""
+    (tmp_path / "one.csv").write_text("0.5\n0.7\n")
+    assert shell("predict", out, tmp_path / "one.csv").code == 2
+
+
+def test_numbers_far_from_0_have_all_their_digits(shell, tmp_path: Path, without_pictures: None) -> None:
+    rng = np.random.default_rng(0)
+    rows = "".join(f"{x:.3f},{2_000_000_000 + 50 * x:.2f}\n" for x in rng.normal(size=300))
+    (tmp_path / "t.csv").write_text("x,y\n" + rows)
+    out = trained(tmp_path / "t.csv", tmp_path / "out")
+    said = [float(cell) for cell in shell("predict", out, tmp_path / "t.csv").out.split()[1:]]
+    assert len(set(said)) > 200
+    assert "R² 0.9" in shell("evaluate", out, tmp_path / "t.csv").out
+
+
 @pytest.fixture
 def files(flowers: Path, tmp_path: Path, flowers_model: Path, prices_model: Path) -> dict[str, Path]:
     """Files by name for the refusals below, bad tables among them."""
@@ -113,10 +203,8 @@ def files(flowers: Path, tmp_path: Path, flowers_model: Path, prices_model: Path
     for name, text in {
         "narrow": "length,width\n5,50\n",
         "near": "length,width,color\n5,50,red\n",
-        "pipes": "length|width|colour\n5|50|red\n",
-        "nan": "length,width,colour\n5,NaN,red\n",
+        "colons": "length:width:colour\n5:50:red\n",
         "text": "length,width,colour\n5,wide,red\n",
-        "far": "length,width,colour\n5,1e300,red\n",
         "empty": "",
         "header": "length,width,colour\n",
         "pixels": ",".join(["16"] * 64) + "\n",
@@ -133,16 +221,16 @@ def files(flowers: Path, tmp_path: Path, flowers_model: Path, prices_model: Path
             "expects column 'colour', which the model needs, in {tmp}/narrow.csv, got length, width.",
         ),
         (["{flowers}", "{tmp}/near.csv"], "got length, width, color (did you mean 'color'?)."),
-        (["{flowers}", "{tmp}/pipes.csv"], "got length|width|colour; the delimiter must be a comma, semicolon or tab."),
-        (["{flowers}", "{tmp}/nan.csv"], "missing values in 1 of 1 rows (line 2), in 'width'"),
-        (["{flowers}", "{tmp}/text.csv"], "expects numbers in column 'width', got 'wide' on line 2"),
-        (["{flowers}", "{tmp}/far.csv"], "1e+300 on line 2"),
+        (["{flowers}", "{tmp}/colons.csv"], "got length:width:colour; name what sets off its cells with --delimiter."),
+        (["{flowers}", "{tmp}/text.csv"], "expects numbers in column 'width', got 'wide' in row 1 of {tmp}/text.csv"),
+        (["{flowers}", "{table}", "--keep", "no"], "expects column 'no' in {table}, got length, width, colour, kind."),
+        (["{flowers}", "{table}", "--quantiles"], "train with --quantiles 0.1,0.5,0.9"),
         (["{flowers}", "{tmp}/empty.csv"], "an empty file"),
         (["{flowers}", "{tmp}/header.csv"], "a header alone"),
         (["{flowers}", "{tmp}/none.csv"], "no such file"),
         (["{flowers}", "digits"], "predict expects a table for a model trained on flowers.csv, got digits"),
         (["{flowers}", "digit"], "did you mean 'digits'?"),
-        (["{prices}", "{table}", "--proba"], "omit --proba"),
+        (["{prices}", "{table}", "--proba"], "omit --probabilities"),
         (["{flowers}", "{table}", "--out", "{table}/out.csv"], "Not a directory"),
         (["{flowers}", "{table}", "--out", "{tmp}/no/out.csv"], "No such file or directory"),
         (["{tmp}/none", "{table}"], "predict expects a model file at"),
@@ -172,9 +260,9 @@ def test_other_tables_than_images_are_refused(refuses, digits_model: Path, files
 
 def test_predictions_that_are_no_numbers_are_refused(refuses, prices_model: Path, prices: Path, tmp_path: Path) -> None:
     model = cr.load(prices_model / "model.safetensors")
-    model.parameters.vector[:] = np.nan
+    model.model_.parameters.vector[:] = np.nan
     cr.save(model, tmp_path / "nan.safetensors")
-    assert "finite numbers in outputs" in refuses("predict", tmp_path / "nan.safetensors", prices)
+    assert "finite numbers in its predictions" in refuses("predict", tmp_path / "nan.safetensors", prices)
 
 
 @pytest.mark.parametrize(

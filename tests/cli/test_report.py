@@ -12,6 +12,7 @@ import pytest
 
 import chainrule as cr
 from chainrule._support import files
+from chainrule.cli import runs
 
 from .conftest import trained, write_flowers, write_prices
 
@@ -36,8 +37,8 @@ def words(folder: Path) -> str:
 
 
 def settings_of(source: Path, **others: object) -> dict:
-    plain = {"target": None, "task": None, "columns": None, "text": None, "header": None, "test_fraction": None}
-    return {"format": 1, "settings": {"source": str(source)} | plain | {"validation": 0.1, "seed": 0} | others}
+    said = {"source": str(source), "validation": 0.2, "test_fraction": 0.2, "seed": 0}
+    return {"format": 2, "settings": dict.fromkeys(runs.SETTINGS) | said | others}
 
 
 def test_classes_of_a_table(shell, flowers_model, folder, tmp_path) -> None:
@@ -57,7 +58,7 @@ def test_classes_of_a_table(shell, flowers_model, folder, tmp_path) -> None:
         "Learning curves",
         "Calibration",
         "Importance",
-        "line",
+        "row",
         "colour",
         "lily",
     ):
@@ -86,8 +87,8 @@ def test_a_named_set_needs_no_source(shell, digits_model, folder) -> None:
 @pytest.mark.parametrize("options", [{}, {"target": "width", "test_fraction": 0.4, "seed": 3}])
 def test_without_a_source_a_table_gives_the_rows_set_aside(shell, flowers, tmp_path, options) -> None:
     words_of = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
-    model = trained(flowers, tmp_path / "out", "--hidden", 8, "--epochs", 5, *words_of)
-    scores = cr.load(model / "model.safetensors").metadata["scores"]
+    model = trained(flowers, tmp_path / "out", "--epochs", 5, *words_of)
+    scores = json.loads((model / "run.json").read_text(encoding="utf-8"))["result"]["scores"]
     answer = shell("report", model)
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.split()[0] == str(48 if options else 24)
@@ -157,7 +158,7 @@ def test_hostile_names_stay_text_from_the_table_to_the_page(shell, tmp_path) -> 
     rows = "".join(f"{k % 7},{'<b>' if k % 2 else '$'},{kinds[k % 3 == 0]}\n" for k in range(60))
     table = tmp_path / "<script>alert(1)<'.csv"
     table.write_text('"<script>document.title=\'x\'</script>",$\\frac{$,"\'--><svg onload=alert(1)>"\n' + rows)
-    model = trained(table, tmp_path / "out", "--hidden", 4, "--epochs", 1)
+    model = trained(table, tmp_path / "out", "--epochs", 1)
     assert shell("report", model, table).code == 0
     text = page(model)
     assert "<script" not in text

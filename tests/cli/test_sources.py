@@ -1,4 +1,4 @@
-"""Rows from tables and named sets: divided fairly, and encoded by what the training rows alone say."""
+"""Rows of tables and named sets, divided fairly: each in one part, classes alike, groups whole, times in order."""
 
 from __future__ import annotations
 
@@ -7,61 +7,100 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.cli.sources import named_problem, resolve, table_problem
+from chainrule.cli import images
+from chainrule.cli.sources import Source, resolve
+from chainrule.cli.splits import divide
 
-DEFAULTS = {"target": None, "task": None, "columns": None, "text": (), "header": None}
-DIVIDED = {"test": 0.2, "validation": 0.1, "seed": 0}
-
-
-def test_only_the_training_rows_are_standardized_to_mean_0(prices: Path) -> None:
-    problem = table_problem(prices, **DEFAULTS | {"target": "price"}, **DIVIDED)
-    assert problem.validation is not None
-    for part in (0, 1):
-        np.testing.assert_allclose(problem.train[part].mean(axis=0), 0, atol=1e-6)
-        np.testing.assert_allclose(problem.train[part].std(axis=0), 1, atol=1e-6)
-        assert np.abs(problem.test[part].mean(axis=0)).max() > 1e-3
-        assert np.abs(problem.validation[part].mean(axis=0)).max() > 1e-3
+FRACTIONS = {"test": 0.2, "validation": 0.25, "seed": 0}
 
 
-def test_every_row_is_in_one_part(prices: Path) -> None:
-    problem = table_problem(prices, **DEFAULTS | {"target": "price"}, **DIVIDED)
-    parts = [problem.train, problem.validation, problem.test]
-    rows = np.concatenate([np.column_stack(part) for part in parts if part is not None])
-    assert len(rows) == 200
-    assert len(np.unique(rows, axis=0)) == 200
+@pytest.mark.parametrize("labels", [None, np.arange(200) % 3])
+def test_every_row_is_in_one_part(labels: np.ndarray | None) -> None:
+    parts = divide(labels, 200, **FRACTIONS)
+    assert [len(part) for part in parts] == [120, 40, 40]
+    assert sorted(np.concatenate(parts)) == list(range(200))
 
 
-def test_every_class_keeps_its_share(flowers: Path) -> None:
-    problem = table_problem(flowers, **DEFAULTS, **DIVIDED)
-    assert problem.validation is not None
-    shares = [
-        np.bincount(part[1], minlength=3) / len(part[1]) for part in (problem.train, problem.validation, problem.test)
-    ]
-    np.testing.assert_allclose(shares[1], shares[0], atol=0.1)
-    np.testing.assert_allclose(shares[2], shares[0], atol=0.05)
+def test_every_class_keeps_its_share() -> None:
+    labels = np.repeat([0, 1, 2], [100, 60, 40])
+    for part in divide(labels, 200, **FRACTIONS):
+        np.testing.assert_allclose(np.bincount(labels[part]) / len(part), [0.5, 0.3, 0.2], atol=0.03)
 
 
-def test_a_seed_divides_in_its_own_way(flowers: Path) -> None:
-    first, again, other = (table_problem(flowers, **DEFAULTS, **DIVIDED | {"seed": seed}) for seed in (0, 0, 1))
-    assert first.test[0].tobytes() == again.test[0].tobytes()
-    assert first.test[0].tobytes() != other.test[0].tobytes()
+def test_every_class_trains_however_few_rows_it_has() -> None:
+    labels = np.concatenate([np.zeros(50, int), np.arange(1, 20)])
+    for seed in range(20):
+        parts = divide(labels, len(labels), test=0.2, validation=0.2, seed=seed)
+        assert set(labels[parts.train]) == set(range(20))
+        assert sorted(np.concatenate(parts)) == list(range(len(labels)))
+
+
+def test_a_seed_divides_in_its_own_way() -> None:
+    first, again, other = (divide(None, 100, test=0.2, validation=0, seed=seed) for seed in (0, 0, 1))
+    assert first.test.tolist() == again.test.tolist() != other.test.tolist()
+    assert not len(first.validation)
+
+
+@pytest.mark.parametrize("count", [3, 4, 10, 100])
+@pytest.mark.parametrize("validation", [0.0, 0.25])
+def test_groups_stay_whole(count: int, validation: float) -> None:
+    rng = np.random.default_rng(count)
+    groups = np.concatenate([np.arange(count), rng.integers(0, count, 500)])
+    for seed in range(5):
+        parts = divide(None, len(groups), test=0.2, validation=validation, seed=seed, groups=groups)
+        held = [set(groups[part]) for part in parts]
+        assert sum(map(len, held)) == count == len(set.union(*held))
+        assert held[0]
+        assert held[2]
+        assert bool(held[1]) == bool(validation)
+        if count == 100:
+            np.testing.assert_allclose(len(parts.test) / len(groups), 0.2, atol=0.02)
+
+
+def test_times_are_in_order_and_equal_ones_in_one_part() -> None:
+    times = np.random.default_rng(0).integers(0, 40, 300)
+    train, validation, test = divide(np.arange(300) % 2, 300, **FRACTIONS, times=times)
+    assert times[train].max() < times[validation].min()
+    assert times[validation].max() < times[test].min()
+    np.testing.assert_allclose([len(validation) / 300, len(test) / 300], 0.2, atol=0.04)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"groups": np.zeros(10, int)}, "at least 3 groups for --group, got 1"),
+        ({"groups": np.arange(10) % 2}, "at least 3 groups for --group, got 2"),
+        ({"times": np.zeros(10)}, "different times for --time"),
+    ],
+)
+def test_rows_that_cannot_be_divided_are_refused(options: dict[str, np.ndarray], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        divide(None, 10, **FRACTIONS, **options)
 
 
 def test_a_named_set_keeps_its_own_test_part() -> None:
     pytest.importorskip("sklearn")
-    problems = [named_problem("digits", validation=fraction, seed=seed) for fraction, seed in ((0.1, 0), (0.0, 1))]
-    assert problems[0].test[0].tobytes() == problems[1].test[0].tobytes()
-    assert problems[0].validation is not None
-    assert [len(problems[0].train[0]), len(problems[0].validation[0]), len(problems[0].test[0])] == [1294, 144, 359]
-    assert problems[1].validation is None
-    assert len(problems[1].train[0]) == 1438
-    assert problems[0].facts.inputs == 64
+    from chainrule.cli import make_parser
+
+    def prepared(*words: str) -> images.Images:
+        args = make_parser().parse_args(["train", "digits", "--seed", "0", *words])
+        return images.prepare(args, Source("digits", is_table=False))
+
+    with_validation, without = prepared("--validation", "0.1"), prepared("--validation", "0", "--seed", "1")
+    assert with_validation.test[0].tobytes() == without.test[0].tobytes()
+    assert with_validation.data["rows"] == {"training": 1294, "validation": 144, "test": 359}
+    assert without.validation is None
+    assert without.data["rows"]["training"] == 1438
+    assert with_validation.facts.inputs == 64
 
 
 def test_an_existing_file_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert resolve("train", "digits") == "digits"
+    assert not resolve("train", "digits").is_table
     Path("digits").mkdir()  # a folder is no table
-    assert resolve("train", "digits") == "digits"
+    assert not resolve("train", "digits").is_table
     Path("mnist").touch()
-    assert resolve("train", "mnist") == Path("mnist")
+    assert resolve("train", "mnist") == Source("mnist", is_table=True, file=Path("mnist"))
+    assert resolve("train", "-").name == "standard input"
+    Path("shop.db").touch()
+    assert resolve("train", "shop.db::orders").file == Path("shop.db")

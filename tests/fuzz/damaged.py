@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import chainrule as cr
 import model_mutations
 import mutations
-from chainrule.cli import facts, main, report, runs, sources
+from chainrule.cli import main, models, reading, report, runs
 from chainrule.cli.inspect import describe
 from mutations import HUGE, Rng
 
@@ -160,8 +160,9 @@ def make_model(path: Path) -> None:
 def load(path: Path) -> Any:
     model = cr.load(path)
     list(describe(path))
-    arrays = {**model.parameters, **model.buffers}
-    return model.config(), {name: array.tobytes() for name, array in arrays.items()}, model.metadata
+    network = getattr(model, "model_", model)  # of an estimator
+    arrays = {**network.parameters, **network.buffers}
+    return network.config(), {name: array.tobytes() for name, array in arrays.items()}, network.metadata
 
 
 def make_estimator(path: Path) -> None:
@@ -201,7 +202,7 @@ def make_parquet(path: Path) -> None:
 
 def read_table(path: Path) -> Any:
     table = cr.data.read_table(path)
-    return {name: column.tolist() for name, column in table.items()}
+    return {name: column.to_list() for name, column in table.items()}
 
 
 @functools.cache
@@ -210,7 +211,7 @@ def trained() -> tempfile.TemporaryDirectory[str]:
     place = tempfile.TemporaryDirectory()
     table, folder = Path(place.name, "table.csv"), Path(place.name, "run")
     make_table(table)
-    assert main(["train", str(table), "--out", str(folder), "--quiet", "--epochs", "1", "--hidden", "4"]) == 0
+    assert main(["train", str(table), "--out", str(folder), "--quiet", "--epochs", "1"]) == 0
     return place
 
 
@@ -221,14 +222,14 @@ def make_run(path: Path) -> None:
 
 
 def predict(path: Path) -> Any:
-    model, known = facts.open_model("predict", str(path))
-    rows = sources.unlabeled_rows("predict", known, str(path.parent / "table.csv"), None)
-    return load(path), known.decode(model.predict(rows)).tolist()
+    model = models.open_model("predict", str(path))
+    rows = reading.read_rows("predict", model.facts, str(path.parent / "table.csv"), {})
+    return load(path), model.probabilities(rows.frame).tolist()
 
 
 def read_run(path: Path) -> Any:
     """As train reads a record, and as report does, which divides the rows of the table again."""
-    _, known = facts.open_model("report", str(path.parent / "run"))
+    known = models.open_model("report", str(path.parent / "run")).facts
     report._set_aside(known, report._read(path))
     run = runs.read_run(path)
     list(describe(path.parent))

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.data.tables import Table
+import earlier
 from chainrule.layers import LAYERS
 from chainrule.layers.base import walk
 from chainrule.persistence import c
-from chainrule.tabular import TableEncoder
+from chainrule.tabular.earlier import EarlierEncoder
 from persistence.c_programs import answers, difference, export
 
 ACTIVATIONS = ["ELU", "GELU", "HardSigmoid", "Identity", "LeakyReLU", "Mish", "ReLU", "SELU", "SiLU"]
@@ -159,8 +159,8 @@ def test_estimators_bring_their_scaling_and_their_probabilities(tmp_path: Path, 
     assert '"no",\n    "yes",' in exported[1].header.read_text(encoding="utf-8")
 
 
-def trained_on(table: Table, target: str, width: int) -> tuple[cr.Sequential, TableEncoder]:
-    encoder = TableEncoder().fit(table, target)
+def trained_on(table: dict[str, Any], target: str, width: int) -> tuple[cr.Sequential, EarlierEncoder]:
+    encoder = EarlierEncoder.from_dict(earlier.described(table, target))
     model = cr.MLP([width, 8, len(encoder.classes) or 1], "tanh", rng=0)
     model.metadata = {"encoder": encoder.to_dict(), "class_names": [str(one) for one in encoder.classes]}
     return model, encoder
@@ -171,12 +171,12 @@ def test_what_train_knows_of_the_columns_is_in_the_header(tmp_path: Path, saniti
     year, size = 2000 + rng.integers(0, 3, 50), rng.normal(3e5, 20, 50).astype(np.float32)
     numbers = {"year": year.tolist(), "size of it": size.tolist(), "price": (1e6 + 3e4 * rng.normal(size=50)).tolist()}
     words = {"kind": ["oak", "*/ fir"] * 25, "year": year.tolist(), "cut": ["no", "yes"] * 25}
-    (price, encoder), (cut, other) = trained_on(Table(numbers), "price", 2), trained_on(Table(words), "cut", 3)
+    (price, encoder), (cut, other) = trained_on(numbers, "price", 2), trained_on(words, "cut", 3)
     x = np.stack([year, size], axis=1)
-    expected = encoder.decode(price.predict(encoder.transform(Table(numbers))))
+    expected = encoder.decode(price.predict(encoder.transform(numbers)))
     exported = [
         export(tmp_path, "price", price, x, expected),
-        export(tmp_path, "cut", cut, other.transform(Table(words))),
+        export(tmp_path, "cut", cut, other.transform(words)),
     ]
     for one, y in answers(tmp_path, exported, *sanitized):
         assert difference(y, one.y) < 1e-5
@@ -190,7 +190,7 @@ def test_what_train_knows_of_the_columns_is_in_the_header(tmp_path: Path, saniti
 
 
 def test_an_encoder_of_another_model_is_refused(tmp_path: Path) -> None:
-    model, _ = trained_on(Table({"a": [1, 2, 3, 4.5], "b": [1, 2, 3.5, 4]}), "b", 1)
+    model, _ = trained_on({"a": [1, 2, 3, 4.5], "b": [1, 2, 3.5, 4]}, "b", 1)
     model.metadata["encoder"]["inputs"] *= 1
     wide = cr.MLP([2, 1])
     wide.metadata = model.metadata

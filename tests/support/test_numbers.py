@@ -15,7 +15,7 @@ import pytest
 import chainrule as cr
 from chainrule import metrics
 from chainrule.data.scale import check_resolution
-from chainrule.data.tables import Table
+from chainrule.tabular.columns import Frame
 
 ROWS = 12
 X = np.random.default_rng(0).normal(size=(ROWS, 2))
@@ -246,7 +246,8 @@ def test_the_words_stand_in_the_users_own_terms() -> None:
 
 def test_a_table_is_made_of_a_frame_of_polars_and_of_nothing_without_names() -> None:
     frames = pytest.importorskip("polars")
-    table = Table(frames.DataFrame({"a": [1, 2], "kind": ["u", "v"]}))
-    assert {name: column.tolist() for name, column in table.items()} == {"a": [1.0, 2.0], "kind": ["u", "v"]}
-    with pytest.raises(TypeError, match="Table expects a mapping from names to values, or a frame, got a ndarray"):
-        Table(np.ones(3))  # type: ignore[arg-type]
+    pytest.importorskip("narwhals")
+    table = Frame("fit", frames.DataFrame({"a": [1, 2], "kind": ["u", "v"]}))
+    assert table.names == ["a", "kind"]
+    with pytest.raises(ValueError, match=r"fit expects a table or a matrix \(N, I\), got shape \(3,\)"):
+        Frame("fit", np.ones(3))

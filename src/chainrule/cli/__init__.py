@@ -91,6 +91,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser for the command and its subcommands, each with an example in its help."""
     parser = _Parser(
         prog="chainrule",
+        allow_abbrev=False,
         description="Train a network on a table or a named data set, then use it to predict.",
         epilog="example: chainrule train digits",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -101,6 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
         text = (command.__doc__ or "").strip()
         sub = subparsers.add_parser(
             name,
+            allow_abbrev=False,
             help=text.splitlines()[0],
             description=text,
             epilog=f"example: {command.EXAMPLE}",

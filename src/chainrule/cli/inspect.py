@@ -11,11 +11,13 @@ from typing import Any
 from .._support.checks import sentence
 from .._support.files import DIGEST, check_readable, read_json
 from .._support.text import printable
+from ..model import Sequential
 from ..persistence import load, native
 from ..training import checkpoint
 from ..training.checkpoint import checkpoints
 from . import anatomy, runs
 from .facts import MODEL_FILE, Facts
+from .models import trained
 
 EXAMPLE = "chainrule inspect flowers-model/model.safetensors"
 MAX_NAMES, MAX_TEXT = 10, 2000
@@ -89,9 +91,11 @@ def _of_file(path: Path) -> Iterator[str]:
 
 def _of_model(path: Path, header: Mapping[str, str], forms: Mapping[str, Any]) -> Iterator[str]:
     """The layers and the metadata; the tensors alone where it has layers of the user's own."""
+    found = None
     try:
-        model = load(path)
-        dtype, metadata, lines = model.dtype.name, model.metadata, [model.summary()]
+        found = load(path)
+        network = found if isinstance(found, Sequential) else found.model_
+        dtype, metadata, lines = network.dtype.name, network.metadata, _summary(found, network)
     except ValueError as error:
         if "custom_layers" not in str(error):
             raise
@@ -100,13 +104,19 @@ def _of_model(path: Path, header: Mapping[str, str], forms: Mapping[str, Any]) -
     yield f"{path}: {path.stat().st_size:,} bytes, {dtype}"
     yield from lines
     try:
-        shown = described(Facts.from_metadata(metadata), metadata)
+        shown = described(trained(found).facts if found is not None else Facts.from_metadata(metadata), metadata)
     except ValueError:  # a model that the user saved: its metadata as they are
         shown = metadata
     yield from (_line(name, value) for name, value in shown.items())
     facts = json.loads(header[native.KEY])
     yield _line("format", f"{facts['format']}, written by chainrule {facts.get('version')}")
     yield _line("digest", header.get(DIGEST, "none: of before chainrule wrote any"))
+
+
+def _summary(found: Any, network: Sequential) -> list[str]:
+    """The layers; before them, what a model of a table understood."""
+    kinds = getattr(found, "column_kinds_", None)
+    return [network.summary()] if kinds is None else [type(found).__name__, *kinds.lines(), network.summary()]
 
 
 def _of_checkpoint(path: Path, header: Mapping[str, str]) -> Iterator[str]:
@@ -125,12 +135,12 @@ def described(facts: Facts, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The facts as readable text, and all other metadata unchanged."""
     lines: dict[str, Any] = {"source": facts.source, "task": facts.task}
     lines["target"] = facts.target + (f": {_some(facts.class_names)}" if facts.class_names else "")
-    if facts.encoder is not None:
-        lines["columns"] = _some(facts.encoder.columns)
-        lines["inputs"] = f"{facts.inputs} ({_some(facts.encoder.feature_names)})"
-    else:
-        lines["inputs"] = f"{facts.inputs} pixels ({' × '.join(map(str, facts.image_shape or ()))})"
-    return lines | {name: value for name, value in metadata.items() if name not in facts.to_metadata()}
+    if facts.image_shape is not None:
+        lines["inputs"] = f"{facts.inputs} pixels ({' × '.join(map(str, facts.image_shape))})"
+    elif facts.columns:
+        lines["columns"] = _some(facts.columns)
+    hidden = {*facts.to_metadata(), "encoder"} if facts.columns else set(facts.to_metadata())
+    return lines | {name: value for name, value in metadata.items() if name not in hidden}
 
 
 def _line(name: str, value: Any) -> str:

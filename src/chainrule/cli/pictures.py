@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from .. import plots
@@ -14,13 +15,23 @@ DOTS_PER_INCH = 150
 FILES = ("curves.png", "confusion.png", "predictions.png")
 
 
-def write(out: Path, facts: Facts, history: History, outputs: Array, y: Array) -> list[str]:
-    """Save the learning curves and the test results as figures, and return the names of the files."""
+def draw(out: Path, facts: Facts, history: History, said: Array, true: Array) -> list[str]:
+    """Save the figures and return the names of the files; without Matplotlib there are none, which is said."""
+    try:
+        return write(out, facts, history, said, true)
+    except ImportError as error:
+        print(f"note: no figures written: {error}", file=sys.stderr)
+        return []
+
+
+def write(out: Path, facts: Facts, history: History, said: Array, true: Array) -> list[str]:
+    """Save the learning curves and the test results: places among the classes, or numbers, (N,)."""
     figures = {"curves.png": plots.curves(history)} if len(history) else {}
     if facts.class_names:
-        figures["confusion.png"] = plots.confusion(y, outputs.argmax(axis=1), facts.class_names)
+        known = true >= 0
+        figures["confusion.png"] = plots.confusion(true[known], said[known], facts.class_names)
     else:
-        figures["predictions.png"] = plots.predictions(facts.decode(y), facts.decode(outputs), facts.target)
+        figures["predictions.png"] = plots.predictions(true, said, facts.target)
     for name, figure in figures.items():
         with replacing("train", out / name) as stream:
             figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)

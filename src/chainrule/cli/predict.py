@@ -1,69 +1,111 @@
 """Predict the rows of a table with a trained model.
 
-TABLE has the columns that the model was trained on; other columns are ignored, and the target is not needed. For an
-image model, TABLE is the name of the data set, whose test set is predicted, or a table with one column per pixel. The
-predictions are written as CSV, one line per row, in the order of the table: into a file as they are, on standard output
-with control characters escaped.
+TABLE has the columns that the model was trained on, as they come; other columns are ignored, and the target is not
+needed. It is read in parts, so that it may be larger than memory. For an image model, TABLE is the name of the data
+set, whose test set is predicted, or a table with one column per pixel. The predictions are written one line per row, in
+the order of the table: as Parquet if FILE ends in .parquet, otherwise as CSV. On standard output, control characters
+are escaped.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TextIO
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
-from .. import ops
+import numpy as np
+
 from .._support.checks import Array, sentence
-from .._support.files import write_text
-from .facts import Facts, add_model_argument, model_path, open_model, output_path
-from .sources import add_header_option, unlabeled_rows
+from ..tabular.columns import text_of
+from .facts import add_model_argument, model_path, output_path
+from .labelled import note_unseen
+from .models import Trained, open_model
+from .named import pixels, test_set
+from .outputs import write_predictions
+from .reading import add_reading_options, blocks_of_rows, naming_rows
+from .sources import STDIN, resolve
 
-EXAMPLE = "chainrule predict flowers-model/model.safetensors new.csv --proba --out predictions.csv"
+EXAMPLE = "chainrule predict flowers-model new.csv --probabilities --keep id --out predictions.csv"
+Columns: TypeAlias = "dict[str, Any]"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``chainrule predict``."""
     add_model_argument(parser)
-    parser.add_argument("table", metavar="TABLE", help="the table to predict")
+    parser.add_argument("table", metavar="TABLE", help="the table to predict, or - for standard input")
     parser.add_argument("--out", metavar="FILE", help="output file, or - for standard output (default: -)")
-    parser.add_argument("--proba", action="store_true", help="add the probability of each class")
-    add_header_option(parser)
+    parser.add_argument("--keep", metavar="COLUMN", action="append", default=[], help="copy a column; may be repeated")
+    parser.add_argument("--probabilities", "--proba", action="store_true", help="add the probability of each class")
+    parser.add_argument("--quantiles", action="store_true", help="add the quantiles that the model was trained for")
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the predictions."""
-    out = None if args.out in (None, "-") else output_path("predict", args.out, args.table, model_path(args.model))
-    model, facts = open_model("predict", args.model)
-    if args.proba and not facts.class_names:
-        raise ValueError(
-            sentence("predict", "a classification model for --proba", "a regression model", "omit --proba")
-        )
-    outputs = model.predict(unlabeled_rows("predict", facts, args.table, args.header))
-    lines = _lines(facts, outputs, args.proba)
-    if out is None:
-        _write(sys.stdout, lines)
-        return 0
-    text = io.StringIO(newline="")
-    _write(text, lines)
-    write_text("predict", out, text.getvalue())
-    print(f"{len(outputs):,} predictions written to {args.out}", file=sys.stderr)
+    read = [] if args.table == STDIN else [args.table]
+    out = None if args.out in (None, STDIN) else output_path("predict", args.out, *read, model_path(args.model))
+    model = open_model("predict", args.model)
+    _check(args, model)
+    count = write_predictions("predict", out, _predictions(args, model))
+    if out is not None:
+        print(f"{count:,} predictions written to {args.out}", file=sys.stderr)
     return 0
 
 
-def _write(file: TextIO, lines: Iterable[Sequence[object]]) -> None:
-    csv.writer(file, lineterminator="\n").writerows(lines)
+def _check(args: argparse.Namespace, model: Trained) -> None:
+    if args.probabilities and not model.facts.class_names:
+        got = "a regression model"
+        raise ValueError(sentence("predict", "a classification model for --probabilities", got, "omit --probabilities"))
+    if args.quantiles and not model.has_quantiles:
+        remedy = "train with --quantiles 0.1,0.5,0.9"
+        raise ValueError(sentence("predict", "a model of quantiles for --quantiles", "another", remedy))
 
 
-def _lines(facts: Facts, outputs: Array, proba: bool) -> Iterator[Sequence[object]]:
-    yield ["prediction", *(f"probability_{name}" for name in facts.class_names if proba)]
-    predictions = facts.decode(outputs).tolist()
-    if not facts.class_names:
-        yield from ([f"{value:.7g}"] for value in predictions)  # as many digits as float32 has
-    elif proba:
-        probabilities = ops.softmax(outputs).tolist()
-        yield from ([label, *(f"{p:.6g}" for p in row)] for label, row in zip(predictions, probabilities, strict=True))
+def _predictions(args: argparse.Namespace, model: Trained) -> Iterator[Columns]:
+    """The columns to write, part by part."""
+    facts, given = model.facts, vars(args)
+    found = resolve("predict", args.table)
+    if facts.image_shape is None and found.is_table:
+        said: set[str] = set()
+        start = 0
+        for part in blocks_of_rows("predict", facts, args.table, given, _kept(args.keep)):
+            with naming_rows(args.table, start):
+                note_unseen(model, part.frame, said)
+                kept = {name: part[name] for name in _kept(args.keep)}
+                yield kept | _answers(args, model, part.frame)
+            start += len(part.frame)
+        return
+    if args.keep:
+        raise ValueError(sentence("predict", "a table of columns for --keep", args.table, "omit --keep"))
+    x = pixels("predict", facts, args.table, given) if found.is_table else test_set("predict", facts, found).x_test
+    yield _answers(args, model, x)
+
+
+def _kept(given: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(given))
+
+
+def _answers(args: argparse.Namespace, model: Trained, rows: Any) -> Columns:
+    """The predictions of rows, by the names of the columns that are written."""
+    if not model.facts.class_names:
+        found: Columns = {"prediction": _plain(model.numbers(rows), model)}
     else:
-        yield from ([label] for label in predictions)
+        p = model.probabilities(rows)
+        found = {"prediction": _as_written(model.labels(p))}
+    if args.probabilities:
+        found |= {f"probability_{name}": p[:, at] for at, name in enumerate(model.facts.class_names)}
+    if args.quantiles:
+        levels, q = model.quantiles(rows)
+        found |= {f"quantile_{level:g}": _plain(q[:, at], model) for at, level in enumerate(levels)}
+    return found
+
+
+def _as_written(labels: Array) -> Array:
+    """Labels as text, unless they are integers."""
+    return labels if labels.dtype.kind in "iu" else np.array([text_of(label) for label in labels.tolist()], object)
+
+
+def _plain(values: Array, model: Trained) -> Array:
+    """Numbers with the digits that count."""
+    return np.array([float(f"{value:.{model.digits}g}") for value in values.tolist()], np.float64)

@@ -9,22 +9,23 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .. import reporting
 from .._support.checks import Array, sentence
 from .._support.files import read_facts
-from ..data.tables import Table
-from ..model import Sequential
 from . import runs
-from .facts import Facts, open_model
-from .sources import add_header_option, labeled, resolve, table_problem
+from .facts import Facts
+from .labelled import Labelled, labelled
+from .models import Trained, network_of, open_model
+from .reading import add_reading_options
+from .tables import set_aside
 
 EXAMPLE = "chainrule report flowers-model more-flowers.csv"
 PAGE, HISTORY, RUN = "report.html", "history.json", "run.json"
-SPLIT = ("target", "task", "columns", "text", "header", "test_fraction", "validation", "seed")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source", metavar="SOURCE", nargs="?", help="a table with the target column, or the name of a data set"
     )
-    add_header_option(parser)
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,20 +42,19 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(args.folder)
     if not folder.is_dir():
         raise NotADirectoryError(sentence("report", "the output folder of train", str(folder)))
-    model, facts = open_model("report", str(folder))
-    record = _read(folder / RUN)
-    x, y, table, what, note = _rows(args, facts, record)
+    model = open_model("report", str(folder))
+    facts, record = model.facts, _read(folder / RUN)
+    rows, what, note = _rows(args, model, record)
     history = _read(folder / HISTORY).get("rows")
     if note:
         print(f"note: {note}", file=sys.stderr)
     found = reporting.report(
-        model if facts.class_names else _InUnits(model, facts),
-        x,
-        y if facts.class_names else facts.decode(y),
+        _Answering(model),
+        rows.x if facts.image_shape is not None else rows.x.select(list(facts.columns)),
+        rows.y.astype(np.intp) if facts.class_names else rows.y,
         class_names=facts.class_names or None,
-        feature_names=_names(facts),
         image_shape=facts.image_shape,
-        rows=None if table is None else _as_shown(table, facts),
+        rows=None if facts.image_shape is not None else _as_shown(rows, facts),
         history=history if isinstance(history, list) else None,
         title=f"{facts.source}: {facts.target}",
         target=facts.target,
@@ -67,81 +67,80 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class _InUnits:
-    """The model of a table's numbers, in the units of the target."""
+class _Answering:
+    """The model as a report asks it: classes are the places of their names."""
 
-    model: Sequential
-    facts: Facts
+    def __init__(self, model: Trained) -> None:
+        self._model = model
+        if model.facts.class_names:
+            self.classes_ = np.arange(len(model.facts.class_names))
 
-    def predict(self, x: Array) -> Array:
-        return self.facts.decode(self.model.predict(x))
+    def predict(self, x: Any) -> Array:
+        """Numbers in the units of the target."""
+        return self._model.numbers(x)
+
+    def predict_proba(self, x: Any) -> Array:
+        """Probabilities of the classes (N, K)."""
+        return self._model.probabilities(x)
 
 
-def _rows(
-    args: argparse.Namespace, facts: Facts, record: Mapping[str, Any]
-) -> tuple[Array, Array, Table | None, str, str]:
-    """The inputs, the targets, the rows as they were written, what they are, and what to be warned of."""
-    if args.source is None and facts.encoder is not None:
-        return *_set_aside(facts, record), "the rows that training set aside for the test", ""
+def _rows(args: argparse.Namespace, model: Trained, record: Mapping[str, Any]) -> tuple[Labelled, str, str]:
+    """The rows, what they are, and what to be warned of."""
+    facts = model.facts
+    if args.source is None and facts.image_shape is None:
+        return _set_aside(facts, record), "the rows that training set aside for the test", ""
     source = facts.source if args.source is None else args.source
-    x, y, table = labeled("report", facts, source, args.header)
-    if table is None:
-        return x, y, None, f"the test set of {source}", ""
+    rows = labelled("report", model, source, vars(args))
+    if facts.image_shape is not None:
+        return rows, f"the test set of {source}", ""
+    known = rows.y >= 0 if facts.class_names else np.ones(len(rows.y), bool)
+    if not known.any():
+        raise ValueError(sentence("report", f"rows of classes that training saw in {source}", "none"))
+    if not known.all():
+        print("note: the page leaves these rows out", file=sys.stderr)
+        rows = Labelled(rows.x[np.flatnonzero(known).tolist()], rows.y[known], rows.lines[known])
     seen = Path(source).name == facts.source
     note = "The model was trained on rows of this table; expect lower scores on new data." if seen else ""
-    return x, y, table, source, note
+    return rows, source, note
 
 
-def _set_aside(facts: Facts, record: Mapping[str, Any]) -> tuple[Array, Array, Table]:
+def _set_aside(facts: Facts, record: Mapping[str, Any]) -> Labelled:
     """The test rows again, from the same table, divided in the same way."""
     remedy = f"name a table with the column {facts.target!r}"
     settings = record.get("settings")
-    if not isinstance(settings, dict) or not runs.are_settings(settings, ("source", *SPLIT)):
+    if not isinstance(settings, dict) or not runs.are_settings(settings, runs.SETTINGS):
         raise ValueError(sentence("report", "a SOURCE", f"none, and no {RUN} that says how rows were divided", remedy))
-    found = resolve("report", str(settings["source"]))
-    if isinstance(found, str):
-        raise ValueError(sentence("report", "a table", f"the data set {found}", remedy))
-    given = {name: settings[name] for name in SPLIT}
-    given["text"], fraction = given["text"] or (), given.pop("test_fraction")
-    problem = table_problem(found, test=0.2 if fraction is None else fraction, **given)
-    if problem.rows is None or problem.facts.to_metadata()["encoder"] != facts.to_metadata()["encoder"]:
-        raise ValueError(sentence("report", f"{found} as it was when the model was trained", "another table", remedy))
-    return *problem.test, problem.rows
+    rows, data = set_aside(settings, facts)
+    if data["sha256"] != (record.get("data") or {}).get("sha256"):
+        expected = f"{settings['source']} as it was when the model was trained"
+        raise ValueError(sentence("report", expected, "another table", remedy))
+    return rows
 
 
-def _names(facts: Facts) -> list[str] | None:
-    """The column that each input is of."""
-    if facts.encoder is None:
-        return None
-    known = facts.encoder.categories
-    return [name for name in facts.encoder.columns for _ in known.get(name, ("",))]
-
-
-def _as_shown(table: Table, facts: Facts) -> dict[str, Any]:
-    """The columns that the model sees, behind the place of each row in its file."""
-    names = facts.encoder.columns if facts.encoder is not None else ()
-    place = table.unit if table.unit not in names else f"{table.unit} of the file"
-    return {place: table.lines} | {name: table[name] for name in names}
+def _as_shown(rows: Labelled, facts: Facts) -> dict[str, Any]:
+    """The columns that the model sees, behind the place of each row in its table."""
+    frame = rows.x
+    place = "row" if "row" not in facts.columns else "row of the table"
+    return {place: rows.lines} | {name: frame[name].to_list() for name in facts.columns}
 
 
 def _about_data(facts: Facts, what: str) -> dict[str, Any]:
     about = {"trained on": facts.source, "these rows": what, "task": facts.task, "target": facts.target}
     if facts.class_names:
         about["classes"] = ", ".join(facts.class_names)
-    if facts.encoder is not None:
-        about["columns"] = ", ".join(facts.encoder.columns)
-    shape = {"images": " × ".join(map(str, facts.image_shape)) + " pixels"} if facts.image_shape else {}
-    return about | {"inputs": f"{facts.inputs:,}"} | shape
+    if facts.image_shape is None:
+        return about | {"columns": ", ".join(facts.columns)}
+    return about | {"inputs": f"{facts.inputs:,}", "images": " × ".join(map(str, facts.image_shape)) + " pixels"}
 
 
-def _about_model(model: Sequential) -> dict[str, Any]:
-    layers: dict[str, Any] = {f"layer {place}": repr(layer) for place, layer in enumerate(model.layers, start=1)}
-    size = {"parameters": f"{model.parameters.vector.size:,}", "dtype": model.dtype.name}
+def _about_model(model: Trained) -> dict[str, Any]:
+    network = network_of(model)
+    layers: dict[str, Any] = {f"layer {place}": repr(layer) for place, layer in enumerate(network.layers, start=1)}
+    size = {"parameters": f"{network.parameters.vector.size:,}", "dtype": network.dtype.name}
     about: dict[str, Any] = {"Network": layers | size}
     for heading, name in (("Training", "training"), ("Scores when it was trained", "scores")):
-        if isinstance(model.metadata.get(name), Mapping):
-            about[heading] = model.metadata[name]
+        if isinstance(network.metadata.get(name), Mapping):
+            about[heading] = network.metadata[name]
     return about
 
 

@@ -11,38 +11,42 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import NoneType
-from typing import Any
+from typing import Any, Protocol
 
 from .._support.checks import Array, sentence
 from .._support.files import digest, read_facts, refusal, remove_partials, write_text
-from ..layers.kernels import NUMBERS
-from ..model import Sequential
 from ..runtime.config import show_config
 from ..training.checkpoint import Checkpoint, checkpoints
 from ..training.trainer import Trainer
-from .recipe import Recipe
-from .sources import Problem, resolve
 
-FORMAT = 1
+FORMAT = 2
 RECORD, CHECKPOINTS = "run.json", "checkpoints"
 SECONDS = 30.0  # from checkpoint to checkpoint: what a crash costs at most; shorter trainings write none
-OF_RECIPE = {tuple: (list,), str: (str,), float: (float, int), int: (int,)}
-FOR_TABLES = ("target", "task", "columns", "text", "header", "test_fraction")
+_TEXT, _LIST, _NUMBER, _WHOLE = (str, NoneType), (list, NoneType), (float, int, NoneType), (int, NoneType)
+FOR_IMAGES = ("hidden", "activation", "dropout", "optimizer", "learning_rate", "batch_size")
 #: Of each setting the types that it has in a record, where a tuple is a list.
 SETTINGS: dict[str, tuple[type, ...]] = {
     "source": (str,),
-    "target": (str, NoneType),
-    "task": (str, NoneType),
-    "columns": (list, NoneType),
-    "text": (list, NoneType),
-    "header": (bool, NoneType),
-    "test_fraction": (float, int, NoneType),
-    "validation": (float, int),
     "seed": (int,),
-    **{name: OF_RECIPE[type(value)] for name, value in asdict(Recipe()).items()},
+    "validation": (float, int, str),
+    "epochs": _WHOLE,
+    **dict.fromkeys(("target", "task", "group", "time", "sample_weight", "metric"), _TEXT),
+    **dict.fromkeys(("columns", "number", "category", "date", "text", "drop", "quantiles"), _LIST),
+    **dict.fromkeys(("test_fraction", "time_limit"), _NUMBER),
+    "class_weight": (str, dict, NoneType),
+    "header": (bool, NoneType),
+    **dict.fromkeys(("delimiter", "decimal", "encoding", "sheet", "query"), _TEXT),
+    "missing": _LIST,
+    **dict.fromkeys(("activation", "optimizer"), _TEXT),
+    **dict.fromkeys(("dropout", "learning_rate"), _NUMBER),
+    "hidden": _LIST,
+    "batch_size": _WHOLE,
 }
+FOR_TABLES = tuple(name for name in SETTINGS if name not in ("source", "seed", "validation", "epochs", *FOR_IMAGES))
 RESULT: dict[str, tuple[type, ...]] = {"epochs": (int,), "interrupted": (bool,), "scores": (dict,)}
 DATA: dict[str, tuple[type, ...]] = {"rows": (dict,), "sha256": (str,), "file_sha256": (str, NoneType)}
+#: What stands in the folder of an earlier model, and would not belong to another.
+RESULTS = ("curves.png", "confusion.png", "predictions.png", "report.html")
 
 
 def _blas(machine: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -106,9 +110,9 @@ class Run:
         for warning in caught:
             print(f"note: {warning.message}", file=sys.stderr)
 
-    def finish(self, model: Sequential, **result: Any) -> None:
+    def finish(self, arrays: Mapping[str, Array], **result: Any) -> None:
         """Record what came out; checkpoints are of no more use if all was trained."""
-        self.result = result | {"parameters_sha256": digest({**model.parameters, **model.buffers}, {})}
+        self.result = result | {"parameters_sha256": digest(dict(arrays), {})}
         self.write()
         self.remove_checkpoints([] if result["interrupted"] else None)
 
@@ -128,6 +132,29 @@ class Run:
             expected = f"the data of the run in {earlier.folder}, SHA-256 {earlier.data['sha256'][:12]}…"
             got = f"others from {self.settings['source']}, {self.data['sha256'][:12]}…"
             raise ValueError(sentence("train", expected, got, "bring them back, or begin another run"))
+
+
+class Job(Protocol):
+    """A training that is prepared: how ``train`` uses one, whatever the data are."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Those by which it can be repeated."""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What tells its rows from all others."""
+
+    @property
+    def counts_threads(self) -> bool:
+        """Whether the last bit depends on the number of threads."""
+
+    @property
+    def varies(self) -> list[str]:
+        """What makes equal runs differ."""
+
+    def train(self, args: argparse.Namespace, record: Run) -> int:
+        """Train, write and report; the exit code."""
 
 
 class _Quiet(Checkpoint):
@@ -186,9 +213,9 @@ def _is_sound(run: Run) -> bool:
 
 def are_settings(found: Any, names: Collection[str]) -> bool:
     """Whether the settings of these names are there, each of a type that it may have."""
-    lists = [("columns", str), ("text", str), ("hidden", int)]
+    items = {"hidden": int, "quantiles": float}
     return _has(found, {name: SETTINGS[name] for name in names}) and all(
-        type(item) is kind for name, kind in lists if name in names for item in found[name] or ()
+        type(item) is items.get(name, str) for name in names if SETTINGS[name] == _LIST for item in found[name] or ()
     )
 
 
@@ -200,7 +227,7 @@ def fill(args: argparse.Namespace, run: Run) -> None:
     """Give the arguments the settings of a run; SOURCE may have moved, all else must be as it was."""
     for name in SETTINGS:
         value, given = run.settings[name], getattr(args, name)
-        value = tuple(value) if name == "hidden" else value
+        value = tuple(value) if name == "hidden" and value is not None else value
         if name == "source" and given is not None:
             continue
         if given not in (None, value):
@@ -211,19 +238,32 @@ def fill(args: argparse.Namespace, run: Run) -> None:
     args.out = str(run.folder if args.repeat is None else _beside(run.folder, args.out))
 
 
-def begin(
-    args: argparse.Namespace, problem: Problem, recipe: Recipe, out: Path, earlier: Run | None
-) -> tuple[Run, list[str]]:
+def settings_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings of a command, as they are given."""
+    return {name: getattr(args, name) for name in SETTINGS}
+
+
+def check_unfinished(args: argparse.Namespace, out: Path) -> None:
+    """Raise if a run would take the place of one that has ended."""
+    if args.force or args.resume is not None or not (out / RECORD).is_file():
+        return
+    try:
+        ended = read_run(out).ended
+    except (ValueError, OSError):
+        ended = True  # of another version
+    if ended:
+        remedy = "choose another with --out DIR, or replace it with --force"
+        raise ValueError(sentence("train", "a folder without a finished run", str(out), remedy))
+
+
+def begin(args: argparse.Namespace, job: Job, out: Path, earlier: Run | None) -> tuple[Run, list[str]]:
     """The record of a run, in its folder, and what keeps it from agreeing to the bit with the earlier one."""
-    settings = {name: getattr(args, name) for name in SETTINGS if hasattr(args, name)} | asdict(recipe)
-    facts = problem.facts
-    if facts.encoder is not None:
-        settings |= {"target": facts.target, "task": facts.task}
-    run = Run(out, settings, fingerprint(problem, resolve("train", args.source)), this_machine())
+    run = Run(out, dict(job.settings), job.data, this_machine())
     differing: list[str] = []
     if earlier is not None:
         run.check_data(earlier, closely=args.resume is not None)
-        differing = [*earlier.changes, *differences(earlier.machine, run.machine, recipe)]
+        changed = differences(earlier.machine, run.machine, counts_threads=job.counts_threads)
+        differing = [*earlier.changes, *changed, *job.varies]
     if args.resume is not None:
         run.changes = differing
     elif checkpoints(out / CHECKPOINTS):
@@ -232,6 +272,12 @@ def begin(
     remove_partials(out, "*.json", "*.safetensors", "*.png")
     run.write()
     return run, differing
+
+
+def remove_results(folder: Path) -> None:
+    """Remove the figures and the report of an earlier run: they would not belong to this model."""
+    for name in RESULTS:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _beside(folder: Path, out: str | None) -> Path:
@@ -248,23 +294,12 @@ def _typed(value: Any) -> str:
     return ",".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else str(value)
 
 
-def fingerprint(problem: Problem, source: Path | str) -> dict[str, Any]:
-    """Of the arrays that are trained, validated and tested on, and of the file that they come from."""
-    parts = {"training": problem.train, "validation": problem.validation, "test": problem.test}
-    arrays: dict[str, Array] = {}
-    for name, part in parts.items():
-        if part is not None:
-            arrays |= {f"{name}/x": part[0], f"{name}/y": part[1]}
-    file = None
-    if isinstance(source, Path) and source.is_file():  # a pipe can be read only once
-        with source.open("rb") as stream:
-            file = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {
-        "rows": {name: 0 if part is None else len(part[0]) for name, part in parts.items()},
-        "columns": problem.facts.inputs,
-        "sha256": digest(arrays, {}),
-        "file_sha256": file,
-    }
+def file_sha256(path: Path | None) -> str | None:
+    """Of a file that can be read twice."""
+    if path is None:
+        return None
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def this_machine() -> dict[str, Any]:
@@ -274,14 +309,9 @@ def this_machine() -> dict[str, Any]:
     return machine
 
 
-def differences(then: Mapping[str, Any], now: Mapping[str, Any], recipe: Recipe | None = None) -> Iterator[str]:
+def differences(then: Mapping[str, Any], now: Mapping[str, Any], *, counts_threads: bool = True) -> Iterator[str]:
     """What is not as it was, of all that the last bit may depend on."""
     for name, of in DECISIVE.items():
         was, is_ = of(then), of(now)
-        if was != is_ and not (name == "threads" and recipe is not None and _is_compiled(recipe)):
+        if was != is_ and not (name == "threads" and not counts_threads):
             yield f"{name} {was} → {is_}"
-
-
-def _is_compiled(recipe: Recipe) -> bool:
-    """Whether a plan takes the steps: its bits depend on no number of threads, those of the BLAS may."""
-    return recipe.make_optimizer().kernel is not None and recipe.activation in NUMBERS

@@ -5,13 +5,25 @@ from __future__ import annotations
 import re
 
 OURS = (ValueError, TypeError, OSError, ImportError, MemoryError)  # they say what to do; all others are faults of ours
-OPTIONS = {
-    "header=False": "--no-header",
-    "header=True": "--header",
-    "text=[...]": "--text",
-    "columns=[...]": "--columns",
-    "task='regression'": "--task regression",
-}
+#: Arguments of Python's functions in the remedies of errors, and what is typed in the shell.
+_ARGUMENTS = [
+    (re.compile(pattern), option)
+    for pattern, option in (
+        (r"header=True if it names the columns \(--header\)", "--header if it names the columns"),
+        (r"header=False if it is data \(--no-header\)", "--no-header if it is data"),
+        (r"missing=\[(['\"])(.*?)\1\] \(--missing\)", r"--missing '\2'"),
+        (r"decimal='\.' or ',', or", "--decimal with . or a comma, or"),
+        (r"decimal='\.' if the comma sets off thousands, or decimal=',' \(--decimal\)",
+         "--decimal . if the comma sets off thousands, otherwise --decimal ,"),
+        (r"columns=\{'(.*?)': '(\w+):(\S+)'\}(.*?) '\w+:(\S+)'", r"--\2 '\1:\3'\4 --\2 '\1:\5'"),
+        (r"list the column in text=\[\.\.\.\]", "take it as it is, with --category"),
+        (r"columns=\[\.\.\.\]", "--columns"),
+        (r"query=\.\.\.", "--query"),
+        (r"encoding='([\w-]+)'", r"--encoding \1"),
+        (r"pass its encoding, as in", "pass"),
+    )
+]  # fmt: skip
+_OF_TRAINING = re.compile(r"(, or|; otherwise|;) take it as it is, with --category")
 _SPEAKER = re.compile(r"(?!resume )[\w.]+(\(.*?\))? expects ")  # load, read_table, AdamW(1e-3); --resume is a word here
 
 
@@ -26,6 +38,8 @@ def in_the_shell(error: Exception, command: str) -> str:
         return f"cannot open {error.filename}: {error.strerror}."
     if isinstance(error, MemoryError):
         return f"{command} expects enough memory, got {message or 'too little'}."
-    for argument, option in OPTIONS.items():
-        message = message.replace(argument, option)
+    for argument, option in _ARGUMENTS:
+        message = argument.sub(option, message)
+    if command != "train":  # which alone decides what a column is
+        message = _OF_TRAINING.sub("", message)
     return _SPEAKER.sub(f"{command} expects ", message, count=1) if _SPEAKER.match(message) else message

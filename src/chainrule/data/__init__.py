@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from .batches import split
     from .idx import read_idx
     from .named import load_named
-    from .tables import read_table
+
+    read_table: Any
 
 # The readers of files need parts of the standard library that nobody who trains on arrays should wait for.
 _LAZY = {
@@ -18,7 +19,7 @@ _LAZY = {
     "RandomDistortion": "augmentation",
     "load_named": "named",
     "read_idx": "idx",
-    "read_table": "tables",
+    "read_table": ".tabular.reading",  # found here beside the other readers; nothing of data needs it
     "split": "batches",
 }
 

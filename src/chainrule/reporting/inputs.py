@@ -55,7 +55,7 @@ def exchanged(x: Any, which: Array, rows: Array) -> Any:
     """x with some of its columns from other rows, all else as it is."""
     other = taken(x, rows)
     if hasattr(x, "with_columns"):
-        return x.with_columns([other.to_series(int(column)) for column in which])
+        return x.with_columns([other.get_column(x.columns[int(column)]) for column in which])
     changed = x.copy()
     for column in which:
         if hasattr(x, "iloc"):

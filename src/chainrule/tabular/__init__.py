@@ -1,7 +1,7 @@
-"""Encoding of tables with numeric and text columns as network inputs and targets, and decoding of outputs."""
+"""Tables: read from files, understood column by column, encoded as the inputs of a network."""
 
 from __future__ import annotations
 
-from .encoder import TableEncoder
+from .encoding import TableEncoder
 
 __all__ = ["TableEncoder"]

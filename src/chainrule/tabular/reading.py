@@ -9,7 +9,7 @@ index without a name is left out.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from .._support.checks import require
 from .._support.text import MOST, printable
 from .files.characters import find_encoding
-from .files.columnar import read_columnar
+from .files.columnar import columnar_blocks, read_columnar
 from .files.database import read_sqlite
-from .files.delimited import read_delimited
+from .files.delimited import delimited_blocks, read_delimited
 from .files.json_lines import is_json, read_json_lines
 from .files.options import Options, UnknownColumnError
 from .files.sources import WHO, Source, kind, staged, unpacked
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Table", "UnknownColumnError", "read_table"]
 
 
-@dataclass(frozen=True, repr=False)
-class Table:
-    """A table that was read.
+@dataclass(frozen=True, repr=False, eq=False)
+class Table(Mapping[str, Any]):
+    """A table that was read: a mapping from the names of its columns to these.
 
     Attributes
     ----------
@@ -46,6 +46,15 @@ class Table:
     notes: tuple[str, ...]
     source: str
 
+    def __getitem__(self, name: str) -> Any:
+        return self.frame[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.frame.columns)
+
+    def __len__(self) -> int:
+        return len(self.frame.columns)
+
     def __repr__(self) -> str:
         rows, columns = self.frame.shape
         said = "".join(f"; {note}" for note in self.notes)
@@ -56,6 +65,7 @@ def read_table(
     source: Any,
     *,
     encoding: str | None = None,
+    delimiter: str | None = None,
     decimal: str | None = None,
     header: bool | None = None,
     missing: Collection[str] = (),
@@ -75,6 +85,7 @@ def read_table(
     ----------
     source : path, ``"-"`` for standard input, ``"file.db::table"`` for SQLite, or an open binary file
     encoding : of a text file, such as ``"cp1251"``; None finds out
+    delimiter : of a text file, what sets off its cells, ``" "`` for any blanks; None finds out
     decimal : ``"."`` or ``","``, the mark before decimals; None finds out
     header : whether the first row names the columns; None finds out
     missing : further words for a missing value, in all columns
@@ -106,10 +117,32 @@ def read_table(
     ([3.5, 20.0], ['oak', ''])
     """
     narwhals = require("narwhals", "tabular", WHO)
-    options = Options(encoding, decimal, header, missing, columns, text, query, sheet)
+    options = Options(encoding, delimiter, decimal, header, missing, columns, text, query, sheet)
     with staged(source) as found:
         table, notes = _read(found, options)
         return Table(narwhals.from_native(table, eager_only=True), tuple(notes), found.name)
+
+
+def read_blocks(source: Any, **options: Any) -> Iterator[Table]:
+    """The same in parts, of a table that may be larger than memory; the options are those of ``read_table``.
+
+    Text of rows and cells, and Parquet, come in parts; all else is read as a whole.
+    """
+    narwhals = require("narwhals", "tabular", WHO)
+    asked = Options(**options)
+    with staged(source) as found:
+        for part in _parts(found, asked):
+            yield Table(narwhals.from_native(part, eager_only=True), (), found.name)
+
+
+def _parts(source: Source, options: Options) -> Iterator[Any]:
+    what = kind(source)
+    if options.query is None and source.part is None:
+        if what in ("parquet", "folder"):
+            return columnar_blocks(source, options)
+        if what == "text" and not is_json(_head(source, options), _suffix(source)):
+            return delimited_blocks(source, options, _suffix(source))
+    return iter([_read(source, options)[0]])
 
 
 def _read(source: Source, options: Options) -> tuple[Any, list[str]]:

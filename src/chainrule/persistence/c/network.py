@@ -114,9 +114,9 @@ def _of_model(model: Sequential) -> Network:
 
 def _decode(network: Network, facts: dict[str, Any]) -> Program:
     """What ``chainrule train`` knows of the columns; the program that takes y back to the target's units."""
-    from ...tabular import TableEncoder
+    from ...tabular.earlier import EarlierEncoder
 
-    encoder, model = TableEncoder.from_dict(facts), network.model
+    encoder, model = EarlierEncoder.from_dict(facts), network.model
     written = encoder.to_dict()
     if len(encoder.feature_names) != network.inputs:
         got = f"an encoder that gives {len(encoder.feature_names)}"

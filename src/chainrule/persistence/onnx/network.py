@@ -157,10 +157,10 @@ def _features(model: Sequential) -> Any:
     encoder = model.metadata.get("encoder")
     if not isinstance(encoder, dict):
         return model.metadata.get("feature_names")
-    from ...tabular import TableEncoder
+    from ...tabular.earlier import EarlierEncoder
 
     try:
-        return TableEncoder.from_dict(encoder).feature_names
+        return EarlierEncoder.from_dict(encoder).feature_names
     except ValueError:  # of somebody else
         return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ..._support.checks import require
@@ -10,6 +12,7 @@ from .options import Options, choose
 from .sources import WHO, Source
 
 _RATIO, _SPARE = 50, 1 << 30  # bytes in memory for one of the file; constant columns take hardly any space in it
+BLOCK = 1 << 16  # rows of a part
 _AGAIN = "copy or save it again"
 
 
@@ -25,6 +28,24 @@ def read_columnar(source: Source, kind: str, options: Options) -> tuple[Any, lis
     if not table.num_rows:
         source.refuse("rows in", "none")
     return table, []
+
+
+def columnar_blocks(source: Source, options: Options) -> Iterator[Any]:
+    """The same of Parquet, or a folder of Parquet files, in parts of not many rows."""
+    arrow, dataset = require("pyarrow", "tabular", WHO), require("pyarrow.dataset", "tabular", WHO)
+    try:
+        if source.path.is_dir():
+            whole = _dataset(source)
+        else:
+            whole = dataset.dataset(str(source.path), format="parquet")
+        names = _names(source, whole.schema, options)
+        few = {"batch_size": BLOCK, "batch_readahead": 1, "fragment_readahead": 1}
+        for batch in whole.to_batches(columns=names, **few):
+            batch.validate(full=True)
+            if batch.num_rows:
+                yield arrow.Table.from_batches([batch])
+    except (arrow.ArrowException, OSError) as error:
+        source.refuse("whole Parquet files in", _first_line(error), _AGAIN)
 
 
 def _first_line(error: Exception) -> str:
@@ -43,17 +64,20 @@ def _parquet(source: Source, options: Options) -> Any:
 
 
 def _folder(source: Source, options: Options) -> Any:
-    dataset, parquet = require("pyarrow.dataset", "tabular", WHO), require("pyarrow.parquet", "tabular", WHO)
-    paths = sorted(source.path.rglob("*.parquet"))
-    if not paths:
-        source.refuse("Parquet files in", "none", "name a file in it")
-    files = [str(path) for path in paths]
-    base = {"partitioning": "hive", "partition_base_dir": str(source.path)}
-    whole = dataset.dataset(files, format="parquet", **base)
+    parquet = require("pyarrow.parquet", "tabular", WHO)
+    whole = _dataset(source)
     names = _names(source, whole.schema, options)
-    for path in paths:
+    for path in map(Path, whole.files):
         _refuse_bomb(source, parquet.read_metadata(path), path.stat().st_size, len(names))
     return whole.to_table(columns=names)
+
+
+def _dataset(source: Source) -> Any:
+    dataset = require("pyarrow.dataset", "tabular", WHO)
+    files = sorted(map(str, source.path.rglob("*.parquet")))
+    if not files:
+        source.refuse("Parquet files in", "none", "name a file in it")
+    return dataset.dataset(files, format="parquet", partitioning="hive", partition_base_dir=str(source.path))
 
 
 def _arrow(source: Source, options: Options) -> Any:

@@ -12,11 +12,11 @@ import io
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from ..numerals import COMMA, POINT, numeral
 from .cells import COMMA_SAID, Findings, resolve
 from .characters import SAID, NotUtf8Error, as_utf8, find_encoding, guess_encoding
 from .dialect import BLANK, Dialect, columns_of, find_dialect, first_rows, rows_of
-from .engine import RefusedError, Rows, parse
+from .engine import RefusedError, Rows, blocks, parse, settle
 from .header import ROWS, has_header, make_names, names_values
 from .options import Options
 from .plan import TEXT, Plan
@@ -37,6 +37,7 @@ from .streams import Seen, Stream, lines_of, one_blank, watched, without_lines
 SAMPLE, LINES = 4 << 20, 2 * ROWS  # bytes, or lines, in which delimiter, header and types are found
 _CELLS = 500_000  # of them
 _MOST_OF = 0.9  # of the rows have the same number of cells in a file that is read
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,38 @@ class Layout:
 
 def read_delimited(source: Source, options: Options, suffix: str = "") -> tuple[Any, list[str]]:
     """The Arrow table in a text file, and what is to be said about it."""
+    return _decoded(source, options, lambda encoding: _read(source, options, encoding, suffix))
+
+
+def delimited_blocks(source: Source, options: Options, suffix: str = "") -> Iterator[Any]:
+    """The same in parts, for a table larger than memory: the file is read twice, first to know its types."""
+    with ExitStack() as held:
+
+        def settled(encoding: str) -> tuple[Rows, Plan]:
+            layout = _find_layout(source, options, encoding, suffix, [])
+            plan = Plan.of(source, layout.names, layout.columns, options)
+            try:
+                rows = _rows(source, layout)
+                return rows, settle(source, rows, plan, options)
+            except RefusedError:
+                rows = held.enter_context(_rewritten(source, layout))
+                return rows, settle(source, rows, plan, options)
+
+        rows, plan = _decoded(source, options, settled)
+        for table in blocks(rows, plan, options):
+            yield _resolved(source, table, plan, options)[0]
+
+
+def _decoded(source: Source, options: Options, read: Callable[[str], T]) -> T:
+    """What ``read`` gives with the encoding of the file; UTF-8 that is none further down is guessed once more."""
     with unpacked(source) as chunks:
         head = next(chunks, b"")
-    encoding = find_encoding(source, head, options.encoding)
     try:
-        return _read(source, options, encoding, suffix)
+        return read(find_encoding(source, head, options.encoding))
     except NotUtf8Error as error:
         if options.encoding is not None:
             source.refuse("UTF-8 text in", str(error), "pass another encoding")
-        return _read(source, options, guess_encoding(source, error), suffix)
+        return read(guess_encoding(source, error))
 
 
 def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple[Any, list[str]]:
@@ -101,7 +125,7 @@ def _empty_at_the_end(table: Any) -> int:
 
 def _find_layout(source: Source, options: Options, encoding: str, suffix: str, notes: list[str]) -> Layout:
     sample, is_whole = _sample(source, encoding)
-    dialect = find_dialect(sample, suffix)
+    dialect = find_dialect(sample, suffix, options.delimiter)
     text = re.split("\r\n|\n|\r", sample, maxsplit=1)[1] if dialect.stated else sample
     rows = first_rows(text, dialect.delimiter, ROWS + 1, _CELLS)
     if not rows:
@@ -176,6 +200,25 @@ def _refuse_width(source: Source, header: list[str], width: int) -> NoReturn:
 
 
 def _table(source: Source, layout: Layout, plan: Plan, options: Options) -> tuple[Any, Findings]:
+    try:
+        table, plan = parse(source, _rows(source, layout), plan, options)
+    except RefusedError:
+        with _rewritten(source, layout) as rows:
+            table, plan = parse(source, rows, plan, options)
+    if not table.num_rows:
+        source.refuse("rows under the header of", "a header alone")
+    return _resolved(source, table, plan, options)
+
+
+def _resolved(source: Source, table: Any, plan: Plan, options: Options) -> tuple[Any, Findings]:
+    """The table with those columns of text as numbers that are, and what was found on the way."""
+    findings = Findings({POINT} if plan.shows_point else {COMMA} if plan.decimal == COMMA else set())
+    doubtful = [place for place, at in enumerate(plan.chosen) if at in plan.doubtful]
+    return resolve(source, table, doubtful, options.decimal, options.missing, findings), findings
+
+
+def _rows(source: Source, layout: Layout) -> Rows:
+    """The rows as they stand in the file."""
     delimiter = layout.dialect.delimiter
 
     @contextmanager
@@ -185,16 +228,7 @@ def _table(source: Source, layout: Layout, plan: Plan, options: Options) -> tupl
             body = one_blank(body) if delimiter == BLANK else body
             yield Stream(watched(body, delimiter, seen))
 
-    try:
-        table, plan = parse(source, Rows(opened, delimiter, False, layout.longest), plan, options)
-    except RefusedError:
-        with _rewritten(source, layout) as rows:
-            table, plan = parse(source, rows, plan, options)
-    if not table.num_rows:
-        source.refuse("rows under the header of", "a header alone")
-    findings = Findings({POINT} if plan.shows_point else {COMMA} if plan.decimal == COMMA else set())
-    doubtful = [place for place, at in enumerate(plan.chosen) if at in plan.doubtful]
-    return resolve(source, table, doubtful, options.decimal, options.missing, findings), findings
+    return Rows(opened, delimiter, False, layout.longest)
 
 
 @contextmanager

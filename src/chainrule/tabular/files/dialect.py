@@ -26,10 +26,15 @@ class Dialect:
     stated: bool = False
 
 
-def find_dialect(sample: str, suffix: str = "") -> Dialect:
-    """The dialect that cuts the first lines into rows of equal width, whose cells hold no other delimiter."""
+def find_dialect(sample: str, suffix: str = "", delimiter: str | None = None) -> Dialect:
+    """The dialect that cuts the first lines into rows of equal width, whose cells hold no other delimiter.
+
+    A ``delimiter`` that the user names is the one.
+    """
     if stated := _EXCEL.match(sample):
-        return Dialect(stated[1], stated=True)
+        return Dialect(delimiter or stated[1], stated=True)
+    if delimiter is not None:
+        return Dialect(delimiter)
     order = "\t,;|" if suffix == ".tsv" else DELIMITERS
     merits = {mark: _merit(sample, mark) for mark in (*order, BLANK)}
     best = max(merits, key=lambda mark: merits[mark])

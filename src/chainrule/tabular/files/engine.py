@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from ..._support.checks import require
 from ..words import missing_between_numbers
@@ -15,9 +15,14 @@ from .plan import FLOAT, INTEGER, TEXT, Plan
 from .sources import WHO, Source
 from .streams import MOST_ROW, Seen, Stream, refuse_long
 
-LEAST_BLOCK = 1 << 20  # bytes that Arrow parses at once
+LEAST_BLOCK, BLOCK = 1 << 20, 8 << 20  # bytes that Arrow parses at once, and those of a part of a table
 _SINGLE, _ATTEMPTS = 6, 10  # columns that are corrected one by one, and readings at most
 _CONVERSION = re.compile(r"In CSV column #(\d+): .*? error to \w+: invalid value '(.*)'", re.DOTALL)
+
+
+T = TypeVar("T")
+#: What is made of the stream, and whether a cell holds a quotation mark or a line break.
+Reader: TypeAlias = "Callable[[Stream, Plan, Seen], tuple[T, bool]]"
 
 
 class RefusedError(ValueError):
@@ -46,29 +51,67 @@ def parse(source: Source, rows: Rows, plan: Plan, options: Options) -> tuple[Any
     RefusedError
         Rows of different lengths, or quotation marks that Arrow does not understand.
     """
+    csv = require("pyarrow.csv", "tabular", WHO)
+
+    def whole(stream: Stream, plan: Plan, seen: Seen) -> tuple[Any, bool]:
+        table = csv.read_csv(stream_of(stream), *_orders(rows, plan, options))
+        return table, seen.quotes and any(map(_holds, table.columns))
+
+    table, plan = _read(source, rows, plan, whole)
+    return _trimmed(table, plan, options), plan
+
+
+def settle(source: Source, rows: Rows, plan: Plan, options: Options) -> Plan:
+    """The plan by which all rows can be read, found by reading them once; none is kept."""
+    csv = require("pyarrow.csv", "tabular", WHO)
+
+    def nothing(stream: Stream, plan: Plan, seen: Seen) -> tuple[None, bool]:
+        holds = False
+        for batch in csv.open_csv(stream_of(stream), *_orders(rows, plan, options)):
+            holds = holds or (seen.quotes and any(map(_holds, batch.columns)))
+        return None, holds
+
+    return _read(source, rows, plan, nothing)[1]
+
+
+def blocks(rows: Rows, plan: Plan, options: Options) -> Iterator[Any]:
+    """The Arrow table in parts, by a plan that is settled."""
+    arrow, csv = require("pyarrow", "tabular", WHO), require("pyarrow.csv", "tabular", WHO)
+    with rows.open(Seen(integers=False)) as stream:
+        for batch in csv.open_csv(stream_of(stream), *_orders(rows, plan, options, BLOCK)):
+            yield _trimmed(arrow.Table.from_batches([batch]), plan, options)
+
+
+def stream_of(stream: Stream) -> Any:
+    """A stream as Arrow takes it."""
+    return require("pyarrow", "tabular", WHO).PythonFile(stream, mode="r")
+
+
+def _read(source: Source, rows: Rows, plan: Plan, read: Reader[T]) -> tuple[T, Plan]:
+    """What ``read`` makes of the rows, and the plan, corrected until it holds."""
     arrow = require("pyarrow", "tabular", WHO)
     for attempt in range(_ATTEMPTS):
         seen = Seen(integers=bool(plan.numbers(INTEGER)))
         try:
             with rows.open(seen) as stream:
-                table = _ask(stream, rows, plan, options)
+                result, holds = read(stream, plan, seen)
         except arrow.ArrowInvalid as error:
             plan = _learn(source, plan, str(error), attempt)
             continue
-        if seen.quotes and not rows.rewritten and any(_holds(column) for column in table.columns):
+        if holds and not rows.rewritten:
             raise RefusedError("quotation marks and line breaks in cells, of which Arrow is not strict")
         if not seen.codes:
-            return _trimmed(table, plan, options), plan
+            return result, plan
         plan = plan.with_text(plan.numbers(INTEGER))
     raise RefusedError("columns of too many kinds")
 
 
-def _ask(stream: Stream, rows: Rows, plan: Plan, options: Options) -> Any:
-    arrow, csv = require("pyarrow", "tabular", WHO), require("pyarrow.csv", "tabular", WHO)
-    block = min(max(LEAST_BLOCK, 8 * rows.longest), MOST_ROW)
+def _orders(rows: Rows, plan: Plan, options: Options, least: int = LEAST_BLOCK) -> tuple[Any, Any, Any]:
+    """What Arrow is asked for: to read, to parse and to convert."""
+    csv = require("pyarrow.csv", "tabular", WHO)
+    block = min(max(least, 8 * rows.longest), MOST_ROW)
     kept, gaps = [str(at) for at in plan.chosen], missing_between_numbers(options.missing)
-    table = csv.read_csv(
-        arrow.PythonFile(stream, mode="r"),
+    return (
         csv.ReadOptions(column_names=[str(at) for at in range(len(plan.names))], block_size=block),
         csv.ParseOptions(delimiter=rows.delimiter, newlines_in_values=rows.rewritten),
         csv.ConvertOptions(
@@ -80,7 +123,6 @@ def _ask(stream: Stream, rows: Rows, plan: Plan, options: Options) -> Any:
             check_utf8=False,
         ),
     )
-    return table.rename_columns([plan.names[at] for at in plan.chosen])
 
 
 def _learn(source: Source, plan: Plan, error: str, attempt: int) -> Plan:
@@ -102,8 +144,9 @@ def _holds(column: Any) -> bool:
 
 
 def _trimmed(table: Any, plan: Plan, options: Options) -> Any:
-    """Text without the blanks around it, and without the words that the user calls missing."""
+    """The columns by their names, text without the blanks around it and the words that the user calls missing."""
     arrow, compute = require("pyarrow", "tabular", WHO), require("pyarrow.compute", "tabular", WHO)
+    table = table.rename_columns([plan.names[at] for at in plan.chosen])
     for place, at in enumerate(plan.chosen):
         if plan.types[at] != TEXT:
             continue

@@ -33,6 +33,7 @@ class Options:
     """The options of ``read_table``; None where the file is to tell."""
 
     encoding: str | None = None
+    delimiter: str | None = None
     decimal: str | None = None
     header: bool | None = None
     missing: Collection[str] = ()
@@ -50,6 +51,10 @@ class Options:
         if header is not None and not isinstance(header, bool):
             remedy = "pass True if the first line names the columns"
             raise TypeError(sentence(WHO, "header to be True, False or None", repr(header), remedy))
+        mark: Any = self.delimiter
+        if mark is not None and (not isinstance(mark, str) or len(mark) != 1 or mark.isalnum() or mark in '"\r\n'):
+            expected = "delimiter to be one character, such as ';', or ' ' for any blanks"
+            raise ValueError(sentence(WHO, expected, repr(mark)))
         if self.decimal not in (None, POINT, COMMA):
             raise ValueError(sentence(WHO, "decimal to be '.' or ','", repr(self.decimal)))
 

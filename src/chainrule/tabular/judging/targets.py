@@ -21,6 +21,11 @@ _CLASSES = frozenset(("None", "none", "NONE", "nil", "NIL", "Nil", "-", "."))  #
 _WHY = "the target"
 
 
+def is_no_class(word: str, missing: Collection[str]) -> bool:
+    """Whether a word in the target says that there is no value."""
+    return word not in _CLASSES and is_missing(word, missing)
+
+
 def judge_target(
     who: str, name: str, column: Column, missing: Collection[str], kind: str = "", form: str = ""
 ) -> Facts:
@@ -55,5 +60,5 @@ def _of_words(who: str, name: str, column: Words, missing: Collection[str], kind
     if not kind and (found := numbers_in(who, name, column, numbers)) is not None:
         form = found.form if found.form == COMMA else ""
         return replace(found, kind=NUMBER, why=f"{_WHY}: numbers, as text", form=form)
-    present = [word for word in used if word in _CLASSES or not is_missing(word, missing)]
+    present = [word for word in used if not is_no_class(word, missing)]
     return Facts(CATEGORY, gaps(column, present), len(present), first_of(present), f"{_WHY}: {len(present)} classes")

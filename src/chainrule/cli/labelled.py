@@ -1,0 +1,77 @@
+"""Rows with known answers, for evaluate and report: of a table, or the test set of a named data set."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._support.checks import Array, sentence
+from ..tabular.columns import Frame
+from .facts import Facts
+from .models import Trained
+from .named import test_set
+from .reading import naming_rows, read_rows
+from .scores import GAP, class_codes, numbers_of
+from .sources import resolve
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Rows as the model takes them: pixels (N, I), or a frame. ``y`` are places among the classes, or numbers (N,);
+    ``lines`` are the places of the rows in their table, from 1."""
+
+    x: Any
+    y: Array
+    lines: Array
+
+
+def labelled(who: str, model: Trained, source: str, given: Mapping[str, Any]) -> Labelled:
+    """The rows of a table or of a named data set that have an answer."""
+    facts = model.facts
+    found = resolve(who, source)
+    if facts.image_shape is not None or not found.is_table:
+        data = test_set(who, facts, found)
+        return Labelled(data.x_test, data.y_test, np.arange(1, len(data.y_test) + 1))
+    table = read_rows(who, facts, source, given, [facts.target])
+    with naming_rows(source):
+        kept = with_answers(who, facts, Frame(who, table), source)
+    if len(kept.lines) < len(table.frame):
+        count = len(table.frame) - len(kept.lines)
+        print(f"note: {count:,} rows without a value in {facts.target!r} are left out", file=sys.stderr)
+    rows = table.frame if len(kept.lines) == len(table.frame) else table.frame[(kept.lines - 1).tolist()]
+    with naming_rows(source):
+        note_unseen(model, rows)
+    return Labelled(rows, kept.y, kept.lines)
+
+
+def with_answers(who: str, facts: Facts, table: Frame, source: str, form: str = "") -> Labelled:
+    """The rows that have an answer; what is to be said of their classes is said."""
+    column = table.column(facts.target)
+    if facts.class_names:
+        y, said = class_codes(column, facts.class_names)
+        there = y != GAP
+        if said:
+            print(f"note: {said}", file=sys.stderr)
+    else:
+        y = numbers_of(facts.target, column, form)
+        there = np.isfinite(y)
+    if not there.any():
+        raise ValueError(sentence(who, f"rows with a value in the target {facts.target!r} of {source}", "none"))
+    return Labelled(None, y[there], np.flatnonzero(there) + 1)
+
+
+def note_unseen(model: Trained, rows: Any, said: set[str] | None = None) -> None:
+    """Say which columns hold values that training hardly saw, which count as unknown, unless it is ``said`` already."""
+    count = len(rows)
+    for name, (strange, values) in model.unseen(rows).items():
+        if said is not None and name in said:
+            continue
+        some = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "") or "missing ones"
+        note = f"{strange:,} of {count:,} rows hold values that training saw at most once ({some})"
+        print(f"note: column {name!r}: {note}", file=sys.stderr)
+        if said is not None:
+            said.add(name)

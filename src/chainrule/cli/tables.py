@@ -1,0 +1,368 @@
+"""Train on a table as it comes: understand it, divide its rows, fit an estimator, hold it against simpler ones."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from .._support.checks import Array, check_integer, check_number, sentence
+from .._support.files import digest
+from ..persistence import save
+from ..tabular.columns import Frame, Moments, Numbers, Words, as_words, rows_of, text_of
+from . import beside, pictures, runs
+from .facts import MODEL_FILE, Facts
+from .images import SIGNALLED
+from .labelled import Labelled, with_answers
+from .models import Trained
+from .reading import REMEMBERED, options_of, read_rows
+from .saying import HISTORY_FILE, say, say_command, trained_in, write_history
+from .scores import NEVER, scores_of_classes, scores_of_numbers, written
+from .sources import Source, resolve
+from .splits import Parts, divide
+from .targets import Target, check_learnable, class_weights, metric_of, target_of, weights_of
+from .understanding import Understood, tell, understand_table
+
+VALIDATION, TEST = 0.2, 0.2  # fractions of the rows: of those that are left, and of all
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Validation rows of a file of their own."""
+
+    x: Mapping[str, Any]
+    y: Array
+    weight: Array | None
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A table, understood and divided, and what is asked of the training."""
+
+    source: Source
+    found: Understood
+    target: Target
+    parts: Parts
+    weight: Array | None
+    held_out: Validation | None
+    args: argparse.Namespace
+    settings: Mapping[str, Any]
+
+    counts_threads = True
+
+    @property
+    def varies(self) -> list[str]:
+        """What makes equal runs differ."""
+        return [] if self.args.time_limit is None else ["--time-limit ends it by the clock"]
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """What tells these rows from all others."""
+        named = zip(("training", "validation", "test"), self.parts, strict=True)
+        rows = {name: self.target.rows[part] for name, part in named}
+        arrays: dict[str, Array] = dict(rows)
+        header: dict[str, str] = {}
+        tables = {"": self.found.columns.names, "validation/": list(self.held_out.x) if self.held_out else []}
+        for prefix, names in tables.items():
+            for at, name in enumerate(names):
+                column = self.found.columns.column(name) if not prefix else self.held_out.x[name]  # type: ignore[union-attr]
+                _add(arrays, header, f"{prefix}{at}", name, column)
+        counts = {name: len(part) for name, part in rows.items()}
+        if self.held_out is not None:
+            counts["validation"] = len(self.held_out.y)
+        file = runs.file_sha256(self.source.file)
+        return {
+            "rows": counts,
+            "columns": len(self.found.inputs),
+            "sha256": digest(arrays, header),
+            "file_sha256": file,
+        }
+
+    # --- training -------------------------------------------------------------------------------------------------
+
+    def train(self, args: argparse.Namespace, record: runs.Run) -> int:
+        """Train, write and report; the exit code: 0, or that of the signal that has ended the training."""
+        say("data", self._data_line())
+        start = time.perf_counter()
+        model = self._fitted()
+        seconds = time.perf_counter() - start
+        facts = self.facts(model)
+        say("model", _model_line(model))
+        true, said, scores = self._tested(model, facts)
+        interrupted = model.history_.interrupted and not model.history_.reason
+        epochs = {"epochs": model.n_epochs_, "best_epoch": model.best_epoch_}
+        training = {"seed": args.seed, **epochs, "rows": self.data["rows"]}
+        said_of_it = {"scores": scores, "training": training, "chainrule": __version__}
+        model.model_.metadata = facts.to_metadata() | said_of_it
+        runs.remove_results(record.folder)
+        save(model, record.folder / MODEL_FILE)
+        write_history(record.folder, model.history_)
+        drawn = pictures.draw(record.folder, facts, model.history_, said, true)
+        arrays = {**model.model_.parameters, **model.model_.buffers}
+        record.finish(arrays, epochs=model.n_epochs_, interrupted=interrupted, scores=scores)
+        best = f"best epoch {model.best_epoch_} of {model.n_epochs_}"
+        planned = model.max_epochs
+        say("result", f"test {written(scores, len(true))}, {best}, {trained_in(seconds, model.history_, planned)}")
+        self._say_beside(model, scores, true)
+        say("files", f"{', '.join([MODEL_FILE, HISTORY_FILE, runs.RECORD, *drawn])} in {record.folder}")
+        say_command("next", "report", record.folder)
+        return SIGNALLED + signal.SIGINT if interrupted else 0
+
+    def _fitted(self) -> Any:
+        from ..tabular.estimators import TabularClassifier, TabularRegressor
+
+        args, y = self.args, self.target.y
+        chosen: dict[str, Any] = {"time_limit": args.time_limit, "random_state": args.seed, "verbose": not args.quiet}
+        chosen |= metric_of(args.metric, self.target.is_class) | {"validation_fraction": 0.0}
+        if args.epochs is not None:
+            chosen["max_epochs"] = args.epochs
+        stated = {name: kind for name, kind in self.found.stated.items() if name in self.names}
+        if self.target.is_class:
+            weights = class_weights(args.class_weight, np.unique(y).tolist())
+            model = TabularClassifier(columns=stated, class_weight=weights, **chosen)
+        else:
+            model = TabularRegressor(columns=stated, quantiles=args.quantiles, **chosen)
+        held_out = self.held_out or self._validation()
+        with_ = {} if held_out is None else {"X_val": held_out.x, "y_val": held_out.y}
+        with_ |= {} if held_out is None or held_out.weight is None else {"sample_weight_val": held_out.weight}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The number of unique classes")  # of a few rows there are many
+            warnings.filterwarnings("ignore", "Training interrupted")  # the result says so
+            model.fit(self.rows(self.parts.train), y[self.parts.train], sample_weight=self._weights(), **with_)
+        model.column_kinds_ = type(self.found.kinds)(kind for kind in self.found.kinds if kind.name in self.names)
+        return model
+
+    def _validation(self) -> Validation | None:
+        part = self.parts.validation
+        weight = None if self.weight is None else self.weight[part]
+        return Validation(self.rows(part), self.target.y[part], weight) if len(part) else None
+
+    def _weights(self) -> Array | None:
+        return None if self.weight is None else self.weight[self.parts.train]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that the estimator is given."""
+        return [kind.name for kind in self.found.inputs]
+
+    def rows(self, part: Array) -> dict[str, Any]:
+        """Some rows with a target, of the columns that are inputs."""
+        places = self.target.rows[part]
+        return {name: rows_of(self.found.columns.column(name), places) for name in self.names}
+
+    def facts(self, model: Any) -> Facts:
+        """What the model file says of the table."""
+        classes = tuple(text_of(label) for label in model.classes_.tolist()) if self.target.is_class else ()
+        return table_facts(self.found, self.source, self.args, classes, tuple(model.encoder_.columns))
+
+    # --- what came out --------------------------------------------------------------------------------------------
+
+    def _tested(self, model: Any, facts: Facts) -> tuple[Array, Array, dict[str, float]]:
+        """The truth of the test rows, what was said of them, and the scores."""
+        used, rows, y = Trained(model, facts), self.rows(self.parts.test), self.target.y[self.parts.test]
+        if not self.target.is_class:
+            predicted = used.numbers(rows)
+            return y, predicted, scores_of_numbers(predicted, y)
+        p = used.probabilities(rows)
+        codes = _codes(y, model.classes_)
+        return codes, p.argmax(axis=1), scores_of_classes(p, codes)
+
+    def _say_beside(self, model: Any, scores: Mapping[str, float], true: Array) -> None:
+        train, classes = self.parts.train, len(model.classes_) if self.target.is_class else 0
+        y = _codes(self.target.y[train], model.classes_) if classes else self.target.y[train]
+        found = beside.scores_beside(model.encoder_, (self.rows(train), y), (self.rows(self.parts.test), true), classes)
+        say("beside", beside.told(found))
+        for line in beside.warnings_of(scores, found):
+            print(f"note: {line}", file=sys.stderr)
+
+    def _data_line(self) -> str:
+        counts = {name: count for name, count in self.data["rows"].items() if count}
+        kinds = Counter(kind.kind for kind in self.found.inputs)
+        named = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        names = len(self.found.inputs)
+        chosen = "" if self.args.target is not None else " (the last column)"
+        y, name = self.target.y, self.target.name
+        what = f"{len(np.unique(y))} classes in {name!r}" if self.target.is_class else f"numeric target {name!r}"
+        rows = ", ".join(f"{count:,} {part}" for part, count in counts.items())
+        inputs = f"{names} column{'s' * (names != 1)} ({named})"
+        return f"{self.source.name}: {inputs}, {what}{chosen}; {sum(counts.values()):,} rows: {rows}"
+
+
+def _codes(y: Array, classes: Array) -> Array:
+    """The place of each label among the classes that were trained; NEVER for another."""
+    places = {label: at for at, label in enumerate(classes.tolist())}
+    return np.array([places.get(label, NEVER) for label in y.tolist()], np.intp)
+
+
+def _add(arrays: dict[str, Array], header: dict[str, str], place: str, name: str, column: Any) -> None:
+    """Add a column to what is summed up."""
+    if isinstance(column, Numbers):
+        arrays |= {f"{place}/values": column.values, f"{place}/missing": column.missing}
+    elif isinstance(column, Moments):
+        arrays[f"{place}/moments"] = column.values
+    words: Words = as_words(column) if isinstance(column, Words) else Words((), np.zeros(0, np.int32))
+    arrays[f"{place}/codes"] = words.codes
+    header[place] = json.dumps([name, words.words])
+
+
+def _model_line(model: Any) -> str:
+    network, encoder = model.model_, model.encoder_
+    codes = len(encoder.code_names)
+    more = f" and {codes} embedding{'s' * (codes != 1)}" if codes else ""
+    count = len(encoder.feature_names)
+    return f"{count} feature{'s' * (count != 1)}{more}: {network.parameters.vector.size:,} parameters"
+
+
+def table_facts(
+    found: Understood, source: Source, args: argparse.Namespace, classes: tuple[str, ...], columns: tuple[str, ...]
+) -> Facts:
+    """What is to be known of a table to read others like it."""
+    reading = options_of({name: getattr(args, name) for name in REMEMBERED}) | {"header": not found.headless}
+    texts = tuple(name for name in found.texts if name in columns)
+    return Facts(
+        source=source.name,
+        target=found.target.name,
+        class_names=classes,
+        columns=columns,
+        table=tuple(found.columns.names),
+        texts=texts,
+        reading=reading,
+    )
+
+
+# --- preparing ----------------------------------------------------------------------------------------------------
+
+
+def set_aside(settings: Mapping[str, Any], facts: Facts) -> tuple[Labelled, dict[str, Any]]:
+    """The rows that a training has kept for the test, divided again as its settings say, and what tells all rows."""
+    args = argparse.Namespace(**settings)
+    source = resolve("report", args.source)
+    if not source.is_table:
+        remedy = f"name a table with the column {facts.target!r}"
+        raise ValueError(sentence("report", "a table", f"the data set {source.text}", remedy))
+    job = prepare(args, source, tells=False)
+    y = job.target.y[job.parts.test]
+    places = job.target.rows[job.parts.test]
+    if facts.class_names:
+        y = _codes(np.array([text_of(label) for label in y.tolist()], object), np.array(facts.class_names, object))
+    return Labelled(job.found.table.frame[places.tolist()], y, places + 1), job.data
+
+
+def prepare(args: argparse.Namespace, source: Source, *, tells: bool = True) -> Tables:
+    """Read, understand and divide the table, and say what was understood."""
+    _check_options(args, source)
+    found = understand_table(args, source.text)
+    target = target_of(found.columns, found.target, args.missing or ())
+    check_learnable(target, source.name)
+    lost = len(found.table.frame) - len(target.rows)
+    if tells:
+        tell(found)
+    if not found.inputs:
+        remedy = "take one in, with --number or --category"
+        raise ValueError(
+            sentence("train", f"a column of {source.name} to learn from", "none: all are left out", remedy)
+        )
+    if lost and tells:
+        print(f"note: {lost:,} rows without a value in {target.name!r} are left out", file=sys.stderr)
+    weight = weights_of(found.columns, args.sample_weight)
+    parts = _parts(args, found, target)
+    held_out = _validation_file(args, found, target, source) if isinstance(args.validation, str) else None
+    if target.is_class:
+        class_weights(args.class_weight, np.unique(target.y).tolist())
+    metric_of(args.metric, target.is_class)
+    task = "classification" if target.is_class else "regression"
+    settings = runs.settings_of(args) | {"target": target.name, "task": task}
+    weight = None if weight is None else weight[target.rows]
+    return Tables(source, found, target, parts, weight, held_out, args, settings)
+
+
+def _check_options(args: argparse.Namespace, source: Source) -> None:
+    who = "train"
+    for option in runs.FOR_IMAGES:
+        if getattr(args, option) is not None:
+            got = f"--{option.replace('_', '-')} with {source.text}"
+            raise ValueError(sentence(who, "options for images with a named data set only", got, "omit it"))
+    args.validation = VALIDATION if args.validation is None else args.validation
+    args.test_fraction = TEST if args.test_fraction is None else args.test_fraction
+    if not isinstance(args.validation, str):
+        check_number(who, "--validation", args.validation, minimum=0, below=1)
+    check_number(who, "--test-fraction", args.test_fraction, above=0, below=1)
+    if args.time_limit is not None:
+        check_number(who, "--time-limit", args.time_limit, above=0)
+    if args.epochs is not None:
+        check_integer(who, "--epochs", args.epochs)
+    for level in args.quantiles or ():
+        check_number(who, "--quantiles", level, above=0, below=1)
+    if args.group is not None and args.time is not None:
+        raise ValueError(sentence(who, "one of --group and --time", "both"))
+
+
+def _parts(args: argparse.Namespace, found: Understood, target: Target) -> Parts:
+    """The rows of each part, as places among those that have a target."""
+    groups = times = None
+    if args.group is not None:
+        words = as_words(found.columns.column(args.group))
+        groups = np.unique(words.codes[target.rows], return_inverse=True)[1]
+    if args.time is not None:
+        times = _times(found.columns, args.time, found)[target.rows]
+    validation = 0.0 if isinstance(args.validation, str) else args.validation
+    fractions = {"test": args.test_fraction, "validation": validation}
+    parts = divide(target.codes, len(target.rows), **fractions, seed=args.seed, groups=groups, times=times)
+    if len(np.unique(target.y[parts.train])) < 2:
+        option = "--validation" if validation > args.test_fraction else "--test-fraction"
+        got = f"{len(parts.train)} of {len(target.rows)}, all alike in the target"
+        raise ValueError(sentence("train", "enough rows for training", got, f"lower {option}"))
+    if target.is_class and (args.group or args.time):
+        known = np.isin(target.y[parts.validation], target.y[parts.train])  # of others there is no error
+        parts = parts._replace(validation=parts.validation[known])
+    return parts
+
+
+def _times(columns: Frame, name: str, found: Understood) -> Array:
+    """The column of times as numbers (N,)."""
+    column, kind = columns.column(name), found.kinds.of(name)
+    if isinstance(column, Moments):
+        times, gaps = column.values, column.values == np.iinfo(np.int64).min
+    elif isinstance(column, Numbers):
+        times, gaps = column.values, column.missing
+    else:
+        from ..tabular.moments import DAY_FIRST, NO_MOMENT, microseconds
+
+        words = as_words(column)
+        known = microseconds(words.words, kind.form if kind.form in ("dmy", "mdy") else DAY_FIRST)
+        times = np.append(known, NO_MOMENT)[words.codes]
+        gaps = times == NO_MOMENT
+    if gaps.any():
+        got = f"none at row {int(np.argmax(gaps))}"
+        raise ValueError(sentence("train", f"a time in every row of column {name!r}", got, "fill it, or drop the row"))
+    return times
+
+
+def _validation_file(args: argparse.Namespace, found: Understood, target: Target, source: Source) -> Validation:
+    """The rows of ``--validation FILE``, which has the same columns."""
+    names = tuple(kind.name for kind in found.inputs)
+    labels = np.unique(target.y) if target.is_class else np.zeros(0)
+    facts = table_facts(found, source, args, tuple(text_of(label) for label in labels.tolist()), names)
+    more = [target.name, *([args.sample_weight] if args.sample_weight else [])]
+    table = Frame("train", read_rows("train", facts, args.validation, vars(args), more))
+    rows = with_answers("train", facts, table, args.validation, form=found.target.form)
+    places, y = rows.lines - 1, rows.y
+    weight = weights_of(table, args.sample_weight)
+    if target.is_class:
+        known = y != NEVER
+        places, y = places[known], labels[y[known]]
+    if not len(y):
+        raise ValueError(sentence("train", f"rows of known classes in {args.validation}", "none"))
+    x = {name: rows_of(table.column(name), places) for name in names}
+    return Validation(x, y, None if weight is None else weight[places])
