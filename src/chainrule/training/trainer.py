@@ -17,7 +17,7 @@ from ..data.batches import Augmentation, Sample
 from ..losses import LossFunction
 from ..metrics import Metric
 from ..model import Sequential
-from ..ops.fused import tell_if_absent
+from ..ops.fused import warn_if_absent
 from ..optimizers import Optimizer
 from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
@@ -163,7 +163,7 @@ class Trainer:
         DivergenceError, which names the step, the layer and the likely cause, when the loss, the gradient or the
         parameters are no longer finite: model, optimizer and callbacks are then as they were a moment before.
         """
-        tell_if_absent()
+        warn_if_absent()
         epochs = check_integer("fit", "epochs", epochs)
         with deferred() as signals, np.errstate(), Claim("fit") as claim:  # all are at the end as they were
             with released:
