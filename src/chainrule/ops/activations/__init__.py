@@ -22,7 +22,7 @@ _TEXTS = {
     "y": "y : array of dy's shape\n    Output of the forward.",
     "slope": "slope : float in [0, 1]\n    Slope a below zero.",
     "alpha": "alpha : float, > 0\n    Number α; the output never falls below −α.",
-    "out": "out : array of the first argument's shape, optional\n    Where to write the result; may be the first argument.",
+    "out": "out : array of the first argument's shape, optional\n    Where to write the result; may be that argument.",
 }
 
 
@@ -39,5 +39,5 @@ def _document(op: Callable[..., Any]) -> None:
 for _name in __all__:
     if globals()[_name].__doc__ and not _name.startswith(
         "prelu"
-    ):  # which has a parameter array; no docstrings with -OO
+    ):  # no docstrings under -OO
         _document(globals()[_name])
