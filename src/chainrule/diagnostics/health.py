@@ -12,7 +12,7 @@ import numpy as np
 from .._support.checks import Array, sentence
 from ..data.scale import MOST_ROWS, about_scale, about_targets
 from ..layers import HardSigmoid, Layer, Sigmoid, Tanh
-from ..layers.base import Workspace
+from ..layers.workspace import Workspace
 from ..losses import BinaryCrossEntropy, CrossEntropy, LossFunction, get_loss
 from ..model import Sequential
 from ..optimizers import Optimizer, get_optimizer

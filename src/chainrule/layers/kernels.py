@@ -1,4 +1,4 @@
-"""A program as the compiled prediction takes it."""
+"""Translate a program for the compiled prediction."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .program import Program, number_of
 #: W, b, the number of the activation's kernel, and its parameter.
 Dense: TypeAlias = "tuple[Array | None, Array | None, int, float]"
 
-#: The elementwise ops that have a kernel, by its number.
+#: The number of each elementwise op's kernel.
 NUMBERS: dict[str, int] = {} if compiled is None else compiled.ACTIVATIONS
 NO_ACTIVATION = -1
 
 
 def dense_layers(program: Program) -> list[Dense] | None:
-    """The program for rows of numbers as dense layers with activations; None if an op has no kernel."""
+    """Translate the program into dense layers with activations; None if an op has no kernel."""
     found: list[Dense] = []
     for call in program:
         op, arrays = call.op, call.arrays

@@ -1,6 +1,6 @@
-"""What a layer computes, in primitives: the one description from which kernels, ONNX, C and the other files are made.
+"""What a layer computes, in primitives: the one description behind kernels, ONNX, C and the other formats.
 
-A program is a sequence of calls; each takes what the one before gave, a batch x of N rows:
+A program is a sequence of calls; the output of each is the input x of the next, a batch of N rows:
 
     op            y                                       arrays                            numbers
     affine        x W + b                                 W (I, O), b (O,) if there is one  l1, l2 in training
@@ -13,8 +13,8 @@ A program is a sequence of calls; each takes what the one before gave, a batch x
     add           x + f(x), f being the call's branch
     relu, tanh…   the op of that name, of each number                                       the op's own
 
-and, in training alone, ``dropout`` (rate) and ``batch_norm`` (gain, bias, running_mean, running_variance; epsilon,
-momentum). Arrays are named views into the model, never copies, or float64 numbers made of them.
+and, only in training, ``dropout`` (rate) and ``batch_norm`` (gain, bias, running_mean, running_variance; epsilon,
+momentum). Arrays are named views into the model, never copies, or float64 arrays computed from them.
 
 What an estimator makes of the outputs of its network takes three more, and a file of small weights one:
 
@@ -42,12 +42,12 @@ from .._support.overrides import states
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-#: What makes a layer compute something else, so that a program stated further up is no longer its own.
+#: Methods that change what a layer computes: a class that overrides one does not inherit its parent's program.
 EQUATIONS = ("forward", "backward", "apply", "pull_back", "penalty")
 
 
 class Call(NamedTuple):
-    """One primitive operation: its name, what it is computed with, and for ``add`` the program that is added."""
+    """One primitive operation: its name, its arrays and numbers, and for ``add`` the program that is added."""
 
     op: str
     arrays: Mapping[str, Array] = NOTHING
@@ -59,11 +59,11 @@ Program: TypeAlias = tuple[Call, ...]
 
 
 class Programmed(Protocol):
-    """A layer, as far as programs are concerned."""
+    """A layer, as programs see it."""
 
     @property
     def children(self) -> Sequence[Programmed]:
-        """The layers inside it."""
+        """The inner layers."""
         ...
 
     def program(self, training: bool = False) -> Program | None:
@@ -72,21 +72,21 @@ class Programmed(Protocol):
 
 
 def program_of(layer: Programmed, training: bool = False) -> Program | None:
-    """The layer's program; None where only Python knows what it computes.
+    """Return the layer's program; None if it has none.
 
-    A class that changes an equation states its program again: the one that it inherits describes its parent.
+    A class that overrides an equation must define its program again: the inherited one describes its parent.
     """
     return layer.program(training) if states(layer, "program", EQUATIONS) else None
 
 
 def programs(layers: Iterable[Programmed], training: bool = False) -> Program | None:
-    """The programs of layers in sequence as one; None if one of them has none."""
+    """Concatenate the programs of layers in sequence; None if one of them has none."""
     found = [program_of(layer, training) for layer in layers]
     return None if None in found else tuple(call for program in found for call in program or ())
 
 
 def stated(who: str, layers: Iterable[Programmed]) -> list[Program]:
-    """The program of each layer; ValueError that names the innermost layer without one."""
+    """Return the program of each layer, or raise a ValueError that names the innermost layer without one."""
     layers = list(layers)
     found = [program for layer in layers if (program := program_of(layer)) is not None]
     if len(found) < len(layers):
@@ -97,7 +97,7 @@ def stated(who: str, layers: Iterable[Programmed]) -> list[Program]:
 
 
 def without_program(layers: Iterable[Programmed]) -> Programmed:
-    """The layer on which :func:`programs` gives up, the innermost."""
+    """Return the innermost layer without a program."""
     layer = next(layer for layer in layers if program_of(layer) is None)
     parts = (part for part in (*layer.children, *vars(layer).values()) if hasattr(part, "program"))
     inner = [part for part in parts if program_of(part) is None]
@@ -112,7 +112,7 @@ def every_call(program: Iterable[Call]) -> Iterator[Call]:
 
 
 def run(program: Iterable[Call], x: Array) -> Array:
-    """What the program makes of a batch, in NumPy: the meaning of every op."""
+    """Run the program on a batch in NumPy: the definition of every op."""
     for call in program:
         if call.op == "add":
             x = x + run(call.branch, x)
@@ -121,9 +121,9 @@ def run(program: Iterable[Call], x: Array) -> Array:
     return x
 
 
-# --- the same in fewer operations ---------------------------------------------------------------------------------
+# --- fewer operations, same result ---------------------------------------------------------------------------------
 
-NEAR = 10  # deviations from zero: a mean so near loses no digits in x · gain + bias
+NEAR = 10  # standard deviations: a mean this close to zero loses no digits in x · gain + bias
 
 
 def standardization(call: Call) -> tuple[Any, Array, Any]:
@@ -133,13 +133,13 @@ def standardization(call: Call) -> tuple[Any, Array, Any]:
 
 
 def folded(call: Call) -> tuple[Array, Array]:
-    """A ``standardize`` as the gain and bias of a ``scale``: digits are lost where the mean is far from zero."""
+    """A ``standardize`` as the gain and bias of a ``scale``; loses digits if the mean is far from zero."""
     mean, factor, bias = standardization(call)
     return factor, bias - mean * factor
 
 
 def simplified(call: Call) -> Call:
-    """A ``standardize`` with a bias as a ``scale``, which is one operation less, where that loses no digits."""
+    """A ``standardize`` with a bias as a ``scale``, which saves one operation, if that loses no digits."""
     if call.op == "standardize" and "bias" in call.arrays:
         mean, factor, _ = standardization(call)
         if (np.abs(mean * factor) < NEAR).all():
@@ -148,7 +148,7 @@ def simplified(call: Call) -> Call:
 
 
 def joined(first: Call, second: Call) -> Call | None:
-    """An ``affine`` and the ``scale`` or ``standardize`` after it as one ``affine`` of float64; None of other calls."""
+    """Merge an ``affine`` and a ``scale`` or ``standardize`` after it into one float64 ``affine``; else None."""
     if first.op != "affine" or second.op not in ("scale", "standardize"):
         return None
     mean, factor, bias = standardization(second)
@@ -156,16 +156,16 @@ def joined(first: Call, second: Call) -> Call | None:
     return Call("affine", {"W": first.arrays["W"] * factor, "b": b})
 
 
-# --- what each op takes and gives ---------------------------------------------------------------------------------
+# --- the arguments and results of each op -----------------------------------------------------------------------------
 
 
 def number_of(call: Call) -> float:
-    """The parameter of an elementwise op; 0 where it has none."""
+    """The parameter of an elementwise op; 0 if it has none."""
     return next(iter(numbers_of(call).values()), 0.0)
 
 
 def numbers_of(call: Call) -> dict[str, float]:
-    """The numbers of a call, by the op's defaults where it has none."""
+    """The numbers of a call, completed by the op's defaults."""
     return {**_defaults(call.op), **call.numbers}
 
 
@@ -177,13 +177,13 @@ def _defaults(op: str) -> dict[str, float]:
 
 @cache
 def keeps_input(op: str) -> bool:
-    """Whether the pull-back of an elementwise op needs its input x; where it does not, y may stand in its place."""
+    """Whether the pull-back of an elementwise op needs its input x; if not, y may overwrite x."""
     return "x" in inspect.signature(getattr(ops, f"{op}_backward")).parameters
 
 
 @cache
 def arguments(op: str) -> dict[str, bool]:
-    """What an op is computed with besides x, in order, and whether it must be there."""
+    """The arguments of an op besides x, in order, and whether each is required."""
     known = {} if op == "add" else inspect.signature(_meaning(op)).parameters
     return {name: given.default is given.empty for name, given in known.items() if name not in ("x", "out")}
 
@@ -211,7 +211,7 @@ def _affine_int8(x: Array, W: Array, scale: Array, b: Array, limit: float) -> Ar
 
 LARGEST_EXPONENT = 88.72283  # of a float32
 
-#: What each op gives that is not the function of ``ops`` of its name.
+#: The ops that are not a function of ``ops`` of the same name.
 MEANINGS: dict[str, Callable[..., Array]] = {
     "affine": lambda x, W, b=0.0: x @ W + b,
     "affine_int8": _affine_int8,

@@ -11,11 +11,12 @@ import numpy as np
 from .._support import checks
 from .._support.checks import Array, as_samples, check_finite, check_integer, is_sparse
 from .._support.overrides import is_of_package
-from ..layers.base import Layer, Workspace, all_within, changes
+from ..layers.base import Layer, all_within, changes
 from ..layers.chain import forward_through
 from ..layers.kernels import Dense, dense_layers
 from ..layers.linear import check_takes_sparse
 from ..layers.program import programs
+from ..layers.workspace import Workspace
 from ..ops.fused import compiled, twin
 from ..parameters import Parameters
 from ..runtime.sharing import share

@@ -16,7 +16,7 @@ from .._support.checks import Array, all_finite, is_sparse, sentence
 from .._support.errors import DivergenceError
 from ..data.batches import Batches
 from ..data.scale import MOST_ROWS, about_scale, about_targets
-from ..layers.base import Workspace
+from ..layers.workspace import Workspace
 from ..losses import Loss
 from ..model import Sequential
 from .engine import Parts

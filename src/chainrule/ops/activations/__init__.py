@@ -37,7 +37,5 @@ def _document(op: Callable[..., Any]) -> None:
 
 
 for _name in __all__:
-    if globals()[_name].__doc__ and not _name.startswith(
-        "prelu"
-    ):  # no docstrings under -OO
+    if globals()[_name].__doc__ and not _name.startswith("prelu"):  # no docstrings under -OO
         _document(globals()[_name])
