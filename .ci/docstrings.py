@@ -29,7 +29,7 @@ TITLE = re.compile(r"^ *(\w[\w ]*)\n *-{3,}$", re.MULTILINE)
 #: Packages whose docstrings do not have this form yet.
 NOT_YET = frozenset(
     {
-        *("data", "diagnostics", "estimators", "model", "persistence", "plots", "proof", "reporting"),
+        *("data", "diagnostics", "estimators", "persistence", "plots", "proof", "reporting"),
         *("runtime", "tabular", "training"),
     }
 )

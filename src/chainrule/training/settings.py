@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..layers import Layer
-from ..layers.elementwise import Elementwise, name_of
+from ..layers.activations import name_of
+from ..layers.elementwise import Elementwise
 from ..optimizers import Optimizer
 
 #: By the path from the trainer, such as "optimizer.learning_rate" or "model.layers.2.rate": numbers, text, None, and
