@@ -29,8 +29,8 @@ TITLE = re.compile(r"^ *(\w[\w ]*)\n *-{3,}$", re.MULTILINE)
 #: Packages whose docstrings do not have this form yet.
 NOT_YET = frozenset(
     {
-        *("data", "diagnostics", "estimators", "persistence", "plots", "proof", "reporting"),
-        *("runtime", "tabular", "training"),
+        *("data", "diagnostics", "estimators", "persistence", "plots", "reporting"),
+        *("runtime", "tabular"),
     }
 )
 
@@ -38,7 +38,7 @@ NOT_YET = frozenset(
 def public_names() -> Iterator[str]:
     """Every class, function and method that a user may call, by its full name in the file that defines it."""
     seen = set()
-    for package in (chainrule, *subpackages()):
+    for package in (chainrule, *modules()):
         for thing in (inspect.unwrap(getattr(package, name)) for name in getattr(package, "__all__", ())):
             if (inspect.isclass(thing) or inspect.isfunction(thing)) and thing not in seen:
                 seen.add(thing)
@@ -47,10 +47,10 @@ def public_names() -> Iterator[str]:
                 yield from (f"{name}.{method}" for method in own_methods(thing))
 
 
-def subpackages() -> Iterator[object]:
-    """The subpackages; the command line has no public names."""
+def modules() -> Iterator[object]:
+    """The modules of the package; the command line has no public names."""
     for part in pkgutil.iter_modules(chainrule.__path__):
-        if part.ispkg and part.name != "cli":
+        if part.name not in ("cli", "__main__"):
             yield importlib.import_module(f"chainrule.{part.name}")
 
 

@@ -1,4 +1,4 @@
-"""Networks from and to other libraries: PyTorch, Keras, scikit-learn. Each loads on first touch."""
+"""Convert networks from and to PyTorch, Keras and scikit-learn. Each module loads on first use."""
 
 from __future__ import annotations
 

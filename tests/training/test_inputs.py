@@ -82,7 +82,7 @@ MISFITS = {
     "one column": ((40,), (40,), "(40,); pass a matrix with one row for each sample and 64 columns."),
     "images": ((40, 8, 8), (40,), "(40, 8, 8); put Flatten() in front."),
     "images of another size": ((40, 8, 7), (40,), "(40, 8, 7); put Flatten() in front, and make the layer for 56."),
-    "x and y": ((40,), (40, 64), "(40,); x comes first, then y: they seem to be the wrong way round."),
+    "x and y": ((40,), (40, 64), "(40,); x comes first, then y: they seem to be swapped."),
 }
 GIVEN = {
     "fit": lambda trainer, x, y: trainer.fit(x, y, verbose=0),
