@@ -26,13 +26,8 @@ CHECKS = {
 }
 ORDER = ["Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns", "Notes", "Examples", "References"]
 TITLE = re.compile(r"^ *(\w[\w ]*)\n *-{3,}$", re.MULTILINE)
-#: Packages whose docstrings do not have this form yet.
-NOT_YET = frozenset(
-    {
-        *("data", "diagnostics", "estimators", "persistence", "plots", "reporting"),
-        *("runtime", "tabular"),
-    }
-)
+#: Modules whose docstrings do not have this form yet.
+NOT_YET = ("data.tables", "estimators", "persistence", "plots", "reporting", "runtime", "tabular")
 
 
 def public_names() -> Iterator[str]:
@@ -73,8 +68,8 @@ def faults(name: str) -> Iterator[str]:
 
 def main() -> int:
     """Print every fault; 1 if there is one."""
-    left = frozenset() if "--all" in sys.argv else NOT_YET
-    found = [(name, fault) for name in public_names() if name.split(".")[1] not in left for fault in faults(name)]
+    left = () if "--all" in sys.argv else tuple(f"{chainrule.__name__}.{part}." for part in NOT_YET)
+    found = [(name, fault) for name in public_names() if not name.startswith(left) for fault in faults(name)]
     print(*(f"{name}: {fault}" for name, fault in found), sep="\n", end="\n" if found else "")
     return min(len(found), 1)
 

@@ -42,10 +42,8 @@ def MLP(
         Whether to end with a Softmax layer; train with ``CrossEntropy(from_logits=False)`` then.
     dropout : float in [0, 1)
         Dropout rate after every hidden layer.
-    bias, l1, l2, initializer : optional
-        As in :class:`~chainrule.Linear`, for every layer.
-    rng, dtype : optional
-        As in :class:`~chainrule.Sequential`.
+    bias, l1, l2, initializer, rng, dtype : optional
+        As in :class:`~chainrule.Linear`, for every layer, and :class:`~chainrule.Sequential`.
 
     Returns
     -------

@@ -217,11 +217,6 @@ def gradcheck(
     GradientCheck
         The result, with ``passed``, ``error`` and ``rows``; print it for a table.
 
-    Raises
-    ------
-    ValueError
-        If x or y contains NaN or infinity, or every draw lay on a kink.
-
     Examples
     --------
     >>> import numpy as np

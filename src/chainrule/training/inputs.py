@@ -20,7 +20,7 @@ from .._support.checks import (
     sentence,
 )
 from .._support.overrides import is_of_package
-from ..data.batches import check_sample, rest_of, split_rows
+from ..data.batches import check_sample, complement, split_rows
 from ..data.scale import check_resolution
 from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Layer, Linear, Sigmoid, Softmax
 from ..layers.base import FeatureLayer, shape_remedy, walk
@@ -119,7 +119,7 @@ def as_validation(
         return own_targets(as_data("validation", model, xv, yv, rest[0] if rest else None)), None
     x, y, weight = data
     if isinstance(validation, np.ndarray):
-        kept, aside = rest_of(validation, len(y))
+        kept, aside = complement(validation, len(y))
     elif isinstance(validation, (float, np.floating)):
         labels = y.ndim == 1 and (isinstance(loss, CrossEntropy) or y.dtype.kind in "iub")
         kept, aside = split_rows(y, validation, rng, stratify=labels)

@@ -126,6 +126,9 @@ class Trainer(Preparation):
     ) -> History:
         """Train for some epochs, from the present state of the model and the optimizer.
 
+        A second call continues: the optimizer keeps its state, and schedules see all steps as one training. For a fresh
+        start use a new optimizer. y and sample_weight are copied unless they are memory maps.
+
         Parameters
         ----------
         x : array or SciPy sparse matrix (N, ...)
@@ -153,13 +156,7 @@ class Trainer(Preparation):
         ValueError, TypeError
             If the data do not fit, or another fit is using the model or the optimizer.
         DivergenceError
-            If the loss, the gradient or the parameters are not finite; names the step, the layer and the likely cause.
-            Model, optimizer and callbacks are rolled back to a recent state.
-
-        Notes
-        -----
-        A second call continues: the optimizer keeps its state, and schedules see all steps as one training. For a fresh
-        start use a new optimizer. y and sample_weight are copied unless they are memory maps.
+            If the loss, gradient or parameters are not finite; the model returns to a recent state.
         """
         warn_if_absent()
         epochs = check_integer("fit", "epochs", epochs)
