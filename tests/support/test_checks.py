@@ -291,7 +291,7 @@ def test_what_is_not_finite_in_a_sparse_matrix_has_a_place(kind, wrong):
     sparse = pytest.importorskip("scipy.sparse")
     x = np.zeros((7, 4))
     x[1, 3], x[5, 2] = 1.0, wrong
-    with pytest.raises(ValueError, match=rf"f expects finite numbers in x, got {wrong} at row 15, column 2 \(1 in total"):
+    with pytest.raises(ValueError, match=rf"f expects finite numbers in x, got {wrong} at row 15, column 2 \(1 in"):
         _checks.check_finite("f", "x", getattr(sparse, kind)(x), first_row=10)
 
 
