@@ -1,4 +1,4 @@
-"""The network of a fitted estimator, and as JSON what is known of its answers: classes and names."""
+"""The network of a fitted estimator, and the JSON facts about its outputs: classes and names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..model import Sequential
 
 
 def network_and_facts(model: Any) -> tuple[Sequential, dict[str, Any]]:
-    """The network that a file holds, and its metadata; ``model`` is a Sequential or a fitted estimator."""
+    """Return the network to save, and its metadata; ``model`` is a Sequential or a fitted estimator."""
     if isinstance(model, Sequential):
         return model, _checked(model.metadata)
     if not is_ours(model):
@@ -28,13 +28,13 @@ def network_and_facts(model: Any) -> tuple[Sequential, dict[str, Any]]:
 
 
 def is_ours(model: Any) -> bool:
-    """Whether it is one of our two estimators."""
+    """Whether it is an MLPClassifier or MLPRegressor of chainrule."""
     ours = sys.modules.get("chainrule.estimators")  # whoever has one has imported them
     return ours is not None and isinstance(model, (ours.MLPClassifier, ours.MLPRegressor))
 
 
 def where_network_is(model: Any) -> str:
-    """The part of a trainer, pipeline or search that a file can hold, as Python writes it; empty if there is none."""
+    """The Python expression for the part of a trainer, pipeline or search that can be saved; empty if there is none."""
     if isinstance(getattr(model, "model", None), Sequential):
         return "trainer.model"
     if not hasattr(model, "get_params"):
@@ -49,7 +49,7 @@ def where_network_is(model: Any) -> str:
 
 
 def _way_to_save(model: Any) -> str:
-    """What to do with a model that is none of ours."""
+    """The remedy for a model of another library."""
     place, name = where_network_is(model), type(model).__name__
     if isinstance(model, type) or not hasattr(model, "get_params"):
         return f"save {place}" if place else "write save(model, path)"
@@ -57,7 +57,7 @@ def _way_to_save(model: Any) -> str:
 
 
 def _check_network_alone(estimator: Any) -> None:
-    """Raise if the network, which is all that load gives, answers the same rows with other numbers."""
+    """Raise if the network, which is all that load returns, predicts other numbers than the estimator."""
     loss = getattr(estimator, "_loss", None)
     outside = {
         "takes X standardised": estimator.scaler_ is not None,
@@ -79,7 +79,7 @@ def _checked(metadata: Any) -> dict[str, Any]:
 
 
 def facts_of(estimator: Any) -> dict[str, Any]:
-    """What is to be known of the network's inputs and outputs, as JSON holds it."""
+    """Return the facts about the network's inputs and outputs in JSON types."""
     facts: dict[str, Any] = {"estimator": type(estimator).__name__}
     if hasattr(estimator, "classes_"):
         labels = estimator.classes_.tolist()

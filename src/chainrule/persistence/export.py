@@ -1,4 +1,4 @@
-"""A model in a file that others run: one function, which compares the file with the model before it keeps it."""
+"""Export a model to a file for other programs, and compare the file with the model before keeping it."""
 
 from __future__ import annotations
 
@@ -40,20 +40,27 @@ SPREAD = "as a part of the spread of its outputs"
 
 @dataclass(frozen=True)
 class Exported:
-    """What :func:`export` wrote.
+    """Result of :func:`export`.
 
     Attributes
     ----------
     path : Path
+        The file.
     format : str
-    bytes : int, the size of the file
-    checked : float or None, the largest |y′ − y| between the file's outputs y′ and the model's y: of probabilities as
-        it is, of other numbers divided by the spread of the output, its standard deviation over the rows. At least the
-        part of the rows with another label. None where nothing that runs such a file is installed
-    notes : list of str, what to know about the file
-    unit : str, what ``checked`` is a part of
-    rows : str, what the rows were that file and model were compared on, where the model does not tell what yours are
-        like: empty for rows that you gave, and for those that a scaler, an encoder or a fitted estimator knows
+        Its format.
+    bytes : int
+        Its size.
+    checked : float or None
+        Largest |y′ − y| between the file's outputs y′ and the model's y: unscaled for probabilities, otherwise divided
+        by the output's standard deviation over the rows; at least the share of rows with another label. None if no
+        program that runs the file is installed.
+    notes : list of str
+        What to know about the file.
+    unit : str
+        The unit of ``checked``.
+    rows : str
+        Which rows were compared, if the model does not determine them; empty for your own rows, and for those from a
+        scaler, an encoder or a fitted estimator.
 
     Examples
     --------
@@ -83,42 +90,45 @@ class Exported:
 def export(
     model: Any, path: str | os.PathLike[str], format: str | None = None, *, rows: Any = None, **options: Any
 ) -> Exported:
-    """Write a model as a file that others run; keep it only if it answers as the model does.
+    """Export a model to a file for other programs; keep it only if it predicts the same as the model.
 
-    Both are asked about the same 100 rows, the model in float64: ``rows``, or random ones as the scaler and the
-    encoders of a fitted estimator know them. A network alone does not tell what your rows are like: it is asked about
-    standard normal ones, or ones around which its first layer is centred, and the result says so. Where a file can only
-    hold float32 and that loses what tells rows apart, such as in seconds since 1970, it is refused. An ONNX file takes
-    float64 then, unless you ask for a precision.
+    Both predict the same 100 rows, the model in float64: ``rows``, or random rows from the scaler and encoders of a
+    fitted estimator. For a network alone, they are standard normal, or around the centre of its first layer, and the
+    result says so. If float32 cannot distinguish rows (seconds since 1970, for example), a float32 file is refused, and
+    an ONNX file takes float64 unless you set the precision.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`, or a fitted estimator, whose scaling and classes then are in the file, too;
-        for ONNX also a fitted pipeline of scikit-learn
-    path : where to write; the file appears whole or not at all, in place of one that was there
-    format : "onnx", "c" or "pytorch" (a ``state_dict`` in safetensors); None tells it from the suffix of ``path``
-    rows : array or frame of some rows as ``model.predict`` takes them, for the comparison. A pipeline that takes its
-        columns by name needs them where it does not tell the types of the columns
-    **options : of the format. For "onnx": ``precision`` "float32", "float64", "float16" or "int8"; ``outputs`` "model"
-        or "probabilities"; ``input_shape`` of one row, such as (28, 28), where flat rows will not do; ``opset``, the
-        version of ONNX's operators, 21, or None for the newest that is installed. For "c", one C99 header with a
-        function ``NAME_predict(const float *x, float *y)`` for one row: ``precision`` "float32" or "int8"; ``name``,
-        NAME, else that of the file; ``self_test`` False to leave out the ten rows that it can be tested with on the
-        device. For "pytorch": ``precision`` "float32" or "float16" in place of the model's own
+    model : Sequential or fitted estimator
+        The file includes an estimator's scaling and classes. ONNX also accepts scikit-learn pipelines.
+    path : path
+        The file, which is replaced atomically.
+    format : {"onnx", "c", "pytorch"}, optional
+        The format ("pytorch" is a ``state_dict`` in safetensors); by default, from the suffix of ``path``.
+    rows : array or frame, optional
+        Some rows for the comparison. Pipelines that select columns by name may need them for the columns' types.
+    **options : optional
+        For "onnx": ``precision`` "float32", "float64", "float16" or "int8"; ``outputs`` "model" or "probabilities";
+        ``input_shape`` of one row, such as (28, 28), if rows are not flat; ``opset``, the version of ONNX's operators,
+        21, or None for the newest installed. For "c", a C99 header with a function
+        ``NAME_predict(const float *x, float *y)`` for one row: ``precision`` "float32" or "int8"; ``name``, NAME, by
+        default the file's; ``self_test`` False to leave out the ten test rows. For "pytorch": ``precision`` "float32"
+        or "float16".
 
     Returns
     -------
-    exported : :class:`Exported`; print it
+    Exported
+        The result; print it.
 
     Raises
     ------
     ValueError, TypeError
-        The format or an option is unknown; the model has a layer or a method of your own, parameters that are not
-        finite, labels or a step of a pipeline that the format cannot hold; or the file would answer something else.
+        If the format or an option is unknown; the model has a layer or method of your own, parameters that are not
+        finite, or labels or a pipeline step that the format cannot hold; or the file would predict something else.
     ModuleNotFoundError
-        The libraries that write the format are missing; it names the command that installs them.
+        If the libraries that write the format are missing; the error names the command that installs them.
     OSError
-        The folder does not exist or cannot be written.
+        If the folder does not exist or cannot be written to.
 
     Examples
     --------
@@ -167,14 +177,14 @@ def export(
 
 
 def _rows_for(model: Any, rows: Any, shape: Any) -> tuple[Any, str | None]:
-    """The rows to compare on, and what is to be said of them; None of those of the user."""
+    """Return the rows to compare on, and their description; None for the user's rows."""
     shape = None if shape is None else tuple(shape)
     return drawn_rows(model, shape=shape) if rows is None else (given_rows(model, rows, shape), None)
 
 
 @dataclass(frozen=True)
 class _Wrong:
-    """A file that answers something else: by how much, and the columns of which its type loses digits."""
+    """A file with different predictions: by how much, and the columns that lose digits in its dtype."""
 
     precision: str
     distance: float
@@ -184,7 +194,7 @@ class _Wrong:
 def _compared(
     tool: ModuleType, model: Any, draft: Path, rows: Any, precision: str | None
 ) -> tuple[float | None, _Wrong | None]:
-    """The distance between file and model, and what is wrong with it."""
+    """Return the distance between file and model, and the problem, if any."""
     if rows is None:
         return None, None
     checked: float | None = tool.check(model, draft, rows)
@@ -198,7 +208,7 @@ def _compared(
 
 
 def _refusal(refused: list[_Wrong | ValueError], unit: str, random: bool) -> ValueError:
-    """The error for a model of which no precision gives a file: the last that answered, and what hindered the next."""
+    """Return the error for a model that no precision can export: the last result, and why the next failed."""
     wrong, hindered = None, ""
     for one in refused:
         if isinstance(one, _Wrong):
@@ -226,7 +236,7 @@ def _refusal(refused: list[_Wrong | ValueError], unit: str, random: bool) -> Val
 
 
 def _format(path: Path, format: str | None) -> str:
-    """The format by its name, or by the suffix."""
+    """Return the format by its name, or by the suffix."""
     if format is not None:
         return check_name("export", "a format", format, FORMATS)
     for name, (suffix, _, _) in FORMATS.items():
