@@ -183,7 +183,7 @@ def replaced(*values: object) -> np.ndarray:
         (CODES + 0.5, ValueError, "Unknown label type: continuous"),
         (np.ma.array(CODES, mask=CODES == 1), ValueError, "y without gaps, got a masked value at row 50"),
         (np.eye(3)[CODES] + np.eye(3)[0] * 2, ValueError, "Multioutput target data is not supported"),
-        (np.eye(3)[CODES] * 2, ValueError, "zeros and ones in y (N, K), for labels that a row may have together, got"),
+        (np.eye(3)[CODES] * 2, ValueError, "zeros and ones in y (N, K), for labels that are not exclusive, got"),
         (np.eye(3, dtype=int)[CODES] * 2 - 1, ValueError, "got numbers from -1 to 1"),
     ],
 )

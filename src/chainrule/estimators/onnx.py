@@ -1,4 +1,4 @@
-"""Converters for skl2onnx: ``import chainrule.estimators.onnx``, and ``skl2onnx.to_onnx`` knows our estimators.
+"""Converters for skl2onnx: after ``import chainrule.estimators.onnx``, ``skl2onnx.to_onnx`` accepts our estimators.
 
 >>> import numpy as np
 >>> import chainrule as cr
@@ -13,4 +13,4 @@
 
 from importlib import import_module
 
-import_module("chainrule.persistence.onnx.converters").register()  # a module below the estimators, which it needs
+import_module("chainrule.persistence.onnx.converters").register()  # this module imports the estimators
