@@ -45,7 +45,7 @@ class Block(Chain):
     """A branch, without layers inside."""
 
     def program(self, training: bool = False) -> Any:
-        return (Call("add", branch=super().program(training)),)
+        return (Call("add", branches=(super().program(training),)),)
 
 
 class Halved(Own):

@@ -6,6 +6,7 @@ import copy
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from html import escape
 from importlib import import_module
 from math import isfinite
 from typing import Any, TextIO
@@ -20,7 +21,8 @@ class History(Callback):
 
     ``history["loss"]`` is a column as a list. The columns are ``loss`` (mean over the epoch's batches during training,
     penalties included), ``validation_loss``, each metric (of the outputs during training), ``validation_`` + metric,
-    ``learning_rate`` and ``seconds``.
+    ``learning_rate`` and ``seconds``. Iterating gives the rows, so ``pandas.DataFrame(history)`` is the table. A
+    notebook shows the curves.
 
     Parameters
     ----------
@@ -66,11 +68,11 @@ class History(Callback):
     def __contains__(self, name: object) -> bool:
         return name in self.columns
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.columns)
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
 
     def keys(self) -> list[str]:
-        """List the columns; ``dict(history)`` and ``pandas.DataFrame(dict(history))`` need this method.
+        """List the columns; ``dict(history)`` needs this method.
 
         Returns
         -------
@@ -81,6 +83,17 @@ class History(Callback):
 
     def __repr__(self) -> str:
         return f"History({len(self)} epochs of {', '.join(self.columns) or 'nothing yet'})"
+
+    def _repr_html_(self) -> str:
+        """The curves of the loss and of each metric, as a notebook shows them."""
+        from ..._support.notebook import chart
+
+        drawn = []
+        for name in dict.fromkeys(column.removeprefix("validation_") for column in self.columns):
+            known = {"training": name, "validation": f"validation_{name}"}
+            curves = {label: self[column] for label, column in known.items() if column in self}
+            drawn += [chart(name, curves)] * (name not in ("learning_rate", "seconds"))
+        return f"<div>{escape(repr(self))}</div>" + "".join(drawn)
 
     def to_json(self) -> str:
         """Write the rows as a JSON document.
