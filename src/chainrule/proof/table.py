@@ -157,7 +157,7 @@ def _layer(name: str) -> Callable[[], Layer]:
     return partial(cls, 6) if issubclass(cls, FeatureLayer) else cls
 
 
-#: Those that change the width, and take codes: the layer in front of a Linear layer, the x that it takes, its outputs.
+#: Layers that change the width or take codes: the layer before a Linear layer, its x, and its number of outputs.
 NUMBERS = np.random.default_rng(0).standard_normal((7, 3))
 FRONTS: dict[str, tuple[Callable[[], Layer], Array, int]] = {
     "Embedding": (lambda: layers.Embedding(4, 5), CODES, 5),
