@@ -10,7 +10,7 @@ SOURCES := pyproject.toml setup.py $(shell find src/chainrule -name __pycache__ 
 	\( -type d -o -name '[a-z_]*.*' \) -print)
 ALL := tests --doctest-modules --pyargs chainrule
 # A process for each processor; whichever is done first takes tests from the others.
-WORKERS := auto
+WORKERS := logical
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
 TESTS := $(PY) -m pytest $(ALL) --cov $(SIDE_BY_SIDE)
 NUMPY_ALONE := .venv/numpy/site-packages

@@ -85,16 +85,18 @@ def imports_of_cython(text: str) -> ast.Module:
 
 
 def walk(node: ast.AST, immediate: bool = True) -> Iterator[tuple[ast.AST, bool]]:
-    """Every node below, and whether importing the file runs it: functions wait, and TYPE_CHECKING never comes."""
-    for field, value in ast.iter_fields(node):
-        waits = field == "body" and (
-            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            or (isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"})
-        )
-        for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
-                yield child, immediate and not waits
-                yield from walk(child, immediate and not waits)
+    """Every node, and whether importing the file runs it: functions wait, and TYPE_CHECKING never comes."""
+    left = [(node, immediate)]
+    while left:
+        node, immediate = left.pop()
+        yield node, immediate
+        for field, value in ast.iter_fields(node):
+            waits = field == "body" and (
+                isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+                or (isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"})
+            )
+            children = value if isinstance(value, list) else [value]
+            left += [(child, immediate and not waits) for child in children if isinstance(child, ast.AST)]
 
 
 @cache

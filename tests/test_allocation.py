@@ -121,6 +121,8 @@ LAYERS = {
     "scale": lambda: cr.Scale(512),
     "residual": lambda: cr.Residual([cr.Linear(512, 512, activation="gelu"), cr.Linear(512, 512)]),
     "flatten": lambda: cr.Flatten(),
+    "columns": lambda: cr.Columns([(256, []), (256, [cr.Linear(256, 256)])]),
+    "waves": lambda: cr.Columns([(128, [cr.PBLD(128, 8, 2), cr.Linear(256, 128)]), (384, [])]),
 }
 
 

@@ -17,11 +17,8 @@ import pytest
 
 from chainrule import ops
 from chainrule.ops import activations, fused
+from tree import MADE, ROOT, copied
 
-ROOT = Path(__file__).resolve().parents[1]
-MADE = shutil.ignore_patterns(
-    "__pycache__", ".[!c]*", "*.so", "*.egg-info", "_kernels.c", "build", "dist", "demo", "results"
-)
 LINE = "chainrule: {}; installing without compiled kernels, NumPy alone will compute"
 BACKEND = "import sys; from setuptools import build_meta as backend; getattr(backend, sys.argv[1])(sys.argv[2])"
 REPORT = """
@@ -44,7 +41,7 @@ needs_compiler = pytest.mark.skipif(
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A copy of what a build needs, with nothing built in it."""
-    return Path(shutil.copytree(ROOT, tmp_path / "source", ignore=MADE))
+    return copied(tmp_path / "source")
 
 
 def run(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -80,14 +77,22 @@ def report(wheel: Path, **environment: str) -> str:
     return run("-c", REPORT, folder, **environment).stdout.strip()
 
 
-@pytest.mark.parametrize(
-    "environment", [{"CC": "/bin/false"}, {"CC": "/no/such/compiler"}, {"PATH": "/nowhere", "CC": "gcc"}], ids=str
-)
-def test_without_a_compiler_one_line_says_so_and_numpy_computes(source: Path, environment: dict[str, str]) -> None:
+def without_compiler(source: Path, **environment: str) -> Path:
+    """The wheel, of which the build says in one line that it has no kernels."""
     wheel, said = build("wheel", source, **environment)
     assert [line for line in said.splitlines() if "chainrule:" in line] == [LINE.format("no C compiler found")]
     assert "warning" not in said.lower()
     assert not [name for name in names_in(wheel) if "_kernels." in name]
+    return wheel
+
+
+@pytest.mark.parametrize("environment", [{"CC": "/no/such/compiler"}, {"PATH": "/nowhere", "CC": "gcc"}], ids=str)
+def test_without_a_compiler_one_line_says_so(source: Path, environment: dict[str, str]) -> None:
+    without_compiler(source, **environment)
+
+
+def test_without_a_compiler_numpy_computes(source: Path) -> None:
+    wheel = without_compiler(source, CC="/bin/false")
     notice, found = report(wheel).splitlines()
     assert "UserWarning: chainrule trains with NumPy alone" in notice
     assert found == "True {'in_use': 'numpy', 'why': 'not compiled when chainrule was installed'}"
@@ -268,3 +273,19 @@ def test_kernels_that_do_not_load_are_reported(tmp_path: Path) -> None:
     (package / "ops/fused" / f"_kernels{EXTENSION_SUFFIXES[0]}").write_bytes(b"no library")
     said = run("-c", REPORT, tmp_path).stdout
     assert "{'in_use': 'numpy', 'why': 'they do not load: " in said
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_a_processor_without_avx2_computes_with_numpy(source: Path) -> None:
+    """The kernels are compiled as ever, but the processor is made to know none of the instructions."""
+    dispatch = source / "src/chainrule/ops/fused/kernels/dispatch.c"
+    dispatch.write_text(dispatch.read_text(encoding="utf-8").replace("return __builtin_cpu_supports(", "return 0 && ("))
+    wheel, _ = build("wheel", source)
+    notice, found = report(wheel).splitlines()
+    assert notice.endswith("(this processor lacks AVX2). Set CHAINRULE_KERNELS=numpy to silence this warning.")
+    assert found == "True {'in_use': 'numpy', 'why': 'this processor lacks AVX2'}"
+    assert report(wheel, CHAINRULE_KERNELS="fused").splitlines()[-1] == (
+        "ImportError: CHAINRULE_KERNELS=fused expects compiled kernels, got none (this processor lacks AVX2); unset "
+        "the variable."
+    )

@@ -12,6 +12,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.layers.program import output_width, programs, run
+from model_mutations import edit_description, with_its_digest
 
 CODES = 7
 
@@ -175,3 +176,17 @@ def test_columns_that_only_pass_on_are_of_no_weight_to_the_memory_of_c(name: str
     network = as_network(model(name))
     plan = calls_of(network.steps, network.inputs)
     assert max(plan.buffers, default=0) <= max(call.target.row.width for call in plan.calls)
+
+
+def test_damaged_descriptions_of_columns_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    cr.save(model("layers in the parts"), path)
+    whole, said = path.read_bytes(), []
+    for seed in range(150):
+        path.write_bytes(with_its_digest(edit_description(whole, np.random.default_rng(seed))))
+        try:
+            cr.load(path).summary()
+        except (ValueError, TypeError) as error:
+            said.append(str(error))
+    assert 100 < len(said) < 150
+    assert [text for text in said if " expects " not in text] == []

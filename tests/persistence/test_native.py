@@ -134,28 +134,41 @@ def test_a_number_of_numpy_is_an_argument_like_any_other(tmp_path: Path) -> None
 # --- what could not come back
 
 
-def test_an_argument_that_json_cannot_hold_is_refused_when_it_is_saved(tmp_path: Path) -> None:
-    for layer in (Listed(np.zeros(2)), Shift(2, factor=np.array([3.0, 4.0]))):
-        with pytest.raises(TypeError, match="constructor arguments that JSON can hold"):
-            cr.save(cr.Sequential([layer], rng=0), tmp_path / "model")
+class Forgetful(Listed):
+    def __init__(self, rate) -> None:
+        pass
+
+
+class Named(Listed):
+    def __init__(self) -> None:
+        self.names = np.array(["a", "b"])
+
+    def buffers(self):
+        return {"names": self.names}
+
+
+REFUSED: dict[str, tuple[Callable[[], cr.Layer], type[Exception], str]] = {
+    "an array as argument": (lambda: Listed(np.zeros(2)), TypeError, "constructor arguments that JSON can hold"),
+    "a list of NumPy": (lambda: Shift(2, np.array([3.0, 4.0])), TypeError, "constructor arguments that JSON can hold"),
+    "a function": (lambda: Listed(np.sin), ValueError, r"save expects layers that config.*array'\)"),
+    "a forgotten argument": (lambda: Forgetful(3), ValueError, r"save expects layers that config.* 'rate'"),
+    "a borrowed name": (
+        lambda: type("Tanh", (Shift,), {})(2),
+        ValueError,
+        "'Tanh', which has the same class name",
+    ),
+    "a buffer of text": (Named, TypeError, r"save expects numbers in the buffer '0\.names'"),
+}
+
+
+@pytest.mark.parametrize(("make_layer", "error", "says"), REFUSED.values(), ids=REFUSED)
+def test_a_layer_that_could_not_come_back_is_refused(make_layer, error, says, tmp_path: Path) -> None:
+    with pytest.raises(error, match=says):
+        cr.save(cr.Sequential([make_layer()], rng=0), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_function_that_is_asked_for_cannot_come_back(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"save expects layers that config.*array'\)"):
-        cr.save(cr.Sequential([Listed(np.sin)]), tmp_path / "model")
-
-
-def test_a_layer_that_forgets_its_arguments_is_refused_when_it_is_saved(tmp_path: Path) -> None:
-    class Forgetful(Listed):
-        def __init__(self, rate) -> None:
-            pass
-
-    with pytest.raises(ValueError, match=r"save expects layers that config.* 'rate'"):
-        cr.save(cr.Sequential([Forgetful(3)]), tmp_path / "model")
-
-
-def test_a_layer_that_hides_its_size_is_refused_when_it_is_saved(tmp_path: Path) -> None:
+def test_a_layer_that_hides_its_size_is_refused(tmp_path: Path) -> None:
     class Hidden(Shift):
         def __init__(self) -> None:
             super().__init__(3)
@@ -166,24 +179,6 @@ def test_a_layer_that_hides_its_size_is_refused_when_it_is_saved(tmp_path: Path)
     model.parameters.shapes["0.shift"] = (4,)
     with pytest.raises(ValueError, match="save expects layers that config"):
         cr.save(model, tmp_path / "model")
-
-
-def test_a_layer_that_borrows_the_name_of_another_is_refused_when_it_is_saved(tmp_path: Path) -> None:
-    tanh = type("Tanh", (Shift,), {})
-    with pytest.raises(ValueError, match=r"'Tanh', which has the same class name as a built-in layer; rename"):
-        cr.save(cr.Sequential([tanh(2)], rng=0), tmp_path / "model")
-
-
-def test_a_buffer_that_holds_no_numbers_is_refused_when_it_is_saved(tmp_path: Path) -> None:
-    class Named(Listed):
-        def __init__(self) -> None:
-            self.names = np.array(["a", "b"])
-
-        def buffers(self):
-            return {"names": self.names}
-
-    with pytest.raises(TypeError, match=r"save expects numbers in the buffer '0\.names'"):
-        cr.save(cr.Sequential([Named()]), tmp_path / "model")
 
 
 def test_a_folder_that_cannot_be_written_is_reported_in_one_sentence(tmp_path: Path) -> None:

@@ -46,5 +46,5 @@ def assert_equal(mine, expected):
         np.testing.assert_array_equal(mine.model.buffers[name], array)
     for name, array in expected.optimizer.state.items():
         np.testing.assert_array_equal(mine.optimizer.state[name], array)
-    for column in set(expected.history) - {"seconds"}:
+    for column in set(expected.history.columns) - {"seconds"}:
         assert mine.history[column] == expected.history[column], column

@@ -35,7 +35,7 @@ def test_rows_held_out_by_number_are_scored_and_not_learned_from(numbers, weight
     history = by_number.fit(x, y, weight, validation=aside, epochs=3, verbose=0)
     expected = copied.fit(*parts[0], validation=tuple(parts[1]), epochs=3, verbose=0)
     np.testing.assert_array_equal(by_number.model.parameters.vector, copied.model.parameters.vector)
-    for column in set(history) - {"seconds"}:
+    for column in set(history.columns) - {"seconds"}:
         assert history[column] == expected[column], column
 
 

@@ -12,11 +12,15 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 3)), RNG.normal(size=(12, 2))
 
 
-def trained(*callbacks, epochs=3, rate=0.5, model=None):
+def make(*callbacks, rate=0.01, batch_size=4, model=None):
     model = cr.MLP([3, 4, 2], rng=0) if model is None else model
-    trainer = cr.Trainer(model, "squared_error", cr.SGD(rate), batch_size=4, callbacks=callbacks, rng=0)
+    return cr.Trainer(model, "squared_error", cr.SGD(rate), batch_size, callbacks=callbacks, rng=0)
+
+
+def trained(*callbacks, epochs=3, **settings):
+    trainer = make(*callbacks, **settings)
     trainer.fit(X, 10 * Y, epochs=epochs, verbose=0)
-    return model
+    return trainer.model
 
 
 def lengths(model):
@@ -29,6 +33,10 @@ class AfterEachStep(cr.Callback):
 
     def on_batch_end(self, trainer, loss):
         self.seen.append(self.look(trainer.model))
+
+
+def vectors():
+    return AfterEachStep(lambda model: model.parameters.vector.copy())
 
 
 # ---- MaxNorm
@@ -80,7 +88,7 @@ def running_mean(start, vectors, decay, taken=0):
 
 @pytest.mark.parametrize("decay", [0.1, 0.5, 0.999])
 def test_the_model_is_left_with_the_running_mean(decay):
-    diary = AfterEachStep(lambda model: model.parameters.vector.copy())
+    diary = vectors()
     model = trained(cr.callbacks.WeightAverage(decay), diary, rate=0.01)
     start = cr.MLP([3, 4, 2], rng=0).parameters.vector
     np.testing.assert_allclose(model.parameters.vector, running_mean(start, diary.seen, decay), rtol=1e-4, atol=1e-6)
@@ -88,13 +96,8 @@ def test_the_model_is_left_with_the_running_mean(decay):
 
 
 def test_training_continues_from_the_weights_and_not_from_their_mean():
-    whole, parts = (AfterEachStep(lambda model: model.parameters.vector.copy()) for _ in range(2))
-    once = cr.Trainer(
-        cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.01), 12, callbacks=[cr.callbacks.WeightAverage(0.5), whole]
-    )
-    twice = cr.Trainer(
-        cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.01), 12, callbacks=[cr.callbacks.WeightAverage(0.5), parts]
-    )
+    whole, parts = (vectors() for _ in range(2))
+    once, twice = (make(cr.callbacks.WeightAverage(0.5), diary, batch_size=12) for diary in (whole, parts))
     once.fit(X, Y, epochs=6, verbose=0)
     twice.fit(X, Y, epochs=2, verbose=0)
     twice.fit(X, Y, epochs=4, verbose=0)
@@ -104,7 +107,7 @@ def test_training_continues_from_the_weights_and_not_from_their_mean():
 
 def test_a_callback_at_the_end_of_an_epoch_sees_the_mean():
     average = cr.callbacks.WeightAverage(0.5)
-    diary = AfterEachStep(lambda model: model.parameters.vector.copy())
+    diary = vectors()
     found = []
 
     def look(trainer, row):
@@ -125,7 +128,7 @@ def test_validation_is_of_the_mean():
             found.append((scores["loss"], trainer.evaluate(X, Y)["loss"]))
 
     average = cr.callbacks.WeightAverage(0.9)
-    trainer = cr.Trainer(cr.MLP([3, 4, 2], rng=0), "squared_error", cr.SGD(0.05), 4, callbacks=[average, Look()])
+    trainer = make(average, Look(), rate=0.05)
     history = trainer.fit(X, Y, validation=(X, Y), epochs=3, verbose=0)
     assert [of_mean for of_mean, _ in found] == [again for _, again in found] == history["validation_loss"]
     assert trainer.evaluate(X, Y)["loss"] == found[-1][0]
@@ -146,31 +149,18 @@ def test_with_early_stopping_the_best_mean_is_restored(order):
 
 
 def test_stochastic_weight_averaging_is_the_mean_of_the_last_steps():
-    diary = AfterEachStep(lambda model: model.parameters.vector.copy())
-    trainer = cr.Trainer(
-        cr.MLP([3, 4, 2], rng=0),
-        "squared_error",
-        cr.SGD(0.01),
-        4,
-        callbacks=[cr.callbacks.WeightAverage(None, 0.75), diary],
-    )
+    diary = vectors()
+    trainer = make(cr.callbacks.WeightAverage(None, 0.75), diary)
     trainer.fit(X, Y, epochs=8, verbose=0)
     last = diary.seen[3 * len(diary.seen) // 4 :]
     np.testing.assert_allclose(trainer.model.parameters.vector, np.mean(last, axis=0), rtol=1e-5, atol=1e-7)
 
 
 def test_running_statistics_are_averaged_with_the_weights():
-    layers = [cr.Linear(3, 4), cr.BatchNorm(4), cr.Linear(4, 2)]
+    model = cr.Sequential([cr.Linear(3, 4), cr.BatchNorm(4), cr.Linear(4, 2)], rng=0)
     diary = AfterEachStep(lambda model: model.buffers["1.running_mean"].copy())
-    trainer = cr.Trainer(
-        cr.Sequential(layers, rng=0),
-        "squared_error",
-        cr.SGD(0.01),
-        4,
-        callbacks=[cr.callbacks.WeightAverage(None), diary],
-    )
-    trainer.fit(X, Y, epochs=3, verbose=0)
-    np.testing.assert_allclose(trainer.model.buffers["1.running_mean"], np.mean(diary.seen, axis=0), rtol=1e-6)
+    make(cr.callbacks.WeightAverage(None), diary, model=model).fit(X, Y, epochs=3, verbose=0)
+    np.testing.assert_allclose(model.buffers["1.running_mean"], np.mean(diary.seen, axis=0), rtol=1e-6)
 
 
 def test_before_any_step_there_is_nothing_to_swap():
@@ -183,16 +173,16 @@ def test_before_any_step_there_is_nothing_to_swap():
 @pytest.mark.parametrize("action", [interrupt, fail])
 def test_an_interrupted_training_leaves_the_mean_too(action):
     average = cr.callbacks.WeightAverage(0.5)
-    diary = AfterEachStep(lambda model: model.parameters.vector.copy())
-    model = cr.MLP([3, 4, 2], rng=0)
-    start = model.parameters.vector.copy()
-    trainer = cr.Trainer(model, "squared_error", cr.SGD(0.01), 4, callbacks=[average, diary, At(2, action)], rng=0)
+    diary = vectors()
+    trainer = make(average, diary, At(2, action))
+    vector = trainer.model.parameters.vector
+    start = vector.copy()
     try:
         trainer.fit(X, Y, epochs=5, verbose=0)
     except RuntimeError:
         assert action is fail
     assert len(diary.seen) == 6
-    np.testing.assert_allclose(model.parameters.vector, running_mean(start, diary.seen, 0.5), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(vector, running_mean(start, diary.seen, 0.5), rtol=1e-4, atol=1e-6)
 
 
 def test_one_average_belongs_to_one_model():

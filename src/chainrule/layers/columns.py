@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, TypeAlias
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from .._support.checks import Array, check_integer, sentence
 from .._support.settings import Checks
-from ..ops.embedding import check_codes
+from ..ops.embedding import FIRST, check_codes
 from .base import FeatureLayer, Layer, Shape, as_layers, check_width
 from .chain import backward_through, forward_through
 from .embedding import Embedding
@@ -75,6 +76,9 @@ class Columns(FeatureLayer):
         self.parts: list[Part] = parts  # type: ignore[assignment]  # checked, they are
         self.children = [layer for _, layers in self.parts for layer in layers]
         super().__init__(sum(width for width, _ in self.parts))
+        found = [(column, layer.codes) for column, layer in code_columns([self])]
+        #: The columns of codes, and how many there are of each: no more than an array can have, whatever a file says.
+        self._codes = tuple(np.array([min(one[i], sys.maxsize) for one in found], np.intp) for i in range(2))
 
     def _slices(self) -> Iterator[tuple[slice, list[Layer]]]:
         """Yield the columns of each part."""
@@ -134,7 +138,8 @@ def code_columns(layers: Sequence[Layer], start: int = 0) -> Iterator[tuple[int,
 
 def check_all_codes(who: str, layers: Sequence[Layer], x: Array, first_row: int = 0, of: Any = None) -> None:
     """Raise if a number of x (N, ...) is not a code of the layer that would look it up."""
-    if x.ndim == 2:
-        for column, layer in code_columns(layers):
-            if column < x.shape[1]:  # otherwise the layer raises
-                check_codes(who, x[:, column], layer.codes, column, first_row, of)
+    first = layers[0] if layers else None
+    if isinstance(first, (Columns, Embedding)) and x.shape[1:] == (first.features,):  # otherwise the layer raises
+        columns, codes = first._codes if isinstance(first, Columns) else (FIRST, np.array([first.codes]))
+        if len(codes):
+            check_codes(who, x, columns, codes, first_row, of)

@@ -19,15 +19,16 @@ __all__ = ["PBLD"]
 
 
 class PBLD(FeatureLayer):
-    """Periodic, bias, linear, dense: learned sums of learned waves of each number, and the number itself.
+    """Periodic bias linear DenseNet: learned sums of learned waves of each number, and the number itself.
 
         y = (z_1, ..., z_I, x),    z_j = cos(2π x_j w1_j + b1_j) W2_j + b2_j
 
         dW2_j = Σₙ cos(u_j)ᵀ dz_j      db2_j = Σₙ dz_j      du_j = −sin(u_j) · dz_j W2_jᵀ
         dw1_j = 2π Σₙ x_j du_j      db1_j = Σₙ du_j      dx_j = 2π ⟨du_j, w1_j⟩ + dy at x_j's own place
 
-    with u_j = 2π x_j w1_j + b1_j. Use it as the first layer, on standardised numbers; the rest of the network learns
-    best at ten times its learning rate. Initial values: w1 ~ N(0, scale²), b1 ~ U(−π, π), W2 and b2 ~ U(−1/√H, 1/√H).
+    with u_j = 2π x_j w1_j + b1_j. Use it as the first layer, on standardised numbers. It learns best at a tenth of the
+    network's learning rate: ``Adam(0.01, groups={"0.*": {"learning_rate_factor": 0.1}})``. Initial values:
+    w1 ~ N(0, scale²), b1 ~ U(−π, π), W2 and b2 ~ U(−1/√H, 1/√H).
 
     Parameters
     ----------

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, sentence
+from .fused import twin
+
+FIRST = np.array([0])
 
 
 def embedding(x: Array, E: Array, out: Array | None = None) -> Array:
@@ -47,7 +50,7 @@ def embedding(x: Array, E: Array, out: Array | None = None) -> Array:
            [1., 2.],
            [3., 4.]])
     """
-    check_codes("embedding", x[:, 0], len(E))
+    check_codes("embedding", x, FIRST, np.array([len(E)]))
     y: Array = np.take(E, x[:, 0].astype(np.intp), axis=0, out=out, mode="clip")  # "raise" would copy out
     return y
 
@@ -77,18 +80,27 @@ def embedding_backward(dy: Array, x: Array, E: Array, out: Array | None = None) 
     return dE
 
 
-def check_codes(who: str, x: Array, codes: int, column: int = 0, first_row: int = 0, of: Any = None) -> None:
-    """Raise if a number of x (N,) is not a code from 0 to ``codes`` - 1, and say where it is.
+def all_codes(x: Array, columns: Array, codes: Array) -> bool:
+    """Whether each of these columns of x (N, I) holds only codes from 0 to ``codes`` - 1; NaN is not one."""
+    part = x[:, columns]
+    return bool(((part >= 0) & (part < codes) & (part == np.floor(part))).all())
 
-    x is ``column`` of the user's values ``of``, and its first row is number ``first_row``.
+
+def check_codes(who: str, x: Array, columns: Array, codes: Array, first_row: int = 0, of: Any = None) -> None:
+    """Raise if a number is not a code where :func:`all_codes` requires one, and say where it is.
+
+    x (N, I) was made from the user's values ``of``, and its first row is number ``first_row``.
     """
-    with np.errstate(invalid="ignore"):
-        wrong = ~((x >= 0) & (x < codes) & (x == np.floor(x)))  # NaN too
-    if wrong.any():
+    if not _all_codes(x, columns, codes):
         from .._support.strangers import place
 
-        row = int(np.argmax(wrong))
-        where = place(of, (row, column), first_row)
-        got = f"{x[row]:g}{where} ({int(wrong.sum())} in total)"
-        remedy = "give missing and new values a code of their own"
-        raise ValueError(sentence(who, f"codes that are whole numbers from 0 to {codes - 1}", got, remedy))
+        for column, count in zip(columns.tolist(), codes.tolist(), strict=True):
+            wrong = ~((x[:, column] >= 0) & (x[:, column] < count) & (x[:, column] == np.floor(x[:, column])))
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                got = f"{x[row, column]:g}{place(of, (row, column), first_row)} ({int(wrong.sum())} in total)"
+                remedy = "give missing and new values a code of their own"
+                raise ValueError(sentence(who, f"codes that are whole numbers from 0 to {count - 1}", got, remedy))
+
+
+_all_codes = twin(all_codes)

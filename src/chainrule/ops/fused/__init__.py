@@ -21,8 +21,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _kernels: ModuleType | None = None
 #: Why there are no compiled kernels; "" if there are.
 ABSENT = ""
+_REMEDIES = ["install a C compiler and reinstall chainrule"]
 try:
     _kernels = importlib.import_module("._kernels", __name__)
+    if not _kernels.INSTRUCTIONS:
+        _kernels, ABSENT, _REMEDIES = None, "this processor lacks AVX2", []
 except ImportError as error:
     absent = isinstance(error, ModuleNotFoundError) and error.name == f"{__name__}._kernels"
     ABSENT = "not compiled when chainrule was installed" if absent else f"they do not load: {error}"
@@ -33,7 +36,7 @@ def _chosen() -> str:
     if choice not in ("", "fused", "numpy"):
         raise ValueError(sentence("CHAINRULE_KERNELS", "numpy or fused", repr(choice), "set one of them, or neither"))
     if choice == "fused" and _kernels is None:
-        remedy = "install a C compiler and reinstall chainrule, or unset the variable"
+        remedy = ", or ".join([*_REMEDIES, "unset the variable"])
         raise ImportError(sentence("CHAINRULE_KERNELS=fused", "compiled kernels", f"none ({ABSENT})", remedy))
     return choice or ("numpy" if _kernels is None else "fused")
 
@@ -52,9 +55,10 @@ def warn_if_absent() -> None:
     global _warn_once
     if _warn_once:
         _warn_once = False
+        remedy = ", or ".join([*_REMEDIES, "set CHAINRULE_KERNELS=numpy to silence this warning."])
         warn(
             f"chainrule trains with NumPy alone, several times slower than with its compiled kernels ({ABSENT}). "
-            "Install a C compiler and reinstall chainrule, or set CHAINRULE_KERNELS=numpy to silence this warning."
+            f"{remedy[0].upper()}{remedy[1:]}"
         )
 
 

@@ -66,8 +66,8 @@ class Step:
     @property
     def multiplications(self) -> int:
         """How many multiply-adds one row takes, by layers of weights alone."""
-        if "W" in self.call.arrays:
-            return int(self.call.arrays["W"].size)
+        if weights := [self.call.arrays[name].size for name in ("W", "w1", "W2") if name in self.call.arrays]:
+            return int(sum(weights))
         inner = sum(step.multiplications for branch in self.branches for step in branch)
         return inner + self.width * (self.call.op in SCALES)
 

@@ -1,7 +1,6 @@
 /* Which kernels this processor runs fastest, decided once, when the module is loaded. */
 #include "kernels.h"
 
-extern const Kernels chainrule_float_generic, chainrule_double_generic;
 #if defined(__x86_64__)
 extern const Kernels chainrule_float_avx2, chainrule_double_avx2, chainrule_float_avx512, chainrule_double_avx512;
 
@@ -17,13 +16,15 @@ static int has_avx2(void) {
 const Kernels *chainrule_kernels(int bytes) {
     if (has_avx512()) return bytes == 4 ? &chainrule_float_avx512 : &chainrule_double_avx512;
     if (has_avx2()) return bytes == 4 ? &chainrule_float_avx2 : &chainrule_double_avx2;
-    return bytes == 4 ? &chainrule_float_generic : &chainrule_double_generic;
+    return NULL;
 }
 
 const char *chainrule_instructions(void) {
-    return has_avx512() ? "AVX-512" : has_avx2() ? "AVX2" : "SSE2";
+    return has_avx512() ? "AVX-512" : has_avx2() ? "AVX2" : "";
 }
 #else
+extern const Kernels chainrule_float_generic, chainrule_double_generic;
+
 const Kernels *chainrule_kernels(int bytes) {
     return bytes == 4 ? &chainrule_float_generic : &chainrule_double_generic;
 }

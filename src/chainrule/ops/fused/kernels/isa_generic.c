@@ -1,4 +1,6 @@
-/* The kernels for every other processor: what the compiler assumes by default, SSE2 or NEON. */
+/* The kernels for processors other than x86-64: what the compiler assumes by default, such as NEON. */
+#if !defined(__x86_64__)
 #define ISA generic
 #define VECTOR_BYTES 16
 #include "per_isa.h"
+#endif

@@ -67,7 +67,8 @@ typedef struct {
     Size product_room; /* bytes */
 } Kernels;
 
-/* The table for float (bytes = 4) or double (8) that is fastest here, and the name of its instructions. */
+/* The table for float (bytes = 4) or double (8) that is fastest here, and the name of its instructions. There is none,
+ * NULL, for x86-64 before AVX2 (2013; small ones until 2021): kernels for it would be a fifth of the library. */
 const Kernels *chainrule_kernels(int bytes);
 const char *chainrule_instructions(void);
 

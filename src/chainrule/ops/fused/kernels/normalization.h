@@ -14,6 +14,7 @@ INLINE void NAME(add_rows)(Size rows, Size m, Size stride, const REAL *x, double
 #pragma omp simd
     for (Size i = 0; i < m; i++) {
         double s = 0;
+#pragma GCC unroll 4
         for (Size n = 0; n < rows; n++) s += x[n * stride + i];
         sum[i] += s;
     }
@@ -23,6 +24,7 @@ INLINE void NAME(add_squares)(Size rows, Size m, Size stride, const REAL *x, con
 #pragma omp simd
     for (Size i = 0; i < m; i++) {
         double s = 0;
+#pragma GCC unroll 4
         for (Size n = 0; n < rows; n++) {
             const REAL d = x[n * stride + i] - mean[i];
             s += (double)d * d;
@@ -36,6 +38,7 @@ INLINE void NAME(add_products)(Size rows, Size m, Size stride, const REAL *dy, c
 #pragma omp simd
     for (Size i = 0; i < m; i++) {
         double s = 0, p = 0;
+#pragma GCC unroll 4
         for (Size n = 0; n < rows; n++) {
             s += dy[n * stride + i];
             p += (double)dy[n * stride + i] * x[n * stride + i];
