@@ -70,29 +70,22 @@ def read_table(
     """Read a table from a file of any common format.
 
     The contents determine the format: CSV or TSV, semicolons, bars or blanks as delimiters, also gzipped or alone in a
-    zip file; Parquet, or a folder of Parquet files; Arrow IPC; JSON lines; an Excel workbook; SQLite. Ambiguity raises
-    an error that names the option to set.
+    zip file; Parquet, or a folder of it; Arrow IPC; JSON lines; Excel; SQLite. Ambiguity raises an error.
 
     Parameters
     ----------
     source : path or binary file
         The file; ``"-"`` for standard input, ``"file.db::table"`` for SQLite.
-    encoding : str, optional
-        Encoding of a text file, such as ``"cp1251"``; detected by default.
-    decimal : {".", ","}, optional
-        The decimal mark; detected by default.
+    encoding, decimal : str, optional
+        Encoding of a text file, such as ``"cp1251"``, and decimal mark, ``"."`` or ``","``; detected by default.
     header : bool, optional
         Whether the first row names the columns; detected by default.
     missing : list of str, optional
         Additional words for a missing value, in all columns.
-    columns : list of str, optional
-        The columns to read; all by default.
-    text : list of str, optional
-        Columns to read as text even if they contain numbers, such as postcodes.
-    query : str, optional
-        The query for a SQLite file.
-    sheet : str or int, optional
-        Name or position of an Excel sheet; the first by default.
+    columns, text : list of str, optional
+        The columns to read, all by default; and those to read as text even if they contain numbers, such as postcodes.
+    query, sheet : str, optional
+        The query for a SQLite file; name or position of an Excel sheet, the first by default.
 
     Returns
     -------
