@@ -1,6 +1,6 @@
-/* Reads images of 8 x 8 pixels, and says which digit is on each. See c_on_a_microcontroller.py, which writes digits.h.
+/* Reads images of 8 x 8 pixels, and prints the digit on each. c_on_a_microcontroller.py writes digits.h.
 
-   On a computer the pixels come from standard input as 64 numbers; on a device, read_image would ask the camera. */
+   On a computer the pixels come from standard input as 64 numbers; on a device, read_image would read the camera. */
 
 #include <stdio.h>
 

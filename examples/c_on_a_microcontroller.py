@@ -2,8 +2,8 @@
 
     python c_on_a_microcontroller.py [--epochs 20] [--out FOLDER]
 
-The header needs no library but <math.h>. `c_on_a_microcontroller.c` beside this file is a program around it; to compile
-it on your own computer, do as this script says in the end.
+The header needs no library but <math.h>. `c_on_a_microcontroller.c` is a program that uses it; this script ends by
+printing how to compile it on your own computer.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def main():
     print(f"{100 * right:.1f}% of the test digits right")
 
     model.metadata = {"class_names": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]}
-    print(cr.export(model, args.out / "digits.h", precision="int8"))  # weights of one byte each
+    print(cr.export(model, args.out / "digits.h", precision="int8"))  # one byte per weight
 
     program = Path(__file__).with_suffix(".c")
     print(f"Now: cc -std=c99 -O2 -I {args.out} {program} -lm -o digits")

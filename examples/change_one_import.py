@@ -1,8 +1,9 @@
-"""Find a rare digit with a pipeline of scikit-learn, one import changed: weighted classes, own validation rows.
+"""Find a rare digit with a scikit-learn pipeline and one changed import: class weights, your own validation rows.
 
     python change_one_import.py [--epochs 200] [--out FOLDER]
 
-One scan in some fifty is an eight. Who never says eight is right in 98 % of them; balanced accuracy calls that 50 %.
+About one scan in fifty is an eight. A classifier that never says eight has an accuracy of 98 %, but a balanced accuracy
+of 50 %.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import chainrule as cr
 
 
 def make_pipeline(class_weight, epochs):
-    """Standardise, then classify; the pipeline standardises the validation rows, too, and passes them on."""
+    """Standardise, then classify; the pipeline also standardises the validation rows."""
     # was: sklearn.neural_network.MLPClassifier
     network = cr.MLPClassifier((32,), class_weight=class_weight, early_stopping=True, scoring="neg_log_loss")
     network.set_params(learning_rate_init=0.003, max_iter=epochs, random_state=0)
@@ -42,7 +43,7 @@ def main():
     X, X_val, y, y_val = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
 
     for class_weight in (None, "balanced"):
-        with config_context(enable_metadata_routing=True):  # fit hands X_val and y_val to the step that asks for them
+        with config_context(enable_metadata_routing=True):  # fit passes X_val and y_val to the step that requests them
             pipeline = make_pipeline(class_weight, args.epochs).fit(X, y, X_val=X_val, y_val=y_val)
         network, score = pipeline["network"], balanced_accuracy_score(y_test, pipeline.predict(X_test))
         print(f"{class_weight=} ends after {network.n_iter_:2} epochs: balanced accuracy {score:.1%}")

@@ -2,9 +2,9 @@
 
     python fit_three_points.py [--seed 2] [--epochs 100] [--out FOLDER]
 
-Weights begin small, so the net begins flat at 0 (loss 5.8). Where it goes depends on the seed. A single leaky ReLU
-often bends the wrong way: it meets one point, runs midway between the others, and crawls along a valley of loss 0.33
-for thousands of epochs. Some seeds still sit on the plateau of 1.33, where every answer is the mean of y. Try some.
+The initial weights are small, so the network starts flat at 0 (loss 5.8). The rest depends on the seed. A single leaky
+ReLU often bends the wrong way: it fits one point, passes midway between the others, and moves along a valley of loss
+0.33 for thousands of epochs. With some seeds it stays on the plateau of 1.33, where every prediction is the mean of y.
 """
 
 import argparse
@@ -20,7 +20,7 @@ y = np.array([[3.0], [1.0], [5.0]])
 
 
 def train(sizes, seed, epochs):
-    """All three points in every step: plain gradient descent."""
+    """Train on all three points in every step: plain gradient descent."""
     normal = cr.initializers.Normal(0.1)
     model = cr.MLP(sizes, activation=cr.LeakyReLU(0.01), initializer=normal, rng=seed, dtype="float64")
     trainer = cr.Trainer(

@@ -1,8 +1,8 @@
-"""Classify the 70,000 handwritten digits of MNIST with layers put together one by one.
+"""Classify the 70,000 handwritten digits of MNIST with a model built layer by layer.
 
     python mnist_classifier.py [--epochs 10] [--out FOLDER]
 
-MNIST is read from the folder $CHAINRULE_DATA/mnist, or else downloaded once (11 MB) and kept.
+MNIST is read from the folder $CHAINRULE_DATA/mnist, or downloaded once (11 MB) and cached.
 """
 
 import argparse
@@ -32,10 +32,10 @@ def main():
         cr.Dropout(0.2),
         cr.Linear(256, 10, initializer=he),
     ]
-    model = cr.Sequential(layers, rng=0)  # its outputs are logits; the loss below holds the softmax
+    model = cr.Sequential(layers, rng=0)  # its outputs are logits; the loss includes the softmax
     print(model.summary(), "\n", flush=True)
 
-    rate = cr.schedules.WarmupCosine(0.5)  # η goes from 0.5 down to 0 along half a cosine
+    rate = cr.schedules.WarmupCosine(0.5)  # η falls from 0.5 to 0 along half a cosine
     optimizer = cr.SGD(rate, momentum=0.9, dampening=0.9)  # v ← 0.9 v + 0.1 g, W ← W − η v
     trainer = cr.Trainer(model, "cross_entropy", optimizer, batch_size=64, metrics=["accuracy"])
     history = trainer.fit(x, mnist.y, validation=0.1, epochs=args.epochs)

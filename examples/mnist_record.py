@@ -1,10 +1,10 @@
-"""How far does a multilayer perceptron go on MNIST? Without distortions, and with.
+"""The best accuracy of a multilayer perceptron on MNIST, without distortions and with.
 
     python mnist_record.py [--distort] [--epochs 100] [--seeds 0 1 2]
 
-Without: noise in every layer, behind batch normalisation (Rasmus et al., Ladder Networks, 2015, baseline of table 1).
-With --distort: each image is turned, stretched, sheared and bent anew each time (Simard 2003, Cireşan 2010). A quarter
-of an hour for each seed; the networks of all seeds together are an ensemble.
+Without: noise in every layer after batch normalisation (Rasmus et al., Ladder Networks, 2015, baseline of table 1).
+With --distort: each image is rotated, stretched, sheared and bent differently each time (Simard 2003, Cireşan 2010).
+Each seed takes a quarter of an hour; the networks of all seeds form an ensemble.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import chainrule as cr
 
 
 def noisy_network(seed):
-    """Normal noise on the image and on each standardised layer."""
+    """A network with normal noise on the image and on each standardised layer."""
     layers = [cr.GaussianNoise(0.3)]
     for inputs, outputs in pairwise([784, 1000, 500, 250, 250, 250]):
         layers += [cr.Linear(inputs, outputs, bias=False), cr.BatchNorm(outputs), cr.GaussianNoise(0.3), cr.ReLU()]
@@ -24,7 +24,7 @@ def noisy_network(seed):
 
 
 def wide_network(seed):
-    """1200-600 ReLUs with batch normalisation: distorted images are noise enough."""
+    """A network of 1200-600 ReLUs with batch normalisation; the distortions are its noise."""
     hidden = [[cr.Linear(i, o, bias=False), cr.BatchNorm(o), cr.ReLU()] for i, o in ((784, 1200), (1200, 600))]
     return cr.Sequential([*hidden[0], *hidden[1], cr.Linear(600, 10)], rng=seed)
 
@@ -41,7 +41,7 @@ def main():
         if args.distort:
             optimizer = cr.AdamW(cr.schedules.WarmupCosine(0.002, warmup=0.05), weight_decay=0.01)
             settings = dict(optimizer=optimizer, batch_size=256, augment=[cr.data.RandomDistortion((28, 28))])
-        else:  # η stays, and falls to 0 in the last third
+        else:  # η is constant, and falls to 0 in the last third
             settings = dict(optimizer=cr.Adam(lambda t, total: 0.002 * min(1, 3 - 3 * t / total)), batch_size=100)
         model = (wide_network if args.distort else noisy_network)(seed)
         history = cr.Trainer(model, "cross_entropy", **settings).fit(mnist.x, mnist.y, epochs=args.epochs, every=10)

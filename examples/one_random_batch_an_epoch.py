@@ -1,9 +1,9 @@
-"""Teach a sigmoid network XOR on the plane from one random handful of points an epoch.
+"""Teach a sigmoid network XOR on the plane from a few random points per epoch.
 
     python one_random_batch_an_epoch.py [--epochs 500] [--out FOLDER]
 
-Each epoch draws 40 of the 400 points and takes one step along the mean of their gradients. For 150 epochs or so
-hardly anything moves: with weights this small all sigmoids do nearly the same, and their gradients cancel.
+Each epoch draws 40 of the 400 points and takes one step along the mean of their gradients. For about 150 epochs hardly
+anything changes: with such small weights all sigmoids are nearly equal, and their gradients cancel.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def main():
     args = parser.parse_args()
 
     x = np.random.default_rng(0).uniform(-1, 1, (400, 2))
-    y = (x[:, :1] * x[:, 1:] > 0).astype(float)  # 1 where both signs are the same
+    y = (x[:, :1] * x[:, 1:] > 0).astype(float)  # 1 if both signs are equal
 
     uniform = cr.initializers.Uniform(-0.5, 0.5)
     hidden = cr.Linear(2, 8, activation="sigmoid", initializer=uniform, bias_initializer=uniform)

@@ -1,8 +1,8 @@
-"""Train on scanned digits, write the network as an ONNX file, and predict with ONNX Runtime alone.
+"""Train on scanned digits, export the network to ONNX, and predict with only ONNX Runtime.
 
     python onnx_in_python.py [--epochs 20] [--out FOLDER]
 
-What runs the file needs no chainrule: `pip install onnxruntime` there, `pip install 'chainrule[onnx,sklearn]'` here.
+Running the file does not need chainrule: `pip install onnxruntime` there, `pip install 'chainrule[onnx,sklearn]'` here.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import chainrule as cr
 
 
 def train(x, y, epochs):
-    """Logits of the ten digits; the names of the classes go with the model."""
+    """Train a network for the logits of the ten digits; the class names are in its metadata."""
     model = cr.MLP([64, 128, 10], activation="gelu", dropout=0.2, rng=0)
     cr.Trainer(model, "cross_entropy", cr.AdamW(0.003), batch_size=64, rng=0).fit(x, y, epochs=epochs, verbose=0)
     model.metadata = {"class_names": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]}
@@ -26,7 +26,7 @@ def train(x, y, epochs):
 
 
 def predict(file, x):
-    """The name and the probability of the most probable class of each row, as a program elsewhere does it."""
+    """Return the name and probability of the most probable class of each row, with ONNX Runtime."""
     session = onnxruntime.InferenceSession(file)
     names = json.loads(session.get_modelmeta().custom_metadata_map["class_names"])
     (probabilities,) = session.run(["probabilities"], {"x": x})
@@ -42,7 +42,7 @@ def main():
     x, y = load_digits(return_X_y=True)
     x, x_test, y, y_test = train_test_split((x / 16).astype(np.float32), y, test_size=0.2, stratify=y, random_state=0)
     model = train(x, y, args.epochs)
-    print(cr.export(model, args.out / "digits.onnx", outputs="probabilities"))  # which browsers' runtime takes
+    print(cr.export(model, args.out / "digits.onnx", outputs="probabilities"))  # browsers can run it too
 
     names, sure = predict(args.out / "digits.onnx", x_test)
     right = np.mean([name == model.metadata["class_names"][digit] for name, digit in zip(names, y_test, strict=True)])

@@ -1,8 +1,8 @@
-"""Predict a number from a real table: how far diabetes goes within a year, from ten measurements of 442 patients.
+"""Predict a number from a real table: the progression of diabetes in a year, from ten measurements of 442 patients.
 
     python predict_diabetes.py [--epochs 200] [--out FOLDER]
 
-Plain gradient descent on all rows at once. It needs inputs of one scale: each column less its mean, over its deviation.
+It uses plain gradient descent on all rows at once, which needs standardised inputs.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def main():
 
     table = load_diabetes(scaled=False)  # Efron et al., "Least angle regression" (2004)
     x, y, x_test, y_test = cr.data.split(table.data, table.target[:, None], 0.2, rng=0)
-    mean, deviation = x.mean(axis=0), x.std(axis=0)  # of the training rows alone: the test stays unseen
+    mean, deviation = x.mean(axis=0), x.std(axis=0)  # of the training rows only: the test rows stay unseen
     x, x_test = (x - mean) / deviation, (x_test - mean) / deviation
     center, scale = y.mean(), y.std()
 

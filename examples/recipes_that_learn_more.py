@@ -1,9 +1,9 @@
-"""Ways to make the same network learn more from the same data, side by side on MNIST.
+"""Compare ways to improve the same network on the same data, on MNIST.
 
     python recipes_that_learn_more.py [--data mnist] [--epochs 30] [--seeds 0 1 2]
 
-Each is one option of the model or the Trainer; docs/training.md names their sources. A minute or two for each seed and
-recipe; `--data digits --epochs 5` shows all in seconds.
+Each is one option of the model or the Trainer; docs/training.md names their sources. A seed and recipe takes a minute
+or two; `--data digits --epochs 5` runs all of them in seconds.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import chainrule as cr
 
 
 def network(widths, *between, first=()):
-    """Linear, what stands between, ReLU, again and again, and a last Linear; ``between`` are functions of the width."""
+    """Return blocks of Linear, the layers ``between`` (functions of the width) and ReLU, and a last Linear."""
     layers = list(first)
     for narrow, wide in pairwise(widths[:-1]):
         layers += [cr.Linear(narrow, wide), *(make(wide) for make in between), cr.ReLU()]
@@ -24,7 +24,7 @@ def network(widths, *between, first=()):
 
 
 def recipes(data):
-    """Name -> the layers, and settings of the Trainer."""
+    """Return the layers and the Trainer's settings of each recipe by name."""
     widths, noise = [data.x.shape[1], 512, 256, len(data.class_names)], [cr.GaussianNoise(0.3)]
     dropped = network(widths, lambda _: cr.Dropout(0.5), first=[cr.Dropout(0.2)])
     yield "plain", network(widths), {}

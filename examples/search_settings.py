@@ -1,8 +1,8 @@
-"""Find settings for a network that reads digits: with scikit-learn's search, and with Optuna's, which gives up early.
+"""Search hyperparameters of a network for digits: with scikit-learn, and with Optuna, which stops bad trials early.
 
     python search_settings.py [--trials 8]
 
-The second (`pip install optuna`) breaks a trial off whose validation loss is above the median at the same epoch.
+Optuna (`pip install optuna`) stops a trial whose validation loss is above the median at the same epoch.
 """
 
 import argparse
@@ -26,7 +26,7 @@ class Prune(cr.Callback):
     def on_epoch_end(self, trainer, row):
         self.trial.report(row["validation_loss"], trainer.epoch)
         if self.trial.should_prune():
-            raise optuna.TrialPruned  # ends the training, and lets the other callbacks tidy up
+            raise optuna.TrialPruned  # ends training; other callbacks still clean up
 
 
 def objective(trial, x, y):
@@ -45,7 +45,7 @@ def main():
     where = {"hidden_layer_sizes": randint(16, 256), "learning_rate_init": loguniform(1e-4, 0.3)}
     search = RandomizedSearchCV(network, where, n_iter=trials, cv=3, random_state=0).fit(x / 16, y)
     print(f"scikit-learn: {search.score(x_test / 16, y_test):.1%} of the test digits right, by {search.best_params_}")
-    if optuna:  # its default pruner is that of the median, from the sixth trial on
+    if optuna:  # its default is the median pruner, from the sixth trial on
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
         study.optimize(lambda trial: objective(trial, x / 16, y), n_trials=trials)
         pruned = sum(trial.state.name == "PRUNED" for trial in study.trials)

@@ -1,8 +1,8 @@
-"""Learn to read handwritten digits twice, with Trainer and with a loop of your own: the same weights, bit by bit.
+"""Learn to read handwritten digits twice, with Trainer and with your own loop: the weights are equal bit for bit.
 
     python trainer_and_your_own_loop.py [--epochs 20] [--out FOLDER]
 
-One seed draws the first weights, then the order of the batches and what dropout drops: both ways draw alike.
+One seed determines the initial weights, the order of the batches and the dropout masks in both.
 """
 
 import argparse
@@ -14,12 +14,12 @@ import chainrule as cr
 
 
 def make_model():
-    """64 pixels → 64 → 32 → the probabilities of 10 digits, with dropout and a penalty of 1e-4 · ΣW² on each layer."""
+    """Build 64 pixels → 64 → 32 → 10 probabilities, with dropout and a penalty of 1e-4 · ΣW² on each layer."""
     return cr.MLP([64, 64, 32, 10], activation="relu", softmax=True, dropout=0.1, l2=1e-4, rng=0)
 
 
 def train_by_hand(x, y, epochs, size):
-    """What Trainer does at its core: forward, loss, backward, step."""
+    """Train with the core of Trainer: forward, loss, backward, step."""
     model, loss, optimizer = make_model(), cr.CrossEntropy(from_logits=False), cr.Adam(0.003)
     for _ in range(epochs):
         for xb, yb in cr.batches(x, y, size=size, rng=model.rng):
@@ -36,7 +36,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the plot")
     args = parser.parse_args()
 
-    digits = cr.data.load_named("digits")  # 1,797 scans of 8 x 8 pixels, a fifth of them kept for the test
+    digits = cr.data.load_named("digits")  # 1,797 scans of 8 x 8 pixels, a fifth of them held out for the test
     model = make_model()
     print(model.summary(), "\n")
 

@@ -1,4 +1,4 @@
-"""What happens around training: records, when it ends, checkpoints, averages of weights, logs of other programs."""
+"""What happens around training: records, early ends, checkpoints, weight averages, logs for other programs."""
 
 from .training.callbacks import (
     Callback,

@@ -1,4 +1,4 @@
-"""Networks from and to other libraries: PyTorch, Keras, scikit-learn, ONNX. Each loads on first touch."""
+"""Convert networks from and to PyTorch, Keras, scikit-learn and ONNX. Each module loads on first use."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ CACHE_LINE = 64  # bytes
 
 
 class Parameters(Mapping[str, Array]):
-    """A flat vector and, for each name, the part of it that the name stands for, in its own shape.
+    """A flat vector, and for each name a view of its part of the vector, in its own shape.
 
-    A view shares the vector's memory: writing through one writes the other. So an optimizer, a norm, an average
-    over machines or a file is vector code, while a layer sees its matrix. Gradients live in a twin of equal layout.
+    A view shares the vector's memory: writing to one writes to the other. Optimizers, norms, averages and files are
+    therefore vector code, while a layer sees its matrix. Gradients have a Parameters of equal layout.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Parameters(Mapping[str, Array]):
     shapes : dict of name to shape
         The shapes, as given.
     slices : dict of name to slice
-        The part of the vector that each name stands for.
+        The part of the vector of each name.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class Parameters(Mapping[str, Array]):
 
     @property
     def vector(self) -> Array:
-        """All parameters (P,); assigning another array copies it into this one, which the layers look at."""
+        """All parameters (P,); an assigned array is copied into this one, because the layers are views of it."""
         return self._vector
 
     @vector.setter
@@ -87,16 +87,16 @@ class Parameters(Mapping[str, Array]):
 
 
 def _zeros(size: int, dtype: np.dtype[Any]) -> Array:
-    """Zeros that begin where a cache line does: the processor reads none twice, and matrices a fifth faster."""
+    """Zeros aligned to a cache line: the processor reads no line twice, and matrices a fifth faster."""
     room = np.zeros(size * dtype.itemsize + CACHE_LINE, np.uint8)
     skipped = -room.ctypes.data % CACHE_LINE
     return room[skipped : skipped + size * dtype.itemsize].view(dtype)
 
 
 def as_float_dtype(who: str, dtype: Any) -> np.dtype[Any]:
-    """float32 or float64, from a name, a NumPy or Python type, or a dtype.
+    """Convert a name, a NumPy or Python type, or a dtype to float32 or float64.
 
-    Other text never reaches NumPy's parser, which fails in many ways; nor does None, which NumPy takes for float64.
+    Other text never reaches NumPy's parser, which fails in many ways; nor does None, which NumPy reads as float64.
     """
     if isinstance(dtype, (type, np.dtype)) or (isinstance(dtype, str) and dtype in ("float32", "float64")):
         kind: np.dtype[Any] = np.dtype(dtype)

@@ -62,7 +62,7 @@ def test_trainer_model_and_optimizer_stay_as_they_are():
         (dict(lowest=0.0), ValueError, "learning_rate_range_test expects lowest > 0"),
         (dict(lowest=1.0, highest=1.0), ValueError, "expects highest > 1"),
         (dict(steps=9), ValueError, "expects steps >= 10"),
-        (dict(lowest=1e8, highest=1e30), ValueError, "a training of at least 10 steps, .*; begin with lowest < 1e.08"),
+        (dict(lowest=1e8, highest=1e30), ValueError, "at least 10 steps before divergence, .*; pass lowest < 1e.08"),
     ],
 )
 def test_bad_ranges_are_refused(arguments, error, says):

@@ -121,7 +121,7 @@ def test_a_loss_that_falls_says_how_fast(epochs):
     model = cr.MLPClassifier(max_iter=epochs, **SETTINGS)
     message = message_of(model)
     assert message.startswith(NOT_YET % epochs + "The loss still falls by ")
-    assert message.endswith(" % an epoch: raise max_iter.")
+    assert message.endswith(" % per epoch: raise max_iter.")
     told = float(message.split("falls by ")[1].split(" %")[0]) / 100
     first, last = model.loss_curve_[max(0, epochs - 11)], model.loss_curve_[-1]
     assert told == pytest.approx(1 - (last / first) ** (1 / min(epochs - 1, 10)), rel=0.2)
@@ -205,7 +205,7 @@ def test_a_loss_that_leaps_says_so():
     message = message_of(
         cr.MLPClassifier(learning_rate_init=1.0, batch_size=8, max_iter=60, n_iter_no_change=99, **SETTINGS)
     )
-    assert "The loss moves up and down: lower learning_rate_init, or raise batch_size or tol." in message
+    assert "The loss oscillates: lower learning_rate_init, or raise batch_size or tol." in message
 
 
 @pytest.mark.parametrize(

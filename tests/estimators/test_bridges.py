@@ -232,7 +232,7 @@ def expect(error, says):
         (dict(normalization="layer"), r"to_sklearn expects dense layers and batch normalisation, got LayerNorm"),
         (
             dict(loss="gaussian_nll"),
-            r"to_sklearn expects a network that predicts numbers alone, got a predicted spread",
+            r"to_sklearn expects a network that predicts only numbers, got a predicted spread",
         ),
         (dict(loss="quantile"), r"one number for each target, or quantiles of one, got 3 quantiles of 2 targets"),
     ],

@@ -137,8 +137,8 @@ def replaced(*values: object) -> np.ndarray:
 @pytest.mark.parametrize(
     ("y", "error", "says"),
     [
-        (replaced(None), ValueError, "a label for each row of y, got None at row 2 (1 such in all); remove or fill"),
-        (replaced(np.nan, np.nan), ValueError, "a label for each row of y, got nan at row 2 (2 such in all)"),
+        (replaced(None), ValueError, "a label for each row of y, got None at row 2 (1 in total); remove or fill"),
+        (replaced(np.nan, np.nan), ValueError, "a label for each row of y, got nan at row 2 (2 in total)"),
         (np.where(CODES == 1, np.nan, CODES), ValueError, "Input y contains NaN"),
         (replaced("a"), TypeError, "labels of one kind in y, got 'a' and 2; turn all into text, or all into numbers"),
         (replaced(True), TypeError, "labels of one kind in y, got 2 and True"),
@@ -183,7 +183,7 @@ def replaced(*values: object) -> np.ndarray:
         (CODES + 0.5, ValueError, "Unknown label type: continuous"),
         (np.ma.array(CODES, mask=CODES == 1), ValueError, "y without gaps, got a masked value at row 50"),
         (np.eye(3)[CODES] + np.eye(3)[0] * 2, ValueError, "Multioutput target data is not supported"),
-        (np.eye(3)[CODES] * 2, ValueError, "zeros and ones in y (N, K), for labels that a row may have together, got"),
+        (np.eye(3)[CODES] * 2, ValueError, "zeros and ones in y (N, K), for labels that are not exclusive, got"),
         (np.eye(3, dtype=int)[CODES] * 2 - 1, ValueError, "got numbers from -1 to 1"),
     ],
 )

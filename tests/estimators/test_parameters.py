@@ -162,7 +162,7 @@ def test_lbfgs_has_no_steps_to_change(estimator, values):
     who = re.escape(
         f'{estimator.__name__}(solver="lbfgs") expects the exact loss of all rows, got {next(iter(values))}'
     )
-    with pytest.raises(ValueError, match=who + r'.*take solver="adam" or "sgd"'):
+    with pytest.raises(ValueError, match=who + r'.*use solver="adam" or "sgd"'):
         estimator(solver="lbfgs", **values).fit(X, Y)
 
 

@@ -234,7 +234,7 @@ def test_y_that_is_no_number_is_refused(y, words):
 
 def test_y_too_large_for_float32_is_refused():
     with pytest.raises(
-        ValueError, match=r"MLPRegressor expects numbers in y that float32 can hold, .* at row 0 \(442 such"
+        ValueError, match=r"MLPRegressor expects numbers in y that float32 can hold, .* at row 0 \(442 in total"
     ):
         regressor(scale=True).fit(X.astype(np.float32), 1e200 * Y)
 

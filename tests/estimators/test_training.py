@@ -100,7 +100,7 @@ def test_normalised_networks_learn_whatever_the_last_batch(normalization, batch_
 @pytest.mark.parametrize("change", [dict(batch_size=1), dict()], ids=["batches of 1", "one row"])
 def test_a_batch_of_one_row_says_nothing_of_its_spread(change):
     rows = slice(None) if change else slice(1)
-    with pytest.raises(ValueError, match="batches of two rows and more, got one row; take normalization='layer'"):
+    with pytest.raises(ValueError, match="batches of at least two rows, got one row; use normalization='layer'"):
         regressor(normalization="batch", **change).fit(X[rows], Y[rows])
 
 

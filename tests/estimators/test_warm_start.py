@@ -105,11 +105,11 @@ def test_a_new_learning_rate_keeps_the_moments():
     ("change", "words"),
     [
         (dict(hidden_layer_sizes=(9,)), r"the hidden layers \[8\] that were trained, got hidden_layer_sizes=\[9\]"),
-        (dict(activation="tanh"), "activation='relu' as in the fit that it goes on from, got activation='tanh'"),
-        (dict(dropout=0.5), "dropout=0.0 as in the fit that it goes on from, got dropout=0.5"),
-        (dict(normalization="layer"), "normalization=None as in the fit that it goes on from"),
-        (dict(scale=True), "scale=False as in the fit that it goes on from, got scale=True"),
-        (dict(average=0.5), "average=None as in the fit that it goes on from, got average=0.5"),
+        (dict(activation="tanh"), "activation='relu' as in the fit that it continues, got activation='tanh'"),
+        (dict(dropout=0.5), "dropout=0.0 as in the fit that it continues, got dropout=0.5"),
+        (dict(normalization="layer"), "normalization=None as in the fit that it continues"),
+        (dict(scale=True), "scale=False as in the fit that it continues, got scale=True"),
+        (dict(average=0.5), "average=None as in the fit that it continues, got average=0.5"),
     ],
     ids=str,
 )

@@ -132,7 +132,7 @@ def test_a_batch_of_the_wrong_width_or_rank_is_refused(name, shape, remedy):
 @pytest.mark.parametrize(
     ("in_front", "says"),
     [
-        (cr.Linear(4, 5), r"expects 6 inputs, got 5 from the layer in front of it; make the two widths equal\."),
+        (cr.Linear(4, 5), r"expects 6 inputs, got 5 from the layer before it; make the two widths equal\."),
         (cr.Linear(4, 7), "expects 6 inputs, got 7 from"),
     ],
 )

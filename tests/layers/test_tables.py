@@ -124,7 +124,7 @@ WRONG = {"beyond": 4.0, "negative": -1.0, "between": 1.5, "huge": 1e30}
 def test_a_number_that_is_no_code_is_named_wherever_it_is_met(value: float, rng: np.random.Generator) -> None:
     model, x, y = network(), table(rng, 300), rng.integers(0, 3, 300)
     x[211, 5] = value
-    says = rf"codes that are whole numbers from 0 to 3, got {value:g} at row 211, column 5 \(1 such in all\); give what"
+    says = rf"codes that are whole numbers from 0 to 3, got {value:g} at row 211, column 5 \(1 in total\); give missing"
     says = says.replace("+", r"\+")
     trainer = cr.Trainer(model, "cross_entropy", "adam")
     for act in (

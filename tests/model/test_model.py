@@ -132,7 +132,7 @@ def test_an_mlp_passes_on_its_initializer_and_dtype():
 @pytest.mark.parametrize(
     ("sizes", "arguments", "error", "says"),
     [
-        (5, {}, ValueError, r"MLP expects the sizes of at least the input and the output, got 5; for a net without"),
+        (5, {}, ValueError, r"MLP expects the sizes of at least the input and the output, got 5; for a network w"),
         ([5], {}, ValueError, r"got \[5\]"),
         (None, {}, ValueError, "got None"),
         ([4, 0, 1], {}, ValueError, "Linear expects out_features >= 1, got 0"),

@@ -150,7 +150,7 @@ def test_images_are_flat_rows_unless_their_shape_is_given(tmp_path):
         assert cr.export(model, tmp_path / "n.onnx", **options).checked < 1e-5
         dims = onnx.load(tmp_path / "n.onnx").graph.input[0].type.tensor_type.shape.dim
         assert tuple(dim.dim_value for dim in dims[1:]) == shape
-    with pytest.raises(ValueError, match="expects 12 inputs, got 20 from the layer in front"):
+    with pytest.raises(ValueError, match="expects 12 inputs, got 20 from the layer before"):
         cr.export(model, tmp_path / "n.onnx", input_shape=(4, 5))
 
 

@@ -206,8 +206,8 @@ def test_a_network_names_the_column_of_a_frame():
     ("model", "y", "error", "says"),
     [
         (RidgeClassifier(), Y, TypeError, "a classifier with predict_proba, got RidgeClassifier; wrap it in"),
-        (MultiOutputClassifier(LogisticRegression()), np.eye(3, dtype=int)[Y], ValueError, "exclude each other, got 3"),
-        (cr.MLPClassifier(**SETTINGS), np.eye(3, dtype=int)[Y], ValueError, "classes that exclude each other, got 3"),
+        (MultiOutputClassifier(LogisticRegression()), np.eye(3, dtype=int)[Y], ValueError, "exclusive classes, got 3"),
+        (cr.MLPClassifier(**SETTINGS), np.eye(3, dtype=int)[Y], ValueError, "exclusive classes, got 3"),
     ],
 )
 def test_models_of_other_questions_are_refused(model, y, error, says):

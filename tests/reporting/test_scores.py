@@ -139,7 +139,7 @@ def test_scores_that_the_rows_do_not_allow_are_left_out(rows) -> None:
         (cr.MLP([4, 1], rng=0), np.ones(2), {"feature_names": ["a"]}, "4 feature_names, one per input, got 1"),
         (cr.MLP([4, 1], rng=0), np.ones(2), {"image_shape": (2, 3)}, "image_shape .* of 4 pixels"),
         (cr.MLP([4, 1], rng=0), np.ones(2), {"rows": {"a": [1]}}, r"2 values in rows\['a'\], got 1"),
-        (cr.Trainer(cr.MLP([4, 2], rng=0), "binary_cross_entropy"), np.ones((2, 2)), {}, "classes that exclude"),
+        (cr.Trainer(cr.MLP([4, 2], rng=0), "binary_cross_entropy"), np.ones((2, 2)), {}, "exclusive classes"),
     ],
 )
 def test_what_does_not_fit_is_refused(model, y, more, says) -> None:

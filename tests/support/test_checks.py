@@ -153,9 +153,9 @@ def test_finite_numbers_pass_without_a_warning(array):
 @pytest.mark.parametrize(
     ("place", "value", "says"),
     [
-        ((1, 2), np.nan, r"finite numbers in x, got nan at row 1, column 2 \(1 such in all\)"),
+        ((1, 2), np.nan, r"finite numbers in x, got nan at row 1, column 2 \(1 in total\)"),
         ((0, 0), -np.inf, "got -inf at row 0, column 0"),
-        ((slice(None), 1), np.inf, r"got inf at row 0, column 1 \(2 such in all\); remove or fill"),
+        ((slice(None), 1), np.inf, r"got inf at row 0, column 1 \(2 in total\); remove or fill"),
     ],
 )
 def test_the_first_number_that_is_not_finite_is_named(place, value, says):
@@ -171,7 +171,7 @@ def test_a_single_number_that_is_not_finite_has_no_row():
 
 
 def test_infinities_that_cancel_are_found():
-    with pytest.raises(ValueError, match=r"got inf at row 0 \(2 such in all\)"):
+    with pytest.raises(ValueError, match=r"got inf at row 0 \(2 in total\)"):
         _checks.check_finite("f", "y", np.array([np.inf, -np.inf]))
 
 
@@ -291,7 +291,7 @@ def test_what_is_not_finite_in_a_sparse_matrix_has_a_place(kind, wrong):
     sparse = pytest.importorskip("scipy.sparse")
     x = np.zeros((7, 4))
     x[1, 3], x[5, 2] = 1.0, wrong
-    with pytest.raises(ValueError, match=rf"f expects finite numbers in x, got {wrong} at row 15, column 2 \(1 such"):
+    with pytest.raises(ValueError, match=rf"f expects finite numbers in x, got {wrong} at row 15, column 2 \(1 in"):
         _checks.check_finite("f", "x", getattr(sparse, kind)(x), first_row=10)
 
 

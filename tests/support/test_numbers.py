@@ -120,7 +120,7 @@ def test_a_number_beyond_float32_is_called_so(entrance: str) -> None:
 def test_a_sparse_number_beyond_float32_has_its_place() -> None:
     sparse = pytest.importorskip("scipy.sparse")
     x = sparse.csr_array(np.diag([1.0, 2.0, 4e38]))
-    with pytest.raises(ValueError, match=r"got 4e\+38 at row 2, column 2 \(1 such in all\)"):
+    with pytest.raises(ValueError, match=r"got 4e\+38 at row 2, column 2 \(1 in total\)"):
         cr.MLP([3, 1], rng=0).predict(x)
 
 

@@ -125,7 +125,7 @@ def test_a_pipe_that_somebody_reads_is_written_through(write, tmp_path: Path) ->
     os.mkfifo(path)
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
         if write is log:
-            assert "it is no file" in refused(write, path)  # to which lines are added later
+            assert "it is not a file" in refused(write, path)  # to which lines are added later
             return
         fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 1 << 20)  # so that nobody need read meanwhile
         write(path)

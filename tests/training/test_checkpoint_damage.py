@@ -102,7 +102,7 @@ def test_what_lies_in_the_place_of_the_newest_does_not_hide_the_one_before(tmp_p
     if kind == "folder":
         one.resume(tmp_path)
     else:
-        with pytest.warns(UserWarning, match=r"The one before it is taken\.$"):
+        with pytest.warns(UserWarning, match=r"The one before it is used\.$"):
             one.resume(tmp_path)
     assert int(one.optimizer.state["step"]) == 7
     older.unlink()

@@ -25,7 +25,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_taken(tmp_path, w
     with pytest.raises(ValueError, match=r"resume expects .*step-00000078.safetensors to be"):
         trainer(tmp_path).resume(newest)
     again = trainer(tmp_path)
-    with pytest.warns(UserWarning, match=r"step-00000078.*The one before it is taken\."):
+    with pytest.warns(UserWarning, match=r"step-00000078.*The one before it is used\."):
         again.resume(tmp_path)
     np.testing.assert_array_equal(again.optimizer.state["step"], 65)
     fit(again)
@@ -110,5 +110,5 @@ def test_invalid_facts_are_refused(tmp_path, text):
     arrays, header = {"a": np.zeros(1)}, {checkpoint.KEY: text}
     files.write_arrays("save", tmp_path / "x", arrays, header | {files.DIGEST: files.digest(arrays, header)})
     for read in (trainer(tmp_path / "y").resume, cr.load):
-        with pytest.raises(ValueError, match=r"(resume|load) expects .* to say what it holds"):
+        with pytest.raises(ValueError, match=r"(resume|load) expects .* to describe its contents"):
             read(tmp_path / "x")

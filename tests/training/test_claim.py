@@ -52,7 +52,7 @@ def test_a_fit_within_a_fit_of_the_same_trainer_is_refused() -> None:
         def on_epoch_end(self, trainer: Any, row: Any) -> None:
             fit(trainer)
 
-    with pytest.raises(ValueError, match="got a Trainer that another fit is using; wait for its end, or train a copy"):
+    with pytest.raises(ValueError, match="got a Trainer that another fit is using; wait for it to end, or train"):
         fit(trainer(Again()))
 
 

@@ -182,7 +182,7 @@ def test_another_table_is_not_appended_to(tmp_path):
 
 @pytest.mark.parametrize(
     ("place", "reason"),
-    [("nowhere/log.csv", "No such file"), ("file/log.csv", "Not a directory"), (".", "it is no file")],
+    [("nowhere/log.csv", "No such file"), ("file/log.csv", "Not a directory"), (".", "it is not a file")],
 )
 def test_a_table_that_cannot_be_written_is_one_sentence_before_training(tmp_path, place, reason):
     (tmp_path / "file").touch()

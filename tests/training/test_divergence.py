@@ -122,7 +122,7 @@ def test_one_step_of_a_look_finds_what_need_not_diverge():
     x[:, 2] *= 1e6
     findings = " ".join(cr.diagnose(network(), x, Y, optimizer=cr.Adam(1e6)).findings)
     assert "Column 2 of x has a spread of" in findings
-    assert "Column 5 of x is always 3.25 (1 such in all): leave it out." in findings
+    assert "Column 5 of x is always 3.25 (1 in total): leave it out." in findings
     assert "of its weights in one step: lower the learning rate." in findings
     x[:, 5] = 0.1  # whose mean is not exactly it
     assert "Column 5 of x is always 0.1" in " ".join(cr.diagnose(network(), x, Y).findings)
@@ -133,7 +133,7 @@ def test_a_column_that_was_divided_by_its_spread_of_nothing():
     x[:, 5] = 1.0
     with np.errstate(invalid="ignore"):
         x = (x - x.mean(axis=0)) / x.std(axis=0)
-    with pytest.raises(ValueError, match=r"finite numbers in x, got nan at row 0, column 5 \(6000 such in all\)"):
+    with pytest.raises(ValueError, match=r"finite numbers in x, got nan at row 0, column 5 \(6000 in total\)"):
         cr.Trainer(network(), "squared_error").fit(x, Y, verbose=0)
 
 

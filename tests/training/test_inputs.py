@@ -37,10 +37,10 @@ def test_a_custom_loss_takes_any_targets_it_likes():
 
 MISFITS = {
     "another width": ((40, 60), (40,), "(40, 60); pass 64 columns, or make the layer for 60."),
-    "one column": ((40,), (40,), "(40,); pass a matrix with a row for each sample and 64 columns."),
+    "one column": ((40,), (40,), "(40,); pass a matrix with one row for each sample and 64 columns."),
     "images": ((40, 8, 8), (40,), "(40, 8, 8); put Flatten() in front."),
     "images of another size": ((40, 8, 7), (40,), "(40, 8, 7); put Flatten() in front, and make the layer for 56."),
-    "x and y": ((40,), (40, 64), "(40,); x comes first, then y: they seem to be the wrong way round."),
+    "x and y": ((40,), (40, 64), "(40,); x comes first, then y: they seem to be swapped."),
 }
 GIVEN = {
     "fit": lambda trainer, x, y: trainer.fit(x, y, verbose=0),
@@ -64,7 +64,7 @@ LINES = {
     "a column": (1, (40,), "pass x[:, None]."),
     "a number": (1, (1,), "pass x[:, None]."),
     "a row": (6, (6,), "pass x[None] for a single sample."),
-    "neither": (6, (40,), "pass a matrix with a row for each sample and 6 columns."),
+    "neither": (6, (40,), "pass a matrix with one row for each sample and 6 columns."),
     "images": (6, (5, 2, 3), "put Flatten() in front."),
 }
 CALLED = {

@@ -18,7 +18,7 @@ WITH_NAN = np.where(np.arange(24).reshape(8, 3) == 7, np.nan, 1.0)
         (
             dict(x=WITH_NAN),
             ValueError,
-            r"fit expects finite numbers in x, got nan at row 2, column 1 \(1 such in all\)",
+            r"fit expects finite numbers in x, got nan at row 2, column 1 \(1 in total\)",
         ),
         (
             dict(x=1e300 * X),

@@ -107,7 +107,7 @@ def test_a_signal_ends_training_and_says_which(tmp_path: Path) -> None:
 
     one = trainer(cr.callbacks.Checkpoint(tmp_path), Send())
     history = fit(one)
-    assert (history.interrupted, history.reason, one.step) == (True, "SIGTERM came", 5)
+    assert (history.interrupted, history.reason, one.step) == (True, "received SIGTERM", 5)
     assert [path.name for path in sorted(tmp_path.iterdir())] == [
         "step-00000003.safetensors",
         "step-00000005.safetensors",

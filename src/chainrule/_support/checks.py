@@ -128,7 +128,7 @@ def check_finite(who: str, what: str, array: Any, first_row: int = 0, of: Any = 
     bad = ~np.isfinite(numbers)
     found = first(bad)
     where = _place(array, *found) if is_sparse(array) else found
-    count = f" ({int(bad.sum())} such in all)" if where else ""
+    count = f" ({int(bad.sum())} in total)" if where else ""
     these = "the missing values" if np.isnan(numbers[found]) else "these rows"
     remedy = f"remove or fill {these if where else 'it'} first"
     got = f"{numbers[found]}{place(of, where, first_row)}{count}"
@@ -232,7 +232,7 @@ def _beyond(who: str, what: str, array: Any, dtype: Any, of: Any, first_row: int
     where = place(of, _place(array, *found) if is_sparse(array) else found, first_row)
     expected = f"numbers in {what} that {name} can hold, up to {np.finfo(dtype).max:.2g}"
     remedy = "scale it first" + (', or build the network with dtype="float64"' if name == "float32" else "")
-    return ValueError(sentence(who, expected, f"{numbers[found]:g}{where} ({int(beyond.sum())} such in all)", remedy))
+    return ValueError(sentence(who, expected, f"{numbers[found]:g}{where} ({int(beyond.sum())} in total)", remedy))
 
 
 def _without_loss(who: str, what: str, values: Any, array: Array) -> Array:

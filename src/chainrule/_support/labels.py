@@ -84,7 +84,7 @@ def _kind_of(who: str, what: str, values: Any, labels: Array) -> str:
     if any(is_gap(label) or isinstance(label, float) for label in examples.values()):
         gaps = np.array([is_gap(label) or label != label for label in labels.flat]).reshape(labels.shape)
         if gaps.any():
-            got = f"{labels[first(gaps)]!r}{place(values, first(gaps))} ({gaps.sum()} such in all)"
+            got = f"{labels[first(gaps)]!r}{place(values, first(gaps))} ({gaps.sum()} in total)"
             remedy = "remove or fill the missing labels first"
             raise ValueError(sentence(who, f"a label for each row of {what}", got, remedy))
     kinds = {_kind(label): label for label in examples.values()}

@@ -1,4 +1,4 @@
-"""What a notebook shows of an object: small tables, and curves as vector graphics, in the notebook's own colours."""
+"""How notebooks show objects: small tables, and curves as vector graphics, in the notebook's own colours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOG_FROM = 10.0  # largest over smallest value from which the scale is logarithm
 def table(
     head: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "", notes: Iterable[str] = ()
 ) -> str:
-    """A table whose columns but the first are set to the right, and a list of notes below it."""
+    """Return a table, right-aligned except for the first column, with a list of notes below."""
     top = f"<caption>{_text(caption)}</caption>" if caption else ""
     names = "".join(_cell("th", name, place) for place, name in enumerate(head))
     lines = "".join(f"<tr>{''.join(_cell('td', cell, place) for place, cell in enumerate(row))}</tr>" for row in rows)
@@ -28,7 +28,7 @@ def table(
 
 
 def chart(title: str, curves: Mapping[str, Sequence[float]]) -> str:
-    """Curves over the epochs as SVG, with a logarithmic scale where they span more than a factor of ten."""
+    """Draw curves over the epochs as SVG, on a logarithmic scale if they span more than a factor of ten."""
     found = {name: _points(values) for name, values in curves.items()}
     numbers = [y for points in found.values() for _, y in points]
     if not numbers:
@@ -52,7 +52,7 @@ def chart(title: str, curves: Mapping[str, Sequence[float]]) -> str:
 
 
 def page(document: str, title: str) -> str:
-    """A document of its own within the notebook; it runs nothing there."""
+    """Return a separate document inside the notebook, without scripts."""
     return (
         f'<iframe title="{_text(title)}" sandbox="" srcdoc="{escape(document)}" '
         'style="width:100%;height:640px;border:1px solid #8884"></iframe>'
@@ -68,7 +68,7 @@ def _cell(tag: str, value: object, place: int) -> str:
 
 
 def _points(values: Sequence[float]) -> list[tuple[int, float]]:
-    """The finite ones, by their number from 0; of many, as many as are seen, the last among them."""
+    """Return the finite values with their numbers from 0; of many, a visible selection with the last."""
     stride = -(-len(values) // MOST_POINTS)
     places = [*range(0, len(values) - 1, stride or 1), len(values) - 1] if values else []
     return [(place, values[place]) for place in places if math.isfinite(values[place])]

@@ -1,4 +1,4 @@
-"""Where rows come from, and how an epoch goes through them. Each name loads on first touch."""
+"""Data sources, batches, splits and augmentation. Each name loads on first use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     read_table: Any
 
-# The readers of files need parts of the standard library that nobody who trains on arrays should wait for.
+# The readers of files import parts of the standard library that training on arrays does not need.
 _LAZY = {
     "MixUp": "augmentation",
     "RandomDistortion": "augmentation",

@@ -1,4 +1,4 @@
-"""Batches that are never the same twice: distorted images, and mixtures of two samples."""
+"""Random changes to batches: distorted images, and mixtures of two samples."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .._support.frozen import frozen
 
 @frozen
 class MixUp:
-    """Mixtures of two samples and of their targets, a new share for each batch.
+    """Mixes pairs of samples and their targets, with a new share for each batch; for ``Trainer(augment=[...])``.
 
         λ ~ Beta(α, α)        x ← λ x + (1 − λ) x[p]        y ← λ y + (1 − λ) y[p],  p a permutation of the batch
 
-    A network trained so is less sure between its classes, and its probabilities are better calibrated. For
-    ``Trainer(augment=[...])``.
+    The trained network is less certain between its classes, and its probabilities are better calibrated.
 
     Parameters
     ----------
-    alpha : float > 0; 0.1 to 0.4 are usual, larger ones mix more evenly
-    classes : int or None; where the labels are integers (N,), how many classes there are: y is then (N, classes). None
-        for targets that are numbers or rows of probabilities
+    alpha : float, > 0
+        Parameter α; 0.1 to 0.4 are usual, larger values mix more evenly.
+    classes : int or None
+        Number of classes K if y is integer labels (N,), which become (N, K). None if y is numbers or probabilities.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class MixUp:
             check_integer("MixUp", "classes", self.classes, minimum=2)
 
     def __call__(self, x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-        """The mixed batch, in new arrays."""
+        """Return the mixed batch, in new arrays."""
         if self.classes is not None:
             y = np.eye(self.classes, dtype=x.dtype)[self._labels(y, self.classes)]
         elif y.dtype.kind != "f":
@@ -67,32 +67,38 @@ class MixUp:
 
 
 def _mixed(a: Array, b: Array, share: float) -> Array:
-    """In the dtype of a."""
+    """Return the mixture, in the dtype of a."""
     mixed: Array = a * a.dtype.type(share) + b * a.dtype.type(1 - share)
     return mixed
 
 
 @frozen
 class RandomDistortion:
-    """Images turned, stretched, sheared and bent, each in a way of its own.
+    """Rotates, stretches, shears and bends each image at random; for ``Trainer(augment=[...])``.
 
-    The pixel at q, counted from the middle of the image, takes the grey value that was at
+    The pixel at q, measured from the centre of the image, gets the grey value at
 
         A q + t + u(q)        A = R(angle) · shear · diag(1 / stretch)        u = elasticity · (G ∗ noise)
 
-    by bilinear interpolation; outside, images go on as at their margin. The noise is uniform in (−1, 1) for each pixel
-    and direction, G a Gaussian: neighbours move together. What a digit means does not change with all this, and a
-    network that never sees the same image twice learns so. Needs SciPy. For ``Trainer(augment=[...])``.
+    by bilinear interpolation; outside the image, its border values continue. The noise is uniform in (−1, 1) for each
+    pixel and direction, and G is a Gaussian, so neighbours move together. Needs SciPy.
 
     Parameters
     ----------
-    shape : (height, width) of the images, which come as rows of a batch (N, height · width), or (N, height, width)
-    degrees : float, angles are uniform in (−degrees, degrees)
-    stretch : float in [0, 1), height and width are each multiplied by a number in (1 − stretch, 1 + stretch)
-    shear : float, in degrees, likewise
-    shift : float, in pixels, likewise
-    elasticity : float >= 0; with 36 and a smoothness of 5 pixels move by about one pixel
-    smoothness : float > 0, standard deviation of G in pixels
+    shape : (int, int)
+        Height and width of the images; a batch is (N, height · width) or (N, height, width).
+    degrees : float in [0, 180]
+        Angles are uniform in (−degrees, degrees).
+    stretch : float in [0, 1)
+        Height and width are each multiplied by a number in (1 − stretch, 1 + stretch).
+    shear : float in [0, 90)
+        Shear angles are uniform in (−shear, shear) degrees.
+    shift : float, >= 0
+        Shifts down and across are uniform in (−shift, shift) pixels.
+    elasticity : float, >= 0
+        Strength of the bends; 36 with a smoothness of 5 moves pixels by about one pixel.
+    smoothness : float, > 0
+        Standard deviation of G in pixels.
 
     Examples
     --------
@@ -133,13 +139,13 @@ class RandomDistortion:
         check_number(who, "smoothness", self.smoothness, above=0)
 
     def __call__(self, x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-        """The distorted batch, in new arrays."""
+        """Return the distorted batch, in new arrays."""
         height, width = self.shape
         n = len(x)
         if math.prod(x.shape[1:]) != height * width:
             check_shape("RandomDistortion", "a batch of images", x, ("N", height * width))
         row, column = self._places(n, rng)
-        # One tall image, of which each keeps to its own part: one call for all, and two dimensions, not three.
+        # All images as one tall one, each within its own part: one call, in two dimensions instead of three.
         row += np.arange(0, n * height, height, dtype=np.float32)[:, None, None]
         tall = x.reshape(n * height, width)
         places = [row.ravel(), column.ravel()]
@@ -147,7 +153,7 @@ class RandomDistortion:
         return found.reshape(x.shape), y
 
     def _places(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Where each pixel of each image takes its grey value from: row and column, (n, height, width)."""
+        """Return the row and column that each pixel of each image gets its grey value from, (n, height, width)."""
         height, width = self.shape
 
         def draw(limit: float) -> Array:
@@ -165,12 +171,12 @@ class RandomDistortion:
         return np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)
 
     def _bends(self, n: int, rng: np.random.Generator) -> Array:
-        """u, (2, n, height, width)."""
+        """Return u, (2, n, height, width)."""
         noise = rng.random((2, n, *self.shape), dtype=np.float32)
         noise *= 2
         noise -= 1
         along_rows, along_columns = self._smoothing
-        smooth: Array = along_rows @ noise @ along_columns.T  # ten times as fast as filtering every image
+        smooth: Array = along_rows @ noise @ along_columns.T  # ten times faster than filtering every image
         smooth *= np.float32(self.elasticity)
         return smooth
 

@@ -25,10 +25,10 @@ from .._support.checks import (
     within,
 )
 
-#: "all", "one", or a function of the number of rows that gives the row numbers of the next epoch.
+#: "all", "one", or a function of the number of rows that returns the row numbers of the next epoch.
 Sample: TypeAlias = "str | Callable[[int], Array]"
 SAMPLES = ("all", "one")
-#: (x, y, rng) -> (x, y), a changed batch of as many rows in new arrays; the batch itself must stay as it is.
+#: (x, y, rng) -> (x, y), a changed batch of as many rows in new arrays; the batch itself must not be modified.
 Augmentation: TypeAlias = "Callable[[Array, Array, np.random.Generator], tuple[Array, Array]]"
 
 
@@ -43,24 +43,32 @@ def batches(
     drop_last: bool = False,
     sample: Sample = "all",
 ) -> Iterator[tuple[Array, ...]]:
-    """The batches of one epoch.
+    """Iterate over the batches of one epoch.
 
     Parameters
     ----------
-    x : array (N, ...), or one of SciPy's sparse matrices, whose batches are then CSR
+    x : array or SciPy sparse matrix (N, ...)
+        Input; batches of a sparse matrix are CSR.
     y : array (N, ...)
+        Targets.
     sample_weight : array (N,), optional
-    size : rows of a batch; None takes all rows as one batch, in their own order
-    rng : int, Generator or None, for the order; the same generator gives a new order at each epoch
-    shuffle : bool; False keeps the rows' order
-    drop_last : bool; True leaves out a last batch shorter than ``size``
-    sample : "all" goes through every row once; "one" draws a single batch of ``size`` different rows, and that is
-        the epoch; or a function ``sample(rows) -> array (rows,)`` that gives the row numbers of the next epoch in their
-        order: a permutation, or rows drawn again. It is called once an epoch, and neither shuffle nor rng matters then
+        Weight of each row.
+    size : int or None
+        Rows of a batch; None for one batch of all rows, in their own order.
+    rng : int, numpy.random.Generator or None
+        Source of the order; the same generator gives a new order at each epoch.
+    shuffle : bool
+        Whether to shuffle the rows.
+    drop_last : bool
+        Whether to leave out a last batch shorter than ``size``.
+    sample : {"all", "one"} or callable ``(rows) -> array (rows,)``
+        Every row once; a single batch of ``size`` different rows; or a function that returns the row numbers of the
+        epoch in order, with repetitions if it likes, which replaces ``shuffle`` and ``rng``.
 
-    Yields
-    ------
-    (xb, yb) or, with weights, (xb, yb, wb)
+    Returns
+    -------
+    iterator of tuples of arrays
+        (xb, yb) or, with weights, (xb, yb, wb).
 
     Examples
     --------
@@ -85,7 +93,7 @@ def batches(
 
 
 def check_sample(who: str, sample: Any) -> Sample:
-    """``sample`` if it is a function or one of the known names."""
+    """Return ``sample``; raise unless it is a function or a known name."""
     if isinstance(sample, str):
         return check_name(who, "a way to sample", sample, SAMPLES)
     if callable(sample):
@@ -96,7 +104,7 @@ def check_sample(who: str, sample: Any) -> Sample:
 
 
 def steps_per_epoch(rows: int, size: int | None, drop_last: bool, sample: Sample) -> int:
-    """How many batches :func:`batches` gives."""
+    """Return how many batches :func:`batches` yields."""
     size = rows if size is None else min(size, rows)
     if sample == "one":
         return 1
@@ -104,7 +112,7 @@ def steps_per_epoch(rows: int, size: int | None, drop_last: bool, sample: Sample
 
 
 def _order(rows: int, size: int, rng: np.random.Generator, shuffle: bool, sample: Sample) -> Array | None:
-    """Row numbers in the order of the epoch, or None for the rows as they stand."""
+    """Return row numbers in the order of the epoch, or None for the rows in their own order."""
     if callable(sample):
         return _row_numbers(sample(rows), rows)
     if sample == "one":
@@ -113,7 +121,7 @@ def _order(rows: int, size: int, rng: np.random.Generator, shuffle: bool, sample
 
 
 def _row_numbers(order: Any, rows: int) -> Array:
-    """What a ``sample`` of the user's gave, in memory of our own: the next epoch's may come in the same array."""
+    """Check and copy what a user's ``sample`` returned: it may reuse the array for the next epoch."""
     found = as_numeric("sample", "the order", order)
     expected = f"to return integers from 0 to {rows - 1}"
     check_shape("sample", "an order", found, (rows,))
@@ -132,17 +140,18 @@ def _cut(arrays: list[Array], order: Array | None, size: int, drop_last: bool) -
 
 
 class Batches:
-    """The epochs of a training: what :func:`batches` gives, but each batch in the memory of the one before.
+    """The epochs of training: the batches of :func:`batches`, but each in the memory of the one before.
 
-    A batch is valid until the next is asked for. Arrays whose rows do not lie one behind the other in memory are
-    copied once, here: from a column-major table a row is gathered forty times more slowly. Batches of a sparse x are
-    sparse, each in memory of its own.
+    A batch is valid until the next one. Arrays that are not contiguous by rows are copied once, here: gathering a row
+    of a column-major table is forty times slower. Batches of a sparse x are sparse, each in its own memory.
 
     Attributes
     ----------
-    arrays : x, y and the weights where there are any, rows in their own order
+    arrays : list of arrays
+        x, y and the weights, if any, with the rows in their own order.
     size : rows of a batch
-    chosen : the numbers of the rows that take part, where not all do
+    chosen : array, optional
+        The numbers of the rows to use; all by default.
     """
 
     def __init__(
@@ -171,12 +180,12 @@ class Batches:
 
     @property
     def rows(self) -> int:
-        """How many rows an epoch has: fewer than the data where a short last batch is left out, or one is drawn."""
+        """The number of rows in an epoch, which is smaller with ``drop_last`` or a single batch."""
         whole = len(self) * self.size
         return whole if self.drop_last else min(whole, self._rows)
 
     def order(self) -> Array | None:
-        """Row numbers in the order of the next epoch, or None for the rows as they stand."""
+        """Return row numbers in the order of the next epoch, or None for the rows in their own order."""
         order = _order(self._rows, self.size, self.rng, True, self.sample)
         if self.chosen is not None:
             order = self.chosen if order is None else self.chosen[order]
@@ -186,7 +195,7 @@ class Batches:
         return self.epoch(self.order())
 
     def epoch(self, order: Array | None, first: int = 0) -> Iterator[tuple[Array, ...]]:
-        """The batches of an epoch whose order is known, from the one of this number on."""
+        """Yield the batches of an epoch with a known order, from batch number ``first``."""
         if order is None:
             yield from islice(_cut(self.arrays, order, self.size, self.drop_last), first, None)
         else:
@@ -202,27 +211,34 @@ class Batches:
 
 
 def gather(array: Array, rows: Array, room: Array | None) -> Array:
-    """``array[rows]``, in ``room`` if there is some; array is contiguous then, and rows are numbers of its rows."""
+    """Return ``array[rows]``, in ``room`` if it is given; the array must then be contiguous and the rows valid."""
     if room is None:
         return array[rows]
-    return array.take(rows, axis=0, out=room[: len(rows)], mode="clip")  # any other mode fills a copy of out first
+    return array.take(rows, axis=0, out=room[: len(rows)], mode="clip")  # any other mode copies out first
 
 
 def split(
     x: Any, y: Any, fraction: float = 0.2, *, rng: RandomState = None, stratify: bool = False
 ) -> tuple[Array, Array, Array, Array]:
-    """Set a random part of the rows aside.
+    """Hold out a random part of the rows.
 
     Parameters
     ----------
-    x, y : arrays of N rows
-    fraction : float in (0, 1), the part that is set aside, rounded to whole rows, at least one
-    rng : int, Generator or None
-    stratify : bool; True keeps the share of each class, y being labels (N,)
+    x, y : arrays (N, ...)
+        The rows.
+    fraction : float in (0, 1)
+        Share of the rows to hold out; at least one row is held out and one kept.
+    rng : int, numpy.random.Generator or None
+        Source of the choice.
+    stratify : bool
+        Whether to preserve the share of each class; y must be labels (N,).
 
     Returns
     -------
-    x, y, x_aside, y_aside : arrays
+    x, y : arrays
+        The other rows.
+    x_aside, y_aside : arrays
+        The held-out rows.
 
     Examples
     --------
@@ -238,7 +254,7 @@ def split(
 
 
 def split_rows(y: Array, fraction: float, rng: np.random.Generator, stratify: bool) -> tuple[Array, Array]:
-    """The row numbers that are kept and those that are set aside, each in ascending order."""
+    """Return the row numbers to keep and those to hold out, each in ascending order."""
     check_number("split", "fraction", fraction, above=0, below=1)
     rows = len(y)
     count = min(max(round(fraction * rows), 1), rows - 1)
@@ -256,8 +272,8 @@ def split_rows(y: Array, fraction: float, rng: np.random.Generator, stratify: bo
     return np.flatnonzero(~aside), np.flatnonzero(aside)
 
 
-def rest_of(aside: Array, rows: int) -> tuple[Array, Array]:
-    """The numbers of all other rows, and these, which must be different, and not all."""
+def complement(aside: Array, rows: int) -> tuple[Array, Array]:
+    """Return the numbers of all other rows, and these, which must be distinct and not all."""
     expected = f"an array of row numbers from 0 to {rows - 1}"
     if aside.ndim != 1 or aside.dtype.kind not in "iu" or not len(aside):
         raise ValueError(sentence("validation", expected, f"shape {aside.shape}, dtype {aside.dtype}"))
@@ -272,9 +288,9 @@ def rest_of(aside: Array, rows: int) -> tuple[Array, Array]:
 
 
 def _in_proportion(labels: Array, count: int) -> Array:
-    """Whether to take each row, so that ``count`` are taken and each class gives its share to within one row.
+    """Choose ``count`` rows, from each class its share to within one row; return a mask.
 
-    Shares are rounded down, then those of the largest remainders up; a class of a single row comes last in this.
+    Shares are rounded down, then those with the largest remainders up; classes of a single row come last.
     """
     _, code, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     share = sizes * count / len(labels)
@@ -300,6 +316,6 @@ def _aligned(who: str, x: Any, y: Any, sample_weight: Any) -> list[Array]:
 
 
 def _as_rows(who: str, what: str, values: Any) -> Array:
-    """An array of any dtype, text as well; masked values would no longer be seen to be so, and come as NaN."""
+    """Convert to an array of any dtype, text included; masked values become NaN."""
     array = np.asarray(values)
     return as_numeric(who, what, values) if is_masked(values) else array

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST: a big-endian header (type, sizes), then the numbers."""
+"""Read IDX files, the format of MNIST: a big-endian header (type, sizes), then the numbers."""
 
 from __future__ import annotations
 
@@ -16,32 +16,35 @@ from .._support.files import as_path, opened, read_up_to
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _WHO = "read_idx"
-_MAX_DIMENSIONS = 32  # as many as every NumPy can hold
+_MAX_DIMENSIONS = 32  # the limit of older NumPy versions
 
 
 def read_idx(path: str | os.PathLike[str]) -> Array:
-    """The array in an IDX file, plain or gzipped (told by content, not by name).
-
-    The file is not trusted: never more is read than its header promises, never more memory taken than the file really
-    fills, and nothing is unpacked that promises to become more than 50 times as large (beyond 16 MB), so that neither a
-    false header nor a gzip bomb can exhaust the machine.
+    """Read the array in an IDX file, plain or gzipped (by content, not by name).
 
     Parameters
     ----------
-    path : path of the file.
+    path : path
+        The file.
 
     Returns
     -------
-    Array
-        Of the shape and type that the header states (uint8, int8, int16, int32, float32 or float64), in the byte order
-        of this machine; writable.
+    array
+        Writable, of the shape and type in the header (uint8, int8, int16, int32, float32 or float64), in native byte
+        order.
 
     Raises
     ------
     ValueError
-        Not an IDX file, truncated, too long, or a damaged gzip stream; the sentence names the file.
+        If it is not an IDX file, is truncated or too long, or its gzip stream is damaged.
     OSError
-        The file cannot be opened.
+        If the file cannot be opened.
+
+    Notes
+    -----
+    The file is not trusted. The reader reads no more than the header promises, allocates no more than the file fills,
+    and refuses to unpack a file to more than 50 times its size (beyond 16 MB): neither a false header nor a gzip bomb
+    can exhaust the machine.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Data sets known by name: the digits of scikit-learn, MNIST and Fashion-MNIST."""
+"""Data sets by name: scikit-learn's digits, MNIST and Fashion-MNIST."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AGAIN = "delete this file and download it again"
 
 @dataclass(frozen=True, eq=False)
 class NamedData:
-    """A data set with its test part, and the facts that a report about it needs.
+    """A data set with its test part, and the facts that a report needs.
 
     ``x`` and ``x_test`` are float32 in 0..1 of shape (N, I), a row for each flattened image; ``y`` and ``y_test`` are
     int64 labels (N,), each an index into ``class_names``; ``image_shape`` is (height, width), height · width = I.
@@ -51,7 +51,7 @@ class IdxFile:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Four IDX files (training images and labels, test images and labels) and the places that publish them."""
+    """Four IDX files (training images and labels, test images and labels) and where to download them."""
 
     description: str
     class_names: tuple[str, ...]
@@ -98,23 +98,21 @@ IMAGE_SETS = {
     ),
 }
 NAMES = ("digits", *IMAGE_SETS)
-DIVISORS = {"digits": 16} | dict.fromkeys(IMAGE_SETS, 255)  # of the grey values, which are then numbers from 0 to 1
+DIVISORS = {"digits": 16} | dict.fromkeys(IMAGE_SETS, 255)  # scale grey values to 0..1
 
 
 def load_named(name: str, cache_dir: str | os.PathLike[str] | None = None, progress: bool = True) -> NamedData:
-    """The data set of this name: ``"digits"``, ``"mnist"`` or ``"fashion-mnist"``.
-
-    ``digits`` are the 1,797 scans of 8 x 8 grey values that scikit-learn carries; having no test part of their own,
-    they are split once and for all, 20 % of each class. The other two are four IDX files each, looked for (zipped
-    or not) in the folder ``$CHAINRULE_DATA/<name>``, then in ``<cache_dir>/<name>``, and else downloaded there.
-    Every .gz file, found or downloaded, must have the published length and SHA-256.
+    """Load the data set ``"digits"``, ``"mnist"`` or ``"fashion-mnist"``.
 
     Parameters
     ----------
-    name : the name of the set.
-    cache_dir : folder for downloads; None is the user's own (``$XDG_CACHE_HOME/chainrule`` or ``~/.cache/chainrule``,
-        on macOS ``~/Library/Caches/chainrule``, on Windows ``%LOCALAPPDATA%\\chainrule``).
-    progress : show a bar while downloading, if standard error is a terminal.
+    name : {"digits", "mnist", "fashion-mnist"}
+        The data set.
+    cache_dir : path, optional
+        Folder for downloads; by default the user's cache (``$XDG_CACHE_HOME/chainrule`` or ``~/.cache/chainrule``, on
+        macOS ``~/Library/Caches/chainrule``, on Windows ``%LOCALAPPDATA%\\chainrule``).
+    progress : bool
+        Whether to show a bar while downloading, if standard error is a terminal.
 
     Returns
     -------
@@ -124,11 +122,17 @@ def load_named(name: str, cache_dir: str | os.PathLike[str] | None = None, progr
     Raises
     ------
     ValueError
-        An unknown name, or a file on disk that is damaged.
+        If the name is unknown, or a file on disk is damaged.
     ConnectionError
-        No mirror gave a good file; the sentence says what to download by hand, and where to put it.
+        If no mirror has an intact file; the error says what to download by hand, and where to put it.
     ModuleNotFoundError
-        ``digits`` without scikit-learn.
+        If scikit-learn is missing, for ``"digits"``.
+
+    Notes
+    -----
+    ``digits`` are the 1,797 scans of 8 x 8 grey values in scikit-learn; a fixed 20 % of each class is the test part.
+    The other two are four IDX files each, gzipped or not. They are looked up in ``$CHAINRULE_DATA/<name>``, then in
+    ``<cache_dir>/<name>``, and otherwise downloaded there. Every .gz file must have the published length and SHA-256.
 
     Examples
     --------
@@ -156,7 +160,7 @@ def load_named(name: str, cache_dir: str | os.PathLike[str] | None = None, progr
 
 
 def user_cache() -> Path:
-    """The folder of this user, on this platform, for files that can be fetched again."""
+    """Return the user's folder, on this platform, for files that can be downloaded again."""
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "chainrule"
     if sys.platform == "darwin":
@@ -173,7 +177,7 @@ def _load_digits() -> NamedData:
 
 
 def _read_part(path: Path, file: IdxFile) -> Array:
-    """Images (N, 28, 28) as float32 rows in 0..1, labels (N,) as int64."""
+    """Read images (N, 28, 28) as float32 rows in 0..1, and labels (N,) as int64."""
     array = read_idx(path)
     check_shape(_WHO, f"{path} to hold an array", array, file.shape, _AGAIN)
     if array.dtype != np.uint8:
@@ -186,7 +190,7 @@ def _read_part(path: Path, file: IdxFile) -> Array:
 
 
 def _collect(name: str, image_set: ImageSet, folders: Sequence[Path], progress: bool) -> list[Path]:
-    """Where the four files are, after downloading into the last folder those that are nowhere."""
+    """Return the paths of the four files, after downloading missing ones into the last folder."""
     found = {file: _find(file, folders) for file in image_set.files}
     for file, path in found.items():
         if path is None or path.suffix != ".gz":
@@ -253,7 +257,7 @@ def _download(mirror: str, file: IdxFile, folder: Path, progress: bool, reasons:
 
 
 def _flaw(content: bytes | bytearray, file: IdxFile) -> str:
-    """How this content differs from that of the published file; empty if it does not."""
+    """Describe how this content differs from the published file; empty if it does not."""
     if len(content) != file.length:
         return f"{len(content)} bytes in place of {file.length}"
     digest = hashlib.sha256(content).hexdigest()

@@ -1,1 +1,1 @@
-"""Can this network learn, and at which learning rate?"""
+"""Diagnostics: whether a network can learn, and at which learning rate."""

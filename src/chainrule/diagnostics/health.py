@@ -1,4 +1,4 @@
-"""Is this network in a state to learn? Signals, gradients and steps of each layer, and what to do about them."""
+"""Can this network learn? The signals, gradients and steps of each layer, and advice about them."""
 
 from __future__ import annotations
 
@@ -12,31 +12,35 @@ import numpy as np
 from .._support.checks import Array, sentence
 from ..data.scale import MOST_ROWS, about_scale, about_targets
 from ..layers import HardSigmoid, Layer, Sigmoid, Tanh
-from ..layers.base import Workspace
+from ..layers.workspace import Workspace
 from ..losses import BinaryCrossEntropy, CrossEntropy, LossFunction, get_loss
 from ..model import Sequential
 from ..optimizers import Optimizer, get_optimizer
 from ..training.inputs import as_data
 
-MANY_DEAD, MANY_SATURATED = 0.3, 0.5  # of a layer's units
-VANISHED, EXPLODED = 1e-3, 1e3  # the first layer's gradient by the last's, each by the size of its weights
+MANY_DEAD, MANY_SATURATED = 0.3, 0.5  # shares of a layer's units
+VANISHED, EXPLODED = 1e-3, 1e3  # gradient of the first layer over that of the last, each relative to its weights
+SLOW, FAST = 1e-5, 1e-1  # size of a step relative to the weights
 HEAD = ("layer", "output", "dead", "saturated", "‖W‖", "‖dW‖", "step/‖W‖")
-SLOW, FAST = 1e-5, 1e-1  # a step by the weights that it moves
 LIMITS: dict[type[Layer], tuple[float, float]] = {Sigmoid: (0, 1), HardSigmoid: (0, 1), Tanh: (-1, 1)}
 
 
 @dataclass(frozen=True)
 class LayerState:
-    """One layer on these data: its outputs, and for layers with parameters their gradient and the next step.
+    """One layer on these data: its outputs and, if it has parameters, their gradient and next step.
 
     Attributes
     ----------
-    name : str, as ``repr`` writes the layer
-    mean, spread : of all numbers of its output
-    dead : the share of its units that are 0 for every row
-    saturated : the share of its outputs within 1 % of the limits of a sigmoid or tanh
-    weight, gradient, step : Euclidean norms of its parameters, of their gradient, and of the optimizer's next step; NaN
-        for a layer without parameters
+    name : str
+        The layer's ``repr``.
+    mean, spread : float
+        Mean and standard deviation of its outputs.
+    dead : float
+        Share of its units that are 0 for every row.
+    saturated : float
+        Share of its outputs within 1 % of the limits of a sigmoid or tanh.
+    weight, gradient, step : float
+        Euclidean norms of its parameters, their gradient and the optimizer's next step; NaN without parameters.
     """
 
     name: str
@@ -51,13 +55,16 @@ class LayerState:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What :func:`diagnose` found: ``print`` it, or read its parts.
+    """Result of :func:`diagnose`; print it, or read its attributes.
 
     Attributes
     ----------
-    layers : list of :class:`LayerState`
-    loss : float, of the rows looked at
-    findings : list of str, a sentence each with what to do; empty if nothing looks wrong
+    layers : list of LayerState
+        The layers in order.
+    loss : float
+        Loss of the examined rows.
+    findings : list of str
+        Problems, each with a remedy; empty if nothing looks wrong.
     """
 
     layers: list[LayerState]
@@ -81,19 +88,25 @@ class Diagnosis:
 def diagnose(
     model: Sequential, x: Any, y: Any, loss: str | LossFunction | None = None, optimizer: str | Optimizer = "adam"
 ) -> Diagnosis:
-    """Look at a model with some data, before training or when it does not learn; nothing of it is changed.
+    """Examine a model on some data, before training or if it does not learn.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`
-    x : array (N, ...), of which the first 2,048 rows are looked at
-    y : array (N,) or (N, O), as the loss wants it
-    loss : as for :class:`~chainrule.Trainer`; None takes the cross-entropy for integer labels, else the squared error
-    optimizer : as for the Trainer; its next step is computed on a copy
+    model : Sequential
+        The model, which is not modified.
+    x : array (N, ...)
+        Input; the first 2,048 rows are used.
+    y : array (N,) or (N, O)
+        Targets, in the form that the loss expects.
+    loss : str, Loss, callable or None
+        As for :class:`~chainrule.Trainer`; None for the cross-entropy with labels, else the squared error.
+    optimizer : str or Optimizer
+        As for the Trainer; its next step is computed on a copy.
 
     Returns
     -------
-    diagnosis : :class:`Diagnosis`
+    Diagnosis
+        The state of each layer, and what to improve.
 
     Examples
     --------
@@ -138,7 +151,7 @@ def _loss_for(model: Sequential, y: Array, loss: str | LossFunction | None) -> L
 def _states(
     model: Sequential, x: Array, y: Array, loss: LossFunction, optimizer: Optimizer
 ) -> tuple[float, list[LayerState]]:
-    """One step of training on a copy, looked at from within."""
+    """Take one step of training on a copy, and record the state of each layer."""
     outputs, work, signal = [], Workspace(False, model.rng), x
     for index, layer in enumerate(model.layers):
         signal = layer.forward(signal, work.child(index))
@@ -159,7 +172,7 @@ def _states(
 
 
 def _norm(arrays: Mapping[str, Array], prefix: str) -> float:
-    """The Euclidean norm of all of a layer's arrays together; NaN if it has none."""
+    """Return the Euclidean norm of all of a layer's arrays together; NaN if it has none."""
     squares = [
         float(np.sum(np.square(array, dtype=np.float64))) for name, array in arrays.items() if name.startswith(prefix)
     ]
@@ -181,11 +194,11 @@ def _about_constants(x: Array) -> Iterator[str]:
     columns = x.reshape(len(x), -1)
     constant = np.flatnonzero((columns == columns[0]).all(axis=0))
     if len(constant) == columns.shape[1]:
-        yield "All rows of x are alike: there is nothing to learn from."
+        yield "All rows of x are equal: there is nothing to learn from."
         return
-    constant = constant[columns[0, constant] != 0]  # pixels at the margin are no mistake
+    constant = constant[columns[0, constant] != 0]  # zero pixels at the border are normal
     if len(constant):
-        found = f"always {columns[0, constant[0]]:.3g} ({len(constant)} such in all)"
+        found = f"always {columns[0, constant[0]]:.3g} ({len(constant)} in total)"
         yield f"Column {constant[0]} of x is {found}: leave it out."
 
 
@@ -193,10 +206,10 @@ def _about_outputs(states: list[LayerState]) -> Iterator[str]:
     for index, state in enumerate(states[:-1]):
         who = f"Layer {index}, {state.name}, has"
         if state.dead > MANY_DEAD:
-            yield f"{who} {state.dead:.0%} dead units: lower the learning rate, or take leaky_relu or gelu."
+            yield f"{who} {state.dead:.0%} dead units: lower the learning rate, or use leaky_relu or gelu."
         if state.saturated > MANY_SATURATED:
             share = f"{state.saturated:.0%} of its outputs at their limits"
-            yield f"{who} {share}: standardise x, or begin with smaller weights."
+            yield f"{who} {share}: standardise x, or start with smaller weights."
 
 
 def _about_steps(states: list[LayerState]) -> Iterator[str]:
@@ -205,7 +218,7 @@ def _about_steps(states: list[LayerState]) -> Iterator[str]:
         return
     for who, state in trained:
         if not np.isfinite(state.gradient):
-            yield f"{who} has a gradient that is not finite: standardise x and y, or begin with smaller weights."
+            yield f"{who} has a gradient that is not finite: standardise x and y, or start with smaller weights."
             return
     by_pace = sorted(trained, key=lambda pair: pair[1].step / pair[1].weight)
     least, most = by_pace[0], by_pace[-1]
@@ -216,9 +229,9 @@ def _about_steps(states: list[LayerState]) -> Iterator[str]:
     first, last = (state.gradient / state.weight for _, state in (trained[0], trained[-1]))
     found = f"on its way to the first layer ({first:.2g} against {last:.2g} of the weights)"
     if first < VANISHED * last:
-        yield f"The gradient vanishes {found}: normalise, or take relu."
+        yield f"The gradient vanishes {found}: add normalization, or use relu."
     elif first > EXPLODED * last > 0:
-        yield f"The gradient grows {found}: normalise, or set clip_norm."
+        yield f"The gradient explodes {found}: add normalization, or set clip_norm."
 
 
 def _written(state: LayerState) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Which learning rate? A short training in which it rises from far too low to far too high."""
+"""Find a learning rate by a short training run in which it rises from far too low to far too high."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from ..training.callbacks import Callback, Training
 from ..training.trainer import Trainer
 
 RECENT = 5  # steps, over which noise is averaged
-LOST = 4.0  # times the least loss, at which the test ends
+LOST = 4.0  # times the minimum loss, at which the test ends
 
 
 @dataclass(frozen=True)
 class RateTest:
-    """What :func:`learning_rate_range_test` saw; ``plots.learning_rates`` draws it.
+    """Result of :func:`learning_rate_range_test`; ``plots.learning_rates`` draws it.
 
     Attributes
     ----------
-    rates : array (T,), the learning rate of each step
-    losses : array (T,), the loss of each step's batch, before it
-    smoothed : array (T,), their running mean
-    suggestion : float, the rate at which the smoothed loss falls most steeply by log(rate)
+    rates : array (T,)
+        Learning rate of each step.
+    losses : array (T,)
+        Loss of each step's batch, before the step.
+    smoothed : array (T,)
+        Running mean of the losses.
+    suggestion : float
+        Rate at which the smoothed loss falls most steeply with log(rate).
     """
 
     rates: Array
@@ -36,7 +40,7 @@ class RateTest:
 
 
 class _Recorder(Callback):
-    """Notes the losses, and ends the training when it is lost."""
+    """Records the losses, and ends training when it diverges."""
 
     def __init__(self) -> None:
         self.losses: list[float] = []
@@ -52,7 +56,7 @@ class _Recorder(Callback):
 
 
 class _LostError(Exception):
-    """The loss has risen far above its least."""
+    """The loss has risen far above its minimum."""
 
 
 def learning_rate_range_test(
@@ -65,23 +69,27 @@ def learning_rate_range_test(
     highest: float = 10.0,
     steps: int = 200,
 ) -> RateTest:
-    """Train a copy of the trainer's model while the learning rate rises, and see where the loss falls fastest.
+    """Train a copy of the trainer's model with a rising learning rate, and find where the loss falls fastest.
 
         η(t) = lowest · (highest / lowest)^(t / (steps − 1)),   t = 0 ... steps − 1
 
-    It ends early when the loss has risen to four times its least. The trainer, its model and its optimizer stay as
-    they are.
+    It ends early when the loss has risen to four times its minimum.
 
     Parameters
     ----------
-    trainer : :class:`~chainrule.Trainer`, whose loss, optimizer and size of batches are taken
-    x, y, sample_weight : as for :meth:`~chainrule.Trainer.fit`
-    lowest, highest : float, > 0, the first and the last learning rate
-    steps : int, at least 10
+    trainer : Trainer
+        Source of the model, loss, optimizer and batch size; not modified.
+    x, y, sample_weight : arrays
+        As for :meth:`~chainrule.Trainer.fit`.
+    lowest, highest : float, > 0
+        First and last learning rate.
+    steps : int, >= 10
+        Number of steps.
 
     Returns
     -------
-    test : :class:`RateTest`
+    RateTest
+        The losses and a suggestion.
 
     Examples
     --------
@@ -125,18 +133,18 @@ def learning_rate_range_test(
         while len(recorder.losses) < steps:
             trial.fit(x, y, sample_weight, epochs=1, verbose=0)
     except (DivergenceError, _LostError):
-        pass  # as it should, in the end
+        pass  # the expected end
     seen = min(len(recorder.losses), steps)
     if seen < 10:
-        got = f"one that is lost after {seen}"
-        raise ValueError(sentence(who, "a training of at least 10 steps", got, f"begin with lowest < {lowest:g}"))
+        got = f"divergence after {seen}"
+        raise ValueError(sentence(who, "at least 10 steps before divergence", got, f"pass lowest < {lowest:g}"))
     losses = np.array(recorder.losses[:seen])
     smoothed = _running_mean(losses)
     return RateTest(rates[:seen], losses, smoothed, _steepest(rates[:seen], smoothed))
 
 
 def _running_mean(losses: Array) -> Array:
-    """The mean of each loss and its neighbours, a twentieth of all on either side, fewer near the ends."""
+    """Return the mean of each loss and its neighbours: a twentieth of all on either side, fewer near the ends."""
     reach = max(2, len(losses) // 20)
     sums = np.concatenate([[0.0], np.cumsum(losses)])
     at = np.arange(len(losses))
@@ -146,7 +154,7 @@ def _running_mean(losses: Array) -> Array:
 
 
 def _steepest(rates: Array, smoothed: Array) -> float:
-    """Where the smoothed loss falls most from one neighbourhood to the next, on its way to its least."""
+    """Return the rate at which the smoothed loss falls most from one neighbourhood to the next."""
     reach = max(2, len(rates) // 20)
     fall = smoothed[: -2 * reach] - smoothed[2 * reach :]
     return float(rates[reach + int(np.argmax(fall))])

@@ -1,4 +1,4 @@
-"""Adam as scikit-learn computes it."""
+"""Adam in scikit-learn's form."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..optimizers import Adam
 
 @dataclass(eq=False, repr=False)
 class AdamOfKingma(Adam):
-    """Adam in the form that the paper gives in section 2, and scikit-learn takes: ε is added before the correction.
+    """Adam in the form of the paper's section 2, which scikit-learn uses: ε is added before the correction.
 
         w ← w − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)
 
-    :class:`~chainrule.Adam`, as PyTorch, adds ε to √v̂. The two differ where gradients are as small as ε: at weights
-    that only the penalty moves, such as those of an empty column.
+    :class:`~chainrule.Adam`, like PyTorch, adds ε to √v̂. The two differ if gradients are as small as ε: for weights
+    that only the penalty changes, such as those of an empty column.
 
     References
     ----------
@@ -24,6 +24,6 @@ class AdamOfKingma(Adam):
     kernel = "adam"
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """1 − β₁, 1 − β₂, and the factors of √v and of ε."""
+        """Return 1 − β₁, 1 − β₂, and the factors of √v and ε."""
         first, second, root, _ = super().coefficients(t, rate)
         return first, second, root, root * self.epsilon

@@ -1,4 +1,4 @@
-"""What to do about a training that diverged, or did not converge: said in the message itself."""
+"""Messages about training that diverged or did not converge, with remedies."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from ..data.scale import extremes
 from ..training.advice import best_constant
 
-WIDE = 1e3  # a column with numbers this large needs to be scaled
+WIDE = 1e3  # a column with numbers this large needs scaling
 RECENT = 10  # epochs
-FALLING = 1e-3  # of the loss, an epoch
+FALLING = 1e-3  # relative change of the loss per epoch
 STILL = 1e-9
-ENOUGH = 10_000  # rows, to know the loss of a constant
+ENOUGH = 10_000  # rows that determine the loss of a constant
 
 
 def after_divergence(estimator: Any, data: Any, error: str) -> str:
-    """scikit-learn's sentence, then ours, then the likely cause."""
+    """Return scikit-learn's sentence, the reason and the likely cause."""
     found = _about_inputs(estimator, data.x), _about_targets(estimator, data.y), _about_rate(estimator)
     remedies = "; ".join(advice for advice in found if advice) or "standardise X (scale=True)"
     return " ".join(
@@ -31,7 +31,7 @@ def after_divergence(estimator: Any, data: Any, error: str) -> str:
 
 
 def after_last_iteration(estimator: Any) -> str:
-    """scikit-learn's sentence, then whether more iterations are worth it."""
+    """Return scikit-learn's sentence, then whether more iterations are worth it."""
     return (
         f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
         f"converged yet. {_about_curve(estimator.loss_curve_)}"
@@ -39,7 +39,7 @@ def after_last_iteration(estimator: Any) -> str:
 
 
 def after_last_step(estimator: Any, reason: str) -> str:
-    """The same of L-BFGS, which ended for this reason before it had converged."""
+    """Return the same for L-BFGS, which ended for this reason before it converged."""
     remedies = ["standardise X (scale=True)"] if estimator.scaler_ is None else []
     if estimator.n_iter_ >= estimator.max_iter:
         remedies.insert(0, f"raise max_iter={estimator.max_iter}")
@@ -51,7 +51,7 @@ def after_last_step(estimator: Any, reason: str) -> str:
 
 
 def after_learning_nothing(estimator: Any, data: Any) -> str:
-    """What to say where a constant would do as well as the network; nothing if it would not, or if it is unknown."""
+    """Return advice if a constant is as good as the network; otherwise, or if unknown, ""."""
     constant = best_constant(estimator._loss, data.y, data.weight)
     if constant is None:
         return ""
@@ -82,10 +82,10 @@ def _about_curve(curve: list[float]) -> str:
             "The loss stands still: raise tol; or, if it is too high, the units may all be saturated or dead, "
             "so lower learning_rate_init, or standardise X (scale=True)."
         )
-    steadily = np.median(recent[1:] / recent[:-1])  # not one great fall, long ago
+    steadily = np.median(recent[1:] / recent[:-1])  # not one large drop long ago
     fall = 1 - max((recent[-1] / recent[0]) ** (1 / (len(recent) - 1)), steadily)
     if fall > FALLING:
-        return f"The loss still falls by {100 * fall:.2g} % an epoch: raise max_iter."
+        return f"The loss still falls by {100 * fall:.2g} % per epoch: raise max_iter."
     if recent[-1] > 1.01 * curve[0]:
         return (
             f"The loss has risen from {curve[0]:.3g} to {recent[-1]:.3g}: "
@@ -93,11 +93,11 @@ def _about_curve(curve: list[float]) -> str:
         )
     if recent[-1] > 0.99 * curve[0]:
         return "The loss has hardly fallen at all: standardise X (scale=True), or raise learning_rate_init."
-    return "The loss moves up and down: lower learning_rate_init, or raise batch_size or tol."
+    return "The loss oscillates: lower learning_rate_init, or raise batch_size or tol."
 
 
 def _about_inputs(estimator: Any, x: Any) -> str:
-    """The widest column of x, if it is wide."""
+    """Describe the widest column of x, if it is wide."""
     wide = _widest(x)
     if wide is None:
         return ""
@@ -108,7 +108,7 @@ def _about_inputs(estimator: Any, x: Any) -> str:
 
 
 def _about_targets(estimator: Any, y: Any) -> str:
-    """The same for the numbers of a regression."""
+    """Describe the targets of a regression, if they are wide."""
     wide = None if hasattr(estimator, "classes_") else _widest(y)
     return (
         ""
@@ -122,7 +122,7 @@ def _about_rate(estimator: Any) -> str:
 
 
 def _widest(x: Any) -> tuple[int, float, float] | None:
-    """The column with the largest number, and its range, if that is large."""
+    """Return the column with the largest number, and its range, if that is large."""
     low, high = extremes(x)
     column = int(np.argmax(np.maximum(np.abs(low), np.abs(high))))
     wide = max(abs(low[column]), abs(high[column])) >= WIDE

@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share: from X and y to a trained model, and its weights."""
+"""The base of the classifier and the regressor: from X and y to a trained model, and its weights."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ all_finite = twin(_checks.all_finite)
 
 
 class Views(list[Array]):
-    """Arrays of the model's parameters; to assign one copies it into the model."""
+    """Arrays of the model's parameters; an assigned array is copied into the model."""
 
     def __setitem__(self, index: Any, value: Any) -> None:
         for view, array in zip(self[index], value, strict=True) if isinstance(index, slice) else [(self[index], value)]:
@@ -66,7 +66,7 @@ class Views(list[Array]):
 
 
 class BaseMLP(TakesCallbacks, BaseEstimator):
-    """A multilayer perceptron that is trained by :class:`~chainrule.Trainer`; the subclass says what y is."""
+    """A multilayer perceptron trained by :class:`~chainrule.Trainer`; the subclass defines y."""
 
     _parameter_constraints = CONSTRAINTS
 
@@ -79,33 +79,33 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
     n_features_in_: int
     _loss: Loss
     _optimizer: Optimizer
-    _described: dict[str, str]  # what the optimizer was made from
+    _described: dict[str, str]  # the parameters that the optimizer was made from
     _average: WeightAverage | None
     _best: tuple[list[Array], WeightAverage | None] | None  # by the score of the validation rows
 
-    # What a subclass states.
+    # To be defined by a subclass.
 
     @abstractmethod
     def _check_data(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
-        """X and y validated, and what is to be known of y remembered."""
+        """Validate X and y, and record what predictions need to know about y."""
 
     @abstractmethod
     def _targets(self, y: Array) -> Array:
-        """y as the loss takes it."""
+        """Convert y for the loss."""
 
     @abstractmethod
     def _make_loss(self) -> tuple[Loss, int, str]:
-        """The loss, how many outputs the network needs for it, and what turns these into predictions."""
+        """Return the loss, the number of outputs that it needs, and the activation that makes them predictions."""
 
     @abstractmethod
     def _metric(self, y: Array, z: Array, weight: Array | None) -> float:
-        """The default score of network outputs z."""
+        """Compute the default score of network outputs z."""
 
     def _see(self, y: Array, weight: Array | None, fresh: bool) -> None:
-        """Take notice of what is about to be trained on."""
+        """Record statistics of the rows before training on them."""
 
     def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
-        """What each row counts for."""
+        """Return the weight of each row."""
         return weight
 
     # Training.
@@ -144,7 +144,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         return self
 
     def _begin(self, X: Any, y: Array, weight: Array | None, random: np.random.RandomState) -> None:
-        """A new model, and nothing recorded of its training."""
+        """Build a new model, and reset the records."""
         self.n_iter_ = self.t_ = 0
         for name in RECORDS:
             self.__dict__.pop(name, None)
@@ -153,7 +153,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         self._new_network(X.dtype, random)
 
     def _keep_records(self) -> None:
-        """Those that there are go on."""
+        """Continue with the present model and optimizer."""
         self.loss_curve_: list[float] = getattr(self, "loss_curve_", [])
         self.validation_loss_curve_: list[float] = getattr(self, "validation_loss_curve_", [])
         if not self.early_stopping:
@@ -213,18 +213,18 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         if score is not None and (ended or not incremental) and self._best is not None:
             weights, average = self._best
             restore(self.model_, weights)
-            self._average = copy.deepcopy(average)  # training may go on from it more than once
+            self._average = copy.deepcopy(average)  # training may continue from it more than once
             self._no_improvement_count = 0
 
     def _watching(self) -> list[Callback]:
-        """The callbacks that were given; of a mean of weights a copy, for it goes on with the network that it knows."""
+        """Return the user's callbacks; copy a WeightAverage, which belongs to one network."""
         given, known = list(self.callbacks or ()), self._averages
         means = [callback for callback in given if isinstance(callback, WeightAverage)]
         self._averages = {mean: known.get(mean) or copy.deepcopy(mean) for mean in means}
         return [self._averages[one] if isinstance(one, WeightAverage) else one for one in given]
 
     def _go_on(self) -> None:
-        """With the network that is there, by the loss that is asked for now."""
+        """Continue with the present network and the loss of the present parameters."""
         who, remedy = type(self).__name__, "set warm_start=False, or call clone() for a new estimator"
         have = [layer.out_features for layer in linear_layers(self.model_)]
         if have[:-1] != hidden_sizes(self):
@@ -232,7 +232,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
             raise ValueError(sentence(who, f"the hidden layers {have[:-1]} that were trained", got, remedy))
         for name, now in settings(self, OF_THE_NETWORK).items():
             if now != self._built[name]:
-                expected = f"{name}={self._built[name]} as in the fit that it goes on from"
+                expected = f"{name}={self._built[name]} as in the fit that it continues"
                 raise ValueError(sentence(who, expected, f"{name}={now}", remedy))
         loss, outputs, activation = self._make_loss()
         if (outputs, activation) != (have[-1], self.out_activation_):
@@ -259,7 +259,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         return Data(self._inputs(X), self._targets(y), self._row_weights(y, weight))
 
     def _given_validation(self, X_val: Any, y_val: Any, weight_val: Any) -> HeldOut | None:
-        """The user's own validation rows."""
+        """Check the user's validation rows."""
         if X_val is None and y_val is None:
             if weight_val is not None:
                 raise ValueError(sentence(type(self).__name__, "X_val and y_val", "sample_weight_val alone"))
@@ -273,9 +273,9 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         return HeldOut(self._network_data(X_val, y_val, weight_val), y_val, weight_val)
 
     def _split(self, y: Array, random: np.random.RandomState) -> tuple[Array, Array]:
-        """The numbers of the rows to train on and of ``validation_fraction`` of them, in scikit-learn's order."""
+        """Return the row numbers to train on and to validate with, in scikit-learn's order."""
         count = len(y)
-        size = self.validation_fraction if self.validation_fraction * count > 1 else 2  # two rows at least
+        size = self.validation_fraction if self.validation_fraction * count > 1 else 2  # at least two rows
         if count < 3 or not self.validation_fraction:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset "
@@ -287,9 +287,9 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         return kept, aside
 
     def _score_function(self, held_out: HeldOut) -> Callable[[], float]:
-        """The score of the validation rows, by what the model holds: the averaged weights, at the end of an epoch."""
+        """Score the validation rows with the model's present weights: the averaged ones, at the end of an epoch."""
         data, y, weight = held_out
-        nameless = copy.copy(self)  # it takes arrays without the names of columns
+        nameless = copy.copy(self)  # it accepts arrays without column names
         nameless.__dict__.pop("feature_names_in_", None)
         scorer = None if self.scoring is None else check_scoring(nameless, self.scoring)
         extra = {"sample_weight": weight} if weight is not None and takes_weight(scorer) else {}
@@ -298,7 +298,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
             if scorer is None:
                 z = self.model_.predict(data.x)
                 return float(self._metric(y, z, data.weight)) if np.isfinite(z).all() else np.nan
-            nameless.scaler_ = None  # these rows went through it
+            nameless.scaler_ = None  # these rows are scaled
             return float(scorer(nameless, data.x, y, **extra))
 
         return score
@@ -306,7 +306,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
     # Prediction.
 
     def _outputs(self, X: Any) -> Array:
-        """What the network says: logits or numbers."""
+        """Compute the network's outputs: logits or numbers."""
         check_is_fitted(self)
         check_no_times(type(self).__name__, "X", X)
         with explained(type(self).__name__, X):
@@ -320,16 +320,16 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         return z
 
     def _predict_scaled(self, X: Any) -> Array:
-        """A part of the rows at a time: the whole of X is not copied to be scaled."""
+        """Yield parts of the rows: scaling does not copy all of X."""
         size = max(1, SCALED_BYTES // (X.shape[1] * X.dtype.itemsize))
         parts = [X[start : start + size] for start in range(0, X.shape[0], size)]
         return np.concatenate([self.model_.predict(self._inputs(part)) for part in parts])
 
-    # Weights, as scikit-learn shows them.
+    # Weights, under scikit-learn's names.
 
     @property
     def coefs_(self) -> list[Array]:
-        """The weight matrices (inputs, outputs), layer by layer, as views into ``model_``."""
+        """The weight matrices (inputs, outputs) of the layers, as views into ``model_``."""
         return self._views("W")
 
     @coefs_.setter
@@ -338,7 +338,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
 
     @property
     def intercepts_(self) -> list[Array]:
-        """The bias vectors, layer by layer, as views into ``model_``."""
+        """The bias vectors of the layers, as views into ``model_``."""
         return self._views("b")
 
     @intercepts_.setter
@@ -368,16 +368,16 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
 
 @np.errstate(over="ignore", invalid="ignore")
 def standardiser(who: str, what: str, values: Any, weight: Array | None) -> StandardScaler:
-    """A scaler for the columns of X, or of y; refused where their squares overflow."""
+    """Return a scaler for the columns of X, or y; raise if their squares overflow."""
     scaler = StandardScaler(with_mean=not issparse(values)).fit(values, sample_weight=weight)
     if not np.isfinite(scaler.var_).all():
-        got = f"column {int(np.argmin(np.isfinite(scaler.var_)))}, whose variance is no number"
+        got = f"column {int(np.argmin(np.isfinite(scaler.var_)))}, whose variance is not finite"
         raise ValueError(sentence(f"{who}(scale=True)", f"columns of {what} that can be standardised", got, "scale it"))
     return scaler
 
 
 def check_no_own_answers(who: str, estimator: Any) -> None:
-    """Raise if a class derived from ours, or the object, predicts by a method of its own."""
+    """Raise if a subclass, or the object, overrides a method of prediction."""
     name = next((one for one in ANSWERS if hasattr(estimator, one) and not is_of_package(estimator, one)), None)
     if name is not None:
         expected, got = "an estimator that predicts as ours do", f"{type(estimator).__name__}, which overrides {name}"
@@ -385,7 +385,7 @@ def check_no_own_answers(who: str, estimator: Any) -> None:
 
 
 def stochastic_only(estimator: Any) -> bool:
-    """Whether there is ``partial_fit``; scikit-learn's words where there is not."""
+    """Whether ``partial_fit`` exists; raise scikit-learn's error if not."""
     if estimator.solver not in STOCHASTIC:
         raise AttributeError(
             f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not stochastic."

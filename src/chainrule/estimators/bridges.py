@@ -1,4 +1,4 @@
-"""From scikit-learn's fitted networks to ours, and back."""
+"""Convert scikit-learn's fitted networks to chainrule's, and back."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .parameters import activations, hidden_sizes, snapshot
 from .program import decoding, scaling
 from .regressor import MLPRegressor
 
-ROWS = 100  # that both sides are compared on
-#: As scikit-learn calls them.
+ROWS = 100  # rows to compare both sides on
+#: scikit-learn's names.
 NAMES: dict[type[Activation], str] = {Identity: "identity", Sigmoid: "logistic", Tanh: "tanh", ReLU: "relu"}
-#: What training leaves behind, under the same name in both libraries.
+#: Attributes of a fitted estimator with the same name in both libraries.
 RECORDS = (
     *("classes_", "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "out_activation_", "n_iter_", "t_"),
     *("loss_", "best_loss_", "loss_curve_", "validation_scores_", "best_validation_score_"),
@@ -33,17 +33,24 @@ RECORDS = (
 
 
 def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
-    """Our estimator with the parameters, the weights and the records of a fitted one of scikit-learn.
-
-    It predicts the same, and may be trained further; the state of the optimizer begins anew.
+    """Convert a fitted scikit-learn estimator, with its parameters, weights and records.
 
     Parameters
     ----------
-    estimator : fitted ``sklearn.neural_network.MLPClassifier`` or ``MLPRegressor``
+    estimator : sklearn.neural_network.MLPClassifier or MLPRegressor
+        A fitted estimator.
+
+    Returns
+    -------
+    MLPClassifier or MLPRegressor
+        An estimator with the same predictions. It can be trained further, with a new optimizer state.
 
     Raises
     ------
-    TypeError if it is anything else; ``sklearn.exceptions.NotFittedError`` if it is not fitted.
+    TypeError
+        If it is not one of these.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
 
     Examples
     --------
@@ -74,20 +81,28 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
 
 
 def to_sklearn(estimator: Any) -> Any:
-    """scikit-learn's estimator with the weights of ours: what scaling and batch normalisation do is part of them.
-
-    It predicts the same, the quantiles of one target as several; trained further, it minimises scikit-learn's own loss.
-    Its weights are of the type of ours, or of float64 where means far from zero need its digits.
+    """Convert a fitted estimator to scikit-learn's, with scaling and batch normalization folded into the weights.
 
     Parameters
     ----------
-    estimator : fitted :class:`~chainrule.MLPClassifier` or :class:`~chainrule.MLPRegressor`
+    estimator : MLPClassifier or MLPRegressor
+        A fitted estimator.
+
+    Returns
+    -------
+    sklearn.neural_network.MLPClassifier or MLPRegressor
+        An estimator with the same predictions; quantiles of one target become several targets. The weights keep their
+        dtype, or are float64 if means far from zero need its digits.
 
     Raises
     ------
-    ValueError if scikit-learn's has no such network: another activation than its four, layer normalisation, a predicted
-    spread, quantiles of several targets, one class, means too far from zero; TypeError if it is no estimator of ours;
-    ``sklearn.exceptions.NotFittedError`` if it is not fitted.
+    ValueError
+        If scikit-learn has no such network: other activations than its four, layer normalization, a predicted standard
+        deviation, quantiles of several targets, one class, means too far from zero.
+    TypeError
+        If it is not one of these.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
 
     Examples
     --------
@@ -105,14 +120,14 @@ def to_sklearn(estimator: Any) -> Any:
     if len(getattr(estimator, "classes_", "ab")) < 2:
         raise ValueError(sentence("to_sklearn", "at least two classes", repr(estimator.classes_.tolist())))
     weights, biases = plain_weights(estimator)
-    for dtype in (estimator.model_.dtype, np.dtype(np.float64)):  # the second where the first would lose digits
+    for dtype in (estimator.model_.dtype, np.dtype(np.float64)):  # float64 if the first loses digits
         with np.errstate(over="ignore"):
             twin = _twin(estimator, *([array.astype(dtype) for array in arrays] for arrays in (weights, biases)))
         if _agree(estimator, twin):
             return twin
-    got = "means that are very far from zero for their spread"
+    got = "means that are very far from zero relative to their spread"
     remedy = "subtract a constant from such columns, or from the target, before training"
-    raise ValueError(sentence("to_sklearn", "scaling that weights of float64 can take over", got, remedy))
+    raise ValueError(sentence("to_sklearn", "scaling that float64 weights can absorb", got, remedy))
 
 
 def _twin(estimator: Any, weights: list[Array], biases: list[Array]) -> Any:
@@ -133,8 +148,8 @@ def _twin(estimator: Any, weights: list[Array], biases: list[Array]) -> Any:
 
 
 def _agree(estimator: Any, twin: Any) -> bool:
-    """Whether both answer the same, to rows like those of the training."""
-    mean, spread = getattr(estimator, "_typical", (0.0, 1.0))  # those of scikit-learn's own are not known
+    """Whether both predict the same for rows like the training data."""
+    mean, spread = getattr(estimator, "_typical", (0.0, 1.0))  # unknown for scikit-learn's estimators
     x = np.random.default_rng(0).standard_normal((ROWS, estimator.n_features_in_)) * spread + mean
     x = x.astype(estimator.model_.dtype).astype(np.float64)
     ours, their = (_without_names(one) for one in (estimator, twin))
@@ -145,14 +160,14 @@ def _agree(estimator: Any, twin: Any) -> bool:
 
 
 def _without_names(estimator: Any) -> Any:
-    """The same, for arrays that have no names of columns."""
+    """Copy the estimator without its column names."""
     nameless = copy.copy(estimator)
     nameless.__dict__.pop("feature_names_in_", None)
     return nameless
 
 
 def _with_parameters(cls: type[Any], estimator: Any, **changed: Any) -> Any:
-    """A new estimator with the parameters that both have, each a copy."""
+    """Create an estimator with copies of the parameters that both have."""
     known = cls().get_params()
     given = {name: value for name, value in estimator.get_params().items() if name in known} | changed
     if given.get("loss", "squared_error") != "squared_error" and "loss" not in known:
@@ -168,7 +183,7 @@ def _carry_over(names: tuple[str, ...], source: Any, target: Any) -> None:
 
 
 def _activation(estimator: Any) -> str:
-    """The one of scikit-learn's four that stands behind every hidden layer; without one, any would do."""
+    """Return the activation of all hidden layers, one of scikit-learn's four; any if there are no hidden layers."""
     chosen: list[Activation] = activations(estimator, len(hidden_sizes(estimator)))
     kinds = {type(one) for one in chosen} or {Identity}
     if len(kinds) != 1 or not kinds <= NAMES.keys():
@@ -179,14 +194,14 @@ def _activation(estimator: Any) -> str:
 
 
 def plain_weights(estimator: Any) -> tuple[list[Array], list[Array]]:
-    """Weights and biases in float64 of dense layers that do all that the estimator's network does in prediction.
+    """Return float64 weights and biases of dense layers that compute the network's predictions.
 
-    A normalisation (z − mean) / √(variance + ε) · gain + bias behind zW + b is part of W and b; so is the scaling of X
-    in front of the first layer, and of y behind the last.
+    W and b absorb a normalization (z − mean) / √(variance + ε) · gain + bias after zW + b, the scaling of X before the
+    first layer, and that of y after the last.
     """
     loss = getattr(estimator, "_loss", None)
     if isinstance(loss, GaussianNLL):
-        raise ValueError(sentence("to_sklearn", "a network that predicts numbers alone", "a predicted spread"))
+        raise ValueError(sentence("to_sklearn", "a network that predicts only numbers", "a predicted spread"))
     levels = getattr(estimator, "_levels", 1)
     if levels > 1 and estimator.n_outputs_ > 1:
         got = f"{levels} quantiles of {estimator.n_outputs_} targets"

@@ -1,4 +1,4 @@
-"""scikit-learn's own callbacks, its ProgressBar and ScoringMonitor for example, where it has such: since 1.9."""
+"""Support for scikit-learn's callbacks (since 1.9), such as its ProgressBar and ScoringMonitor."""
 
 from __future__ import annotations
 
@@ -21,17 +21,21 @@ __all__ = ["TakesCallbacks", "Tasks", "tasks_of"]
 
 
 class Tasks(Callback):
-    """Tells scikit-learn's callbacks of a fit, and of each epoch or iteration in it.
+    """Notifies scikit-learn's callbacks of a fit, and of each of its epochs or iterations.
 
-    They are given X and y as the user gave them, and when they ask for it a fitted estimator as if training had ended
-    there. One that answers True ends the training by epochs.
+    They get the user's X and y and, if they need it, a fitted estimator as if training had ended there. A callback that
+    returns True ends training by epochs.
 
     Parameters
     ----------
-    estimator : the estimator, whose ``set_callbacks`` was called
-    given : dict of X, y and metadata, the arguments of ``fit``
-    count : int, the most epochs or iterations
-    name : what one of them is called
+    estimator : MLPClassifier or MLPRegressor
+        The estimator, whose ``set_callbacks`` was called.
+    given : dict
+        X, y and metadata, the arguments of ``fit``.
+    count : int
+        Maximum number of epochs or iterations.
+    name : str
+        "epoch" or "iteration".
     """
 
     def __init__(self, estimator: Any, given: dict[str, Any], count: int, name: str) -> None:
@@ -41,18 +45,18 @@ class Tasks(Callback):
         self._fit.call_on_fit_task_begin(estimator=estimator, **given)
 
     def begin(self) -> None:
-        """An epoch or iteration begins, if none is under way."""
+        """Begin an epoch or iteration, unless one has begun."""
         if self._task is None:
             self._task = self._fit.subcontext(task_name=self.name)
             self._task.call_on_fit_task_begin(estimator=self.estimator, **self.given, **self._as_if_fitted())
 
     def end(self) -> bool:
-        """It ended; whether training should."""
+        """End it; return whether training should end."""
         task, self._task = self._task, None
         return bool(task.call_on_fit_task_end(estimator=self.estimator, **self.given, **self._as_if_fitted()))
 
     def finish(self) -> None:
-        """The fit ended, perhaps in the middle of an iteration."""
+        """End the fit, perhaps in the middle of an iteration."""
         if self._task is not None:
             self.end()
         self._fit.call_on_fit_task_end(estimator=self.estimator, **self.given, **self._as_if_fitted())
@@ -64,7 +68,7 @@ class Tasks(Callback):
         trainer.stop = self.end() or trainer.stop
 
     def after_iteration(self, vector: Array) -> None:
-        """What ``scipy.optimize.minimize`` calls with the parameters that an iteration found."""
+        """The callback of ``scipy.optimize.minimize``, with the parameters after an iteration."""
         self.estimator.model_.parameters.vector[:] = vector
         self.end()
 
@@ -72,7 +76,7 @@ class Tasks(Callback):
         return {"reconstruction_attributes": lambda: {"model_": self._model()}}
 
     def _model(self) -> Sequential:
-        """A copy of the model, with the averaged weights if there are such."""
+        """Return a copy of the model, with the averaged weights if there are any."""
         model, average = self.estimator.model_, self.estimator._average
         if average is None or not average.in_training:
             return copy.deepcopy(model)
@@ -84,7 +88,7 @@ class Tasks(Callback):
 
 
 def tasks_of(estimator: Any, X: Any, y: Any, weight: Any, count: int) -> Tasks | None:
-    """The fit that begins, if the estimator has callbacks of scikit-learn."""
+    """Return a new fit if the estimator has scikit-learn callbacks."""
     if not getattr(estimator, "_skl_callbacks", None):
         return None
     metadata = None if weight is None else {"sample_weight": weight}

@@ -19,71 +19,29 @@ from .._support.checks import Array, sentence
 from .._support.labels import as_labels
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss
 from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
+from .documentation import documented
 from .inputs import check_numbers, explained, flat
 from .internals import Interval, StrOptions, fitting
 from .parameters import CONSTRAINTS, keep_parameters
 
 
+@documented
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """A multilayer perceptron that classifies, with the interface of scikit-learn's of the same name.
+    """A multilayer perceptron for classification, with the interface of scikit-learn's class of the same name.
 
         L = (Σₙ wₙ l(zₙ, yₙ) + α/2 ΣW²) / Σₙ wₙ  for each batch,  l the cross-entropy of softmax(z) or sigmoid(z)
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of ints, the units of each hidden layer
-    activation : name, activation object, or a list of one for each hidden layer; scikit-learn's "identity", "logistic",
-        "tanh" and "relu", and all of chainrule's, such as "gelu" or ``LeakyReLU(0.1)``
-    solver : "adam", "sgd" or "lbfgs" (the exact loss of all rows, for small data)
-    alpha : float >= 0, α
-    batch_size : int, or "auto" for min(200, N)
-    learning_rate : "constant", "invscaling" or "adaptive", for solver="sgd"
-    learning_rate_init : float > 0, η
-    power_t : float, the exponent of "invscaling"
-    max_iter : int, the most epochs (of lbfgs: iterations)
-    shuffle : bool, a new order of the rows in each epoch
-    random_state : int, RandomState or None, for first weights, validation rows, order and dropout; for the same number
-        the first weights, the validation rows and the order are those of scikit-learn
-    tol, n_iter_no_change : training ends when the loss, or with ``early_stopping`` the validation score, has not
-        improved by tol for more than so many epochs
-    verbose : bool, print a line an epoch
-    warm_start : bool, let ``fit`` go on from the last weights, with the state of the optimizer
-    momentum, nesterovs_momentum : for solver="sgd"
-    early_stopping : bool, stop by the score of validation rows, and return to the best weights; also in ``partial_fit``
-    validation_fraction : float in [0, 1), the part of the rows that is set aside for it if no X_val is given
-    beta_1, beta_2, epsilon : for solver="adam"
-    max_fun : int, the most evaluations of the loss, for solver="lbfgs"
-    dropout, input_dropout : float in [0, 1), the fraction of hidden units, and of inputs, dropped in training
-    normalization : "batch", "layer" or None, in front of each activation
-    class_weight : dict from class to weight, "balanced", or None
-    label_smoothing : float in [0, 1), the part of each target that is spread over all classes
-    optimizer : name ("adamw", "muon", ...) or :class:`~chainrule.Optimizer`, instead of the solver's; an object brings
-        its own learning rate and weight decay
-    schedule : "cosine", "one_cycle", "flat_cosine", "cos_log4" or "reduce_on_plateau", with learning_rate_init as the
-        peak, over max_iter epochs, or calls of ``partial_fit``; or any schedule
-    weight_decay : float >= 0, decoupled (AdamW), beside alpha
-    max_norm : float or None, the greatest length of the weights into one unit
-    average : float in (0, 1) or None, e.g. 0.999: predict with the running mean of the weights of so long a memory
-    scale : bool, standardise the columns of X inside; in ``partial_fit`` as the first part of the rows says
-    scoring : name or scorer of scikit-learn for early stopping, called with sample weights, if there are any, where it
-        takes them; None for accuracy, or with class_weight minus the loss
-    callbacks : list of :class:`~chainrule.Callback`; scikit-learn's own go to ``set_callbacks``, which its 1.9 brought
+    class_weight : dict from class to weight, "balanced" or None
+        Weights of the classes.
+    label_smoothing : float in [0, 1)
+        Share of each target that is spread over all classes.
 
     Attributes
     ----------
     classes_ : array (K,)
-    model_ : :class:`~chainrule.Sequential`, the network, whose outputs are logits
-    coefs_, intercepts_ : lists of arrays, views into model_
-    loss_curve_, loss_, best_loss_ : the loss of each epoch, the last and the least
-    validation_scores_, best_validation_score_ : with early_stopping
-    validation_loss_curve_ : the loss of the validation rows, where there are such
-    n_iter_, t_ : epochs of the last fit, and rows seen in all
-    n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_ : as in scikit-learn
-
-    Raises
-    ------
-    ValueError, TypeError for parameters and data that do not fit, in scikit-learn's words where it has them;
-    DivergenceError (a ValueError) when training diverges, with what to do.
+        The classes.
 
     Examples
     --------
@@ -160,14 +118,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Parameters
         ----------
         X : array, frame or sparse matrix (N, I)
-        y : array (N,) of labels, or (N, K) of zeros and ones for K labels that a row may have together
-        sample_weight : array (N,), optional; 2 counts as the row twice, 0 as no row
-        X_val, y_val, sample_weight_val : validation rows of your own, instead of a part of X for early stopping; with
-            them ``validation_loss_curve_`` is recorded
+            Input.
+        y : array (N,) or (N, K)
+            Labels, or zeros and ones for K labels that are not exclusive.
+        sample_weight : array (N,), optional
+            Weight of each row; 2 counts the row twice, 0 omits it.
+        X_val, y_val, sample_weight_val : arrays, optional
+            Validation rows, in place of a part of X; ``validation_loss_curve_`` is then recorded.
 
         Returns
         -------
-        self
+        MLPClassifier
+            This estimator.
         """
         self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
         return self
@@ -184,23 +146,26 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> MLPClassifier:
-        """One epoch over X and y, going on from where the model and its optimizer stand.
+        """Train one epoch on X and y, from the present weights and optimizer state.
 
         Parameters
         ----------
-        X, y, sample_weight, X_val, y_val, sample_weight_val : as for :meth:`fit`
-        classes : array (K,), all classes there will ever be; needed at the first call
+        X, y, sample_weight, X_val, y_val, sample_weight_val : arrays
+            As for :meth:`fit`.
+        classes : array (K,)
+            All classes that will ever occur; required at the first call.
 
         Returns
         -------
-        self
+        MLPClassifier
+            This estimator.
         """
         self._announce(y, classes)
         self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
         return self
 
     def _announce(self, y: Any, classes: Any) -> None:
-        """The classes that are to come, at the first part of the rows; later they may be named again."""
+        """Set the classes at the first part of the rows; later, check that they are the same."""
         known = getattr(self, "classes_", None)
         if classes is None:
             if known is None:
@@ -215,23 +180,56 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}")
 
     def predict(self, X: Any) -> Array:
-        """The most probable class of each row (N,); or (N, K) zeros and ones, 1 for each label more likely than not."""
+        """Predict the most probable class of each row.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (N, I)
+            Input.
+
+        Returns
+        -------
+        array (N,) or (N, K)
+            Labels, or zeros and ones: 1 for each label that is more likely than not.
+        """
         return self._decide(self._outputs(X))
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class (N, K), in the order of ``classes_``."""
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (N, I)
+            Input.
+
+        Returns
+        -------
+        array (N, K)
+            Probabilities, in the order of ``classes_``.
+        """
         return self._probabilities(self._outputs(X))
 
     def predict_log_proba(self, X: Any) -> Array:
-        """The logarithm of :meth:`predict_proba`."""
+        """Predict the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (N, I)
+            Input.
+
+        Returns
+        -------
+        array (N, K)
+            Finite logarithms, in the order of ``classes_``.
+        """
         return np.log(self.predict_proba(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of the rows that is classified correctly; of several labels, that of which each is right."""
+        """Compute the accuracy; with several labels, the share of rows with all of them right."""
         return float(super().score(X, as_labels(type(self).__name__, "y", y), sample_weight))
 
     def _probabilities(self, z: Array) -> Array:
-        """Probabilities, of which none rounds to 0 or 1: their logarithm is a number, however sure the network is."""
+        """Compute probabilities that never round to 0 or 1, so that their logarithms are finite."""
         p = ops.softmax(z) if self.out_activation_ == "softmax" else ops.sigmoid(z)
         if self.out_activation_ == "logistic" and not self._multilabel:
             p = np.hstack([1 - p, p]) if len(self.classes_) > 1 else np.ones_like(p)
@@ -245,7 +243,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self.classes_[np.minimum(index, len(self.classes_) - 1)]
 
     def _metric(self, y: Array, z: Array, weight: Array | None) -> float:
-        """Accuracy; where classes are weighted, minus the loss: a few heavy rows would decide the accuracy."""
+        """Compute the accuracy or, with class weights, minus the loss: a few heavy rows would dominate the accuracy."""
         if self.class_weight is None:
             return float(accuracy_score(y, self._decide(z), sample_weight=weight))
         return -self._loss(z, self._targets(y), weight)[0]
@@ -263,7 +261,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError("Multioutput target data is not supported with label binarization")
         y = y.toarray() if issparse(y) else y
         if kind.startswith("multilabel") and not np.isin(y, (0, 1)).all():
-            expected = "zeros and ones in y (N, K), for labels that a row may have together"
+            expected = "zeros and ones in y (N, K), for labels that are not exclusive"
             raise ValueError(sentence(who, expected, f"numbers from {y.min()} to {y.max()}"))
         if not hasattr(self, "classes_") or (reset and not incremental):
             self._multilabel = kind.startswith("multilabel")
@@ -273,7 +271,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return X, y
 
     def _check_classes(self, y: Array, incremental: bool) -> None:
-        """The labels of a later fit are those of the first, or of a validation set or part of the rows, among them."""
+        """Raise unless the labels of a later fit are those of the first; a part of the rows may have fewer."""
         if (y.ndim == 2) != self._multilabel:
             kinds = "zeros and ones (N, K)", "labels (N,)"
             expected, got = kinds if self._multilabel else kinds[::-1]
@@ -304,7 +302,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return CrossEntropy(label_smoothing=float(self.label_smoothing)), count, "softmax"
 
     def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
-        """The rows' own weights times those of their classes."""
+        """Multiply the rows' weights by those of their classes."""
         if self.class_weight is None:
             return weight
         if self._multilabel:
@@ -316,7 +314,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return by_row if weight is None else by_row * weight
 
     def _of_the_classes(self, given: Any) -> Array:
-        """The weight of each class, 1 where none is given; of all classes, whichever these rows have."""
+        """Return the weight of each class, 1 by default; of all classes, even if these rows lack some."""
         who, classes = f"{type(self).__name__}(class_weight={given!r})", self.classes_.tolist()
         if not isinstance(given, dict):
             raise ValueError(sentence(who, "a dict from class to weight, or 'balanced'", "a list", "pass its dict"))
@@ -329,7 +327,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return weights
 
     def _see(self, y: Array, weight: Array | None, fresh: bool) -> None:
-        """Count the classes, so that those of all parts together weigh the same; a row of weight 2 counts twice."""
+        """Count the classes over all parts of the rows, to balance them; a row of weight 2 counts twice."""
         if fresh:
             self.__dict__.pop("_class_counts", None)
         if self.class_weight == "balanced" and not self._multilabel:

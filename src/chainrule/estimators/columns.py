@@ -1,4 +1,4 @@
-"""What an estimator remembers of the columns it was trained on, so that an exported file is tried on rows like them."""
+"""Statistics of the training columns, from which rows to test an exported file are drawn."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from scipy.sparse import issparse
 
 from .._support.checks import Array
 
-ROWS = 1000  # evenly spread over the table, from which mean and deviation are estimated
+ROWS = 1000  # rows, evenly spread over the table, from which mean and deviation are estimated
 
 
 def typical_columns(X: Any) -> tuple[Array, Array]:
-    """The mean and the deviation of each column (I,), in float64."""
+    """Return the mean and the standard deviation of each column (I,), in float64."""
     some = X[:: max(1, X.shape[0] // ROWS)]
     with np.errstate(over="ignore", invalid="ignore"):
-        if issparse(some):  # which is never made dense
+        if issparse(some):  # stays sparse
             some = some.astype(np.float64)
             mean = np.asarray(some.mean(axis=0)).ravel()
             square = np.asarray(some.multiply(some).mean(axis=0)).ravel()

@@ -1,7 +1,7 @@
-"""X, y and weights as users have them, before scikit-learn makes arrays of them: what it would lose is refused here.
+"""Checks of X, y and weights before scikit-learn converts them, against what the conversion would lose.
 
-It casts dates and differences of time to counts of their units, shows what is masked, and turns the integers of pandas
-that may be missing into float64, in which labels of 64 bits merge.
+It casts dates and time differences to counts of their units, reveals masked values, and turns pandas' nullable integers
+into float64, in which 64-bit labels merge.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ENCODE = "encode it as numbers first, as OneHotEncoder does in a ColumnTransform
 
 
 def check_numbers(who: str, what: str, values: Any) -> None:
-    """Raise for dates, differences of time and masked values, and for integers that float64 cannot tell apart."""
+    """Raise for dates, time differences and masked values, and for integers that float64 cannot distinguish."""
     if issparse(values):
         return
     check_no_times(who, what, values)
@@ -47,7 +47,7 @@ def check_numbers(who: str, what: str, values: Any) -> None:
 
 @contextmanager
 def explained(who: str, X: Any) -> Iterator[None]:
-    """Where scikit-learn finds no numbers in X, say which value of it is none, where it stands, and what to do."""
+    """If scikit-learn cannot convert X to numbers, say which value is not one, where it is, and what to do."""
     try:
         yield
     except (TypeError, ValueError, OverflowError) as error:
@@ -97,7 +97,7 @@ def _is_number(text: Any) -> bool:
 
 
 def flat(y: Array) -> Array:
-    """y (N,) from (N, 1), with scikit-learn's warning; any other y as it is."""
+    """Flatten y (N, 1) to (N,), with scikit-learn's warning; any other y is unchanged."""
     if y.ndim != 2 or y.shape[1] != 1 or issparse(y):
         return y
     warn(
@@ -109,7 +109,7 @@ def flat(y: Array) -> Array:
 
 
 def as_weights(who: str, weight: Any, X: Any) -> Array | None:
-    """Sample weights (N,) in the dtype of X; one number counts for all rows."""
+    """Return sample weights (N,) in the dtype of X; one number applies to all rows."""
     if weight is None:
         return None
     count = X.shape[0]

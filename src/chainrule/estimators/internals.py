@@ -1,7 +1,7 @@
-"""All that we use of scikit-learn and that it does not promise to keep, in one place.
+"""The only place that uses private parts of scikit-learn.
 
-Its own estimators are written with these, and so is whatever is to word errors, validate parameters and call back as
-they do. ``tests/estimators/test_internals.py`` says when one of them moves.
+Its own estimators use them to word errors, validate parameters and call callbacks, and so must ours to behave alike.
+``tests/estimators/test_internals.py`` fails if one of them moves.
 """
 
 from __future__ import annotations
@@ -20,10 +20,7 @@ __all__ = ["Interval", "Options", "StrOptions", "fitting", "takes_weight"]
 
 
 def fitting(method: Callable[..., Any]) -> Any:
-    """Around ``fit`` and ``partial_fit``: parameters are validated by ``_parameter_constraints``, callbacks called.
-
-    No other fit of the same estimator may run meanwhile.
-    """
+    """Wrap ``fit`` or ``partial_fit``: validate by ``_parameter_constraints``, call callbacks, exclude other fits."""
 
     @functools.wraps(method)
     def alone(self: Any, *args: Any, **options: Any) -> Any:
@@ -35,9 +32,9 @@ def fitting(method: Callable[..., Any]) -> Any:
 
 
 def takes_weight(scorer: Any) -> bool:
-    """Whether a scorer, or a function of the user's, has a use for sample weights.
+    """Whether a scorer, or a user's function, uses sample weights.
 
-    A scorer takes them whatever its function does; in scikit-learn 1.6 it has no other way to say so.
+    A scorer accepts them even if its function does not; scikit-learn 1.6 has no other way to find out.
     """
     function = getattr(scorer, "_score_func", scorer)
     if hasattr(scorer, "_estimator"):  # the score method of the estimator

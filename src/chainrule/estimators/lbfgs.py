@@ -1,4 +1,4 @@
-"""L-BFGS, by SciPy, over the flat vector of parameters."""
+"""L-BFGS, from SciPy, over the flat vector of parameters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .training import Data
 
 
 def minimize_loss(estimator: Any, data: Data, tasks: Tasks | None = None) -> None:
-    """Move the estimator's model to a minimum of the loss of all rows, and set ``loss_`` and ``n_iter_``.
+    """Minimise the loss of all rows over the estimator's model, and set ``loss_`` and ``n_iter_``.
 
     L(θ) = (Σₙ wₙ l(f(xₙ; θ), yₙ) + α/2 ΣW²) / Σₙ wₙ
     """
@@ -51,7 +51,7 @@ def minimize_loss(estimator: Any, data: Data, tasks: Tasks | None = None) -> Non
                 options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
             )
     finally:
-        model.forget_batches()  # all rows, and what they became
+        model.forget_batches()  # activations of all rows
     model.parameters.vector[:] = result.x
     estimator.loss_ = float(result.fun)
     if not (np.isfinite(estimator.loss_) and np.isfinite(result.x).all()):

@@ -1,4 +1,4 @@
-"""The constructor's parameters: what each may be, and the network and the optimizer that they describe."""
+"""The constructor's parameters: their checks, and the network and optimizer that they describe."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OF_THE_OPTIMIZER = (
     *("momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon"),
 )
 
-#: What each parameter may be, in scikit-learn's terms, so that it words the errors.
+#: Constraints of each parameter in scikit-learn's terms, which then words the errors.
 CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
     "activation": [StrOptions({*CLASSIC, *ACTIVATIONS} - {"softmax"}), Activation, list, tuple],
@@ -78,18 +78,18 @@ CONSTRAINTS: dict[str, list[Any]] = {
 
 
 def keep_parameters(estimator: Any, local: dict[str, Any]) -> None:
-    """What scikit-learn asks of a constructor: each parameter becomes an attribute, as it is."""
+    """Store each parameter unchanged as an attribute, as scikit-learn requires."""
     vars(estimator).update({name: value for name, value in local.items() if name not in ("self", "__class__")})
 
 
 def check_together(estimator: Any) -> None:
-    """Refuse values that are each allowed, and contradict each other."""
+    """Raise for values that are valid alone but contradict each other."""
     who = type(estimator).__name__
     if estimator.solver == "lbfgs":
         given = [name for name in OF_THE_STEPS if getattr(estimator, name)]
         given += ["normalization='batch'"] if estimator.normalization == "batch" else []
         if given:
-            remedy = 'leave it out, or take solver="adam" or "sgd"'
+            remedy = 'leave it out, or use solver="adam" or "sgd"'
             raise ValueError(sentence(f'{who}(solver="lbfgs")', "the exact loss of all rows", given[0], remedy))
     _check_rates(estimator, who)
     for name, allowed in estimator._parameter_constraints.items():
@@ -102,7 +102,7 @@ def check_together(estimator: Any) -> None:
 
 
 def _check_rates(estimator: Any, who: str) -> None:
-    """One rule says how large a step is."""
+    """Raise if two rules set the learning rate."""
     schedule, optimizer = estimator.schedule, estimator.optimizer
     if isinstance(schedule, type):
         expected, got = "a schedule object", f"the class {schedule.__name__}"
@@ -122,7 +122,7 @@ def _check_rates(estimator: Any, who: str) -> None:
 
 
 def hidden_sizes(estimator: Any) -> list[int]:
-    """``hidden_layer_sizes`` as a list; a number stands for one layer."""
+    """Return ``hidden_layer_sizes`` as a list; a number means one layer."""
     sizes = estimator.hidden_layer_sizes
     if isinstance(sizes, (set, frozenset, dict)):
         raise TypeError(
@@ -137,7 +137,7 @@ def hidden_sizes(estimator: Any) -> list[int]:
 
 
 def activations(estimator: Any, count: int) -> list[Activation]:
-    """One for each hidden layer."""
+    """Return an activation for each hidden layer."""
     given, who = estimator.activation, type(estimator).__name__
     each = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given] * count
     if len(each) != count:
@@ -152,10 +152,10 @@ def activations(estimator: Any, count: int) -> list[Activation]:
 
 
 def build_model(estimator: Any, inputs: int, outputs: int, dtype: Any, random: np.random.RandomState) -> Sequential:
-    """The network, which gives logits or numbers, with its first weights.
+    """Build the network for logits or numbers, with its initial weights.
 
-    For scikit-learn's own activations these are drawn as scikit-learn draws them, from the same generator in the same
-    order, so that the same seed gives the same network; for all others by the activation's own rule.
+    With scikit-learn's activations, the weights are drawn like scikit-learn's, from the same generator in the same
+    order: the same seed gives the same network. Other activations use their own rule.
     """
     sizes = hidden_sizes(estimator)
     chosen = activations(estimator, len(sizes))
@@ -187,18 +187,18 @@ def _seed(random: np.random.RandomState) -> int:
 
 
 def linear_layers(model: Sequential) -> list[Linear]:
-    """The dense layers, whose W and b are ``coefs_`` and ``intercepts_``."""
+    """Return the dense layers, whose W and b are ``coefs_`` and ``intercepts_``."""
     return [layer for layer in model.layers if isinstance(layer, Linear)]
 
 
 def set_penalty(model: Sequential, alpha: float) -> None:
-    """The penalty α/2 ΣW²."""
+    """Set the penalty α/2 ΣW²."""
     for layer in linear_layers(model):
         layer.l2 = alpha / 2
 
 
 def build_optimizer(estimator: Any) -> Optimizer:
-    """What ``optimizer`` says, else ``solver``, with the learning rate, its schedule and the weight decay."""
+    """Build ``optimizer``, or else ``solver``, with the learning rate, its schedule and the weight decay."""
     chosen = estimator.optimizer
     if isinstance(chosen, Optimizer):
         return copy.deepcopy(chosen)
@@ -218,12 +218,12 @@ def build_optimizer(estimator: Any) -> Optimizer:
 
 
 def settings(estimator: Any, names: Sequence[str]) -> dict[str, str]:
-    """Some of the parameters, as they are written: to see later whether one was changed."""
+    """Return the repr of some parameters, to detect later changes."""
     return {name: repr(getattr(estimator, name)) for name in names}
 
 
 def renew_optimizer(estimator: Any, old: Optimizer) -> Optimizer:
-    """The optimizer that the parameters describe now, with the state of the old one where it is of the same kind."""
+    """Build the optimizer that the parameters describe now, with the state of the old one if it is of the same kind."""
     new = build_optimizer(estimator)
     if type(new) is type(old) and new.slots().keys() == old.slots().keys() and old.state:
         new.state = old.state
@@ -231,9 +231,9 @@ def renew_optimizer(estimator: Any, old: Optimizer) -> Optimizer:
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:
-    """Another learning rate for SGD, whose steps so far were of the old one.
+    """Set another learning rate for SGD between two steps.
 
-    scikit-learn's velocity −η v holds the rates at which its parts were taken; ours is v, so v changes with η.
+    scikit-learn's velocity −η v contains the rates of the past steps; ours is v, so v must change with η.
     """
     if "velocity" in optimizer.state:
         optimizer.state["velocity"] *= optimizer.current_learning_rate / rate
@@ -241,11 +241,11 @@ def set_rate(optimizer: Optimizer, rate: float) -> None:
 
 
 def snapshot(model: Sequential) -> list[Array]:
-    """A copy of all that training changes."""
+    """Copy everything that training changes."""
     return [array.copy() for array in learned(model)]
 
 
 def restore(model: Sequential, taken: list[Array]) -> None:
-    """Undo what training changed since the snapshot."""
+    """Restore the snapshot."""
     for array, value in zip(learned(model), taken, strict=True):
         array[...] = value

@@ -1,7 +1,7 @@
-"""A fitted estimator as a program, from X to its answer: scaling · network · decoding.
+"""A fitted estimator as a program, from X to its prediction: scaling · network · decoding.
 
-classifier   the probability of each class, of a label that is there, or of each label
-regressor    numbers in the units of y, each target's quantiles in a row, or means and then standard deviations
+A classifier returns the probability of each class, or of each label. A regressor returns numbers in the units of y, the
+quantiles of each target in a row, or means followed by standard deviations.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ..losses import GaussianNLL
 
 
 def program_of_estimator(who: str, estimator: Any) -> Program:
-    """All that a prediction computes; ValueError in the name of ``who`` where a layer has no program."""
+    """Return the program of a prediction; raise a ValueError that names ``who`` if a layer has no program."""
     network = (call for program in stated(who, estimator.model_.layers) for call in program)
     return (*scaling(estimator), *network, *decoding(estimator))
 
 
 def scaling(estimator: Any) -> Program:
-    """X as the network takes it."""
+    """Return the program that scales X for the network."""
     scaler = estimator.scaler_
     if scaler is None:
         return ()
@@ -32,7 +32,7 @@ def scaling(estimator: Any) -> Program:
 
 
 def decoding(estimator: Any) -> Program:
-    """What the network gives as what the estimator answers; of a classifier always one call."""
+    """Return the program from the network's outputs to the estimator's predictions; a classifier's is one call."""
     activation = estimator.out_activation_
     if activation == "logistic":
         return (Call("sigmoid" if estimator._multilabel else "two_classes"),)
@@ -43,7 +43,7 @@ def decoding(estimator: Any) -> Program:
     if scaler is not None:
         spread = scaler.scale_
         gain, bias = (np.repeat(one, estimator._levels) for one in (spread, scaler.mean_))
-        if has_spread:  # log-variances stay
+        if has_spread:  # keep log-variances
             gain, bias = np.append(gain, np.ones(len(spread))), np.append(bias, np.zeros(len(spread)))
         calls.append(Call("scale", {"gain": gain, "bias": bias}))
     if has_spread:

@@ -17,6 +17,7 @@ from .._support.strangers import as_array
 from ..data.scale import check_resolution, is_resolved
 from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, PoissonNLL, Quantile
 from .base import FLOATS, SPARSE, BaseMLP, standardiser, stochastic_only
+from .documentation import documented
 from .inputs import check_numbers, explained, flat
 from .internals import StrOptions, fitting
 from .parameters import CONSTRAINTS, keep_parameters
@@ -32,70 +33,21 @@ LOSSES: dict[str, type[Loss]] = {
 }
 
 
+@documented
 class MLPRegressor(RegressorMixin, BaseMLP):
-    """A multilayer perceptron that predicts numbers, with the interface of scikit-learn's of the same name.
+    """A multilayer perceptron for regression, with the interface of scikit-learn's class of the same name.
 
         L = (Σₙ wₙ l(zₙ, yₙ) + α/2 ΣW²) / Σₙ wₙ  for each batch,  l = ½ Σ (z − y)²  by default, summed over the targets
 
-    scikit-learn's reported squared loss is the mean over the targets, its gradient that of the sum; ours is the sum in
-    both.
+    With several targets, scikit-learn reports the mean of their squared errors but uses the gradient of the sum; here
+    both are the sum.
 
     Parameters
     ----------
-    loss : "squared_error", "poisson" (with e to the output as the prediction), "absolute_error", "huber", "log_cosh",
-        "quantile" (0.1, 0.5 and 0.9), "gaussian_nll" (with the spread predicted, too), or a loss object such as
-        ``Huber(2.0)`` or ``Quantile([0.05, 0.95])``
-    hidden_layer_sizes : int or sequence of ints, the units of each hidden layer
-    activation : name, activation object, or a list of one for each hidden layer; scikit-learn's "identity", "logistic",
-        "tanh" and "relu", and all of chainrule's, such as "gelu" or ``LeakyReLU(0.1)``
-    solver : "adam", "sgd" or "lbfgs" (the exact loss of all rows, for small data)
-    alpha : float >= 0, α
-    batch_size : int, or "auto" for min(200, N)
-    learning_rate : "constant", "invscaling" or "adaptive", for solver="sgd"
-    learning_rate_init : float > 0, η
-    power_t : float, the exponent of "invscaling"
-    max_iter : int, the most epochs (of lbfgs: iterations)
-    shuffle : bool, a new order of the rows in each epoch
-    random_state : int, RandomState or None, for first weights, validation rows, order and dropout; for the same number
-        the first weights, the validation rows and the order are those of scikit-learn
-    tol, n_iter_no_change : training ends when the loss, or with ``early_stopping`` the validation score, has not
-        improved by tol for more than so many epochs
-    verbose : bool, print a line an epoch
-    warm_start : bool, let ``fit`` go on from the last weights, with the state of the optimizer
-    momentum, nesterovs_momentum : for solver="sgd"
-    early_stopping : bool, stop by the score of validation rows, and return to the best weights; also in ``partial_fit``
-    validation_fraction : float in [0, 1), the part of the rows that is set aside for it if no X_val is given
-    beta_1, beta_2, epsilon : for solver="adam"
-    max_fun : int, the most evaluations of the loss, for solver="lbfgs"
-    dropout, input_dropout : float in [0, 1), the fraction of hidden units, and of inputs, dropped in training
-    normalization : "batch", "layer" or None, in front of each activation
-    optimizer : name ("adamw", "muon", ...) or :class:`~chainrule.Optimizer`, instead of the solver's; an object brings
-        its own learning rate and weight decay
-    schedule : "cosine", "one_cycle", "flat_cosine", "cos_log4" or "reduce_on_plateau", with learning_rate_init as the
-        peak, over max_iter epochs, or calls of ``partial_fit``; or any schedule
-    weight_decay : float >= 0, decoupled (AdamW), beside alpha
-    max_norm : float or None, the greatest length of the weights into one unit
-    average : float in (0, 1) or None, e.g. 0.999: predict with the running mean of the weights of so long a memory
-    scale : bool, standardise the columns of X, and with any loss but Poisson y, inside; in ``partial_fit`` as the
-        first part of the rows says
-    scoring : name or scorer of scikit-learn for early stopping, called with sample weights, if there are any, where it
-        takes them; None for R²
-    callbacks : list of :class:`~chainrule.Callback`; scikit-learn's own go to ``set_callbacks``, which its 1.9 brought
-
-    Attributes
-    ----------
-    model_ : :class:`~chainrule.Sequential`, the network, whose outputs are predictions before eᶻ or the scale of y
-    coefs_, intercepts_ : lists of arrays, views into model_
-    loss_curve_, loss_, best_loss_ : the loss of each epoch, the last and the least
-    validation_scores_, best_validation_score_ : with early_stopping
-    validation_loss_curve_ : the loss of the validation rows, where there are such
-    n_iter_, t_ : epochs of the last fit, and rows seen in all
-    n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_ : as in scikit-learn
-
-    Raises
-    ------
-    ValueError, TypeError for parameters and data that do not fit, in scikit-learn's words where it has them;
-    DivergenceError (a ValueError) when training diverges, with what to do.
+    loss : str or Loss
+        "squared_error", "poisson" (predicts the exponential of the output), "absolute_error", "huber", "log_cosh",
+        "quantile" (0.1, 0.5 and 0.9), "gaussian_nll" (also predicts the standard deviation), or an object such as
+        ``Huber(2.0)`` or ``Quantile([0.05, 0.95])``.
 
     Examples
     --------
@@ -111,7 +63,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     """
 
     target_scaler_: Any = None
-    _far = False  # whether y lies so far from 0 that only float64 tells its rows apart
+    _far = False  # whether y is so far from 0 that only float64 can distinguish its rows
     _parameter_constraints = CONSTRAINTS | {"loss": [StrOptions(set(LOSSES)), Loss]}
 
     def __init__(
@@ -170,14 +122,18 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Parameters
         ----------
         X : array, frame or sparse matrix (N, I)
-        y : array (N,) or (N, D) of numbers
-        sample_weight : array (N,), optional; 2 counts as the row twice, 0 as no row
-        X_val, y_val, sample_weight_val : validation rows of your own, instead of a part of X for early stopping; with
-            them ``validation_loss_curve_`` is recorded
+            Input.
+        y : array (N,) or (N, D)
+            Numbers to predict.
+        sample_weight : array (N,), optional
+            Weight of each row; 2 counts the row twice, 0 omits it.
+        X_val, y_val, sample_weight_val : arrays, optional
+            Validation rows, in place of a part of X; ``validation_loss_curve_`` is then recorded.
 
         Returns
         -------
-        self
+        MLPRegressor
+            This estimator.
         """
         self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
         return self
@@ -193,22 +149,26 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> MLPRegressor:
-        """One epoch over X and y, going on from where model and optimizer stand; arguments as for :meth:`fit`."""
+        """Train one epoch on X and y, from the present weights and optimizer state; arguments as for :meth:`fit`."""
         self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
-        """The predicted numbers.
+        """Predict numbers.
 
         Parameters
         ----------
         X : array, frame or sparse matrix (N, I)
-        return_std : bool; with ``loss="gaussian_nll"`` give the predicted standard deviation, too
+            Input.
+        return_std : bool
+            Whether to return the predicted standard deviation too, with ``loss="gaussian_nll"``.
 
         Returns
         -------
-        y : array (N,) or (N, D); for Q quantiles (N, Q) or (N, D, Q)
-        std : array of the same shape, if asked for
+        y : array (N,) or (N, D)
+            Predictions; for Q quantiles (N, Q) or (N, D, Q).
+        std : array of y's shape
+            Standard deviations, with ``return_std=True``.
         """
         z = self._outputs(X)
         if not return_std:

@@ -1,4 +1,4 @@
-"""Training by batches: when it ends, by scikit-learn's rules, and what it records."""
+"""Training in batches: scikit-learn's rules for its end, and its records."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from ..training.trainer import Trainer
 from .advice import after_divergence, after_last_iteration, after_learning_nothing
 from .parameters import set_penalty, set_rate, snapshot
 
-LEAST_RATE = 1e-6  # below which learning_rate="adaptive" gives up
+LEAST_RATE = 1e-6  # learning_rate="adaptive" stops below it
 
 
 class Data(NamedTuple):
-    """Rows as the network takes them: x, targets, weights or None."""
+    """Rows in the form for the network: x, targets, weights or None."""
 
     x: Any
     y: Array
     weight: Array | None
 
     def at(self, rows: Array) -> Data:
-        """Some of the rows."""
+        """Select some of the rows."""
         return Data(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
 
 
 class HeldOut(NamedTuple):
-    """Rows to validate with: as the network takes them, and what the user said of them."""
+    """Validation rows: in the form for the network, and the user's own labels and weights."""
 
     data: Data
     y: Array
@@ -43,14 +43,14 @@ class HeldOut(NamedTuple):
 
 
 class Order:
-    """The rows' order from epoch to epoch: the last one shuffled, drawn as scikit-learn draws it, or none."""
+    """The order of the rows in each epoch: the previous one shuffled, like scikit-learn, or none."""
 
     def __init__(self, random: np.random.RandomState, shuffled: bool) -> None:
         self.random, self.shuffled = random, shuffled
         self._rows: Array | None = None
 
     def start_with(self, rows: Array) -> None:
-        """The first order: that of these row numbers; an epoch counts only the rows that take part."""
+        """Set the first order, that of these row numbers; other rows are not used."""
         self._rows = np.argsort(np.argsort(rows))
 
     def __call__(self, rows: int) -> Array:
@@ -64,14 +64,14 @@ class Order:
 
 
 class Watch(Callback):
-    """Keeps the estimator's curves, and ends the training when they no longer improve."""
+    """Records the estimator's curves, and ends training when they no longer improve."""
 
     def __init__(self, estimator: Any, rows: int, score: Callable[[], float] | None, incremental: bool) -> None:
         self.estimator, self.rows, self.score, self.incremental = estimator, rows, score, incremental
         self.converged = False
 
     def on_train_begin(self, trainer: Training) -> None:
-        if self.incremental:  # a schedule sees max_iter calls as one training
+        if self.incremental:  # a schedule counts max_iter calls as one training
             trainer.optimizer.total_steps = self.estimator.max_iter * trainer.steps_per_epoch
 
     def on_epoch_end(self, trainer: Training, row: dict[str, float]) -> None:
@@ -102,7 +102,7 @@ class Watch(Callback):
         fitted._no_improvement_count = 0 if improved else fitted._no_improvement_count + 1
 
     def see(self, score: float) -> bool:
-        """Record a score of the validation rows, and the weights if it is the best; whether it is better by tol."""
+        """Record a score of the validation rows, and the best weights; return whether it improved by tol."""
         fitted = self.estimator
         fitted.validation_scores_.append(score)
         if fitted.verbose:
@@ -114,7 +114,7 @@ class Watch(Callback):
         return improved
 
     def _end(self, trainer: Training) -> None:
-        """Stop; or, with an adaptive learning rate, go on with a fifth of it."""
+        """Stop; or, with an adaptive learning rate, continue with a fifth of it."""
         fitted = self.estimator
         what = "Training loss" if self.score is None else "Validation score"
         message = (
@@ -143,15 +143,15 @@ def train(
     watchers: list[Callback],
     listeners: list[Callback],
 ) -> bool:
-    """max_iter epochs of training, or one if incremental; whether it ended because nothing improved any more.
+    """Train max_iter epochs, or one if incremental; return whether it ended because nothing improved any more.
 
-    ``held_out`` are validation rows, or the numbers of those among the data that are not trained on.
-    ``listeners`` are told of an epoch after all else was done and recorded.
+    ``held_out`` are validation rows, or the row numbers of those in the data. ``listeners`` are notified of an epoch
+    after everything else is done and recorded.
 
     Raises
     ------
     DivergenceError
-        If the loss or the weights are no longer finite, and no earlier weights were found good by validation.
+        If the loss or the weights are not finite, and validation has not selected earlier weights.
     """
     model = estimator.model_
     rows = data.x.shape[0] - (len(held_out) if isinstance(held_out, np.ndarray) else 0)
@@ -161,7 +161,7 @@ def train(
     by_batch = any(isinstance(layer, BatchNorm) for layer in model.layers)
     if by_batch and size < 2:
         who = f"{type(estimator).__name__}(normalization='batch')"
-        raise ValueError(sentence(who, "batches of two rows and more", "one row", "take normalization='layer'"))
+        raise ValueError(sentence(who, "batches of at least two rows", "one row", "use normalization='layer'"))
     set_penalty(model, float(estimator.alpha))
     watch = Watch(estimator, rows, score, incremental)
     limits = [MaxNorm(estimator.max_norm)] if estimator.max_norm else []

@@ -1,4 +1,4 @@
-"""Layers: parameters and the two directions through them; a batch never stays on a layer."""
+"""Layers: parameters, forward and backward. A layer never stores a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._support.checks import called_elsewhere, check_name, sentence
 from .._support.registry import concrete
 from . import activations, columns, embedding, linear, noise, normalization, parametric, periodic, structure
 from .activations import *  # noqa: F403
-from .base import Layer, Workspace
+from .base import Layer
 from .columns import *  # noqa: F403
 from .embedding import *  # noqa: F403
 from .linear import *  # noqa: F403
@@ -19,6 +19,7 @@ from .normalization import *  # noqa: F403
 from .parametric import *  # noqa: F403
 from .periodic import *  # noqa: F403
 from .structure import *  # noqa: F403
+from .workspace import Workspace
 
 __all__ = ["LAYERS", "Layer", "Workspace", "layer_from_config"]
 __all__ += activations.__all__
@@ -37,14 +38,14 @@ called_elsewhere({"p": "rate", "swish": "SiLU"})
 
 
 def layer_from_config(config: Any, known: Mapping[str, type[Layer]] = LAYERS) -> Layer:
-    """The layer that :meth:`Layer.config` described.
+    """Build the layer that :meth:`Layer.config` described.
 
     Parameters
     ----------
     config : dict
         The description, with the name of the class under ``"type"``.
     known : mapping of name to class
-        The classes that may be called; no other ever is.
+        The classes that may be called; no others are.
 
     Returns
     -------

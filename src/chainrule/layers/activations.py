@@ -1,11 +1,10 @@
-"""The activations as layers; the equations and derivatives stand in ``ops/activations/``.
+"""The activations as layers; ``ops/activations/`` holds the equations and derivatives.
 
-Each is one class line over its op. :data:`ACTIVATIONS` has them by the op's name, which ``Linear(activation=)`` takes.
+:data:`ACTIVATIONS` lists them by the name of their op, the one that ``Linear(activation=)`` accepts.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from functools import partial
 from typing import Any, ClassVar, cast
 
@@ -16,109 +15,13 @@ from .._support.checks import Array, check_name, check_number, sentence
 from .._support.registry import Registry, concrete
 from .._support.settings import ABOVE_ZERO, Checks
 from ..ops.blocks import in_blocks, row_blocks
-from ..ops.fused import compiled
-from .base import FeatureLayer, Layer, Shape, Workspace
-from .program import Call, Program, keeps_input
+from .base import FeatureLayer, Layer, Shape
+from .elementwise import Activation, Elementwise
+from .program import Call, Program
+from .workspace import Workspace
 
 __all__ = ["ELU", "GELU", "SELU", "Activation", "HardSigmoid", "Identity", "LeakyReLU", "Mish", "PReLU", "ReLU"]
 __all__ += ["SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
-
-
-class Activation(Layer):
-    """A function applied to each number of a batch, without parameters.
-
-    A subclass gives :meth:`apply` and :meth:`pull_back`.
-
-    Attributes
-    ----------
-    keeps_input : bool, whether the pull-back needs x; where it needs only y, :class:`~chainrule.Linear` lets the
-        activation overwrite its own output
-    temporaries : bool, whether they make arrays on the way, as NumPy does and compiled ops do not; of a large batch
-        they are then given some rows at a time, about 64 KB, so that these arrays are small and stay in the cache
-    initializer : name of the rule by which a :class:`~chainrule.Linear` with this activation draws its first weights.
-        He normal, the default, keeps the variance through units that are off half of the time; Glorot uniform is for
-        those that pass all of the signal, such as tanh; LeCun normal is what SELU was derived for
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import chainrule as cr
-    >>> class Exponential(cr.Activation):
-    ...     def apply(self, x, out):
-    ...         return np.exp(x, out=out)
-    ...     def pull_back(self, dy, x, y, out):
-    ...         return np.multiply(dy, y, out=out)
-    >>> cr.Sequential([cr.Linear(1, 1, Exponential(), initializer="ones")]).predict([[0.0], [1.0]]).round(3)
-    array([[1.   ],
-           [2.718]], dtype=float32)
-    """
-
-    keeps_input = False
-    temporaries = True
-    initializer = "he_normal"
-
-    @abstractmethod
-    def apply(self, x: Array, out: Array) -> Array:
-        """y, written into ``out``."""
-
-    @abstractmethod
-    def pull_back(self, dy: Array, x: Array, y: Array, out: Array) -> Array:
-        """dx, written into ``out``."""
-
-    def apply_blocked(self, x: Array, out: Array) -> Array:
-        """:meth:`apply`, without arrays of the batch's size on the way."""
-        return in_blocks(self.apply, x, out=out) if self.temporaries else self.apply(x, out=out)
-
-    def pull_back_blocked(self, dy: Array, x: Array, y: Array, out: Array) -> Array:
-        """:meth:`pull_back`, without arrays of the batch's size on the way."""
-        return in_blocks(self.pull_back, dy, x, y, out=out) if self.temporaries else self.pull_back(dy, x, y, out=out)
-
-    def forward(self, x: Array, work: Workspace) -> Array:
-        work["x"], work["y"] = x, self.apply_blocked(x, out=work.array("y", x))
-        return work["y"]
-
-    def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
-        if not input_gradient:
-            return None
-        return self.pull_back_blocked(dy, work["x"], work["y"], out=work.array("dx", dy))
-
-
-class Elementwise(Activation):
-    """An activation that is one op: y = op(x), and dx = op_backward(dy, y) or op_backward(dy, x).
-
-    Attributes
-    ----------
-    op : name of the function in :mod:`chainrule.ops`
-    numbers : names of the attributes that are the op's own parameters
-    """
-
-    numbers: ClassVar[tuple[str, ...]] = ()
-    _op: ClassVar[str]
-
-    def __init_subclass__(cls, op: str | None = None, **others: Any) -> None:
-        super().__init_subclass__(**others)
-        if op is not None:
-            cls._op = op
-            cls.keeps_input, cls.temporaries = keeps_input(op), not hasattr(compiled, op)
-
-    @property
-    def op(self) -> str:
-        return self._op
-
-    def _settings(self) -> list[float]:
-        return [getattr(self, name) for name in self.numbers]
-
-    def apply(self, x: Array, out: Array) -> Array:
-        y: Array = getattr(ops, self.op)(x, *self._settings(), out=out)
-        return y
-
-    def pull_back(self, dy: Array, x: Array, y: Array, out: Array) -> Array:
-        saved = x if self.keeps_input else y
-        dx: Array = getattr(ops, f"{self.op}_backward")(dy, saved, *self._settings(), out=out)
-        return dx
-
-    def program(self, training: bool = False) -> Program | None:
-        return (Call(self.op, numbers=dict(zip(self.numbers, self._settings(), strict=True))),)
 
 
 class Identity(Elementwise, op="identity"):
@@ -156,7 +59,8 @@ class LeakyReLU(Elementwise, op="leaky_relu"):
 
     Parameters
     ----------
-    slope : float a in [0, 1], default 0.01
+    slope : float in [0, 1]
+        Slope a below zero.
 
     Examples
     --------
@@ -181,8 +85,10 @@ class PReLU(FeatureLayer):
 
     Parameters
     ----------
-    features : int, the width of its input
-    start : float, first value of every a, default 0.25
+    features : int
+        Number of input features I.
+    start : float
+        Initial value of every a.
 
     Examples
     --------
@@ -224,7 +130,7 @@ class PReLU(FeatureLayer):
 
 
 class HardSigmoid(Elementwise, op="hard_sigmoid"):
-    """Sigmoid of three straight lines: y = min(max(x/6 + ½, 0), 1) (:func:`chainrule.ops.hard_sigmoid`).
+    """Sigmoid made of three straight lines: y = min(max(x/6 + ½, 0), 1) (:func:`chainrule.ops.hard_sigmoid`).
 
     Examples
     --------
@@ -241,7 +147,8 @@ class ELU(Elementwise, op="elu"):
 
     Parameters
     ----------
-    alpha : float α > 0, default 1
+    alpha : float, > 0
+        Number α; the output never falls below −α.
 
     Examples
     --------
@@ -260,7 +167,7 @@ class ELU(Elementwise, op="elu"):
 class SELU(Elementwise, op="selu"):
     """Self-normalising ELU (:func:`chainrule.ops.selu`).
 
-    It keeps mean and variance after LeCun normal weights, with which ``Linear(I, O, activation="selu")`` starts.
+    It preserves mean and variance with LeCun normal weights, the default of ``Linear(I, O, activation="selu")``.
 
     Examples
     --------
@@ -310,12 +217,12 @@ class Sigmoid(Elementwise, op="sigmoid"):
 
 
 class Softmax(Elementwise, op="softmax"):
-    """Positive outputs that sum to one in each row, with the true pull-back (:func:`chainrule.ops.softmax`).
+    """Positive outputs that sum to one in each row (:func:`chainrule.ops.softmax`).
 
         yₖ = exp xₖ / Σⱼ exp xⱼ          dx = y · (dy − Σₖ dyₖ yₖ)
 
-    Train such a model with ``CrossEntropy(from_logits=False)``; leaving the layer out and training on logits is
-    faster and more accurate.
+    Train the model with ``CrossEntropy(from_logits=False)``. Training on logits, without this layer, is faster and more
+    accurate.
 
     Examples
     --------
@@ -333,7 +240,8 @@ class GELU(Elementwise, op="gelu"):
 
     Parameters
     ----------
-    approximate : "none" for Φ by the error function, "tanh" for the approximation that GPT-2 uses
+    approximate : {"none", "tanh"}
+        ``"none"`` computes Φ with the error function, ``"tanh"`` with GPT-2's approximation.
 
     Examples
     --------
@@ -355,7 +263,7 @@ class GELU(Elementwise, op="gelu"):
 
 
 class SiLU(Elementwise, op="silu"):
-    """Sigmoid linear unit, swish: y = x σ(x) (:func:`chainrule.ops.silu`).
+    """Sigmoid linear unit, also known as swish: y = x σ(x) (:func:`chainrule.ops.silu`).
 
     Examples
     --------
@@ -366,7 +274,7 @@ class SiLU(Elementwise, op="silu"):
 
 
 class Mish(Elementwise, op="mish"):
-    """y = x tanh(softplus(x)) (:func:`chainrule.ops.mish`).
+    """Mish: y = x tanh(softplus(x)) (:func:`chainrule.ops.mish`).
 
     Examples
     --------
@@ -386,15 +294,15 @@ ACTIVATIONS: Registry[Elementwise] = Registry(
 
 
 def get_activation(who: str, activation: Any) -> Activation | None:
-    """A new activation of this name; an :class:`Activation` and None stand for themselves."""
+    """Return a new activation of this name; an :class:`Activation` or None is returned unchanged."""
     if isinstance(activation, Layer) and not isinstance(activation, Activation):
-        remedy = "put it after the layer, in the list, instead"
+        remedy = "put it after the layer in the list"
         raise TypeError(sentence(who, "an activation without parameters", repr(activation), remedy))
     return cast("Activation | None", ACTIVATIONS.resolve(activation, who))
 
 
 def name_of(activation: Activation) -> str | None:
-    """The name for which :func:`get_activation` makes the same; None if there is none."""
+    """Return the name for which :func:`get_activation` builds the same activation; None if there is none."""
     known = ACTIVATIONS.get(getattr(activation, "op", ""))
     same = known is not None and type(known) is type(activation) and known.config() == activation.config()
     return known.op if known is not None and same else None

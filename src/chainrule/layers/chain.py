@@ -1,6 +1,6 @@
 """The chain rule, for layers in sequence: y = fₙ(… f₂(f₁(x))), so dx = f₁′ᵀ (f₂′ᵀ (… fₙ′ᵀ dy)).
 
-``dx`` stands for ∂L/∂x, the derivative of the loss L by x; so do dy, dW and db for theirs, here and everywhere.
+``dx`` is ∂L/∂x, the gradient of the loss L with respect to x; dy, dW and db likewise, here and everywhere.
 """
 
 from __future__ import annotations
@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._support.checks import Array, sentence
-from .base import Layer, Workspace
+from .base import Layer
+from .workspace import Workspace
 
 
 def forward_through(layers: Sequence[Layer], x: Array, work: Workspace) -> Array:
-    """The composition of the layers: each takes what the one before gave."""
+    """The composition of the layers: the output of each is the input of the next."""
     for index, layer in enumerate(layers):
         x = layer.forward(x, work.child(index))
     return x
 
 
 def backward_through(layers: Sequence[Layer], dy: Array, work: Workspace, input_gradient: bool) -> Array | None:
-    """The chain rule: dy goes back through the layers in the opposite order, each turning it into its own dx."""
+    """The chain rule: going backwards, each layer turns the dy of its output into the dx of its input."""
     for index in reversed(range(len(layers))):
         needed = input_gradient or index > 0
         dx = layers[index].backward(dy, work.child(index), needed)

@@ -1,4 +1,4 @@
-"""Columns of a table, each kind through layers of its own."""
+"""Separate layers for groups of columns."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 from .._support.checks import Array, check_integer, sentence
 from .._support.settings import Checks
 from ..ops.embedding import FIRST, check_codes
-from .base import FeatureLayer, Layer, Shape, Workspace, as_layers, check_width
+from .base import FeatureLayer, Layer, Shape, as_layers, check_width
 from .chain import backward_through, forward_through
 from .embedding import Embedding
 from .program import Call, Program, programs
+from .workspace import Workspace
 
 __all__ = ["Columns"]
 
@@ -22,7 +23,7 @@ Part: TypeAlias = "tuple[int, list[Layer]]"
 
 
 def _as_parts(who: str, name: str, parts: Any) -> list[Part]:
-    """The parts as (number of columns, list of layers), at least one."""
+    """Check the parts: (number of columns, list of layers), at least one."""
     if not isinstance(parts, (list, tuple)) or not parts:
         raise TypeError(sentence(who, "a list of parts", repr(parts), f"write {who}([(3, [PBLD(3)]), (5, [])])"))
     found = []
@@ -36,20 +37,21 @@ def _as_parts(who: str, name: str, parts: Any) -> list[Part]:
 
 
 class Columns(FeatureLayer):
-    """Consecutive columns of x, each part through layers of its own, side by side again.
+    """Sends consecutive groups of columns through separate layers, and concatenates their outputs.
 
         y = (f_1(x_1), f_2(x_2), ...)          dx = (f_1′ᵀ dy_1, f_2′ᵀ dy_2, ...)
 
-    In front of a network on a table it gives numbers to ``PBLD``, categories to ``Embedding``, and passes the rest on.
+    As the first layer of a network for tables, it can send numbers to ``PBLD`` and categories to ``Embedding``.
 
     Parameters
     ----------
-    parts : list of (number of columns, list of layers); an empty list passes the columns on
+    parts : list of (int, list of layers)
+        The number of columns and the layers of each group; an empty list passes the columns through.
 
     Raises
     ------
     ValueError
-        If a batch is not as wide as all parts together, or a part's layers do not give rows of numbers.
+        If a batch has another number of columns, or the layers of a part do not return rows of numbers.
 
     Examples
     --------
@@ -79,7 +81,7 @@ class Columns(FeatureLayer):
         self._codes = tuple(np.array([min(one[i], sys.maxsize) for one in found], np.intp) for i in range(2))
 
     def _slices(self) -> Iterator[tuple[slice, list[Layer]]]:
-        """The columns of each part."""
+        """Yield the columns of each part."""
         stop = 0
         for width, layers in self.parts:
             start, stop = stop, stop + width
@@ -125,7 +127,7 @@ class Columns(FeatureLayer):
 
 
 def code_columns(layers: Sequence[Layer], start: int = 0) -> Iterator[tuple[int, Embedding]]:
-    """The columns of the x in front of these layers that hold codes, each with the layer that looks them up."""
+    """Yield the columns of x that hold codes, each with the layer that looks them up."""
     first = layers[0] if layers else None
     if isinstance(first, Embedding):
         yield start, first
@@ -135,9 +137,9 @@ def code_columns(layers: Sequence[Layer], start: int = 0) -> Iterator[tuple[int,
 
 
 def check_all_codes(who: str, layers: Sequence[Layer], x: Array, first_row: int = 0, of: Any = None) -> None:
-    """Raise at the first number of x (N, ...) that one of the layers in front would look up in vain."""
+    """Raise if a number of x (N, ...) is not a code of the layer that would look it up."""
     first = layers[0] if layers else None
-    if isinstance(first, (Columns, Embedding)) and x.shape[1:] == (first.features,):  # else the layer itself says so
+    if isinstance(first, (Columns, Embedding)) and x.shape[1:] == (first.features,):  # otherwise the layer raises
         columns, codes = first._codes if isinstance(first, Columns) else (FIRST, np.array([first.codes]))
         if len(codes):
             check_codes(who, x, columns, codes, first_row, of)

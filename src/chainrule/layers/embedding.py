@@ -9,8 +9,9 @@ import numpy as np
 from .. import ops
 from .._support.checks import Array, check_integer
 from .._support.settings import Checks
-from .base import FeatureLayer, Shape, Workspace, check_width
+from .base import FeatureLayer, Shape, check_width
 from .program import Call, Program
+from .workspace import Workspace
 
 __all__ = ["Embedding"]
 
@@ -20,26 +21,25 @@ class Embedding(FeatureLayer):
 
         y_n = E[x_n]          dE[k] = Σ dy_n over the rows n whose code x_n is k
 
-    The codes of a column stand in x as numbers, so that they may stand beside columns of numbers: float32 holds all
-    up to 2²⁴. A code is a name, not a quantity, so what is in front learns nothing: dx is 0.
+    The codes are numbers in x, possibly beside columns of numbers; float32 is exact up to 2²⁴. A code is a name, not a
+    quantity, so dx is 0. :class:`Columns` sends one column of x to an embedding, and the others to other layers.
 
     Parameters
     ----------
-    codes : int, how many there are: 0, 1, ..., ``codes`` - 1
-    size : int, how many numbers stand for each
+    codes : int
+        Number of codes: 0, 1, ..., ``codes`` - 1.
+    size : int
+        Length of a row.
 
     Attributes
     ----------
-    E : array (codes, size), learned; first drawn from N(0, 1)
+    E : array (codes, size)
+        The table, learned; initially from N(0, 1).
 
     Raises
     ------
     ValueError
-        If a number of x is no whole number in range: the error names its row and column.
-
-    See Also
-    --------
-    Columns : gives one column of x to an embedding, and the others to other layers
+        If a number of x is not a code: the error names its row and column.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A program as the compiled prediction takes it."""
+"""Translate a program for the compiled prediction."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from .program import Call, Program, every_call, input_width, number_of
 #: W, or the Parts of columns, or a vector: the amounts of an activation, the gain where there is none; b; the number of
 #: the activation's kernel, and its parameter.
 Dense: TypeAlias = "tuple[Any, Array | None, int, float]"
-#: What is made of some columns: copy, or an op; how many they are; the op's arrays.
+#: A group of columns: copy, or an op; the number of columns; the op's arrays.
 Part: TypeAlias = "tuple[str, int, tuple[Array, ...]]"
 
-#: The elementwise ops that have a kernel, by its number.
+#: The number of each elementwise op's kernel.
 NUMBERS: dict[str, int] = {} if compiled is None else compiled.ACTIVATIONS
 NO_ACTIVATION = -1
-#: The ops of columns that have a kernel, with their arrays in order; and all that may stand in front of a network.
+#: The ops of columns that have a kernel, with their arrays in order; and all ops that may come first.
 FRONTS = {"embedding": ("E",), "pbld": ("w1", "b1", "W2", "b2")}
 COLUMNS = ("columns", *FRONTS)
 
 
 def kernel_of(program: Program) -> tuple[int, float] | None:
-    """The number of the kernel, and the parameter, of a program that is one elementwise op; None of any other."""
+    """Return the kernel's number and the parameter of a program that is one elementwise op; else None."""
     if len(program) != 1 or program[0].op not in NUMBERS:
         return None
     return NUMBERS[program[0].op], number_of(program[0])
 
 
 def parts_of(call: Call) -> list[Part] | None:
-    """What a call in front of a network makes of each part of its columns; None if a part has no kernel."""
+    """Translate the first call of a network into groups of columns; None if one has no kernel."""
     found: list[Part] = []
     widths = call.arrays.get("widths", (input_width(call),))
     for branch, width in zip(call.branches or ((call,),), widths, strict=True):
@@ -45,18 +45,18 @@ def parts_of(call: Call) -> list[Part] | None:
 
 
 def _columns(call: Call, dtype: Any) -> Any:
-    """All columns as the kernel takes them."""
+    """Translate all columns for the kernel."""
     parts = parts_of(call)
     try:
         return None if parts is None or dtype is None else compiled.Parts(parts, dtype)
-    except ValueError:  # arrays of the user's own, say, that the kernel cannot read
+    except ValueError:  # a user's arrays that the kernel cannot read, for example
         return None
 
 
 def dense_layers(program: Program) -> list[Dense] | None:
-    """The program for rows of numbers as dense layers with activations; None if an op has no kernel."""
+    """Translate the program into dense layers with activations; None if an op has no kernel."""
     found: list[Dense] = []
-    dense = False  # whether the last of them is, and has no activation yet
+    dense = False  # whether the last one is dense and has no activation yet
     dtypes = (array.dtype for call in every_call(program) for array in call.arrays.values() if array.dtype.kind == "f")
     for call in program:
         op, arrays = call.op, call.arrays

@@ -1,4 +1,4 @@
-"""The dense layer, and its diagonal sibling."""
+"""The dense layer and its diagonal sibling."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from .._support.settings import AT_LEAST_ZERO, Checks, optional
 from ..initializers import get_initializer
 from ..initializers.base import InitializerFunction
 from ..ops.blocks import row_blocks
-from .activations import Activation, Identity, get_activation, name_of
-from .base import FeatureLayer, Layer, Shape, Workspace, check_rows, check_width
+from .activations import Identity, get_activation, name_of
+from .base import FeatureLayer, Layer, Shape, check_rows, check_width
+from .elementwise import Activation
 from .noise import Dropout
 from .program import NOTHING, Call, Program, program_of
+from .workspace import Workspace
 
 __all__ = ["Linear", "Scale"]
 
@@ -29,29 +31,37 @@ def _check_initializer(who: str, name: str, value: Any) -> Any:
 
 
 class Linear(Layer):
-    """Dense layer: every output is a weighted sum of every input, optionally through an activation.
+    """Dense layer: every output is a weighted sum of all inputs, optionally through an activation.
 
         y = σ(xW + b)
 
         dz = dy · σ′      dx = dz Wᵀ      dW = xᵀ dz + λ₁ sign W + 2 λ₂ W      db = Σₙ dzₙ
 
-    The penalty λ₁ Σ|W| + λ₂ ΣW² enters the loss that is reported and the gradient alike; biases are not penalised.
-    As a model's first layer it takes SciPy's sparse matrices as they are.
+    The penalty λ₁ Σ|W| + λ₂ ΣW² is part of both the reported loss and the gradient. Biases are not penalised. As the
+    first layer of a model, it accepts SciPy sparse matrices without making them dense.
 
     Parameters
     ----------
-    in_features, out_features : int, I and O
-    activation : name ("relu", "tanh", "gelu", ...), an activation layer such as ``LeakyReLU(0.2)``, or None
-    bias : bool, whether there is a b
-    l1, l2 : float >= 0, the constants λ₁ and λ₂ of the penalty on W
-    initializer : name, callable ``(shape, rng, dtype) -> array``, or None for the activation's own rule: LeCun normal
-        for SELU; Glorot uniform for tanh, sigmoid, hard sigmoid, softmax, identity and none; He normal for all others
-    bias_initializer : the same for b, default zeros
+    in_features, out_features : int
+        Numbers I of inputs and O of outputs.
+    activation : str, Activation or None
+        A name such as ``"relu"``, ``"tanh"`` or ``"gelu"``, or an activation layer such as ``LeakyReLU(0.2)``.
+    bias : bool
+        Whether there is a b.
+    l1, l2 : float, >= 0
+        Constants λ₁ and λ₂ of the penalty on W.
+    initializer : str, callable ``(shape, rng, dtype) -> array`` or None
+        Initial values of W. None uses the activation's rule: LeCun normal for SELU; Glorot uniform for tanh, sigmoid,
+        hard sigmoid, softmax, identity and no activation; He normal for all others.
+    bias_initializer : str or callable
+        Initial values of b.
 
     Attributes
     ----------
-    W : array (I, O); b : array (O,); views into the model's parameters
-    activation : the activation layer, or None
+    W : array (I, O)
+        Weights, a view into the model's parameters.
+    b : array (O,)
+        Bias, a view into the model's parameters.
 
     Raises
     ------
@@ -174,7 +184,7 @@ class Linear(Layer):
         return None if after is None else (Call("affine", arrays, penalty), *after)
 
     def _described(self, name: str, value: Any) -> Any:
-        """An activation by its name, if it has one."""
+        """Describe an activation by its name, if it has one."""
         return (isinstance(value, Activation) and name_of(value)) or super()._described(name, value)
 
     def __repr__(self) -> str:
@@ -186,7 +196,7 @@ class Linear(Layer):
 
 
 def check_takes_sparse(layers: Sequence[Layer]) -> None:
-    """Raise unless a sparse x would meet Linear first: what other layers make of it is dense."""
+    """Raise unless a sparse x would reach Linear first: the output of any other layer is dense."""
     first = next((layer for layer in layers if not (type(layer) is Dropout and layer.rate == 0)), None)
     if not isinstance(first, Linear):
         remedy = "begin the model with Linear(...), or pass x.toarray()"
@@ -194,17 +204,18 @@ def check_takes_sparse(layers: Sequence[Layer]) -> None:
 
 
 class Scale(FeatureLayer):
-    """A learned factor for each feature: a linear layer whose matrix is diagonal.
+    """A learned factor for each feature: a linear layer with a diagonal matrix.
 
         y = gain · x
 
         dx = gain · dy      dgain = Σₙ dyₙ · xₙ
 
-    In front of a network it learns which inputs matter, given a larger learning rate than the rest.
+    As the first layer it learns which inputs matter, if it has a larger learning rate than the rest.
 
     Parameters
     ----------
-    features : int, the width of its input
+    features : int
+        Number of input features I.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Layers that disturb the batch in training and do nothing afterwards."""
+"""Layers that perturb the batch in training and do nothing in prediction."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from typing import ClassVar
 from .. import ops
 from .._support.checks import Array
 from .._support.settings import AT_LEAST_ZERO, FRACTION, Checks
-from .base import Layer, Workspace
+from .base import Layer
 from .program import Call, Program
+from .workspace import Workspace
 
 __all__ = ["Dropout", "GaussianNoise"]
 
 
 class Dropout(Layer):
-    """Inverted dropout: in training each number is zeroed with probability p, the others are scaled by 1/(1 − p).
+    """Inverted dropout: in training, zero each number with probability p and scale the others by 1/(1 − p).
 
         y = x · m,    m = 0 with probability p, else 1/(1 − p)          dx = dy · m
 
-    Prediction leaves the batch as it is; the scaling is there so the expected value is unchanged. p counts in 65536ths.
+    Prediction leaves the batch unchanged; the scaling keeps the expected value.
 
     Parameters
     ----------
-    rate : float p in [0, 1), the fraction that is dropped
+    rate : float in [0, 1)
+        Probability p, rounded to a multiple of 1/65536.
 
     Examples
     --------
@@ -60,13 +62,14 @@ class Dropout(Layer):
 
 
 class GaussianNoise(Layer):
-    """Add normal noise to each number in training.
+    """In training, add normal noise to each number.
 
         y = x + σ e,    e ~ N(0, 1)          dx = dy
 
     Parameters
     ----------
-    sigma : float >= 0, standard deviation of the noise
+    sigma : float, >= 0
+        Standard deviation σ of the noise, in x's units.
 
     Examples
     --------

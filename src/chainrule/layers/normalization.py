@@ -10,14 +10,15 @@ import numpy as np
 from .. import ops
 from .._support.checks import Array, check_number, sentence
 from .._support.settings import ABOVE_ZERO, Checks
-from .base import FeatureLayer, Layer, Shape, Workspace, fill
+from .base import FeatureLayer, Layer, Shape, fill
 from .program import Call, Program, folded
+from .workspace import Workspace
 
 __all__ = ["BatchNorm", "LayerNorm"]
 
 
 class _Normalization(FeatureLayer):
-    """What both share: a learned gain and bias behind a standardisation along ``axis``."""
+    """What both share: a learned gain and bias after a standardisation along ``axis``."""
 
     gain: Array
     dgain: Array
@@ -49,7 +50,7 @@ class _Normalization(FeatureLayer):
 
 
 class _Statistic:
-    """One float64 number for each feature: what is assigned is copied into the array that kernels write to."""
+    """One float64 number for each feature; an assigned array is copied into the one that kernels write to."""
 
     def __set_name__(self, owner: type[Layer], name: str) -> None:
         self._name = name
@@ -64,31 +65,36 @@ class _Statistic:
 
 
 class BatchNorm(_Normalization):
-    """Standardise each feature over the batch in training, by running statistics afterwards.
+    """Standardise each feature: over the batch in training, with running statistics in prediction.
 
         y = gain · ŷ + bias,    ŷ = (x − μ) / √(σ² + ε)
 
         dŷ = gain · dy      dx = (dŷ − mean(dŷ) − ŷ · mean(dŷ · ŷ)) / √(σ² + ε), means over the batch
         dgain = Σₙ dyₙ ŷₙ      dbias = Σₙ dyₙ
 
-    In training μ and σ² are those of the batch, and the running ones move a little towards them,
-    running ← (1 − m) · running + m · batch, the variance in its unbiased form. Prediction uses the running ones.
+    In training, μ and σ² are those of the batch, and the running ones follow them:
+    running ← (1 − m) · running + m · batch, with the unbiased variance. Prediction uses the running ones.
 
     Parameters
     ----------
-    features : int, the width of its input
-    momentum : float m in (0, 1], default 0.1
-    epsilon : float ε > 0, default 1e-5
+    features : int
+        Number of input features I.
+    momentum : float in (0, 1]
+        Weight m of the batch in the running statistics.
+    epsilon : float, > 0
+        Number ε that keeps a constant feature finite.
 
     Attributes
     ----------
-    gain, bias : arrays (I,), learned
-    running_mean, running_variance : arrays (I,), saved with the model
+    gain, bias : arrays (I,)
+        Learned, views into the model's parameters.
+    running_mean, running_variance : arrays (I,)
+        Running statistics, saved with the model.
 
     Raises
     ------
     ValueError
-        If a training batch has a single row: its variance says nothing.
+        If a training batch has a single row, which has no variance.
 
     Examples
     --------
@@ -140,13 +146,13 @@ class BatchNorm(_Normalization):
             x, axis=0, epsilon=self.epsilon, out=work.array("standard", x)
         )
         work["standard"], work["inverse_deviation"] = standard, inverse_deviation
-        running_mean, running_variance = self.running_mean, self.running_variance  # in place: nothing to check
+        running_mean, running_variance = self.running_mean, self.running_variance  # in place: no setter checks
         running_mean += self.momentum * (mean[0] - running_mean)
         running_variance += self.momentum * (variance[0] * (len(x) / (len(x) - 1)) - running_variance)
         return ops.scale(standard, self.gain, self.bias, out=out)
 
     def _standardize(self) -> Call:
-        """What prediction does, in float64."""
+        """The op of a prediction, in float64."""
         factor = self.gain / np.sqrt(self.running_variance + self.epsilon)
         return Call("standardize", {"mean": self.running_mean, "factor": factor, "bias": self.bias})
 
@@ -158,7 +164,7 @@ class BatchNorm(_Normalization):
 
 
 class LayerNorm(_Normalization):
-    """Standardise each row over its features, in training and prediction alike.
+    """Standardise each row over its features, both in training and in prediction.
 
         y = gain · ŷ + bias,    ŷ = (x − μ) / √(σ² + ε),    μ and σ² of the row
 
@@ -167,12 +173,15 @@ class LayerNorm(_Normalization):
 
     Parameters
     ----------
-    features : int, the width of its input
-    epsilon : float ε > 0, default 1e-5
+    features : int
+        Number of input features I.
+    epsilon : float, > 0
+        Number ε that keeps a constant row finite.
 
     Attributes
     ----------
-    gain, bias : arrays (I,), learned
+    gain, bias : arrays (I,)
+        Learned, views into the model's parameters.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""An activation of which each feature takes as much as it learns to."""
+"""An activation with a learned share for each feature."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from .._support.checks import Array, sentence
 from .._support.settings import Checks
 from ..ops.blocks import in_blocks, row_blocks
 from .activations import Activation, get_activation, name_of
-from .base import FeatureLayer, Shape, Workspace
+from .base import FeatureLayer, Shape
 from .program import Call, Program, program_of
+from .workspace import Workspace
 
 __all__ = ["ParametricActivation"]
 
@@ -26,22 +27,25 @@ def _check_activation(who: str, name: str, value: Any) -> Activation:
 
 
 class ParametricActivation(FeatureLayer):
-    """As much of an activation as each feature learns to take of it (:func:`chainrule.ops.parametric`).
+    """Mixes an activation and its input, with a learned share for each feature (:func:`chainrule.ops.parametric`).
 
         y = x + a · (f(x) − x)
 
         dx = dy · (1 − a + a f′(x))      da = Σₙ dyₙ · (f(xₙ) − xₙ)
 
-    At first every a is 1, and y = f(x); decay pulls a towards 0, where the feature stays linear.
+    Initially every a is 1, and y = f(x). Weight decay pulls a towards 0, where the feature is linear.
 
     Parameters
     ----------
-    features : int, the width of its input
-    activation : f, the name of an activation ("selu", "mish", ...) or an activation layer such as ``LeakyReLU(0.2)``
+    features : int
+        Number of input features I.
+    activation : str or Activation
+        The activation f, such as ``"selu"``, ``"mish"`` or ``LeakyReLU(0.2)``.
 
     Attributes
     ----------
-    amount : array a (I,), a view into the model's parameters
+    amount : array (I,)
+        Share a of each feature, a view into the model's parameters.
 
     Examples
     --------
@@ -96,7 +100,7 @@ class ParametricActivation(FeatureLayer):
         return None if inner is None else (Call("parametric", {"amount": self.amount}, branches=(inner,)),)
 
     def _described(self, name: str, value: Any) -> Any:
-        """An activation by its name, if it has one."""
+        """Describe an activation by its name, if it has one."""
         return (isinstance(value, Activation) and name_of(value)) or super()._described(name, value)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as waves: what lets a network follow a column more closely than its own bends would."""
+"""Numbers as waves, which let a network resolve a column more finely than its own units."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 from .. import ops
 from .._support.checks import Array, check_integer
 from .._support.settings import ABOVE_ZERO, Checks
-from .base import FeatureLayer, Shape, Workspace, check_width
+from .base import FeatureLayer, Shape, check_width
 from .program import Call, Program
+from .workspace import Workspace
 
 __all__ = ["PBLD"]
 
@@ -25,20 +26,29 @@ class PBLD(FeatureLayer):
         dW2_j = Σₙ cos(u_j)ᵀ dz_j      db2_j = Σₙ dz_j      du_j = −sin(u_j) · dz_j W2_jᵀ
         dw1_j = 2π Σₙ x_j du_j      db1_j = Σₙ du_j      dx_j = 2π ⟨du_j, w1_j⟩ + dy at x_j's own place
 
-    with u_j = 2π x_j w1_j + b1_j. It stands in front of a network, on standardised numbers, and learns best at a tenth
-    of the network's learning rate: ``Adam(0.01, groups={"0.*": {"learning_rate_factor": 0.1}})``. Its first values are
+    with u_j = 2π x_j w1_j + b1_j. Use it as the first layer, on standardised numbers. It learns best at a tenth of the
+    network's learning rate: ``Adam(0.01, groups={"0.*": {"learning_rate_factor": 0.1}})``. Initial values:
     w1 ~ N(0, scale²), b1 ~ U(−π, π), W2 and b2 ~ U(−1/√H, 1/√H).
 
     Parameters
     ----------
-    features : int I, the width of its input
-    frequencies : int H, the waves of each number
-    outputs : int, the numbers that stand for each: ``outputs`` - 1 learned ones, and itself
-    scale : float > 0, the deviation of the first frequencies, in waves a unit of x
+    features : int
+        Number of input features I.
+    frequencies : int
+        Number H of waves of each feature.
+    outputs : int, >= 2
+        Number of outputs of each feature: ``outputs`` - 1 learned ones, and itself.
+    scale : float, > 0
+        Standard deviation of the initial frequencies, in waves per unit of x.
 
     Attributes
     ----------
-    w1, b1 : arrays (I, H); W2 : array (I, H, outputs - 1); b2 : array (I, outputs - 1); all learned
+    w1, b1 : arrays (I, H)
+        Frequencies and phases, learned.
+    W2 : array (I, H, outputs - 1)
+        Mixtures, learned.
+    b2 : array (I, outputs - 1)
+        Biases of the mixtures, learned.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""What a layer computes, in primitives: the one description from which kernels, ONNX, C and the other files are made.
+"""What a layer computes, in primitives: the one description behind kernels, ONNX, C and the other formats.
 
-A program is a sequence of calls; each takes what the one before gave, a batch x of N rows:
+A program is a sequence of calls; the output of each is the input x of the next, a batch of N rows:
 
     op            y                                       arrays                            numbers
     affine        x W + b                                 W (I, O), b (O,) if there is one  l1, l2 in training
@@ -17,8 +17,8 @@ A program is a sequence of calls; each takes what the one before gave, a batch x
     columns       f(x₁), f(x₂), … side by side, each f a branch   widths, of x₁, x₂, …
     relu, tanh…   the op of that name, of each number                                       the op's own
 
-and, in training alone, ``dropout`` (rate) and ``batch_norm`` (gain, bias, running_mean, running_variance; epsilon,
-momentum). Arrays are named views into the model, never copies, or float64 numbers made of them.
+and, only in training, ``dropout`` (rate) and ``batch_norm`` (gain, bias, running_mean, running_variance; epsilon,
+momentum). Arrays are named views into the model, never copies, or float64 arrays computed from them.
 
 What an estimator makes of the outputs of its network takes five more, and a file of small weights one:
 
@@ -49,12 +49,12 @@ from .._support.overrides import states
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-#: What makes a layer compute something else, so that a program stated further up is no longer its own.
+#: Methods that change what a layer computes: a class that overrides one does not inherit its parent's program.
 EQUATIONS = ("forward", "backward", "apply", "pull_back", "penalty")
 
 
 class Call(NamedTuple):
-    """One primitive operation: its name, what it is computed with, and the programs f inside it."""
+    """One primitive operation: its name, its arrays and numbers, and the programs f inside it."""
 
     op: str
     arrays: Mapping[str, Array] = NOTHING
@@ -66,11 +66,11 @@ Program: TypeAlias = tuple[Call, ...]
 
 
 class Programmed(Protocol):
-    """A layer, as far as programs are concerned."""
+    """A layer, as programs see it."""
 
     @property
     def children(self) -> Sequence[Programmed]:
-        """The layers inside it."""
+        """The inner layers."""
         ...
 
     def program(self, training: bool = False) -> Program | None:
@@ -79,21 +79,21 @@ class Programmed(Protocol):
 
 
 def program_of(layer: Programmed, training: bool = False) -> Program | None:
-    """The layer's program; None where only Python knows what it computes.
+    """Return the layer's program; None if it has none.
 
-    A class that changes an equation states its program again: the one that it inherits describes its parent.
+    A class that overrides an equation must define its program again: the inherited one describes its parent.
     """
     return layer.program(training) if states(layer, "program", EQUATIONS) else None
 
 
 def programs(layers: Iterable[Programmed], training: bool = False) -> Program | None:
-    """The programs of layers in sequence as one; None if one of them has none."""
+    """Concatenate the programs of layers in sequence; None if one of them has none."""
     found = [program_of(layer, training) for layer in layers]
     return None if None in found else tuple(call for program in found for call in program or ())
 
 
 def stated(who: str, layers: Iterable[Programmed]) -> list[Program]:
-    """The program of each layer; ValueError that names the innermost layer without one."""
+    """Return the program of each layer, or raise a ValueError that names the innermost layer without one."""
     layers = list(layers)
     found = [program for layer in layers if (program := program_of(layer)) is not None]
     if len(found) < len(layers):
@@ -104,7 +104,7 @@ def stated(who: str, layers: Iterable[Programmed]) -> list[Program]:
 
 
 def without_program(layers: Iterable[Programmed]) -> Programmed:
-    """The layer on which :func:`programs` gives up, the innermost."""
+    """Return the innermost layer without a program."""
     layer = next(layer for layer in layers if program_of(layer) is None)
     parts = (part for part in (*layer.children, *vars(layer).values()) if hasattr(part, "program"))
     inner = [part for part in parts if program_of(part) is None]
@@ -120,7 +120,7 @@ def every_call(program: Iterable[Call]) -> Iterator[Call]:
 
 
 def run(program: Iterable[Call], x: Array) -> Array:
-    """What the program makes of a batch, in NumPy: the meaning of every op."""
+    """Run the program on a batch in NumPy: the definition of every op."""
     for call in program:
         inner = [run(branch, part) for branch, part in zip(call.branches, inputs_of(call, x), strict=False)]
         x = _meaning(call.op)(x, *inner, **call.arrays, **call.numbers)
@@ -128,14 +128,14 @@ def run(program: Iterable[Call], x: Array) -> Array:
 
 
 def inputs_of(call: Call, x: Array) -> Iterable[Array]:
-    """What each of the call's branches takes of its x."""
+    """Return the input of each of the call's branches."""
     if call.op == "columns":
         return np.split(x, np.cumsum(call.arrays["widths"])[:-1], axis=1)
     return itertools.repeat(x)
 
 
 def input_width(call: Call) -> int | None:
-    """How many numbers a row has that the call takes; None where its arrays do not tell."""
+    """Return the number of input columns of a call; None if its arrays do not determine it."""
     if "widths" in call.arrays:
         return int(call.arrays["widths"].sum())
     if "E" in call.arrays:
@@ -144,7 +144,7 @@ def input_width(call: Call) -> int | None:
 
 
 def output_width(call: Call, width: int) -> int:
-    """How many numbers the call makes of each row of ``width`` numbers."""
+    """Return the number of output columns of a call for ``width`` input columns."""
     arrays = call.arrays
     if call.op == "columns":
         parts = zip(call.branches, arrays["widths"].tolist(), strict=True)
@@ -155,9 +155,9 @@ def output_width(call: Call, width: int) -> int:
     return 2 if call.op == "two_classes" else width if table is None else int(table.shape[1])
 
 
-# --- the same in fewer operations ---------------------------------------------------------------------------------
+# --- fewer operations, same result ---------------------------------------------------------------------------------
 
-NEAR = 10  # deviations from zero: a mean so near loses no digits in x · gain + bias
+NEAR = 10  # standard deviations: a mean this close to zero loses no digits in x · gain + bias
 
 
 def standardization(call: Call) -> tuple[Any, Array, Any]:
@@ -167,13 +167,13 @@ def standardization(call: Call) -> tuple[Any, Array, Any]:
 
 
 def folded(call: Call) -> tuple[Array, Array]:
-    """A ``standardize`` as the gain and bias of a ``scale``: digits are lost where the mean is far from zero."""
+    """A ``standardize`` as the gain and bias of a ``scale``; loses digits if the mean is far from zero."""
     mean, factor, bias = standardization(call)
     return factor, bias - mean * factor
 
 
 def simplified(call: Call) -> Call:
-    """A ``standardize`` with a bias as a ``scale``, which is one operation less, where that loses no digits."""
+    """A ``standardize`` with a bias as a ``scale``, which saves one operation, if that loses no digits."""
     if call.op == "standardize" and "bias" in call.arrays:
         mean, factor, _ = standardization(call)
         if (np.abs(mean * factor) < NEAR).all():
@@ -182,7 +182,7 @@ def simplified(call: Call) -> Call:
 
 
 def joined(first: Call, second: Call) -> Call | None:
-    """An ``affine`` and the ``scale`` or ``standardize`` after it as one ``affine`` of float64; None of other calls."""
+    """Merge an ``affine`` and a ``scale`` or ``standardize`` after it into one float64 ``affine``; else None."""
     if first.op != "affine" or second.op not in ("scale", "standardize"):
         return None
     mean, factor, bias = standardization(second)
@@ -190,16 +190,16 @@ def joined(first: Call, second: Call) -> Call | None:
     return Call("affine", {"W": first.arrays["W"] * factor, "b": b})
 
 
-# --- what each op takes and gives ---------------------------------------------------------------------------------
+# --- the arguments and results of each op -----------------------------------------------------------------------------
 
 
 def number_of(call: Call) -> float:
-    """The parameter of an elementwise op; 0 where it has none."""
+    """The parameter of an elementwise op; 0 if it has none."""
     return next(iter(numbers_of(call).values()), 0.0)
 
 
 def numbers_of(call: Call) -> dict[str, float]:
-    """The numbers of a call, by the op's defaults where it has none."""
+    """The numbers of a call, completed by the op's defaults."""
     return {**_defaults(call.op), **call.numbers}
 
 
@@ -211,13 +211,13 @@ def _defaults(op: str) -> dict[str, float]:
 
 @functools.cache
 def keeps_input(op: str) -> bool:
-    """Whether the pull-back of an elementwise op needs its input x; where it does not, y may stand in its place."""
+    """Whether the pull-back of an elementwise op needs its input x; if not, y may overwrite x."""
     return "x" in inspect.signature(getattr(ops, f"{op}_backward")).parameters
 
 
 @functools.cache
 def arguments(op: str) -> dict[str, bool]:
-    """What an op is computed with besides x and f(x), in order, and whether it must be there."""
+    """The arguments of an op besides x and f(x), in order, and whether each is required."""
     known = inspect.signature(_meaning(op)).parameters
     return {name: given.default is given.empty for name, given in known.items() if name not in ("x", "f", "out")}
 
@@ -245,7 +245,7 @@ def _affine_int8(x: Array, W: Array, scale: Array, b: Array, limit: float) -> Ar
 
 LARGEST_EXPONENT = 88.72283  # of a float32
 
-#: What each op gives that is not the function of ``ops`` of its name.
+#: The ops that are not a function of ``ops`` of the same name.
 MEANINGS: dict[str, Callable[..., Array]] = {
     "add": lambda x, f: x + f,
     "affine": lambda x, W, b=0.0: x @ W + b,

@@ -1,4 +1,4 @@
-"""Layers that arrange others, or the batch itself: Flatten and Residual."""
+"""Layers that rearrange the batch or combine other layers: Flatten and Residual."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import numpy as np
 
 from .._support.checks import Array, sentence
 from .._support.settings import Checks
-from .base import Layer, Shape, Workspace, as_layers
+from .base import Layer, Shape, as_layers
 from .chain import backward_through, forward_through
 from .program import Call, Program, programs
+from .workspace import Workspace
 
 __all__ = ["Flatten", "Residual"]
 
 
 class Flatten(Layer):
-    """Each sample as one row: (N, 28, 28) becomes (N, 784), and the gradient takes the first shape again.
+    """Flatten each sample to one row: (N, 28, 28) becomes (N, 784). The gradient gets the original shape back.
 
     Examples
     --------
@@ -47,11 +48,12 @@ class Residual(Layer):
 
         y = x + f(x)          dx = dy + fᵀ′ dy
 
-    where fᵀ′ is the backward of the layers inside. Their output must have their input's shape.
+    where fᵀ′ is the backward of the inner layers. Their output must have the shape of their input.
 
     Parameters
     ----------
-    layers : list of layers, f
+    layers : list of layers
+        The function f.
 
     Examples
     --------

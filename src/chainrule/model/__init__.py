@@ -1,4 +1,4 @@
-"""A network: layers in a row over one flat vector of parameters."""
+"""A network: layers in sequence over one flat vector of parameters."""
 
 from .._support.checks import called_elsewhere
 from .mlp import MLP

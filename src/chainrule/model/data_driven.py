@@ -1,4 +1,4 @@
-"""First weights that know the data: every unit begins with a spread of one, and with its kink among the rows."""
+"""Data-driven initial weights: every unit starts with a standard deviation of 1, and its kink within the data."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ from .prediction import as_batch
 from .sequential import Sequential
 
 WHO = "initialize_from_data"
-ROWS = 5  # whose mean, with random weights, is where a unit's output is zero
-ROUNDING = 32  # units in the last place: a column that varies by no more is constant
+ROWS = 5  # rows whose randomly weighted mean has output zero
+ROUNDING = 32  # units in the last place; a column that varies less is constant
 LEAST_SPREAD = 1e-30
 
 
 def initialize_from_data(model: Sequential, x: Any, rng: RandomState = None) -> None:
-    """Scale the first weights of a model's Linear layers by what they make of data, and draw their biases.
+    """Scale the initial weights of a model's Linear layers by their outputs on data, and draw their biases.
 
         W[:, o] ← W[:, o] / deviation of h W[:, o]          h the layer's input for the rows of x
 
         b[o] = −Σᵢ pᵢ (h W[:, o]) of row rᵢ,  i = 1 … 5     rows r and weights p ≥ 0, Σp = 1, drawn for each output
 
-    Layer after layer, from the input on, with dropout as in training. Then no unit is silent or saturated at first,
-    however the columns of x are scaled and correlated. A unit that gives every row the same keeps its weights. Running
-    statistics stay, and so do Linear layers inside other layers. Call it before training.
+    It runs layer by layer, with dropout as in training. Initially, no unit is then dead or saturated, for any scale and
+    correlation of the columns of x. A unit with constant output keeps its weights. Running statistics, and Linear
+    layers inside other layers, do not change. Call it before training.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`
-    x : array (N, ...), rows such as the model will be trained on, all of which go through it at once: some thousands
-        are enough
-    rng : int, numpy.random.Generator or None, which stands for the model's own
+    model : Sequential
+        The model.
+    x : array (N, ...)
+        Rows like the training data, some thousands; all go through the model at once.
+    rng : int, numpy.random.Generator or None
+        Source of randomness; None for the model's generator.
 
     Raises
     ------
-    ValueError if x has no row, does not fit the model, or is not finite.
+    ValueError
+        If x has no rows, does not fit the model, or is not finite.
 
     Examples
     --------

@@ -26,23 +26,29 @@ def MLP(
     rng: RandomState = None,
     dtype: Any = "float32",
 ) -> Sequential:
-    """A multilayer perceptron: dense layers of the given sizes, from the input's to the output's.
+    """Build a multilayer perceptron: dense layers of the given sizes, from input to output.
 
         h₀ = x,    hᵢ = dropout(σ(hᵢ₋₁ Wᵢ + bᵢ)),    y = σₒ(hₙ₋₁ Wₙ + bₙ),  σₒ the output_activation, if any
 
     Parameters
     ----------
-    sizes : list of at least two ints: inputs, hidden layers, outputs
-    activation : name or activation layer, σ behind every hidden layer
-    output_activation : the same for the output; None leaves numbers or logits as they are
-    softmax : bool, end with a Softmax layer; train with ``CrossEntropy(from_logits=False)`` then
-    dropout : float in [0, 1), the fraction dropped behind every hidden layer
-    bias, l1, l2, initializer : as in :class:`~chainrule.Linear`, for every layer
-    rng, dtype : as in :class:`~chainrule.Sequential`
+    sizes : list of at least two ints
+        Sizes of the input, the hidden layers and the output.
+    activation : str or Activation
+        Activation σ after every hidden layer.
+    output_activation : str, Activation or None
+        Activation σₒ of the output; by default none, which gives plain numbers or logits.
+    softmax : bool
+        Whether to end with a Softmax layer; train with ``CrossEntropy(from_logits=False)`` then.
+    dropout : float in [0, 1)
+        Dropout rate after every hidden layer.
+    bias, l1, l2, initializer, rng, dtype : optional
+        As in :class:`~chainrule.Linear`, for every layer, and :class:`~chainrule.Sequential`.
 
     Returns
     -------
-    model : Sequential
+    Sequential
+        A new model.
 
     Examples
     --------
@@ -52,12 +58,12 @@ def MLP(
     535818
     """
     if not hasattr(sizes, "__len__") or len(sizes) < 2:
-        remedy = "for a net without hidden layer write MLP([inputs, outputs])"
+        remedy = "for a network without hidden layers write MLP([inputs, outputs])"
         raise ValueError(sentence("MLP", "the sizes of at least the input and the output", repr(sizes), remedy))
     if softmax and output_activation is not None:
         raise ValueError(sentence("MLP", "softmax=True or an output_activation", "both", "leave one of them out"))
     check_number("MLP", "dropout", dropout, minimum=0, below=1)
-    get_activation("MLP", activation)  # also where no hidden layer uses it
+    get_activation("MLP", activation)  # even if no hidden layer uses it
     layers: list[Layer] = []
     for index in range(len(sizes) - 1):
         last = index == len(sizes) - 2

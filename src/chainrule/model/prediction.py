@@ -1,4 +1,4 @@
-"""Predictions: many rows in bounded memory, by compiled kernels where every layer has one, re-entrant."""
+"""Predictions: re-entrant, in bounded memory, and by compiled kernels if every layer has one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 from .._support import checks
 from .._support.checks import Array, as_samples, check_finite, check_integer, is_sparse
 from .._support.overrides import is_of_package
-from ..layers.base import Layer, Workspace, all_within, changes
+from ..layers.base import Layer, all_within, changes
 from ..layers.chain import forward_through
 from ..layers.columns import check_all_codes
 from ..layers.kernels import Dense, dense_layers
 from ..layers.linear import check_takes_sparse
 from ..layers.program import programs
+from ..layers.workspace import Workspace
 from ..ops.fused import compiled, twin
 from ..parameters import Parameters
 from ..runtime.sharing import share
@@ -24,14 +25,14 @@ from ..runtime.threads import available_threads
 
 all_finite = twin(checks.all_finite)
 
-# How many rows are predicted at a time: with fewer the threads of the BLAS meet more often, more would gain nothing.
+# Rows predicted at a time: fewer make the threads of the BLAS wait for each other more often, more gain nothing.
 BATCH_BYTES = 16 << 20  # of the widest activations
 LEAST_ROWS, MOST_ROWS = 128, 4096
-WORK_A_THREAD = 10_000_000  # multiplications, 0.2 ms: a second thread for predictions is twice that in coming
+WORK_A_THREAD = 10_000_000  # multiplications, 0.2 ms: starting a second thread takes twice that
 
 
 class Network(Protocol):
-    """What a prediction asks of a model."""
+    """What a prediction needs of a model."""
 
     layers: list[Layer]
     dtype: np.dtype[Any]
@@ -39,7 +40,7 @@ class Network(Protocol):
 
     @property
     def rng(self) -> np.random.Generator:
-        """Given to the layers, though none draws in prediction."""
+        """The generator passed to the layers; none uses it in prediction."""
         ...
 
     def forward(self, x: Any) -> Array:
@@ -48,24 +49,24 @@ class Network(Protocol):
 
 
 class Predictor:
-    """Predicts for a model, and remembers what the next prediction can use again.
+    """Predicts for a model, and keeps what the next prediction can reuse.
 
-    Nothing that threads share is written while they compute: a workspace is one call's alone.
+    Threads never write to shared memory: each call has a workspace of its own.
     """
 
     def __init__(self, widest: int) -> None:
         self._widest = widest  # of the outputs of all layers
-        self._free: list[Workspace] = []  # of predictions that have ended
+        self._free: list[Workspace] = []  # of finished predictions
         self._made: tuple[int, list[Layer], list[Dense] | None] | None = None
 
     def __reduce__(self) -> tuple[type[Predictor], tuple[int]]:
-        """Copied without memory of any batch."""
+        """Copy without the memory of any batch."""
         return Predictor, (self._widest,)
 
     def predict(self, model: Network, x: Any, batch_size: int | None, by_forward: bool) -> Array:
-        """The outputs of all rows; see ``Sequential.predict``.
+        """Compute the outputs of all rows; see ``Sequential.predict``.
 
-        ``by_forward`` says that somebody overrides ``model.forward``, which then computes each batch.
+        ``by_forward`` is True if ``model.forward`` is overridden and must compute each batch.
         """
         given, x = x, as_batch(model.layers, x)
         size = (
@@ -86,13 +87,13 @@ class Predictor:
         return y
 
     def _compiled_layers(self, model: Network) -> list[Dense] | None:
-        """The layers as the compiled prediction takes them, remembered until a setting of any layer changes."""
+        """Translate the layers for the compiled prediction; cached until a setting of any layer changes."""
         stamp = changes.stamp
         if self._made is not None and self._made[0] == stamp and self._made[1] == model.layers:
             return self._made[2]
         program = programs(model.layers)
         layers = None if program is None else dense_layers(program)
-        if all(map(is_of_package, all_within(model.layers))):  # a program of the user's own may depend on anything
+        if all(map(is_of_package, all_within(model.layers))):  # a user's program may depend on anything
             self._made = stamp, list(model.layers), layers
         return layers
 
@@ -104,7 +105,7 @@ class Predictor:
 
 
 def as_batch(layers: Sequence[Layer], x: Any, dtype: Any = None) -> Array:
-    """The batch as an array, of this dtype if one is given; a sparse one where the first layer takes it."""
+    """Convert the batch to an array, of this dtype if one is given; sparse if the first layer accepts that."""
     batch = as_samples("the model", x, dtype)
     if is_sparse(batch):
         check_takes_sparse(layers)
@@ -112,9 +113,9 @@ def as_batch(layers: Sequence[Layer], x: Any, dtype: Any = None) -> Array:
 
 
 def _predict_by_layers(model: Network, x: Array, size: int, given: Any, work: Workspace | None) -> Array:
-    """Batch by batch, layer by layer; or by the model's forward, without a workspace for the layers."""
+    """Predict batch by batch, layer by layer; without a workspace, by the model's forward."""
     rows, y = x.shape[0], np.empty(0)
-    for start in range(0, max(rows, 1), size):  # no rows still make one batch: it tells the shape of the outputs
+    for start in range(0, max(rows, 1), size):  # even no rows make one batch: it determines the shape of the outputs
         batch = _checked(model, x, start, size, given)
         outputs = model.forward(batch) if work is None else forward_through(model.layers, batch, work)
         if start == 0:
@@ -124,14 +125,14 @@ def _predict_by_layers(model: Network, x: Array, size: int, given: Any, work: Wo
 
 
 def _predict_compiled(model: Network, layers: list[Dense], x: Array, size: int, given: Any) -> Array | None:
-    """Without the interpreter, and many rows on all threads."""
+    """Predict without the interpreter, and many rows on all threads."""
     work = len(x) * model.parameters.vector.size
     if len(x) <= size and work < 2 * WORK_A_THREAD:
         y: Array | None = compiled.forward(layers, _checked(model, x, 0, len(x), given))
         return y
     first = compiled.forward(layers, _checked(model, x, 0, 1, given))
     if first is None:
-        return None  # the layers themselves say what does not fit
+        return None  # the layers raise the error
     y = np.empty((len(x), first.shape[1]), model.dtype)
     threads = max(1, min(available_threads(), work // WORK_A_THREAD))
     size = min(size, -(-len(x) // threads))
@@ -144,7 +145,7 @@ def _predict_compiled(model: Network, layers: list[Dense], x: Array, size: int, 
 
 
 def _checked(model: Network, x: Array, start: int, size: int, given: Any) -> Array:
-    """Some rows in the model's dtype, all of them finite."""
+    """Return some rows in the model's dtype; raise unless all are finite."""
     batch = x[start : start + size]
     if batch.dtype != model.dtype:
         batch = as_samples("predict", batch, model.dtype, given, start)

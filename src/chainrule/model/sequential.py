@@ -1,4 +1,4 @@
-"""A network: layers in a row over one flat vector of parameters."""
+"""A network: layers in sequence over one flat vector of parameters."""
 
 from __future__ import annotations
 
@@ -34,21 +34,24 @@ class Sequential:
 
     Parameters
     ----------
-    layers : list of layers; each object once
-    rng : int, numpy.random.Generator or None; draws the first parameters, later dropout and the order of batches
-    dtype : float32 (default) or float64, of parameters, computation and predictions; data are converted to it
+    layers : list of layers
+        The layers; an object may occur only once.
+    rng : int, numpy.random.Generator or None
+        Source of the initial parameters, and later of dropout and the order of batches.
+    dtype : float32 or float64
+        The dtype of parameters, computation and predictions; data are converted to it.
 
     Attributes
     ----------
-    layers : list of Layer
-    parameters, gradients : :class:`~chainrule.Parameters`, twins: ``parameters["0.W"]``, ``parameters.vector``
-    buffers : dict of arrays that are saved but not learned, such as running means
-    rng : numpy.random.Generator; another may be assigned
-    metadata : dict of facts that JSON can hold, saved with the model
+    parameters, gradients : Parameters
+        Two mappings of equal layout: ``parameters["0.W"]`` is an array, ``parameters.vector`` holds all of them.
+    metadata : dict
+        Facts in JSON types, saved with the model.
 
     Raises
     ------
-    ValueError if neighbouring layers do not fit, or a layer is used twice.
+    ValueError
+        If neighbouring layers do not fit, or a layer is used twice.
 
     Examples
     --------
@@ -74,11 +77,11 @@ class Sequential:
             for _, layer in walk(self.layers):
                 layer.initialize(self.rng)
         except BaseException:
-            unbind(self.layers)  # they are free for another attempt
+            unbind(self.layers)  # another attempt may use them
             raise
 
     def _assemble(self, layers: Sequence[Layer], rng: RandomState, dtype: Any) -> None:
-        """All but the first values of the parameters, which are zero."""
+        """Set up everything but the initial values of the parameters, which are zero."""
         self.layers = as_layers("Sequential", layers)
         self._rng = as_rng(rng, "Sequential")
         self.dtype = as_float_dtype("Sequential", dtype)
@@ -88,7 +91,7 @@ class Sequential:
         self._bind(Parameters(parameter_shapes(self.layers), self.dtype))
 
     def forget_batches(self) -> None:
-        """Let go of the last batch, which :meth:`backward` needs, and of all memory for others."""
+        """Drop the last batch, which :meth:`backward` needs, and all memory kept for the next ones."""
         self._workspace: Workspace | None = None  # from forward to backward
         self._predictor = Predictor(self._widest)
 
@@ -99,26 +102,38 @@ class Sequential:
 
     @property
     def rng(self) -> np.random.Generator:
-        """Where dropout, noise and the order of batches come from."""
+        """The generator behind dropout, noise and the order of batches; assign an int or generator to replace it."""
         return self._rng
 
     @rng.setter
     def rng(self, rng: RandomState) -> None:
         self._rng = as_rng(rng, "Sequential")
-        self.forget_batches()  # they hold the generator that was
+        self.forget_batches()  # the workspaces hold the old generator
 
     @property
     def buffers(self) -> dict[str, Array]:
-        """Arrays that are saved with the model but not learned by gradient, by name."""
+        """Arrays that are saved with the model but not learned by gradient, such as running means, by name."""
         return {prefix + name: array for prefix, layer in walk(self.layers) for name, array in layer.buffers().items()}
 
     def forward(self, x: Any, training: bool = False) -> Array:
-        """The outputs y for a batch x (N, ...), which may be sparse as for :meth:`predict`.
+        """Compute the outputs y of a batch.
 
-        With ``training=True`` dropout and batch statistics are on, and what :meth:`backward` needs is kept in a
-        workspace that the next such call reuses: y is then valid until that call. Where no layer changes it, y may be
-        x itself. x and y are part of it and are not copied: :meth:`backward` is wrong if they, or the parameters, are
-        changed in place before it.
+        Parameters
+        ----------
+        x : array or SciPy sparse matrix (N, ...)
+            Input; may be sparse if the first layer is Linear.
+        training : bool
+            Whether dropout and batch statistics are on, and :meth:`backward` will follow.
+
+        Returns
+        -------
+        array (N, ...)
+            Outputs y; x itself if no layer changes it.
+
+        Notes
+        -----
+        In training, y is valid until the next call, which reuses its memory. :meth:`backward` needs x, y and the
+        parameters as they were: do not modify them in place before it.
         """
         x = as_batch(self.layers, x, self.dtype)
         check_all_codes("the model", self.layers, x)
@@ -126,48 +141,87 @@ class Sequential:
             return forward_through(self.layers, x, Workspace(False, self.rng))
         if self._workspace is None:
             self._workspace = Workspace(True, self.rng)
-        self._workspace.pop("output", None)  # should a layer fail now, backward must not run on half of each batch
+        self._workspace.pop("output", None)  # if a layer fails now, backward must not run on a mix of two batches
         y = self._workspace["output"] = forward_through(self.layers, x, self._workspace)
         return y
 
     def backward(self, dy: Array, input_gradient: bool = False) -> Array | None:
-        """Set ``gradients`` from dy (the shape of y) for the last ``forward(training=True)``; return dx if asked for.
+        """Set ``gradients`` for the last ``forward(training=True)``, L1 and L2 penalties included.
 
-        The layers' L1 and L2 penalties are part of the gradients, as they are of :meth:`penalty`. dx lies in the
-        workspace, or is dy itself where no layer changes it: it is valid until the next step.
+        Parameters
+        ----------
+        dy : array of y's shape
+            Gradient ∂L/∂y of the loss with respect to the outputs.
+        input_gradient : bool
+            Whether to compute dx.
+
+        Returns
+        -------
+        array of x's shape or None
+            Gradient ∂L/∂x, valid until the next step; dy itself if no layer changes it.
+
+        Raises
+        ------
+        ValueError
+            If there was no such forward, or dy has another shape than y.
         """
         if self._workspace is None or "output" not in self._workspace:
             raise ValueError(sentence("backward", "a forward pass before it", "none", "call forward(x, training=True)"))
         output = self._workspace["output"]
         dy = as_numeric("backward", "dy", dy)
         check_shape("backward", "a gradient", dy, output.shape)
-        with np.errstate(over="ignore"):  # a training that diverges shows in the gradient, inf or NaN
+        with np.errstate(over="ignore"):  # divergence shows in the gradient as inf or NaN
             dy = dy.astype(output.dtype, copy=False)
         return backward_through(self.layers, dy, self._workspace, input_gradient)
 
     def penalty(self) -> float:
-        """The sum of the layers' L1 and L2 penalties, part of the loss."""
+        """Compute the sum of the layers' L1 and L2 penalties, which is part of the loss.
+
+        Returns
+        -------
+        float
+            The sum.
+        """
         return sum(layer.penalty() for _, layer in walk(self.layers))
 
     def predict(self, x: Any, batch_size: int | None = None) -> Array:
-        """The outputs y for any number of rows, ``batch_size`` at a time, so that memory stays bounded.
+        """Compute the outputs y of any number of rows, in bounded memory; threads may share a model.
 
-        None chooses it by the width of the layers. Many threads may predict with one model: nothing that they share is
-        written. NaN or infinity in x raises ValueError. Where the first layer is Linear, x may be one of SciPy's sparse
-        matrices, which is not made dense.
+        Parameters
+        ----------
+        x : array or SciPy sparse matrix (N, ...)
+            Input; may be sparse if the first layer is Linear.
+        batch_size : int, optional
+            Rows computed at a time; chosen by the width of the layers by default.
+
+        Returns
+        -------
+        array (N, ...)
+            Outputs y.
+
+        Raises
+        ------
+        ValueError
+            If x has another shape than the layers expect, or contains NaN or infinity.
         """
         by_forward = type(self).forward is not FORWARD or "forward" in vars(self)
         return self._predictor.predict(self, x, batch_size, by_forward)
 
     def summary(self) -> str:
-        """A table of the layers: what they are, the shape of their output, how many parameters they have."""
+        """Describe the layers in a table: their settings, output shapes and numbers of parameters.
+
+        Returns
+        -------
+        str
+            The table.
+        """
         rows = [SUMMARY, *self._summary_rows()]
         wide = [max(len(row[column]) for row in rows) for column in range(3)]
         wide[0] = max(wide[0], 22)
         return "\n".join(f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in rows)
 
     def _repr_html_(self) -> str:
-        """The summary, as a notebook shows it."""
+        """Show the summary in a notebook."""
         from .._support.notebook import table
 
         return table(SUMMARY, self._summary_rows(), caption="Sequential")
@@ -185,7 +239,18 @@ class Sequential:
         return [*rows, ("total", "", f"{self.parameters.vector.size:,}")]
 
     def astype(self, dtype: Any) -> Sequential:
-        """A copy of the model, parameters and all, that computes in another dtype."""
+        """Copy the model, parameters included, to another dtype.
+
+        Parameters
+        ----------
+        dtype : float32 or float64
+            The dtype of the copy.
+
+        Returns
+        -------
+        Sequential
+            The copy.
+        """
         twin = copy.deepcopy(self)
         twin.dtype = as_float_dtype("astype", dtype)
         parameters = Parameters(self.parameters.shapes, twin.dtype)
@@ -194,9 +259,12 @@ class Sequential:
         return twin
 
     def config(self) -> dict[str, Any]:
-        """The architecture, as JSON can hold it; :meth:`from_config` is its inverse.
+        """Describe the architecture in JSON types; :meth:`from_config` is the inverse.
 
-        An initializer that is a function or an object is not part of it: it is needed only before training.
+        Returns
+        -------
+        dict
+            The layers' descriptions and the dtype; initializers that are functions or objects are left out.
         """
         return {"layers": [layer.config() for layer in self.layers], "dtype": self.dtype.name}
 
@@ -208,18 +276,30 @@ class Sequential:
         rng: RandomState = None,
         custom_layers: Mapping[str, type[Layer]] | None = None,
     ) -> Sequential:
-        """A new model of the architecture that :meth:`config` described, freshly initialised.
+        """Build a new model of the architecture that :meth:`config` described, with new initial parameters.
 
-        An initializer that the description does not name is the layer's default.
+        Parameters
+        ----------
+        config : dict
+            The description; initializers that it does not name are the layers' defaults.
+        rng : int, numpy.random.Generator or None
+            As in the constructor.
+        custom_layers : mapping of name to class, optional
+            Your own layer classes.
+
+        Returns
+        -------
+        Sequential
+            A new model.
         """
         return cls(layers_from_config(config, custom_layers), rng=rng, dtype=config.get("dtype", "float32"))
 
     def __copy__(self) -> Sequential:
-        """A deep copy: a layer belongs to one model."""
+        """Make a deep copy: a layer belongs to one model."""
         return copy.deepcopy(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without workspace and gradients: a copy or a pickle holds no batch, and its parameters once."""
+        """Leave out workspace and gradients: a copy or pickle holds no batch, and its parameters once."""
         return self.__dict__ | {"_workspace": None, "gradients": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -231,12 +311,25 @@ class Sequential:
 
 
 SUMMARY = ("layer", "output shape", "parameters")
-FORWARD = Sequential.forward  # as it was made, whatever is put in its place
+FORWARD = Sequential.forward  # the original, even if someone replaces it
 note_methods(Sequential, "forward", "backward", "penalty")
 
 
 def uninitialized_model(layers: Sequence[Layer], dtype: Any) -> Sequential:
-    """A model whose parameters are zero, for which no rule is run: a file's are about to be put in."""
+    """Build a model with zero parameters, to be filled from a file: no initializer runs.
+
+    Parameters
+    ----------
+    layers : list of layers
+        The layers.
+    dtype : float32 or float64
+        The dtype of the parameters.
+
+    Returns
+    -------
+    Sequential
+        A new model.
+    """
     model = Sequential.__new__(Sequential)
     model._assemble(layers, None, dtype)
     return model
@@ -245,7 +338,20 @@ def uninitialized_model(layers: Sequence[Layer], dtype: Any) -> Sequential:
 def layers_from_config(
     config: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] | None = None
 ) -> list[Layer]:
-    """The layers that :meth:`Sequential.config` described, without arrays."""
+    """Build the layers that :meth:`Sequential.config` described, without arrays.
+
+    Parameters
+    ----------
+    config : dict
+        The description of a model.
+    custom_layers : mapping of name to class, optional
+        Your own layer classes.
+
+    Returns
+    -------
+    list of Layer
+        New layers.
+    """
     descriptions = config.get("layers") if isinstance(config, Mapping) else None
     if not isinstance(descriptions, list):
         raise ValueError(sentence("a model's description", 'a list "layers"', repr(descriptions)))
@@ -253,18 +359,18 @@ def layers_from_config(
 
 
 def _check_layers(layers: Sequence[Layer]) -> int:
-    """Each once and in one model only, each as wide as the one before gives; the widest output that is known."""
+    """Return the widest known output; raise if a layer is reused or does not fit the one before it."""
     seen: set[int] = set()
     for _, layer in walk(layers):
         if id(layer) in seen or layer._bound:
             where = "twice in this model" if id(layer) in seen else "already in another model"
-            remedy = "make a new layer; to share weights copy them"
+            remedy = "make a new layer; to share weights, copy them"
             raise ValueError(sentence("Sequential", "each layer object once", f"{layer!r} {where}", remedy))
         seen.add(id(layer))
         names = layer.parameter_shapes()
         for name in names:
             if "d" + name in names:
-                expected = "parameters that are not called as the gradient of another"
+                expected = "parameters whose names are not those of other parameters' gradients"
                 raise ValueError(sentence(repr(layer), expected, f"{name!r} and 'd{name}'", "rename one of them"))
     shape: Shape | None = None
     widest = 1

@@ -1,10 +1,11 @@
 """The core: pure functions on arrays, each forward beside its backward under one equation.
 
-A backward's signature says what it needs: ``relu_backward(dy, y)`` the output, ``gelu_backward(dy, x)`` the input.
-``out=`` names the array to write into; unless the docstring says otherwise it may be the first argument itself.
+dy is the gradient ∂L/∂y of the loss with respect to an op's output, dx that of its input. A backward's signature says
+what it needs: ``relu_backward(dy, y)`` the output, ``gelu_backward(dy, x)`` the input. ``out=`` names the array to
+write to; it may be the first argument unless the docstring says otherwise.
 
-Where the package was built with a C compiler, a compiled twin takes the place of an op here (see ``fused/``). The plain
-op, its reference, is what its own module holds: ``from chainrule.ops.softmax import softmax``.
+If the package was built with a C compiler, compiled twins replace the ops here (see ``fused/``). The plain op, their
+reference, stays in its own module: ``from chainrule.ops.softmax import softmax``.
 """
 
 from . import activations, noise
@@ -52,6 +53,6 @@ __all__ = [
 ]
 __all__ += activations.__all__
 
-for _helper in (noise.draw_key, noise.dropout_by_key):  # which the compiled dropout calls
+for _helper in (noise.draw_key, noise.dropout_by_key):  # the compiled dropout calls them
     _twin(_helper)
 globals().update({name: _twin(globals()[name]) for name in __all__})

@@ -1,4 +1,4 @@
-"""The affine map of a batch, and its diagonal sibling: where almost all the arithmetic of an MLP is spent."""
+"""The affine map of a batch, and its diagonal sibling: almost all the arithmetic of an MLP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Gradients = tuple[Array | None, Array | None, Array | None]
 
 
 def affine(x: Array, W: Array, b: Array | None = None, out: Array | None = None) -> Array:
-    """Each row of x times W, plus b.
+    """Multiply each row of x by W and add b.
 
         y = xW + b
 
@@ -20,14 +20,19 @@ def affine(x: Array, W: Array, b: Array | None = None, out: Array | None = None)
 
     Parameters
     ----------
-    x : array (N, I), or one of SciPy's sparse matrices, which is not made dense
+    x : array (N, I) or SciPy sparse matrix
+        Input; a sparse matrix stays sparse.
     W : array (I, O)
-    b : array (O,) or None for no bias
-    out : array (N, O), optional, where y is written
+        Weights.
+    b : array (O,), optional
+        Bias; none by default.
+    out : array (N, O), optional
+        Where to write y.
 
     Returns
     -------
-    y : array (N, O)
+    array (N, O)
+        Output.
 
     Examples
     --------
@@ -54,10 +59,27 @@ def affine_backward(
 
     Parameters
     ----------
-    dy : array (N, O); x : array (N, I), dense or sparse; W : array (I, O)
-    out : arrays (dx (N, I), dW (I, O), db (O,)), each of them may be None
-    bias : bool, whether there is a b
-    input_gradient : bool; the first layer of a network needs no dx, which saves a third of its work
+    dy : array (N, O)
+        Gradient ∂L/∂y of the loss with respect to the output.
+    x : array (N, I) or SciPy sparse matrix
+        Input of the forward.
+    W : array (I, O)
+        Weights.
+    out : arrays (N, I), (I, O) and (O,), any may be None
+        Where to write dx, dW and db.
+    bias : bool
+        Whether there is a b.
+    input_gradient : bool
+        Whether to compute dx. The first layer of a network does not need it, which saves a third of its work.
+
+    Returns
+    -------
+    dx : array (N, I) or None
+        Gradient ∂L/∂x.
+    dW : array (I, O)
+        Gradient ∂L/∂W.
+    db : array (O,) or None
+        Gradient ∂L/∂b.
     """
     dx_out, dW_out, db_out = out
     dW = _product(x.T, dy, dW_out)
@@ -67,7 +89,7 @@ def affine_backward(
 
 
 def _product(left: Any, right: Array, out: Array | None) -> Array:
-    """left · right, where left may be sparse; such a product cannot be told where to write."""
+    """left · right, where left may be sparse; a sparse product has no ``out``."""
     if not is_sparse(left):
         product: Array = np.matmul(left, right, out=out)
         return product
@@ -79,7 +101,7 @@ def _product(left: Any, right: Array, out: Array | None) -> Array:
 
 
 def scale(x: Array, gain: Array, bias: Array | None = None, out: Array | None = None) -> Array:
-    """Each feature times its own gain, plus its own bias: an affine map whose matrix is diagonal.
+    """Multiply each feature by its own gain and add its own bias: an affine map with a diagonal matrix.
 
         y = gain · x + bias
 
@@ -88,13 +110,18 @@ def scale(x: Array, gain: Array, bias: Array | None = None, out: Array | None = 
     Parameters
     ----------
     x : array (N, I)
+        Input.
     gain : array (I,)
-    bias : array (I,) or None
+        Factor of each feature.
+    bias : array (I,), optional
+        Number added to each feature; none by default.
     out : array (N, I), optional
+        Where to write y; may be x.
 
     Returns
     -------
-    y : array (N, I)
+    array (N, I)
+        Output.
 
     Examples
     --------
@@ -115,9 +142,25 @@ def scale_backward(
 
     Parameters
     ----------
-    dy, x : arrays (N, I); gain : array (I,)
-    out : arrays (dx (N, I), dgain (I,), dbias (I,)), each of them may be None
-    bias : bool, whether there is a bias
+    dy : array (N, I)
+        Gradient ∂L/∂y of the loss with respect to the output.
+    x : array (N, I)
+        Input of the forward.
+    gain : array (I,)
+        Factor of each feature.
+    out : arrays (N, I), (I,) and (I,), any may be None
+        Where to write dx, dgain and dbias.
+    bias : bool
+        Whether there is a bias.
+
+    Returns
+    -------
+    dx : array (N, I)
+        Gradient ∂L/∂x.
+    dgain : array (I,)
+        Gradient ∂L/∂gain.
+    dbias : array (I,) or None
+        Gradient ∂L/∂bias.
     """
     dx_out, dgain_out, dbias_out = out
     dgain = np.einsum("ni,ni->i", dy, x, out=dgain_out)

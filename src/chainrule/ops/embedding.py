@@ -1,7 +1,7 @@
-"""The look-up of codes in a table: what a network makes of categories.
+"""The look-up of codes in a table, for categories.
 
-A code k stands for the row of ones and zeros whose only 1 is at k. Of such rows the affine map e_k E is the row k of E,
-and its gradient eᵀ dy adds each dy to the row that its code chose. Neither needs the ones and zeros.
+A code k stands for the one-hot row e_k. The affine map e_k E is row k of E, and its gradient eᵀ dy adds each dy to the
+row that its code selects. Neither needs the one-hot rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FIRST = np.array([0])
 
 
 def embedding(x: Array, E: Array, out: Array | None = None) -> Array:
-    """The row of a table for each code.
+    """Look up the row of a table for each code.
 
         y_n = E[x_n]
 
@@ -25,18 +25,22 @@ def embedding(x: Array, E: Array, out: Array | None = None) -> Array:
 
     Parameters
     ----------
-    x : array (N, 1) of codes 0, 1, ... as whole numbers of any dtype
+    x : array (N, 1)
+        Codes 0, 1, ... as whole numbers of any dtype.
     E : array (codes, size)
-    out : array (N, size), optional; not x itself
+        The table.
+    out : array (N, size), optional
+        Where to write y; must not be x.
 
     Returns
     -------
-    y : array (N, size)
+    array (N, size)
+        Output.
 
     Raises
     ------
     ValueError
-        If a number of x is no code of the table.
+        If a number of x is not a code of the table.
 
     Examples
     --------
@@ -52,12 +56,23 @@ def embedding(x: Array, E: Array, out: Array | None = None) -> Array:
 
 
 def embedding_backward(dy: Array, x: Array, E: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`embedding` to its table: dE. A code is a name, not a quantity: there is no dx.
+    """The pull-back of :func:`embedding` to its table; a code is a name, not a quantity, so there is no dx.
 
     Parameters
     ----------
-    dy : array (N, size); x : array (N, 1); E : array (codes, size), whose numbers are not needed
+    dy : array (N, size)
+        Gradient ∂L/∂y of the loss with respect to the output.
+    x : array (N, 1)
+        Codes of the forward.
+    E : array (codes, size)
+        The table, of which only the shape is used.
     out : array (codes, size), optional
+        Where to write dE.
+
+    Returns
+    -------
+    array (codes, size)
+        Gradient ∂L/∂E.
     """
     dE = np.empty(E.shape, dy.dtype) if out is None else out
     dE[...] = 0
@@ -66,15 +81,15 @@ def embedding_backward(dy: Array, x: Array, E: Array, out: Array | None = None) 
 
 
 def all_codes(x: Array, columns: Array, codes: Array) -> bool:
-    """Whether each of these columns of x (N, I) holds codes from 0 to ``codes`` - 1 alone; NaN is none."""
+    """Whether each of these columns of x (N, I) holds only codes from 0 to ``codes`` - 1; NaN is not one."""
     part = x[:, columns]
     return bool(((part >= 0) & (part < codes) & (part == np.floor(part))).all())
 
 
 def check_codes(who: str, x: Array, columns: Array, codes: Array, first_row: int = 0, of: Any = None) -> None:
-    """Raise at the first number that is no code where :func:`all_codes` wants one, and name its place.
+    """Raise if a number is not a code where :func:`all_codes` requires one, and say where it is.
 
-    ``of`` is what x (N, I) was made of; the first row of x counts as ``first_row``.
+    x (N, I) was made from the user's values ``of``, and its first row is number ``first_row``.
     """
     if not _all_codes(x, columns, codes):
         from .._support.strangers import place
@@ -83,8 +98,8 @@ def check_codes(who: str, x: Array, columns: Array, codes: Array, first_row: int
             wrong = ~((x[:, column] >= 0) & (x[:, column] < count) & (x[:, column] == np.floor(x[:, column])))
             if wrong.any():
                 row = int(np.argmax(wrong))
-                got = f"{x[row, column]:g}{place(of, (row, column), first_row)} ({int(wrong.sum())} such in all)"
-                remedy = "give what is missing or new a code of its own"
+                got = f"{x[row, column]:g}{place(of, (row, column), first_row)} ({int(wrong.sum())} in total)"
+                remedy = "give missing and new values a code of their own"
                 raise ValueError(sentence(who, f"codes that are whole numbers from 0 to {count - 1}", got, remedy))
 
 

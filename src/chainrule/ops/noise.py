@@ -1,4 +1,4 @@
-"""Noise that regularises in training: the random array is all that a backward needs."""
+"""Noise that regularises training: a backward needs only the random array."""
 
 from __future__ import annotations
 
@@ -11,25 +11,33 @@ from .blocks import row_blocks
 def dropout(
     x: Array, rate: float, rng: np.random.Generator, out: Array | None = None, mask: Array | None = None
 ) -> tuple[Array, Array]:
-    """Inverted dropout: zero each entry with probability ``rate``, and enlarge the others to keep the mean.
+    """Inverted dropout: zero each entry with probability ``rate``, and scale up the others to keep the mean.
 
         y = x · m,    m = 0 with probability p, else 1/(1 − p)
 
         dx = dy · m
 
-    p is ``rate`` rounded to a whole number of 65536ths, off by at most 1/131072, and never 1: an entry costs 16 random
-    bits, and the mean is kept exactly. ``rng`` gives one key for the whole batch; :func:`dropout_by_key` does the rest.
-
     Parameters
     ----------
     x : array of any shape
+        Input.
     rate : float in [0, 1)
+        Probability that an entry becomes zero.
     rng : numpy.random.Generator
-    out, mask : arrays of x's shape, optional, where y and m are written
+        Source of one key for the whole batch; :func:`dropout_by_key` derives the mask from it.
+    out, mask : arrays of x's shape, optional
+        Where to write y and m.
 
     Returns
     -------
-    y, mask : arrays of x's shape
+    y : array of x's shape
+        Output.
+    mask : array of x's shape
+        The factors m.
+
+    Notes
+    -----
+    p is ``rate`` rounded to a multiple of 1/65536, and never 1: an entry costs 16 random bits, and the mean is exact.
 
     Examples
     --------
@@ -38,37 +46,27 @@ def dropout(
     >>> sorted(set(y.tolist()))
     [0.0, 2.0]
 
-    Srivastava et al., "Dropout", JMLR 15 (2014).
+    References
+    ----------
+    Srivastava et al., Dropout, JMLR 15 (2014).
     """
     return dropout_by_key(x, rate, draw_key(rng), out=out, mask=mask)
 
 
 def draw_key(rng: np.random.Generator) -> int:
-    """The 64 random bits of one mask; ``rng.integers(0, 2**64, size=k, dtype=np.uint64)`` draws those of k masks."""
+    """Draw the key of one mask, 64 random bits; ``rng.integers(0, 2**64, size=k, dtype=np.uint64)`` draws k keys."""
     return int(rng.integers(0, 2**64, dtype=np.uint64))
 
 
 def dropout_by_key(
     x: Array, rate: float, key: int, first: int = 0, out: Array | None = None, mask: Array | None = None
 ) -> tuple[Array, Array]:
-    """The :func:`dropout` that a key stands for; each part of a batch can be made alone.
+    """Apply the :func:`dropout` mask of a key; any part of a batch can be computed alone.
 
         yᵢ = xᵢ mᵢ,    mᵢ = 0 if rᵢ < t, else 1/(1 − t/65536),    t = 65536 · rate rounded, at most 65535
 
-    rᵢ is the (i mod 4)-th 16 bits, the lowest first, of output number ⌊i/4⌋ of the generator splitmix64 in the state
-    ``key``; i counts the entries of the batch row by row.
-
-    Parameters
-    ----------
-    x : array of any shape
-    rate : float in [0, 1)
-    key : int in [0, 2⁶⁴)
-    first : int, the i of the first entry of x
-    out, mask : arrays of x's shape, optional, where y and m are written
-
-    Returns
-    -------
-    y, mask : arrays of x's shape
+    rᵢ is the (i mod 4)-th group of 16 bits, lowest first, of output number ⌊i/4⌋ of the generator splitmix64 in state
+    ``key``; i counts the entries of the batch row by row, and ``first`` is the i of the first entry of ``x``.
 
     Examples
     --------
@@ -79,7 +77,9 @@ def dropout_by_key(
     >>> dropout_by_key(x[6:], 0.5, key=0, first=6)[0]
     array([12.,  0.])
 
-    Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014; the constants are Stafford's
+    References
+    ----------
+    Steele, Lea and Flood, Fast splittable pseudorandom number generators, OOPSLA 2014; the constants are Stafford's
     variant 13, as in Java's SplittableRandom.
     """
     mask = np.empty(x.shape, x.dtype) if mask is None else mask
@@ -94,7 +94,7 @@ def dropout_by_key(
 
 
 def _random_16_bits(key: int, first: int, n: int) -> Array:
-    """r for the n entries from ``first``. Arrays of uint64 wrap around, as is wanted here."""
+    """r for the n entries from ``first``; uint64 arithmetic wraps around, as the generator requires."""
     z = np.arange(first // 4 + 1, (first + n + 3) // 4 + 1, dtype=np.uint64)
     z *= np.uint64(0x9E3779B97F4A7C15)
     z += np.uint64(key)
@@ -107,7 +107,22 @@ def _random_16_bits(key: int, first: int, n: int) -> Array:
 
 
 def dropout_backward(dy: Array, mask: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`dropout`: dx = dy · m; arrays of any one shape."""
+    """The pull-back of :func:`dropout`: dx = dy · m.
+
+    Parameters
+    ----------
+    dy : array of any shape
+        Gradient ∂L/∂y of the loss with respect to the output.
+    mask : array of dy's shape
+        The factors m of the forward.
+    out : array of dy's shape, optional
+        Where to write dx; may be dy.
+
+    Returns
+    -------
+    array of dy's shape
+        Gradient ∂L/∂x.
+    """
     return np.multiply(dy, mask, out=out)
 
 
@@ -121,13 +136,18 @@ def gaussian_noise(x: Array, sigma: float, rng: np.random.Generator, out: Array 
     Parameters
     ----------
     x : array of any shape
-    sigma : float, standard deviation of the noise, in x's units
+        Input.
+    sigma : float, >= 0
+        Standard deviation σ of the noise, in x's units.
     rng : numpy.random.Generator
-    out : array of x's shape, optional, not x itself
+        Source of the noise.
+    out : array of x's shape, optional
+        Where to write y; must not be x.
 
     Returns
     -------
-    y : array of x's shape
+    array of x's shape
+        Output.
 
     Examples
     --------

@@ -4,17 +4,17 @@ With m the number of entries along the axis, μ their mean and σ² their (biase
 
     ŷ = (x − μ) / s,        s = √(σ² + ε).
 
-How x reaches ŷ: directly, through μ, and through s. Along the axis,
+x reaches ŷ in three ways: directly, through μ, and through s. Along the axis,
 
     ∂ŷᵢ/∂xⱼ = (δᵢⱼ − 1/m − ŷᵢ ŷⱼ / m) / s,
 
 because ∂μ/∂xⱼ = 1/m, and ∂s/∂xⱼ = (xⱼ − μ)/(m s) = ŷⱼ/m (the variance's own dependence on μ
-vanishes: Σ(x − μ) = 0). Hence the three terms of the gradient, one for each way:
+vanishes: Σ(x − μ) = 0). The gradient therefore has three terms, one for each way:
 
     dx = (dy − mean(dy) − ŷ · mean(dy · ŷ)) / s.
 
-Its first removed part is the mean of dy, its second what points along ŷ: the layer above can
-neither move the mean nor the scale. (Ioffe and Szegedy 2015, section 3; Ba, Kiros and Hinton 2016.)
+It removes the mean of dy and the part of dy along ŷ: the layer before can change neither the
+mean nor the scale. (Ioffe and Szegedy 2015, section 3; Ba, Kiros and Hinton 2016.)
 """
 
 from __future__ import annotations
@@ -37,15 +37,22 @@ def standardize(
     Parameters
     ----------
     x : array (N, I)
-    axis : int; 0 standardises each feature over the batch, 1 each row over its features
-    epsilon : float ε > 0, keeps a constant column finite
+        Input.
+    axis : {0, 1}
+        0 standardises each feature over the batch, 1 each row over its features.
+    epsilon : float, > 0
+        Number ε that keeps a constant column finite.
     out : array (N, I), optional
+        Where to write y; may be x.
 
     Returns
     -------
     y : array (N, I)
-    inverse_deviation : array 1/s with the axis kept, what the backward needs besides y
-    mean, variance : arrays μ and σ² with the axis kept
+        Output.
+    inverse_deviation : array (1, I) or (N, 1)
+        1/s, which the backward needs besides y.
+    mean, variance : arrays (1, I) or (N, 1)
+        μ and σ².
 
     Examples
     --------
@@ -67,10 +74,21 @@ def standardize_backward(dy: Array, y: Array, inverse_deviation: Array, axis: in
 
     Parameters
     ----------
-    dy, y : arrays (N, I)
-    inverse_deviation : array 1/s, as the forward returned it
-    axis : int, the same as in the forward
+    dy : array (N, I)
+        Gradient ∂L/∂y of the loss with respect to the output.
+    y : array (N, I)
+        Output of the forward.
+    inverse_deviation : array (1, I) or (N, 1)
+        1/s, from the forward.
+    axis : {0, 1}
+        The axis of the forward.
     out : array (N, I), optional
+        Where to write dx; may be dy.
+
+    Returns
+    -------
+    array (N, I)
+        Gradient ∂L/∂x.
     """
     along_y = np.broadcast_to(_mean_product(dy, y, axis), y.shape)
     dx: Array = np.subtract(dy, np.mean(dy, axis=axis, keepdims=True), out=out)
@@ -81,6 +99,6 @@ def standardize_backward(dy: Array, y: Array, inverse_deviation: Array, axis: in
 
 
 def _mean_product(a: Array, b: Array, axis: int) -> Array:
-    """mean(a · b) along an axis, which is kept, without an array of the products."""
+    """mean(a · b) along an axis, with the axis kept and without an array of the products."""
     mean: Array = np.expand_dims(np.einsum("ni,ni->i" if axis == 0 else "ni,ni->n", a, b), axis) / a.shape[axis]
     return mean

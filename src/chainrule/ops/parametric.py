@@ -1,4 +1,4 @@
-"""A step from the input towards what an activation makes of it, whose length is learned."""
+"""A learned mixture of an input and its activation."""
 
 from __future__ import annotations
 
@@ -8,17 +8,27 @@ from .._support.checks import Array
 
 
 def parametric(x: Array, f: Array, amount: Array, out: Array | None = None) -> Array:
-    """The part a of an activation, and the part 1 − a of its input: none of it at a = 0, all of it at a = 1.
+    """Mix an activation, with share a, and its input, with share 1 − a.
 
         y = x + a · (f(x) − x) = (1 − a) · x + a · f(x)
 
-    The second form is computed: it loses no digits where f(x) is much smaller than x.
+    The second form is computed, because it loses no digits if f(x) is much smaller than x.
 
     Parameters
     ----------
-    x, out : arrays (N, I)
-    f : array f(x) (N, I)
-    amount : array a (I,)
+    x : array (N, I)
+        Input.
+    f : array (N, I)
+        The activation f(x).
+    amount : array (I,)
+        Share a of each feature.
+    out : array (N, I), optional
+        Where to write y; may be x.
+
+    Returns
+    -------
+    array (N, I)
+        Output.
 
     Examples
     --------
@@ -27,6 +37,8 @@ def parametric(x: Array, f: Array, amount: Array, out: Array | None = None) -> A
     >>> parametric(x, np.maximum(x, 0), np.array([0.0, 0.75, 1.0]))
     array([[-1.  , -0.25,  0.  ]])
 
+    References
+    ----------
     Holzmüller, Grinsztajn and Steinwart, NeurIPS 2024, section 3.
     """
     of_f = f * amount
@@ -38,17 +50,31 @@ def parametric(x: Array, f: Array, amount: Array, out: Array | None = None) -> A
 def parametric_backward(
     dy: Array, x: Array, f: Array, amount: Array, out: tuple[Array | None, Array | None, Array | None] = (None,) * 3
 ) -> tuple[Array, Array, Array]:
-    """The pull-back of :func:`parametric`: (dx, df, da), where dx is the part that does not go through f.
+    """The pull-back of :func:`parametric`; dx is the part that does not go through f.
 
         dx = dy · (1 − a)          df = dy · a          da = Σₙ dyₙ · (f(xₙ) − xₙ)
 
-    The pull-back of f turns df into the other part, f′(x) · df, so that the whole is dy · (1 − a + a f′(x)).
+    The pull-back of f turns df into the other part, f′(x) · df; the sum is dy · (1 − a + a f′(x)).
 
     Parameters
     ----------
-    dy, x, f : arrays (N, I)
-    amount : array a (I,)
-    out : arrays for dx, df and da; that for dx may be dy
+    dy : array (N, I)
+        Gradient ∂L/∂y of the loss with respect to the output.
+    x, f : arrays (N, I)
+        Input and activation of the forward.
+    amount : array (I,)
+        Share a of each feature.
+    out : arrays (N, I), (N, I) and (I,), any may be None
+        Where to write dx, df and da; the first may be dy.
+
+    Returns
+    -------
+    dx : array (N, I)
+        Gradient with respect to x, without the part through f.
+    df : array (N, I)
+        Gradient ∂L/∂f.
+    da : array (I,)
+        Gradient ∂L/∂a.
 
     Examples
     --------

@@ -1,18 +1,18 @@
-"""PBLD: what a network is given of a number besides the number itself, a few learned sums of learned waves.
+"""PBLD: a few learned sums of learned waves of each number, beside the number itself.
 
-Of column j, with H frequencies w1_j, their phases b1_j, and K mixtures W2_j (H, K) with biases b2_j,
+For column j, with H frequencies w1_j, phases b1_j, and K mixtures W2_j (H, K) with biases b2_j,
 
     c_j = cos u_j,    u_j = 2π x_j w1_j + b1_j          z_j = c_j W2_j + b2_j          y = (z_1, ..., z_I, x).
 
-Backwards through the mixtures, the cosine and the line in it, and to x also as it stands in y:
+The backward goes through the mixtures, the cosine and its argument; x also gets the gradient of its copy in y:
 
     dc_j = dz_j W2_jᵀ      dW2_j = Σₙ c_jᵀ dz_j      db2_j = Σₙ dz_j
     du_j = −sin u_j · dc_j      dw1_j = 2π Σₙ x_j du_j      db1_j = Σₙ du_j
-    dx_j = 2π ⟨du_j, w1_j⟩ + dy at x_j's own place.
+    dx_j = 2π ⟨du_j, w1_j⟩ + dy at the position of x_j.
 
-Waves let a network follow a number at a scale far finer than its spread, which the layers of an MLP are slow to learn.
-(Gorishniy, Rubachev and Babenko 2022, section 3.3; without the activation behind the mixtures and with x beside them:
-Holzmüller, Grinsztajn and Steinwart 2024, section 3.)
+Waves let a network resolve a number on a scale far finer than its spread, which an MLP is slow to learn. (Gorishniy,
+Rubachev and Babenko 2022, section 3.3; without the activation after the mixtures, and with x beside them: Holzmüller,
+Grinsztajn and Steinwart 2024, section 3.)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Gradients = tuple[Array | None, Array | None, Array | None, Array | None, Array 
 
 
 def pbld(x: Array, w1: Array, b1: Array, W2: Array, b2: Array, out: Array | None = None) -> Array:
-    """Learned sums of learned waves of each column, then the columns themselves.
+    """Compute learned sums of learned waves of each column, followed by the columns themselves.
 
         y = (z_1, ..., z_I, x),    z_j = cos(2π x_j w1_j + b1_j) W2_j + b2_j
 
@@ -38,13 +38,20 @@ def pbld(x: Array, w1: Array, b1: Array, W2: Array, b2: Array, out: Array | None
     Parameters
     ----------
     x : array (N, I)
-    w1, b1 : arrays (I, H), frequencies and phases
-    W2 : array (I, H, K); b2 : array (I, K)
-    out : array (N, IK + I), optional; not x itself
+        Input.
+    w1, b1 : arrays (I, H)
+        Frequencies and phases.
+    W2 : array (I, H, K)
+        Mixtures.
+    b2 : array (I, K)
+        Biases of the mixtures.
+    out : array (N, IK + I), optional
+        Where to write y; must not be x.
 
     Returns
     -------
-    y : array (N, IK + I)
+    array (N, IK + I)
+        Output.
 
     Examples
     --------
@@ -78,9 +85,29 @@ def pbld_backward(
 
     Parameters
     ----------
-    dy : array (N, IK + I); x : array (N, I); w1, b1 : arrays (I, H); W2 : array (I, H, K)
-    out : arrays for the five gradients, each of them may be None
-    input_gradient : bool; the first layer of a network needs no dx
+    dy : array (N, IK + I)
+        Gradient ∂L/∂y of the loss with respect to the output.
+    x : array (N, I)
+        Input of the forward.
+    w1, b1 : arrays (I, H)
+        Frequencies and phases.
+    W2 : array (I, H, K)
+        Mixtures.
+    out : five arrays, any may be None
+        Where to write the gradients.
+    input_gradient : bool
+        Whether to compute dx.
+
+    Returns
+    -------
+    dx : array (N, I) or None
+        Gradient ∂L/∂x.
+    dw1, db1 : arrays (I, H)
+        Gradients ∂L/∂w1 and ∂L/∂b1.
+    dW2 : array (I, H, K)
+        Gradient ∂L/∂W2.
+    db2 : array (I, K)
+        Gradient ∂L/∂b2.
     """
     inputs, _, outputs = W2.shape
     shapes = (x.shape, w1.shape, b1.shape, W2.shape, (inputs, outputs))
@@ -117,5 +144,5 @@ def _mixtures(y: Array, b2: Array) -> Array:
 
 
 def _blocks(x: Array, w1: Array) -> Iterator[slice]:
-    """Rows so few that all their waves stay in the cache."""
+    """Slices of rows whose waves fit in the cache."""
     return row_blocks(np.broadcast_to(x[:, :1, None], (len(x), *w1.shape)))

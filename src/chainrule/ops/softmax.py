@@ -1,6 +1,6 @@
 """Softmax and its logarithm over the last axis, safe at any magnitude.
 
-All three rest on one identity: a constant c taken out of every exponent changes nothing,
+All three rest on one identity: taking a constant c out of every exponent changes nothing,
 
     log Σₖ exp xₖ = c + log Σₖ exp(xₖ − c),
 
@@ -15,7 +15,7 @@ from .._support.checks import Array
 
 
 def logsumexp(x: Array) -> Array:
-    """The smooth maximum of each row.
+    """Smooth maximum of each row.
 
         y = log Σₖ exp xₖ
 
@@ -24,10 +24,12 @@ def logsumexp(x: Array) -> Array:
     Parameters
     ----------
     x : array (..., K)
+        Input.
 
     Returns
     -------
-    y : array (...)
+    array (...)
+        Output.
 
     Examples
     --------
@@ -45,14 +47,22 @@ def logsumexp_backward(dy: Array, x: Array) -> Array:
 
     Parameters
     ----------
-    dy : array (...); x : array (..., K)
+    dy : array (...)
+        Gradient ∂L/∂y of the loss with respect to the output.
+    x : array (..., K)
+        Input of the forward.
+
+    Returns
+    -------
+    array (..., K)
+        Gradient ∂L/∂x.
     """
     dx: Array = softmax(x) * dy[..., None]
     return dx
 
 
 def log_softmax(x: Array, out: Array | None = None) -> Array:
-    """The logarithm of the softmax of each row.
+    """Logarithm of the softmax of each row.
 
         y = x − log Σₖ exp xₖ
 
@@ -61,11 +71,14 @@ def log_softmax(x: Array, out: Array | None = None) -> Array:
     Parameters
     ----------
     x : array (..., K)
+        Input.
     out : array (..., K), optional
+        Where to write y; may be x.
 
     Returns
     -------
-    y : array (..., K), never above 0
+    array (..., K)
+        Output, never above 0.
 
     Examples
     --------
@@ -73,7 +86,7 @@ def log_softmax(x: Array, out: Array | None = None) -> Array:
     >>> log_softmax(np.array([[0.0, -10000.0]]))
     array([[     0., -10000.]])
     """
-    y: Array = np.subtract(x, np.max(x, axis=-1, keepdims=True), out=out)  # here, or a large maximum swallows the rest
+    y: Array = np.subtract(x, np.max(x, axis=-1, keepdims=True), out=out)  # first, or a large maximum swallows the rest
     y -= np.log(np.sum(np.exp(y), axis=-1, keepdims=True))
     return y
 
@@ -83,8 +96,17 @@ def log_softmax_backward(dy: Array, y: Array, out: Array | None = None) -> Array
 
     Parameters
     ----------
-    dy, y : arrays (..., K)
+    dy : array (..., K)
+        Gradient ∂L/∂y of the loss with respect to the output.
+    y : array (..., K)
+        Output of the forward.
     out : array (..., K), optional
+        Where to write dx; may be dy.
+
+    Returns
+    -------
+    array (..., K)
+        Gradient ∂L/∂x.
     """
     dx: Array = np.subtract(dy, np.exp(y) * np.sum(dy, axis=-1, keepdims=True), out=out)
     return dx
@@ -97,17 +119,22 @@ def softmax(x: Array, out: Array | None = None) -> Array:
 
         dx = y · (dy − Σₖ dyₖ yₖ)
 
-    The gradient is not dy: every output depends on every input. Only together with the
-    cross-entropy do the two collapse to y − target, which is what the loss on logits computes.
-
     Parameters
     ----------
     x : array (..., K)
+        Input.
     out : array (..., K), optional
+        Where to write y; may be x.
 
     Returns
     -------
-    y : array (..., K)
+    array (..., K)
+        Output.
+
+    Notes
+    -----
+    The gradient is not dy: every output depends on every input. Only with the cross-entropy do
+    the two collapse to y − target, which the loss on logits computes.
 
     Examples
     --------
@@ -126,8 +153,17 @@ def softmax_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
 
     Parameters
     ----------
-    dy, y : arrays (..., K)
+    dy : array (..., K)
+        Gradient ∂L/∂y of the loss with respect to the output.
+    y : array (..., K)
+        Output of the forward.
     out : array (..., K), optional
+        Where to write dx; may be dy.
+
+    Returns
+    -------
+    array (..., K)
+        Gradient ∂L/∂x.
     """
     dx: Array = np.subtract(dy, np.einsum("...k,...k->...", dy, y)[..., None], out=out)
     dx *= y

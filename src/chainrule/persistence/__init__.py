@@ -1,4 +1,4 @@
-"""Models in files."""
+"""Save, load and export models."""
 
 from __future__ import annotations
 

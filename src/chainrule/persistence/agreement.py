@@ -1,8 +1,7 @@
-"""How far the answers of a file are from those of its model, in units that mean something to whoever uses them.
+"""The difference between the predictions of a file and of its model, in meaningful units.
 
-The measure is that of :mod:`chainrule._support.differences`, 1 being the unit of probabilities. y is the model's answer
-to rows in float64, as the user would call it, and y′ the file's to the same rows in the numbers that it takes. A label
-that differs counts as the part of the rows where it does.
+The measure is that of :mod:`chainrule._support.differences`, with unit 1 for probabilities. y is the model's prediction
+for float64 rows, and y′ the file's for the same rows in its own dtype. Differing labels count as their share of rows.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ MOST_NAMES = 5  # of columns in an error
 
 @dataclass
 class Answers:
-    """What a model, or a file, says about some rows: numbers, and labels where it gives such."""
+    """The predictions of a model or a file for some rows: numbers, and labels if it has them."""
 
     numbers: Array | None
     labels: Array | None = None
@@ -34,7 +33,7 @@ class Answers:
 
 
 def answers(model: Any, rows: Any) -> Answers:
-    """What a model says as its user calls it."""
+    """The predictions of a model, called as its user does."""
     rows = _as_fitted(model, rows)
     with np.errstate(all="ignore"):
         if hasattr(model, "predict_proba"):
@@ -47,7 +46,7 @@ def answers(model: Any, rows: Any) -> Answers:
 
 
 def _as_fitted(model: Any, rows: Any) -> Any:
-    """Rows as they were fitted: with the names of the columns where the model knows them."""
+    """The rows in the form of the fit: with column names if the model knows them."""
     names = getattr(model, "feature_names_in_", None)
     if names is None or not isinstance(rows, np.ndarray):
         return rows
@@ -59,7 +58,7 @@ def _as_fitted(model: Any, rows: Any) -> Any:
 
 
 def distance(found: Answers, expected: Answers) -> float:
-    """d of the answers of a file; infinite where one is a number and the other is not."""
+    """The distance d of a file's predictions; infinite if only one of two is finite."""
     worst = 0.0
     if expected.labels is not None and found.labels is not None and len(expected.labels):
         worst = float(np.mean(_differs(found.labels, expected.labels)))
@@ -75,7 +74,7 @@ def _differs(found: Array, expected: Array) -> Array:
 
 
 def gives_probabilities(model: Any, outputs: str = "model", **_: Any) -> bool:
-    """Whether the file's numbers lie between 0 and 1, so that their differences need no unit."""
+    """Whether the file's numbers are between 0 and 1; differences then need no unit."""
     if not isinstance(model, Sequential) or outputs == "probabilities":
         return outputs == "probabilities" or hasattr(model, "predict_proba")
     last = model.layers[-1]
@@ -89,7 +88,7 @@ Answer = Callable[[Any], Answers]
 
 
 def float32_distance(answer: Answer, rows: Any, columns: Collection[Any] | None = None) -> float:
-    """d of a file that only rounds x, or these columns of it, and y to float32: no file of such numbers is better."""
+    """The distance d of a file that only rounds x, or these columns, and y to float32: the best of any float32 file."""
     expected = answer(rows)
     try:
         with np.errstate(all="ignore"):
@@ -103,7 +102,7 @@ def float32_distance(answer: Answer, rows: Any, columns: Collection[Any] | None 
 
 
 def lost_columns(answer: Answer, rows: Any, names: Sequence[Any], limit: float) -> str:
-    """Names of the columns that alone, rounded to float32, change the answers by more than this; five are enough."""
+    """Name up to five columns whose rounding to float32 alone changes the predictions by more than this."""
     lost: list[str] = []
     keys = list(rows.columns) if hasattr(rows, "columns") else list(range(math.prod(np.shape(rows)[1:])))
     for index, key in enumerate(keys):
@@ -115,7 +114,7 @@ def lost_columns(answer: Answer, rows: Any, names: Sequence[Any], limit: float) 
 
 
 def rounded(rows: Any, columns: Collection[Any] | None = None) -> Any:
-    """The rows, in float64, as float32 holds them; or these columns of them. Text stays."""
+    """Round the rows, or these columns, to float32 and return them in float64; text is unchanged."""
     with np.errstate(over="ignore"):
         if hasattr(rows, "columns"):
             chosen = [name for name in (rows.columns if columns is None else columns) if rows[name].dtype.kind in "fiu"]

@@ -1,7 +1,7 @@
-"""What fitted estimators know of the columns that they take, as samples of each column.
+"""Samples of each column, from what fitted estimators know about it.
 
-A scaler has the mean and the deviation, an encoder the categories, an estimator of ours what it was trained on. A step
-of a pipeline that knows nothing itself has an inverse: the samples of the next step go back through that.
+A scaler has means and standard deviations, an encoder categories, and our estimators statistics of the training data.
+For a pipeline step that has none, samples of the next step go through its inverse.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ Columns = list[Array | None]  # None for one that nothing is known of
 
 
 def first_step(estimator: Any) -> Any:
-    """What the rows meet first: inside pipelines, searches and other estimators that pass rows on."""
+    """The step that gets the rows first, inside pipelines, searches and other wrappers."""
     while (steps := steps_of(estimator)) or (inner := inner_estimator(estimator)) is not None:
         estimator = steps[0] if steps else inner
     return estimator
 
 
 def last_step(estimator: Any) -> Any:
-    """The last step of pipelines and the best of searches, or the estimator itself."""
+    """The last step of a pipeline, the best estimator of a search, or the estimator itself."""
     while hasattr(estimator, "steps") or hasattr(estimator, "best_estimator_"):
         estimator = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator.best_estimator_
     return estimator
 
 
 def steps_of(estimator: Any) -> list[Any]:
-    """The steps of a pipeline, without those that do nothing."""
+    """The steps of a pipeline, without those that pass rows through."""
     return [step for _, step in getattr(estimator, "steps", None) or () if not does_nothing(step)]
 
 
 def without_idle_steps(estimator: Any) -> Any:
-    """The same pipeline, or search for one, without the steps that its user has put out of action."""
+    """The same pipeline, or search for one, without the steps that its user has disabled."""
     if hasattr(estimator, "best_estimator_"):
         held = {"best_estimator_": without_idle_steps(estimator.best_estimator_)}
     elif isinstance(steps := getattr(estimator, "steps", None), list):
@@ -58,7 +58,7 @@ def without_idle_steps(estimator: Any) -> Any:
 
 
 def inner_estimator(estimator: Any) -> Any | None:
-    """A fitted estimator inside another that takes the same rows."""
+    """A fitted estimator inside another that gets the same rows."""
     for name in INNER:
         inner = getattr(estimator, name, None)
         inner = inner[0] if isinstance(inner, list) and inner else inner
@@ -69,20 +69,20 @@ def inner_estimator(estimator: Any) -> Any | None:
 
 
 def does_nothing(step: Any) -> bool:
-    """Whether a step passes rows on as they are."""
+    """Whether a step passes rows through unchanged."""
     is_function = type(step).__name__ == "FunctionTransformer"
     return step is None or step == "passthrough" or (is_function and step.func is None)
 
 
 def needs_frame(estimator: Any) -> bool:
-    """Whether it takes columns by name, or text, which an array of numbers does not have."""
+    """Whether it selects columns by name, or needs text, which an array of numbers lacks."""
     first = first_step(estimator)
     chosen = [name for _, _, names in getattr(first, "transformers_", ()) for name in _listed(names)]
     return any(isinstance(name, str) for name in chosen) or _takes_text(first)
 
 
 def _takes_text(estimator: Any) -> bool:
-    """Whether its first step, or any of the steps beside each other there, knows text of a column."""
+    """Whether its first step, or one of several parallel first steps, knows text of a column."""
     first = first_step(estimator)
     facts = [*getattr(first, "categories_", ()), getattr(first, "statistics_", ())]
     known = any(np.asarray(one).dtype.kind in "OUST" for one in facts)
@@ -93,23 +93,23 @@ def _takes_text(estimator: Any) -> bool:
 
 
 def typical_columns(estimator: Any, count: int, rng: np.random.Generator, typed: bool = False) -> Columns:
-    """``count`` numbers, or texts, of each column that an estimator takes.
+    """Return ``count`` numbers, or texts, for each input column of an estimator.
 
-    ``typed`` leaves out those of which only the numbers are known, and not whether they are whole.
+    ``typed`` leaves out columns whose dtype, integer or float, is unknown.
     """
     return _Sampler(count, rng, typed).columns(estimator, int(estimator.n_features_in_), [])
 
 
 @dataclass(frozen=True)
 class _Sampler:
-    """Samples of the columns that a step takes, from what it knows and from those of the columns ``after`` it."""
+    """Samples of a step's input columns, from what it knows and from samples of its outputs, ``after``."""
 
     count: int
     rng: np.random.Generator
     typed: bool
 
     def columns(self, step: Any, width: int, after: Columns) -> Columns:
-        """What the step knows itself, else what it makes those after it of."""
+        """Samples from the step's own knowledge, or else from its inverse."""
         if steps := steps_of(step):
             for one in reversed(steps):
                 after = self.columns(one, getattr(one, "n_features_in_", width), after)
@@ -123,7 +123,7 @@ class _Sampler:
         return _first_known(width, known)
 
     def _side_by_side(self, chooser: Any, width: int, after: Columns) -> Columns:
-        """Of a ColumnTransformer, whose steps take columns each of their own."""
+        """Samples for a ColumnTransformer, whose steps have separate columns."""
         found: Columns = [None] * width
         names = list(getattr(chooser, "feature_names_in_", range(width)))
         for name, step, chosen in chooser.transformers_:
@@ -139,7 +139,7 @@ class _Sampler:
         return list(self.rng.standard_normal((width, self.count)))
 
     def _back(self, step: Any, after: Columns) -> Columns:
-        """Through the step in the other direction."""
+        """Samples through the inverse of the step."""
         if does_nothing(step):
             return [] if self.typed else after
         if hasattr(step, "statistics_"):  # it fills gaps alone
@@ -156,7 +156,7 @@ class _Sampler:
         return [column if np.isfinite(column).all() else None for column in rows.T]
 
     def _drawn(self, step: Any, draws: dict[tuple[str, ...], Any], width: int) -> Columns:
-        """From the statistics of the step alone."""
+        """Samples from the statistics of the step."""
         facts = vars(step) if hasattr(step, "__dict__") else {}
         if hasattr(step, "_typical"):  # an estimator of ours
             facts = dict(zip(("mean_", "scale_"), step._typical, strict=True))
@@ -169,7 +169,7 @@ class _Sampler:
 
 
 def _first_known(width: int, found: Sequence[Columns]) -> Columns:
-    """Of each column the first sample that there is."""
+    """The first available samples of each column."""
     fitting = [columns for columns in found if len(columns) == width]
     return [next((one[index] for one in fitting if one[index] is not None), None) for index in range(width)]
 

@@ -1,4 +1,4 @@
-"""The elementwise ops as other systems write them: all that files need to know of an activation, in one entry."""
+"""The elementwise ops in other systems: one entry per activation, with everything that exports need."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 
 class Elementwise(NamedTuple):
-    """One op as others write it; its own numbers, such as slope, go by their names.
+    """One op in other systems; its own numbers, such as slope, are passed by name.
 
     Attributes
     ----------
-    onnx : ``(g, x, **numbers)`` writes its nodes, of operators that ONNX Runtime has for float32 and float64
-    c : str, its value in C99, of one number v
-    torch : str, the module that does the same, as Python with the numbers in braces; empty where there is none
+    onnx : callable ``(g, x, **numbers)``
+        Writes its nodes, with operators that ONNX Runtime has for float32 and float64.
+    c : str
+        Its value in C99, for one number v.
+    torch : str
+        The equivalent module as Python, with the numbers in braces; empty if there is none.
     """
 
     onnx: Callable[..., str]

@@ -1,4 +1,4 @@
-"""The network of a fitted estimator, and as JSON what is known of its answers: classes and names."""
+"""The network of a fitted estimator, and the JSON facts about its outputs: classes and names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..model import Sequential
 
 
 def parts_of(model: Any) -> tuple[Sequential, dict[str, Any], dict[str, Any] | None]:
-    """The network that a file holds, its metadata, and of a fitted estimator all that it knows besides."""
+    """Return the network to save, its metadata, and the other facts of a fitted estimator."""
     if isinstance(model, Sequential):
         return model, _checked(model.metadata), None
     if not (is_ours(model) or is_tabular(model)):
@@ -52,13 +52,13 @@ def is_tabular(model: Any) -> bool:
 
 
 def is_ours(model: Any) -> bool:
-    """Whether it is one of our two estimators."""
+    """Whether it is an MLPClassifier or MLPRegressor of chainrule."""
     ours = sys.modules.get("chainrule.estimators")  # whoever has one has imported them
     return ours is not None and isinstance(model, (ours.MLPClassifier, ours.MLPRegressor))
 
 
 def where_network_is(model: Any) -> str:
-    """The part of a trainer, pipeline or search that a file can hold, as Python writes it; empty if there is none."""
+    """The Python expression for the part of a trainer, pipeline or search that can be saved; empty if there is none."""
     if isinstance(getattr(model, "model", None), Sequential):
         return "trainer.model"
     if not hasattr(model, "get_params"):
@@ -73,7 +73,7 @@ def where_network_is(model: Any) -> str:
 
 
 def _way_to_save(model: Any) -> str:
-    """What to do with a model that is none of ours."""
+    """The remedy for a model of another library."""
     place, name = where_network_is(model), type(model).__name__
     if isinstance(model, type) or not hasattr(model, "get_params"):
         return f"save {place}" if place else "write save(model, path)"
@@ -87,7 +87,7 @@ def _checked(metadata: Any) -> dict[str, Any]:
 
 
 def facts_of(estimator: Any) -> dict[str, Any]:
-    """What is to be known of the network's inputs and outputs, as JSON holds it."""
+    """Return the facts about the network's inputs and outputs in JSON types."""
     facts: dict[str, Any] = {"estimator": type(estimator).__name__}
     if hasattr(estimator, "classes_"):
         labels = estimator.classes_.tolist()

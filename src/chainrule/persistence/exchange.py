@@ -1,4 +1,4 @@
-"""What the files of other libraries have in common: groups of arrays, one for each module that has any.
+"""What the files of other libraries have in common: groups of arrays, one for each module with arrays.
 
 A module is one call of a layer's program (:mod:`chainrule.layers.program`): ``Linear(4, 3, "relu")`` is two.
 """
@@ -28,7 +28,7 @@ IDENTITY = Call("identity")
 
 
 class Part(NamedTuple):
-    """What is one module in another library: a call of a layer's program, or a layer that only Python knows."""
+    """One module of another library: a call of a layer's program, or a layer without a program."""
 
     name: str  # of the layer, "2" or "1.0", as in the model's parameters
     module: str  # its place, "3" or "2.layers.0", where every module counts
@@ -38,7 +38,7 @@ class Part(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A part with arrays, by the other library's names and in its orientation: views into the model."""
+    """A part with arrays, views into the model, under the other library's names and in its orientation."""
 
     part: Part
     call: Call
@@ -46,7 +46,7 @@ class Slot(NamedTuple):
 
 
 def parts(layers: Sequence[Layer], name: str = "", module: str = "") -> tuple[Part, ...]:
-    """The modules of a network, in order."""
+    """Return the modules of a network, in order."""
     found: list[Part] = []
     for index, layer in enumerate(layers):
         for one, call in _calls(layer):
@@ -64,9 +64,9 @@ def _part(name: str, module: str, layer: Layer, call: Call | None) -> Part:
 
 
 def _calls(layer: Layer) -> list[tuple[Layer, Call | None]]:
-    """The calls of a layer in training, each with the layer that makes it; None for what only Python knows.
+    """Return the calls of a layer in training, each with its layer; None without a program.
 
-    A layer around others is one module, and so is one that computes nothing.
+    A layer that contains others is one module, and so is a layer that computes nothing.
     """
     if layer.children and not _has_arrays(layer):
         return [(layer, None)]
@@ -88,14 +88,18 @@ def _has_arrays(layer: Layer) -> bool:
 
 
 def slots(who: str, model: Any, names: Mapping[str, Mapping[str, str]], transposed: bool = False) -> list[Slot]:
-    """The parts with arrays, in order.
+    """Return the parts with arrays, in order.
 
     Parameters
     ----------
-    who : the user's call, for errors
-    model : :class:`~chainrule.Sequential`
-    names : for each op with arrays the other library's name of each, and ours
-    transposed : bool, whether its matrices are (O, I)
+    who : str
+        The user's call, for errors.
+    model : Sequential
+        The model.
+    names : dict
+        For each op, the other library's name of each array, and ours.
+    transposed : bool
+        Whether its matrices are (O, I).
     """
     if not isinstance(model, Sequential):
         place = where_network_is(model)
@@ -124,7 +128,7 @@ def _all(found: Iterable[Part]) -> Iterator[Part]:
 
 
 def check_shapes(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], remedy: str = "") -> None:
-    """Raise unless the groups are as many as the slots, in the same order, with arrays of the same shapes."""
+    """Raise unless the groups match the slots in number, order and shapes."""
     if [_shapes(slot.arrays) for slot in ours] != [_shapes(group) for group in theirs.values()]:
         raise ValueError(_mismatch(who, ours, theirs, remedy))
     for prefix, group in theirs.items():
@@ -135,7 +139,7 @@ def check_shapes(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], r
 
 
 def fill(who: str, model: Sequential, ours: Sequence[Slot], theirs: Mapping[str, Arrays]) -> None:
-    """Copy the groups into the model: all of them, or none where the model cannot hold one."""
+    """Copy the groups into the model: all of them, or none if one does not fit."""
     held = [model.parameters.vector, *model.buffers.values()]
     pairs = []
     for (part, call, arrays), group in zip(ours, theirs.values(), strict=True):
@@ -155,7 +159,7 @@ def fill(who: str, model: Sequential, ours: Sequence[Slot], theirs: Mapping[str,
 
 
 def _mismatch(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], remedy: str) -> str:
-    """The error that lists both sides, each layer beside the group in its place."""
+    """Return an error that lists both sides, each layer beside its group."""
     left = [_listed(f"{part.name} {part.layer!r}", arrays) for part, _, arrays in ours]
     right = [_listed(prefix or "(no name)", group) for prefix, group in theirs.items()]
     lines = [("the model expects", "the file has")]
@@ -182,7 +186,7 @@ def _shapes(group: Arrays) -> dict[str, Shape]:
 
 
 def grouped(tensors: Mapping[str, Array]) -> dict[str, Arrays]:
-    """``{"0.weight": …, "0.bias": …}`` as ``{"0": {"weight": …, "bias": …}}``, in the same order."""
+    """Group ``{"0.weight": …, "0.bias": …}`` into ``{"0": {"weight": …, "bias": …}}``, in the same order."""
     groups: dict[str, Arrays] = {}
     for name, array in tensors.items():
         prefix, _, leaf = name.rpartition(".")
@@ -191,10 +195,10 @@ def grouped(tensors: Mapping[str, Array]) -> dict[str, Arrays]:
 
 
 def in_order(who: str, ours: Sequence[Slot], groups: Mapping[str, Arrays]) -> dict[str, Arrays]:
-    """The groups of a file, which has lost their order, in that of the slots.
+    """Sort the groups of a file, which does not keep their order, into that of the slots.
 
-    Names that differ in numbers alone are sorted by these. Otherwise a group is known by its shapes and, among groups
-    of equal shapes, by its number.
+    Names that differ only in numbers are sorted by these. Otherwise a group is identified by its shapes and, among
+    groups of equal shapes, by its number.
     """
     ordered = dict(sorted(groups.items(), key=lambda item: _natural(item[0])))
     if len(set(map(_pattern, ordered))) <= 1 or len(ordered) != len(ours):
@@ -214,7 +218,7 @@ def in_order(who: str, ours: Sequence[Slot], groups: Mapping[str, Arrays]) -> di
 
 
 def by_order(who: str, groups: Mapping[str, Arrays], order: Iterable[str]) -> dict[str, Arrays]:
-    """The groups in the order that the user gives, which must name all of them."""
+    """Return the groups in the user's order, which must name all of them."""
     names = list(order) if isinstance(order, Iterable) else [order]
     if len(names) != len(groups) or set(map(str, names)) != set(groups) or not all(isinstance(n, str) for n in names):
         raise ValueError(sentence(who, f"order to name {', '.join(groups)}", repr(names)))
@@ -222,7 +226,7 @@ def by_order(who: str, groups: Mapping[str, Arrays], order: Iterable[str]) -> di
 
 
 def _natural(name: str) -> list[int | str]:
-    """The key by which names sort as people sort them: layer2 before layer10. Text and numbers take turns in it."""
+    """The key for natural sorting: layer2 before layer10. Text and numbers alternate in it."""
     pieces = re.split(r"(\d{1,18})", name)  # Python refuses to read a number of thousands of digits
     return [int(piece) if piece.isdecimal() else piece for piece in pieces]
 

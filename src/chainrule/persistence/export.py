@@ -1,4 +1,4 @@
-"""A model in a file that others run: one function, which compares the file with the model before it keeps it."""
+"""Export a model to a file for other programs, and compare the file with the model before keeping it."""
 
 from __future__ import annotations
 
@@ -36,20 +36,27 @@ OWN_ROWS = "pass X=rows, some rows of your data, where the random ones are not l
 
 @dataclass(frozen=True)
 class Exported:
-    """What :func:`export` wrote.
+    """Result of :func:`export`.
 
     Attributes
     ----------
     path : Path
+        The file.
     format : str
-    bytes : int, the size of the file
-    checked : float or None, the largest |y′ − y| between the file's outputs y′ and the model's y: of probabilities as
-        it is, of other numbers divided by the spread of the output, its standard deviation over the rows. At least the
-        part of the rows with another label. None where nothing that runs such a file is installed
-    notes : list of str, what to know about the file
-    unit : str, what ``checked`` is a part of
-    rows : str, what the rows were that file and model were compared on, where the model does not tell what yours are
-        like: empty for rows that you gave, and for those that a scaler, an encoder or a fitted estimator knows
+        Its format.
+    bytes : int
+        Its size.
+    checked : float or None
+        Largest |y′ − y| between the file's outputs y′ and the model's y: unscaled for probabilities, otherwise divided
+        by the output's standard deviation over the rows; at least the share of rows with another label. None if no
+        program that runs the file is installed.
+    notes : list of str
+        What to know about the file.
+    unit : str
+        The unit of ``checked``.
+    rows : str
+        Which rows were compared, if the model does not determine them; empty for your own rows, and for those from a
+        scaler, an encoder or a fitted estimator.
 
     Examples
     --------
@@ -86,36 +93,45 @@ class Exported:
 def export(
     model: Any, path: str | os.PathLike[str], format: str | None = None, *, X: Any = None, **options: Any
 ) -> Exported:
-    """Write a model as a file that others run; keep it only if it answers as the model does.
+    """Export a model to a file for other programs; keep it only if it predicts the same as the model.
 
-    Both are asked about the same rows, the model in float64: ``X``, or random ones as the columns of a fitted estimator
-    or pipeline are known. A network alone does not tell what your rows are like; the result says which it was asked.
-    Where float32 loses what tells rows apart, such as in seconds since 1970, the file is refused, or takes float64.
+    Both predict the same rows, the model in float64: ``X``, or random rows from what a fitted estimator or pipeline
+    knows of its columns. For a network alone, they are standard normal, or around the centre of its first layer, and
+    the result says so. If float32 cannot distinguish rows (seconds since 1970, for example), a float32 file is refused,
+    and an ONNX file takes float64 unless you set the precision.
 
-    What was fitted to a table takes rows as they are: one input or field for each column, with missing values.
+    A model of a table takes raw rows: one input or field for each column, with missing values.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`, or a fitted estimator, whose encoding, scaling and classes then are in the
-        file, too; or a fitted pipeline of scikit-learn
-    path : where to write; the file appears whole or not at all, in place of one that was there
-    format : "onnx", "c" or "pytorch" (a ``state_dict`` in safetensors); None tells it from the suffix of ``path``
-    X : array or frame of some rows as ``model.predict`` takes them, for the comparison
-    **options : of the format; "onnx": ``precision`` "float32", "float64", "float16" or "int8", ``outputs`` "model" or
-        "probabilities", ``input_shape`` of one row, ``opset``, 21 or None for the newest; "c", a C99 header:
-        ``precision`` "float32" or "int8", ``name`` that its functions begin with, ``self_test`` False to leave out rows
-        to test it with on the device; "pytorch": ``precision`` "float32" or "float16"
+    model : Sequential, fitted estimator or fitted scikit-learn pipeline
+        The file includes an estimator's encoding, scaling and classes.
+    path : path
+        The file, which is replaced atomically.
+    format : {"onnx", "c", "pytorch"}, optional
+        The format ("pytorch" is a ``state_dict`` in safetensors); by default, from the suffix of ``path``.
+    X : array or frame, optional
+        Some rows for the comparison, as ``model.predict`` takes them.
+    **options : optional
+        For "onnx": ``precision`` "float32", "float64", "float16" or "int8"; ``outputs`` "model" or "probabilities";
+        ``input_shape`` of one row; ``opset``, 21, or None for the newest. For "c", a C99 header: ``precision``
+        "float32" or "int8"; ``name``, the prefix of its functions; ``self_test`` False to leave out the test rows. For
+        "pytorch": ``precision`` "float32" or "float16".
 
     Returns
     -------
-    exported : :class:`Exported`; print it
+    Exported
+        The result; print it.
 
     Raises
     ------
     ValueError, TypeError
-        The format or an option is unknown, the format cannot hold the model, or the file would answer something else.
+        If the format or an option is unknown, the format cannot hold the model, or the file would predict something
+        else.
     ModuleNotFoundError
-        The libraries that write the format are missing; it names the command that installs them.
+        If the libraries that write the format are missing; the error names the command that installs them.
+    OSError
+        If the folder does not exist or cannot be written to.
 
     Examples
     --------
@@ -159,7 +175,7 @@ def _task(name: str, model: Any, X: Any, options: dict[str, Any]) -> tuple[Task,
 
 
 def _format(path: Path, format: str | None) -> str:
-    """The format by its name, or by the suffix."""
+    """Return the format by its name, or by the suffix."""
     if format is not None:
         return check_name("export", "a format", format, FORMATS)
     for name, (suffix, _, _) in FORMATS.items():

@@ -1,4 +1,4 @@
-"""What other libraries say when they fail, in one sentence of ours."""
+"""Turn the errors of other libraries into one sentence of ours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOISE = (
 
 
 def reason(error: Exception) -> str:
-    """The first line of a message, without what means nothing to a user."""
+    """Return the first line of a message, without parts that mean nothing to a user."""
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     for noise, instead in _NOISE:
         text = noise.sub(instead, text)
@@ -29,13 +29,13 @@ def reason(error: Exception) -> str:
 
 
 def got_of(error: Exception) -> str:
-    """What one of our sentences got, for another sentence."""
+    """Return the "got" part of one of our sentences, for another sentence."""
     return str(error).partition(", got ")[2].partition("; ")[0].rstrip(".")
 
 
 @contextmanager
 def in_a_sentence(who: str, expected: str, remedy: str = "") -> Iterator[None]:
-    """Whatever fails here, and is neither the system's error nor a sentence already, becomes a ValueError of ours."""
+    """Turn errors in the block into our ValueError, except the system's errors and our own sentences."""
     try:
         yield
     except (OSError, MemoryError, ModuleNotFoundError):

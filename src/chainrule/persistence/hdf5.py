@@ -1,4 +1,4 @@
-"""Keras's HDF5 files, read by h5py: only what is in the file itself, and nothing larger than was asked for."""
+"""Read Keras's HDF5 files with h5py: only data inside the file, and nothing larger than expected."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_SPARE = 1 << 16  # numbers that HDF5 may unpack beyond those that were aske
 
 @contextmanager
 def opened(who: str, path: Path) -> Iterator[tuple[Any, Any]]:
-    """The root of an HDF5 file, which may be in a ``.keras`` archive; and the model's configuration, or None."""
+    """Open the root of an HDF5 file, possibly in a ``.keras`` archive, and the model's configuration, or None."""
     check_readable(who, path, "Keras file")
     h5py = require("h5py", "keras", who)
     config, source = None, path.open("rb")
@@ -53,7 +53,7 @@ def opened(who: str, path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _member(who: str, path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
-    """A file of the archive, in memory: no name in it ever becomes a path."""
+    """Read a file of the archive into memory: no name in it ever becomes a path."""
     if name not in archive.namelist():
         raise refusal(who, path, f"to be a .keras file with a {name}", "another archive")
     info = archive.getinfo(name)
@@ -71,7 +71,7 @@ def _parsed(who: str, path: Path, text: str | bytes) -> Any:
 
 
 def child(who: str, path: Path, group: Any, name: str) -> Any:
-    """A group or dataset in a group: in this file, not behind a link to another place; None if there is none."""
+    """Return a group or dataset in a group, if it is in this file and not a link; None if there is none."""
     import h5py
 
     here = group
@@ -85,7 +85,7 @@ def child(who: str, path: Path, group: Any, name: str) -> Any:
 
 
 def numbers(who: str, path: Path, dataset: Any) -> Any:
-    """The dataset, not read yet; ValueError unless it holds numbers, in the file itself."""
+    """Return the dataset, unread; raise a ValueError unless it holds numbers in the file itself."""
     import h5py
 
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in KINDS or dataset.shape is None:
@@ -100,7 +100,7 @@ def numbers(who: str, path: Path, dataset: Any) -> Any:
 
 
 def check_unpacks(who: str, path: Path, dataset: Any) -> None:
-    """Raise, before HDF5 unpacks it, if a piece of a packed dataset would become larger than it claims."""
+    """Raise, before HDF5 unpacks it, if a chunk of a compressed dataset would become larger than it claims."""
     if getattr(dataset, "chunks", None) is None:
         return
     plan = dataset.id.get_create_plist()
@@ -119,7 +119,7 @@ def check_unpacks(who: str, path: Path, dataset: Any) -> None:
 
 
 def texts(group: Any, name: str) -> list[str] | None:
-    """A list of names among the attributes, or None; a long one is in pieces, ``name0``, ``name1``, ..."""
+    """Read a list of names from the attributes, or None; a long list is split into ``name0``, ``name1``, ..."""
     pieces = itertools.takewhile(group.attrs.__contains__, (f"{name}{index}" for index in itertools.count()))
     names = [name] if name in group.attrs else list(pieces)
     if not names:

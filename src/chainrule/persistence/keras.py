@@ -1,4 +1,4 @@
-"""Keras: the weights in ``.keras``, ``.weights.h5`` and ``.h5`` files, loaded into a model of the same layers."""
+"""Load Keras weights from ``.keras``, ``.weights.h5`` and ``.h5`` files into a model of the same layers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WHO = "load_keras_weights"
 
 
 class Kind(NamedTuple):
-    """A layer of Keras that has variables."""
+    """A Keras layer with variables."""
 
     cls: str
     file: str  # its name in files
@@ -57,25 +57,32 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
     """Load the weights of a Keras network into a model of the same layers.
 
     Dense, BatchNormalization, LayerNormalization and PReLU are matched in order to Linear, BatchNorm, LayerNorm and
-    PReLU, or to layers of your own whose ``program(training=True)`` computes the same. The model changes as a whole or
-    not at all. Needs h5py: ``pip install 'chainrule[keras]'``.
+    PReLU, or to your own layers whose ``program(training=True)`` computes the same. After an error, the model is
+    unchanged. Needs h5py: ``pip install 'chainrule[keras]'``.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`
-    path : what ``model.save("net.keras")`` or ``model.save_weights("net.weights.h5")`` of Keras 3 wrote, or
-        ``model.save("net.h5")`` of any Keras. Nothing in it is executed or unpacked to the disk
+    model : Sequential
+        The model, whose weights are replaced.
+    path : path
+        A file from ``model.save("net.keras")`` or ``model.save_weights("net.weights.h5")`` of Keras 3, or
+        ``model.save("net.h5")`` of any Keras. Nothing in it is executed or unpacked to the disk.
 
     Raises
     ------
     ValueError
-        The shapes differ, and the error lists both sides; or activations or epsilon differ, in a file that states them,
-        as ``.weights.h5`` does not. Keras's default is ``BatchNorm(8, momentum=0.01, epsilon=1e-3)``. Or the file is
-        damaged, holds other layers with weights, or points to other files.
+        If shapes differ (the error lists both sides), or activations or epsilon, which ``.weights.h5`` does not
+        contain. Keras's default is ``BatchNorm(8, momentum=0.01, epsilon=1e-3)``. Or if the file is damaged, holds
+        other layers with weights, or refers to other files.
     ModuleNotFoundError
-        h5py is not installed.
+        If h5py is not installed.
     OSError
-        The file does not exist or cannot be read.
+        If the file does not exist or cannot be read.
+
+    Notes
+    -----
+    h5py reads the file with the HDF5 library, which may hang on a maliciously damaged file: from strangers accept only
+    safetensors files.
 
     Examples
     --------
@@ -90,11 +97,6 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
     ...     cr.convert.load_keras_weights(model, path)
     >>> model.predict([[10.0, 100.0]])
     array([[210.5]], dtype=float32)
-
-    Notes
-    -----
-    The HDF5 library, through which h5py reads the file, may hang on one that was damaged on purpose: from strangers
-    accept safetensors files only.
 
     References
     ----------
@@ -133,7 +135,7 @@ def _numbered(ops: Sequence[str]) -> list[str]:
 
 
 def _absent(settings: Mapping[str, Any]) -> set[str]:
-    """The variables that a normalisation does not have: its gain is then 1, or its bias 0."""
+    """The variables that a normalization lacks: its gain is then 1, or its bias 0."""
     return {leaf for leaf, key in (("gamma", "scale"), ("beta", "center")) if settings.get(key) is False}
 
 
@@ -143,7 +145,7 @@ def _absent(settings: Mapping[str, Any]) -> set[str]:
 def _by_kind(
     path: Path, root: Any, kinds: Sequence[str], settings: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Keras 3, ``layers/dense_1/vars/0``: the groups of these kinds in order; then all others."""
+    """Read Keras 3's layout, ``layers/dense_1/vars/0``: the groups of these kinds in order, then all others."""
     for name in ("layers", "_layer_checkpoint_dependencies"):  # the second by TensorFlow 2.12
         layers = child(WHO, path, root, name)
         if hasattr(layers, "keys"):
@@ -166,7 +168,7 @@ def _by_kind(
 
 
 def _by_name(path: Path, root: Any) -> dict[str, dict[str, Any]]:
-    """The older layout, ``model_weights/dense_1/dense_1/kernel:0``: attributes list the names in order."""
+    """Read the older layout, ``model_weights/dense_1/dense_1/kernel:0``: attributes list the names in order."""
     top = child(WHO, path, root, "model_weights")
     top = root if top is None else top
     groups: dict[str, dict[str, Any]] = {}
@@ -186,7 +188,7 @@ def _by_name(path: Path, root: Any) -> dict[str, dict[str, Any]]:
 
 
 def layers_of(config: Any) -> list[tuple[str, Mapping[str, Any]]]:
-    """The class and the settings of each layer in a configuration; none if it has another form."""
+    """Return the class and settings of each layer in a configuration; none if it has another form."""
     inner = config.get("config") if isinstance(config, dict) else None
     layers = inner.get("layers") if isinstance(inner, dict) else inner  # a list in Keras 1
     found: list[tuple[str, Mapping[str, Any]]] = []
@@ -212,7 +214,7 @@ def _check_epsilon(path: Path, ours: Iterable[tuple[str, Slot]], settings: Mappi
 def _check_steps(
     path: Path, model: Sequential, config: Any, described: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> None:
-    """Raise where a Sequential of Keras has something else between its weights than the model."""
+    """Raise if a Keras Sequential has other steps between its weights than the model."""
     if isinstance(config, dict) and config.get("class_name") == "Sequential" and described:
         theirs = [step for name, settings in described for step in _their_steps(name, settings)]
         ours = [step for part in parts(model.layers) for step in _our_steps(part)]
@@ -244,7 +246,7 @@ def _our_steps(part: Part) -> Iterator[str]:
 
 
 def _activation(op: str, given: Iterable[Any]) -> str:
-    """Our name of an activation: ``ReLU``, ``LeakyReLU(0.2)``."""
+    """Return our name of an activation: ``ReLU``, ``LeakyReLU(0.2)``."""
     name = repr(ACTIVATIONS[op]).removesuffix("()") if op in ACTIVATIONS else op
     text = ", ".join(map(str, given))
     return f"{name}({text})" if text else name

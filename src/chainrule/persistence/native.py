@@ -1,9 +1,9 @@
-"""The library's own file: safetensors, with the architecture and the facts about the training as JSON in its header.
+"""The native format: a safetensors file with the architecture and metadata as JSON in its header.
 
 The tensors are the parameters ("0.W") and the buffers ("1.running_mean") by name. The header's entry ``chainrule``
 holds {"format": 2, "version": ..., "model": model.config(), "metadata": model.metadata}; ``digest`` is the SHA-256 of
-that entry and of all tensors, which format 1 did not have. A file is not trusted when it is read: nothing in it is
-executed, and nothing is allocated for which it does not hold the bytes.
+that entry and of all tensors, which format 1 lacks. A file is not trusted: nothing in it is executed, and nothing is
+allocated that it does not hold the bytes for.
 """
 
 from __future__ import annotations
@@ -48,31 +48,32 @@ Expected = Callable[[Sequence[Layer], np.dtype[Any]], dict[str, Form]]
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write a model into one safetensors file: architecture, parameters, buffers, ``metadata``, version and a digest.
-
-    The file appears whole or not at all: it is written beside its place and moved. A file that was there keeps its mode
-    and owner, and links to it still lead there; other names of it, hard links, keep what it held before. The new file
-    holds no time and no path, so equal models give equal files. Nothing of a batch is in it, and no pickle.
+    """Save a model to a safetensors file: architecture, parameters, buffers, ``metadata``, version and a digest.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`, or a fitted estimator: :class:`~chainrule.TabularClassifier`,
-        :class:`~chainrule.TabularRegressor`, :class:`~chainrule.MLPClassifier` or :class:`~chainrule.MLPRegressor`. The
-        file of an estimator has its parameters, its network and all else that it needs to predict, but no callbacks,
-        functions or random generators among the parameters, and no state of an optimizer
-    path : where to write, by custom with the suffix ``.safetensors``
+    model : Sequential or fitted estimator
+        A network, or a fitted TabularClassifier, TabularRegressor, MLPClassifier or MLPRegressor. The file of an
+        estimator has its parameters, its network and all that prediction needs, but no callbacks, functions or random
+        generators among the parameters, and no state of an optimizer.
+    path : path
+        The file, by convention with the suffix ``.safetensors``.
 
     Raises
     ------
     TypeError
-        ``model.metadata`` holds what JSON cannot (text, numbers, booleans, None, lists and dicts of them): an array,
-        NaN. Tuples come back as lists, and keys as text. Or a layer of your own was made with such an argument. Or the
-        model's class overrides a method that computes, or one was replaced on the model or on a layer. Or an estimator
-        has a loss or an activation that is not chainrule's.
+        If ``model.metadata``, or an argument of your own layer, is not text, numbers, booleans, None, or lists and
+        dicts of these. Or if the model's class overrides a method that computes, or one was replaced on an instance. Or
+        if an estimator has a loss or an activation that is not chainrule's.
     ValueError
-        A layer of your own cannot be built again from its ``config()``, or has the same class name as a built-in layer.
+        If a layer of your own cannot be rebuilt from its ``config()``, or has the class name of a built-in layer.
     OSError
-        The folder does not exist or cannot be written.
+        If the folder does not exist or cannot be written to.
+
+    Notes
+    -----
+    The file is replaced atomically. An existing file keeps its mode, owner and symbolic links; hard links keep the old
+    contents. The file holds no time, path, batch or pickle, so equal models give equal files.
 
     Examples
     --------
@@ -119,28 +120,32 @@ def _check_json(what: str, facts: dict[str, Any]) -> None:
 
 
 def load(path: str | os.PathLike[str], custom_layers: Mapping[str, type[Layer]] | None = None) -> Any:
-    """The model that :func:`save` wrote, equal to the last bit, or the one that a checkpoint holds.
-
-    The file may come from anywhere: nothing in it is executed, what it claims about sizes is held against the bytes
-    that it has before any array is made, and all of it against its digest. NumPy and safetensors are enough to load and
-    predict. Files of earlier versions load as well.
+    """Load a model that :func:`save` wrote, bit for bit, or the model of a checkpoint.
 
     Parameters
     ----------
-    path : a file that :func:`save` or :class:`~chainrule.callbacks.Checkpoint` wrote
-    custom_layers : name → class of the layers of your own that the model has
+    path : path
+        A file from :func:`save` or :class:`~chainrule.callbacks.Checkpoint`.
+    custom_layers : mapping of name to class, optional
+        Your own layer classes.
 
     Returns
     -------
-    model : what was saved, :class:`~chainrule.Sequential` or an estimator; the ``rng`` of a network is
-        a fresh unpredictable one, and that of a checkpoint has no metadata
+    Sequential or estimator
+        What was saved. A network has a new unpredictable ``rng``; from a checkpoint it has no metadata.
 
     Raises
     ------
     ValueError
-        The file is damaged, was not written by chainrule or by a newer one, or holds a layer that is not known.
+        If the file is damaged, was not written by chainrule or by a newer version, or holds an unknown layer.
     OSError
-        There is no such file (FileNotFoundError), or it cannot be read.
+        If the file does not exist (FileNotFoundError) or cannot be read.
+
+    Notes
+    -----
+    The file is not trusted. Nothing in it is executed, claimed sizes are compared with its bytes before any array is
+    allocated, and the digest covers all of it. NumPy and safetensors are enough to load and predict. Files written by
+    earlier versions load as well.
 
     Examples
     --------
@@ -183,7 +188,7 @@ def _estimator(path: Path, described: dict[str, Any], model: Sequential) -> Any:
 
 
 def _checked_classes(custom_layers: Any) -> dict[str, type[Layer]]:
-    """Name → class of layers, as the user gave them."""
+    """Return the layer classes by name, with the user's."""
     own = {} if custom_layers is None else custom_layers
     pairs = own.items() if isinstance(own, Mapping) else [(None, own)]
     for name, cls in pairs:
@@ -198,7 +203,7 @@ def _arrays(model: Sequential) -> dict[str, Array]:
 
 
 def _of_checkpoint(path: Path, own: dict[str, type[Layer]]) -> Sequential:
-    """The model as it was when the checkpoint was written."""
+    """Load the model of a checkpoint."""
     arrays, facts = checkpoint.read_checkpoint("load", path)
     if not isinstance(facts.get("model"), dict):
         raise _refusal(path, "to describe its model", reprlib.repr(facts.get("model")))
@@ -214,7 +219,7 @@ def _of_checkpoint(path: Path, own: dict[str, type[Layer]]) -> Sequential:
 
 
 def _tensors_that_come_back(model: Sequential) -> dict[str, Array]:
-    """What load would refuse, or build otherwise, must fail now, while the model is still there."""
+    """Raise now, while the model still exists, if load would refuse it or build a different one."""
     reason = "a layer whose config() rebuilds a different one"
     try:
         own = {cls.__name__: cls for cls in _classes(model.layers) if LAYERS.get(cls.__name__) is not cls}
@@ -246,7 +251,7 @@ def _tensors_that_come_back(model: Sequential) -> dict[str, Array]:
 
 
 def _classes(value: Layer | Sequence[Any]) -> Iterator[type[Layer]]:
-    """The classes of all layers in a list, or of a layer and those that it was made with (an activation, say)."""
+    """Yield the classes of all layers in a list, or of a layer and its arguments, such as an activation."""
     if isinstance(value, Layer):
         yield type(value)
         value = [getattr(value, name) for name in arguments_of(type(value))]
@@ -266,7 +271,7 @@ def _form(tensor: Any) -> Form:
 
 
 def _read_facts(path: Path, header: Mapping[str, str] | None) -> dict[str, Any]:
-    """What the header says: a dict with the architecture under "model" and a dict under "metadata"."""
+    """Read the header: a dict with the architecture under "model" and a dict under "metadata"."""
     if not header or KEY not in header:
         remedy = "load reads what chainrule.save wrote; load_state_dict the weights of PyTorch"
         raise _refusal(path, f"to have a {KEY!r} entry in its header", "a safetensors file without", remedy)
@@ -302,7 +307,7 @@ def _build(
     own: dict[str, type[Layer]],
     expected: Expected,
 ) -> Sequential:
-    """The model of this description, once it is certain that the file holds its arrays."""
+    """Build the model of this description, after checking that the file holds its arrays."""
     try:
         if not description.keys() <= {"layers", "dtype"}:
             raise ValueError(sentence("a model", "layers and a dtype", reprlib.repr(sorted(description))))
@@ -321,7 +326,7 @@ def _build(
 
 
 def _described(value: Any) -> Iterator[dict[str, Any]]:
-    """The description of each layer, those inside others included."""
+    """Yield the description of each layer, inner ones included."""
     if isinstance(value, dict) and "type" in value:
         yield value
     if isinstance(value, (dict, list)):
@@ -341,11 +346,11 @@ def _check_types(description: Mapping[str, Any], own: Mapping[str, type[Layer]])
 
 
 def _check_sizes(description: Mapping[str, Any], own: Mapping[str, type[Layer]], numbers: int) -> None:
-    """No constructor of ours may reserve memory that the file does not fill.
+    """Raise before a constructor allocates memory that the file cannot fill.
 
     A layer with sizes has at least half a number for each unit of each size: m + n <= 2mn for a Linear(m, n), n <= 2n
-    for a gain. So all whole numbers in the description together are at most twice the numbers in the file,
-    or so few that what is missing can be told by its name.
+    for a gain. The sum of all integers in the description is therefore at most twice the numbers in the file, or so
+    small that a missing array can be named.
     """
     described = list(_described(description.get("layers")))
     if len(described) > MAX_LAYERS:
@@ -357,7 +362,7 @@ def _check_sizes(description: Mapping[str, Any], own: Mapping[str, type[Layer]],
 
 
 def _expected_forms(layers: Sequence[Layer], dtype: np.dtype[Any]) -> dict[str, Form]:
-    """Of a model file: its parameters and buffers, each by its name."""
+    """The tensors of a model file: parameters and buffers by name."""
     expected: dict[str, Form] = {name: (shape, _DTYPES[dtype.name]) for name, shape in parameter_shapes(layers).items()}
     for prefix, layer in walk(layers):
         for name, array in layer.buffers().items():
@@ -366,7 +371,7 @@ def _expected_forms(layers: Sequence[Layer], dtype: np.dtype[Any]) -> dict[str, 
 
 
 def _forms_in_checkpoint(layers: Sequence[Layer], dtype: np.dtype[Any]) -> dict[str, Form]:
-    """Of a checkpoint: all parameters as one vector."""
+    """The tensors of a checkpoint: all parameters as one vector."""
     parameters = parameter_shapes(layers)
     buffers = {name: form for name, form in _expected_forms(layers, dtype).items() if name not in parameters}
     vector: Form = (sum(map(math.prod, parameters.values())),), _DTYPES[dtype.name]

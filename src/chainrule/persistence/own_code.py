@@ -1,4 +1,4 @@
-"""Code of the user's own in a network, which no file can hold: what is read from one does without it."""
+"""Detect a user's own code in a network, which no file can hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRAINING = ("backward", "penalty")
 
 
 def check_no_own_code(who: str, model: Sequential, methods: tuple[str, ...] = PREDICTION) -> None:
-    """Raise if the model's class overrides one of these methods, or if any was replaced on the model or on a layer."""
+    """Raise if the model's class overrides one of these methods, or one was replaced on the model or a layer."""
     changed = next((name for name in methods if getattr(type(model), name) is not getattr(Sequential, name)), None)
     replaced = ["the model"] if has_own_methods(model) else []
     replaced += [f"layer {place.rstrip('.')}" for place, layer in walk(model.layers) if _is_hooked(layer)]
@@ -28,5 +28,5 @@ def check_no_own_code(who: str, model: Sequential, methods: tuple[str, ...] = PR
 
 
 def _is_hooked(layer: Layer) -> bool:
-    """Whether a method was replaced on the layer, or on one that is its attribute, such as an activation."""
+    """Whether a method was replaced on the layer, or on a layer that is its attribute, such as an activation."""
     return any(map(has_own_methods, (layer, *(value for value in vars(layer).values() if isinstance(value, Layer)))))

@@ -1,4 +1,4 @@
-"""Programs for files: of calls that the format can write, each with what it needs, in numbers that float32 can hold."""
+"""Check programs for export: known ops, complete arguments, and numbers that float32 can hold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def layer_programs(who: str, layers: Sequence[Layer], known: Collection[str]) -> list[tuple[Layer, Program]]:
-    """Each layer with its program, every op of which is one of those known."""
+    """Return each layer with its program; raise for unknown ops."""
     found = list(zip(layers, stated(who, layers), strict=True))
     for layer, program in found:
         check_program(who, repr(layer), program, known)
@@ -22,7 +22,7 @@ def layer_programs(who: str, layers: Sequence[Layer], known: Collection[str]) ->
 
 
 def check_program(who: str, about: str, program: Iterable[Call], known: Collection[str]) -> None:
-    """Raise unless the calls can be written; ``about`` is what they are of."""
+    """Raise unless the calls can be written; ``about`` names their owner."""
     for call in every_call(program):
         if call.op not in known:
             got = f"{call.op!r} in the program of {about}{nearest(call.op, known)}"

@@ -1,6 +1,6 @@
 """PyTorch: the ``state_dict`` of a model, in memory and in safetensors files.
 
-Two tables say what PyTorch calls each op and its arrays; a layer is written as the calls of its program.
+Two tables map each op and its arrays to PyTorch's names; a layer is written as the calls of its program.
 """
 
 from __future__ import annotations
@@ -46,28 +46,30 @@ DEFAULTS = re.compile(r"(, )?(bias=True|eps=1e-05|momentum=0\.1|alpha=1\.0)(?=[,
 
 
 def state_dict(model: Sequential) -> dict[str, Array]:
-    """The parameters and running statistics of a model by PyTorch's names: copies, with W transposed.
+    """Copy the parameters and running statistics of a model under PyTorch's names, with W transposed.
 
-    The names are those of the ``torch.nn.Sequential`` of the same network, in which an activation and dropout are
-    modules of their own: "0.weight", "0.bias", "3.running_mean". A ``Residual`` is a module that has its layers in an
+    The names are those of the ``torch.nn.Sequential`` of the same network, in which activations and dropout are
+    separate modules: "0.weight", "0.bias", "3.running_mean". A ``Residual`` is a module with its layers in an
     ``nn.Sequential`` called ``layers``.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential` whose layers with arrays are Linear, BatchNorm, LayerNorm and PReLU, or your
-        own whose ``program(training=True)`` computes the same
+    model : Sequential
+        A model whose layers with arrays are Linear, BatchNorm, LayerNorm and PReLU, or your own whose
+        ``program(training=True)`` computes the same.
 
     Returns
     -------
-    arrays : dict from name to array, in the model's dtype; ``torch.nn.Module.load_state_dict`` takes them as tensors:
-        ``{name: torch.from_numpy(array) for ...}``
+    dict of str to array
+        Arrays in the model's dtype. ``torch.nn.Module.load_state_dict`` accepts them as tensors:
+        ``{name: torch.from_numpy(array) for ...}``.
 
     Raises
     ------
     ValueError
-        Another layer has arrays.
+        If another layer has arrays.
     TypeError
-        The model is no Sequential.
+        If the model is not a Sequential.
 
     Examples
     --------
@@ -88,7 +90,7 @@ def state_dict(model: Sequential) -> dict[str, Array]:
 
 
 def _views_of(model: Sequential) -> dict[str, Array]:
-    """The same as views into the model: running statistics are float64 there."""
+    """Return the same as views into the model, whose running statistics are float64."""
     tensors: dict[str, Array] = {}
     for slot in slots(DUMP, model, ARRAYS, transposed=True):
         tensors |= {f"{slot.part.module}.{name}": array for name, array in slot.arrays.items()}
@@ -104,25 +106,26 @@ def load_state_dict(
 ) -> None:
     """Load the parameters and running statistics of a PyTorch network into a model of the same layers.
 
-    Modules are matched to layers in order, whatever they are called and whatever stands between them. A ``state_dict``
-    is in order; the names in a file are sorted, with numbers as numbers. The model changes as a whole or not at all.
+    Modules with arrays are matched to layers in order, independent of their names. A ``state_dict`` is in order; the
+    names in a file are in natural order. After an error, the model is unchanged.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential` whose layers with arrays are Linear, BatchNorm, LayerNorm and PReLU, or your
-        own whose ``program(training=True)`` computes the same
-    source : a safetensors file (``safetensors.torch.save_file(net.state_dict(), path)``), or a mapping from name to
-        tensor or array: ``net.state_dict()``
-    order : the names of the modules ("encoder.0", "head"), in the order of the model's layers; needed where a file has
-        modules of equal shapes whose names differ in more than numbers
+    model : Sequential
+        A model as for :func:`state_dict`.
+    source : path or mapping of name to tensor or array
+        A safetensors file (``safetensors.torch.save_file(net.state_dict(), path)``), or ``net.state_dict()``.
+    order : list of str, optional
+        The names of the modules ("encoder.0", "head"), in the order of the model's layers; required if a file has
+        modules of equal shapes whose names differ in more than numbers.
 
     Raises
     ------
     ValueError
-        The shapes differ, and the error lists both sides; or the file is a pickle (``.pt``), which is not opened: it
-        could execute anything.
+        If the shapes differ (the error lists both sides), or the file is a pickle (``.pt``), which is never opened
+        because it could execute code.
     OSError
-        The file does not exist or cannot be read.
+        If the file does not exist or cannot be read.
 
     Notes
     -----
@@ -156,7 +159,7 @@ def load_state_dict(
 
 
 def write(model: Sequential, path: str | os.PathLike[str], precision: str | None = None, rows: Any = None) -> list[str]:
-    """Write ``state_dict(model)`` into a safetensors file; notes on how PyTorch loads it.
+    """Write ``state_dict(model)`` to a safetensors file; return notes on how to load it in PyTorch.
 
     ``precision`` is float32 or float16, or None for the model's own.
     """
@@ -173,7 +176,7 @@ def write(model: Sequential, path: str | os.PathLike[str], precision: str | None
 
 
 def _held(name: str, array: Array, dtype: Any) -> Array:
-    """The array in the dtype of the file; ValueError where a number would become infinite."""
+    """Convert the array to the dtype of the file; raise a ValueError if a number would become infinite."""
     check_finite("export to PyTorch", name, array)
     with np.errstate(over="ignore"):
         held: Array = np.ascontiguousarray(array, dtype)
@@ -184,7 +187,7 @@ def _held(name: str, array: Array, dtype: Any) -> Array:
 
 
 def check(model: Sequential, path: str | os.PathLike[str], rows: Array) -> float | None:
-    """The distance (:mod:`.agreement`) between PyTorch's outputs for the file and the model's; None without PyTorch."""
+    """Return the distance (:mod:`.agreement`) between PyTorch's outputs and the model's; None without PyTorch."""
     try:
         import torch
         from safetensors.torch import load_file
@@ -204,12 +207,12 @@ def check(model: Sequential, path: str | os.PathLike[str], rows: Array) -> float
 
 
 def _network(modules: Sequence[Part]) -> str:
-    """Python that builds the network in PyTorch."""
+    """Return Python code that builds the network in PyTorch."""
     return f"nn.Sequential({', '.join(map(_module, modules))})"
 
 
 def _module(part: Part) -> str:
-    """Python that builds the module; one that PyTorch lacks is called by the name of the layer or the op."""
+    """Return Python code that builds the module; one that PyTorch lacks gets the name of the layer or op."""
     call, inner = part.call, _network(part.inner) if part.inner else ""
     if call is None:
         return f"{type(part.layer).__name__}({inner})"
@@ -224,7 +227,7 @@ def _module(part: Part) -> str:
 
 
 def _made(nn: Any, expression: ast.expr) -> Any:
-    """The module that an expression of :func:`_network` builds."""
+    """Build the module of an expression from :func:`_network`."""
     if not isinstance(expression, ast.Call):
         return ast.literal_eval(expression)
     given = [_made(nn, argument) for argument in expression.args]
@@ -236,7 +239,7 @@ def _made(nn: Any, expression: ast.expr) -> Any:
 
 
 def _read(path: Path) -> dict[str, Array]:
-    """The arrays of a safetensors file; pickles are refused, so that nothing is executed."""
+    """Read the arrays of a safetensors file; pickles are refused, because they execute code."""
     what = "safetensors file"
     check_readable(LOAD, path, what)
     check_no_pickle(LOAD, path)
@@ -250,7 +253,7 @@ def _read(path: Path) -> dict[str, Array]:
 
 
 def check_no_pickle(who: str, path: Path) -> None:
-    """Raise for what ``torch.save`` writes: a pickle, alone or in a zip archive."""
+    """Raise for files from ``torch.save``: a pickle, alone or in a zip archive."""
     with in_our_words(who, f"a file at {path}"), path.open("rb") as stream:
         start = stream.read(2)
     if (start[:1] == b"\x80" and start[1:] in (b"\x02", b"\x03", b"\x04", b"\x05")) or zipfile.is_zipfile(path):
@@ -260,7 +263,7 @@ def check_no_pickle(who: str, path: Path) -> None:
 
 
 def _as_arrays(source: Mapping[Any, Any]) -> dict[str, Array]:
-    """The values as arrays; tensors may be on any device."""
+    """Convert the values to arrays; tensors may be on any device."""
     arrays = {}
     for name, value in source.items():
         if not isinstance(name, str):

@@ -1,8 +1,8 @@
-"""Rows like those that a model is used on: their shape, and samples to compare an exported file with the model on.
+"""Rows like a model's data: their shape, and samples to compare an exported file with the model.
 
-A fitted estimator knows its data: a scaler has the mean and the deviation of each column, an encoder the categories.
-The samples are drawn from what it knows, in float64 and in the units of the data, so that a column such as seconds
-since 1970 stands there with all its digits.
+A fitted estimator knows its data: a scaler has the mean and standard deviation of each column, an encoder the
+categories. The samples are drawn from these, in float64 and in the units of the data: a column of seconds since 1970
+keeps all its digits.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NORMAL, CENTRED = "standard normal rows", "rows around which the first layer is 
 
 
 def row_shape(layers: Sequence[Layer]) -> Shape | None:
-    """The shape of one input row; None where no layer tells it. An image in front of Flatten counts as flat."""
+    """Return the shape of an input row; None if no layer determines it. An image before Flatten counts as flat."""
     for layer in layers:
         if isinstance(layer, Linear):
             return (layer.in_features,)
@@ -41,24 +41,28 @@ def row_shape(layers: Sequence[Layer]) -> Shape | None:
 
 
 def sample_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> Any:
-    """``count`` rows like those that the model was trained on, the same at each call.
+    """Return ``count`` rows like the training data, the same at each call.
 
     Parameters
     ----------
     model : Sequential or fitted estimator
+        The model.
     count : int
-    shape : of one row, where the layers do not tell it
+        Number of rows.
+    shape : tuple of int, optional
+        Shape of a row, if the layers do not determine it.
 
     Returns
     -------
-    rows : array (N, ...) of float64; a pandas frame for an estimator that takes its columns by name or holds text;
-        None where the shape, or what a column holds, is not known
+    array (N, ...) of float64, frame or None
+        A pandas frame for an estimator that selects columns by name or needs text; None if the shape, or the contents
+        of a column, are unknown.
     """
     return drawn_rows(model, count, shape)[0]
 
 
 def drawn_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> tuple[Any, str]:
-    """The same rows, and what they are where the model does not tell what it was trained on; or nothing."""
+    """Return the same rows, and their description if the model does not determine them, or ""."""
     rng = np.random.default_rng(0)
     if isinstance(model, Sequential):
         shape = row_shape(model.layers) if shape is None else shape
@@ -80,9 +84,9 @@ def drawn_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> tup
 
 
 def _network_rows(model: Sequential, normal: Array, rng: np.random.Generator) -> tuple[Array, str]:
-    """Those that a batch normalisation has seen, before or after the first weights; or as the first weights tell.
+    """Return rows by a batch normalization before or after the first weights, or else by the weights themselves.
 
-    After z = xW + b the normalisation knows z: x is then the shortest one that gives such z.
+    A normalization after z = xW + b determines z: x is then the shortest one with that z.
     """
     flat = normal.reshape(len(normal), -1)
     active = [layer for layer in model.layers if not isinstance(layer, Dropout | GaussianNoise | Flatten)]
@@ -102,15 +106,15 @@ def _network_rows(model: Sequential, normal: Array, rng: np.random.Generator) ->
 
 
 def _seen(layer: BatchNorm, normal: Array) -> Array:
-    """Rows of the running mean and variance of a batch normalisation."""
+    """Draw rows with the running mean and variance of a batch normalization."""
     rows: Array = normal * np.sqrt(layer.running_variance) + layer.running_mean
     return rows
 
 
 def _where_centred(layer: Linear) -> tuple[Array, Array]:
-    """Around which x, in units of each number, z = xW + b is nearest to 0; and the units, which move z by about 1.
+    """Return the x for which z = xW + b is nearest to 0, and the unit of each number, which changes z by about 1.
 
-    Weights that subtract what the columns have in common, such as b = −μW, tell so where the rows lie.
+    Weights that centre the columns, such as b = −μW, reveal the location of the rows.
     """
     W = layer.W.astype(np.float64)
     size = np.sqrt((W**2).mean(axis=1) * len(W))
@@ -121,7 +125,7 @@ def _where_centred(layer: Linear) -> tuple[Array, Array]:
 
 
 def _shortest(W: Array, z: Array, distinct: float | None = None) -> Array:
-    """The shortest x (N, I) whose xW (N, O) is nearest to z."""
+    """Return the shortest x (N, I) whose xW (N, O) is nearest to z."""
     x: Array = np.linalg.lstsq(W.T.astype(np.float64), z.T, rcond=distinct)[0].T
     return x
 
@@ -132,7 +136,7 @@ def _trained_in_float32(estimator: Any) -> bool:
 
 
 def _frame(estimator: Any, columns: Sequence[Array]) -> Any:
-    """The columns by the names that the estimator was fitted on."""
+    """Return the columns under the names that the estimator was fitted with."""
     import pandas as pd
 
     names = getattr(first_step(estimator), "feature_names_in_", range(len(columns)))
@@ -143,7 +147,7 @@ def _frame(estimator: Any, columns: Sequence[Array]) -> Any:
 
 
 def given_rows(model: Any, rows: Any, shape: Shape | None = None) -> Any:
-    """The first rows that the user gives: a pandas frame with its columns, else an array."""
+    """Return the first of the user's rows: a pandas frame with its columns, or an array."""
     who = "export(X=)"
     if hasattr(rows, "columns") and not isinstance(model, Sequential):
         rows = rows if hasattr(rows, "iloc") else _as_pandas(rows)
@@ -164,7 +168,7 @@ def given_rows(model: Any, rows: Any, shape: Shape | None = None) -> Any:
 
 
 def _as_pandas(frame: Any) -> Any:
-    """A frame of polars, say, as one of pandas."""
+    """Convert another frame, such as polars, to pandas."""
     import pandas as pd
 
     return pd.DataFrame({name: np.asarray(frame[name]) for name in frame.columns})

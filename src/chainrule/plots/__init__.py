@@ -1,9 +1,9 @@
 """Plots of training and results; each function returns a Matplotlib figure.
 
-``pyplot`` is not used: no window opens, no figure stays in memory, and your style settings do not change. Save the
-figure with ``figure.savefig("curves.png", dpi=150)``; a notebook shows it when it is the last line of a cell (after
-``%matplotlib inline``). A plot that takes ``ax=`` is drawn on your own axes, and their figure is returned; create that
-figure with ``layout="compressed"``, which leaves room for every label.
+The plots do not use ``pyplot``: no window opens, no figure stays in memory, and your style settings do not change.
+Save a figure with ``figure.savefig("curves.png", dpi=150)``; a notebook shows it on the last line of a cell (after
+``%matplotlib inline``). Plots with ``ax=`` draw on your own axes and return their figure; create that figure with
+``layout="compressed"``, which leaves room for every label.
 """
 
 from __future__ import annotations

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444", "#F0E442")
 BLUE, VERMILION = PALETTE[:2]
 GRAY = "#888888"
-MOST_CHARACTERS = 40  # of a name on a plot
+MOST_CHARACTERS = 40  # in a name on a plot
 
 
 def new_figure(who: str, size: tuple[float, float]) -> Figure:
-    """An empty figure, size in inches, that is not registered with pyplot, and that a notebook shows nevertheless."""
+    """Create an empty figure, size in inches, that is not registered with pyplot but that a notebook can show."""
     figure: Figure = require("matplotlib.figure", "plots", who).Figure(figsize=size, layout="compressed")
     figure._repr_png_ = partial(as_png, figure)  # type: ignore[attr-defined]
     return figure
@@ -39,7 +39,7 @@ def as_png(figure: Figure) -> bytes:
 
 
 def canvas(who: str, ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
-    """The given axes and their figure, or new axes on a new figure."""
+    """Return the given axes and their figure, or new axes on a new figure."""
     if ax is None:
         figure = new_figure(who, size)
         return figure, figure.add_subplot()
@@ -49,7 +49,7 @@ def canvas(who: str, ax: Axes | None, size: tuple[float, float]) -> tuple[Figure
 
 
 def tidy(ax: Axes, grid: bool = True) -> None:
-    """Two spines, and a faint grid behind the data."""
+    """Keep two spines, and draw a faint grid behind the data."""
     ax.spines[["top", "right"]].set_visible(False)
     if grid:
         ax.grid(color=GRAY, alpha=0.2, linewidth=0.6)
@@ -57,7 +57,7 @@ def tidy(ax: Axes, grid: bool = True) -> None:
 
 
 def color_bar(ax: Axes, mappable: ScalarMappable, label: str) -> Colorbar:
-    """A thin colour bar without a frame, to the right of ``ax``."""
+    """Draw a thin colour bar without a frame to the right of ``ax``."""
     bar = ax.figure.colorbar(mappable, ax=ax, fraction=0.04, pad=0.02, aspect=25)
     bar.set_label(label)
     bar.outline.set_visible(False)
@@ -65,17 +65,17 @@ def color_bar(ax: Axes, mappable: ScalarMappable, label: str) -> Colorbar:
 
 
 def literal(name: Any) -> str:
-    """A name from data as it is written on a plot: one short line, and no formula where it holds ``$``."""
+    """Format a name from data for a plot: one short line, with ``$`` escaped."""
     return printable(str(name), MOST_CHARACTERS).replace("$", r"\$")
 
 
 def dot_area(count: int) -> float:
-    """Area of a dot in points², smaller the more dots there are."""
+    """Return the area of a dot in points²; more dots are smaller."""
     return float(np.clip(6000 / count, 6, 28))
 
 
 def column(who: str, what: str, values: Any) -> Array:
-    """Finite numbers of shape (N,), from (N,) or (N, 1); N is at least 1."""
+    """Convert finite numbers (N,) or (N, 1) to (N,); N is at least 1."""
     array = as_numeric(who, what, values)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -87,7 +87,7 @@ def column(who: str, what: str, values: Any) -> Array:
 
 
 def class_probabilities(who: str, probabilities: Any, labels_true: Any) -> tuple[Array, Array]:
-    """Probabilities (N, K ≥ 2) and labels (N,), from (N, K), or from (N,) or (N, 1) those of the second of two."""
+    """Return probabilities (N, K ≥ 2) and labels (N,); (N,) or (N, 1) are those of the second of two classes."""
     p = as_numeric(who, "probabilities", probabilities, np.float64)
     if p.ndim == 1 or p.shape[1:] == (1,):
         p = column(who, "probabilities", p)[:, None]

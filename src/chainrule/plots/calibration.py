@@ -1,4 +1,4 @@
-"""Reliability diagram: may the probabilities be believed?"""
+"""Reliability diagram: whether predicted probabilities are true."""
 
 from __future__ import annotations
 
@@ -18,27 +18,31 @@ SURE = 1.96  # standard deviations, for 95 %
 
 
 def reliability(probabilities: Any, labels_true: Any, bins: int = BINS, ax: Axes | None = None) -> Figure:
-    """Draw the reliability diagram: of the predictions made with a confidence, which share is right?
+    """Draw the reliability diagram: the share of correct predictions by confidence.
 
-    The confidence is the largest probability of a row, cut into bins of equal width. A dot stands at a bin's mean
-    confidence and the share of its rows that is right, with the 95 % interval of this share (Wilson's); on the
-    diagonal the probabilities are true, below it the model is too sure of itself. The bars below count the rows. The
-    title gives the expected calibration error, the mean distance from the diagonal over all rows.
+    The confidence is the largest probability of a row. A dot shows a bin's mean confidence and its share of correct
+    rows, with Wilson's 95 % interval; the bars count its rows. The title gives the expected calibration error.
 
     Parameters
     ----------
-    probabilities : (N, K) of K ≥ 2 classes, or (N,) or (N, 1) of the second of two classes.
-    labels_true : (N,) labels from 0 to K-1.
-    bins : number of bins.
-    ax : axes for the diagram alone, without the bars; None draws both on a new figure.
+    probabilities : array (N, K), (N,) or (N, 1)
+        Probabilities of K ≥ 2 classes, or of the second of two classes.
+    labels_true : array (N,)
+        Labels from 0 to K-1.
+    bins : int
+        Number of bins of equal width.
+    ax : matplotlib.axes.Axes, optional
+        Axes for the diagram without the bars; both on a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
-    ValueError if lengths differ, there is no row, a probability is outside 0..1 or a label outside 0..K-1.
-
-    References
-    ----------
-    Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks (2017).
+    ValueError
+        If lengths differ, there is no row, a probability is outside 0..1 or a label outside 0..K-1.
 
     Examples
     --------
@@ -46,19 +50,21 @@ def reliability(probabilities: Any, labels_true: Any, bins: int = BINS, ax: Axes
     >>> figure = plots.reliability([[0.8, 0.2], [0.8, 0.2], [0.8, 0.2], [0.8, 0.2]], [0, 0, 0, 1])
     >>> figure.axes[0].get_title()
     'calibration error 5.0 %'
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks (2017).
     """
-    who = "reliability"
-    p, labels = class_probabilities(who, probabilities, labels_true)
-    bins = check_integer(who, "bins", bins)
+    p, labels = class_probabilities("reliability", probabilities, labels_true)
     confidence, right = p.max(axis=1), p.argmax(axis=1) == labels
-    place = confidence_bins(confidence, bins)
+    place = confidence_bins(confidence, check_integer("reliability", "bins", bins))
     counts = np.bincount(place, minlength=bins)
     below = None
     if ax is None:
-        figure = new_figure(who, (5.2, 5.6))
+        figure = new_figure("reliability", (5.2, 5.6))
         ax, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     else:
-        figure, ax = canvas(who, ax, (0, 0))
+        figure, ax = canvas("reliability", ax, (0, 0))
     ax.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle="--", zorder=1, label="as sure as right")
     _dots(ax, confidence, right, place, counts)
     ax.set(xlim=(0, 1), ylim=(-0.02, 1.02), ylabel="share that is right")
@@ -67,18 +73,23 @@ def reliability(probabilities: Any, labels_true: Any, bins: int = BINS, ax: Axes
     ax.legend(frameon=False, loc="lower right")
     tidy(ax)
     if below is not None:
-        below.bar((np.arange(bins) + 0.5) / bins, counts, width=0.9 / bins, color=BLUE)
-        below.set_ylabel("rows")
-        below.locator_params(axis="y", nbins=2, integer=True)
-        below.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        tidy(below)
+        _bars(below, counts)
         figure.align_ylabels([ax, below])
     (ax if below is None else below).set_xlabel("confidence: probability of the predicted class")
     return figure
 
 
+def _bars(ax: Axes, counts: Array) -> None:
+    bins = len(counts)
+    ax.bar((np.arange(bins) + 0.5) / bins, counts, width=0.9 / bins, color=BLUE)
+    ax.set_ylabel("rows")
+    ax.locator_params(axis="y", nbins=2, integer=True)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    tidy(ax)
+
+
 def _dots(ax: Axes, confidence: Array, right: Array, place: Array, counts: Array) -> None:
-    """A dot for each bin that holds rows, with the 95 % interval."""
+    """Draw a dot for each bin that has rows, with its 95 % interval."""
     there = counts > 0
     n = counts[there]
     mean = np.bincount(place, confidence, len(counts))[there] / n

@@ -1,4 +1,4 @@
-"""What `diagnose` found, layer by layer."""
+"""The result of `diagnose`, layer by layer."""
 
 from __future__ import annotations
 
@@ -21,21 +21,27 @@ WIDE_RANGE = 100.0  # outputs beyond it are drawn on a logarithmic scale, linear
 
 
 def health(diagnosis: Diagnosis) -> Figure:
-    """Draw a :func:`~chainrule.diagnose`: a row for each layer, the first at the top, and below what was found.
+    """Draw the result of :func:`~chainrule.diagnose`: a row for each layer, first at the top, and the findings below.
 
-    From left to right: the mean ± spread of its outputs; the shares of its units that are dead and of its outputs that
-    are saturated, with dashed lines where a hidden layer has too many; the norms of its gradient and of the optimizer's
-    next step, by that of its weights. In the green bands all is well: the gradient is of the size of the last layer's,
-    within limits, and the step is large enough to learn and small enough not to destroy. What is beyond a limit is
-    vermilion; a cross at the edge is a zero (left) or not finite (right).
+    From left to right: the mean ± spread of its outputs; its shares of dead units and of saturated outputs, with dashed
+    lines at the limits for hidden layers; the norms of its gradient and of the optimizer's next step, relative to its
+    weights. Green bands are good. Values beyond a limit are vermilion; a cross at the edge marks zero (left) or a
+    non-finite value (right).
 
     Parameters
     ----------
-    diagnosis : what `diagnose` returned.
+    diagnosis : Diagnosis
+        The result of `diagnose`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
-    TypeError if it is anything else.
+    TypeError
+        If it is anything else.
 
     Examples
     --------
@@ -52,8 +58,7 @@ def health(diagnosis: Diagnosis) -> Figure:
         raise TypeError(sentence("health", "a Diagnosis", type(diagnosis).__name__, "pass diagnose(model, x, y)"))
     layers, findings = diagnosis.layers, diagnosis.findings
     advice = "\n".join(textwrap.fill(f"• {finding}", LONGEST_LINE, subsequent_indent="   ") for finding in findings)
-    lines = advice.count("\n") + 1 if findings else 0
-    figure = new_figure("health", (10, 1.3 + 0.3 * len(layers) + 0.2 * lines))
+    figure = new_figure("health", (10, 1.3 + 0.3 * len(layers) + 0.2 * len(advice.splitlines())))
     panels = figure.subplots(1, 4, sharey=True, width_ratios=[1.2, 1, 1, 1])
     _draw_outputs(panels[0], _column(diagnosis, "mean"), _column(diagnosis, "spread"))
     _draw_shares(panels[1], "dead", _column(diagnosis, "dead"), MANY_DEAD, BLUE, -0.19)
@@ -99,7 +104,7 @@ def _draw_shares(ax: Axes, name: str, shares: Array, limit: float, color: str, o
     ax.axvline(limit, color=color, linewidth=1, linestyle="--")
     for row, share in enumerate(shares):
         if share >= 0.005:
-            beyond = share > limit and row < len(shares) - 1  # as diagnose has it
+            beyond = share > limit and row < len(shares) - 1  # the rule of diagnose
             style: dict[str, Any] = {"color": VERMILION, "weight": "bold"} if beyond else {"color": BLACK}
             ground = {"facecolor": ax.get_facecolor(), "linewidth": 0, "pad": 0.5}
             ax.text(share + 0.02, row + offset, f"{share:.0%}", va="center", size="x-small", bbox=ground, **style)
@@ -109,7 +114,7 @@ def _draw_shares(ax: Axes, name: str, shares: Array, limit: float, color: str, o
 
 
 def _draw_ratios(ax: Axes, ratios: Array, learns: Array, low: float, high: float) -> None:
-    """Of the layers that learn, on a logarithmic scale, over the band from low to high."""
+    """Draw the ratios of the layers that learn, on a logarithmic scale, over the band from low to high."""
     drawn = learns & np.isfinite(ratios) & (ratios > 0)
     rows = np.arange(len(ratios))
     ax.set_xscale("log")

@@ -1,4 +1,4 @@
-"""The images that a classifier got most wrong."""
+"""The images with the largest errors of a classifier."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LEAST, LETTER, WIDTH = 1.15, 0.068, 8.0  # inches: an image's width, that of a letter, that of all
+LEAST, LETTER, WIDTH = 1.15, 0.068, 8.0  # inches: an image's minimum width, a letter's width, the total width
 CAPTION, GAP = 0.42, 0.12  # inches: the height of two lines, the space between images
 
 
@@ -30,21 +30,34 @@ def worst(
 ) -> Figure:
     """Draw the images with the highest loss, −log p of their true class: the most confident mistakes come first.
 
-    Above each stands the true class, below it what the model said and with which probability.
+    The true class is above each image; the model's answer and its probability are below.
 
     Parameters
     ----------
-    probabilities : (N, K) of K ≥ 2 classes, or (N,) or (N, 1) of the second of two classes.
-    labels_true : (N,) labels from 0 to K-1.
-    x : (N, height · width) or (N, height, width) images; large values are dark.
-    image_shape : (height, width) in pixels.
-    class_names : K names; None writes the labels.
-    count : number of images, at most N.
-    ax : axes to draw on; None makes a new figure.
+    probabilities : array (N, K), (N,) or (N, 1)
+        Probabilities of K ≥ 2 classes, or of the second of two classes.
+    labels_true : array (N,)
+        Labels from 0 to K-1.
+    x : array (N, height · width) or (N, height, width)
+        Images; large values are dark.
+    image_shape : (int, int)
+        Height and width in pixels.
+    class_names : list, optional
+        K names; the labels by default.
+    count : int
+        Number of images.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
-    ValueError if lengths or image_shape do not fit, a probability is outside 0..1 or a label outside 0..K-1.
+    ValueError
+        If lengths or image_shape do not fit, a probability is outside 0..1 or a label outside 0..K-1.
 
     Examples
     --------
@@ -79,7 +92,7 @@ def worst(
     _tiles(ax, images[rows], corners)
     for (left, top), lines in zip(corners, captions, strict=True):
         text = ax.text(left, top - 0.05 * unit, "\n".join(lines), fontsize=8, va="bottom", linespacing=1.15)
-        text.set_in_layout(False)  # it has its place already
+        text.set_in_layout(False)  # its position is fixed
     ax.set(xlim=(-0.02 * unit, across * step[0]), ylim=(down * step[1] - CAPTION * unit, -CAPTION * unit))
     ax.set_axis_off()
     return figure
@@ -98,7 +111,7 @@ def _images(who: str, x: Any, image_shape: tuple[int, int], rows: int) -> Array:
 
 
 def _tiles(ax: Axes, images: Array, corners: Sequence[tuple[float, float]]) -> None:
-    """The images at their upper left corners, each in a thin frame, dark where their values are large."""
+    """Draw the images at these upper left corners, each in a thin frame; large values are dark."""
     from matplotlib.patches import Rectangle
 
     _, height, width = images.shape
@@ -114,5 +127,5 @@ def _short(name: Any) -> str:
 
 
 def _percent(share: float) -> str:
-    """Never 100 % for what is below."""
+    """Format a share; below 1, never as 100 %."""
     return f"{math.floor(100 * share)} %" if share > 0.995 else f"{100 * share:.0f} %"

@@ -1,4 +1,4 @@
-"""How much each input matters."""
+"""The importance of each input."""
 
 from __future__ import annotations
 
@@ -20,19 +20,28 @@ def importances(
 ) -> Figure:
     """Draw the importance of each input as a bar, the largest on top.
 
-    A bar is the mean over the repetitions; a line shows ± one standard deviation where there are several.
-
     Parameters
     ----------
-    values : (C,), or (C, R) of R repetitions, such as `importances` of scikit-learn's `permutation_importance`.
-    names : C names.
-    label : what is measured, for the axis.
-    count : draw the `count` largest. The title says so if these are not all.
-    ax : axes to draw on; None makes a new figure.
+    values : array (C,) or (C, R)
+        Importances; R repetitions are drawn as mean ± standard deviation.
+    names : list of C names
+        Names of the inputs.
+    label : str
+        Label of the axis.
+    count : int
+        Number of the largest to draw; the title gives the total.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
-    ValueError if there are not C names or no values, or a value is not finite.
+    ValueError
+        If there are not C names or no values, or a value is not finite.
 
     Examples
     --------
@@ -48,16 +57,15 @@ def importances(
     check_finite(who, "values", repeated)
     if len(names) != len(repeated):
         raise ValueError(sentence(who, f"{len(repeated)} names, one per value", str(len(names))))
-    repeated = repeated.reshape(len(repeated), -1)
-    mean, spread = repeated.mean(axis=1), repeated.std(axis=1)
+    mean, spread = (f(repeated.reshape(len(repeated), -1), axis=1) for f in (np.mean, np.std))
     order = np.argsort(-mean, kind="stable")[: check_integer(who, "count", count)]
     words = [literal(names[k]) for k in order]
     figure, ax = canvas(who, ax, (5.0 + 0.08 * max(map(len, words)), 0.9 + 0.3 * len(order)))
-    places = np.arange(len(order))
     line = {"ecolor": PALETTE[6], "elinewidth": 1.2, "capsize": 0}
-    ax.barh(places, mean[order], 0.7, xerr=spread[order] if repeated.shape[1] > 1 else None, color=BLUE, error_kw=line)
+    bars = spread[order] if repeated.ndim > 1 and repeated.shape[1] > 1 else None
+    ax.barh(range(len(order)), mean[order], 0.7, xerr=bars, color=BLUE, error_kw=line)
     ax.axvline(0, color=PALETTE[6], linewidth=0.8)
-    ax.set_yticks(places, words)
+    ax.set_yticks(range(len(order)), words)
     ax.set_ylim(len(order) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel(literal(label))

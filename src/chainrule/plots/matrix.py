@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PALE = "#AAAAAA"  # for zeros, which should not attract attention
+PALE = "#AAAAAA"  # for zeros, which should not stand out
 
 
 def confusion(
@@ -27,20 +27,30 @@ def confusion(
 ) -> Figure:
     """Draw the confusion matrix: C[i, j] is the number of samples of class i that were predicted as class j.
 
-    Colours show the share of the row, C[i, j] / Σⱼ C[i, j], on a square-root scale, so that rare errors stay visible
-    next to a strong diagonal. The title gives the accuracy, Σᵢ C[i, i] / Σᵢⱼ C[i, j].
+    Colours show the share of the row, C[i, j] / Σⱼ C[i, j], on a square-root scale that keeps rare errors visible. The
+    title gives the accuracy, Σᵢ C[i, i] / Σᵢⱼ C[i, j].
 
     Parameters
     ----------
-    labels_true, labels_predicted : (N,) or (N, 1) labels, integers or text.
-    class_names : name of class 0, 1, ..., K-1 for integer labels; for text labels, the classes in the order of
-        the axes. None uses the labels that occur, sorted.
-    normalize : write percentages of the row in the cells instead of counts.
-    ax : axes to draw on; None makes a new figure.
+    labels_true, labels_predicted : arrays (N,) or (N, 1)
+        Labels, integers or text.
+    class_names : list, optional
+        Names of the classes 0 to K-1 for integer labels; for text labels, the classes in the order of the axes. The
+        sorted labels by default.
+    normalize : bool
+        Whether to write percentages of the row instead of counts.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
-    ValueError if the arrays have different shapes or no samples, or a label is not among the classes.
+    ValueError
+        If the arrays have different shapes or no samples, or a label is not among the classes.
 
     Examples
     --------
@@ -61,27 +71,35 @@ def confusion(
     turned = 0.09 * words > side / classes
     size = (side + 1.6 + 0.08 * words, side + 0.9 + 0.06 * words * turned)
     figure, ax = canvas("confusion", ax, size)
-
-    from matplotlib.colors import PowerNorm
-
-    image = ax.imshow(share, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1))
-    bar = color_bar(ax, image, "share of the true class")
-    bar.set_ticks([0, 0.01, 0.1, 0.25, 0.5, 1], labels=["0", "1 %", "10 %", "25 %", "50 %", "100 %"])
+    image = _image(ax, share)
     _write_cells(ax, image, np.char.mod("%d", counts) if not normalize else _percentages(share, totals), share)
-    slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if turned else {}
-    ax.set_xticks(range(classes), names, **slant)
-    ax.set_yticks(range(classes), names)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set_xlabel("predicted class")
-    ax.set_ylabel("true class")
+    _name_axes(ax, names, turned)
     right = int(np.trace(counts))
     ax.set_title(f"accuracy {100 * right / counts.sum():.1f} % ({right:,} of {counts.sum():,})")
     return figure
 
 
+def _name_axes(ax: Axes, names: Sequence[str], turned: bool) -> None:
+    slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    ax.set_xticks(range(len(names)), names, **slant)
+    ax.set_yticks(range(len(names)), names)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_xlabel("predicted class")
+    ax.set_ylabel("true class")
+
+
+def _image(ax: Axes, share: Array) -> Any:
+    from matplotlib.colors import PowerNorm
+
+    image = ax.imshow(share, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1))
+    bar = color_bar(ax, image, "share of the true class")
+    bar.set_ticks([0, 0.01, 0.1, 0.25, 0.5, 1], labels=["0", "1 %", "10 %", "25 %", "50 %", "100 %"])
+    return image
+
+
 def _class_indices(who: str, true: Any, predicted: Any, names: Sequence[Any] | None) -> tuple[Array, Array, list[str]]:
-    """Both label arrays as indices 0..K-1, and the K names."""
+    """Return both label arrays as indices 0..K-1, and the K names."""
     labels = [_labels(who, "labels_true", true), _labels(who, "labels_predicted", predicted)]
     check_shape(who, "labels_predicted", labels[1], labels[0].shape, "pass one prediction per label")
     if (labels[0].dtype.kind == "U") != (labels[1].dtype.kind == "U"):

@@ -27,24 +27,36 @@ def decision_regions(
 ) -> Figure:
     """Draw the predictions of a model with two inputs over the plane around the data, with the data on top.
 
-    K ≥ 2 outputs are the scores of K classes; the largest is predicted. With one output and every y 0 or 1, class 1 is
-    predicted above the threshold. One output with any other y is a regression, drawn as filled contours with the data
-    on the same colour scale.
+    K ≥ 2 outputs are the scores of K classes; the largest is predicted. With one output and only 0 and 1 in y, class 1
+    is predicted above the threshold. With one output and any other y it is a regression, drawn as filled contours with
+    the data on the same colour scale.
 
     Parameters
     ----------
-    model : any object with `predict(x)`, (N, 2) to (N, K), (N, 1) or (N,). Integers of shape (N,) are labels.
-    x : (N, 2) inputs, in the units that the model was trained on.
-    y : (N,) or (N, 1) labels from 0 to K-1, or regression targets.
-    class_names : K names for the legend; None uses class 0, class 1, ...
-    resolution : number of grid cells along each input.
-    threshold : decision threshold for one output. None means 0, as for logits, or 0.5 if every prediction lies between
-        0 and 1, as probabilities do.
-    ax : axes to draw on; None makes a new figure.
+    model : object with `predict(x)`
+        Maps (N, 2) to (N, K), (N, 1) or (N,); integers of shape (N,) are labels.
+    x : array (N, 2)
+        Inputs, in the units that the model was trained on.
+    y : array (N,) or (N, 1)
+        Labels from 0 to K-1, or regression targets.
+    class_names : list, optional
+        K names for the legend; class 0, class 1, ... by default.
+    resolution : int
+        Number of grid cells along each input.
+    threshold : float, optional
+        Decision threshold for one output; by default 0 for logits, or 0.5 if all predictions are between 0 and 1.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
-    ValueError if x does not have two columns, lengths differ, a label is outside 0..K-1, or there are not K names.
+    ValueError
+        If x does not have two columns, lengths differ, a label is outside 0..K-1, or there are not K names.
 
     Examples
     --------
@@ -67,7 +79,7 @@ def decision_regions(
     grid, extent = _grid(x, resolution)
     z = np.asarray(model.predict(grid))
     if z.shape[:1] != (len(grid),) or z.ndim > 2:
-        raise ValueError(sentence(who, f"model.predict to give ({len(grid)}, K) outputs", str(z.shape)))
+        raise ValueError(sentence(who, f"model.predict to return ({len(grid)}, K) outputs", str(z.shape)))
     check_finite(who, "the model's outputs", z)
     if z.ndim == 1 and z.dtype.kind not in "iub":
         z = z[:, None]
@@ -84,7 +96,7 @@ def decision_regions(
 
 
 def _grid(x: Array, resolution: int) -> tuple[Array, tuple[float, float, float, float]]:
-    """Cell centres (resolution², 2), row by row from below, and the rectangle (left, right, bottom, top) they fill."""
+    """Return cell centres (resolution², 2), row by row from below, and their rectangle (left, right, bottom, top)."""
     low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
     margin = np.where(high > low, 0.08 * (high - low), 0.5)
     low, high = low - margin, high + margin
@@ -96,7 +108,7 @@ def _grid(x: Array, resolution: int) -> tuple[Array, tuple[float, float, float, 
 
 
 def _scores(who: str, z: Array, y: Array, threshold: float | None) -> Array:
-    """(M, K) scores, of which the largest is predicted; decision boundaries are where two of them are equal."""
+    """Return scores (M, K); the largest is predicted, and decision boundaries are where two of them are equal."""
     if z.ndim == 1:
         return np.eye(int(max(z.max(), y.max())) + 1)[z.astype(np.int64)]
     if z.shape[1] > 1:
@@ -157,5 +169,5 @@ def _regression_surface(ax: Axes, z: Array, extent: tuple[float, float, float, f
 
 
 def _dots(ax: Axes, x: Array, count: int, **style: Any) -> PathCollection:
-    """Dots with an edge in the background colour, which separates neighbours."""
+    """Draw dots with an edge in the background colour, which separates neighbours."""
     return ax.scatter(x[:, 0], x[:, 1], s=dot_area(count), edgecolors=[ax.get_facecolor()], linewidths=0.5, **style)

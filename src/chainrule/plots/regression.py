@@ -21,13 +21,22 @@ def predictions(y_true: Any, y_pred: Any, target: str = "value", ax: Axes | None
 
     Parameters
     ----------
-    y_true, y_pred : (N,) or (N, 1), targets and predictions in the same units.
-    target : name and unit of y for the axis labels, such as "house value (100,000 $)".
-    ax : axes to draw on; None makes a new figure.
+    y_true, y_pred : arrays (N,) or (N, 1)
+        Targets and predictions in the same units.
+    target : str
+        Name and unit of y for the axis labels, such as "house value (100,000 $)".
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
-    ValueError if the lengths differ, there are several outputs or no samples, or a value is not finite.
+    ValueError
+        If the lengths differ, there are several outputs or no samples, or a value is not finite.
 
     Examples
     --------

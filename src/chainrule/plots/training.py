@@ -26,13 +26,20 @@ def curves(history: Any, ax: Axes | None = None) -> Figure:
 
     Parameters
     ----------
-    history : the result of `Trainer.fit`, a dict of lists (one number per epoch), a list with one dict per epoch, or
-        the text that `History.to_json` returns. Names as in `History`: loss, validation_loss, learning_rate, metrics.
-    ax : axes for the loss alone; None draws all panels on a new figure.
+    history : History, dict of lists, list of dicts or str
+        The result of `Trainer.fit`, its columns or its rows, or the text from `History.to_json`.
+    ax : matplotlib.axes.Axes, optional
+        Axes for the loss only; all panels on a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
-    ValueError if the history has no finite loss, or its columns differ in length.
+    ValueError
+        If the history has no finite loss, or its columns differ in length.
 
     Examples
     --------
@@ -68,12 +75,19 @@ def curves(history: Any, ax: Axes | None = None) -> Figure:
 
 
 def learning_rates(test: Any, ax: Axes | None = None) -> Figure:
-    """Draw a :func:`~chainrule.learning_rate_range_test`: the loss over the learning rate, and the suggested one.
+    """Draw the result of :func:`~chainrule.learning_rate_range_test`: the loss by learning rate, and the suggestion.
 
     Parameters
     ----------
-    test : what `learning_rate_range_test` returned.
-    ax : axes to draw on; None makes a new figure.
+    test : RateTest
+        The result of `learning_rate_range_test`.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Examples
     --------
@@ -99,7 +113,7 @@ def learning_rates(test: Any, ax: Axes | None = None) -> Figure:
 
 
 def _history_columns(who: str, history: Any) -> dict[str, Array]:
-    """One float array per name, NaN where an epoch has no such number."""
+    """Return one float array per name, with NaN for epochs without a number."""
     if isinstance(history, str):
         try:
             history = json.loads(history)

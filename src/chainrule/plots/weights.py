@@ -22,18 +22,28 @@ def first_layer_weights(
 ) -> Figure:
     """Draw the weights of each unit of the first layer: every column of W (I, O) as a small image.
 
-    All images share one colour scale, symmetric around 0: blue is positive, red is negative, white is zero.
+    All images share one colour scale: blue is positive, red is negative, white is zero.
 
     Parameters
     ----------
-    model_or_W : a model, of which the first `W` in `model.parameters` is drawn, or a matrix W (I, O).
-    image_shape : (height, width) in pixels; height times width is I.
-    count : draw the first `count` columns; None draws all up to 64. The title gives both numbers.
-    ax : axes to draw on; None makes a new figure.
+    model_or_W : Sequential or array (I, O)
+        A model, whose first `W` is drawn, or a matrix W.
+    image_shape : (int, int)
+        Height and width in pixels; height times width is I.
+    count : int, optional
+        Number of columns to draw; all up to 64 by default. The title gives both numbers.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
-    ValueError if W is not two-dimensional, image_shape does not have I pixels, or count exceeds O.
+    ValueError
+        If W is not two-dimensional, image_shape does not have I pixels, or count exceeds O.
 
     Examples
     --------
@@ -78,7 +88,7 @@ def _first_matrix(who: str, model_or_W: Any) -> Array:
 
 
 def _mosaic(images: Array) -> Array:
-    """(M, h, w) images side by side, row by row, with one line of NaN, which is not drawn, between neighbours."""
+    """Place images (M, h, w) side by side, row by row, with a line of NaN, which is not drawn, between neighbours."""
     many, height, width = images.shape
     across = int(np.ceil(np.sqrt(many * height / width)))
     down = -(-many // across)

@@ -1,1 +1,1 @@
-"""How derivatives are proved: gradcheck, and the table of sample problems behind the tests and ``chainrule check``."""
+"""Proofs of derivatives: gradcheck, and the table of sample problems behind the tests and ``chainrule check``."""

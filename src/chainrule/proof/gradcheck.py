@@ -1,13 +1,13 @@
 """The proof of a gradient: ⟨w, J v⟩ = ⟨Jᵀ w, v⟩ for random v and w.
 
-J v, how the output moves when the input moves along v, comes from the forward pass alone, by a central difference
+J v, the change of the output when the input moves along v, comes from the forward pass alone, by a central difference
 
     J v ≈ (f(x + h v) − f(x − h v)) / 2h   (extrapolated from h and h/2),
 
-and Jᵀ w is what the backward pass claims to compute. Both numbers must agree for random v and w: an all-ones w would
-prove nothing for a softmax, whose outputs sum to a constant, so that a backward returning zeros passes.
+and Jᵀ w from the backward pass. The two numbers must agree for random v and w. An all-ones w would prove nothing for a
+softmax: its outputs sum to a constant, so a backward that returns zeros would pass.
 
-At a kink the difference straddles two slopes and means nothing; kinks are recognised, and v or the point drawn again.
+At a kink the difference mixes two slopes and means nothing. Kinks are detected, and v or the point is drawn again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ..layers.columns import code_columns
 from ..losses import LossFunction, get_loss
 from ..model import Sequential
 
-STEP = 1e-5  # h: rounding leaves 1e-16/h = 1e-11 of the value; a larger h would only meet more kinks
+STEP = 1e-5  # h: the rounding error is 1e-16/h = 1e-11 of the value; a larger h would only meet more kinks
 REDRAWS = 20
 
 
@@ -45,25 +45,32 @@ def check_vjp(
     rng: RandomState = 0,
     draws: int = 3,
 ) -> float:
-    """The worst relative error of a backward over several random directions.
+    """Measure the worst relative error of a backward over several random directions.
 
         max |⟨w, J v⟩ − ⟨Jᵀ w, v⟩| / max(‖w‖ ‖J v‖, ‖Jᵀ w‖)
 
     Parameters
     ----------
-    forward : function ``(*inputs) -> y``
-    backward : function ``(dy, *inputs) -> (gradient of each input)``
-    inputs : float64 arrays, all moved together
-    rng : int, Generator or None
-    draws : int, how many pairs (v, w)
+    forward : callable ``(*inputs) -> y``
+        The function.
+    backward : callable ``(dy, *inputs) -> list of arrays``
+        Its pull-back: the gradient of each input.
+    *inputs : arrays of float64
+        The point at which to check; all inputs move together.
+    rng : int, numpy.random.Generator or None
+        Source of the directions.
+    draws : int, >= 1
+        Number of pairs (v, w).
 
     Returns
     -------
-    error : float, about 1e-11 for a right gradient, near 1 for a wrong one
+    float
+        The error: about 1e-11 for a correct gradient, near 1 for a wrong one.
 
     Raises
     ------
-    ValueError if a gradient has another shape than its input, or every draw lay on a kink.
+    ValueError
+        If a gradient has another shape than its input, or every draw lay on a kink.
 
     Examples
     --------
@@ -103,7 +110,7 @@ def _one_draw(
 def _away_from_kinks(
     forward: Callable[..., Array], inputs: Sequence[Array], rng: np.random.Generator
 ) -> tuple[Sequence[Array], list[Array], Array]:
-    """Inputs where the function is smooth along a random direction, that direction v, and J v."""
+    """Find inputs where the function is smooth along a random direction v; return them, v and J v."""
     for _ in range(REDRAWS):
         v = [rng.standard_normal(np.shape(x)) for x in inputs]
         Jv, smooth = _directional(partial(_moved, forward, inputs, v))
@@ -120,10 +127,10 @@ def _moved(forward: Callable[..., Array], inputs: Sequence[Array], v: Sequence[A
 def _directional(f: Callable[[float], Any]) -> tuple[Any, bool]:
     """The derivative of f at 0 and whether f is smooth there.
 
-    Central differences D(h) and D(h/2) have the error c h² + O(h⁴), so (4 D(h/2) − D(h)) / 3 has only O(h⁴). The second
-    differences S(h) and S(h/2) of a smooth f are h² f″ and h² f″ / 4; a kink between −h and h breaks this proportion.
+    Central differences D(h) and D(h/2) have error c h² + O(h⁴), so (4 D(h/2) − D(h)) / 3 has error O(h⁴). The second
+    differences S(h) and S(h/2) of a smooth f are h² f″ and h² f″ / 4; a kink between −h and h breaks this ratio.
     """
-    # Copies, because f may give the same array each time, as a model's forward in training does.
+    # Copies: f may return the same array each time, as a model's forward does in training.
     left, near_left, centre, near_right, right = (np.array(f(t * STEP)) for t in (-1.0, -0.5, 0.0, 0.5, 1.0))
     derivative = (8 * (near_right - near_left) - (right - left)) / (6 * STEP)
     bend = ((right - 2 * centre + left) - 4 * (near_right - 2 * centre + near_left)) / STEP
@@ -132,10 +139,10 @@ def _directional(f: Callable[[float], Any]) -> tuple[Any, bool]:
 
 
 def relative_error(numeric: float, analytic: float, scale: Any, magnitude: Any) -> float:
-    """|numeric − analytic| against the size that the two numbers could have had.
+    """Return |numeric − analytic| relative to the size that the two numbers could have had.
 
-    The difference of two function values of this magnitude is rounded to about 1e-16 · magnitude / h; a derivative far
-    below that (of a bias in front of a normalisation, say, exactly 0) is compared with 1e-4 of the magnitude instead.
+    The difference of two function values of this magnitude is rounded to about 1e-16 · magnitude / h. A derivative far
+    below that (0, for a bias before a normalisation) is compared with 1e-4 of the magnitude instead.
     """
     error = abs(numeric - analytic) / max(float(scale), abs(analytic), 1e-4 * float(magnitude), 1e-300)
     return float(error) if np.isfinite(error) else float("inf")
@@ -143,12 +150,14 @@ def relative_error(numeric: float, analytic: float, scale: Any, magnitude: Any) 
 
 @frozen
 class GradientCheck:
-    """What :func:`gradcheck` found: for each parameter, and the input, both derivatives along a random direction.
+    """Result of :func:`gradcheck`: both derivatives of each parameter, and of the input, along a random direction.
 
-    Attributes
+    Parameters
     ----------
     rows : list of (name, derivative from backward, derivative from differences, relative error)
+        One row for the input and one for each parameter.
     tolerance : float
+        Largest relative error that passes.
     """
 
     rows: list[tuple[str, float, float, float]]
@@ -156,7 +165,7 @@ class GradientCheck:
 
     @property
     def error(self) -> float:
-        """The worst relative error."""
+        """Worst relative error."""
         return max(row[3] for row in self.rows)
 
     @property
@@ -194,25 +203,31 @@ def gradcheck(
     tolerance: float = 1e-6,
     rng: RandomState = 0,
 ) -> GradientCheck:
-    """Prove the gradients of this very model, with this loss, on these data.
+    """Prove the gradients of this model with this loss on these data.
 
-    The loss L (penalties included, dropout drawn alike in every pass) is differentiated along a random direction v of
-    each parameter in turn, and of x: ⟨∂L/∂θ, v⟩ from ``backward`` against (L(θ + h v) − L(θ − h v)) / 2h. All is done
-    in float64 on a copy of the model: the model itself is not touched.
+        ⟨∂L/∂θ, v⟩ = (L(θ + h v) − L(θ − h v)) / 2h    for a random direction v of x and of each parameter θ
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`
-    x : array (N, ...), a few rows
-    y : array, as the loss wants it
-    loss : name, loss object or callable
+    model : Sequential
+        The model, which is not modified: the check runs in float64 on a copy.
+    x : array (N, ...)
+        A few rows of input.
+    y : array
+        Targets, in the form that the loss expects.
+    loss : str, Loss or callable
+        The loss L; the model's penalties are added, and every pass draws the same dropout.
     sample_weight : array (N,), optional
-    tolerance : float, the largest relative error allowed
-    rng : int, Generator or None
+        Weight of each row.
+    tolerance : float, > 0
+        Largest relative error that passes.
+    rng : int, numpy.random.Generator or None
+        Source of the directions.
 
     Returns
     -------
-    check : :class:`GradientCheck`, with ``passed``, ``error``, ``rows``; print it for a table
+    GradientCheck
+        The result, with ``passed``, ``error`` and ``rows``; print it for a table.
 
     Examples
     --------
@@ -240,7 +255,7 @@ def gradcheck(
 
 
 class _Problem:
-    """L as a function of all that can vary: the input and the parameters of a float64 copy of the model."""
+    """L as a function of the input and of the parameters of a float64 copy of the model."""
 
     def __init__(self, model: Sequential, x: Array, y: Array, loss: LossFunction, weight: Array | None) -> None:
         self.model = model.astype(np.float64)
@@ -250,7 +265,7 @@ class _Problem:
         self.arrays = {"x": self.x} | dict(self.model.parameters)
 
     def value(self) -> tuple[float, Array, Array]:
-        """L, z and dz, with the same noise and the same running statistics at each call."""
+        """Compute L, z and dz, with the same noise and running statistics at each call."""
         self.model.rng.bit_generator.state = self.random_state
         for name, array in self.model.buffers.items():
             array[...] = self.buffers[name]
@@ -259,7 +274,7 @@ class _Problem:
         return value + self.model.penalty(), z, dz
 
     def rows(self, rng: np.random.Generator) -> Iterator[tuple[str, float, float, float] | None]:
-        """For the input and each parameter both derivatives and their error; None where a kink was met."""
+        """Yield both derivatives and their error for the input and each parameter; None at a kink."""
         value, z, dz = self.value()
         magnitude = abs(value) + np.linalg.norm(z) * np.linalg.norm(dz)  # a value near 0 may be a sum of large terms
         gradients = {"x": np.asarray(self.model.backward(dz, input_gradient=True))} | {
@@ -278,7 +293,7 @@ class _Problem:
             yield (name, analytic, numeric, error) if smooth else None
 
     def differentiate(self, array: Array, direction: Array) -> tuple[float, bool]:
-        """The derivative of L along a direction of one array, and whether L is smooth there."""
+        """Return the derivative of L along a direction of one array, and whether L is smooth there."""
         start = array.copy()
 
         def along(t: float) -> float:
@@ -290,12 +305,12 @@ class _Problem:
         return float(derivative), smooth
 
     def move(self, rng: np.random.Generator) -> None:
-        """Away from a kink: to a point near by."""
+        """Move away from a kink, to a point nearby."""
         for name, array in self.arrays.items():
             array += 1e-2 * self.direction(name, rng)
 
     def direction(self, name: str, rng: np.random.Generator) -> Array:
-        """A random direction of one array; codes in x stay what they are."""
+        """Draw a random direction of one array, 0 for the codes in x."""
         direction = rng.standard_normal(self.arrays[name].shape)
         if name == "x":
             direction[..., [column for column, _ in code_columns(self.model.layers)]] = 0

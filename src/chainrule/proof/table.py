@@ -1,7 +1,7 @@
 """A sample problem for every op, layer and loss, and the proof of each by random directions.
 
-``chainrule check`` prints this table on the user's own installation; the tests run it, and see that nothing public is
-missing from it. A new elementwise op, activation or loss of numbers has its row by itself; all else is written here.
+``chainrule check`` prints this table on the user's installation. The tests run it and check that it misses nothing
+public. A new elementwise op, activation or loss of numbers gets its row automatically; all others are listed here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Proof:
 
 
 def proofs() -> Iterator[Proof]:
-    """Every op, layer and loss of this installation, in this order.
+    """Yield a proof of every op, layer and loss of this installation, in this order.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def proofs() -> Iterator[Proof]:
 
 
 def rows(names: Iterable[str], ordinary: Callable[[str], Row], special: dict[str, Row]) -> dict[str, Row]:
-    """The special rows, and an ordinary one for each name that has none; ``Linear (no bias)`` is one of Linear."""
+    """Add an ordinary row for each name without a special one; ``Linear (no bias)`` counts for Linear."""
     proved = {name.split(" (")[0] for name in special}
     return special | {name: ordinary(name) for name in names if name not in proved}
 
@@ -69,7 +69,7 @@ Op = tuple[Callable[..., Array], Callable[..., Any], tuple[tuple[int, ...], ...]
 
 
 def _elementwise(name: str, **parameters: float) -> Op:
-    """A pair whose backward takes, beside dy, the output y, the input x or neither."""
+    """Return a pair whose backward takes dy and the output y, the input x or neither."""
     forward = partial(getattr(ops, name), **parameters)
     backward = partial(getattr(ops, name + "_backward"), **parameters)
     needed = inspect.signature(backward).parameters
@@ -133,7 +133,7 @@ def _op_error(
     return check_vjp(forward, backward, *(rng.standard_normal(shape) for shape in shapes), rng=rng)
 
 
-# ---- layers: name -> the layer on 6 features, put between two Linear layers, so that its own dx is proved too
+# ---- layers: name -> the layer on 6 features, between two Linear layers, which proves its dx too
 
 SPECIAL_LAYERS: dict[str, Callable[[], Layer]] = {
     "Linear": lambda: layers.Linear(6, 6),
@@ -152,12 +152,12 @@ SPECIAL_LAYERS: dict[str, Callable[[], Layer]] = {
 
 
 def _layer(name: str) -> Callable[[], Layer]:
-    """The layer with its default parameters, told only how many features it has."""
+    """Make the layer with its default parameters for so many features."""
     cls = layers.LAYERS[name]
     return partial(cls, 6) if issubclass(cls, FeatureLayer) else cls
 
 
-#: Those that change the width, and take codes: the layer in front of a Linear layer, the x that it takes, its outputs.
+#: Layers that change the width or take codes: the layer before a Linear layer, its x, and its number of outputs.
 NUMBERS = np.random.default_rng(0).standard_normal((7, 3))
 FRONTS: dict[str, tuple[Callable[[], Layer], Array, int]] = {
     "Embedding": (lambda: layers.Embedding(4, 5), CODES, 5),
@@ -172,7 +172,7 @@ LAYERS = rows([name for name in layers.LAYERS if name not in FRONTS], _layer, SP
 
 
 def along_random_cotangent(z: Array, w: Array, weight: Array | None = None) -> tuple[float, Array]:
-    """The loss ⟨w, z⟩, whose gradient is w itself: it tests the model's backward and nothing else."""
+    """The loss ⟨w, z⟩, whose gradient is w: it tests only the model's backward."""
     return float(np.sum(w * z)), w
 
 
@@ -187,7 +187,7 @@ def _front_error(make_layer: Callable[[], Layer], x: Array, outputs: int, rng: G
 def _network_error(network: list[Layer], x: Array, rng: Generator) -> float:
     model = Sequential(network, rng=rng, dtype="float64")
     vector = model.parameters.vector
-    vector += 0.3 * rng.standard_normal(vector.shape)  # so that no gain is 1 and no bias is 0
+    vector += 0.3 * rng.standard_normal(vector.shape)  # no gain is 1, no bias is 0
     w = rng.standard_normal((7, 3))
     return gradcheck(model, x, w, along_random_cotangent, rng=rng).error
 
@@ -244,7 +244,7 @@ LOSSES = rows(OF_NUMBERS, lambda name: (OF_NUMBERS[name](), _numbers, 3), SPECIA
 
 
 def _loss_error(loss: Loss, make_target: Target, width: int, rng: Generator) -> float:
-    """With and without sample weights."""
+    """Return the worst error with and without sample weights."""
     z = rng.standard_normal((7, width))
     y, weight = make_target(rng, z), rng.uniform(0.5, 2.0, 7)
     if not getattr(loss, "from_logits", True):

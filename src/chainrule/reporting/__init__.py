@@ -1,4 +1,4 @@
-"""What a model learned, of rows that you choose: scores as a table, and on demand one self-contained page."""
+"""Reports on a model's predictions: a table of scores, and a self-contained HTML page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model answers to labelled rows, whatever kind of model it is: logits of classes, or numbers."""
+"""The predictions of any kind of model for labelled rows: logits of classes, or numbers."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ..training.trainer import Trainer
 from .inputs import as_rows
 
 WHO = "report"
-NEARLY = 1e-3  # how far from 1 probabilities may sum that were computed in low precision
+NEARLY = 1e-3  # tolerance for the sum of probabilities computed in low precision
 Predict = Callable[[Any], Array]
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """The rows, their truth and what was answered.
+    """The rows, their true answers and the model's predictions.
 
-    ``predict`` gives z for any rows x: logits (N, K ≥ 2) of the classes, or numbers (N, O) where there are none;
-    ``z`` are those of ``x``, and ``true`` are labels (N,) or numbers (N, O).
+    ``predict`` maps rows x to z: logits (N, K ≥ 2) of the classes, or numbers (N, O) if there are none. ``z`` is that
+    of ``x``, and ``true`` is labels (N,) or numbers (N, O).
     """
 
     predict: Predict
@@ -40,7 +40,7 @@ class Answers:
 
     @property
     def probabilities(self) -> Array:
-        """(N, K)."""
+        """The probabilities (N, K)."""
         p: Array = softmax(self.z)
         return p
 
@@ -52,7 +52,7 @@ class Answers:
 
 
 def ask(model: Any, x: Any, y: Any, class_names: Sequence[Any] | None) -> Answers:
-    """Ask the model for its answers; refuse what is neither K classes that exclude each other nor numbers."""
+    """Compute the model's predictions; raise unless they are K exclusive classes or numbers."""
     x = as_rows(WHO, x, of_network=isinstance(model, (Trainer, Sequential)))
     y = _as_truth(y)
     rows = x.shape[0] if x.shape else 0
@@ -75,10 +75,10 @@ def ask(model: Any, x: Any, y: Any, class_names: Sequence[Any] | None) -> Answer
 
 
 def _as_truth(y: Any) -> Array:
-    """y as an array, a column (N, 1) as (N,): the same labels or numbers either way."""
+    """Convert y to an array, a column (N, 1) to (N,)."""
     truth = as_numeric(WHO, "y", y) if is_masked(y) else np.asarray(y)
     if truth.dtype.kind == "U" and isinstance(y, (list, tuple)):
-        truth = np.array(y, object)  # which cuts nothing off, and makes no text of numbers
+        truth = np.array(y, object)  # truncates nothing, and keeps numbers as numbers
     if truth.ndim not in (1, 2):
         got = repr(y) if truth.ndim == 0 else f"shape {truth.shape}"
         raise ValueError(sentence(WHO, "y of a label or a number for each row", got))
@@ -88,7 +88,7 @@ def _as_truth(y: Any) -> Array:
 
 
 def _predictor(model: Any, x: Any, y: Array) -> tuple[Predict, Sequence[Any] | None]:
-    """From x to logits and the classes, or to numbers and None."""
+    """Return a function from x to logits, and the classes; or to numbers, and None."""
     loss = model.loss if isinstance(model, Trainer) else None
     network = model.model if isinstance(model, Trainer) else model
     if not isinstance(network, Sequential):
@@ -103,7 +103,7 @@ def _predictor(model: Any, x: Any, y: Array) -> tuple[Predict, Sequence[Any] | N
 
 
 def _predictor_of_estimator(model: Any) -> tuple[Predict, Sequence[Any] | None]:
-    """By what scikit-learn's conventions say of it: a classifier has classes, and gives their probabilities."""
+    """Do the same by scikit-learn's conventions: a classifier has classes and predicts their probabilities."""
     if not (hasattr(model, "predict") or hasattr(model, "predict_proba")):
         got = type(model).__name__
         raise TypeError(sentence(WHO, "a Trainer, a Sequential model or a fitted estimator", got))
@@ -118,7 +118,7 @@ def _predictor_of_estimator(model: Any) -> tuple[Predict, Sequence[Any] | None]:
     return partial(_logits_of_classifier, model), np.asarray(classes).tolist()
 
 
-# Functions of the module: a report holds one of them, and can be pickled.
+# Functions of the module, because a report holds one of them and must be picklable.
 
 
 def _logits_of(network: Sequential, as_probabilities: bool, rows: Any) -> Array:
@@ -137,12 +137,12 @@ def _numbers_of(model: Any, rows: Any) -> Array:
 
 
 def _several_labels(count: int) -> ValueError:
-    remedy = "of labels that hold independently see metrics.binary_accuracy"
-    return ValueError(sentence(WHO, "classes that exclude each other", f"{count} labels", remedy))
+    remedy = "for independent labels see metrics.binary_accuracy"
+    return ValueError(sentence(WHO, "exclusive classes", f"{count} labels", remedy))
 
 
 def _of_classes(model: Sequential, loss: Any, x: Array, y: Array) -> bool:
-    """By the loss where there is one that says so; else integer labels are classes, as for ``diagnose``."""
+    """Whether to classify: by the loss if it decides; else integer labels are classes, as for ``diagnose``."""
     if isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
         return True
     several = model.predict(x[:1]).shape[-1] > 1
@@ -155,7 +155,7 @@ def _gives_probabilities(model: Sequential) -> bool:
 
 
 def _logits(z: Array, as_probabilities: bool) -> Array:
-    """(N, K ≥ 2) in float64, of which softmax gives the probabilities."""
+    """Return logits (N, K ≥ 2) in float64; their softmax is the probabilities."""
     z = z.astype(np.float64)
     if z.ndim == 1:
         z = z[:, None]
@@ -171,7 +171,7 @@ def _numbers(z: Any) -> Array:
 
 
 def _codes(y: Array, classes: Sequence[Any]) -> Array:
-    """The position of each label among the classes; soft labels (N, K) count by the largest."""
+    """Return the position of each label among the classes; soft labels (N, K) count by the largest."""
     if y.ndim == 2:
         y = np.array(classes)[_largest(y, len(classes))]
     code = {label: position for position, label in enumerate(classes)}
@@ -186,7 +186,7 @@ def _codes(y: Array, classes: Sequence[Any]) -> Array:
 
 
 def _largest(y: Array, count: int) -> Array:
-    """Where the largest number of each row is, of rows that sum to 1."""
+    """Return the position of the largest number of each row; rows must sum to 1."""
     y = as_numeric(WHO, "y", y, np.float64)
     if y.shape[1] != count or not within(y, 0, 1) or not within(y.sum(axis=1), 1 - NEARLY, 1 + NEARLY):
         expected = f"labels (N,), or a probability for each of {count} classes whose sum is 1"

@@ -1,4 +1,4 @@
-"""The rows of a report, as the model takes them: an array, or a frame whose columns have names of their own."""
+"""The rows of a report in the form that the model accepts: an array, or a frame with named columns."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .._support.strangers import columns
 
 
 def is_frame(x: Any) -> bool:
-    """Whether this is a frame of pandas or polars, of which an estimator may want the names of the columns."""
+    """Whether this is a pandas or polars frame, whose column names an estimator may need."""
     return hasattr(x, "columns") and hasattr(x, "shape") and not callable(x.columns)
 
 
 def as_rows(who: str, x: Any, of_network: bool) -> Any:
-    """x for a network as finite numbers; for an estimator as it is, which has its own steps and its own words."""
+    """Convert x to finite numbers for a network; leave it unchanged for an estimator, which has its own checks."""
     if of_network:
         numbers = as_numeric(who, "x", x)
         check_finite(who, "x", numbers, of=x)
@@ -30,12 +30,12 @@ def as_rows(who: str, x: Any, of_network: bool) -> Any:
 
 
 def names_of(x: Any) -> list[str] | None:
-    """The names of a frame's columns; None where there are no names."""
+    """Return the names of a frame's columns; None if there are none."""
     return [str(name) for name in x.columns] if is_frame(x) else None
 
 
 def columns_of(x: Any, names: Sequence[str] | None) -> dict[str, Array]:
-    """The inputs by their names; those of one name are numbered."""
+    """Return the inputs by name; inputs of the same name are numbered."""
     if is_frame(x):
         every = [np.asarray(column) for _, column in columns(x)]
     else:
@@ -47,12 +47,12 @@ def columns_of(x: Any, names: Sequence[str] | None) -> dict[str, Array]:
 
 
 def taken(x: Any, rows: Array) -> Any:
-    """Some of the rows."""
+    """Select some of the rows."""
     return x.iloc[rows] if hasattr(x, "iloc") else x[rows]
 
 
 def exchanged(x: Any, which: Array, rows: Array) -> Any:
-    """x with some of its columns from other rows, all else as it is."""
+    """Copy x with some of its columns taken from other rows."""
     other = taken(x, rows)
     if hasattr(x, "with_columns"):
         return x.with_columns([other.get_column(x.columns[int(column)]) for column in which])

@@ -1,4 +1,4 @@
-"""The page: one HTML file that loads nothing, runs nothing, and believes nothing that comes from data."""
+"""The page: one HTML file that loads nothing, runs no scripts, and escapes everything from data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri
 
 @dataclass(frozen=True, eq=False)
 class Details:
-    """What is shown beside the answers."""
+    """What the page shows besides the predictions."""
 
     title: str
     target: str
@@ -54,7 +54,7 @@ def page(
     classes: Sequence[ClassRow],
     details: Details,
 ) -> str:
-    """The whole document."""
+    """Return the document."""
     halves = [
         _scores(answers, scores, baseline),
         *_curves(details.history),
@@ -100,7 +100,7 @@ def _paragraph(text: str) -> str:
 
 
 def _table(head: Sequence[str], lines: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> str:
-    """A table that scrolls where it is too wide; the columns ``numbers`` are set to the right."""
+    """Return a table that scrolls if it is too wide; the columns ``numbers`` are right-aligned."""
     kinds = ["n" if place in numbers else "" for place in range(len(head))]
     top = "".join(_cell("th", name, kind) for kind, name in zip(kinds, head, strict=True))
     body = "\n".join(
@@ -112,7 +112,7 @@ def _table(head: Sequence[str], lines: Iterable[Sequence[object]], numbers: Sequ
 
 
 def _cell(tag: str, value: object, kind: str) -> str:
-    """A cell of a table; one of few letters is not broken into lines."""
+    """Return a cell of a table; short ones are not broken into lines."""
     text = _short(value)
     kind = kind or ("s" if len(text) <= UNBROKEN else "")
     mark = f' class="{kind}"' if kind else ""
@@ -120,7 +120,7 @@ def _cell(tag: str, value: object, kind: str) -> str:
 
 
 def _short(value: object) -> str:
-    """A value of any kind in one line of bounded length."""
+    """Format any value in one line of bounded length."""
     if isinstance(value, (bool, str)) or value is None:
         text = str(value)
     elif isinstance(value, (int, float, np.number)):
@@ -131,7 +131,7 @@ def _short(value: object) -> str:
 
 
 def _picture(description: str, draw: Callable[[], Figure]) -> str:
-    """The figure, or the sentence that says what it needs."""
+    """Return the figure, or a sentence that says what it needs."""
     try:
         return f"<figure>{as_image(draw(), escape(description))}</figure>"
     except ImportError as error:
@@ -159,7 +159,7 @@ def _curves(history: Any) -> Iterator[str]:
         return
     try:
         shown = _picture("Learning curves: loss and metrics over the epochs", lambda: plots.curves(history))
-    except (ValueError, TypeError) as error:  # a file that somebody changed
+    except (ValueError, TypeError) as error:  # a file that was edited
         shown = f'<p class="note">{escape(_short(str(error)))}</p>'
     yield _section("Learning curves", shown)
 
@@ -209,7 +209,7 @@ def _about_classes(answers: Answers, classes: Sequence[ClassRow]) -> Iterator[st
 
 
 def _confused(answers: Answers) -> str:
-    """The most frequent mistakes, where a matrix would be too large to read."""
+    """Return the most frequent mistakes, for more classes than a readable matrix has."""
     wrong = answers.true != answers.said
     if not wrong.any():
         return _paragraph("Not one mistake.")
@@ -304,7 +304,7 @@ def _importances(answers: Answers, details: Details) -> Iterator[str]:
 
 
 def _facts(about: Mapping[str, Any]) -> str:
-    """Facts as tables: those with headings, and the others under one of ours."""
+    """Return facts as tables, with a default heading for those without one."""
     plain = {name: value for name, value in about.items() if not isinstance(value, Mapping)}
     headed = {name: value for name, value in about.items() if isinstance(value, Mapping)}
     parts = [_fact_table("", plain)] if plain else []
@@ -322,7 +322,7 @@ def _fact_table(heading: str, facts: Mapping[str, Any]) -> str:
 
 
 def _leaves(facts: Mapping[str, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
-    """``name · inner name`` and value, two levels deep."""
+    """Yield ``name · inner name`` and value, two levels deep."""
     for name, value in facts.items():
         whole = f"{above}{name}"
         if isinstance(value, Mapping) and value and depth < 2:

@@ -1,4 +1,4 @@
-"""How much worse a model gets when a column is shuffled, by scikit-learn's ``permutation_importance``."""
+"""Permutation importances: how much worse a model gets if a column is shuffled, by scikit-learn."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ MOST_ROWS, REPETITIONS = 2000, 5
 
 
 class _Asked:
-    """What scikit-learn wants to see of an estimator: it is never fitted here."""
+    """The estimator interface that scikit-learn needs; it is never fitted here."""
 
     def fit(self, x: Array, y: Array) -> _Asked:
-        """Nothing."""
+        """Do nothing."""
         return self
 
 
 def permutation(answers: Answers, names: Sequence[str]) -> tuple[list[str], Array]:
-    """The columns and, for each, the fall of accuracy or the rise of the root mean squared error, (C, repetitions).
+    """Return the columns, and the loss of accuracy or rise of the RMSE for each, (C, repetitions).
 
-    Inputs of one name are one column, as those of a one-hot coded text are, and are shuffled together. At most 2,000
-    rows are used, drawn with a fixed seed.
+    Inputs of one name, such as one-hot columns, count as one column and are shuffled together. At most 2,000 rows are
+    used, drawn with a fixed seed.
 
     References
     ----------
@@ -39,7 +39,7 @@ def permutation(answers: Answers, names: Sequence[str]) -> tuple[list[str], Arra
     x, true = taken(answers.x, chosen), answers.true[chosen]
     metric, sign = (METRICS["accuracy"], 1) if answers.class_names else (METRICS["root_mean_squared_error"], -1)
 
-    # What is shuffled are the numbers of the rows, a column of them for each of ours.
+    # scikit-learn shuffles row numbers, one column of them for each of ours.
     in_order = np.repeat(np.arange(len(true))[:, None], len(columns), axis=1)
 
     def score(_: _Asked, rows: Array, y: Array) -> float:

@@ -1,4 +1,4 @@
-"""Figures as images that a page carries in itself."""
+"""Figures as images embedded in a page."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ PIXELS_PER_INCH = 96  # of CSS
 
 
 def as_image(figure: Figure, description: str) -> str:
-    """An ``<img>`` of the figure with its size in CSS pixels; the description is escaped already."""
+    """Return an ``<img>`` of the figure with its size in CSS pixels; the description must be escaped."""
     stream = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of letters that the font lacks: a box stands for them
+        warnings.simplefilter("ignore", UserWarning)  # letters that the font lacks are drawn as boxes
         figure.savefig(stream, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     width, height = (round(PIXELS_PER_INCH * inches) for inches in figure.get_size_inches())
     return f'<img alt="{description}" width="{width}" height="{height}" src="{_data(stream)}">'
 
 
 def as_small_images(images: Array) -> list[str]:
-    """An ``<img>`` of each of the images (M, height, width), dark where their values are large."""
+    """Return an ``<img>`` of each image of (M, height, width); large values are dark."""
     imsave = require("matplotlib.image", "plots", WHO).imsave
     low, high = float(images.min()), float(images.max())
     found = []

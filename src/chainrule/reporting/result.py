@@ -1,4 +1,4 @@
-"""``report(model, x, y)``: the table, and the page that it can be saved as."""
+"""``report(model, x, y)``: the table, and its HTML page."""
 
 from __future__ import annotations
 
@@ -20,15 +20,22 @@ from .tables import ClassRow, as_text, baseline, class_rows, scores
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
-    """What :func:`report` found; ``print`` shows it, :meth:`save` writes the page.
+    """Result of :func:`report`; ``print`` shows it, and :meth:`save` writes the page.
 
-    Attributes
+    Parameters
     ----------
-    scores : name of the metric → value. Classification: accuracy, balanced_accuracy, f1_score (mean over the classes),
-        roc_auc_score, log_loss, expected_calibration_error; regression: r2_score, mean_absolute_error,
-        root_mean_squared_error, in the units of y. One that these rows do not allow is left out
-    baseline : the same scores of a guess that knows the shares of the classes in these rows, or their mean
-    classes : of each class ``name``, ``rows``, ``recall``, ``precision`` and ``f1``; empty for a regression
+    scores : dict of str to float
+        Scores by metric. Classification: accuracy, balanced_accuracy, f1_score (mean over the classes), roc_auc_score,
+        log_loss, expected_calibration_error; regression: r2_score, mean_absolute_error, root_mean_squared_error, in the
+        units of y. Scores that these rows do not define are left out.
+    baseline : dict of str to float
+        The scores of a guess that knows only the shares of the classes in these rows, or their mean.
+    classes : list of ClassRow
+        ``name``, ``rows``, ``recall``, ``precision`` and ``f1`` of each class; empty for a regression.
+    answers : Answers
+        The rows and the model's predictions.
+    details : Details
+        The other contents of the page.
 
     Examples
     --------
@@ -63,14 +70,15 @@ class Report:
         return page(self.answers, self.scores, self.baseline, self.classes, self.details)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one HTML page with everything in it: scores, learning curves, pictures, worst examples, importances.
+        """Write a self-contained HTML page: scores, learning curves, pictures, worst examples, importances.
 
-        The page loads nothing and runs nothing. Its pictures need Matplotlib, the importances of the columns
-        scikit-learn; without them a sentence stands in their place. The file is replaced whole or not at all.
+        The page loads nothing and runs no scripts. Its pictures need Matplotlib, and the importances scikit-learn;
+        without them, a sentence replaces them. The file is replaced atomically.
 
         Parameters
         ----------
-        path : the file, such as ``"report.html"``
+        path : path
+            The file, such as ``"report.html"``.
         """
         write_text(WHO, as_path(WHO, path), self._page())
 
@@ -90,33 +98,44 @@ def report(
     note: str = "",
     about: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Hold a trained model against rows with known answers, best such as it has never seen.
+    """Evaluate a trained model on rows with known answers, preferably rows that it was not trained on.
 
     Parameters
     ----------
-    model : a :class:`~chainrule.Trainer`, a :class:`~chainrule.Sequential`, or a fitted estimator with ``predict`` (and
-        ``predict_proba`` and ``classes_`` if it is a classifier), ours or another
-    x : array (N, I), or for an estimator whatever it takes, such as a frame with named columns of numbers and text
-    y : labels (N,) or (N, 1), or numbers (N,) or (N, O), as the model was trained on. Of a Sequential alone, integer
-        labels mean classes, numbers a regression
-    class_names : K names, for the tables and pictures; None takes the labels
-    feature_names : I names, for the importances and the worst examples; inputs of the same name are shuffled together,
-        as one-hot coded text should be. None takes those of a frame
-    image_shape : (height, width), if each row of x is a grey image: the worst examples are drawn, importances left out
-    rows : name → N values, to be shown of the worst examples instead of x
-    history : for the learning curves; None takes the trainer's
-    title, note : the heading of the page, and a sentence below it
-    target : name and unit of what a regression predicts
-    about : facts for the end of the page: name → value, or heading → such a mapping
+    model : Trainer, Sequential or fitted estimator
+        Any estimator with ``predict``, and with ``predict_proba`` and ``classes_`` if it is a classifier.
+    x : array (N, I) or frame
+        Input; for an estimator, anything that it accepts.
+    y : array (N,), (N, 1) or (N, O)
+        Labels or numbers, as in training. For a Sequential alone, integers are classes and floats a regression.
+    class_names : list, optional
+        K names for tables and pictures; the labels by default.
+    feature_names : list of str, optional
+        I names; inputs of the same name, such as one-hot columns, are shuffled together. A frame's by default.
+    image_shape : (int, int), optional
+        Height and width if rows are grey images: the worst examples are drawn, and importances left out.
+    rows : dict of str to list, optional
+        N values by name, to show in place of x for the worst examples.
+    history : History, optional
+        The learning curves; the trainer's by default.
+    title : str
+        Heading of the page.
+    target : str
+        Name and unit of the numbers that a regression predicts.
+    note : str
+        A sentence below the heading.
+    about : dict, optional
+        Facts for the end of the page: name → value, or heading → dict of these.
 
     Returns
     -------
-    report : :class:`Report`
+    Report
+        The scores, to print or save.
 
     Raises
     ------
-    ValueError, TypeError for a model that gives neither classes that exclude each other nor a number for each target,
-    and for data that do not fit.
+    ValueError, TypeError
+        If the model predicts neither exclusive classes nor a number for each target, or the data do not fit.
 
     Examples
     --------

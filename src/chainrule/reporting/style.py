@@ -1,4 +1,4 @@
-"""How the page looks: on a screen by day and by night, on a phone, and on paper."""
+"""The style of the page: light and dark screens, phones, and paper."""
 
 from __future__ import annotations
 

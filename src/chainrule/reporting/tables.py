@@ -1,4 +1,4 @@
-"""The scores, beside those of a guess; what is found of each class; the rows with the largest errors."""
+"""The scores beside those of a guess, the recall of each class, and the rows with the largest errors."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..metrics import METRICS, confusion_matrix
 from ..metrics.probability import sample_losses
 from .answers import WHO, Answers
 
-#: Each score: its name in the metrics, how it is called on paper, and what it means.
+#: Each score: its name in the metrics, its title, and its meaning.
 FOR_CLASSES = {
     "accuracy": ("Accuracy", "share of the rows that is classified correctly"),
     "balanced_accuracy": ("Balanced accuracy", "share that is found of each class, mean over the classes"),
     "f1_score": ("F1", "harmonic mean of precision and recall, mean over the classes"),
     "roc_auc_score": ("Area under the ROC curve", "how often a row of a class is ranked above one that is not of it"),
     "log_loss": ("Log-loss", "cross-entropy of the probabilities, in nats; lower is better"),
-    "expected_calibration_error": ("Calibration error", "distance of the confidence from the share that is right"),
+    "expected_calibration_error": ("Calibration error", "distance between confidence and accuracy"),
 }
 FOR_NUMBERS = {
     "r2_score": ("R²", "share of the variance that is explained"),
@@ -38,7 +38,7 @@ GUESS = {
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: how many rows are of it, which share of them was found, which share of the predictions was right."""
+    """One class: its rows, the share of them that was found, and the share of its predictions that was right."""
 
     name: str
     rows: int
@@ -48,12 +48,12 @@ class ClassRow:
 
 
 def scores(answers: Answers) -> dict[str, float]:
-    """Each score that these rows allow: one row has no R², one class has nothing to rank."""
+    """Return each score that these rows define: one row has no R², one class has nothing to rank."""
     return _scores(answers.z, answers.true, FOR_CLASSES if answers.class_names else FOR_NUMBERS)
 
 
 def baseline(answers: Answers) -> dict[str, float]:
-    """The scores of a guess that knows the shares of the classes in these rows, or the mean, and nothing of x."""
+    """Return the scores of a guess that knows the shares of the classes in these rows, or the mean, but not x."""
     if not answers.class_names:
         return _scores(np.broadcast_to(answers.true.mean(axis=0), answers.z.shape), answers.true, FOR_NUMBERS)
     shares = np.bincount(answers.true, minlength=len(answers.class_names)) / len(answers.true)
@@ -68,7 +68,7 @@ def _scores(z: Array, true: Array, names: Mapping[str, object]) -> dict[str, flo
 
 
 def class_rows(answers: Answers) -> list[ClassRow]:
-    """A line for each class, in the order of the classes."""
+    """Return a row for each class, in the order of the classes."""
     counts = confusion_matrix(answers.true, answers.said, len(answers.class_names))
     right, true, said = (part.tolist() for part in (counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)))
     return [
@@ -82,7 +82,7 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def worst_rows(answers: Answers, count: int) -> Array:
-    """The numbers of the rows with the largest loss, or absolute error, the largest first."""
+    """Return the numbers of the rows with the largest loss, or absolute error, largest first."""
     if answers.class_names:
         measure = sample_losses(WHO, answers.true, answers.z, from_logits=True)
     else:
@@ -91,12 +91,12 @@ def worst_rows(answers: Answers, count: int) -> Array:
 
 
 def written(name: str, value: float) -> str:
-    """A score as a reader wants it: 97.78 %, or four digits."""
+    """Format a score: 97.78 %, or four digits."""
     return percent(value) if name in IN_PERCENT else f"{value:.4g}"
 
 
 def percent(share: float | None, digits: int = 2) -> str:
-    """A share as text, never 100 % for what is below; a dash where there is none."""
+    """Format a share, below 1 never as 100 %; a dash if there is none."""
     if share is None:
         return "–"
     most = 1.0 if share >= 1 else 1 - 10.0 ** -(digits + 2)
@@ -104,7 +104,7 @@ def percent(share: float | None, digits: int = 2) -> str:
 
 
 def as_text(found: Mapping[str, float], guess: Mapping[str, float], rows: int, classes: list[ClassRow]) -> str:
-    """The tables in plain text."""
+    """Format the tables as plain text."""
     wide = max(len(NAMES[name][0]) for name in found)
     lines = [f"{f'{rows:,} rows':<{wide}}  {'model':>10}  {'guess':>10}"]
     lines += [f"{NAMES[n][0]:<{wide}}  {written(n, v):>10}  {written(n, guess[n]):>10}" for n, v in found.items()]

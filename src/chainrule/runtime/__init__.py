@@ -1,1 +1,1 @@
-"""Threads and processors, and what computes here."""
+"""Threads, processors and signals, and the configuration of this installation."""

@@ -1,4 +1,4 @@
-"""What computes here: versions, kernels, threads, and the BLAS with whatever holds it back."""
+"""The configuration of this installation: versions, kernels, threads and the BLAS, with what slows it down."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ PACKAGES = (
     "numpy", "safetensors", "threadpoolctl", "tqdm", "scikit-learn", "pandas", "pyarrow", "onnx",
     "matplotlib",
 )  # fmt: skip
-#: The instructions of x86 processors, each wider or more than the ones before.
+#: Instruction sets of x86 processors, in ascending order.
 LEVELS = ("SSE", "AVX", "AVX2", "AVX-512")
-#: The processors that OpenBLAS and BLIS have kernels for, and the instructions of these.
+#: The processors that OpenBLAS and BLIS have kernels for, and their instruction sets.
 LEVEL_OF = {
     "prescott": "SSE", "core2": "SSE", "penryn": "SSE", "nehalem": "SSE", "barcelona": "SSE", "generic": "SSE",
     "sandybridge": "AVX", "bulldozer": "AVX", "piledriver": "AVX", "steamroller": "AVX",
@@ -35,19 +35,22 @@ LEVEL_OF = {
 
 
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
-    """Print what computes here, and whether the BLAS runs below the processor's ability; part of every report of a bug.
+    """Show versions, kernels, threads and the BLAS, and what slows it down; include it in bug reports.
 
     Parameters
     ----------
-    mode : "stdout" to print, "dicts" to return the same as a dict (as ``numpy.show_config`` has it)
+    mode : {"stdout", "dicts"}
+        Print the configuration, or return it like ``numpy.show_config``.
 
     Returns
     -------
-    config : dict for "dicts", None for "stdout"
+    dict or None
+        The configuration with "dicts".
 
     Raises
     ------
-    ValueError for another mode.
+    ValueError
+        If the mode is unknown.
 
     Examples
     --------
@@ -102,7 +105,7 @@ def _kernels() -> dict[str, str]:
 
 
 def _library(info: dict[str, Any]) -> dict[str, Any]:
-    """What threadpoolctl says of a BLAS, in our words."""
+    """Translate threadpoolctl's description of a BLAS."""
     return {
         "library": info["internal_api"],
         "version": info["version"],
@@ -113,18 +116,18 @@ def _library(info: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_built() -> dict[str, Any]:
-    """The BLAS that NumPy was built with, where threadpoolctl knows none: Apple's Accelerate, for one."""
+    """The BLAS that NumPy was built with, if threadpoolctl finds none: Apple's Accelerate, for example."""
     built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload, unused-ignore]
     return {"library": built.get("name", "unknown"), "version": built.get("version")}
 
 
 def processor_name() -> str:
-    """As it calls itself."""
+    """The processor's name for itself."""
     return cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def cpuinfo(key: str) -> str:
-    """What Linux says of the first processor; "" elsewhere."""
+    """Look up a fact about the first processor on Linux; "" elsewhere."""
     path = Path("/proc/cpuinfo")
     if sys.platform != "linux" or not path.is_file():
         return ""
@@ -133,10 +136,10 @@ def cpuinfo(key: str) -> str:
 
 
 def processor_level() -> str:
-    """The highest of LEVELS that NumPy finds in this processor; "" where it is no x86."""
+    """The highest of LEVELS that NumPy finds in this processor; "" if it is not an x86."""
     simd = np.show_config(mode="dicts").get("SIMD Extensions", {})  # type: ignore[call-overload, unused-ignore]
     found = {*simd.get("baseline", ()), *simd.get("found", ())}
-    names = {  # by NumPy since 2.4, and before
+    names = {  # in NumPy since 2.4, and before
         "AVX-512": {"X86_V4", "AVX512_SKX"},
         "AVX2": {"X86_V3", "AVX2"},
         "AVX": {"AVX"},
@@ -146,7 +149,7 @@ def processor_level() -> str:
 
 
 def _notes(library: dict[str, Any], level: str) -> Iterator[str]:
-    """A sentence for each thing that holds this BLAS back, with its remedy."""
+    """Yield a sentence for each setting that slows down this BLAS, with a remedy."""
     name, architecture = library["library"], library.get("architecture") or ""
     used = LEVEL_OF.get(architecture.lower())
     if used and level and LEVELS.index(used) < LEVELS.index(level):
@@ -159,7 +162,7 @@ def _notes(library: dict[str, Any], level: str) -> Iterator[str]:
 
 
 def _lines(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The name and the text of each line."""
+    """Yield the name and the text of each line."""
     kernels, threads = config["kernels"], config["threads"]
     yield "chainrule", config["chainrule"]
     yield "python", config["python"]

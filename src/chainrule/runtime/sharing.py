@@ -1,4 +1,4 @@
-"""A piece of work in parts, done by as many threads as the system gives."""
+"""Divide work among as many threads as the system provides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .temporary import Temporary
 
 
 def started(thread: Thread) -> bool:
-    """Start a thread; False where the system gives no more, as a container with a limit does."""
+    """Start a thread; return False if the system allows no more, as in a container with a limit."""
     try:
         thread.start()
     except (RuntimeError, MemoryError):
@@ -22,7 +22,7 @@ def started(thread: Thread) -> bool:
 def share(work: Callable[[int], None], parts: Iterable[int], threads: int) -> None:
     """Call ``work`` for each part, in this thread and in up to ``threads`` − 1 others, which end with the call.
 
-    When a part fails, no further part begins; what the first of them raised is raised here.
+    After a part fails, no other part begins, and the error of the first part that failed is raised here.
 
     Examples
     --------
@@ -53,11 +53,11 @@ def share(work: Callable[[int], None], parts: Iterable[int], threads: int) -> No
         if errors:
             raise errors[min(errors)]
     finally:
-        errors.clear()  # whose tracebacks lead back here
+        errors.clear()  # their tracebacks refer to this frame
 
 
 class _Helpers(Temporary):
-    """Threads that run the same function; at the end nothing is left to do, and they are gone."""
+    """Threads that run the same function; at the end they have finished."""
 
     def __init__(self, run: Callable[[], None], left: deque[int], count: int) -> None:
         self._run, self._left, self._count = run, left, count

@@ -1,14 +1,14 @@
-"""Signals wait while a training takes a step, so that no handler's exception parts the weights from their counter.
+"""Delay signals during a training step, so that a handler's exception cannot leave it half done.
 
-Python runs the handler of a signal between any two instructions of the main thread, and what the handler raises
-(KeyboardInterrupt, the error of a timeout) appears there: after the weights have moved, say, and before the optimizer
-has counted the step. Inside :class:`deferred` a signal is remembered instead. It is delivered to its handler
+Python runs signal handlers between any two instructions of the main thread. An exception from a handler, such as
+KeyboardInterrupt or a timeout, can therefore appear after the weights have changed and before the optimizer has counted
+the step. Inside :class:`deferred`, a signal is recorded and its handler called later:
 
-    at once                      in ``released``: in hooks, and in whatever may be broken off at any instruction
-    at the next ``deliver()``    elsewhere, between two steps; or at once if it comes again: a user's layer may hang
+    at once                      in ``released``: in hooks and other code that may be interrupted anywhere
+    at the next ``deliver()``    elsewhere, between two steps; or at once if it comes again, in case a layer hangs
     at its end                   in ``atomic``
 
-Signals that Python does not handle (the default, ignored, or handled by a host program in C) are left alone.
+Signals without a Python handler (default, ignored, or handled in C by a host program) are left alone.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from .temporary import Temporary
 
 AT_ONCE, WAITS, ATOMIC = range(3)
 
-# Of the main thread, which alone runs handlers:
+# State of the main thread, the only one that runs handlers:
 _thread = main_thread().ident
-_levels = [AT_ONCE]  # of the blocks that it is in
-_waiting: dict[_StandIn, Any] = {}  # each signal once, as the system remembers it, with the frame that it met
+_levels = [AT_ONCE]  # of the open blocks
+_waiting: dict[_StandIn, Any] = {}  # each signal once, like the system's queue, with the frame that it interrupted
 
 
 class _StandIn:
-    """In the place of a signal's handler, which it calls at once or later."""
+    """Replaces a signal's handler, and calls it at once or later."""
 
     def __init__(self, number: int, handler: Any) -> None:
         self.number, self.handler = number, handler
@@ -39,13 +39,13 @@ class _StandIn:
     def __call__(self, number: int, frame: Any) -> None:
         again = self in _waiting
         _waiting.setdefault(self, frame)
-        leaving = frame is not None and frame.f_code is _Level.__exit__.__code__  # another level holds in a moment
+        leaving = frame is not None and frame.f_code is _Level.__exit__.__code__  # the level is about to change
         if not leaving and (_levels[-1] == AT_ONCE or (again and _levels[-1] == WAITS)):
             _deliver()
 
 
 class _Asking(_StandIn):
-    """Calls a function instead."""
+    """Replaces a signal's handler by a function."""
 
     def __init__(self, number: int, handler: Any, function: Callable[[int], None]) -> None:
         super().__init__(number, handler)
@@ -56,7 +56,7 @@ class _Asking(_StandIn):
 
 
 class _Replaced(Temporary):
-    """Handlers of signals, in whose place ours stand until the end; a handler that others set meanwhile stays."""
+    """Replaces signal handlers until the end; a handler that others set meanwhile stays."""
 
     def __init__(self) -> None:
         self._ours: list[_StandIn] = []
@@ -66,9 +66,9 @@ class _Replaced(Temporary):
         _set_handler(stand_in.number, stand_in)
 
     def end(self) -> None:
-        """Give the handlers back."""
+        """Restore the handlers."""
         if get_ident() != _thread:
-            return  # Python lets no other thread change a handler; ours passes each signal on
+            return  # only the main thread can change handlers; ours forwards each signal
         for number in {stand_in.number for stand_in in self._ours}:
             present = _signal.getsignal(number)
             handler = self._without_ours(present)
@@ -84,9 +84,9 @@ class _Replaced(Temporary):
 
 
 class deferred(_Replaced):  # noqa: N801, as contextlib names such classes
-    """Inside, signals wait, as this module's first lines say: opened once for a training, which may be within another.
+    """Delays signals inside the block, as described above; one block per training, which may be inside another.
 
-    Elsewhere than in the main thread it does nothing.
+    It does nothing outside the main thread.
 
     Examples
     --------
@@ -106,13 +106,13 @@ class deferred(_Replaced):  # noqa: N801, as contextlib names such classes
     _outside: int | None = None  # how many levels there are
 
     def begin(self) -> None:
-        """Stand in for every handler; later on, for those that were set since."""
+        """Replace every handler; if called again, those that were set since."""
         if get_ident() != _thread:
             return
         handlers = {number: _signal.getsignal(number) for number in range(1, _signal.NSIG)}
         if self._outside is None:
             if _StandIn not in map(type, handlers.values()):
-                _levels[:] = [AT_ONCE]  # no other is open, whatever an exception out of nowhere may have left
+                _levels[:] = [AT_ONCE]  # no block is open, even if an asynchronous exception left levels behind
             self._outside = len(_levels)
             _levels.append(max(WAITS, _levels[-1]))
         for number, handler in handlers.items():
@@ -120,7 +120,7 @@ class deferred(_Replaced):  # noqa: N801, as contextlib names such classes
                 self._replace(_StandIn(number, handler))
 
     def end(self) -> None:
-        """Give the handlers back, and call those of signals that still wait."""
+        """Restore the handlers, and call those of waiting signals."""
         super().end()
         if self._outside is not None:
             del _levels[self._outside :]
@@ -130,12 +130,14 @@ class deferred(_Replaced):  # noqa: N801, as contextlib names such classes
 
 
 class asking(_Replaced):  # noqa: N801
-    """Inside, these signals call ``function(number)``, but for those that are ignored, or handled in C.
+    """Calls ``function(number)`` for these signals inside the block, unless they are ignored or handled in C.
 
     Parameters
     ----------
-    numbers : of the signals, such as ``signal.SIGTERM``
+    numbers : iterable of int
+        The signals, such as ``signal.SIGTERM``.
     function : callable
+        The function.
     """
 
     def __init__(self, numbers: Iterable[int], function: Callable[[int], None]) -> None:
@@ -143,7 +145,7 @@ class asking(_Replaced):  # noqa: N801
         self._numbers, self._function = tuple(numbers), function
 
     def begin(self) -> None:
-        """Stand in for their handlers."""
+        """Replace their handlers."""
         for number in self._numbers if get_ident() == _thread else ():
             handler = _signal.getsignal(number)
             known = _can_set(number) if callable(handler) else _is_pythons(number)
@@ -162,20 +164,20 @@ class _Level:
             _levels.append(ATOMIC if _levels[-1] == ATOMIC else self.level)
 
     def __exit__(self, *error: Any) -> None:
-        if get_ident() == _thread and len(_levels) > 1:  # in a forked child, one
+        if get_ident() == _thread and len(_levels) > 1:  # a forked child has one
             _levels.pop()
             if _waiting and _levels[-1] == AT_ONCE:
                 _deliver()
 
 
-#: A block that any exception may break off: a hook of the user's, or what changes nothing.
+#: A block that any exception may interrupt: a user's hook, or code without side effects.
 released = _Level(AT_ONCE)
-#: A block that no signal interrupts: short, and without code of the user.
+#: A block that no signal interrupts: short, and without user code.
 atomic = _Level(ATOMIC)
 
 
 def deliver() -> None:
-    """Call the handlers of the signals that wait, in their order; one that raises does not hold up the others."""
+    """Call the handlers of waiting signals, in order; all are called even if one raises."""
     if _waiting and get_ident() == _thread and _levels[-1] != ATOMIC:
         _deliver()
 
@@ -193,14 +195,14 @@ def _deliver() -> None:
             _deliver()
 
 
-# A host program, or a library, may set a handler in C where Python has one already: getsignal does not know of it.
-# Some (polars, for one) call Python's in turn, so ours must be called there, and theirs must stay.
+# A host program or library may set a handler in C after Python's: getsignal does not see it. Some, such as polars, call
+# Python's handler in turn, so ours must replace Python's, and theirs must stay.
 
 SIGACTION_BYTES = 512  # more than any system's struct sigaction
 
 
 def _set_handler(number: int, handler: Any) -> None:
-    """Set what Python calls for a signal; what the system calls stays if it is not Python's."""
+    """Set Python's handler of a signal, but keep the system's if it is not Python's."""
     theirs = None
     if not _is_pythons(number) and (libc := _libc()) is not None:
         from ctypes import create_string_buffer
@@ -213,13 +215,13 @@ def _set_handler(number: int, handler: Any) -> None:
 
 
 def _can_set(number: int) -> bool:
-    """Whether a handler can be set without harm to one in C."""
+    """Whether a handler can be set without replacing one in C."""
     return _is_pythons(number) or _libc() is not None
 
 
 @cache
 def _libc() -> Any:
-    """The C library, where it has sigaction."""
+    """Return the C library, if it has sigaction."""
     try:
         from ctypes import CDLL
 
@@ -231,7 +233,7 @@ def _libc() -> Any:
 
 
 def _is_pythons(number: int) -> bool:
-    """Whether the system calls what getsignal says."""
+    """Whether the system calls the handler that getsignal returns."""
     present, handler = _getsig()(number) or 0, _signal.getsignal(number)
     if not callable(handler):
         return bool(present == handler)
@@ -240,7 +242,7 @@ def _is_pythons(number: int) -> bool:
 
 @cache
 def _getsig() -> Callable[[int], int | None]:
-    """What tells the address of the function that the system calls."""
+    """Return a function for the address of the system's handler of a signal."""
     try:
         from ctypes import c_int, c_void_p, pythonapi
 
@@ -253,7 +255,7 @@ def _getsig() -> Callable[[int], int | None]:
 
 @cache
 def _pythons() -> int | None:
-    """The address of Python's own function, which runs handlers: seen on a signal that nobody uses."""
+    """Return the address of Python's own C handler, found with an unused signal."""
     for name in ("SIGURG", "SIGWINCH", "SIGCONT", "SIGBREAK"):
         number = getattr(_signal, name, None)
         if number is not None and _signal.getsignal(number) == _signal.SIG_DFL and not _getsig()(number):
@@ -266,7 +268,7 @@ def _pythons() -> int | None:
 
 
 def _forget() -> None:
-    """In a forked child: the training that its parent was in is not its own."""
+    """Reset the state in a forked child, which does not continue its parent's training."""
     global _thread
     if _thread != get_ident():
         _thread = get_ident()

@@ -1,4 +1,4 @@
-"""A change to the process that lasts no longer than its ``with`` block, whatever is raised and wherever."""
+"""A change to the process that ends with its ``with`` block, even if an exception comes at any instruction."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from abc import ABC, abstractmethod
 from typing import Any, TypeVar
 
 Self = TypeVar("Self", bound="Temporary")
-ATTEMPTS = 10  # to end: each fails only if yet another exception comes from outside
+ATTEMPTS = 10  # to end: each fails only if another asynchronous exception arrives
 
 
 class Temporary(ABC):
-    """A context manager whose :meth:`end` runs for certain: an exception may come at any instruction, as Ctrl-C does.
+    """A context manager whose :meth:`end` always runs, even if Ctrl-C raises at any instruction.
 
-    A generator under ``contextmanager`` does not promise that: what is raised between the change and its ``try``, or in
-    its ``finally``, leaves the change in place. Here a ``begin`` that fails is ended, an ``end`` that fails runs again,
-    and an object that was lost on the way is ended when it is deleted.
+    A generator under ``contextmanager`` does not guarantee that: an exception between the change and its ``try``, or in
+    its ``finally``, leaves the change in place. Here, a ``begin`` that fails is ended, an ``end`` that fails runs
+    again, and an object that gets lost is ended when it is deleted.
     """
 
     _begun = False
 
     @abstractmethod
     def begin(self) -> None:
-        """Make the change; note what :meth:`end` needs before each part of it."""
+        """Make the change; before each part of it, record what :meth:`end` needs."""
 
     @abstractmethod
     def end(self) -> None:
-        """Undo what there is to undo: after all of ``begin`` or a part, after a part of ``end``, or a second time."""
+        """Undo the change: after all or a part of ``begin``, after a part of ``end``, or a second time."""
 
     def __enter__(self: Self) -> Self:
         self._begun = True
@@ -50,11 +50,11 @@ class Temporary(ABC):
                 self.end()
                 self.__class__ = _Ended  # type: ignore[assignment]  # without __del__, which would swallow Ctrl-C
                 break
-            except BaseException as error:  # of a signal's handler; it is passed on once all is undone
+            except BaseException as error:  # from a signal handler; raised again when everything is undone
                 raised = error
         if raised is not None:
             raise raised
 
 
 class _Ended(ABC):  # noqa: B024  the base gives it the layout of the others
-    """What was temporary, and is over."""
+    """A temporary change that has ended."""

@@ -1,4 +1,4 @@
-"""How many threads a training step may use, and the BLAS's threads by the size of the work."""
+"""The number of threads for a training step, and for the BLAS by the size of the work."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .._support.forks import unforked
 from .signals import atomic
 from .temporary import Temporary
 
-#: Operations (2 N I O) of the largest matrix product of a step from which a second BLAS thread pays. Below it, waking
-#: the BLAS's threads for every product costs more than they save between the other passes of a step: OpenBLAS on two
-#: processors took 1.5 to 1.9 times as long at 784-64-10 × 32 (3 million) up to 784-512-256-10 × 32 (26 million), the
-#: same at × 128 (103 million), and where another program wanted a processor ten times as long and more.
+#: Operations (2 N I O) of the largest matrix product of a step above which a second BLAS thread pays. Below it, waking
+#: the BLAS's threads for every product costs more than they save: OpenBLAS on two processors took 1.5 to 1.9 times as
+#: long for 784-64-10 × 32 (3 million) to 784-512-256-10 × 32 (26 million), and as long for × 128 (103 million). With
+#: another program on one of the processors, it took ten times as long or more.
 LARGE = 1e8
 
 
 def processors() -> int:
-    """How many processors this process may run on, which can be fewer than the machine has."""
+    """Return the number of processors that this process may use, which can be fewer than the machine has."""
     if hasattr(os, "process_cpu_count"):  # since Python 3.13
         return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # Linux
@@ -29,15 +29,16 @@ def processors() -> int:
 
 
 def available_threads() -> int:
-    """How many threads a training step may use: ``CHAINRULE_NUM_THREADS``, else what processors and BLAS allow.
+    """Return how many threads a training step may use: ``CHAINRULE_NUM_THREADS``, or the limits of processors and BLAS.
 
-    The BLAS's own number is obeyed because everyone sets it: ``OMP_NUM_THREADS`` and ``OPENBLAS_NUM_THREADS``,
-    ``threadpoolctl.threadpool_limits``, and joblib in its workers. It is asked anew at every call; what
-    :func:`blas_threads` changes does not count.
+    The BLAS's limit counts because users set it: by ``OMP_NUM_THREADS``, ``OPENBLAS_NUM_THREADS`` or
+    ``threadpoolctl.threadpool_limits``, and joblib does in its workers. It is read at every call, without the changes
+    of :func:`blas_threads`.
 
     Raises
     ------
-    ValueError if ``CHAINRULE_NUM_THREADS`` is no positive integer.
+    ValueError
+        If ``CHAINRULE_NUM_THREADS`` is not a positive integer.
 
     Examples
     --------
@@ -50,7 +51,7 @@ def available_threads() -> int:
 
 
 def chosen_threads() -> int:
-    """``CHAINRULE_NUM_THREADS``, or 0 where it is not set."""
+    """Return ``CHAINRULE_NUM_THREADS``, or 0 if it is not set."""
     value = os.environ.get("CHAINRULE_NUM_THREADS", "").strip()
     if value and not (value.isdecimal() and int(value) > 0):
         remedy = "set it to 1 or more, or unset it"
@@ -59,15 +60,16 @@ def chosen_threads() -> int:
 
 
 class blas_threads(Temporary):  # noqa: N801, as contextlib names such classes
-    """Inside, the BLAS runs on one thread if the work is small, else on as many as before.
+    """Limits the BLAS to one thread inside the block if the work is small.
 
-    ``CHAINRULE_NUM_THREADS`` replaces the choice: the BLAS then runs on that many. The number belongs to the whole
-    process; while several threads are inside, the smallest of their numbers holds, and the last to leave restores the
-    first. Without threadpoolctl nothing changes.
+    ``CHAINRULE_NUM_THREADS``, if set, is the number instead. It applies to the whole process: while several threads are
+    inside, the smallest number holds, and the last to leave restores the original. Without threadpoolctl nothing
+    changes.
 
     Parameters
     ----------
-    work : float, operations of the step's largest matrix product: 2 N I O for N rows and I inputs to O outputs
+    work : float
+        Operations of the step's largest matrix product: 2 N I O for N rows, I inputs and O outputs.
 
     Examples
     --------
@@ -83,18 +85,18 @@ class blas_threads(Temporary):  # noqa: N801, as contextlib names such classes
     def begin(self) -> None:
         """Limit the BLAS."""
         if self._threads:
-            with atomic:  # a lock of threadpoolctl's would stay closed where an exception comes in between
+            with atomic:  # an exception in between would leave threadpoolctl's lock closed
                 _LIMIT.enter(id(self), self._threads)
 
     def end(self) -> None:
-        """Give it back the threads that it had, if no other limits it."""
+        """Restore its threads, if no other block limits it."""
         with atomic:
             _LIMIT.leave(id(self))
 
 
 @cache
 def blas_libraries() -> tuple[Any, ...]:
-    """threadpoolctl's hold on each BLAS of this process: found once, in milliseconds; then asked in microseconds."""
+    """Return threadpoolctl's controller of each BLAS in this process: found once, in milliseconds."""
     with unforked:
         try:
             from threadpoolctl import ThreadpoolController
@@ -104,9 +106,9 @@ def blas_libraries() -> tuple[Any, ...]:
 
 
 class _Limit:
-    """The numbers of BLAS threads that those inside :func:`blas_threads` ask for.
+    """The numbers of BLAS threads requested by the open :func:`blas_threads` blocks.
 
-    threadpoolctl's own limits, when they overlap in two threads, leave the BLAS at what the first of them set.
+    threadpoolctl's own limits do not support overlap in two threads: the BLAS would keep the limit of the first.
     """
 
     def __init__(self) -> None:
@@ -115,12 +117,12 @@ class _Limit:
         self.ours: list[tuple[int, ...]] = []  # of each library, what we set; and what was, until it is set
 
     def before(self) -> list[int]:
-        """Each library's number of threads, as it is when nobody is inside."""
+        """Return each library's number of threads outside all blocks."""
         with unforked:
             return self.saved if self.asked else _present()
 
     def enter(self, who: int, threads: int) -> None:
-        """Limit each library to the smallest number that is asked for."""
+        """Limit each library to the smallest requested number."""
         with unforked:
             if not self.asked:
                 self.saved = _present()
@@ -130,14 +132,14 @@ class _Limit:
                 self._set(index, self._smallest())
 
     def leave(self, who: int) -> None:
-        """Give back what was limited; who asked is forgotten last, so that what is broken off can be done again."""
+        """Restore the limits; the request is removed last, so that an interrupted call can be repeated."""
         with unforked:
             if who not in self.asked:
                 return
             smallest = self._smallest(leaving=who)
             for index, library in enumerate(blas_libraries()):
                 if _number(library) not in self.ours[index]:
-                    continue  # someone has set it since, and that stays
+                    continue  # set by someone else since; keep it
                 if smallest == 0 or _belongs_to_thread(library):
                     _set_number(library, self.saved[index])
                 else:
@@ -154,7 +156,7 @@ class _Limit:
         self.ours[index] = (_number(library),)
 
     def forget_other_threads(self) -> None:
-        """In a forked child, which has this thread only."""
+        """Drop the requests of other threads, which a forked child does not have."""
         for who, (_, thread) in list(self.asked.items()):
             if thread != get_ident():
                 self.leave(who)
@@ -165,16 +167,16 @@ def _present() -> list[int]:
 
 
 def _number(library: Any) -> int:
-    return int(library.num_threads or 1)  # None where the library does not say
+    return int(library.num_threads or 1)  # None if unknown
 
 
 def _belongs_to_thread(library: Any) -> bool:
-    """Whether each thread may have a number of its own, and so gives back its own when it leaves."""
+    """Whether each thread has its own number, which it must restore itself."""
     return bool(library.internal_api != "openblas" or library.threading_layer == "openmp")
 
 
 def _set_number(library: Any, threads: int) -> None:
-    """From whichever thread: since 3.8 threadpoolctl does nothing, silently, but in the thread that was first."""
+    """Set the number from any thread: since 3.8, threadpoolctl silently ignores all threads but the first."""
     free = getattr(library, "clear_controlling_thread", None)
     if free is not None:
         free(force=True)

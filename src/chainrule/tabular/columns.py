@@ -1,6 +1,6 @@
-"""The columns of any frame as NumPy holds them: numbers, words, moments; missing values apart, nothing rounded.
+"""Convert the columns of any frame to NumPy: numbers, words or moments, and a mask of missing values, never rounded.
 
-pandas, polars, Arrow, a dict of arrays, a matrix: what comes behind sees the same, whatever they were.
+pandas, polars, Arrow, dicts of arrays and matrices all give the same result.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from .._support.checks import Array, is_masked, nearest, require, sentence
 from .._support.strangers import is_gap
 from .moments import NO_MOMENT
 
-_EXACT = 2.0**53  # from here on float64 does not hold every integer
+_EXACT = 2.0**53  # above it, float64 does not hold every integer
 _COARSE = ("Y", "M", "W", "D", "h", "m", "s", "ms")
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """int64, uint64 or float64 (N,), and where values are missing (N,)."""
+    """int64, uint64 or float64 (N,), and a mask of missing values (N,)."""
 
     values: Array
     missing: Array
@@ -34,7 +34,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Words:
-    """Different texts in the order in which they come, and the place of each cell among them (N,), −1 if missing."""
+    """The distinct texts in order of appearance, and the index of each cell's text (N,), −1 if missing."""
 
     words: tuple[str, ...]
     codes: Array
@@ -43,7 +43,7 @@ class Words:
         return len(self.codes)
 
     def counts(self) -> Array:
-        """How often each word comes."""
+        """Count each word."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.words))
 
 
@@ -59,7 +59,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Others:
-    """Values that no network takes: lists, complex numbers."""
+    """Values that no network accepts: lists, complex numbers."""
 
     what: str
     rows: int
@@ -88,8 +88,10 @@ class Frame:
 
     Parameters
     ----------
-    who : whose name errors begin with
-    table : a frame of pandas, polars, Arrow or narwhals; a Table; a mapping of names to values; a matrix (N, I)
+    who : str
+        The call that errors name.
+    table : frame, Table, mapping or array (N, I)
+        A pandas, polars, Arrow or narwhals frame, a Table, a mapping of names to values, or a matrix.
     """
 
     def __init__(self, who: str, table: Any) -> None:
@@ -114,7 +116,7 @@ class Frame:
         return list(self._columns)
 
     def column(self, name: str) -> Column:
-        """A column; ValueError for one that is not there."""
+        """Return a column; raise a ValueError if it does not exist."""
         if name not in self._columns:
             some = ", ".join(self.names[:20]) + (", ..." if len(self._columns) > 20 else "")
             got = f"{some}{nearest(name, self._columns)}"
@@ -123,7 +125,7 @@ class Frame:
 
 
 def _by_name(who: str, table: Any) -> dict[str, Any]:
-    """The columns as they come, by the texts of their names."""
+    """Return the original columns, by the text of their names."""
     from .reading import Table
 
     if isinstance(table, Table):
@@ -158,7 +160,7 @@ def _named(who: str, columns: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
 
 
 def as_column(values: Any) -> Column:
-    """A series, an array or a list as numbers, words or moments; what is a column already, as it is."""
+    """Convert a series, an array or a list to numbers, words or moments; a column stays as it is."""
     if isinstance(values, _COLUMNS):
         return values
     if hasattr(values, "to_native") and hasattr(values, "null_count"):
@@ -181,7 +183,7 @@ def as_column(values: Any) -> Column:
 
 
 def _of_series(series: Any) -> Column:
-    """A narwhals series."""
+    """Convert a narwhals series."""
     if series.dtype.is_integer() and series.null_count():
         return Numbers(_integers(series.fill_null(0).to_numpy()), series.is_null().to_numpy().astype(bool))
     native = series.to_native()
@@ -191,7 +193,7 @@ def _of_series(series: Any) -> Column:
 
 
 def _of_arrow(native: Any) -> Words:
-    """A column of text in Arrow, without an object for each cell."""
+    """Convert an Arrow column of text, without an object for each cell."""
     column = native.combine_chunks()
     coded = column if hasattr(column, "dictionary") else column.dictionary_encode()
     words = [str(word) for word in coded.dictionary.to_pylist()]
@@ -223,7 +225,7 @@ def _integers(array: Array) -> Array:
 
 
 def _microseconds(array: Array) -> Array:
-    """datetime64 of any unit as microseconds; those beyond int64 become its largest and smallest."""
+    """Convert datetime64 of any unit to microseconds, clipped to int64."""
     found = array.astype("datetime64[us]")
     if np.datetime_data(array.dtype)[0] in _COARSE:
         wrong = (found.astype(array.dtype) != array) & ~np.isnat(array)
@@ -234,7 +236,7 @@ def _microseconds(array: Array) -> Array:
 
 
 def _of_objects(array: Array) -> Column:
-    """Objects: of one kind as what they are, of several as text."""
+    """Convert objects: of one type directly, of several types to text."""
     values = [None if is_gap(value) or value != value else value for value in _plain(array)]
     kinds = {type(value) for value in values} - {type(None)}
     missing = np.array([value is None for value in values], bool)
@@ -258,12 +260,12 @@ def _of_objects(array: Array) -> Column:
 
 
 def _plain(array: Array) -> list[Any]:
-    """The objects; arrays among them as they are, for whose comparison with themselves there is no answer."""
+    """Return the objects; arrays among them unchanged, because their comparison is not a single truth value."""
     return [value if np.ndim(value) == 0 else list(value) for value in array.tolist()]
 
 
 def _of_integers(values: Sequence[int | None], missing: Array) -> Column:
-    """Integers of any size: as text if 64 bits do not hold them."""
+    """Convert integers of any size; to text if 64 bits cannot hold them."""
     if all(value is None or -(2**63) <= value < 2**63 for value in values):
         return Numbers(np.array([0 if value is None else int(value) for value in values], np.int64), missing)
     return _coded([None if value is None else str(int(value)) for value in values])
@@ -287,7 +289,7 @@ def _coded(values: Sequence[str | None]) -> Words:
 
 
 def text_of(value: Any) -> str:
-    """The one text of a value: ``3`` for 3 and 3.0, ``true`` for True."""
+    """Return the unique text of a value: ``3`` for 3 and 3.0, ``true`` for True."""
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
     if isinstance(value, (float, np.floating)):
@@ -301,7 +303,7 @@ def text_of(value: Any) -> str:
 
 
 def as_words(column: Column) -> Words:
-    """A column as text: each number has one text, whatever its type, and so has each moment."""
+    """Convert a column to text: each number and moment has one text, independent of its type."""
     if isinstance(column, Words):
         return column
     if isinstance(column, Numbers):

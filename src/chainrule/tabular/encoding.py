@@ -1,4 +1,4 @@
-"""A table as arrays for a network: fitted to training rows, applied to any frame, written as JSON and read again."""
+"""Encode tables as arrays for a network: fitted to training rows, applied to any frame, saved as JSON."""
 
 from __future__ import annotations
 
@@ -34,12 +34,14 @@ _RULES: Mapping[str, type[Rule]] = {
 
 
 class Encoded(NamedTuple):
-    """A table as a network takes it.
+    """An encoded table.
 
     Attributes
     ----------
-    numbers : ndarray (N, I), the features
-    codes : ndarray of int64 (N, J), the codes of columns with many categories, one embedding each
+    numbers : array (N, I)
+        The features.
+    codes : array of int64 (N, J)
+        The codes of columns with many categories, for one embedding each.
     """
 
     numbers: Array
@@ -47,41 +49,45 @@ class Encoded(NamedTuple):
 
 
 class TableEncoder:
-    """Encode the columns of a table as the inputs of a network, by rules that are fitted to its training rows.
+    """Encodes the columns of a table as inputs of a network, by rules fitted to the training rows.
 
     - **Numbers** are scaled robustly, z = (x − median) / (q₇₅ − q₂₅), with a smooth clip z / √(1 + (z/3)²), or by mean
-      and deviation. A missing one is the median; a second feature says so, if training saw one.
-    - **Categories** of at most ``max_one_hot`` values are a feature for each value; two values are one feature, 1 and
-      −1. Those of more are codes for an embedding. Missing is a category of its own if training saw it. Values that
-      come less often than ``min_count``, and those that training never saw, are 0 in all features, and code 0.
-    - **Flags** are 1 and −1 in any spelling of yes and no; 0 for anything else.
-    - **Dates** are a time, the year, and points on the circles of the months, the week and the day; dates far out of
-      range are safe.
-    - **Text** is ``text_buckets`` sums of hashed three-letter pieces.
+      and standard deviation. A missing number becomes the median, and a second feature marks it if training had one.
+    - **Categories** of at most ``max_one_hot`` values become one feature per value; two values become one feature, 1
+      and −1. Larger categories become codes for an embedding. Missing is a category if training had it. Values rarer
+      than ``min_count``, and values not seen in training, are 0 in all features, or code 0.
+    - **Flags** become 1 and −1 in any spelling of yes and no; anything else is 0.
+    - **Dates** become a time, the year, and points on the circles of months, weeks and days; extreme dates are safe.
+    - **Text** becomes ``text_buckets`` sums of hashed three-letter pieces.
     - Ids and constants are left out.
 
-    With robust scaling, features of categories and flags are scaled in the same way, as RealMLP does it.
+    Robust scaling applies to the features of categories and flags too, as in RealMLP.
 
     Parameters
     ----------
-    scaling : ``"robust"`` or ``"standard"``
-    max_one_hot : the most values of a category that becomes features; None makes features of all
-    min_count : how often a value must come in training to be known
-    max_categories : the most values of a category that are known; the most frequent ones
-    text_buckets : features of a text
-    dtype : of the features, ``"float32"`` or ``"float64"``
+    scaling : {"robust", "standard"}
+        How to scale numbers.
+    max_one_hot : int or None
+        Maximum number of values of a category that becomes features; None for no limit.
+    min_count : int
+        How often a value must occur in training to be known.
+    max_categories : int
+        Maximum number of known values of a category; the most frequent ones.
+    text_buckets : int
+        Number of features of a text.
+    dtype : {"float32", "float64"}
+        The dtype of the features.
 
     Attributes
     ----------
-    columns : list of str, names of the columns that it needs, in order
-    feature_names : list of str, of the I features
-    feature_roles : list of str, what each feature is: number, missing, one-hot, flag, date or text
-    code_names, code_sizes : list of str and of int, the J columns of codes, and how many codes each has
-
-    Notes
-    -----
-    Scaling, the smooth clip and the one-hot features follow RealMLP (Holzmüller, Grinsztajn and Steinwart, 2024,
-    arXiv:2407.04491), but for missing values, which are a category of their own here.
+    columns : list of str
+        Names of the columns that it needs, in order.
+    feature_names : list of str
+        Names of the I features.
+    feature_roles : list of str
+        Role of each feature: number, missing, one-hot, flag, date or text.
+    code_names, code_sizes : list of str, list of int
+        The J columns of codes, and how many codes each has.
 
     Examples
     --------
@@ -100,6 +106,11 @@ class TableEncoder:
     >>> again = TableEncoder.from_dict(encoder.to_dict())
     >>> np.array_equal(again.transform(new).numbers, encoder.transform(new).numbers)
     True
+
+    References
+    ----------
+    Holzmüller, Grinsztajn and Steinwart, Better by Default (2024), RealMLP; missing values differ: they are a category
+    here.
     """
 
     def __init__(
@@ -132,17 +143,21 @@ class TableEncoder:
         target: str | None = None,
         missing: Collection[str] = (),
     ) -> TableEncoder:
-        """Fit the rules to a table that holds training rows only.
+        """Fit the rules to a table of training rows.
 
         Parameters
         ----------
-        frame : a frame of pandas, polars or Arrow; a Table; a dict of arrays
-        kinds : what ``understand`` found; None lets it look, with ``columns``, ``target`` and ``missing``
+        frame : frame, Table or dict of arrays
+            A pandas, polars or Arrow frame, a Table, or a dict.
+        kinds : Kinds, optional
+            The result of ``understand``; by default it is called with ``columns``, ``target`` and ``missing``.
+        columns, target, missing : optional
+            As for ``understand``.
 
         Returns
         -------
         TableEncoder
-            Itself.
+            This encoder.
         """
         table = Frame(WHO, frame)
         if not table.rows:
@@ -183,7 +198,7 @@ class TableEncoder:
 
     @property
     def feature_roles(self) -> list[str]:
-        """What each feature is."""
+        """Roles of the I features."""
         return [role for rule in self._fitted() for role in rule.roles]
 
     @property
@@ -197,12 +212,22 @@ class TableEncoder:
         return [rule.size for rule in self._fitted() if rule.size]
 
     def transform(self, frame: Any) -> Encoded:
-        """The features and codes of a table; columns that it does not need are ignored.
+        """Encode a table; other columns are ignored.
+
+        Parameters
+        ----------
+        frame : frame, Table or dict of arrays
+            A table with the columns of the training rows.
+
+        Returns
+        -------
+        Encoded
+            The features and codes.
 
         Raises
         ------
         ValueError
-            A column is missing, or holds what cannot be of its kind: a word among numbers, a day that does not exist.
+            If a column is missing, or has values of another kind: a word among numbers, a day that does not exist.
         """
         rules, table = self._fitted(), Frame(WHO, frame)
         numbers = np.empty((table.rows, len(self.feature_names)), self.dtype)
@@ -224,7 +249,18 @@ class TableEncoder:
         return np.hstack([numbers, codes.astype(self.dtype)]) if codes.shape[1] else numbers
 
     def unseen(self, frame: Any) -> dict[str, tuple[int, list[str]]]:
-        """Of each column with values that training did not see: how many rows have one, and some of these values."""
+        """Find values that training did not have.
+
+        Parameters
+        ----------
+        frame : frame, Table or dict of arrays
+            A table with the columns of the training rows.
+
+        Returns
+        -------
+        dict of str to (int, list of str)
+            For each column with such values, the number of rows and some of the values.
+        """
         table = Frame(WHO, frame)
         found = {rule.name: rule.unseen(table.column(rule.name), self._missing) for rule in self._fitted()}
         return {name: (count, some) for name, (count, some) in found.items() if count}
@@ -247,7 +283,13 @@ class TableEncoder:
     # --- JSON -----------------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """The fitted encoder as JSON values for ``from_dict``; numbers are kept to the bit."""
+        """Describe the fitted encoder in JSON types; ``from_dict`` restores it bit for bit.
+
+        Returns
+        -------
+        dict
+            The description.
+        """
         description: dict[str, Any] = {
             "format": FORMAT,
             "dtype": self.dtype,
@@ -259,13 +301,7 @@ class TableEncoder:
 
     @classmethod
     def from_dict(cls, description: Any) -> TableEncoder:
-        """The encoder that ``to_dict`` described.
 
-        Raises
-        ------
-        ValueError
-            Anything else: a description that was changed, or that describes nothing.
-        """
         try:
             return cls._read(description)
         except (ValueError, TypeError, RecursionError) as error:

@@ -1,13 +1,13 @@
-"""What each column of a table is: a number, a category, a flag, a date, a text, an id, or the same everywhere.
+"""Decide the kind of each column of a table: number, category, flag, date, text, id or constant.
 
-Every decision gives its reason, is printed before anything is trained, and can be overruled by name.
+Every decision has a reason, is printed before training, and can be overridden by name.
 
 - **number**: numbers, in texts too. **date**: dates and moments, in texts too; integers such as ``20240131``.
-- **flag**: two words for yes and no in any spelling, or 0 and 1; a value that is there or missing.
-- **category**: words that come again, digits with leading zeros, integers that are named as codes (``zip``, ``class``,
-  ``type``). **text**: different texts of several words.
-- **id**: integers, or texts of a word or two, that are different in every row, when chance would not make them so.
-  **constant**: one value everywhere. **drop**: what was dropped by name, and what no network takes. These three are no
+- **flag**: two words for yes and no in any spelling, or 0 and 1; or one value that is present or missing.
+- **category**: repeated words, digits with leading zeros, integers named like codes (``zip``, ``class``, ``type``).
+  **text**: different texts of several words.
+- **id**: integers, or texts of a word or two, that differ in every row, unless that is likely by chance.
+  **constant**: one value everywhere. **drop**: columns dropped by name, or unusable by a network. These three are not
   inputs. If nothing else is left, an id becomes a number or a category.
 """
 
@@ -32,18 +32,26 @@ _FORMS = {"date": ("dmy", "mdy"), "number": (".", ",")}
 
 @dataclass(frozen=True)
 class ColumnKind:
-    """What a column is, and why.
+    """The kind of a column, and the reason for it.
 
     Attributes
     ----------
     name : str
-    kind : str, one of number, category, flag, date, text, id, constant, drop
-    missing : int, cells without a value
-    distinct : int, different values
-    example : str, the first value
-    why : str, the reason in a few words
-    form : str, how dates (``dmy``, ``mdy``, ``yyyymmdd``) or numbers in texts (``,`` before decimals) are written
+        Name of the column.
+    kind : str
+        One of number, category, flag, date, text, id, constant, drop.
+    missing : int
+        Number of cells without a value.
+    distinct : int
+        Number of different values.
+    example : str
+        The first value.
+    why : str
+        The reason in a few words.
+    form : str
+        Format of dates (``dmy``, ``mdy``, ``yyyymmdd``) or numbers in texts (``,`` as the decimal mark).
     is_target : bool
+        Whether it is the target.
     """
 
     name: str
@@ -57,18 +65,18 @@ class ColumnKind:
 
     @property
     def is_input(self) -> bool:
-        """Whether a model gets this column."""
+        """Whether the column is an input of the model."""
         return not self.is_target and self.kind not in (ID, CONSTANT, DROP)
 
 
 class Kinds(list[ColumnKind]):
-    """A list of :class:`ColumnKind`; printed, it is a table of 80 columns."""
+    """A list of :class:`ColumnKind`, which prints as a table 80 characters wide."""
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
     def lines(self, width: int = 80) -> list[str]:
-        """The table, as lines that are no wider than ``width``."""
+        """Format the table in lines of at most ``width`` characters."""
         head = ("column", "kind", "missing", "distinct", "example", "why")
         rows = [
             (kind.name, kind.kind, f"{kind.missing:,}", f"{kind.distinct:,}", kind.example, kind.why) for kind in self
@@ -76,7 +84,7 @@ class Kinds(list[ColumnKind]):
         return as_lines(head, rows, width, right=(2, 3))
 
     def of(self, name: str) -> ColumnKind:
-        """The kind of the column of this name."""
+        """Return the kind of the column of this name."""
         found = {kind.name: kind for kind in self}
         return found[check_name(_WHO, "a column", name, found)]
 
@@ -88,18 +96,22 @@ def understand(
     *,
     missing: Collection[str] = (),
 ) -> Kinds:
-    """Decide what each column of a table is, by the rules at the top of this module.
+    """Decide the kind of each column of a table, by the rules of this module.
 
-    Words such as ``NA`` and ``?`` count as missing. Where a category means them, nothing is lost: missing is one of
-    them. The target is a category if it is text, two values, or few integers that come again; otherwise a number.
+    Words such as ``NA`` and ``?`` count as missing; in a category nothing is lost, because missing is a category too.
+    The target is a category if it is text, has two values, or has few repeated integers; otherwise it is a number.
 
     Parameters
     ----------
-    frame : a frame of pandas, polars or Arrow; a Table; a dict of arrays
-    columns : name → kind, for those that are known better: ``{"zip": "category", "id": "drop"}``; also ``"date:dmy"``
-        or ``"date:mdy"``, which say whether the day or the month comes first, and ``"number:,"`` for a decimal comma
-    target : name of the column that is to be predicted
-    missing : further words for a missing value
+    frame : frame, Table or dict of arrays
+        A pandas, polars or Arrow frame, a Table, or a dict.
+    columns : mapping of name to kind, optional
+        Overrides, such as ``{"zip": "category", "id": "drop"}``; also ``"date:dmy"`` or ``"date:mdy"`` for the order of
+        day and month, and ``"number:,"`` for a decimal comma.
+    target : str, optional
+        Name of the column to predict.
+    missing : list of str, optional
+        Additional words for a missing value.
 
     Returns
     -------
@@ -109,7 +121,7 @@ def understand(
     Raises
     ------
     ValueError
-        A name that is no column, a kind that is none or does not fit, dates whose day and month cannot be told apart.
+        If a name is not a column, a kind is unknown or does not fit, or the order of day and month is ambiguous.
 
     Examples
     --------
@@ -144,7 +156,7 @@ def _as_kind(name: str, facts: Facts, *, is_target: bool) -> ColumnKind:
 
 
 def _checked(table: Frame, columns: Mapping[str, str], target: str | None) -> dict[str, tuple[str, str]]:
-    """The kind and form that the user states for a column."""
+    """Return the kind and form that the user sets for a column."""
     for name in [*columns, *([] if target is None else [target])]:
         check_name(_WHO, "a column", name, table.names)
     chosen = {}
@@ -159,7 +171,7 @@ def _checked(table: Frame, columns: Mapping[str, str], target: str | None) -> di
 
 
 def _keep_one(found: Kinds, chosen: Collection[str]) -> None:
-    """Make an input of what was left out, if nothing else is left."""
+    """Turn left-out columns into inputs, if nothing else is left."""
     if any(kind.is_input for kind in found):
         return
     for wanted in (ID, CONSTANT):
@@ -171,5 +183,5 @@ def _keep_one(found: Kinds, chosen: Collection[str]) -> None:
 
 
 def inputs(kinds: Iterable[ColumnKind]) -> list[ColumnKind]:
-    """Those columns that a model gets."""
+    """Return the columns that are inputs."""
     return [kind for kind in kinds if kind.is_input]

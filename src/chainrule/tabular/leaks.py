@@ -1,4 +1,4 @@
-"""Columns that give the target away: one or two of them, and a straight line through all rows.
+"""Find columns that leak the target: one or two columns that determine it linearly.
 
 For the centred target y and columns a, b with correlations r:
 
@@ -20,16 +20,13 @@ from .kinds import ColumnKind
 from .numerals import POINT, values
 
 R2 = 0.999
-_ROWS, _COLUMNS = 20_000, 1_000  # that are looked at
-_SPREAD = 1e-9  # of what two columns do not share: less is rounding
+_ROWS, _COLUMNS = 20_000, 1_000  # to examine
+_SPREAD = 1e-9  # of the difference of two columns; less is rounding
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Columns that nearly give the target, by a line; ``r2`` is the share of its variance.
-
-    Printed, it is a sentence.
-    """
+    """Columns that nearly determine the target linearly, with share ``r2`` of its variance; prints as a sentence."""
 
     target: str
     columns: tuple[str, ...]
@@ -43,17 +40,19 @@ class Leak:
 
 
 def find_leaks(frame: Any, kinds: Sequence[ColumnKind]) -> list[Leak]:
-    """The columns of numbers, one or two, from which the target follows by a line with R² above 0.999.
+    """Find one or two columns of numbers that determine the target linearly, with R² above 0.999.
 
     Parameters
     ----------
-    frame : the table that was understood
-    kinds : what ``understand`` found, for a table with a target
+    frame : frame, Table or dict of arrays
+        The table.
+    kinds : Kinds
+        The result of ``understand``, with a target.
 
     Returns
     -------
     list of Leak
-        Single columns first; no pair that holds one of them.
+        Single columns first, then pairs without them.
 
     Examples
     --------
@@ -84,7 +83,7 @@ def find_leaks(frame: Any, kinds: Sequence[ColumnKind]) -> list[Leak]:
 
 
 def _leaks(target: str, names: Sequence[str], x: Array, y: Array) -> list[Leak]:
-    """x (I, N) and y (N,) are centred and of length 1, so that their products are correlations."""
+    """Search x (I, N) and y (N,), centred and of length 1: their products are correlations."""
     with_y, with_each_other = x @ y, x @ x.T
     single = with_y**2
     alone = single > R2
@@ -99,7 +98,7 @@ def _leaks(target: str, names: Sequence[str], x: Array, y: Array) -> list[Leak]:
 
 
 def _centred(table: Frame, kind: ColumnKind) -> Array | None:
-    """A column without its mean and of length 1, gaps as the mean; None if it is no number or constant."""
+    """Centre a column and scale it to length 1, with gaps as the mean; None if not a number, or constant."""
     column = table.column(kind.name)
     if isinstance(column, Words):
         column = _numbers(column, kind)
@@ -118,7 +117,7 @@ def _centred(table: Frame, kind: ColumnKind) -> Array | None:
 
 
 def _numbers(column: Words, kind: ColumnKind) -> Numbers:
-    """Numbers that are written as text, and two words as 0 and 1."""
+    """Convert numbers in texts, and two words to 0 and 1."""
     if kind.kind == "number":
         found = [np.nan if number is None else float(number) for number in values(column.words, kind.form or POINT)]
     else:

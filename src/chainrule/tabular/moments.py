@@ -1,7 +1,7 @@
-"""Dates and times as people and programs write them, as microseconds since 1970 in UTC.
+"""Parse dates and times to microseconds since 1970 in UTC.
 
-A moment without a zone counts as UTC. ``3/4/2024`` is the third of April in one country and the fourth of March in
-another: what a column holds decides (``13/4/2024`` has no thirteenth month), and what it leaves open is asked for.
+A moment without a time zone is UTC. ``3/4/2024`` is 3 April in one country and March 4 in another: the rest of the
+column decides (``13/4/2024`` has no thirteenth month), and ambiguity raises an error.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _FORMS = tuple(
 )
 _PLAIN = re.compile(r"(?!0000)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?", re.ASCII)
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
-_CENTURY = 69  # two digits from here on are of the twentieth century, as in POSIX
+_CENTURY = 69  # two-digit years from here on are in the twentieth century, as in POSIX
 
 
 def is_moment(word: str) -> bool:
@@ -55,7 +55,7 @@ def is_moment(word: str) -> bool:
 
 
 def order(words: Iterable[str]) -> str:
-    """Whether the day or the month comes first in dates such as ``3/4/2024``.
+    """Decide whether the day or the month comes first in dates such as ``3/4/2024``.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def order(words: Iterable[str]) -> str:
 
 
 def microseconds(words: Sequence[str], first: str = DAY_FIRST) -> Array:
-    """The moments that words say, int64 microseconds since 1970 in UTC; ``NO_MOMENT`` where one says none."""
+    """Parse words to int64 microseconds since 1970 in UTC; ``NO_MOMENT`` if one is not a moment."""
     if words and all(map(_PLAIN.fullmatch, words)):
         try:
             return np.array(words, "datetime64[us]").astype(np.int64)
@@ -98,7 +98,7 @@ def _microseconds(word: str, first: str) -> int | None:
 
 
 def _day(parts: dict[str, str | None], first: str) -> int | None:
-    """Days since 1970; 0 for a time of day alone."""
+    """Return days since 1970; 0 for a time of day without a date."""
     if (text := parts.get("year")) is None:
         return 0
     year = int(text) if len(text) == 4 else int(text) + (1900 if int(text) >= _CENTURY else 2000)
@@ -113,7 +113,7 @@ def _day(parts: dict[str, str | None], first: str) -> int | None:
 
 
 def _time(parts: dict[str, str | None]) -> int | None:
-    """Microseconds since midnight in UTC, which may be less than none; 0 for a date alone."""
+    """Return microseconds since midnight in UTC, possibly negative; 0 for a date without a time."""
     if parts.get("hour") is None:
         return 0
     hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
@@ -128,7 +128,7 @@ def _time(parts: dict[str, str | None]) -> int | None:
 
 
 def _zone(text: str) -> int:
-    """Minutes ahead of UTC."""
+    """Return minutes ahead of UTC."""
     if text[:1] not in ("+", "-"):
         return 0
     digits = text[1:].replace(":", "")

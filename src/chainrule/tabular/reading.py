@@ -1,10 +1,10 @@
-"""Tables from files: what they are is told by their contents, and what was understood on the way is said.
+"""Read tables from files: the contents determine the format, and notes say what was inferred.
 
-Text files are UTF-8, UTF-16 or Latin-1; their delimiter is the one that cuts the first lines into equal rows. A first
-line names the columns if it is text above numbers or dates, or words that do not come again below. Numbers are read as
-people write them: ``1.234,5``, ``1 234``, ``$10``, ``12 %``, ``−3``. Digits with leading zeros, such as ``007``, are
-codes and stay text. Between numbers, ``NA``, ``?``, ``-`` and the like are missing values; text is left as it is. An
-index without a name is left out.
+Text files are UTF-8, UTF-16 or Latin-1; the delimiter is the one that splits the first lines into equal rows. The first
+line is a header if it is text above numbers or dates, or words that do not occur below. Numbers may be written as
+``1.234,5``, ``1 234``, ``$10``, ``12 %`` or ``−3``. Digits with leading zeros, such as ``007``, are codes and remain
+text. Between numbers, ``NA``, ``?``, ``-`` and similar words are missing values; other text is unchanged. An index
+without a name is left out.
 """
 
 from __future__ import annotations
@@ -33,13 +33,16 @@ __all__ = ["Table", "UnknownColumnError", "read_table"]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Table(Mapping[str, Any]):
-    """A table that was read: a mapping from the names of its columns to these.
+    """A table from a file: a mapping from column names to columns.
 
     Attributes
     ----------
-    frame : narwhals.DataFrame, the columns; ``frame.to_native()`` is the Arrow table below it
-    notes : tuple of str, what was understood while the file was read: an index left out, a decimal comma, Latin-1
-    source : str, the file
+    frame : narwhals.DataFrame
+        The columns; ``frame.to_native()`` is the underlying Arrow table.
+    notes : tuple of str
+        What was inferred: an index left out, a decimal comma, Latin-1.
+    source : str
+        The file.
     """
 
     frame: nw.DataFrame[Any]
@@ -74,36 +77,38 @@ def read_table(
     query: str | None = None,
     sheet: str | int | None = None,
 ) -> Table:
-    """Read a table from a file of any common kind.
+    """Read a table from a file of any common format.
 
-    The contents tell what a file is: CSV, TSV, cells set off by semicolons, bars or blanks, any of them gzipped or
-    alone in a zip file; Parquet, or a folder of Parquet files; Arrow IPC; JSON lines; an Excel workbook; SQLite.
-
-    What may be understood in two ways is not guessed: the error names the option that decides.
+    The contents determine the format: CSV or TSV, semicolons, bars or blanks as delimiters, also gzipped or alone in a
+    zip file; Parquet, or a folder of it; Arrow IPC; JSON lines; Excel; SQLite. Ambiguity raises an error.
 
     Parameters
     ----------
-    source : path, ``"-"`` for standard input, ``"file.db::table"`` for SQLite, or an open binary file
-    encoding : of a text file, such as ``"cp1251"``; None finds out
-    delimiter : of a text file, what sets off its cells, ``" "`` for any blanks; None finds out
-    decimal : ``"."`` or ``","``, the mark before decimals; None finds out
-    header : whether the first row names the columns; None finds out
-    missing : further words for a missing value, in all columns
-    columns : the columns to read; None reads all
-    text : columns to read as text even if they hold numbers, such as postcodes
-    query, sheet : what to select from a SQLite file; name or place of an Excel sheet, None takes the first
+    source : path or binary file
+        The file; ``"-"`` for standard input, ``"file.db::table"`` for SQLite.
+    encoding, delimiter, decimal : str, optional
+        Encoding of a text file, such as ``"cp1251"``; delimiter, ``" "`` for any white space; decimal mark, ``"."`` or
+        ``","``; all detected by default.
+    header : bool, optional
+        Whether the first row names the columns; detected by default.
+    missing : list of str, optional
+        Additional words for a missing value, in all columns.
+    columns, text : list of str, optional
+        The columns to read, all by default; and those to read as text even if they contain numbers, such as postcodes.
+    query, sheet : str, optional
+        The query for a SQLite file; name or position of an Excel sheet, the first by default.
 
     Returns
     -------
     Table
-        The frame, and notes on what was understood.
+        The frame, and notes on what was inferred.
 
     Raises
     ------
     ValueError
-        What cannot be read, or not in one way only; a name that is no column (UnknownColumnError).
+        If the file cannot be read or is ambiguous, or a name is not a column (UnknownColumnError).
     OSError, ModuleNotFoundError
-        The file cannot be opened; pyarrow or narwhals is not installed, or openpyxl for a workbook.
+        If the file cannot be opened, or pyarrow, narwhals or (for a workbook) openpyxl is not installed.
 
     Examples
     --------
@@ -165,13 +170,13 @@ def _read(source: Source, options: Options) -> tuple[Any, list[str]]:
 
 
 def _suffix(source: Source) -> str:
-    """That of the name, without the one that tells how it is packed."""
+    """Return the suffix of the name, without that of the compression."""
     path = Path(source.name)
     return (path.with_suffix("") if path.suffix.lower() in (".gz", ".zip") else path).suffix.lower()
 
 
 def _head(source: Source, options: Options) -> str:
-    """The first characters of a text file."""
+    """Return the first characters of a text file."""
     with unpacked(source) as chunks:
         first = next(chunks, b"")
     encoding = find_encoding(source, first, options.encoding)

@@ -1,4 +1,4 @@
-"""What to say after a training that learned nothing from columns on a scale that no network learns from."""
+"""Advice after training that learned nothing because columns are badly scaled."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from .callbacks.base import Record
 from .engine import Parts
 from .inputs import Data
 
-#: The losses of which it is known which constant is best, or nearly so.
+#: The losses whose best constant is known, at least nearly.
 KNOWN = AbsoluteError, BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Huber, LogCosh, PoissonNLL, SquaredError
 
 
 def advise(parts: Parts, data: Data, history: Record) -> None:
-    """Warn after a training that came to its end, if there is something to say."""
+    """Warn, after training that was not interrupted, if there is something to say."""
     if history.rows and not history.interrupted:
         message = after_learning_nothing(parts, data, history.rows[-1]["loss"])
         if message:
@@ -39,10 +39,10 @@ def advise(parts: Parts, data: Data, history: Record) -> None:
 
 
 def after_learning_nothing(parts: Parts, data: Data, loss: float) -> str:
-    """What to scale where a constant would do as well as the network; nothing where it would not, or is not known.
+    """Return what to scale if a constant is as good as the network, which ended with ``loss``; otherwise "".
 
-    So it is never a guess: the sentence has the loss of the network, after a training that ended with ``loss``, that of
-    a constant for the same rows, and the column that is out of scale.
+    This is never a guess: the sentence gives the network's loss, a constant's loss on the same rows, and the badly
+    scaled column.
     """
     x, y, weight = (None if array is None else array[:MOST_ROWS] for array in data)
     if x is None or y is None or is_sparse(x) or not (_begins_dense(parts.model) and is_of_package(parts.loss)):
@@ -61,13 +61,13 @@ def after_learning_nothing(parts: Parts, data: Data, loss: float) -> str:
 
 
 def _begins_dense(model: Sequential) -> bool:
-    """Whether x meets a dense layer as it is, and first no normalization or layer of the user's own."""
+    """Whether x reaches a dense layer unchanged, without a normalization or a user's layer before it."""
     first = next((layer for layer in model.layers if not isinstance(layer, (Dropout, Flatten, GaussianNoise))), None)
     return type(first) is Linear
 
 
 def best_constant(loss: Any, y: Array, weight: Array | None, outputs: int = 0) -> Array | None:
-    """The outputs (K,) that a network gives which knows how y is distributed, and no more; None if it is not known."""
+    """Return the outputs (K,) of a network that knows only the distribution of y; None if unknown."""
     if getattr(loss, "from_logits", True) is False or not isinstance(loss, KNOWN):
         return None
     if weight is not None and not weight.any():

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training is, so that one that was interrupted resumes as if it had not been."""
+"""Checkpoints: the complete state of training, from which an interrupted run resumes exactly."""
 
 from __future__ import annotations
 
@@ -40,29 +40,38 @@ WHERE = "pass the folder that was given to Checkpoint, or one of the files in it
 
 
 class Checkpoint(WritesFiles):
-    """Writes all that the training is into a file, so that it can resume from there: see ``Trainer.resume``.
-
-    Parameters, running statistics, the optimizer's state and schedule, epoch and batch, the random generators, the
-    History and the state of the callbacks are in it. It is written beside its place, flushed to the disk and moved: a
-    crash at any moment leaves the one before. Training continues meanwhile. Ctrl-C and SIGTERM wait for the end of a
-    step, write a last checkpoint and end training. ``load`` gives the model of a checkpoint, to predict with.
-
-    One run at a time writes to a folder. A copy, as GridSearchCV makes one for each fit, writes to a folder inside,
-    such as ``copy-3f2a9c1b``: its ``folder``, once it has begun.
+    """Writes checkpoints of the complete training, from which ``Trainer.resume`` continues.
 
     Parameters
     ----------
-    folder : where the files ``step-00000123.safetensors`` go, and ``best.safetensors``; made if it does not exist
-    every : int, epochs from checkpoint to checkpoint, or None: as ``seconds`` say
-    seconds : float or None, also write when so many seconds have passed, in the middle of an epoch
-    keep : int, how many of the newest files in the folder stay, those of an earlier run included
-    monitor : a column of the History ("validation_loss", "validation_accuracy", ...) or None: the checkpoint of the
-        epoch in which it was best, of the last one where several are as good, stays as ``best.safetensors``
-    higher_is_better : bool or None; None means: yes, unless the name of the column ends in "loss" or "error"
+    folder : path
+        Folder of the files ``step-00000123.safetensors`` and ``best.safetensors``; created if it does not exist.
+    every : int or None
+        Epochs from checkpoint to checkpoint; with None, only ``seconds`` counts.
+    seconds : float, optional
+        Also write after so many seconds, even in the middle of an epoch.
+    keep : int, >= 1
+        Number of the newest files in the folder that are kept, those of earlier runs included.
+    monitor : str, optional
+        A column of the History, such as ``"validation_loss"``: the checkpoint of its best epoch, the last one in a tie,
+        is kept as ``best.safetensors``.
+    higher_is_better : bool or None
+        None means True unless the name of the column ends in "loss" or "error".
 
     Attributes
     ----------
-    asked : int or None, the number of the signal that asked to end the last training
+    asked : int or None
+        Number of the signal that ended the last run.
+
+    Notes
+    -----
+    A checkpoint holds parameters, running statistics, the optimizer's state and schedule, the position in the epoch,
+    random generators, the History and the callbacks' states. A background thread writes it to a temporary file, flushes
+    that to the disk and renames it: a crash at any moment leaves the previous checkpoint. Ctrl-C and SIGTERM wait for
+    the end of the step, write a last checkpoint and end training. ``load`` reads the model of a checkpoint.
+
+    One run at a time writes to a folder. A copy, which GridSearchCV makes for each fit, writes to a folder inside, such
+    as ``copy-3f2a9c1b``, which becomes its ``folder``.
 
     Examples
     --------
@@ -74,7 +83,7 @@ class Checkpoint(WritesFiles):
     ...     callbacks = [cr.callbacks.Checkpoint(folder, monitor="loss")]
     ...     return cr.Trainer(cr.MLP([8, 4, 2], rng=0), "cross_entropy", callbacks=callbacks)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     first = trainer(folder).fit(x, y, epochs=2, verbose=0)  # and here the lights go out
+    ...     first = trainer(folder).fit(x, y, epochs=2, verbose=0)  # interrupted here
     ...     history = trainer(folder).resume(folder).fit(x, y, epochs=5, verbose=0)
     ...     model = cr.load(folder + "/best.safetensors")
     >>> len(history)
@@ -101,12 +110,12 @@ class Checkpoint(WritesFiles):
         self.asked: int | None = None
         self._best: Best | None = None
         self._improved = self._began = False
-        self._written = 0.0  # by the clock
+        self._written = 0.0  # on the monotonic clock
         self._signals = ExitStack()
         self._writer = Background()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what belongs to the training that is under way."""
+        """Leave out what belongs to the running training."""
         return super().__getstate__() | {"_signals": None, "_writer": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -124,7 +133,7 @@ class Checkpoint(WritesFiles):
         self._began = True
         self._best = None if self.monitor is None else Best("Checkpoint", self.monitor, self.higher_is_better)
         self._improved = False
-        for epoch, row in enumerate(trainer.history.rows, start=1):  # of training that resumes
+        for epoch, row in enumerate(trainer.history.rows, start=1):  # of resumed training
             if self._best is not None and self.monitor in row:
                 self._best.look(row, epoch)
         self._signals.enter_context(asking(SIGNALS, self._ask))
@@ -137,7 +146,7 @@ class Checkpoint(WritesFiles):
 
     def on_pause(self, trainer: Training) -> None:
         between = trainer.state.position.current is None
-        names = [BEST] if between and self._improved else []  # first: the History in the next already has its row
+        names = [BEST] if between and self._improved else []  # first: the History of the next file includes its row
         due = between and self.every is not None and trainer.epoch % self.every == 0
         late = self.seconds is not None and time.monotonic() - self._written > self.seconds
         if due or late or self.asked is not None:
@@ -147,16 +156,27 @@ class Checkpoint(WritesFiles):
         if self.asked is not None:
             self._writer.wait()
             self.print_resume_hint()
-            raise StopTraining(f"{signal.Signals(self.asked).name} came")
+            raise StopTraining(f"received {signal.Signals(self.asked).name}")
         self._writer.look()
 
     def print_resume_hint(self) -> None:
-        """Tell the user who interrupted training how it can resume."""
+        """Print how interrupted training can resume."""
         newest = next(iter(checkpoints(self.folder)), None)
         print(f"Interrupted: resume from {newest}" if newest else "Interrupted before any checkpoint", flush=True)
 
     def write(self, trainer: Training) -> Path:
-        """Write a checkpoint now, and remove those that are too many."""
+        """Write a checkpoint now, and remove old ones.
+
+        Parameters
+        ----------
+        trainer : Training
+            The trainer.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+        """
         name = _name(trainer)
         writable_folder("Checkpoint", self.own_place())
         self._begin(trainer, [name])
@@ -164,7 +184,7 @@ class Checkpoint(WritesFiles):
         return self.folder / name
 
     def _begin(self, trainer: Training, names: list[str]) -> None:
-        """Copy the state, which the next step changes, and leave the rest to the background."""
+        """Copy the state, which the next step changes, and write it in the background."""
         self._writer.wait()
         state = trainer.state.to_arrays()
         self._writer.begin(lambda: self._write(names, *state))
@@ -186,7 +206,7 @@ class Checkpoint(WritesFiles):
 
 
 class Background:
-    """One piece of work at a time in a thread of its own, if it can be had; look and wait raise what goes wrong."""
+    """Runs one piece of work at a time, in a thread if possible; ``look`` and ``wait`` raise its errors."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
@@ -204,19 +224,19 @@ class Background:
             self._error = error
 
     def look(self) -> None:
-        """Wait if there is nothing to wait for."""
+        """Finish the work if it has ended."""
         if self._thread is not None and not self._thread.is_alive():
             self.wait()
 
     def wait(self) -> None:
-        if self._thread is not None and self._thread.ident is not None:  # else it could not start
+        if self._thread is not None and self._thread.ident is not None:  # otherwise it could not start
             self._thread.join()
         self._thread, error, self._error = None, self._error, None
         if error is not None:
             try:
                 raise error
             finally:
-                del error  # else it and its traceback would hold each other, and with them the data
+                del error  # a cycle with its traceback would keep the data alive
 
 
 def _name(trainer: Training) -> str:
@@ -224,17 +244,17 @@ def _name(trainer: Training) -> str:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The files in a folder, the last written first, whatever an earlier run left there."""
+    """List the checkpoints in a folder, those of earlier runs included, newest first."""
     files = (path for path in folder.glob(f"step-*{SUFFIX}") if path.stem[5:].isdecimal() and path.is_file())
     return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
 
 def restore(state: TrainingState, path: Path, before: Position) -> None:
-    """Give a training the state that a checkpoint holds; ``before`` is where the last fit of its trainer has ended."""
+    """Restore a checkpoint; ``before`` is the position at which the last fit of its trainer ended."""
     path, arrays, facts = _read(path)
     first, theirs = (fact if isinstance(fact, dict) else {} for fact in (facts.get("first"), facts.get("settings")))
     mine = asked(settings_of(state.trainer), before.first, before.left)
-    mine["epochs"] = first.get("epochs", mine["epochs"])  # for which fit will ask
+    mine["epochs"] = first.get("epochs", mine["epochs"])  # fit will ask for this number
     settings = resumed(first, theirs, mine)
     for what, want, have in _unlike(state, facts, settings):
         expected = f"to be of this trainer, whose {in_code(what)} is {written(want)}"
@@ -244,15 +264,15 @@ def restore(state: TrainingState, path: Path, before: Position) -> None:
         raise refusal("resume", path, "to hold every parameter", "others", ANOTHER)
     try:
         state.from_arrays(arrays, facts | {"settings": settings, "first": mine})
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:  # written by another hand than ours
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:  # not written by chainrule
         got = f"{type(error).__name__}: {error}"
         raise refusal("resume", path, "to hold the state of a training", got, ANOTHER) from None
 
 
 def _unlike(state: TrainingState, facts: dict[str, Any], settings: Settings) -> Iterator[tuple[str, Any, Any]]:
-    """What of a training a checkpoint cannot restore and the trainer has otherwise: its path, and what each has."""
+    """Yield what a checkpoint cannot restore and the trainer has differently: the path, and the two values."""
     for path, have, want in differences(facts.get("model"), state.model.config(), "model"):
-        numbers = isinstance(want, (int, float)) and isinstance(have, (int, float))  # which a user may ask for
+        numbers = isinstance(want, (int, float)) and isinstance(have, (int, float))  # a user may change these
         if path not in settings or (settings[path] != have and not numbers):
             yield path, want, have
     optimizer, callbacks = type(state.optimizer).__name__, [type(one).__name__ for one in state.remembering]
@@ -264,13 +284,13 @@ def _unlike(state: TrainingState, facts: dict[str, Any], settings: Settings) -> 
 
 
 def _names(callbacks: Any) -> list[Any]:
-    """The classes of the callbacks that a checkpoint is of."""
+    """The classes of the callbacks in a checkpoint."""
     pairs = callbacks if isinstance(callbacks, list) else []
     return [pair[0] if isinstance(pair, list) and pair else pair for pair in pairs]
 
 
 def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
-    """The checkpoint, or of a folder the newest that is whole."""
+    """Read a checkpoint, or the newest complete one in a folder."""
     if not path.exists():
         raise FileNotFoundError(sentence("resume", f"a checkpoint at {path}", "no such file or folder", WHERE))
     if not path.is_dir():
@@ -282,14 +302,14 @@ def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
         except (ValueError, OSError) as error:
             if index == len(found) - 1:
                 raise
-            warn(f"{error} The one before it is taken.")
+            warn(f"{error} The one before it is used.")
     raise FileNotFoundError(sentence("resume", f"a checkpoint in {path}", "none", WHERE))
 
 
 def write_checkpoint(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
-    """Write the arrays and facts of a training, whole or not at all.
+    """Write the arrays and facts of a training, atomically.
 
-    The facts are an array of their own: they grow with the training, and the header of the file may not.
+    The facts form an array of their own: they grow with the training, and the size of the header is limited.
     """
     try:
         text = json.dumps(facts).encode()
@@ -302,7 +322,7 @@ def write_checkpoint(path: Path, arrays: Mapping[str, Array], facts: Mapping[str
 
 
 def read_checkpoint(who: str, path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The arrays and the facts that :func:`write_checkpoint` was given, and its format and version among the facts."""
+    """Read what :func:`write_checkpoint` wrote; the facts include its format and version."""
     arrays, header = read_arrays(who, path)
     if KEY not in header:
         raise refusal(who, path, "to be a checkpoint", "another safetensors file", "pass what Checkpoint wrote")
@@ -316,7 +336,7 @@ def read_checkpoint(who: str, path: Path) -> tuple[dict[str, Array], dict[str, A
         except (KeyError, TypeError, ValueError, AttributeError):
             facts = None
     if facts is None:
-        raise refusal(who, path, "to say what it holds", "no facts as JSON")
+        raise refusal(who, path, "to describe its contents", "no JSON facts")
     if facts.get("format") not in (1, FORMAT):
         got = f"format {facts.get('format')!r}, written by version {facts.get('version')!r}"
         raise refusal(who, path, f"to be of format {FORMAT}", got, "install the version that wrote it")

@@ -1,9 +1,9 @@
-"""Training as a plan: the steps of whole epochs as one compiled call.
+"""Training as a plan: many steps in one compiled call.
 
-The interpreter takes some microseconds for every operation, a small network little more for the whole step. So where
-the layers, the loss and the optimizer all have compiled kernels, they are written down once, as a list of stages over
-arrays that are laid out once, and a call takes as many steps as fit into a twentieth of a second. What has no kernel
-(a layer of the user's own, say) has no plan, and is trained operation by operation, with the same result to rounding.
+The interpreter needs some microseconds for every operation; a small network needs little more for a whole step. If the
+layers, the loss and the optimizer all have compiled kernels, they become a list of stages over fixed arrays, and one
+call takes as many steps as fit into a twentieth of a second. A network without a plan, because of a user's layer for
+example, is trained operation by operation, with the same result to rounding.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from .inputs import Targets
 from .stages import Stage, stages_of
 from .state import EpochState, StepRecord
 
-CALL_SECONDS = 0.05  # of a call, after which Ctrl-C and progress have their turn
-ROWS_A_THREAD = 8  # fewer rows would leave the registers of a product's tile half empty
-WORK_A_THREAD = 250_000  # multiplications of a step, some 5 µs, to pay for what the threads read of each other
+CALL_SECONDS = 0.05  # of a call, between which Ctrl-C and progress are handled
+ROWS_A_THREAD = 8  # fewer rows would leave half of the registers of a product's tile empty
+WORK_A_THREAD = 250_000  # multiplications of a step, about 5 µs, to pay for the traffic between the threads
 MULTIPLICATIONS_OF_A_WAVE = 16  # the cosine, and some mixtures
-SLOWEST = 5e9  # multiplications a second that any processor takes, for the first guess of a call's length
+SLOWEST = 5e9  # multiplications per second of any processor, for the first guess of a call's length
 READ_BY_EVERY_CALL = {"learning_rate", "weight_decay", "total_steps"}  # of the optimizer
 
 
 class Compiled:
-    """The engine of a training all of whose parts have compiled kernels.
+    """The engine for training whose parts all have compiled kernels.
 
-    It was made from numbers and arrays that callbacks may replace: :meth:`obeys` says whether they still are the same.
+    Callbacks may replace the numbers and arrays that it was made from: :meth:`obeys` returns whether they are the same.
     """
 
     def __init__(self, kernel: Any, parts: Parts, batches: Batches, work: int) -> None:
@@ -51,16 +51,16 @@ class Compiled:
         self._kernel, self._parts, self._batches = kernel, parts, batches
         threads: int = min(available_threads(), compiled.MOST_THREADS)
         self._threads = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
-        #: How many steps fit into CALL_SECONDS: a cautious guess at first, then learned from call to call.
+        #: How many steps fit into CALL_SECONDS: first a cautious guess, then measured.
         self.pace = CALL_SECONDS / (work / SLOWEST + 1e-6)
         self._origin = _Origin(parts)
 
     def obeys(self, parts: Parts) -> bool:
-        """Whether every object that it was made from is still in its place."""
+        """Whether no object that it was made from was replaced."""
         return self._origin.is_that_of(parts)
 
     def begin(self, most: int) -> EpochState:
-        """The order of up to ``most`` epochs and, for several, the keys that their dropouts draw in between."""
+        """Draw the order of up to ``most`` epochs and, if there are several, the keys of their dropouts."""
         if most == 1:
             return EpochState(self._batches.order())
         drawn = [(self._batches.order(), self._draw_keys(len(self._batches))) for _ in range(most)]
@@ -71,7 +71,7 @@ class Compiled:
     def steps(
         self, epoch: EpochState, record_outputs: bool, single_step: bool
     ) -> Generator[list[StepRecord], None, None]:
-        """Many at a time; outputs can be recorded of a single epoch only."""
+        """Take many steps at a time; outputs can be recorded only for a single epoch."""
         self._check(epoch)
         batches = self._batches
         if record_outputs and not epoch.outputs:
@@ -87,7 +87,7 @@ class Compiled:
             yield list(zip(losses, weights[first : first + most], rates, strict=False))
 
     def _check(self, epoch: EpochState) -> None:
-        """Raise unless the arrays of an epoch are those that the kernel reads and writes."""
+        """Raise unless the kernel accepts the arrays of the epoch."""
         keys, expected = epoch.keys, (epoch.count * len(self._batches), self._kernel.dropouts)
         if keys is not None and not (keys.shape == expected and keys.dtype == np.uint64):
             raise ValueError(
@@ -106,7 +106,7 @@ class Compiled:
         with atomic:
             self._kernel.begin(epoch.order, first, updates, keys, losses, outputs)
             taken: int = self._kernel.run(self._threads)
-        elapsed = max(time.perf_counter() - start, 1e-9)  # a clock may stand still, as in the tests of some user
+        elapsed = max(time.perf_counter() - start, 1e-9)  # a mocked clock may stand still
         self.pace = min(count * CALL_SECONDS / elapsed, 2 * self.pace + 8)
         known = slice(min(taken + 1, count))
         if not np.isfinite(last := losses[known][-1]):
@@ -116,7 +116,7 @@ class Compiled:
         return losses[known].tolist(), updates[known, 0].tolist()
 
     def _weights(self, order: Array | None, count: int) -> list[float]:
-        """The weight of each batch of ``count`` epochs: its rows, or the sum of their sample weights."""
+        """Return the weight of each batch of ``count`` epochs: its rows, or the sum of their sample weights."""
         batches = self._batches
         starts = (np.arange(count)[:, None] * batches.rows + np.arange(0, batches.rows, batches.size)).ravel()
         if len(batches.arrays) == 2:
@@ -128,13 +128,13 @@ class Compiled:
         return sums
 
     def _draw_keys(self, steps: int) -> Array | None:
-        """One for each dropout in each step, in the order in which the layers would draw them."""
+        """Draw a key for each dropout in each step, in the order in which the layers would."""
         shape = (steps, self._kernel.dropouts)
         return draw_keys(self._parts.model.rng, shape) if shape[1] else None
 
 
 def draw_keys(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    """``rng.integers(0, 2**64, shape, uint64)``, in a microsecond where these are the generator's own numbers."""
+    """Return ``rng.integers(0, 2**64, shape, uint64)``, in a microsecond if they are the generator's raw numbers."""
     source = rng.bit_generator
     if type(source) in (np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64):
         keys: Array = source.random_raw(shape[0] * shape[1]).reshape(shape)
@@ -143,15 +143,15 @@ def draw_keys(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
 
 
 def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> Compiled | None:
-    """The engine, or None if a part has no compiled kernel, or changes the batches.
+    """Return the engine, or None if a part has no compiled kernel or changes the batches.
 
-    The optimizer must have been set up for the model; ``targets`` are the checked y and weights of all rows.
+    The optimizer must be set up for the model; ``targets`` are the checked y and weights of all rows.
     """
     model, loss, optimizer, _, average_penalty, augment = parts
     if compiled is None or not isinstance(loss, Loss) or targets is None:
         return None
     if not is_of_package(loss):
-        return None  # a loss of the user's own may keep state, of which no plan knows
+        return None  # a user's loss may keep state
     if overrides(model, Sequential, "forward", "backward", "penalty"):
         return None
     if is_sparse(batches.arrays[0]) or augment:
@@ -160,7 +160,7 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
     kernel, rule = loss_kernel(loss, y), rule_kernel(optimizer)
     stages = stages_of(model, batches.arrays[0])
     if kernel is None or rule is None or stages is None or _has_lone_row(model, batches):
-        return None  # a batch of one row has no variance: the layer itself says so
+        return None  # a batch of one row has no variance: the layer raises
     if not _takes(kernel, targets, batches.arrays[0].shape[0], np.zeros((2, stages[-1].outputs), model.dtype)):
         return None
     arrays, runs = optimizer.prepare(model.parameters.vector)
@@ -183,7 +183,7 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
 
 
 def _takes(kernel: tuple[str, tuple[float, ...]], targets: Targets, rows: int, z: Array) -> bool:
-    """Whether the loss's kernel itself takes such targets for outputs like z: a loss of the user's may make others."""
+    """Whether the loss's kernel accepts these targets for outputs like z."""
     y, weight = targets
     if not isinstance(y, np.ndarray) or y.ndim not in (1, 2) or len(y) != rows:
         return False
@@ -194,10 +194,10 @@ def _takes(kernel: tuple[str, tuple[float, ...]], targets: Targets, rows: int, z
 
 
 class _Origin:
-    """The objects that a plan was made from, and whether they are still in their places.
+    """The objects that a plan was made from, to detect replacements.
 
-    Numbers are replaced, never changed, and arrays of parameters and state are read where they lie: so it is enough to
-    compare identities. What lies within the loss is compared by its value.
+    Numbers are immutable, and kernels read arrays of parameters and state in place, so comparing identities is enough.
+    The attributes of the loss are compared by value.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -215,9 +215,9 @@ class _Origin:
         )
 
     def _within(self, parts: Parts) -> list[Any]:
-        """What lies in the very parts that the plan was made from."""
+        """List the objects inside the parts."""
         model, optimizer = parts.model, parts.optimizer
-        objects: list[Any] = [len(vars(model)), len(vars(optimizer))]  # one more, if a method is replaced on them
+        objects: list[Any] = [len(vars(model)), len(vars(optimizer))]  # one more if a method is replaced
         objects += [model.parameters.vector, model.gradients.vector, *optimizer.state.values()]
         objects += self._of_optimizer(vars(optimizer))
         for attributes in self._attributes:
@@ -226,13 +226,13 @@ class _Origin:
 
 
 def _work_of(stages: list[Stage], batch: int) -> int:
-    """The multiplications of a step."""
+    """Count the multiplications of a step."""
     products = sum(stage.inputs * stage.outputs for stage in stages if stage.kind == "affine")
     waves = sum(arrays[0].size for stage in stages for op, _, arrays in stage.parts if op == "pbld")
     return 3 * batch * (products + MULTIPLICATIONS_OF_A_WAVE * waves)
 
 
 def _has_lone_row(model: Sequential, batches: Batches) -> bool:
-    """Whether BatchNorm would meet a batch of one row."""
+    """Whether BatchNorm would get a batch of one row."""
     lone = batches.size == 1 or batches.rows % batches.size == 1
     return lone and any(isinstance(layer, BatchNorm) for layer in model.layers)

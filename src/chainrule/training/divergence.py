@@ -1,4 +1,4 @@
-"""Why training left the finite numbers, and the state that it returns to."""
+"""Explain non-finite training, and roll it back."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from .._support.checks import Array, all_finite, is_sparse, sentence
 from .._support.errors import DivergenceError
 from ..data.batches import Batches
 from ..data.scale import MOST_ROWS, about_scale, about_targets
-from ..layers.base import Workspace
+from ..layers.workspace import Workspace
 from ..losses import Loss
 from ..model import Sequential
 from .engine import Parts
 from .packing import refer, unpack
 from .state import EpochState, Stateful, StepRecord, TrainingState, arrays_of
 
-SHARE = 0.01  # of the time may go into copies
+SHARE = 0.01  # largest share of the time spent on copies
 
 
 class Rollback:
-    """Parameters, running statistics, the optimizer's state and that of callbacks that follow them, some moments ago.
+    """Recent copies of the parameters, running statistics, the optimizer's state and that of following callbacks.
 
-    They are copied again whenever that takes no more than a hundredth of the time since the last copy. The copy before
-    that is the one to return to: the last may be of the few steps in which a training goes astray.
+    A new copy is made whenever copying takes at most a hundredth of the time since the last one. A rollback restores
+    the copy before the last, which may date from the steps in which training diverged.
     """
 
     def __init__(self, state: TrainingState) -> None:
         start = time.perf_counter()
-        state.optimizer.prepare(state.model.parameters.vector)  # its state begins here, not in the first step
+        state.optimizer.prepare(state.model.parameters.vector)  # creates its state now, not in the first step
         self._kept = deque(_copied(state, {}) for _ in range(2))
         self._due = _after(start)
 
     def keep(self, state: TrainingState) -> None:
-        """Check and copy the state, unless that was done a short time ago."""
+        """Check and copy the state, unless the last copy is recent."""
         start = time.perf_counter()
         if start >= self._due:
             check_parameters(state.model)
@@ -53,7 +53,7 @@ class Rollback:
         return int(self._kept[0].get("optimizer/step", 0))
 
     def restore(self, state: TrainingState) -> None:
-        """Bring that state back."""
+        """Restore the copy."""
         kept = self._kept[0]
         for name, array in arrays_of(state.model):
             array[...] = kept[name]
@@ -71,9 +71,7 @@ def check_parameters(model: Sequential) -> None:
 
 
 def _copied(state: TrainingState, rooms: dict[str, Any]) -> dict[str, Any]:
-    """The state that moves with every step, in the memory of an earlier copy where it fits: a warm step allocates
-    nothing large.
-    """
+    """Copy the state that changes with every step, into the memory of an earlier copy if it fits."""
     arrays: dict[str, Any] = dict(arrays_of(state.model))
     arrays |= {f"optimizer/{name}": array for name, array in state.optimizer.state.items()}
     facts = {}
@@ -94,13 +92,13 @@ def _followers(state: TrainingState) -> list[Stateful]:
 
 
 def _after(start: float) -> float:
-    """When the next copy is due, one having begun at ``start``."""
+    """Return when the next copy is due, after one that began at ``start``."""
     end = time.perf_counter()
     return end + (end - start) / SHARE
 
 
 class Failure(NamedTuple):
-    """The step that could not be taken, or that led to parameters that are not finite."""
+    """The step that failed, or that led to non-finite parameters."""
 
     reason: str
     epoch: int  # from 1
@@ -110,18 +108,15 @@ class Failure(NamedTuple):
 
 
 def divergence_error(failure: Failure, parts: Parts, arrays: list[Array], returned_to: int) -> DivergenceError:
-    """The error to raise: with the step, the layer and the likely cause.
+    """Return the error to raise, with the step, the layer and the likely cause.
 
-    Parameters
-    ----------
-    arrays : x, y and the weights, if there are any
-    returned_to : the step whose weights the model has again
+    ``arrays`` are x, y and the weights, if any; ``returned_to`` is the step of the restored weights.
     """
     batch = [array[failure.rows] for array in arrays]
     layer: str | None = None
     found = ""
     with np.errstate(all="ignore"):
-        with suppress(Exception):  # of a layer or loss of the user's: it must not hide what happened
+        with suppress(Exception):  # an error in a user's layer or loss must not hide this one
             layer, found = next(_findings(parts, failure.rows, *batch), (None, ""))
         cause = _cause(parts.loss, arrays, failure)
     epoch, step, rate = failure.epoch, failure.step + 1, parts.optimizer.current_learning_rate
@@ -134,7 +129,7 @@ def divergence_error(failure: Failure, parts: Parts, arrays: list[Array], return
 
 
 def rows_of_step(epoch: EpochState, batches: Batches, step: int) -> Array:
-    """The numbers of the rows of a step's batch; steps of several epochs are counted on."""
+    """Return the row numbers of a step's batch; the count of steps continues over several epochs."""
     count, step = divmod(step, len(batches))
     start = step * batches.size
     places = np.arange(start, min(start + batches.size, batches.rows))
@@ -144,7 +139,7 @@ def rows_of_step(epoch: EpochState, batches: Batches, step: int) -> Array:
 def _findings(
     parts: Parts, rows: Array, x: Array, y: Array, weight: Array | None = None
 ) -> Iterator[tuple[str | None, str]]:
-    """The layer, and what is no longer finite there: first what the steps before did, then this one from its start."""
+    """Yield each layer and what is not finite there: first from earlier steps, then from this one."""
     model, loss = parts.model, parts.loss
     layers = [(repr(layer), f"layer {index}, {layer!r},") for index, layer in enumerate(model.layers)]
     for index in _layers_with(model.parameters):
@@ -169,7 +164,7 @@ def _findings(
 
 
 def _layers_with(parameters: Any) -> list[int]:
-    """The layers whose numbers are not all finite, the one next to the loss first: from there it spread."""
+    """List the layers with non-finite numbers, beginning at the loss, from where they spread."""
     return sorted(
         {int(name.split(".")[0]) for name, array in parameters.items() if not all_finite(array)}, reverse=True
     )
@@ -180,8 +175,8 @@ def _name(loss: Any) -> str:
 
 
 def _row_of(loss: Any, z: Array, y: Array, rows: Array) -> str:
-    """Where a loss by itself is not finite."""
-    with suppress(Exception):  # a loss of the user's may not be made for single rows
+    """Name the row for which the loss alone is not finite."""
+    with suppress(Exception):  # a user's loss may not accept single rows
         for index, row in enumerate(rows):
             if not isfinite(float(loss(z[index : index + 1], y[index : index + 1], None)[0])):
                 return f" for row {row}"
@@ -189,7 +184,7 @@ def _row_of(loss: Any, z: Array, y: Array, rows: Array) -> str:
 
 
 def _cause(loss: Any, arrays: list[Array], failure: Failure) -> str:
-    """The likeliest: numbers that are too large, a rate that is too high, a loss that is not defined everywhere."""
+    """Return the likeliest cause: large numbers, a high learning rate, or a loss that is not defined everywhere."""
     some = np.union1d(np.arange(min(len(arrays[1]), MOST_ROWS)), failure.rows)
     x, y = arrays[0][some], arrays[1][some]
     for finding in [*about_scale(x.toarray() if is_sparse(x) else x), *about_targets(y, labels=y.dtype.kind in "iub")]:

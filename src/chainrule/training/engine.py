@@ -1,4 +1,4 @@
-"""What takes the steps of training: the protocol of the two engines, and the parts that a step is made of."""
+"""The protocol of the two engines that take the steps of training, and the parts of a step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDLESS_GRADIENT = "a gradient whose norm is not finite"
 
 
 class Parts(NamedTuple):
-    """What a step is made of, as it is at the moment: callbacks may replace each part, and change what is in it."""
+    """The current parts of a step; callbacks may replace or modify each of them."""
 
     model: Sequential
     loss: LossFunction
@@ -28,7 +28,7 @@ class Parts(NamedTuple):
     augment: tuple[Augmentation, ...]
 
     def identities(self) -> list[Any]:
-        """The objects themselves, the layers among them."""
+        """The objects that must stay the same, layers included."""
         return [*self[:5], *self.augment, *self.model.layers]
 
 
@@ -37,32 +37,32 @@ class Engine(Protocol):
 
     Attributes
     ----------
-    failure : str or None, what was not finite; the last step was then not taken
+    failure : str or None
+        What was not finite; the last step was then not taken.
     """
 
     failure: str | None
 
     def obeys(self, parts: Parts) -> bool:
-        """Whether the next step would do what the parts say now; if not, another engine must be made."""
+        """Whether the engine still fits the parts; if not, a new one must be made."""
         ...
 
     def begin(self, most: int) -> EpochState:
-        """Draw the next epoch, or up to ``most`` epochs if so many in a row pay."""
+        """Draw the next epoch, or up to ``most`` epochs if that saves time."""
         ...
 
     def steps(
         self, epoch: EpochState, record_outputs: bool, single_step: bool
     ) -> Generator[list[StepRecord], None, None]:
-        """Take the steps that are left of the epoch, and yield the record of each.
+        """Take the remaining steps of the epoch and yield their records: many at a time unless ``single_step``.
 
-        Records come many at a time, unless ``single_step`` asks for one by one. The outputs, targets and weights of the
-        batches are stored in the epoch if ``record_outputs`` asks for it.
+        ``record_outputs`` stores the outputs, targets and weights of the batches in the epoch.
         """
         ...
 
 
 def values_of(loss: LossFunction) -> list[Any]:
-    """What a loss holds, as it is now, should it be changed in place."""
+    """Copy the attributes of a loss, to detect changes in place."""
     return [_copied(value) for value in getattr(loss, "__dict__", {}).values()]
 
 
@@ -73,5 +73,5 @@ def _copied(value: Any) -> Any:
 
 
 def same(now: list[Any], then: list[Any]) -> bool:
-    """Whether these are the very same objects."""
+    """Whether these are the same objects."""
     return len(now) == len(then) and all(map(is_, now, then))

@@ -1,4 +1,4 @@
-"""The loss and the metrics of data, as Trainer.evaluate and the validation after an epoch give them."""
+"""The loss and metrics on data, for Trainer.evaluate and the validation after an epoch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .state import EpochState, Row, StepRecord, epoch_summary
 def evaluated(
     who: str, parts: Parts, metrics: Mapping[str, Metric], x: Array, y: Array, weight: Array | None
 ) -> dict[str, float]:
-    """The loss, penalties included, and the metrics, dropout off."""
+    """Compute the loss, penalties included, and the metrics, without dropout."""
     model, loss = parts.model, parts.loss
     with released:
         z = model.predict(x)
@@ -39,7 +39,7 @@ def evaluated(
 def measured(
     parts: Parts, metrics: Mapping[str, Metric], z: Array, y: Array, weight: Array | None = None
 ) -> dict[str, float]:
-    """Each metric of these outputs, which are logits or probabilities as the model and the loss now are."""
+    """Compute each metric of these outputs, which the model and the loss define as logits or probabilities."""
     if metrics and not are_logits(parts.model, parts.loss):
         metrics = {name: of_probabilities(metric) for name, metric in metrics.items()}
     with released:
@@ -54,7 +54,7 @@ def rows_of_epochs(
     metrics: Mapping[str, Metric],
     seconds: float,
 ) -> list[Row]:
-    """The row of each epoch of ``each`` steps, with the metrics of the outputs that were recorded of a single one."""
+    """Return the row of each epoch of ``each`` steps; metrics need the recorded outputs of a single epoch."""
     rows = [epoch_summary(records[i * each : (i + 1) * each]) for i in range(epoch.count)]
     if metrics and epoch.outputs:
         z, y, *weight = epoch.outputs

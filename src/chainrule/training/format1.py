@@ -1,4 +1,4 @@
-"""Checkpoints of format 1, in the terms of format 2."""
+"""Convert checkpoints of format 1 to format 2."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEW |= {"seconds": 0.0, "stopped": False} | UNSAID
 
 
 def upgraded(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The arrays and facts as format 2 has them."""
+    """Return the arrays and facts in format 2."""
     arrays = dict(arrays)
     schedule, done = facts.get("schedule"), facts["done"]
     callbacks = [

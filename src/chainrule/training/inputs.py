@@ -1,4 +1,4 @@
-"""What a training is given, checked, and as arrays."""
+"""The inputs of training, checked and converted to arrays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .._support.checks import (
     sentence,
 )
 from .._support.overrides import is_of_package
-from ..data.batches import check_sample, rest_of, split_rows
+from ..data.batches import check_sample, complement, split_rows
 from ..data.scale import check_resolution
 from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Layer, Linear, Sigmoid, Softmax
 from ..layers.base import FeatureLayer, shape_remedy, walk
@@ -39,7 +39,7 @@ Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"
 
 
 def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> Data:
-    """x in the model's dtype, y, and the weights or None, all of one length and finite."""
+    """Convert x to the model's dtype, and check that x, y and the weights, if any, are finite and of one length."""
     given_x, given_y = x, y
     numbers, y = as_samples(who, x), as_numeric(who, "y", y)
     x = as_samples(who, numbers, model.dtype, given_x)
@@ -55,7 +55,7 @@ def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> 
     check_finite(who, "y", y, of=given_y)
     check_all_codes(who, model.layers, x, of=given_x)
     check_resolution(who, "x", numbers, model.dtype, given_x)
-    if y.ndim > 1 or y.dtype.kind == "f":  # labels are counted, and never computed with
+    if y.ndim > 1 or y.dtype.kind == "f":  # labels never enter the arithmetic
         check_resolution(who, "y", y, model.dtype, given_y)
     if weight is not None and not weight.any():
         raise ValueError(sentence(who, "a sample_weight above 0", "zeros only"))
@@ -63,9 +63,9 @@ def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> 
 
 
 def check_input(model: Sequential, x: Array, y: Array) -> None:
-    """Raise if the first layer that tells its width cannot take rows like those of x.
+    """Raise if the first layer with a known width does not accept the rows of x.
 
-    It would say so itself, of the part of the rows that it is given first. A layer of the user's own may take others.
+    The layer itself would raise too, but about the first batch only. A user's layer may accept anything.
     """
     flat = False
     for layer in model.layers:
@@ -88,14 +88,14 @@ def _fits(x: Array, width: int, flat: bool) -> bool:
 
 def _input_remedy(x: Array, y: Array, width: int, flat: bool) -> str:
     if _fits(y, width, flat) and not (x.ndim == 1 and width == 1):
-        return "x comes first, then y: they seem to be the wrong way round"
+        return "x comes first, then y: they seem to be swapped"
     return shape_remedy(x.shape, width, flat)
 
 
 def own_targets(data: Data) -> Data:
-    """The data with copies of y and the weights: who changes them while training lasts changes nothing unchecked.
+    """Copy y and the weights: changes to the caller's arrays during training would be unchecked.
 
-    Memory maps are not copied, as x is not: they may be larger than the memory.
+    Like x, memory maps are not copied: they may be larger than the memory.
     """
     x, y, weight = data
     return x, _copied(y), None if weight is None else _copied(weight)
@@ -113,7 +113,7 @@ def _copied(array: Array) -> Array:
 def as_validation(
     data: Data, validation: Validation, model: Sequential, loss: LossFunction, rng: np.random.Generator
 ) -> tuple[Data | None, Array | None]:
-    """What is held out, and the rows that are left for training if these are part of the data."""
+    """Return the validation data, and the row numbers left for training if it is part of the data."""
     if validation is None or (isinstance(validation, (int, float)) and validation == 0):
         return None, None
     if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
@@ -121,7 +121,7 @@ def as_validation(
         return own_targets(as_data("validation", model, xv, yv, rest[0] if rest else None)), None
     x, y, weight = data
     if isinstance(validation, np.ndarray):
-        kept, aside = rest_of(validation, len(y))
+        kept, aside = complement(validation, len(y))
     elif isinstance(validation, (float, np.floating)):
         labels = y.ndim == 1 and (isinstance(loss, CrossEntropy) or y.dtype.kind in "iub")
         kept, aside = split_rows(y, validation, rng, stratify=labels)
@@ -133,15 +133,15 @@ def as_validation(
 
 
 def check_targets(model: Sequential, loss: LossFunction, data: Data | None) -> Targets | None:
-    """The whole of y and the weights as the loss takes them, for outputs of zeros that take no memory.
+    """Check all of y and the weights with the loss, for outputs of zeros that take no memory.
 
-    None if the loss is no Loss, or has a ``target`` or ``sample_weight`` of the user's: these may look at the batch and
-    at the outputs, or draw numbers, so they are called for batches alone.
+    Returns None if the loss is not a Loss, or a user has overridden ``target`` or ``sample_weight``: these may read the
+    batch and the outputs or draw numbers, so they are called only with batches.
     """
     if data is None or not isinstance(loss, Loss) or not is_of_package(loss, "target", "sample_weight"):
         return None
     x, y, weight = data
-    with np.errstate(over="ignore", invalid="ignore"):  # of the outputs only the shape matters
+    with np.errstate(over="ignore", invalid="ignore"):  # only the shape of the outputs matters
         z = model.predict(x[:8])
     outputs = np.broadcast_to(z.dtype.type(0), (x.shape[0], *z.shape[1:]))
     target = loss.target(check_output(repr(loss), outputs), y)
@@ -149,13 +149,13 @@ def check_targets(model: Sequential, loss: LossFunction, data: Data | None) -> T
 
 
 def check_layers(model: Sequential) -> None:
-    """Raise if a layer learns with other arrays than the model's: it, or they, took the place of others."""
+    """Raise if the arrays of a layer are not the model's, because the layer or its arrays were replaced."""
     vectors = {"": model.parameters.vector, "d": model.gradients.vector}
     for _, layer in walk(model.layers):
         for name, prefix in itertools.product(layer.parameter_shapes(), vectors):
             array = vars(layer).get(prefix + name)
             if not isinstance(array, np.ndarray) or array.base is not vectors[prefix].base:
-                got = f"{layer!r}, which was put into it later, or other arrays than its own"
+                got = f"{layer!r}, which was added later, or whose arrays were replaced"
                 raise ValueError(
                     sentence("fit", "the layers that the model was made with to learn", got, "make a new Sequential")
                 )
@@ -165,24 +165,24 @@ SOFTMAX, SIGMOID = (Softmax,), (Sigmoid, HardSigmoid)  # the activations that gi
 
 
 def last_activation(model: Sequential) -> Layer | None:
-    """What the outputs come from: the last layer, or the activation within it."""
+    """Return the last layer, or its activation."""
     last: Layer | None = getattr(model.layers[-1], "activation", model.layers[-1])
     return last
 
 
 def are_logits(model: Sequential, loss: LossFunction) -> bool:
-    """Whether the outputs are logits, as the loss says, or no probabilities, as the last layer does."""
+    """Whether the outputs are logits: by the loss, or else by the last layer."""
     said: bool | None = getattr(loss, "from_logits", None)
     return not isinstance(last_activation(model), SOFTMAX + SIGMOID) if said is None else said
 
 
 def check_output_fits(model: Sequential, loss: LossFunction) -> None:
-    """A probability must not go through a second softmax: it would train, and badly."""
+    """Raise if probabilities would go through a second softmax: that trains, but badly."""
     if not isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
         return
     last = model.layers[-1]
     gives_probabilities = isinstance(last_activation(model), SOFTMAX if isinstance(loss, CrossEntropy) else SIGMOID)
-    surely_logits = isinstance(last, Linear) and not gives_probabilities  # of a layer of the user's own we know nothing
+    surely_logits = isinstance(last, Linear) and not gives_probabilities  # a user's layer may do anything
     if gives_probabilities if loss.from_logits else surely_logits:
         expected = f"the model's {'logits' if loss.from_logits else 'probabilities'}"
         got = f"a model that ends in {last!r}"
@@ -191,7 +191,7 @@ def check_output_fits(model: Sequential, loss: LossFunction) -> None:
 
 
 def as_list(what: str, values: Any) -> list[Any]:
-    """A list, of a list or tuple."""
+    """Convert a list or tuple to a list."""
     if not isinstance(values, (list, tuple)):
         remedy = f"write {what}=[{'' if values is None else repr(values)}]"
         raise TypeError(sentence("Trainer", f"a list of {what}", repr(values), remedy))
@@ -213,7 +213,7 @@ def _loss(trainer: Any, loss: Any) -> LossFunction:
 
 
 def _metrics(trainer: Any, metrics: Any) -> dict[str, Metric]:
-    """By their names, if they are not yet."""
+    """Return metrics by name."""
     return metrics if isinstance(metrics, dict) else named_metrics(as_list("metrics", metrics), COLUMNS)
 
 
@@ -225,7 +225,7 @@ def _callbacks(trainer: Any, callbacks: Any) -> list[Callback]:
     return found
 
 
-#: What a trainer may be set to, in the constructor and later: (trainer, value) -> the value as it is kept.
+#: Checks of a trainer's attributes, in the constructor and later: (trainer, value) -> the value to store.
 CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "model": _model,
     "loss": _loss,

@@ -1,6 +1,6 @@
 """The steps of training, operation by operation: forward, loss, backward, step.
 
-Where all of them have compiled kernels, compiled.py takes many steps in one call.
+If all of them have compiled kernels, compiled.py takes many steps in one call instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .state import SAME_DATA, EpochState, StepRecord
 
 
 class Interpreted:
-    """The engine for any layers, loss and optimizer: each step is a few calls of the interpreter."""
+    """The engine for any layers, loss and optimizer: each step is a few Python calls."""
 
     def __init__(self, parts: Parts, batches: Batches) -> None:
         self.failure: str | None = None
@@ -29,17 +29,17 @@ class Interpreted:
         self._identities = parts.identities()
 
     def obeys(self, parts: Parts) -> bool:
-        """All that lies within the parts is read at every step."""
+        """Whether the parts are the same objects; their attributes are read at every step."""
         return same(parts.identities(), self._identities)
 
     def begin(self, most: int) -> EpochState:
-        """One epoch: what its dropout draws comes between its order and the next."""
+        """Draw one epoch: its dropout draws numbers between this order and the next."""
         return EpochState(self._batches.order())
 
     def steps(
         self, epoch: EpochState, record_outputs: bool, single_step: bool
     ) -> Generator[list[StepRecord], None, None]:
-        """One by one, even if they need not."""
+        """Take the steps one by one."""
         with blas_threads(self._largest_product()):
             for xb, yb, *rest in self._remaining(epoch):
                 for change in self._parts.augment:
@@ -53,7 +53,7 @@ class Interpreted:
                 yield [(loss, weight, rate)]
 
     def _remaining(self, epoch: EpochState) -> Iterator[tuple[Array, ...]]:
-        """The batches that are left; a compiled engine may have drawn the order of several epochs."""
+        """Yield the remaining batches; a compiled engine may have drawn the order of several epochs."""
         each, rows = len(self._batches), self._batches.rows
         while epoch.done < epoch.count * each:
             index, first = divmod(epoch.done, each)
@@ -61,7 +61,7 @@ class Interpreted:
             yield from self._batches.epoch(order, first)
 
     def _record(self, epoch: EpochState, *arrays: Array) -> None:
-        """Copy the batch's arrays to their place in the epoch's."""
+        """Copy the batch's arrays to their place in those of the epoch."""
         if not epoch.outputs:
             epoch.outputs = [np.zeros((self._batches.rows, *array.shape[1:]), array.dtype) for array in arrays]
         kinds = [[(array.shape[1:], array.dtype) for array in some] for some in (epoch.outputs, arrays)]
@@ -72,13 +72,13 @@ class Interpreted:
             room[start : start + len(array)] = array
 
     def _largest_product(self) -> int:
-        """Operations of the largest matrix product of a step."""
+        """Count the operations of the largest matrix product of a step."""
         shapes = self._parts.model.parameters.shapes.values()
         return 2 * self._batches.size * max((math.prod(shape) for shape in shapes if len(shape) == 2), default=0)
 
     @np.errstate(over="ignore", invalid="ignore")  # what overflows ends in a DivergenceError
     def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
-        """The batch's loss, with the model's penalties, and its outputs; parameters move only if nothing failed."""
+        """Take a step; return the batch's loss, penalties included, and its outputs. A failure changes no parameter."""
         model, function, optimizer = self._parts[:3]
         z = model.forward(xb, training=True)
         result = function(z, yb, wb)
@@ -99,7 +99,7 @@ class Interpreted:
         return value, z
 
     def _backward(self, dz: Array, total: float, share: float) -> None:
-        """∂L/∂θ + share · ∂P/∂θ, whatever the layers: backward adds the whole ∂P/∂θ, here to ∂L/∂θ times ``total``."""
+        """Compute ∂L/∂θ + share · ∂P/∂θ: backward adds all of ∂P/∂θ, here to ``total`` · ∂L/∂θ."""
         model = self._parts.model
         model.backward(dz if total == 1 else np.multiply(dz, total))
         if share != 1:

@@ -1,4 +1,4 @@
-"""Nested values as arrays and facts that JSON can hold; a record of rows as one array a column."""
+"""Pack nested values into arrays and JSON facts, and rows into one array per column."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KINDS = "biuf"  # of the numbers that a file holds
 
 
 def refer(value: Any, name: str, arrays: dict[str, Array]) -> Any:
-    """The value as JSON can hold it; its arrays go into ``arrays``, under names that begin with ``name``."""
+    """Convert the value to JSON types; its arrays go into ``arrays``, under names that begin with ``name``."""
     if isinstance(value, np.ndarray) and value.dtype.kind in KINDS:
         arrays[name] = value
         return {ARRAY: name}
@@ -27,7 +27,7 @@ def refer(value: Any, name: str, arrays: dict[str, Array]) -> Any:
 
 
 def unpack(value: Any, arrays: Mapping[str, Array]) -> Any:
-    """What :func:`refer` was given; tuples are lists now, and NumPy's numbers Python's."""
+    """Restore the value from :func:`refer`, with lists for tuples and Python numbers for NumPy's."""
     if isinstance(value, dict):
         if value.keys() == {ARRAY}:
             return arrays[value[ARRAY]]
@@ -36,7 +36,7 @@ def unpack(value: Any, arrays: Mapping[str, Array]) -> Any:
 
 
 def columns_of(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """The count of rows and, for each column, its name, its values, and the rows that have one if not all do."""
+    """Return the number of rows and each column: its name, its values, and the rows that have one if not all do."""
     found: dict[str, tuple[list[float], list[int]]] = {}
     for index, row in enumerate(rows):
         for name, value in row.items():
@@ -54,7 +54,7 @@ def columns_of(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
 
 
 def rows_of(history: Mapping[str, Any]) -> list[dict[str, float]]:
-    """The rows that :func:`columns_of` was given."""
+    """Restore the rows from :func:`columns_of`."""
     count, columns = history["count"], history["columns"]
     if count > sum(len(values) for _, values, _ in columns):
         raise ValueError(f"{count} rows of fewer numbers")
@@ -62,6 +62,6 @@ def rows_of(history: Mapping[str, Any]) -> list[dict[str, float]]:
     for name, values, places in columns:
         chosen = rows if places is None else [rows[place] for place in places.tolist()]
         for row, value in zip(chosen, values.tolist(), strict=True):
-            isfinite(value)  # a number, whoever wrote the file
+            isfinite(value)  # raises unless it is a number
             row[name] = value
     return rows

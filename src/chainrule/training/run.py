@@ -1,4 +1,4 @@
-"""What a fit needs while it lasts, and no longer: the data, their batches, and the engine that takes the steps."""
+"""What a fit needs while it runs: the data, their batches, and the engine that takes the steps."""
 
 from __future__ import annotations
 
@@ -23,12 +23,16 @@ class Run:
 
     Parameters
     ----------
-    parts : function that gives what a step is made of, as it is now
-    data, chosen : the rows, and the numbers of those that are trained on, if not all are
-    held_out : the rows to validate with
-    claim : of what the fit changes
-    total_steps : function of whether the optimizer is new, that gives how many steps it will have taken when training
-        ends
+    parts : callable
+        Returns the current parts of a step.
+    data, chosen : arrays
+        The rows, and the numbers of those to train on; None for all.
+    held_out : arrays or None
+        The rows for validation.
+    claim : Claim
+        Claim on what the fit changes.
+    total_steps : callable ``(new_optimizer) -> int``
+        Returns the number of steps that the optimizer will have taken at the end.
     """
 
     def __init__(
@@ -46,22 +50,22 @@ class Run:
         self._settings: tuple[Any, ...] = ()
         self._engine: Engine | None = None
         self._targets: Targets | None = None
-        self._loss: Any = None  # that the targets are for
+        self._loss: Any = None  # of the targets
         self._loss_values: list[Any] = []
-        self._set_up: list[Any] = []  # the model and the optimizer that was set up for it,
-        self._groups: Any = None  # with these groups,
-        self._planned: list[Any] = []  # these batches, and the number of steps at the end
+        self._set_up: list[Any] = []  # the model, and the optimizer that was set up for it
+        self._groups: Any = None  # with these groups
+        self._planned: list[Any] = []  # for these batches and this total number of steps
         self._together, self._began = 1, 0.0
-        check_output_fits(*parts()[:2])  # once more: the last layer may be another by now
+        check_output_fits(*parts()[:2])  # again: the last layer may have been replaced
 
     @property
     def rows(self) -> int:
-        """How many rows take part."""
+        """The number of rows to train on."""
         rows: int = self._data[0].shape[0] if self._chosen is None else len(self._chosen)
         return rows
 
     def cut(self, size: int | None, drop_last: bool, sample: Sample) -> Batches:
-        """The batches by these settings, which callbacks may change from epoch to epoch."""
+        """Return the batches for these settings, which callbacks may change from epoch to epoch."""
         settings = size, drop_last, sample
         if settings != self._settings:
             rng, chosen = self._parts().rng, self._chosen
@@ -70,7 +74,7 @@ class Run:
         return self.batches
 
     def begin(self, most: int) -> EpochState:
-        """The next epoch; or up to ``most`` in a row, as many as take a twentieth of a second."""
+        """Begin the next epoch, or up to ``most`` epochs that together take a twentieth of a second."""
         now = time.perf_counter()
         if most == 1:
             self._together = 1
@@ -82,7 +86,7 @@ class Run:
     def steps(
         self, epoch: EpochState, record_outputs: bool, single_step: bool
     ) -> Generator[list[StepRecord], None, None]:
-        """Take the steps that are left of the epoch, each by what the parts are just before it."""
+        """Take the remaining steps of the epoch, each with the current parts."""
         while epoch.done < epoch.count * len(self.batches):
             engine = self.engine()
             with closing(engine.steps(epoch, record_outputs, single_step)) as steps:
@@ -93,7 +97,7 @@ class Run:
                         break
 
     def engine(self) -> Engine:
-        """The engine that does what the parts say: the one there is, unless something was replaced."""
+        """Return the engine for the current parts; a new one if something was replaced."""
         parts = self._parts()
         if self._engine is None or not self._is_current(parts):
             self._engine = self._make_engine(parts)

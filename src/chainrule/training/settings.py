@@ -1,11 +1,11 @@
-"""What a training is set to, and which of that counts when it resumes.
+"""The settings of training, and which of them count after a resume.
 
     resumed = theirs   if mine = first
               mine     otherwise
 
-``first`` is a setting as the interrupted training began with it, ``theirs`` as the checkpoint has it, ``mine`` as the
-trainer has it that resumes. So what a callback changed in mid training counts as if training had never stopped; and
-so does what the user now asks for otherwise than then.
+``first`` is a setting at the start of the interrupted training, ``theirs`` in the checkpoint, and ``mine`` in the
+trainer that resumes. Changes by callbacks therefore persist as if training had never stopped, and the user's new
+settings take effect.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..layers import Layer
-from ..layers.activations import Elementwise, name_of
+from ..layers.activations import name_of
+from ..layers.elementwise import Elementwise
 from ..optimizers import Optimizer
 
-#: By the path from the trainer, such as "optimizer.learning_rate" or "model.layers.2.rate": numbers, text, None, and
-#: lists and dicts of these. For any other object the path holds its name under OBJECT, and its own numbers follow.
+#: Keys are paths from the trainer, such as "optimizer.learning_rate" or "model.layers.2.rate". Values are numbers,
+#: text, None, and lists and dicts of these. Any other object is stored as its name under OBJECT, then its numbers.
 Settings: TypeAlias = dict[str, Any]
 
 OF_TRAINER = ("epochs", "batch_size", "drop_last", "sample", "average_penalty", "augment", "loss", "optimizer")
-COUNTED = "total_steps"  # of an optimizer: whoever sets it up counts them
+COUNTED = "total_steps"  # of an optimizer: counted at setup
 OBJECT = "$object"
 NOTHING = object()
 
 
 def settings_of(trainer: Any) -> Settings:
-    """What the steps read and a callback may change, but for arrays."""
+    """Return everything but arrays that steps read and a callback may change."""
     found: Settings = {}
     seen: set[int] = set()
     for name in OF_TRAINER:
@@ -41,16 +42,14 @@ def settings_of(trainer: Any) -> Settings:
 
 
 def asked(mine: Settings, first: Settings | None, left: Settings | None) -> Settings:
-    """What the user asks for: the present settings, but for those that the last fit, which began with ``first``, left
-    changed.
-    """
+    """Return the user's settings: the present ones without changes during the last fit, which began with ``first``."""
     if first is None or left is None:
         return mine
     return {path: first.get(path, value) if left.get(path, NOTHING) == value else value for path, value in mine.items()}
 
 
 def resumed(first: Settings, theirs: Settings, mine: Settings) -> Settings:
-    """The settings that count, as this module's first lines say; none of which an old checkpoint does not tell."""
+    """Return the settings that count, by the rule above; only those that the checkpoint has."""
     return {
         path: theirs[path] if first[path] == now else now
         for path, now in mine.items()
@@ -59,7 +58,7 @@ def resumed(first: Settings, theirs: Settings, mine: Settings) -> Settings:
 
 
 def assign(trainer: Any, settings: Settings) -> None:
-    """Set what is set otherwise, in an order in which the settings of an object fit each other at any time."""
+    """Set what differs, in an order in which an object's settings fit each other at any time."""
     now = settings_of(trainer)
     due = {path: value for path, value in settings.items() if now.get(path, value) != value and not is_object(value)}
     while due:
@@ -70,12 +69,12 @@ def assign(trainer: Any, settings: Settings) -> None:
 
 
 def is_object(value: Any) -> bool:
-    """Whether a setting is an object, of which only the name is known."""
+    """Whether a setting is an object that is known only by its name."""
     return isinstance(value, dict) and OBJECT in value
 
 
 def other_objects(trainer: Any, settings: Settings) -> Iterator[tuple[str, Any, Any]]:
-    """Where these settings name an object that the trainer has not: the path, and what each has there."""
+    """Yield where these settings name an object that the trainer does not have: the path, and the two values."""
     now = settings_of(trainer)
     for path, value in settings.items():
         if is_object(value) and now[path] != value:
@@ -83,7 +82,7 @@ def other_objects(trainer: Any, settings: Settings) -> Iterator[tuple[str, Any, 
 
 
 def differences(theirs: Any, mine: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """Where two descriptions of a network differ: the path, and what each has there."""
+    """Yield where two descriptions of a network differ: the path, and the two values."""
     if isinstance(theirs, dict) and isinstance(mine, dict) and theirs.get("type") == mine.get("type"):
         for name in mine | theirs:
             yield from differences(theirs.get(name), mine.get(name), f"{path}.{name}")
@@ -95,7 +94,7 @@ def differences(theirs: Any, mine: Any, path: str) -> Iterator[tuple[str, Any, A
 
 
 def written(value: Any) -> str:
-    """A setting, or a part of a description, in few words."""
+    """Describe a setting, or a part of a description, briefly."""
     if not isinstance(value, (dict, list)):
         return repr(value)
     inner = (value.get("type") or value.get(OBJECT) or repr(value)) if isinstance(value, dict) else map(written, value)
@@ -103,7 +102,7 @@ def written(value: Any) -> str:
 
 
 def in_code(path: str) -> str:
-    """``model.layers.2.rate`` as ``model.layers[2].rate``."""
+    """Rewrite ``model.layers.2.rate`` as ``model.layers[2].rate``."""
     return re.sub(r"\.(\d+)", r"[\1]", path)
 
 
@@ -121,7 +120,7 @@ def _note(found: Settings, path: str, value: Any, seen: set[int]) -> None:
 
 
 def _note_within(found: Settings, path: str, thing: Any, seen: set[int]) -> None:
-    """All public attributes of layers and optimizers; of other objects those that are no objects themselves."""
+    """Note all public attributes of layers and optimizers; of other objects, those that are not objects."""
     if id(thing) in seen or isinstance(thing, type) or _is_frozen(thing):
         return
     seen.add(id(thing))
@@ -150,7 +149,7 @@ def _set(trainer: Any, path: str, value: Any) -> None:
 
 
 def _name(thing: Any) -> str:
-    """The class of an object, or the name of a function; of an object that is its numbers, these as well."""
+    """Name the class of an object, with its numbers if it is frozen, or a function."""
     return repr(thing) if _is_frozen(thing) else getattr(thing, "__qualname__", type(thing).__qualname__)
 
 
@@ -159,7 +158,7 @@ def _is_frozen(thing: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A copy of the value as JSON holds it, or NOTHING if it cannot."""
+    """Copy the value to JSON types; NOTHING if that is impossible."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, Elementwise) and not value.numbers:

@@ -18,12 +18,12 @@ FLATTEN = Call("flatten")
 IDENTITY = NUMBERS.get("identity", 0)
 
 
-@dataclass(eq=False, repr=False)  # each method that dataclasses compiles costs the import 0.1 ms
+@dataclass(eq=False, repr=False)  # each method that dataclasses compiles adds 0.1 ms to the import
 class Stage:
-    """What kernels/plan.h needs of an op; gradients lie in the model's vector of them as parameters do in theirs.
+    """What kernels/plan.h needs of an op; gradients have the offsets of the parameters in their own vector.
 
     ``kind`` is columns, affine, activation, parametric, scale, dropout, batch_norm or layer_norm; ``a`` is the
-    parameter of an activation, the rate of a dropout, the epsilon of a normalisation.
+    parameter of an activation, the rate of a dropout or the epsilon of a normalisation.
     """
 
     kind: str
@@ -43,7 +43,7 @@ class Stage:
 
 
 def stages_of(model: Sequential, x: Array) -> list[Stage] | None:
-    """The stages, or None if an op has no kernel or nothing is to be learned."""
+    """Return the stages, or None if an op has no kernel or there is nothing to learn."""
     program = _program(model)
     if program is None or x.ndim < 2 or (x.ndim > 2 and program[:1] != [FLATTEN]):
         return None
@@ -58,14 +58,14 @@ def stages_of(model: Sequential, x: Array) -> list[Stage] | None:
                 return None
             stages.append(stage)
             width = stage.outputs
-        elif call != FLATTEN:  # batches are laid out by rows
+        elif call != FLATTEN:  # rows are flat
             return None
     learned = any(stage.W is not None or any(arrays for _, _, arrays in stage.parts) for stage in stages)
     return stages if learned else None
 
 
 def _program(model: Sequential) -> list[Call] | None:
-    """What the layers compute in training; a layer of the user's own may do so with arrays that are not learned."""
+    """Return the program of the layers in training; None if there is none, or a user's layer has arrays of its own."""
     calls: list[Call] = []
     for layer in model.layers:
         program = program_of(layer, training=True)
@@ -80,7 +80,7 @@ def _program(model: Sequential) -> list[Call] | None:
 
 
 def _activate(call: Call, width: int, stages: list[Stage]) -> None:
-    """Into the dense stage before it, or a stage by itself."""
+    """Add an activation to the dense stage before it, or as a stage of its own."""
     if not stages or stages[-1].kind != "affine" or stages[-1].activation != IDENTITY:
         stages.append(Stage("activation", width, width))
     stage = stages[-1]

@@ -1,4 +1,4 @@
-"""All that a training is: what a checkpoint writes, a rollback copies, and resume takes."""
+"""The complete state of training: checkpoints write it, rollbacks copy it, and resume restores it."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from .settings import Settings, assign, settings_of
 SAME_DATA = "pass the data that were trained on"
 
 Row: TypeAlias = dict[str, float]
-#: What is known of a step: the loss, the weight of its batch, the learning rate. A plain tuple: small networks take a
-#: hundred thousand steps a second.
+#: A step's loss, the weight of its batch and the learning rate. A plain tuple, because small networks take a hundred
+#: thousand steps a second.
 StepRecord: TypeAlias = tuple[float, float, float]
 
 
 def epoch_summary(records: list[StepRecord]) -> Row:
-    """An epoch's loss, the mean over its batches by their weights, and the learning rate that it began with."""
+    """Return an epoch's loss, the weighted mean over its batches, and its first learning rate."""
     total, weights = 0.0, 0.0
     for loss, weight, _ in records:
         total, weights = total + loss * weight, weights + weight
     return {"loss": total / weights if weights else 0.0, "learning_rate": records[0][2]}
 
 
-@dataclass(eq=False, repr=False)  # each method that dataclasses compiles costs the import 0.1 ms
+@dataclass(eq=False, repr=False)  # each method that dataclasses compiles adds 0.1 ms to the import
 class EpochState:
-    """An epoch of which ``done`` steps are taken, or ``count`` short epochs drawn at once: all it takes to continue."""
+    """An epoch, or ``count`` short ones drawn at once, after ``done`` steps: what an exact resume needs."""
 
-    order: Array | None  # row numbers; None for the rows as they stand
+    order: Array | None  # row numbers; None for the rows in their own order
     done: int = 0
     count: int = 1
-    keys: Array | None = None  # of the dropouts in each step, where they were drawn in advance
+    keys: Array | None = None  # of the dropouts in each step, if drawn in advance
     outputs: list[Array] = field(default_factory=list)  # and targets and weights, in the epoch's order, if recorded
 
     def check(self, batches: Batches) -> None:
-        """Raise unless it fits the batches: it may come from a file, which may be forged, and kernels trust it."""
+        """Raise unless it fits the batches: kernels trust it, and it may come from a forged file."""
         rows, order = batches.rows, self.order
         last = batches.arrays[0].shape[0] - 1
         if not (
@@ -61,22 +61,22 @@ class EpochState:
 
 @dataclass(eq=False, repr=False)
 class Position:
-    """How far a training has come, complete from its birth."""
+    """How far training has come."""
 
-    epoch: int = 0  # whole epochs
-    current: EpochState | None = None  # the one under way
-    records: list[StepRecord] = field(default_factory=list)  # of its steps
-    row: Row | None = None  # of the epoch that ends, while its last hook is called
-    hook: str = ""  # that is being called,
-    told: list[str] = field(default_factory=list)  # and the classes of the callbacks that it has reached
-    steps: int | None = 0  # taken; None in a checkpoint that does not say
-    before: int | None = 0  # steps that the optimizer had taken when training began; None likewise
+    epoch: int = 0  # completed epochs
+    current: EpochState | None = None  # the running epoch
+    records: list[StepRecord] = field(default_factory=list)  # of the running epoch's steps
+    row: Row | None = None  # of the epoch, while its last hook runs
+    hook: str = ""  # the hook that is running
+    told: list[str] = field(default_factory=list)  # classes of the callbacks that it has reached
+    steps: int | None = 0  # steps taken; None in an old checkpoint
+    before: int | None = 0  # the optimizer's steps when training began; None in an old checkpoint
     stopped: bool = False  # whether a callback ended training
-    seconds: float = 0.0  # that it has taken,
-    since: float | None = None  # not counting those since this moment, while a fit lasts
-    length: int | None = None  # of the data that are trained on; None in an old checkpoint, which has
-    data_rows: int | None = None  # how many an epoch has
-    cut: list[Any] | None = None  # batch_size, drop_last and sample of the epoch under way, or of the last one
+    seconds: float = 0.0  # of training, up to `since`
+    since: float | None = None  # the start of the running fit
+    length: int | None = None  # rows to train on; None in an old checkpoint, which has data_rows
+    data_rows: int | None = None  # rows of an epoch
+    cut: list[Any] | None = None  # batch_size, drop_last and sample of the running or the last epoch
     first: Settings | None = None  # as the user asked for them
     left: Settings | None = None  # as a fit, or resume, left them
     generators: list[Any] | None = None  # their states, in a checkpoint
@@ -89,7 +89,7 @@ class Position:
         return self.seconds + (0.0 if self.since is None else time.perf_counter() - self.since)
 
     def check(self, batches: Batches, rows: int) -> None:
-        """Raise unless the data are as long as they were."""
+        """Raise unless the data are as long as before."""
         if self.length not in (None, rows):
             raise ValueError(sentence("fit", f"data of {self.length} rows, as before", str(rows), SAME_DATA))
         if self.data_rows not in (None, batches.rows):
@@ -105,7 +105,7 @@ class Position:
 
 
 class Stateful(Protocol):
-    """What a checkpoint asks of a callback."""
+    """What a checkpoint needs of a callback."""
 
     follows: bool
 
@@ -117,9 +117,7 @@ class Stateful(Protocol):
 
 @dataclass(eq=False, repr=False)
 class TrainingState:
-    """A training by reference: model, optimizer, callbacks, generators, record and position; and its trainer, which
-    has the settings.
-    """
+    """A training by reference: model, optimizer, callbacks, generators, History, position and trainer."""
 
     trainer: Any
     model: Sequential
@@ -145,7 +143,7 @@ class TrainingState:
         return [callback for callback in self.callbacks if callback.remembers]
 
     def to_arrays(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Arrays by their names, copied, and facts that JSON can hold, in which arrays stand by their names."""
+        """Copy the state: arrays by name, and facts in JSON types that refer to arrays by name."""
         arrays, facts = self._described()
         return {name: np.array(array, order="C") for name, array in arrays.items()}, facts
 
@@ -174,7 +172,7 @@ class TrainingState:
         return arrays, facts | {"seconds": position.elapsed}
 
     def from_arrays(self, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
-        """Take the state that :meth:`to_arrays` gave, whole or not at all."""
+        """Restore the state that :meth:`to_arrays` returned; after an error, nothing has changed."""
         before, rng = self._described(), self.rng
         try:
             self._take(arrays, {name: unpack(value, arrays) for name, value in facts.items()})
@@ -188,7 +186,7 @@ class TrainingState:
         if facts["own_generator"] and self.rng is self.model.rng:
             self.rng = self.trainer.rng = copy.deepcopy(self.rng)
         self.generators = facts["generators"]
-        self.generators = facts["generators_at_first"] or facts["generators"]  # fit sets the same rows aside again
+        self.generators = facts["generators_at_first"] or facts["generators"]  # fit draws the same rows again
         self.optimizer.state = {
             name.removeprefix("optimizer/"): array for name, array in arrays.items() if name.startswith("optimizer/")
         }
@@ -204,12 +202,12 @@ class TrainingState:
 
 
 def _position(facts: Mapping[str, Any]) -> Position:
-    """The position in a checkpoint, whoever wrote it."""
+    """Read and check the position in a checkpoint."""
     current = None
     if (epoch := facts["current"]) is not None:
         arrays = [array for array in (epoch["order"], epoch["keys"], *epoch["outputs"]) if array is not None]
         if not all(isinstance(array, np.ndarray) for array in arrays):
-            raise TypeError("an epoch of something else than arrays")
+            raise TypeError("an epoch that does not consist of arrays")
         done, outputs = operator.index(epoch["done"]), list(epoch["outputs"])
         current = EpochState(epoch["order"], done, keys=epoch["keys"], outputs=outputs)
     records = [(float(loss), float(weight), float(rate)) for loss, weight, rate in facts["records"]]
@@ -221,11 +219,11 @@ def _position(facts: Mapping[str, Any]) -> Position:
 
 def _texts(values: Any) -> list[str]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise TypeError("a list of other things than text")
+        raise TypeError("a list that does not consist of text")
     return values
 
 
-#: The other attributes of a position, and what they are.
+#: The other attributes of a position, and their types.
 PLAIN: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("epoch", "steps", "before", "length", "data_rows"), operator.index),
     "hook": str,
@@ -237,12 +235,12 @@ PLAIN: dict[str, Callable[[Any], Any]] = {
     "cut": list,
     "first": dict,
 }
-#: What older checkpoints do not say.
+#: Defaults for older checkpoints.
 UNSAID: dict[str, Any] = {"own_generator": False, "settings": {}, "length": None, "cut": None, "first": None}
 
 
 def watching_schedules(optimizer: Optimizer) -> Iterator[tuple[str, Any]]:
-    """The schedules of an optimizer that want to know the loss, by their attributes; one object only once."""
+    """Yield the optimizer's schedules that observe the loss, with their attributes; each object once."""
     names = {id(getattr(optimizer, name)): name for name in ("weight_decay", "learning_rate")}
     for name in names.values():
         schedule = getattr(optimizer, name)
@@ -251,7 +249,7 @@ def watching_schedules(optimizer: Optimizer) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes_of(schedule: Any) -> dict[str, Any]:
-    """What a schedule remembers: all its attributes."""
+    """Return the state of a schedule: all its attributes."""
     if not hasattr(schedule, "__dict__"):
         who, remedy = type(schedule).__name__, "remove __slots__ from the class"
         raise TypeError(sentence(who, "its attributes in __dict__, to be saved in a checkpoint", "__slots__", remedy))
@@ -260,7 +258,7 @@ def _attributes_of(schedule: Any) -> dict[str, Any]:
 
 
 def arrays_of(model: Sequential) -> Iterator[tuple[str, Array]]:
-    """The arrays of a model that training changes, by their names in a checkpoint."""
+    """Yield the arrays of a model that training changes, with their names in a checkpoint."""
     yield "model/parameters", model.parameters.vector
     for name, array in model.buffers.items():
         yield f"buffer/{name}", array

@@ -52,7 +52,7 @@ _Q = (
 
 
 def erf(x: Array) -> Array:
-    """The error function of each entry; ``x`` an array of floats of any shape, NaN stays NaN.
+    """The error function of each entry of ``x``, an array of floats of any shape; NaN stays NaN.
 
     Examples
     --------

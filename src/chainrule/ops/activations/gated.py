@@ -1,6 +1,6 @@
 """Activations that multiply x by a smooth gate between 0 and 1: GELU, SiLU and Mish.
 
-By the product rule each derivative is gate + x · gate′; x itself is needed, the output alone does not determine it.
+By the product rule, each derivative is gate + x · gate′. The backward needs x: the output alone does not determine it.
 """
 
 from __future__ import annotations
@@ -32,23 +32,21 @@ def gelu(x: Array, out: Array | None = None) -> Array:
 
         y = x Φ(x),   Φ(x) = ½ (1 + erf(x/√2))          dx = dy · (Φ(x) + x φ(x)),   φ(x) = exp(−x²/2) / √(2π)
 
-    Parameters
-    ----------
-    x, out : arrays of any one shape
-
     Examples
     --------
     >>> import numpy as np
     >>> gelu(np.array([-10000.0, 0.0, 1.0])).round(6)
     array([-0.      ,  0.      ,  0.841345])
 
+    References
+    ----------
     Hendrycks and Gimpel, arXiv 1606.08415.
     """
     return np.multiply(x, _normal_cdf(x), out=out)
 
 
 def gelu_backward(dy: Array, x: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`gelu`: dx = dy · (Φ(x) + x φ(x)); arrays of any one shape."""
+    """The pull-back of :func:`gelu`: dx = dy · (Φ(x) + x φ(x))."""
     density = np.exp(-0.5 * np.square(x)) / math.sqrt(2 * math.pi)
     return np.multiply(dy, _normal_cdf(x) + x * density, out=out)
 
@@ -59,15 +57,11 @@ def _normal_cdf(x: Array) -> Array:
 
 
 def gelu_tanh(x: Array, out: Array | None = None) -> Array:
-    """GELU with the normal distribution approximated by a tanh, as GPT-2 has it.
+    """GELU with a tanh in place of the normal distribution, as in GPT-2.
 
         y = ½ x (1 + t),   t = tanh u,   u = √(2/π) (x + 0.044715 x³)
 
         dx = dy · (½ (1 + t) + ½ x (1 − t²) u′),   u′ = √(2/π) (1 + 3 · 0.044715 x²)
-
-    Parameters
-    ----------
-    x, out : arrays of any one shape
 
     Examples
     --------
@@ -75,6 +69,8 @@ def gelu_tanh(x: Array, out: Array | None = None) -> Array:
     >>> gelu_tanh(np.array([-10000.0, 0.0, 1.0])).round(6)
     array([-0.      ,  0.      ,  0.841192])
 
+    References
+    ----------
     Hendrycks and Gimpel, arXiv 1606.08415.
     """
     y: Array = np.multiply(x, 0.5 * (1 + _gelu_tanh_gate(x)), out=out)
@@ -82,7 +78,7 @@ def gelu_tanh(x: Array, out: Array | None = None) -> Array:
 
 
 def gelu_tanh_backward(dy: Array, x: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`gelu_tanh`: dx = dy · (½ (1 + t) + ½ x (1 − t²) u′); arrays of any one shape."""
+    """The pull-back of :func:`gelu_tanh`: dx = dy · (½ (1 + t) + ½ x (1 − t²) u′)."""
     t = _gelu_tanh_gate(x)
     du = math.sqrt(2 / math.pi) * (1 + 3 * _CUBIC * np.square(x))
     dx: Array = np.multiply(dy, 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du, out=out)
@@ -95,13 +91,9 @@ def _gelu_tanh_gate(x: Array) -> Array:
 
 
 def silu(x: Array, out: Array | None = None) -> Array:
-    """Sigmoid linear unit, also called swish.
+    """Sigmoid linear unit, also known as swish.
 
         y = x σ(x)          dx = dy · σ(x) (1 + x (1 − σ(x)))
-
-    Parameters
-    ----------
-    x, out : arrays of any one shape
 
     Examples
     --------
@@ -109,26 +101,24 @@ def silu(x: Array, out: Array | None = None) -> Array:
     >>> silu(np.array([-10000.0, 0.0, 1.0])).round(6)
     array([-0.      ,  0.      ,  0.731059])
 
+    References
+    ----------
     Elfwing, Uchibe and Doya, Neural Networks 107 (2018).
     """
     return np.multiply(x, sigmoid(x), out=out)
 
 
 def silu_backward(dy: Array, x: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`silu`: dx = dy · σ(x) (1 + x (1 − σ(x))); arrays of any one shape."""
+    """The pull-back of :func:`silu`: dx = dy · σ(x) (1 + x (1 − σ(x)))."""
     gate = sigmoid(x)
     dx: Array = np.multiply(dy, gate * (1 + x * (1 - gate)), out=out)
     return dx
 
 
 def mish(x: Array, out: Array | None = None) -> Array:
-    """x times the tanh of its softplus.
+    """Input times the tanh of its softplus.
 
         y = x t,   t = tanh(softplus(x))          dx = dy · (t + x σ(x) (1 − t²))
-
-    Parameters
-    ----------
-    x, out : arrays of any one shape
 
     Examples
     --------
@@ -136,13 +126,15 @@ def mish(x: Array, out: Array | None = None) -> Array:
     >>> mish(np.array([-10000.0, 0.0, 1.0])).round(6)
     array([-0.      ,  0.      ,  0.865098])
 
+    References
+    ----------
     Misra, BMVC 2020.
     """
     return np.multiply(x, np.tanh(softplus(x)), out=out)
 
 
 def mish_backward(dy: Array, x: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`mish`: dx = dy · (t + x σ(x) (1 − t²)); arrays of any one shape."""
+    """The pull-back of :func:`mish`: dx = dy · (t + x σ(x) (1 − t²))."""
     t = np.tanh(softplus(x))
     dx: Array = np.multiply(dy, t + x * sigmoid(x) * (1 - t * t), out=out)
     return dx

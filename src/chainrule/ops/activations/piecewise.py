@@ -1,6 +1,6 @@
 """Activations made of straight lines: the identity, rectifiers and the hard sigmoid.
 
-A kink has no derivative; there we take that of the flatter side, as PyTorch does (relu′(0) = 0).
+A kink has no derivative; we use the one of the flatter side, as PyTorch does (relu′(0) = 0).
 """
 
 from __future__ import annotations
@@ -28,10 +28,6 @@ def identity(x: Array, out: Array | None = None) -> Array:
 
         y = x          dx = dy
 
-    Parameters
-    ----------
-    x, out : arrays of any one shape
-
     Examples
     --------
     >>> import numpy as np
@@ -45,7 +41,7 @@ def identity(x: Array, out: Array | None = None) -> Array:
 
 
 def identity_backward(dy: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`identity`: dx = dy; arrays of any one shape."""
+    """The pull-back of :func:`identity`: dx = dy."""
     return identity(dy, out=out)
 
 
@@ -54,35 +50,28 @@ def relu(x: Array, out: Array | None = None) -> Array:
 
         y = max(x, 0)          dx = dy · [y > 0]
 
-    Parameters
-    ----------
-    x, out : arrays of any one shape
-
     Examples
     --------
     >>> import numpy as np
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     array([0., 0., 2.])
 
+    References
+    ----------
     Nair and Hinton, ICML 2010.
     """
     return np.maximum(x, 0, out=out)
 
 
 def relu_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`relu`: dx = dy · [y > 0]; arrays of any one shape."""
+    """The pull-back of :func:`relu`: dx = dy · [y > 0]."""
     return np.multiply(dy, y > 0, out=out)
 
 
 def leaky_relu(x: Array, slope: float = 0.01, out: Array | None = None) -> Array:
-    """Rectifier that lets a little through below zero.
+    """Rectifier with a small slope below zero.
 
         y = max(x, a·x)          dx = dy · (1 if y > 0 else a)
-
-    Parameters
-    ----------
-    x, out : arrays of any one shape
-    slope : float a in [0, 1]
 
     Examples
     --------
@@ -90,21 +79,23 @@ def leaky_relu(x: Array, slope: float = 0.01, out: Array | None = None) -> Array
     >>> leaky_relu(np.array([-1.0, 2.0]))
     array([-0.01,  2.  ])
 
+    References
+    ----------
     Maas, Hannun and Ng, ICML 2013.
     """
     return np.maximum(x, x * slope, out=out)
 
 
 def leaky_relu_backward(dy: Array, y: Array, slope: float = 0.01, out: Array | None = None) -> Array:
-    """The pull-back of :func:`leaky_relu`: dx = dy · (1 if y > 0 else a); arrays of any one shape."""
+    """The pull-back of :func:`leaky_relu`: dx = dy · (1 if y > 0 else a)."""
     factor = (y > 0).astype(y.dtype)
-    np.maximum(factor, slope, out=factor)  # 1 or a; np.where takes five times as long
+    np.maximum(factor, slope, out=factor)  # 1 or a; np.where is five times slower
     dx: Array = np.multiply(dy, factor, out=out)
     return dx
 
 
 def prelu(x: Array, slope: Array, out: Array | None = None) -> Array:
-    """Leaky rectifier whose slope below zero is learned, one for each feature.
+    """Leaky rectifier that learns one slope below zero for each feature.
 
         y = max(x, 0) + a · min(x, 0)
 
@@ -112,8 +103,17 @@ def prelu(x: Array, slope: Array, out: Array | None = None) -> Array:
 
     Parameters
     ----------
-    x, out : arrays (N, I)
-    slope : array a (I,)
+    x : array (N, I)
+        Input.
+    slope : array (I,)
+        Slope a of each feature below zero.
+    out : array (N, I), optional
+        Where to write y; may be x.
+
+    Returns
+    -------
+    array (N, I)
+        Output.
 
     Examples
     --------
@@ -121,6 +121,8 @@ def prelu(x: Array, slope: Array, out: Array | None = None) -> Array:
     >>> prelu(np.array([[-1.0, -1.0]]), np.array([0.25, 0.5]))
     array([[-0.25, -0.5 ]])
 
+    References
+    ----------
     He et al., ICCV 2015, section 2.1.
     """
     below = np.minimum(x, 0) * slope
@@ -132,22 +134,37 @@ def prelu(x: Array, slope: Array, out: Array | None = None) -> Array:
 def prelu_backward(
     dy: Array, x: Array, slope: Array, out: tuple[Array | None, Array | None] = (None, None)
 ) -> tuple[Array, Array]:
-    """The pull-back of :func:`prelu`: (dx, da); dy, x (N, I), slope (I,)."""
+    """The pull-back of :func:`prelu`: (dx, da) = (dy · (1 if x > 0 else a), Σₙ dyₙ · min(xₙ, 0)).
+
+    Parameters
+    ----------
+    dy : array (N, I)
+        Gradient ∂L/∂y of the loss with respect to the output.
+    x : array (N, I)
+        Input of the forward.
+    slope : array (I,)
+        Slope a of each feature below zero.
+    out : pair of arrays (N, I) and (I,), either may be None
+        Where to write dx and da.
+
+    Returns
+    -------
+    dx : array (N, I)
+        Gradient ∂L/∂x.
+    da : array (I,)
+        Gradient ∂L/∂a.
+    """
     dx_out, dslope_out = out
     dslope = np.einsum("ni,ni->i", dy, np.minimum(x, 0), out=dslope_out)
-    factor = np.multiply(x > 0, 1 - slope)  # 1 or a, as a sum: np.where takes five times as long
+    factor = np.multiply(x > 0, 1 - slope)  # 1 or a, as a sum: np.where is five times slower
     factor += slope
     return np.multiply(dy, factor, out=dx_out), dslope
 
 
 def hard_sigmoid(x: Array, out: Array | None = None) -> Array:
-    """Sigmoid of three straight lines.
+    """Sigmoid made of three straight lines.
 
         y = min(max(x/6 + ½, 0), 1)          dx = dy/6 · [0 < y < 1]
-
-    Parameters
-    ----------
-    x, out : arrays of any one shape
 
     Examples
     --------
@@ -155,6 +172,8 @@ def hard_sigmoid(x: Array, out: Array | None = None) -> Array:
     >>> hard_sigmoid(np.array([-3.0, 0.0, 1.5, 9.0]))
     array([0.  , 0.5 , 0.75, 1.  ])
 
+    References
+    ----------
     Howard et al., ICCV 2019, section 5.2.
     """
     y: Array = np.divide(x, 6, out=out)
@@ -164,7 +183,7 @@ def hard_sigmoid(x: Array, out: Array | None = None) -> Array:
 
 
 def hard_sigmoid_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`hard_sigmoid`: dx = dy/6 · [0 < y < 1]; arrays of any one shape."""
+    """The pull-back of :func:`hard_sigmoid`: dx = dy/6 · [0 < y < 1]."""
     dx: Array = np.multiply(dy, (y > 0) & (y < 1), out=out)
     dx /= 6
     return dx

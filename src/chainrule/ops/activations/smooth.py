@@ -1,6 +1,6 @@
 """Activations built from one exponential: sigmoid, tanh, softplus, ELU and SELU.
 
-Every exponent is at most zero, so nothing overflows at any magnitude; every backward needs the output alone.
+Every exponent is at most zero, so nothing overflows at any magnitude. Every backward needs only the output.
 """
 
 from __future__ import annotations
@@ -22,19 +22,15 @@ __all__ = [
     "tanh_backward",
 ]
 
-# The fixed point at which layers keep mean 0 and variance 1 (Klambauer et al. 2017, equation 14).
+# The fixed point that keeps mean 0 and variance 1 from layer to layer (Klambauer et al. 2017, equation 14).
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
 def sigmoid(x: Array, out: Array | None = None) -> Array:
-    """Logistic function, a probability from a log-odds.
+    """Logistic function: turns log-odds into a probability.
 
         y = 1 / (1 + exp(−x)) = exp(min(x, 0)) / (1 + exp(−|x|))          dx = dy · y (1 − y)
-
-    Parameters
-    ----------
-    x, out : arrays of any one shape
 
     Examples
     --------
@@ -51,7 +47,7 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
 
 
 def sigmoid_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`sigmoid`: dx = dy · y (1 − y); arrays of any one shape."""
+    """The pull-back of :func:`sigmoid`: dx = dy · y (1 − y)."""
     dx: Array = np.multiply(dy, y * (1 - y), out=out)
     return dx
 
@@ -60,10 +56,6 @@ def tanh(x: Array, out: Array | None = None) -> Array:
     """Hyperbolic tangent.
 
         y = tanh x          dx = dy · (1 − y²)
-
-    Parameters
-    ----------
-    x, out : arrays of any one shape
 
     Examples
     --------
@@ -75,7 +67,7 @@ def tanh(x: Array, out: Array | None = None) -> Array:
 
 
 def tanh_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`tanh`: dx = dy · (1 − y²); arrays of any one shape."""
+    """The pull-back of :func:`tanh`: dx = dy · (1 − y²)."""
     dx: Array = np.multiply(dy, 1 - y * y, out=out)
     return dx
 
@@ -85,11 +77,7 @@ def softplus(x: Array, out: Array | None = None) -> Array:
 
         y = log(1 + exp x) = max(x, 0) + log(1 + exp(−|x|))          dx = dy · (1 − exp(−y))
 
-    The factor is the sigmoid of x, written with the output: 1 − exp(−y) = exp x / (1 + exp x).
-
-    Parameters
-    ----------
-    x, out : arrays of any one shape
+    The factor is the sigmoid of x in terms of the output: 1 − exp(−y) = exp x / (1 + exp x).
 
     Examples
     --------
@@ -104,7 +92,7 @@ def softplus(x: Array, out: Array | None = None) -> Array:
 
 
 def softplus_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`softplus`: dx = dy · (1 − exp(−y)); arrays of any one shape."""
+    """The pull-back of :func:`softplus`: dx = dy · (1 − exp(−y))."""
     return np.multiply(dy, -np.expm1(-y), out=out)
 
 
@@ -113,17 +101,14 @@ def elu(x: Array, alpha: float = 1.0, out: Array | None = None) -> Array:
 
         y = max(x, 0) + α (exp(min(x, 0)) − 1)          dx = dy · (1 if y > 0 else y + α)
 
-    Parameters
-    ----------
-    x, out : arrays of any one shape
-    alpha : float α > 0; the output never falls below −α
-
     Examples
     --------
     >>> import numpy as np
     >>> elu(np.array([-10000.0, 0.0, 2.0]))
     array([-1.,  0.,  2.])
 
+    References
+    ----------
     Clevert, Unterthiner and Hochreiter, ICLR 2016.
     """
     below = np.expm1(np.minimum(x, 0))
@@ -134,18 +119,14 @@ def elu(x: Array, alpha: float = 1.0, out: Array | None = None) -> Array:
 
 
 def elu_backward(dy: Array, y: Array, alpha: float = 1.0, out: Array | None = None) -> Array:
-    """The pull-back of :func:`elu`: dx = dy · (1 if y > 0 else y + α); arrays of any one shape."""
+    """The pull-back of :func:`elu`: dx = dy · (1 if y > 0 else y + α)."""
     return np.multiply(dy, _elu_slope(y, alpha, 1.0), out=out)
 
 
 def selu(x: Array, out: Array | None = None) -> Array:
-    """Self-normalising ELU: λ · elu(x, α) with the λ and α that keep mean 0 and variance 1.
+    """Self-normalising ELU: λ · elu(x, α), with λ and α chosen to keep mean 0 and variance 1.
 
         y = λ (max(x, 0) + α (exp(min(x, 0)) − 1))          dx = dy · (λ if y > 0 else y + λα)
-
-    Parameters
-    ----------
-    x, out : arrays of any one shape
 
     Examples
     --------
@@ -153,6 +134,8 @@ def selu(x: Array, out: Array | None = None) -> Array:
     >>> selu(np.array([-10000.0, 0.0, 1.0])).round(4)
     array([-1.7581,  0.    ,  1.0507])
 
+    References
+    ----------
     Klambauer et al., NeurIPS 2017.
     """
     y = elu(x, SELU_ALPHA, out=out)
@@ -161,12 +144,12 @@ def selu(x: Array, out: Array | None = None) -> Array:
 
 
 def selu_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
-    """The pull-back of :func:`selu`: dx = dy · (λ if y > 0 else y + λα); arrays of any one shape."""
+    """The pull-back of :func:`selu`: dx = dy · (λ if y > 0 else y + λα)."""
     return np.multiply(dy, _elu_slope(y, SELU_SCALE * SELU_ALPHA, SELU_SCALE), out=out)
 
 
 def _elu_slope(y: Array, below: float, above: float) -> Array:
-    """``y + below`` where y ≤ 0, else ``above``: sums, because np.where takes three times as long."""
+    """``y + below`` where y ≤ 0, else ``above``: sums, because np.where is three times slower."""
     slope = np.minimum(y, 0)
     slope += below
     if below != above:

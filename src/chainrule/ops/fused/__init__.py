@@ -1,7 +1,7 @@
-"""Compiled twins of the hot ops, where a compiler was at hand when the package was built; never required.
+"""Compiled twins of the hot ops: optional, built if a compiler was available at installation.
 
-``CHAINRULE_KERNELS=numpy`` leaves them out, ``CHAINRULE_KERNELS=fused`` insists on them; without it they are used where
-they are there.
+``CHAINRULE_KERNELS=numpy`` disables them and ``CHAINRULE_KERNELS=fused`` requires them. By default they are used if
+they exist.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..._support.notices import warn
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _kernels: ModuleType | None = None
-#: Why there are no compiled kernels; "" where there are.
+#: Why there are no compiled kernels; "" if there are.
 ABSENT = ""
 _REMEDIES = ["install a C compiler and reinstall chainrule"]
 try:
@@ -41,35 +41,35 @@ def _chosen() -> str:
     return choice or ("numpy" if _kernels is None else "fused")
 
 
-#: "fused" or "numpy": which of the two computes, settled when the package is imported.
+#: "fused" or "numpy": which of the two computes; fixed at import.
 KERNELS = _chosen()
-#: What the compiled kernels are compiled for here: "AVX-512", "AVX2", ...; "" without them.
+#: Instruction set of the compiled kernels in use: "AVX-512", "AVX2", ...; "" without them.
 INSTRUCTIONS: str = getattr(_kernels, "INSTRUCTIONS", "")
 
-# In a browser there is no compiler to be had.
-_untold = bool(ABSENT) and os.environ.get("CHAINRULE_KERNELS", "") == "" and sys.platform != "emscripten"
+# A browser has no compiler.
+_warn_once = bool(ABSENT) and os.environ.get("CHAINRULE_KERNELS", "") == "" and sys.platform != "emscripten"
 
 
-def tell_if_absent() -> None:
-    """Warn that a training takes place without compiled kernels: once, and not whoever chose to have none."""
-    global _untold
-    if _untold:
-        _untold = False
-        remedy = "; or ".join([*_REMEDIES, "set CHAINRULE_KERNELS=numpy, and this is not said again."])
+def warn_if_absent() -> None:
+    """Warn, once, that training runs without compiled kernels, unless the user disabled them."""
+    global _warn_once
+    if _warn_once:
+        _warn_once = False
+        remedy = ", or ".join([*_REMEDIES, "set CHAINRULE_KERNELS=numpy to silence this warning."])
         warn(
-            f"chainrule trains with NumPy alone, several times as slowly as with its compiled kernels ({ABSENT}). "
+            f"chainrule trains with NumPy alone, several times slower than with its compiled kernels ({ABSENT}). "
             f"{remedy[0].upper()}{remedy[1:]}"
         )
 
 
-#: The compiled functions where they are in use, else None.
+#: The compiled functions if they are in use, else None.
 compiled: Any = _kernels if KERNELS == "fused" else None
 
 
 def twin(plain: Function) -> Function:
-    """The compiled function of the same name where kernels are in use and it has one, else the plain one.
+    """Return the compiled function of the same name if kernels are in use and it exists, else the plain one.
 
-    The compiled function calls the plain one, its ``__wrapped__``, for arrays that no kernel takes.
+    The compiled function falls back on the plain one, its ``__wrapped__``, for arrays that no kernel accepts.
     """
     found: Function | None = None if _kernels is None else _kernels.twin(plain)
     return plain if found is None or compiled is None else found

@@ -1,4 +1,4 @@
-"""What happens around training: the hooks, the record, when it ends, and what is done to the weights besides."""
+"""What happens around training: hooks, the record, early ends, and changes to the weights between steps."""
 
 from __future__ import annotations
 

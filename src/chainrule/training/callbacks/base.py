@@ -1,4 +1,4 @@
-"""The hooks, on one screen."""
+"""The hooks of a callback, and what it sees of the training."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Record(Protocol):
 
 
 class Training(Protocol):
-    """What a callback sees of the trainer; ``epoch`` counts from 1, ``stop = True`` ends training after it.
+    """What a callback sees of the trainer; ``epoch`` counts from 1, ``stop = True`` ends training after this epoch.
 
-    ``step`` counts the steps taken, ``seconds`` the time; what came before a checkpoint is included if training was
-    ``resumed`` from it. ``state`` is all that the training is.
+    ``step`` counts the steps taken and ``seconds`` the time, both including those before a checkpoint that training was
+    ``resumed`` from. ``state`` is the complete state of the training.
     """
 
     model: Sequential
@@ -52,20 +52,22 @@ class Training(Protocol):
 class Callback:
     """Hooks that the trainer calls; override those you need.
 
-    ``trainer`` holds ``model``, ``optimizer``, ``epoch`` (from 1), ``epochs``, ``step`` (those taken),
-    ``steps_per_epoch`` and ``stop``: set it to True and training ends after this epoch. ``row`` is what the epoch gave:
-    loss, validation_loss, metrics, learning_rate, seconds; a callback may add to it. Whatever a callback changes
-    (rates, penalties, a layer, the optimizer's state, ...) counts from the next step on.
+    ``trainer`` holds ``model``, ``optimizer``, ``epoch`` (from 1), ``epochs``, ``step`` (the number taken),
+    ``steps_per_epoch`` and ``stop``; setting ``stop`` to True ends training after this epoch. Any change that a
+    callback makes (rates, penalties, a layer, the optimizer's state, ...) takes effect at the next step.
 
     Attributes
     ----------
-    live : bool, whether a hook must run right after its step or epoch. A callback that only records what it is given,
-        and neither looks at the model nor stops training, may say False: many steps, and many epochs of a few steps
-        each, may then be taken before it is notified of each of them
-    follows : bool, whether its state follows the weights, as a running mean does; it goes back with them when training
-        diverges, and at the end it has its turn before the others
-    saves : bool, whether it writes ``trainer.state`` somewhere, as :class:`~chainrule.callbacks.Checkpoint` does; only
-        then is it noted which settings a training began with
+    live : bool
+        Whether a hook must run right after its step or epoch. A callback that only records its arguments, and neither
+        reads the model nor stops training, may set False: many steps, and many short epochs, may then run before it is
+        notified of each.
+    follows : bool
+        Whether its state follows the weights, as a running mean does: it is rolled back with them when training
+        diverges, and its ``on_train_end`` runs before those of other callbacks.
+    saves : bool
+        Whether it writes ``trainer.state``, as :class:`~chainrule.callbacks.Checkpoint` does. Only then does the
+        trainer note the settings that training began with.
 
     Examples
     --------
@@ -81,41 +83,107 @@ class Callback:
 
     @property
     def remembers(self) -> bool:
-        """Whether it has a state."""
+        """Whether the callback has a state."""
         return type(self).state is not Callback.state
 
     def on_train_begin(self, trainer: Training) -> None:
-        """Before the first epoch."""
+        """Run before the first epoch.
+
+        Parameters
+        ----------
+        trainer : Training
+            The trainer.
+        """
 
     def on_epoch_begin(self, trainer: Training) -> None:
-        """Before the first batch of an epoch."""
+        """Run before the first batch of an epoch.
+
+        Parameters
+        ----------
+        trainer : Training
+            The trainer.
+        """
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
-        """After each step, with the batch's loss."""
+        """Run after each step.
+
+        Parameters
+        ----------
+        trainer : Training
+            The trainer.
+        loss : float
+            Loss of the batch, penalties included.
+        """
 
     def on_validation_begin(self, trainer: Training) -> None:
-        """After the last batch of an epoch, before its validation, also where there are no data to validate with."""
+        """Run after the last batch of an epoch and before its validation, even if there is no validation data.
+
+        Parameters
+        ----------
+        trainer : Training
+            The trainer.
+        """
 
     def on_validation_end(self, trainer: Training, scores: Row) -> None:
-        """After the validation of an epoch, with its loss and metrics by their plain names."""
+        """Run after the validation of an epoch.
+
+        Parameters
+        ----------
+        trainer : Training
+            The trainer.
+        scores : dict of str to float
+            Validation loss and metrics, by names without ``validation_``.
+        """
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
-        """After the last batch of an epoch and its validation."""
+        """Run after the last batch of an epoch and its validation.
+
+        Parameters
+        ----------
+        trainer : Training
+            The trainer.
+        row : dict of str to float
+            The epoch's loss, validation_loss, metrics, learning_rate and seconds; a callback may add to it.
+        """
 
     def on_pause(self, trainer: Training) -> None:
-        """Between two steps, some twenty times a second, and after each epoch, when its last hook is done."""
+        """Run between two steps, about twenty times a second, and after the last hook of each epoch.
+
+        Parameters
+        ----------
+        trainer : Training
+            The trainer.
+        """
 
     def on_train_end(self, trainer: Training) -> None:
-        """After the last epoch, also when training was interrupted or failed; the last callback comes first."""
+        """Run after the last epoch, even if training was interrupted or failed; the last callback comes first.
+
+        Parameters
+        ----------
+        trainer : Training
+            The trainer.
+        """
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold to continue with it: numbers, text, arrays, and lists and dicts of these."""
+        """Return what a checkpoint must hold to resume this callback.
+
+        Returns
+        -------
+        dict
+            Numbers, text, arrays, and lists and dicts of these.
+        """
         return {}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Restore a state that :meth:`state` returned."""
+        """Restore a state that :meth:`state` returned.
+
+        Parameters
+        ----------
+        state : dict
+            The state.
+        """
 
 
 def learned(model: Sequential) -> list[Array]:
-    """What training changes of a model: parameters and running statistics."""
+    """Return the arrays of a model that training changes: parameters and running statistics."""
     return [model.parameters.vector, *model.buffers.values()]

@@ -1,4 +1,4 @@
-"""Which of two numbers of a record is better, and by how much."""
+"""The best value of a column of the History, and improvements on it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from ..state import Row
 
 
 class Best:
-    """The best number of a column so far and its epoch, of the last one where several are as good.
+    """The best value of a column so far and its epoch; the last epoch in a tie.
 
     Parameters
     ----------
-    who : str, the callback of which the errors speak
-    monitor : a column of the History
-    higher_is_better : bool or None; None means: yes, unless the name ends in "loss" or "error"
+    who : str
+        The callback that errors name.
+    monitor : str
+        A column of the History.
+    higher_is_better : bool or None
+        None means True unless the name ends in "loss" or "error".
     """
 
     def __init__(self, who: str, monitor: Any, higher_is_better: bool | None = None) -> None:
         if not isinstance(monitor, str):
-            remedy = "such as 'validation_loss'; give numbers by name, patience=10"
+            remedy = "such as 'validation_loss'; pass numbers by name, such as patience=10"
             raise TypeError(sentence(who, "the name of a column in monitor", repr(monitor), remedy))
         self.who, self.monitor = who, monitor
         self.higher = not monitor.endswith(("loss", "error")) if higher_is_better is None else higher_is_better
@@ -29,14 +32,14 @@ class Best:
         self.epoch: int | None = None
 
     def of(self, row: Row) -> float:
-        """The number that is watched."""
+        """Return the monitored number."""
         if self.monitor.startswith("val") and not any(name.startswith("validation_") for name in row):
             got, remedy = "no validation rows", "pass validation=0.1 to fit, or monitor another column"
             raise ValueError(sentence(self.who, f"the column {self.monitor!r} of the History", got, remedy))
         return row[check_name(self.who, "a column", self.monitor, row)]
 
     def gain(self, value: float, over: float | None) -> float:
-        """How much better ``value`` is than ``over``: anything is than nothing, and any number than NaN."""
+        """Return how much better ``value`` is than ``over``; any value beats None, and any number beats NaN."""
         if over is None:
             return inf
         if isnan(over) or isnan(value):
@@ -44,7 +47,7 @@ class Best:
         return value - over if self.higher else over - value
 
     def look(self, row: Row, epoch: int) -> bool:
-        """Whether this epoch is the best so far."""
+        """Return whether this epoch is the best so far, and remember it if so."""
         value = self.of(row)
         best = self.gain(value, self.value) >= 0
         if best:

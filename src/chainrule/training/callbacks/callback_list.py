@@ -1,4 +1,4 @@
-"""The callbacks of a fit, called in order; and what is left to call where a checkpoint was written in between."""
+"""The callbacks of a fit, called in order; after a resume, only those that the checkpoint had not reached."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from ..state import Position, Row, StepRecord
 from .base import Callback, Training
 
 HOOKS = ("on_epoch_begin", "on_batch_end", "on_validation_begin", "on_validation_end", "on_epoch_end", "on_pause")
-REPORTS = ("on_batch_end", "on_validation_end", "on_epoch_end")  # hooks that count; the others may come again
+REPORTS = ("on_batch_end", "on_validation_end", "on_epoch_end")  # hooks that must run once; the others may run again
 PACKAGE = __name__.partition(".")[0] + "."
 
 
 class CallbackList:
     """Calls a hook of every callback.
 
-    Any of them may write a checkpoint at that moment. So the position knows the hook, and which callbacks it has
-    reached: when training resumes, it goes to the others. Signals interrupt the hooks of the user's own callbacks at
-    once; those of this package, which change weights and states, come to their end first.
+    Any of them may write a checkpoint at that moment. The position therefore records the hook and the callbacks that it
+    has reached; a resumed training calls the others. Signals interrupt hooks of users' callbacks at once; hooks of this
+    package, which change weights and states, finish first.
 
     Attributes
     ----------
-    single_step : bool, whether one of them must see the model after every step
-    watch_epochs : bool, whether one of them must see it after every epoch
+    single_step : bool
+        Whether a callback must see the model after every step.
+    watch_epochs : bool
+        Whether a callback must see the model after every epoch.
     """
 
     def __init__(self, callbacks: Sequence[Callback], position: Position) -> None:
@@ -34,7 +36,7 @@ class CallbackList:
         self._begun: list[Callback] = []
         followers = [callback for callback in callbacks if callback.follows]
         others = [callback for callback in callbacks if not callback.follows]
-        order = {"on_epoch_begin": [*reversed(followers), *others]}  # undo what they did, each in its turn, to validate
+        order = {"on_epoch_begin": [*reversed(followers), *others]}  # undo in reverse what they did to validate
         self._hooks = {
             hook: [_Hook(one, hook) for one in order.get(hook, callbacks) if _defines(one, hook)] for hook in HOOKS
         }
@@ -42,23 +44,23 @@ class CallbackList:
         self.watch_epochs = any(callback.live for callback in callbacks)
 
     def begin(self, trainer: Training) -> None:
-        """Before the first epoch."""
+        """Call on_train_begin of all."""
         position, (hook, done) = self._position, self._pending
         resumed, position.hook, position.told = position.resumed, "on_train_begin", []
         for callback in self._callbacks:
             name = type(callback).__name__
             position.told.append(name)
-            position.resumed = resumed and (hook != "on_train_begin" or name in done)  # else it had not begun
-            self._begun.append(callback)  # also if it fails now
+            position.resumed = resumed and (hook != "on_train_begin" or name in done)  # otherwise it had not begun
+            self._begun.append(callback)  # even if it fails now
             _Hook(callback, "on_train_begin").call(trainer)
         position.hook, position.told, position.resumed = "", [], resumed
 
     @contextmanager
     def ended(self, trainer: Training) -> Iterator[None]:
-        """At the end of the block, whatever happened, call on_train_end of all that began, even if some of them fail.
+        """At the end of the block, call on_train_end of all callbacks that began, even if some of them fail.
 
-        Those that follow the weights come first, and leave the model as it would be validated; then the others, the
-        last that began first. So one that returns to the best weights has its way in any order of the callbacks.
+        Those that follow the weights come first and leave the model as it is validated. The others come in reverse
+        order. A callback that restores the best weights therefore works in any order of the callbacks.
         """
         try:
             yield
@@ -69,7 +71,7 @@ class CallbackList:
 
     @property
     def pending(self) -> str:
-        """The hook during which the checkpoint was written that training continues from."""
+        """The hook that wrote the checkpoint from which training resumed."""
         return self._pending[0]
 
     def batches_ended(self, trainer: Training, records: list[StepRecord]) -> None:
@@ -77,12 +79,12 @@ class CallbackList:
         if len(records) == 1:
             self.call("on_batch_end", trainer, records[0][0])
             return
-        for hook in self._hooks["on_batch_end"]:  # none of them looks at the model, or writes a checkpoint
+        for hook in self._hooks["on_batch_end"]:  # none of them reads the model or writes a checkpoint
             for loss, _, _ in records:
                 hook.call(trainer, loss)
 
     def call(self, name: str, trainer: Training, *arguments: float | Row) -> None:
-        """Call a hook of all; but not of those that it had reached when the checkpoint was written."""
+        """Call a hook of all callbacks except those that it had reached when the checkpoint was written."""
         position, done = self._position, list[str]()
         if name == self._pending[0]:
             done = self._pending[1] if name in REPORTS else []
@@ -91,7 +93,7 @@ class CallbackList:
         for hook in self._hooks[name]:
             position.told.append(hook.callback)
             if hook.callback in done:
-                done = done[done.index(hook.callback) + 1 :]  # the order is the same, though some may be missing
+                done = done[done.index(hook.callback) + 1 :]  # same order, though some may be missing
             else:
                 hook.call(trainer, *arguments)
         position.hook, position.told = "", []
@@ -115,10 +117,10 @@ class _Hook:
 
 
 def _end(trainer: Training, callbacks: list[Callback]) -> None:
-    """Call on_train_end of each, whatever the ones before raise.
+    """Call on_train_end of each, even if earlier ones raise.
 
-    No exception is held in a variable, as an ExitStack would: it and its traceback would then hold each other, and with
-    them the model and the data, until the garbage collector runs.
+    Unlike an ExitStack, this keeps no exception in a variable: the exception and its traceback would form a cycle that
+    keeps the model and the data alive until the garbage collector runs.
     """
     if callbacks:
         try:
@@ -128,5 +130,5 @@ def _end(trainer: Training, callbacks: list[Callback]) -> None:
 
 
 def _defines(callback: Callback, hook: str) -> bool:
-    """Whether the hook is not that of Callback, which does nothing."""
+    """Whether the callback overrides the hook of Callback, which does nothing."""
     return getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)

@@ -1,4 +1,4 @@
-"""When training ends before its last epoch."""
+"""Callbacks that end training before its last epoch."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from ..state import Row
 from .base import Callback, Training, learned
 from .best import Best
 
-FIRST = 10  # losses, whose mean is what a training began with
+FIRST = 10  # losses; their mean is the initial loss
 
 
 class EarlyStopping(Callback):
-    """Ends training when a number of its record has not improved for some epochs, and returns to the best weights.
+    """Ends training when a column of the History has not improved for some epochs, and restores the best weights.
 
     Parameters
     ----------
-    monitor : a column of the History: "validation_loss", "loss", "validation_accuracy", ...
-    patience : int, the epochs without improvement after which training ends
-    min_delta : float >= 0, what counts as improvement must be more than this
-    higher_is_better : bool or None; None means: yes, unless the name ends in "loss" or "error"
-    restore_best : bool, whether to return to the parameters and running statistics of the best epoch, of the last one
-        where several are as good
-
-    Attributes
-    ----------
-    best, best_epoch : the best number and its epoch, counted from 1; None before the first
+    monitor : str
+        A column of the History: ``"validation_loss"``, ``"loss"``, ``"validation_accuracy"``, ...
+    patience : int, >= 1
+        Epochs without improvement after which training ends.
+    min_delta : float, >= 0
+        An improvement must be larger than this.
+    higher_is_better : bool or None
+        None means True unless the name ends in "loss" or "error".
+    restore_best : bool
+        Whether to restore the parameters and running statistics of the best epoch; the last one in a tie.
 
     Examples
     --------
     >>> import numpy as np
     >>> import chainrule as cr
     >>> rng = np.random.default_rng(0)
-    >>> x, y = rng.normal(size=(200, 5)), rng.normal(size=(200, 1))  # there is nothing to learn
+    >>> x, y = rng.normal(size=(200, 5)), rng.normal(size=(200, 1))  # nothing to learn
     >>> stopping = cr.callbacks.EarlyStopping(patience=3)
     >>> trainer = cr.Trainer(cr.MLP([5, 64, 1], rng=0), "squared_error", callbacks=[stopping])
     >>> history = trainer.fit(x, y, validation=0.5, epochs=100, verbose=0)
@@ -60,18 +60,18 @@ class EarlyStopping(Callback):
 
     def _restart(self) -> None:
         self._best = Best("EarlyStopping", self.monitor, self.higher_is_better)
-        self._mark: float | None = None  # from which an improvement counts
+        self._mark: float | None = None  # the value to improve on
         self._waited = 0
         self._weights: list[Array] = []
 
     @property
     def best(self) -> float | None:
-        """The best number."""
+        """The best value so far; None before the first epoch."""
         return self._best.value
 
     @property
     def best_epoch(self) -> int | None:
-        """Its epoch."""
+        """The epoch of the best value, counted from 1; None before the first."""
         return self._best.epoch
 
     def on_train_begin(self, trainer: Training) -> None:
@@ -105,14 +105,15 @@ class EarlyStopping(Callback):
 
 
 class TerminateOnDivergence(Callback):
-    """Ends training with a DivergenceError when a batch's loss is far above those that training began with.
+    """Raises a DivergenceError when the loss of a batch is far above the initial loss.
 
-    A loss that is not finite always does so; this catches the network that is lost before it gets there, or never
-    does: with Adam and a learning rate that is much too high the loss can stay at a million forever.
+    Any non-finite loss raises it anyway. This callback catches divergence before that, or without it: with Adam and a
+    learning rate that is far too high, the loss can stay at a million forever.
 
     Parameters
     ----------
-    factor : float > 1; how many times the first loss (the mean of the first ten) is far above
+    factor : float, > 1
+        Largest loss allowed, in multiples of the initial loss, which is the mean of the first ten.
 
     Examples
     --------
@@ -154,11 +155,10 @@ class TerminateOnDivergence(Callback):
 class TimeLimit(Callback):
     """Ends training after a time limit, even in the middle of an epoch.
 
-    The time before a checkpoint that training resumes from is included.
-
     Parameters
     ----------
     seconds : float, > 0
+        The limit in seconds, including the time before a checkpoint that training resumes from.
 
     Examples
     --------
@@ -171,7 +171,7 @@ class TimeLimit(Callback):
 
     def __init__(self, seconds: float) -> None:
         self.seconds = check_number("TimeLimit", "seconds", seconds, above=0)
-        self._end = 0.0  # by the clock
+        self._end = 0.0  # on the monotonic clock
 
     def on_train_begin(self, trainer: Training) -> None:
         left = self.seconds - (trainer.seconds if trainer.resumed else 0.0)

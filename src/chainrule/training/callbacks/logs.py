@@ -1,4 +1,4 @@
-"""The record of a training where other tools read it: a table, TensorBoard, MLflow."""
+"""The record of training for other tools: a CSV file, TensorBoard, MLflow."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..state import Row
 from .base import Callback, Training
 from .place import WritesFiles
 
-METRICS_A_CALL = 1000  # that MLflow takes at once
+METRICS_A_CALL = 1000  # MLflow's limit
 
 
 class _Log(Callback):
-    """Writes each row of the History once, when every callback has added to it; not those that a checkpoint brought."""
+    """Writes each new row of the History once, after every callback has added to it; not the rows of a checkpoint."""
 
     live = False
     _written = 0
@@ -38,33 +38,38 @@ class _Log(Callback):
             self._written += len(rows)
 
     def on_train_end(self, trainer: Training) -> None:
-        self.on_pause(trainer)  # what an interrupted training had come to
+        self.on_pause(trainer)  # the rows of an interrupted training
 
     def _begin(self, trainer: Training) -> None:
         raise NotImplementedError
 
     def _write(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
-        """Write the rows of ``epoch`` and of those after it."""
+        """Write the rows of ``epoch`` and the epochs after it."""
         raise NotImplementedError
 
 
 class CSVLog(WritesFiles, _Log):
-    """Writes the History into a table, a row an epoch as soon as it is over: ``epoch``, then the History's columns.
-
-    A column that appears only later, such as the number of a callback, is added and is empty in the rows before: the
-    file is then written again beside its place, and moved. Training that resumes from a checkpoint continues the file:
-    it holds each epoch once, whatever was written of epochs after the checkpoint. One run at a time writes to a file; a
-    copy, as GridSearchCV makes one for each fit, writes to a file beside it, such as ``log-3f2a9c1b.csv``.
+    """Writes the History to a CSV file, one row after each epoch: ``epoch``, then the History's columns.
 
     Parameters
     ----------
-    path : the file, in a folder that exists
-    append : bool, whether to keep the rows of earlier trainings in the file, whose epochs begin at 1 again; False
-        begins a new file
+    path : path
+        The file, in an existing folder.
+    append : bool
+        Whether to keep the rows of earlier runs; the epochs of the new run begin at 1. By default the file is replaced.
 
     Raises
     ------
-    OSError before the first epoch if the file cannot be written; ValueError if there is another table to append to.
+    OSError
+        Before the first epoch, if the file cannot be written.
+    ValueError
+        If the file to append to holds another table, or another run is writing to it.
+
+    Notes
+    -----
+    A column that appears later is added, and is empty in earlier rows. Training that resumes from a checkpoint
+    continues the file, which holds each epoch once. A copy, which GridSearchCV makes for each fit, writes to a file
+    beside it, such as ``log-3f2a9c1b.csv``.
 
     Examples
     --------
@@ -97,11 +102,11 @@ class CSVLog(WritesFiles, _Log):
         self._write_history(trainer)
 
     def _write_history(self, trainer: Training) -> None:
-        """The file as of now, with what is kept of earlier runs."""
+        """Write the whole file, with the rows kept from earlier runs."""
         rows = trainer.history.rows
         with in_our_words("CSVLog", f"to write {self.path}", WRITABLE):
             if self.path.exists() and not self.path.is_file():
-                raise OSError("it is no file")
+                raise OSError("it is not a file")
             earlier = self._earlier(rows) if self.append and self.path.exists() else []
             self._rewrite([*earlier, *_numbered(rows, 1)])
 
@@ -116,7 +121,7 @@ class CSVLog(WritesFiles, _Log):
                     csv.DictWriter(stream, self._columns, lineterminator="\n").writerows(lines)
         except KeyboardInterrupt:
             self._written = len(trainer.history.rows)
-            self._write_history(trainer)  # whatever part of it was written: each row once
+            self._write_history(trainer)  # each row once, even if a part was written
             raise
 
     def on_train_end(self, trainer: Training) -> None:
@@ -129,7 +134,7 @@ class CSVLog(WritesFiles, _Log):
         return given.with_name(f"{given.stem}-{token}{given.suffix}")
 
     def _earlier(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        """What the file holds of other runs than the one that resumes with these rows."""
+        """Return the lines of runs other than the one that resumes with these rows."""
         lines = self._read()
         first = max((index for index, line in enumerate(lines) if line["epoch"] == "1"), default=0)
         this = bool(rows and lines) and lines[first].get("loss") == str(rows[0]["loss"])
@@ -147,7 +152,7 @@ class CSVLog(WritesFiles, _Log):
             raise ValueError(sentence("CSVLog", f"a log in {self.path} to append to", got, "choose another file"))
 
     def _rewrite(self, lines: Sequence[dict[str, Any]]) -> None:
-        """All lines, with the columns of all of them, in one move."""
+        """Replace the file by these lines, with the columns of all of them."""
         self._columns = list(dict.fromkeys(name for line in lines for name in line))
         text = io.StringIO(newline="")
         table = csv.DictWriter(text, self._columns, lineterminator="\n")
@@ -158,23 +163,30 @@ class CSVLog(WritesFiles, _Log):
 
 
 class TensorBoard(WritesFiles, _Log):
-    """Writes the History for TensorBoard: look at it with ``tensorboard --logdir FOLDER``.
-
-    The loss and each metric are a family of charts, such as ``loss/training`` and ``loss/validation``; the others
-    (``learning_rate``, ``seconds``, what callbacks add) stand alone. Training that resumes from a checkpoint continues
-    in its folder: of epochs after the checkpoint, TensorBoard shows the new numbers only. Training from the start
-    replaces what an earlier run showed there; to compare runs, give each a folder of its own, side by side. A copy, as
-    GridSearchCV makes one for each fit, writes to a folder inside, such as ``copy-3f2a9c1b``.
+    """Writes the History for TensorBoard; view it with ``tensorboard --logdir FOLDER``.
 
     Parameters
     ----------
-    folder : where the files go; made if it does not exist
-    histograms : bool, whether to draw the distribution of each parameter too, as ``parameters/0.W``
-    every : int, epochs from histogram to histogram
+    folder : path
+        Folder of the files; created if it does not exist.
+    histograms : bool
+        Whether to record the distribution of each parameter, such as ``parameters/0.W``.
+    every : int, >= 1
+        Epochs from histogram to histogram.
 
     Raises
     ------
-    ModuleNotFoundError without tensorboardX; OSError before the first epoch if the folder cannot be written to.
+    ModuleNotFoundError
+        If tensorboardX is missing.
+    OSError
+        Before the first epoch, if the folder cannot be written to.
+
+    Notes
+    -----
+    The loss and each metric form a family of charts, such as ``loss/training`` and ``loss/validation``. Training that
+    resumes from a checkpoint continues in its folder, and TensorBoard shows only the new numbers of the epochs after
+    it. A new run replaces an earlier one in the same folder: to compare runs, give each a folder. A copy, which
+    GridSearchCV makes for each fit, writes to a folder inside, such as ``copy-3f2a9c1b``.
 
     Examples
     --------
@@ -196,10 +208,10 @@ class TensorBoard(WritesFiles, _Log):
         writer = require("tensorboardX.event_file_writer", "logging", "TensorBoard")
         with in_our_words("TensorBoard", f"to write {self.own_place()}", WRITABLE):
             self.folder.mkdir(parents=True, exist_ok=True)
-            # The file's own writer: SummaryWriter's thread dies in silence when the disk is full, and training waits
-            # for it forever. Its names tell seconds apart, ours also what begins within one.
+            # Not SummaryWriter: its thread dies silently when the disk is full, and training waits for it forever. Its
+            # file names resolve seconds only, ours nanoseconds.
             self._events = writer.EventsWriter(str(self.folder / "events"), f".{time.time_ns()}")
-            self._add(trainer.epoch + 1, session_log={"status": "START"})  # what it showed from there on is void
+            self._add(trainer.epoch + 1, session_log={"status": "START"})  # discards what it showed from there on
             self._events.flush()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -238,30 +250,37 @@ class TensorBoard(WritesFiles, _Log):
 
 
 class MLflow(_Log):
-    """Logs the training as a run of MLflow: its settings as params, the columns of the History as metrics by epoch.
-
-    Params are ``batch_size``, ``epochs``, ``loss``, ``optimizer``, ``model`` and ``parameters``, their number; one that
-    the run has already stays as it is. The run ends as FINISHED; as KILLED where Ctrl-C, SIGTERM or a
-    :class:`~chainrule.callbacks.TimeLimit` ended the training; as FAILED where an error did. An active run, as in
-    ``with mlflow.start_run(): trainer.fit(...)``, is used and left active.
-
-    Training that resumes from a checkpoint continues in its run. MLflow takes nothing back: epochs that were logged
-    after the checkpoint are then logged again, with the same numbers.
+    """Logs training as an MLflow run: settings as params, the columns of the History as metrics by epoch.
 
     Parameters
     ----------
-    experiment : str or None, as for ``mlflow.set_experiment``, of the run that is begun
-    run_name : str or None; MLflow makes one up
-    tracking_uri : str or None, as for ``mlflow.set_tracking_uri``: a server ("http://...") or a database
-        ("sqlite:///mlflow.db"), which needs the whole of ``pip install mlflow``
+    experiment : str, optional
+        As for ``mlflow.set_experiment``, for a new run.
+    run_name : str, optional
+        Name of a new run; MLflow invents one by default.
+    tracking_uri : str, optional
+        As for ``mlflow.set_tracking_uri``: a server ("http://...") or a database ("sqlite:///mlflow.db"), which needs
+        the full ``pip install mlflow``.
 
     Attributes
     ----------
-    run_id : str or None, of the last run
+    run_id : str or None
+        Identifier of the last run.
 
     Raises
     ------
-    ModuleNotFoundError without mlflow; ValueError before the first epoch if no run can begin.
+    ModuleNotFoundError
+        If mlflow is missing.
+    ValueError
+        Before the first epoch, if no run can begin.
+
+    Notes
+    -----
+    Params are ``batch_size``, ``epochs``, ``loss``, ``optimizer``, ``model`` and ``parameters``, their number; params
+    that the run already has are kept. The run ends as FINISHED, as KILLED (Ctrl-C, SIGTERM or
+    :class:`~chainrule.callbacks.TimeLimit`) or as FAILED (an error). An active run, as in
+    ``with mlflow.start_run(): trainer.fit(...)``, is used and left active. Training that resumes from a checkpoint
+    continues in its run and logs the epochs after the checkpoint again, with the same numbers.
 
     Examples
     --------
@@ -275,7 +294,7 @@ class MLflow(_Log):
     ) -> None:
         self.experiment, self.run_name, self.tracking_uri = experiment, run_name, tracking_uri
         self.run_id: str | None = None
-        self._go_on: str | None = None  # with this run
+        self._resumed_run: str | None = None
         self._client: Any = None
         self._handled: BaseException | None = None
         self._ours = False
@@ -285,12 +304,12 @@ class MLflow(_Log):
 
     def _begin(self, trainer: Training) -> None:
         mlflow = require("mlflow", "mlflow", "MLflow")
-        self._handled = sys.exc_info()[1]  # where fit is called in the except of something else
+        self._handled = sys.exc_info()[1]  # if fit is called in an except block
         try:
             active = mlflow.active_run()
             self._ours = active is None
             run = self._start(mlflow) if active is None else active
-            self.run_id, self._go_on, self._client = run.info.run_id, None, mlflow.MlflowClient()
+            self.run_id, self._resumed_run, self._client = run.info.run_id, None, mlflow.MlflowClient()
             held = self._client.get_run(self.run_id).data.params
             settings = _settings(trainer).items()
             params = [mlflow.entities.Param(name, text) for name, text in settings if name not in held]
@@ -304,7 +323,7 @@ class MLflow(_Log):
             mlflow.set_tracking_uri(self.tracking_uri)
         if self.experiment is not None:
             mlflow.set_experiment(self.experiment)
-        return mlflow.start_run(run_id=self._go_on, run_name=self.run_name)
+        return mlflow.start_run(run_id=self._resumed_run, run_name=self.run_name)
 
     def _write(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         from mlflow.entities import Metric
@@ -337,7 +356,7 @@ class MLflow(_Log):
         return {"run_id": self.run_id}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        self._go_on = state["run_id"]
+        self._resumed_run = state["run_id"]
 
 
 def _settings(trainer: Training) -> dict[str, str]:
@@ -352,7 +371,7 @@ def _numbered(rows: Sequence[Row], first: int) -> list[dict[str, Any]]:
 
 
 def _tag(name: str, families: set[str]) -> str:
-    """The name of a column, so that what belongs together is side by side."""
+    """Return the tag of a column; training and validation of a metric share a family."""
     bare = name.removeprefix("validation_")
     if bare not in families:
         return name

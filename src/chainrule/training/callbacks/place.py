@@ -1,4 +1,4 @@
-"""A place of its own for each run that writes files: copies go beside the original, and one run at a time goes in."""
+"""A separate place for each run that writes files: copies write beside the original, and one run at a time writes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .base import Callback
 
 
 class WritesFiles(Callback):
-    """A callback that writes to a folder or a file, and what of it is copied and pickled.
+    """A callback that writes to a folder or a file.
 
-    A copy, as ``sklearn.base.clone`` makes one for each fit of a search, must not write to the place of the original,
-    whether or not they happen to train at the same time. It takes a new one beside it when training begins.
+    A copy, which ``sklearn.base.clone`` makes for each fit of a search, must not write to the original's place. It
+    takes a new place beside it when training begins.
     """
 
-    place_name = "folder"  # of the attribute
+    place_name = "folder"  # name of the attribute
     _copied = False
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -29,7 +29,7 @@ class WritesFiles(Callback):
         setattr(self, self.place_name, self._given)
 
     def own_place(self) -> Path:
-        """The path to write to; for a copy, a new one."""
+        """Return the path to write to; for a copy, a new one."""
         if self._copied:
             setattr(self, self.place_name, self._beside(self._given, secrets.token_hex(4)))
             self._copied = False
@@ -40,16 +40,16 @@ class WritesFiles(Callback):
         return given / f"copy-{token}"
 
     def lock(self, path: Path) -> None:
-        """Keep the place for this run, by a file of this name."""
+        """Reserve the place for this run with a lock file of this name."""
         self._lock = LockFile(path)
         if not self._lock.acquire():
             self._lock = None
             who, place = type(self).__name__, getattr(self, self.place_name)
-            remedy = f"choose another {self.place_name} for this run, or wait for the end of the other"
+            remedy = f"choose another {self.place_name} for this run, or wait for the other to end"
             raise ValueError(sentence(who, f"{place} to be written to by one run at a time", "two", remedy))
 
     def unlock(self) -> None:
-        """Leave the place to others."""
+        """Release the place."""
         if self._lock is not None:
             self._lock.release()
         self._lock = None

@@ -1,4 +1,4 @@
-"""The record of training, and the lines that a user sees of it."""
+"""The record of training, and the progress lines printed from it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,26 @@ from .base import Callback, Training
 
 
 class History(Callback):
-    """The record of a training: one row an epoch.
+    """The record of training, one row per epoch.
 
-    ``history["loss"]`` is the list of a column: ``loss`` (mean over the epoch's batches as they were trained, penalties
-    included), ``validation_loss``, each metric (of the outputs as they were during training) and ``validation_`` +
-    metric, ``learning_rate``, ``seconds``. Iteration gives the rows, so ``pandas.DataFrame(history)`` is the table.
-    A notebook shows the curves.
+    ``history["loss"]`` is a column as a list. The columns are ``loss`` (mean over the epoch's batches during training,
+    penalties included), ``validation_loss``, each metric (of the outputs during training), ``validation_`` + metric,
+    ``learning_rate`` and ``seconds``. Iterating gives the rows, so ``pandas.DataFrame(history)`` is the table. A
+    notebook shows the curves.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        The first rows.
 
     Attributes
     ----------
     rows : list of dict
-    interrupted : bool, whether Ctrl-C, or a callback that raised StopTraining, ended training early
-    reason : str, why a callback ended training early, if it said so
+        All rows.
+    interrupted : bool
+        Whether Ctrl-C, or a callback that raised StopTraining, ended training early.
+    reason : str
+        Why a callback ended training early, or "".
 
     Examples
     --------
@@ -47,7 +55,7 @@ class History(Callback):
 
     @property
     def columns(self) -> list[str]:
-        """The names that ``history[name]`` knows."""
+        """The names of the columns."""
         return list(dict.fromkeys(name for row in self.rows for name in row))
 
     def __getitem__(self, name: str) -> list[float]:
@@ -64,7 +72,13 @@ class History(Callback):
         return iter(self.rows)
 
     def keys(self) -> list[str]:
-        """The columns again, so that ``dict(history)`` gives the lists."""
+        """List the columns; ``dict(history)`` needs this method.
+
+        Returns
+        -------
+        list of str
+            The names.
+        """
         return self.columns
 
     def __repr__(self) -> str:
@@ -82,8 +96,14 @@ class History(Callback):
         return f"<div>{escape(repr(self))}</div>" + "".join(drawn)
 
     def to_json(self) -> str:
-        """The rows as a JSON document; JSON has no infinity and no NaN, they become null."""
-        import json  # no training needs it
+        """Write the rows as a JSON document.
+
+        Returns
+        -------
+        str
+            The document; infinity and NaN, which JSON lacks, are null.
+        """
+        import json  # training does not need it
 
         rows = [{name: float(value) if isfinite(value) else None for name, value in row.items()} for row in self.rows]
         return json.dumps({"interrupted": self.interrupted, "rows": rows}, indent=1, allow_nan=False)
@@ -93,14 +113,16 @@ class History(Callback):
 
 
 class Progress(Callback):
-    """A line for every few epochs; on a terminal or in a notebook also a bar that moves with the batches, then goes.
+    """Prints a line every few epochs; on a terminal or in a notebook, also shows a bar while training runs.
 
-    Where the environment variable ``CI`` is set there are lines alone, whatever the output is.
+    If the environment variable ``CI`` is set, there are only lines.
 
     Parameters
     ----------
-    every : int, epochs from line to line; the first and the last epoch always have one
-    file : where to write; default standard error, in a notebook standard output, which has no red ground there
+    every : int, >= 1
+        Epochs from line to line; the first and the last epoch always have one.
+    file : text file, optional
+        Where to write; standard error by default, and standard output in notebooks, which show errors in red.
 
     Examples
     --------
@@ -132,7 +154,7 @@ class Progress(Callback):
         return copy.copy(self)  # to the same file
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without streams, which cannot be pickled: standard output and error are found again, other files are not."""
+        """Leave out streams, which cannot be pickled: only standard output and error can be restored."""
         name = next((name for name in ("stdout", "stderr") if self.file is getattr(sys, name)), None)
         return vars(self) | {"file": name, "_bar": None, "_out": None}
 
@@ -146,7 +168,7 @@ class Progress(Callback):
         if out is None:  # closed, as under pythonw
             return
         if (notebook or out.isatty()) and os.environ.get("CI", "").lower() in ("", "0", "false"):
-            # tqdm.auto knows what the notebook can show, and takes 30 ms to load
+            # tqdm.auto adapts to the notebook, and takes 30 ms to load
             tqdm = import_module("tqdm.auto" if notebook else "tqdm").tqdm
             done, steps = (epochs * trainer.steps_per_epoch for epochs in (trainer.epoch, trainer.epochs))
             look = {"file": self._out, "leave": False, "unit": "batch", "dynamic_ncols": True}
@@ -181,6 +203,6 @@ class Progress(Callback):
 
 
 def _in_notebook() -> bool:
-    """Whether this runs in a kernel of Jupyter's: who is in one has imported IPython."""
+    """Whether this runs in a Jupyter kernel, which imports IPython."""
     get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
     return type(get_ipython()).__name__ == "ZMQInteractiveShell"

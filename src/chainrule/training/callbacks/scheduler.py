@@ -1,4 +1,4 @@
-"""Settings of layers that change while a model is trained."""
+"""Settings of layers that change during training."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from .base import Callback, Training
 
 
 class LayerScheduler(Callback):
-    """Lets a setting of the model's layers, such as the rate of dropout, follow a schedule.
+    """Changes a setting of the model's layers, such as the dropout rate, by a schedule.
 
         value = schedule(epoch − 1, epochs)          before each epoch, which counts from 1
 
-    It changes once an epoch, so that compiled kernels may take all steps of one at once; a schedule that speaks of
-    steps counts epochs here. Each fit begins at epoch 1, and the layers keep the value of its last epoch.
+    The value changes once per epoch, so compiled kernels can take all steps of an epoch in one call; the schedule's
+    steps are epochs. Each fit starts at epoch 1, and the layers keep the value of the last epoch.
 
     Parameters
     ----------
-    layer : class of the layers, such as ``cr.Dropout``; those inside others, and activations, are among them
-    name : the attribute that is set: "rate", "sigma", "l2", ...
-    schedule : callable ``(step, total_steps) -> value``, as in :mod:`chainrule.schedules`
+    layer : class
+        Class of the layers, such as ``cr.Dropout``, including inner layers and activations.
+    name : str
+        The attribute to set: "rate", "sigma", "l2", ...
+    schedule : callable ``(step, total_steps) -> value``
+        A schedule, as in :mod:`chainrule.schedules`.
 
     Raises
     ------
-    ValueError when training begins, if the model has no such layer; and what the layer raises for a value that it
-    cannot have.
+    ValueError
+        When training begins, if the model has no such layer; later, if the layer does not accept a value.
 
     Examples
     --------
@@ -36,7 +39,7 @@ class LayerScheduler(Callback):
     >>> fading = cr.callbacks.LayerScheduler(cr.Dropout, "rate", cr.schedules.FlatCos(0.2))
     >>> trainer = cr.Trainer(model, "squared_error", callbacks=[fading])
     >>> history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=4, verbose=0)
-    >>> round(model.layers[1].rate, 3)  # half of the first rate, three quarters of the way
+    >>> round(model.layers[1].rate, 3)  # half of the initial rate, after three quarters
     0.1
     """
 
@@ -62,5 +65,5 @@ class LayerScheduler(Callback):
     def on_epoch_begin(self, trainer: Training) -> None:
         value = self.schedule(trainer.epoch - 1, trainer.epochs)
         for layer in self._layers(trainer):
-            if getattr(layer, self.name) != value:  # the same number in another object would count as a change
+            if getattr(layer, self.name) != value:  # an equal number in another object would count as a change
                 setattr(layer, self.name, value)

@@ -1,4 +1,4 @@
-"""What is done to the weights besides the optimizer's steps."""
+"""Changes to the weights between the optimizer's steps."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from .base import Callback, Training, learned
 
 
 class MaxNorm(Callback):
-    """Keeps the weights that lead to any one unit short: a column of W that is too long is shortened.
+    """Limits the norm of the weights into each unit: a column of W that is too long is rescaled.
 
         W[:, o] ← W[:, o] · min(1, limit / ‖W[:, o]‖)          before the first step and after each
 
-    With dropout and a large learning rate this keeps a network from growing without bound.
+    With dropout and a large learning rate, this keeps the weights from growing without bound.
 
     Parameters
     ----------
-    limit : float, > 0; 2 to 4 are usual
+    limit : float, > 0
+        Largest norm of a column; 2 to 4 are usual.
 
     Examples
     --------
@@ -52,24 +53,27 @@ class MaxNorm(Callback):
 
 
 class WeightAverage(Callback):
-    """Leaves the model with a mean of its parameters, which is often better than the last of them.
+    """Ends training with an average of the parameters, which is often better than the last ones.
 
         θ̄ ← d θ̄ + (1 − d) θ after each step t = 1, 2, ... of the average
 
         d = min(decay, (1 + t) / (10 + t)), a running mean         d = 1 − 1/t without decay, the mean of all
 
-    Running statistics are averaged likewise. Validation sees θ̄, and so do callbacks at the end of an epoch. When
-    training ends, the model holds θ̄; a further fit with the same callback continues from θ.
+    Running statistics are averaged too. Validation, and callbacks at the end of an epoch, see θ̄. After training the
+    model holds θ̄; another fit with the same callback continues from θ.
 
     Parameters
     ----------
-    decay : float in (0, 1), or None; the mean reaches back over some 1 / (1 − decay) steps, or over all
-    start : float in [0, 1), the part of the training after which the average begins. ``decay=None, start=0.75`` is
-        stochastic weight averaging
+    decay : float in (0, 1) or None
+        The mean covers about 1 / (1 − decay) steps; with None, all steps.
+    start : float in [0, 1)
+        Fraction of the training after which the average begins; ``decay=None, start=0.75`` is stochastic weight
+        averaging.
 
     Attributes
     ----------
-    in_training : bool, whether the model holds θ, and not θ̄
+    in_training : bool
+        Whether the model holds θ rather than θ̄.
 
     Examples
     --------
@@ -92,7 +96,7 @@ class WeightAverage(Callback):
         self.steps = 0
         self.in_training = True
         self._other: list[Array] = []  # θ̄ in training, θ otherwise
-        self._begins = 0  # after this step
+        self._begins = 0  # the average begins after this step
 
     def on_train_begin(self, trainer: Training) -> None:
         arrays = learned(trainer.model)
@@ -100,7 +104,7 @@ class WeightAverage(Callback):
             self._other = [array.copy() for array in arrays]
         if [array.shape for array in self._other] != [array.shape for array in arrays]:
             got = f"one of {arrays[0].size} instead of {self._other[0].size} parameters"
-            raise ValueError(sentence("WeightAverage", "the model that it averages", got, "make another for it"))
+            raise ValueError(sentence("WeightAverage", "the model that it averages", got, "make a new WeightAverage"))
         self._begins = int(self.start * trainer.epochs * trainer.steps_per_epoch)
 
     def on_epoch_begin(self, trainer: Training) -> None:
@@ -112,7 +116,7 @@ class WeightAverage(Callback):
             return
         self.steps += 1
         if self.steps == 1 and self.start:
-            d = 0.0  # nothing of the weights before
+            d = 0.0  # forget the weights before
         elif self.decay is None:
             d = 1 - 1 / self.steps
         else:
@@ -135,7 +139,13 @@ class WeightAverage(Callback):
         self._other = [np.array(array) for array in state["other"]]
 
     def swap(self, model: Sequential) -> None:
-        """Exchange θ and θ̄ in the model: between two epochs to see how the mean does, and back."""
+        """Exchange θ and θ̄ in the model, to evaluate the mean between two epochs, and back.
+
+        Parameters
+        ----------
+        model : Sequential
+            The model in training.
+        """
         if not self._other:
             return
         with atomic:
