@@ -33,10 +33,7 @@ ORDER = (
 
 # What breaks a rule today. Take out what you mend; put nothing in.
 FUNCTIONS_TOO_LONG_TODAY = {
-    "chainrule.data.tables.read_table", "chainrule.diagnostics.learning_rate.learning_rate_range_test",
-    "chainrule.persistence.c.write", "chainrule.persistence.export.export",
-    "chainrule.persistence.keras.load_keras_weights", "chainrule.plots.examples.worst",
-    "chainrule.plots.regions.decision_regions", "chainrule.reporting.result.report",
+    "chainrule.data.tables.read_table", "chainrule.persistence.c.write", "chainrule.persistence.export.export",
 }  # fmt: skip
 TESTS_TOO_LONG_TODAY = {
     "cli/test_runs.py", "cli/test_train.py", "estimators/test_training.py", "layers/test_base.py",

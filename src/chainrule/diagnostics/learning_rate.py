@@ -105,10 +105,21 @@ def learning_rate_range_test(
     highest = check_number(who, "highest", highest, above=lowest)
     steps = check_integer(who, "steps", steps, minimum=10)
     rates = np.geomspace(lowest, highest, steps)
+    losses = _losses(trainer, rates, x, y, sample_weight)
+    seen = len(losses)
+    if seen < 10:
+        got = f"one that is lost after {seen}"
+        raise ValueError(sentence(who, "a training of at least 10 steps", got, f"begin with lowest < {lowest:g}"))
+    smoothed = _running_mean(losses)
+    return RateTest(rates[:seen], losses, smoothed, _steepest(rates[:seen], smoothed))
+
+
+def _losses(trainer: Trainer, rates: Array, x: Any, y: Any, sample_weight: Any) -> Array:
+    """Of each step of a copy of the trainer that takes these learning rates; fewer if it is lost earlier."""
+    recorder = _Recorder()
     optimizer = copy.deepcopy(trainer.optimizer)
     optimizer.state = {}
-    optimizer.learning_rate = lambda step, total: float(rates[min(step, steps - 1)])
-    recorder = _Recorder()
+    optimizer.learning_rate = lambda step, total: float(rates[min(step, len(rates) - 1)])
     trial = Trainer(
         copy.deepcopy(trainer.model),
         trainer.loss,
@@ -122,17 +133,11 @@ def learning_rate_range_test(
         augment=trainer.augment,
     )
     try:
-        while len(recorder.losses) < steps:
+        while len(recorder.losses) < len(rates):
             trial.fit(x, y, sample_weight, epochs=1, verbose=0)
     except (DivergenceError, _LostError):
         pass  # as it should, in the end
-    seen = min(len(recorder.losses), steps)
-    if seen < 10:
-        got = f"one that is lost after {seen}"
-        raise ValueError(sentence(who, "a training of at least 10 steps", got, f"begin with lowest < {lowest:g}"))
-    losses = np.array(recorder.losses[:seen])
-    smoothed = _running_mean(losses)
-    return RateTest(rates[:seen], losses, smoothed, _steepest(rates[:seen], smoothed))
+    return np.array(recorder.losses[: len(rates)])
 
 
 def _running_mean(losses: Array) -> Array:

@@ -58,16 +58,9 @@ def worst(
     who = "worst"
     p, labels = class_probabilities(who, probabilities, labels_true)
     images = _images(who, x, image_shape, len(p))
-    names = range(p.shape[1]) if class_names is None else class_names
-    if len(names) != p.shape[1]:
-        raise ValueError(sentence(who, f"{p.shape[1]} class_names, one per class", str(len(names))))
     count = min(check_integer(who, "count", count), len(p))
     rows = np.argsort(p[np.arange(len(p)), labels], kind="stable")[:count]
-    said = p.argmax(axis=1)
-    captions = [
-        (f"true {_short(names[labels[row]])}", f"said {_short(names[said[row]])}, {_percent(p[row, said[row]])}")
-        for row in rows
-    ]
+    captions = _captions(who, p[rows], labels[rows], class_names)
     tile = max(LEAST, *(LETTER * len(line) for lines in captions for line in lines))
     across = min(count, int(WIDTH // (tile + GAP)))
     down = -(-count // across)
@@ -83,6 +76,18 @@ def worst(
     ax.set(xlim=(-0.02 * unit, across * step[0]), ylim=(down * step[1] - CAPTION * unit, -CAPTION * unit))
     ax.set_axis_off()
     return figure
+
+
+def _captions(who: str, p: Array, labels: Array, class_names: Sequence[Any] | None) -> list[tuple[str, str]]:
+    """What stands above each image, in two lines."""
+    names = range(p.shape[1]) if class_names is None else class_names
+    if len(names) != p.shape[1]:
+        raise ValueError(sentence(who, f"{p.shape[1]} class_names, one per class", str(len(names))))
+    said = p.argmax(axis=1)
+    return [
+        (f"true {_short(names[label])}", f"said {_short(names[k])}, {_percent(row[k])}")
+        for label, k, row in zip(labels, said, p, strict=True)
+    ]
 
 
 def _images(who: str, x: Any, image_shape: tuple[int, int], rows: int) -> Array:

@@ -65,12 +65,7 @@ def decision_regions(
     resolution = check_integer(who, "resolution", resolution, minimum=2)
     figure, ax = canvas(who, ax, (6.4, 4.8))
     grid, extent = _grid(x, resolution)
-    z = np.asarray(model.predict(grid))
-    if z.shape[:1] != (len(grid),) or z.ndim > 2:
-        raise ValueError(sentence(who, f"model.predict to give ({len(grid)}, K) outputs", str(z.shape)))
-    check_finite(who, "the model's outputs", z)
-    if z.ndim == 1 and z.dtype.kind not in "iub":
-        z = z[:, None]
+    z = _outputs(who, model, grid)
     if z.ndim == 2 and z.shape[1] == 1 and not np.isin(y, (0, 1)).all():
         _regression_surface(ax, z.reshape(resolution, resolution), extent, x, y)
     else:
@@ -93,6 +88,15 @@ def _grid(x: Array, resolution: int) -> tuple[Array, tuple[float, float, float, 
     grid = np.column_stack([across.ravel(), up.ravel()])
     dtype = x.dtype if x.dtype.kind == "f" else np.float64
     return grid.astype(dtype), (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
+
+
+def _outputs(who: str, model: Any, grid: Array) -> Array:
+    """(M, K) numbers, or (M,) labels, for the M cells."""
+    z = np.asarray(model.predict(grid))
+    if z.shape[:1] != (len(grid),) or z.ndim > 2:
+        raise ValueError(sentence(who, f"model.predict to give ({len(grid)}, K) outputs", str(z.shape)))
+    check_finite(who, "the model's outputs", z)
+    return z[:, None] if z.ndim == 1 and z.dtype.kind not in "iub" else z
 
 
 def _scores(who: str, z: Array, y: Array, threshold: float | None) -> Array:
