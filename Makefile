@@ -9,7 +9,10 @@ TIDY := rm -rf build/lib* build/bdist* src/chainrule.egg-info
 SOURCES := pyproject.toml setup.py $(shell find src/chainrule -name __pycache__ -prune -o -name '*.so' -o \
 	\( -type d -o -name '[a-z_]*.*' \) -print)
 ALL := tests --doctest-modules --pyargs chainrule
-TESTS := $(PY) -m pytest $(ALL) --cov
+# A process for each processor; whichever is done first takes tests from the others.
+WORKERS := logical
+SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
+TESTS := $(PY) -m pytest $(ALL) --cov $(SIDE_BY_SIDE)
 NUMPY_ALONE := .venv/numpy/site-packages
 LOWEST := .venv/lowest/bin/python
 SEED := 0
@@ -35,22 +38,22 @@ test-numpy: .venv/.dev .venv/.numpy  ## the same on NumPy alone, as installed wi
 	@env -u CHAINRULE_KERNELS PYTHONPATH="$(CURDIR)/$(NUMPY_ALONE)" $(TESTS) --no-cov
 
 test-lowest: .venv/.lowest  ## the tests on the lowest versions that pyproject.toml states; ONLY=tests/data runs some
-	@$(LOWEST) -m pytest $(ONLY) -W ignore::DeprecationWarning
+	@$(LOWEST) -m pytest $(ONLY) $(SIDE_BY_SIDE) -W ignore::DeprecationWarning
 
 test-newest: .venv/.newest test  ## the tests after an update of all that is installed
 
 test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers and MLflow, on the newest and the lowest versions
-	@$(TESTS) benchmarks/tests -m "slow or not slow"
+	@$(TESTS) benchmarks/tests -m "slow or not slow" --hypothesis-profile thorough
 	@if $(IS_LOWEST); then $(MAKE) test-lowest; else echo "$(NEEDS_LOWEST)"; fi
 
 fuzz: .venv/.dev .venv/.installed  ## the fuzzers in full; SEED=7 for other cases
-	@$(PY) -m pytest tests/fuzz -m "slow or not slow" --seed $(SEED)
+	@$(PY) -m pytest tests/fuzz $(SIDE_BY_SIDE) -m "slow or not slow" --hypothesis-profile thorough --seed $(SEED)
 
 lint: .venv/.dev  ## ruff, mypy --strict and the form of public docstrings
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy --strict
-	@CHAINRULE_KERNELS=numpy PYTHONPATH=src $(PY) .ci/docstrings.py
+	@CHAINRULE_KERNELS=numpy PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=src $(PY) .ci/docstrings.py
 
 bench: .venv/.bench .venv/.installed  ## compare our speed with that of the libraries that are installed
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m benchmarks $(ARGS) --out benchmarks/results
@@ -94,7 +97,7 @@ OURSELVES = "chainrule==$$($(PY) -c 'from importlib.metadata import version; pri
 # What it needs beside NumPy: once, and again when pyproject.toml changes.
 .venv/.demo: NEEDS := "chainrule[sklearn,plots]"
 .venv/.dev: NEEDS := --group dev
-.venv/.all: NEEDS := --group dev "chainrule[mlflow]"
+.venv/.all: NEEDS := --group dev --group works-with "chainrule[mlflow]"
 # PyTorch and JAX are timed where they are installed; `make bench` does not fetch their gigabytes.
 .venv/.bench: NEEDS := "chainrule[sklearn]"
 .venv/.peers: NEEDS := --group bench

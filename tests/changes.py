@@ -11,6 +11,7 @@ import numpy as np
 import chainrule as cr
 from chainrule.layers import LAYERS
 from chainrule.optimizers import OPTIMIZERS
+from custom import Double
 
 
 class Change(cr.Callback):
@@ -40,13 +41,14 @@ LAYER_VALUES: dict[str, Any] = {
     "running_variance": np.full(8, 3.0),
     "sigma": 0.7,
     "slope": 0.8,
-    **{name: np.linspace(-0.4, 0.5, 8) for name in ("b", "bias", "gain")},
+    **{name: np.linspace(-0.4, 0.5, 8) for name in ("amount", "b", "bias", "gain")},
     "W": np.linspace(-0.4, 0.5, 64).reshape(8, 8),
+    **dict.fromkeys(("E", "w1", "b1", "W2", "b2"), 0.1),  # in training/test_compiled_columns.py
 }
 #: Those that no step reads, or that say what the layer is: its shape, its first values, what it is made of.
 LAYER_FACTS = {"bias_initializer", "children", "features", "in_features", "initializer", "layers"}
-LAYER_FACTS |= {"out_features", "start"}
-GRADIENTS = {"dW", "db", "dgain", "dbias", "dslope"}
+LAYER_FACTS |= {"out_features", "start", "codes", "frequencies", "outputs", "parts", "scale", "size"}
+GRADIENTS = {"dW", "damount", "db", "dgain", "dbias", "dslope", "dE", "dw1", "db1", "dW2", "db2"}
 
 #: How to make a layer of each class, eight numbers wide.
 MAKE: dict[str, Callable[[], cr.Layer]] = {
@@ -54,10 +56,15 @@ MAKE: dict[str, Callable[[], cr.Layer]] = {
     "LayerNorm": lambda: cr.LayerNorm(8),
     "Linear": lambda: cr.Linear(8, 8),
     "PReLU": lambda: cr.PReLU(8),
+    "ParametricActivation": lambda: cr.ParametricActivation(8, "selu"),
     "Residual": lambda: cr.Residual([cr.Linear(8, 8)]),
     "Scale": lambda: cr.Scale(8),
     "Dropout": lambda: cr.Dropout(0.2),
+    "Columns": lambda: cr.Columns([(3, []), (5, [cr.Linear(5, 5)])]),
+    "Embedding": lambda: cr.Embedding(3, 8),
+    "PBLD": lambda: cr.PBLD(2),
 }
+FRONTS = ("Embedding", "PBLD")  # which stand in front of a network, and keep no width
 
 
 def layer_of(name: str) -> cr.Layer:
@@ -70,7 +77,13 @@ def attributes(thing: Any) -> set[str]:
 
 
 CASES = [(name, one) for name in LAYERS for one in sorted(attributes(layer_of(name)) & LAYER_VALUES.keys())]
-CASES += [("BatchNorm", "gain"), ("LayerNorm", "bias"), ("Scale", "gain"), ("PReLU", "slope")]
+CASES += [
+    ("BatchNorm", "gain"),
+    ("LayerNorm", "bias"),
+    ("Scale", "gain"),
+    ("PReLU", "slope"),
+    ("ParametricActivation", "amount"),
+]
 
 
 # ---- optimizers
@@ -109,14 +122,6 @@ def own_loss(z: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> tuple[f
     return 2 * value, 2 * dz
 
 
-class Twice(cr.Layer):
-    def forward(self, x: np.ndarray, work: Any) -> np.ndarray:
-        return 2 * x
-
-    def backward(self, dy: np.ndarray, work: Any, input_gradient: bool = True) -> np.ndarray:
-        return 2 * dy
-
-
 def jitter(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return x + rng.normal(size=x.shape), y
 
@@ -140,7 +145,7 @@ CHANGES: dict[str, Callable[[Any], None]] = {
     "an array of the state": replace_array,
     "an averaged penalty": lambda t: (setattr(t, "average_penalty", True), setattr(t.model.layers[0], "l2", 1.0)),
     "another layer": lambda t: t.model.layers.__setitem__(2, cr.Tanh()),
-    "a layer without a kernel": lambda t: t.model.layers.__setitem__(2, Twice()),
+    "a layer without a kernel": lambda t: t.model.layers.__setitem__(2, Double()),
     "a layer more": lambda t: t.model.layers.insert(3, cr.Sigmoid()),
     "a dropout more": lambda t: t.model.layers.insert(3, cr.Dropout(0.5)),
     "no dropout": lambda t: t.model.layers.pop(3),

@@ -9,6 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:  # each its share: threads that wait for a shared processor spin
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(share, 1)))  # before anything imports NumPy
 
 import numpy as np
 import pytest
@@ -25,7 +28,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # a busy machine would fail it
     database=None,  # nothing is written where the tests are run, and no run depends on the one before
     derandomize="CI" in os.environ,
+    max_examples=40,
 )
+settings.register_profile("thorough", settings.get_profile("chainrule"), max_examples=200)  # of `make test-all`
 settings.load_profile("chainrule")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests with & has it ignored
 

@@ -117,9 +117,12 @@ LAYERS = {
     "batch norm": lambda: cr.BatchNorm(512),
     "layer norm": lambda: cr.LayerNorm(512),
     "prelu": lambda: cr.PReLU(512),
+    "parametric": lambda: cr.ParametricActivation(512, "mish"),
     "scale": lambda: cr.Scale(512),
     "residual": lambda: cr.Residual([cr.Linear(512, 512, activation="gelu"), cr.Linear(512, 512)]),
     "flatten": lambda: cr.Flatten(),
+    "columns": lambda: cr.Columns([(256, []), (256, [cr.Linear(256, 256)])]),
+    "waves": lambda: cr.Columns([(128, [cr.PBLD(128, 8, 2), cr.Linear(256, 128)]), (384, [])]),
 }
 
 

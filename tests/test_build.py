@@ -17,11 +17,8 @@ import pytest
 
 from chainrule import ops
 from chainrule.ops import activations, fused
+from tree import MADE, ROOT, copied
 
-ROOT = Path(__file__).resolve().parents[1]
-MADE = shutil.ignore_patterns(
-    "__pycache__", ".[!c]*", "*.so", "*.egg-info", "_kernels.c", "build", "dist", "demo", "results"
-)
 LINE = "chainrule: {}; installing without compiled kernels, NumPy alone will compute"
 BACKEND = "import sys; from setuptools import build_meta as backend; getattr(backend, sys.argv[1])(sys.argv[2])"
 REPORT = """
@@ -44,7 +41,7 @@ needs_compiler = pytest.mark.skipif(
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A copy of what a build needs, with nothing built in it."""
-    return Path(shutil.copytree(ROOT, tmp_path / "source", ignore=MADE))
+    return copied(tmp_path / "source")
 
 
 def run(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -80,14 +77,22 @@ def report(wheel: Path, **environment: str) -> str:
     return run("-c", REPORT, folder, **environment).stdout.strip()
 
 
-@pytest.mark.parametrize(
-    "environment", [{"CC": "/bin/false"}, {"CC": "/no/such/compiler"}, {"PATH": "/nowhere", "CC": "gcc"}], ids=str
-)
-def test_without_a_compiler_one_line_says_so_and_numpy_computes(source: Path, environment: dict[str, str]) -> None:
+def without_compiler(source: Path, **environment: str) -> Path:
+    """The wheel, of which the build says in one line that it has no kernels."""
     wheel, said = build("wheel", source, **environment)
     assert [line for line in said.splitlines() if "chainrule:" in line] == [LINE.format("no C compiler found")]
     assert "warning" not in said.lower()
     assert not [name for name in names_in(wheel) if "_kernels." in name]
+    return wheel
+
+
+@pytest.mark.parametrize("environment", [{"CC": "/no/such/compiler"}, {"PATH": "/nowhere", "CC": "gcc"}], ids=str)
+def test_without_a_compiler_one_line_says_so(source: Path, environment: dict[str, str]) -> None:
+    without_compiler(source, **environment)
+
+
+def test_without_a_compiler_numpy_computes(source: Path) -> None:
+    wheel = without_compiler(source, CC="/bin/false")
     notice, found = report(wheel).splitlines()
     assert "UserWarning: chainrule trains with NumPy alone" in notice
     assert found == "True {'in_use': 'numpy', 'why': 'not compiled when chainrule was installed'}"

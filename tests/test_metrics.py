@@ -324,7 +324,7 @@ def test_probabilities_are_not_taken_for_logits(metric: Metric) -> None:
     assert metric(y, p, from_logits=True) == pytest.approx(metric(y, p + 1))
 
 
-def test_areas_of_many_classes_are_refused_for_probabilities_that_are_not_said_to_be(rng: np.random.Generator) -> None:
+def test_the_area_of_many_classes_refuses_probabilities_not_declared_as_such(rng: np.random.Generator) -> None:
     y, p = rng.integers(3, size=60), softmax(rng.normal(size=(60, 3)))
     with pytest.raises(ValueError, match=r"^roc_auc_score expects logits, got rows of probabilities.*from_logits=Fal"):
         metrics.roc_auc_score(y, p)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .diagnostics.health import diagnose
     from .diagnostics.learning_rate import learning_rate_range_test
     from .estimators import MLPClassifier, MLPRegressor
+    from .model.data_driven import initialize_from_data
     from .persistence import load, save
     from .persistence.export import export
     from .reporting import report
@@ -39,6 +40,7 @@ _LAZY = {
     "data": "data",
     "diagnose": "diagnostics.health",
     "export": "persistence.export",
+    "initialize_from_data": "model.data_driven",
     "learning_rate_range_test": "diagnostics.learning_rate",
     "load": "persistence",
     "plots": "plots",

@@ -39,7 +39,6 @@ FITS = {
 @pytest.fixture
 def no_collector():
     """Only reference counts free anything."""
-    gc.collect()
     gc.disable()
     yield
     gc.enable()

@@ -77,7 +77,7 @@ def test_a_warning_points_at_the_users_line(name):
     assert any(issubclass(warning.category, category) and says in str(warning.message) for warning in caught)
 
 
-def test_a_warning_in_a_worker_which_no_line_of_the_user_called_points_at_chainrule(tmp_path):
+def test_a_warning_in_a_worker_without_a_line_of_the_users_points_at_chainrule(tmp_path):
     program = tmp_path / "users.py"
     program.write_text(
         textwrap.dedent("""

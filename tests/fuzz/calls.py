@@ -99,14 +99,24 @@ class Calls:
     ) -> tuple[list[Any], list[tuple[int, ...]]]:
         """The inputs of an op, and the shapes of its outputs."""
         array = lambda *shape: self.array(*shape, dtype=dtype)  # noqa: E731
+        codes = lambda: self.spoil(self.rng.integers(0, max(o, 1), (n, 1)).astype(dtype))  # noqa: E731
         axis = self.pick([0, 1, 1, -1, 2])
         known: dict[str, tuple[list[Any], list[tuple[int, ...]]]] = {
             "affine": ([x, array(i, o), self.pick([None, array(o)])], [(n, o)]),
             "affine_backward": ([array(n, o), x, array(i, o)], [(n, i), (i, o), (o,)]),
             "dropout": ([x, self.pick([0.0, 0.3, 0.999, 2.0, np.nan]), self.rng], [(n, i)]),
+            "embedding": ([codes(), array(o, i)], [(n, i)]),
+            "embedding_backward": ([dy, codes(), array(o, i)], [(o, i)]),
             "gaussian_noise": ([x, 0.1, self.rng], [(n, i)]),
             "logsumexp": ([x], [(n,)]),
             "logsumexp_backward": ([array(n), x], [(n, i)]),
+            "parametric": ([x, array(n, i), array(i)], [(n, i)]),
+            "parametric_backward": ([dy, x, array(n, i), array(i)], [(n, i), (n, i), (i,)]),
+            "pbld": ([x, array(i, o), array(i, o), array(i, o, 2), array(i, 2)], [(n, 3 * i)]),
+            "pbld_backward": (
+                [array(n, 3 * i), x, array(i, o), array(i, o), array(i, o, 2)],
+                [(n, i), (i, o), (i, o), (i, o, 2), (i, 2)],
+            ),
             "prelu": ([x, array(i)], [(n, i)]),
             "prelu_backward": ([dy, x, array(i)], [(n, i), (i,)]),
             "scale": ([x, array(i), self.pick([None, array(i)])], [(n, i)]),
@@ -161,8 +171,15 @@ class Calls:
     def network(self, inputs: int, outputs: int) -> cr.Sequential:
         layers: list[cr.Layer] = []
         width = inputs
+        if self.chance(0.3):
+            front = self.pick([cr.PBLD(1, self.size(1)), cr.Embedding(3, 4)])
+            layers.append(cr.Columns([(1, [front]), (inputs - 1, [])][: 1 + (inputs > 1)]))
+            width = 4 + inputs - 1
         for _ in range(int(self.rng.integers(0, 3))):
-            kind, wide = self.pick(["linear", "linear", "norm", "noise", "activation", "prelu"]), self.size(1)
+            kind, wide = (
+                self.pick(["linear", "linear", "norm", "noise", "activation", "prelu", "parametric"]),
+                self.size(1),
+            )
             if kind == "linear":
                 l1, l2 = self.pick([0.0, 0.01]), self.pick([0.0, 0.01])
                 layers.append(cr.Linear(width, wide, self.pick(ACTIVATIONS), bias=self.chance(0.8), l1=l1, l2=l2))
@@ -171,6 +188,8 @@ class Calls:
                 layers.append(self.pick([cr.BatchNorm, cr.LayerNorm])(width))
             elif kind == "noise":
                 layers.append(cr.Dropout(self.pick([0.0, 0.5])))
+            elif kind == "parametric":
+                layers.append(cr.ParametricActivation(width, self.pick(ACTIVATIONS) or "selu"))
             else:
                 one = get_activation("a test", self.pick(ACTIVATIONS))
                 layers.append(cr.PReLU(width) if kind == "prelu" or one is None else one)
@@ -190,11 +209,19 @@ class Calls:
                     except REFUSALS:
                         continue
 
+    def rows(self, model: cr.Sequential, n: int, i: int) -> Any:
+        """x, in most cases with codes where the model looks them up."""
+        values = self.array(n, i, dtype=self.pick(["f4", "f8"]))
+        if isinstance(model.layers[0], cr.Columns) and np.shape(values) == (n, i) and self.chance(0.8):
+            values = np.array(values)
+            values[:, 0] = self.rng.integers(0, 3, n)
+        return values
+
     def layers(self) -> None:
         """Forward, backward and prediction of a network."""
         n, i, o = self.size(), self.size(1), self.size(1)
         model = self.network(i, o)
-        x = self.array(n, i, dtype=self.pick(["f4", "f8"]))
+        x = self.rows(model, n, i)
         model.predict(x)
         y = model.forward(x, training=True)
         model.backward(self.array(*y.shape, dtype=y.dtype), input_gradient=True)
@@ -202,7 +229,8 @@ class Calls:
     def training(self) -> None:
         """A fit, on some threads, in which arrays may change after a step."""
         n, i, k = self.size(1), self.size(1), self.size(2)
-        model, x = self.network(i, k), self.array(n, i, dtype=self.pick(["f4", "f8"]))
+        model = self.network(i, k)
+        x = self.rows(model, n, i)
         name = self.pick(["cross_entropy", "squared_error", "huber", "gaussian_nll", "poisson_nll"])
         y = self.labels(n, k) if name == "cross_entropy" else np.abs(self.array(n, k))
         weight = self.pick([None, np.abs(self.array(n, dtype="f8"))])

@@ -152,12 +152,41 @@ BETWEEN: dict[str, tuple[float, Callable[[Rng, int], Of]]] = {
             "BatchNorm", features=width, momentum=number(rng, 0.05, 1), epsilon=one_of(rng, [1e-5, 1e-2])
         ),
     ),
+    "Columns": (1, lambda rng, width: Of("Columns", parts=draw_parts(rng, width))),
     "Dropout": (3, lambda rng, width: Of("Dropout", rate=one_of(rng, [0.0, number(rng, 0.01, 0.9)]))),
     "LayerNorm": (3, lambda rng, width: Of("LayerNorm", features=width, epsilon=one_of(rng, [1e-5, 1e-2]))),
+    "ParametricActivation": (
+        1,
+        lambda rng, width: Of("ParametricActivation", features=width, activation=draw_activation(rng)),
+    ),
     "PReLU": (0.5, lambda rng, width: Of("PReLU", features=width)),
     "Residual": (0.5, lambda rng, width: Of("Residual", layers=draw_block(rng, width))),
     "Scale": (0.5, lambda rng, width: Of("Scale", features=width)),
 }
+
+
+def pbld(rng: Rng, width: int) -> Of:
+    outputs, scale = int(rng.integers(2, 5)), number(rng, 0.01, 0.5)
+    return Of("PBLD", features=width, frequencies=int(rng.integers(1, 20)), outputs=outputs, scale=scale)
+
+
+def draw_parts(rng: Rng, width: int) -> list[Any]:
+    """Parts of columns that keep the width."""
+    first = int(rng.integers(1, width + 1))
+    waves = pbld(rng, first)
+    back = linear(rng, first * waves.options["outputs"], first, None)
+    parts = [[first, [waves, back]], [width - first, []]]
+    return parts[: 1 + (first < width)]
+
+
+def draw_front(rng: Rng, width: int) -> tuple[Of, int]:
+    """Waves of some columns in front of a network, and how wide it is then."""
+    first = int(rng.integers(1, width + 1))
+    waves = pbld(rng, first)
+    parts = [[first, [waves]], [width - first, []]][: 1 + (first < width)]
+    if rng.random() < 0.5:
+        parts.reverse()
+    return Of("Columns", parts=parts), width + first * (waves.options["outputs"] - 1)
 
 
 def draw_block(rng: Rng, width: int) -> list[Of]:
@@ -179,6 +208,9 @@ def draw_layers(rng: Rng, inputs: tuple[int, ...], widest: int, outputs: int, la
     width = int(np.prod(inputs))
     if rng.random() < 0.2:
         layers += draw_between(rng, width)
+    elif rng.random() < 0.2:
+        front, width = draw_front(rng, width)
+        layers.append(front)
     for _ in range(rng.integers(0, 4)):
         wide = int(rng.integers(1, widest + 1))
         layers.append(linear(rng, width, wide, draw_activation(rng) if rng.random() < 0.7 else None))

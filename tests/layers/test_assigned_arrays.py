@@ -16,7 +16,15 @@ KINDS = [*hostile.SAME, *hostile.OTHER]
 
 
 def network(**settings):
-    layers = [cr.Scale(4), cr.Linear(4, 6), cr.BatchNorm(6), cr.PReLU(6), cr.LayerNorm(6), cr.Linear(6, 3, bias=True)]
+    layers = [
+        cr.Scale(4),
+        cr.Linear(4, 6),
+        cr.BatchNorm(6),
+        cr.PReLU(6),
+        cr.ParametricActivation(6, "selu"),
+        cr.LayerNorm(6),
+        cr.Linear(6, 3, bias=True),
+    ]
     return cr.Sequential(layers, rng=0, **settings)
 
 

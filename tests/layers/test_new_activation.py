@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -12,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from chainrule.ops import fused
+from tree import ROOT, copied
 
-ROOT = Path(__file__).resolve().parents[2]
-MADE = shutil.ignore_patterns("__pycache__", ".[!c]*", "*.so", "*.egg-info", "_kernels.c", "build", "dist", "demo")
 MOST_FILES = 5
 
 pytestmark = pytest.mark.skipif(not (ROOT / "setup.py").is_file(), reason="no source tree")
@@ -84,7 +82,7 @@ print("told", *sys.argv[1:])
 @pytest.mark.parametrize("kernels", ["numpy", pytest.param("fused", marks=pytest.mark.slow)])
 def test_an_activation_is_added_in_a_few_files(kernels: str, tmp_path: Path) -> None:
     assert len(SOFTSIGN) <= MOST_FILES
-    source = Path(shutil.copytree(ROOT, tmp_path / "source", ignore=MADE))
+    source = copied(tmp_path / "source")
     for name, (line, added) in SOFTSIGN.items():
         path = source / "src/chainrule" / name
         text = path.read_text(encoding="utf-8")

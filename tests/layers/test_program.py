@@ -156,4 +156,4 @@ def test_a_call_without_its_number_has_the_default_of_its_op(rng: np.random.Gene
 def test_every_elementwise_op_is_the_meaning_of_its_own_call(rng: np.random.Generator) -> None:
     x = rng.standard_normal((4, 5))
     np.testing.assert_array_equal(run((Call("leaky_relu", numbers={"slope": 0.3}),), x), ops.leaky_relu(x, 0.3))
-    np.testing.assert_allclose(run((Call("add", branch=(Call("tanh"),)),), x), x + np.tanh(x), rtol=1e-14)
+    np.testing.assert_allclose(run((Call("add", branches=((Call("tanh"),),)),), x), x + np.tanh(x), rtol=1e-14)

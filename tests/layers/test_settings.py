@@ -13,6 +13,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.layers import LAYERS
+from custom import Plain
 
 X = np.random.default_rng(0).normal(size=(32, 4))
 
@@ -32,22 +33,34 @@ CHANGEABLE: dict[str, tuple[list[Any], list[Any]]] = {
     "Linear.activation": (["rellu", 3, cr.ReLU, cr.PReLU(3), cr.Linear(4, 3)], [None, "tanh", cr.LeakyReLU(0.5)]),
     "Linear.l1": ([*NO_NUMBERS, -1], [0, 1, 0.5]),
     "Linear.l2": ([*NO_NUMBERS, -1], [0, 1, 0.5]),
+    "ParametricActivation.activation": (["rellu", None, 3, cr.ReLU, cr.PReLU(4)], ["tanh", cr.LeakyReLU(0.5)]),
 }
 #: Of those that only count while the layer is made: what is refused in any case, and what comes too late.
 FIXED: dict[str, tuple[list[Any], list[Any]]] = {
-    **{f"{name}.features": (NO_FEATURES, [5]) for name in ("BatchNorm", "LayerNorm", "PReLU", "Scale")},
+    **{
+        f"{name}.features": (NO_FEATURES, [5])
+        for name in ("BatchNorm", "LayerNorm", "PReLU", "ParametricActivation", "Scale")
+    },
     "Linear.in_features": (NO_FEATURES, [5]),
     "Linear.out_features": (NO_FEATURES, [5]),
     "Linear.bias": ([], [False]),
     "Linear.initializer": (["zeroes", 3, np.zeros(3)], ["zeros", np.zeros]),
     "Linear.bias_initializer": (["zeroes", 3, None], ["ones"]),
     "PReLU.start": (NO_NUMBERS, [0.5]),
+    **{f"Embedding.{name}": (NO_FEATURES, [5]) for name in ("codes", "size")},
+    **{f"PBLD.{name}": (NO_FEATURES, [5]) for name in ("features", "frequencies", "outputs")},
+    "PBLD.scale": ([*NO_NUMBERS, 0, -1], [0.5]),
+    "Columns.parts": ([[], None, [3], [(4,)], [(0, [])], [(4, [3])], [(4, cr.ReLU)]], [[(4, [cr.ReLU()])]]),
     "Residual.layers": ([[], None, cr.ReLU, [3]], [[cr.ReLU()]]),
 }
 REQUIRED: dict[str, Callable[[], dict[str, Any]]] = {
     **{name: lambda: {"features": 4} for name in ("BatchNorm", "LayerNorm", "PReLU", "Scale")},
     "Linear": lambda: {"in_features": 4, "out_features": 3},
+    "ParametricActivation": lambda: {"features": 4, "activation": "selu"},
     "Residual": lambda: {"layers": [cr.LeakyReLU()]},
+    "Columns": lambda: {"parts": [(3, []), (1, [cr.LeakyReLU()])]},
+    "Embedding": lambda: {"codes": 3, "size": 2},
+    "PBLD": lambda: {"features": 4},
 }
 
 
@@ -179,13 +192,3 @@ def test_in_the_middle_of_training(kernels: bool) -> None:
     with pytest.raises(ValueError, match=r"Dropout expects rate >= 0 and < 1, got 1\.5"):
         trainer.fit(X, X[:, :1], epochs=2, verbose=0)
     assert layers[1].rate == 0.2
-
-
-class Plain(cr.Layer):
-    """A layer without a kernel."""
-
-    def forward(self, x: np.ndarray, work: Any) -> np.ndarray:
-        return x
-
-    def backward(self, dy: np.ndarray, work: Any, input_gradient: bool = True) -> np.ndarray:
-        return dy

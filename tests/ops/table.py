@@ -179,6 +179,24 @@ CASES["prelu_backward"] = replace(
     special=special_prelu_backward,
 )
 
+CASES["parametric"] = Case(
+    **pair("parametric"),
+    make=lambda draw, *shape: (draw(*shape), draw(*shape), draw(shape[1])),
+    errors=lambda results, x, f, amount: (ulps(2, results[0], np.abs(x) * (1 + np.abs(amount)) + np.abs(f * amount)),),
+    shapes=(*SHAPES, (0, 5), (4, 0)),
+)
+CASES["parametric_backward"] = replace(
+    CASES["parametric"],
+    **pair("parametric_backward"),
+    make=lambda draw, *shape: (draw(*shape), *CASES["parametric"].make(draw, *shape)),
+    errors=lambda results, dy, x, f, amount: (
+        ulps(2, results[0], np.abs(dy) * (1 + np.abs(amount))),
+        ulps(1, results[1]),
+        ulps(2 + len(x) / 20, results[2], total(np.abs(dy) * (np.abs(f) + np.abs(x)), 0)),
+    ),
+    outs=3,
+)
+
 # Softmax and its logarithm, over the last axis.
 
 
@@ -247,6 +265,26 @@ for title, bias, width in (("", True, None), (", no bias", False, 4), (", to fou
         outs=3,
         shapes=FEW,
     )
+
+# The input layers of networks on tables.
+
+
+def codes(draw, n, i):
+    return draw.put(draw.rng.integers(0, i, (n, 1)))
+
+
+def waves(draw, n, i):
+    return draw(n, i), draw(i, 3), draw(i, 3), draw(i, 3, 2)
+
+
+CASES["embedding"] = Case(**pair("embedding"), make=lambda draw, n, i: (codes(draw, n, i), draw(i, 3)), in_place=())
+CASES["embedding_backward"] = Case(
+    **pair("embedding_backward"), make=lambda draw, n, i: (draw(n, 3), codes(draw, n, i), draw(i, 3)), in_place=()
+)
+CASES["pbld"] = Case(**pair("pbld"), make=lambda draw, n, i: (*waves(draw, n, i), draw(i, 2)), in_place=())
+CASES["pbld_backward"] = Case(
+    **pair("pbld_backward"), make=lambda draw, n, i: (draw(n, 3 * i), *waves(draw, n, i)), in_place=(), outs=5
+)
 
 # Standardisation, and the scale after it. Sums are in double, whose roundings float32 does not see.
 

@@ -100,7 +100,7 @@ def test_the_layout_in_memory_does_not_matter(name, dtype, rng):
         assert_same(run(function, twins), run(function, arrays), 1e-5 if dtype == "float32" else 1e-14, layout)
 
 
-@each(*LOSS_CASES, "standardize (batch)", "standardize_backward (batch)")
+@each(*LOSS_CASES, "embedding_backward", "standardize (batch)", "standardize_backward (batch)")
 def test_an_empty_batch_and_any_shape_keep_their_shape(name, which, rng):
     shapes = ((0, 5), (3,), (2, 3, 4), (2, 0)) if ALL[name].by_element else ((0, 5),)
     for shape in shapes:

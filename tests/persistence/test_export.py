@@ -57,7 +57,7 @@ def test_what_is_not_known_is_refused(path, format, options, says, model, tmp_pa
     assert says in str(caught.value)
 
 
-def test_what_is_no_model_is_refused(model, tmp_path):
+def test_other_things_than_models_are_refused(model, tmp_path):
     with pytest.raises(TypeError, match="expects a Sequential model or a fitted estimator, got Trainer"):
         cr.export(cr.Trainer(model, "cross_entropy"), tmp_path / "a.onnx")
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")

@@ -135,7 +135,7 @@ def check_sentence(error: Exception) -> None:
     assert not re.search(r"\[ONNXRuntimeError\]|<class|\.cc:|\.h:|github\.com", said), said
 
 
-def test_what_the_runtime_lacks_in_float64_is_told_with_the_columns_that_need_it(tmp_path) -> None:
+def test_ops_that_the_runtime_lacks_in_float64_are_named_with_their_columns(tmp_path) -> None:
     model = make_pipeline(SimpleImputer(), StandardScaler(), classifier()).fit(GAPS * 1e-6 + 1e8, Y)
     with pytest.raises(ValueError, match="float64 does not help") as caught:
         cr.export(model, tmp_path / "model.onnx", rows=GAPS * 1e-6 + 1e8)

@@ -17,7 +17,8 @@ from skl2onnx import to_onnx
 from sklearn.datasets import load_iris
 
 import chainrule as cr
-import chainrule.estimators.onnx
+
+cr.convert.register_skl2onnx()
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),

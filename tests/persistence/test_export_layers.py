@@ -41,6 +41,7 @@ MADE = {
     **{f"prelu {a}": lambda a=a: with_values(cr.PReLU(WIDTH), slope=a) for a in (-1.0, 0.0, 3.0)},
     **{f"layer norm {e}": lambda e=e: cr.LayerNorm(WIDTH, epsilon=e) for e in (1e-12, 1e-5, 1e10)},
     **{f"batch norm {e}": lambda e=e: cr.BatchNorm(WIDTH, epsilon=e) for e in (1e-50, 1e-5, 1e10)},
+    **{f"parametric {f}": lambda f=f: with_values(cr.ParametricActivation(WIDTH, f), amount=0.3) for f in ACTIVATIONS},
     "gelu by tanh": lambda: cr.GELU("tanh"),
     "batch norm of constant columns": lambda: with_values(cr.BatchNorm(WIDTH), running_variance=0.0),
     "batch norm far from zero": lambda: with_values(cr.BatchNorm(WIDTH), running_mean=100.0),

@@ -141,7 +141,7 @@ def test_a_layer_derived_from_one_of_ours_is_not_taken_for_it(make, format, tmp_
 
 
 @pytest.mark.parametrize("name", DERIVED)
-def test_pytorch_gets_the_name_of_an_activation_of_ones_own_and_no_arrays_of_a_layer(name, tmp_path) -> None:
+def test_pytorch_gets_a_custom_activations_name_and_no_arrays_of_a_layer(name, tmp_path) -> None:
     if "activation" in name:  # whoever loads the arrays brings the module
         assert "Steep()" in cr.export(DERIVED[name](), tmp_path / "model", "pytorch").notes[0]
     else:

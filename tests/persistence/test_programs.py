@@ -38,7 +38,7 @@ class Gate(cr.Layer):
         return dz @ self.W.T + dy
 
     def program(self, training: bool = False) -> Any:
-        return (Call("add", branch=(Call("affine", {"b": self.c, "W": self.W}), Call("tanh"))),)
+        return (Call("add", branches=((Call("affine", {"b": self.c, "W": self.W}), Call("tanh")),)),)
 
 
 def distance(model: cr.Sequential, path: Path, rows: np.ndarray) -> float:
@@ -100,7 +100,7 @@ WRONG = {
     "a slope too few": (Call("prelu"), "expects prelu to be given slope, got none in the program of Odd()"),
     "a name too many": (Call("relu", numbers={"slope": 0.1}), "expects relu to be given nothing, got slope in"),
     "another name": (Call("affine", {"w": np.ones((2, 2))}), "expects affine to be given W, b, got w in"),
-    "in a branch": (Call("add", branch=(Call("scale"),)), "expects scale to be given gain, bias, got none in"),
+    "in a branch": (Call("add", branches=((Call("scale"),),)), "expects scale to be given gain, bias, got none in"),
     "a number that float32 has not": (
         Call("layer_norm", {"gain": np.ones(2), "bias": np.ones(2)}, {"epsilon": 1e-50}),
         "expects epsilon of at least 1.2e-38, which float32 can hold, got Odd()",

@@ -42,6 +42,12 @@ def nested(depth: int) -> Any:
     return value
 
 
+def itself() -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    facts["self"] = facts
+    return facts
+
+
 def nested_layers(depth: int) -> cr.Sequential:
     layer: cr.Layer = cr.ReLU()
     for _ in range(depth):
@@ -75,12 +81,16 @@ ODD_LAYERS: dict[str, Callable[[], list[cr.Layer]]] = {
     "HardSigmoid": lambda: [cr.HardSigmoid()],
     "Identity": lambda: [cr.Identity()],
     "PReLU": lambda: [cr.PReLU(3)],
+    "ParametricActivation": lambda: [cr.ParametricActivation(3, "mish"), cr.ParametricActivation(3, cr.ELU(0.1))],
     "Softmax": lambda: [cr.Softmax()],
     "Dropout": lambda: [cr.Dropout(np.float64(0.5)), cr.Dropout(0)],
     "GaussianNoise": lambda: [cr.GaussianNoise(1e308)],
     "BatchNorm": lambda: [cr.BatchNorm(3, epsilon=np.float32(1e-3), momentum=1)],
     "LayerNorm": lambda: [cr.LayerNorm(3, epsilon=1e-300)],
     "Flatten": lambda: [cr.Flatten()],
+    "Embedding": lambda: [cr.Embedding(np.int16(5), 2)],
+    "PBLD": lambda: [cr.PBLD(2, np.int8(3), scale=np.float32(1e-3))],
+    "Columns": lambda: [cr.Columns([[np.int64(2), (cr.PBLD(2), cr.Scale(8))], (1, cr.Embedding(4, 3)), (2, [])])],
     "Residual": lambda: [cr.Residual((cr.Residual([cr.Linear(3, 3, "relu"), cr.Dropout(0.1)]), cr.BatchNorm(3)))],
 }
 MODELS: dict[str, Callable[[], cr.Sequential]] = {
@@ -93,6 +103,10 @@ MODELS: dict[str, Callable[[], cr.Sequential]] = {
     "4,096 layers": lambda: layers(*(cr.ReLU() for _ in range(4096))),
     "layers 90 deep": lambda: nested_layers(90),
     "a large layer beside small ones": lambda: layers(cr.Linear(1, 20_000), cr.Linear(20_000, 1, bias=False)),
+    "an activation alone": lambda: layers(cr.ELU(2)),
+    "an activation alone, whose number is whole": lambda: layers(cr.LeakyReLU(1)),
+    "one weight": lambda: layers(cr.Linear(1, 1, bias=False)),
+    "nine weights": lambda: layers(cr.Linear(1, 9, bias=False)),
     "no metadata": lambda: with_metadata({}),
     "metadata 190 deep": lambda: with_metadata({"a": nested(190)}),
     "odd text": lambda: with_metadata({"": "", "a\0": "\x1b[2J\u202e", "😀": "\n\r\t", "long": "x" * 10**6}),
@@ -106,6 +120,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a class": (lambda: cr.Sequential, "a Sequential model"),
     "a trainer": (lambda: cr.Trainer(cr.MLP([1, 1]), "squared_error"), "a Sequential model"),
     "nothing": (lambda: None, "a Sequential model"),
+    "text": (lambda: "model", r"a Sequential model, or a fitted MLPCl.* got str"),
 }
 
 
@@ -130,6 +145,8 @@ NO_METADATA = {
     "two halves of a character": {"a": "\ud83d\ude00"},
     "an endless integer": {"a": 10**5000},
     "an array": {"a": np.zeros(2)},
+    "an object": {"a": object()},
+    "itself": itself(),
     "more than a header holds": {"a": "x" * 101_000_000},
 }
 REFUSED |= {

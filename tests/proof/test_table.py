@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import ops
-from chainrule.proof.table import LAYERS, LOSSES, OPS, TOLERANCE, proofs, rows
+from chainrule.proof.table import FRONTS, LAYERS, LOSSES, OPS, TOLERANCE, proofs, rows
 
 ABSTRACT = {"Activation", "Layer", "Loss"}
 
@@ -45,7 +45,7 @@ def test_every_op_has_a_backward_beside_it():
 
 
 def test_every_layer_is_in_the_table():
-    assert without_remark(LAYERS) == public_subclasses(cr.Layer)
+    assert without_remark(LAYERS | FRONTS) == public_subclasses(cr.Layer)
 
 
 def test_every_loss_is_in_the_table():
@@ -57,6 +57,9 @@ def test_a_name_without_a_special_row_has_an_ordinary_one():
     assert rows(["linear", "gelu", "new"], "ordinary {}".format, special) == special | {"new": "ordinary new"}
 
 
-@pytest.mark.parametrize(("name", "make_layer"), LAYERS.items(), ids=LAYERS.keys())
+MAKERS = LAYERS | {name: make for name, (make, *_) in FRONTS.items()}
+
+
+@pytest.mark.parametrize(("name", "make_layer"), MAKERS.items(), ids=MAKERS.keys())
 def test_a_row_shows_the_layer_that_it_names(name, make_layer):
     assert type(make_layer()).__name__ == name.split(" (")[0]

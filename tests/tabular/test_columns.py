@@ -97,7 +97,7 @@ def test_lists_and_arrays(cells, expected: list[Any]) -> None:
     assert values(as_column(cells)) == expected
 
 
-def test_dates_that_64_bits_of_microseconds_do_not_hold_are_the_largest_and_the_smallest() -> None:
+def test_dates_beyond_64_bits_of_microseconds_are_the_largest_or_smallest() -> None:
     column = as_column(np.array([10**17, 5, -(10**17)], "M8[D]"))
     assert isinstance(column, Moments)
     assert column.values.tolist() == [2**63 - 1, 5 * 86400 * MICRO, -(2**63) + 1]

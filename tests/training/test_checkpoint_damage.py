@@ -188,7 +188,7 @@ LIMITED = """
 """
 
 
-def test_a_file_that_may_not_grow_is_told_and_leaves_the_checkpoint_that_is_there(tmp_path: Path) -> None:
+def test_a_file_that_may_not_grow_is_reported_and_the_earlier_one_stays(tmp_path: Path) -> None:
     pytest.importorskip("resource")
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(LIMITED), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -46,7 +46,7 @@ def test_a_learning_rate_of_a_million(way, optimizer):
     np.testing.assert_array_equal(model.parameters.vector, before)
 
 
-def test_a_learning_rate_of_a_million_is_caught_in_the_next_step_by_who_watches_for_it(way):
+def test_terminate_on_divergence_catches_such_a_rate_in_the_next_step(way):
     trainer = cr.Trainer(
         network(2), "cross_entropy", cr.Adam(1e6), callbacks=[cr.callbacks.TerminateOnDivergence()], **way
     )

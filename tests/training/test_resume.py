@@ -30,6 +30,7 @@ CALLBACKS: dict[str, Callable[[Path], cr.Callback]] = {
     "CSVLog": lambda folder: cr.callbacks.CSVLog(folder / "log.csv"),
     "EarlyStopping": lambda folder: cr.callbacks.EarlyStopping(patience=3),
     "EarlyStopping, late": lambda folder: cr.callbacks.EarlyStopping("loss", patience=50, min_delta=0.01),
+    "LayerScheduler": lambda folder: cr.callbacks.LayerScheduler(cr.Dropout, "rate", schedules.FlatCos(0.4)),
     "MaxNorm": lambda folder: cr.callbacks.MaxNorm(0.9),
     "Progress": lambda folder: cr.callbacks.Progress(file=io.StringIO()),
     "TensorBoard": lambda folder: cr.callbacks.TensorBoard(folder / "board"),
@@ -226,7 +227,7 @@ def test_many_interruptions(group: int, tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "op by op"])
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook(hook: str, compiled: bool, writes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    callbacks = ["WeightAverage", "EarlyStopping", "TerminateOnDivergence", "CSVLog"]
+    callbacks = ["WeightAverage", "EarlyStopping", "LayerScheduler", "CSVLog"]
     settings: dict[str, Any] = {"batch_size": 16, "metrics": ["accuracy"]}
     for place in (0, 3):
         case = Case(callbacks, "ReduceOnPlateau", compiled, False, settings, hook, 2, place, writes)

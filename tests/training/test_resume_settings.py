@@ -134,7 +134,7 @@ REFUSED = {
     "one without a kernel": "whose optimizer is Adam, got Muon",
     "a schedule": r"whose optimizer.learning_rate is 0.01, got StepDecay\(rate=0.5",
     "another layer": r"whose model.layers\[2\] is LeakyReLU, got Tanh",
-    "a layer without a kernel": r"whose model.layers\[2\] is LeakyReLU, got Twice",
+    "a layer without a kernel": r"whose model.layers\[2\] is LeakyReLU, got Double",
     "a layer more": r"whose model.layers is \[Linear, .*\], got \[Linear, BatchNorm, LeakyReLU, Sigmoid",
     "a dropout more": r"whose model.layers is \[.*\], got \[.*Dropout, Dropout, Linear\]",
     "no dropout": r"whose model.layers is \[.*\], got \[Linear, BatchNorm, LeakyReLU, Linear\]",

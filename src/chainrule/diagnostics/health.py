@@ -20,6 +20,7 @@ from ..training.inputs import as_data
 
 MANY_DEAD, MANY_SATURATED = 0.3, 0.5  # of a layer's units
 VANISHED, EXPLODED = 1e-3, 1e3  # the first layer's gradient by the last's, each by the size of its weights
+HEAD = ("layer", "output", "dead", "saturated", "‖W‖", "‖dW‖", "step/‖W‖")
 SLOW, FAST = 1e-5, 1e-1  # a step by the weights that it moves
 LIMITS: dict[type[Layer], tuple[float, float]] = {Sigmoid: (0, 1), HardSigmoid: (0, 1), Tanh: (-1, 1)}
 
@@ -64,11 +65,17 @@ class Diagnosis:
     findings: list[str]
 
     def __str__(self) -> str:
-        head = ("layer", "output", "dead", "saturated", "‖W‖", "‖dW‖", "step/‖W‖")
-        rows = [head, *map(_written, self.layers)]
-        wide = [max(len(row[i]) for row in rows) for i in range(len(head))]
+        rows = [HEAD, *map(_written, self.layers)]
+        wide = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
         table = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows]
         return "\n".join([*table, f"loss {self.loss:.4g}", *(self.findings or ["Nothing looks wrong."])])
+
+    def _repr_html_(self) -> str:
+        """The layers and the findings, as a notebook shows them."""
+        from .._support.notebook import table
+
+        notes = self.findings or ["Nothing looks wrong."]
+        return table(HEAD, map(_written, self.layers), caption=f"loss {self.loss:.4g}", notes=notes)
 
 
 def diagnose(

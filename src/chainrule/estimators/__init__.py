@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from .._support.checks import require
 
 require("sklearn", "sklearn", "chainrule.estimators")
@@ -11,8 +9,5 @@ require("sklearn", "sklearn", "chainrule.estimators")
 from .bridges import from_sklearn, to_sklearn  # noqa: E402
 from .classifier import MLPClassifier  # noqa: E402
 from .regressor import MLPRegressor  # noqa: E402
-
-if "skl2onnx" in sys.modules:
-    from . import onnx  # noqa: F401
 
 __all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn", "to_sklearn"]

@@ -2,32 +2,82 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .._support.checks import Array
 from ..ops.fused import compiled
-from .program import Program, number_of
+from .program import Call, Program, every_call, input_width, number_of
 
-#: W, b, the number of the activation's kernel, and its parameter.
-Dense: TypeAlias = "tuple[Array | None, Array | None, int, float]"
+#: W, or the Parts of columns, or a vector: the amounts of an activation, the gain where there is none; b; the number of
+#: the activation's kernel, and its parameter.
+Dense: TypeAlias = "tuple[Any, Array | None, int, float]"
+#: What is made of some columns: copy, or an op; how many they are; the op's arrays.
+Part: TypeAlias = "tuple[str, int, tuple[Array, ...]]"
 
 #: The elementwise ops that have a kernel, by its number.
 NUMBERS: dict[str, int] = {} if compiled is None else compiled.ACTIVATIONS
 NO_ACTIVATION = -1
+#: The ops of columns that have a kernel, with their arrays in order; and all that may stand in front of a network.
+FRONTS = {"embedding": ("E",), "pbld": ("w1", "b1", "W2", "b2")}
+COLUMNS = ("columns", *FRONTS)
+
+
+def kernel_of(program: Program) -> tuple[int, float] | None:
+    """The number of the kernel, and the parameter, of a program that is one elementwise op; None of any other."""
+    if len(program) != 1 or program[0].op not in NUMBERS:
+        return None
+    return NUMBERS[program[0].op], number_of(program[0])
+
+
+def parts_of(call: Call) -> list[Part] | None:
+    """What a call in front of a network makes of each part of its columns; None if a part has no kernel."""
+    found: list[Part] = []
+    widths = call.arrays.get("widths", (input_width(call),))
+    for branch, width in zip(call.branches or ((call,),), widths, strict=True):
+        op = branch[0].op if len(branch) == 1 else "" if branch else "copy"
+        if op not in ("copy", *FRONTS):
+            return None
+        arrays = tuple(branch[0].arrays[name] for name in FRONTS[op]) if branch else ()
+        if op == "pbld" and arrays[0].shape[1] > compiled.MOST_WAVES:
+            return None
+        found.append((op, int(width), arrays))
+    return found
+
+
+def _columns(call: Call, dtype: Any) -> Any:
+    """All columns as the kernel takes them."""
+    parts = parts_of(call)
+    try:
+        return None if parts is None or dtype is None else compiled.Parts(parts, dtype)
+    except ValueError:  # arrays of the user's own, say, that the kernel cannot read
+        return None
 
 
 def dense_layers(program: Program) -> list[Dense] | None:
     """The program for rows of numbers as dense layers with activations; None if an op has no kernel."""
     found: list[Dense] = []
+    dense = False  # whether the last of them is, and has no activation yet
+    dtypes = (array.dtype for call in every_call(program) for array in call.arrays.values() if array.dtype.kind == "f")
     for call in program:
         op, arrays = call.op, call.arrays
+        if op in COLUMNS:
+            columns = None if found else _columns(call, next(dtypes, None))
+            if columns is None:
+                return None
+            found.append((columns, None, compiled.COLUMNS, 0.0))
+            continue
+        kernel = kernel_of(call.branches[0] if op == "parametric" else (call,))
         if op == "affine":
             found.append((arrays["W"], arrays.get("b"), NO_ACTIVATION, 0.0))
-        elif op in NUMBERS:
-            kernel = NUMBERS[op], number_of(call)
-            follows = bool(found) and found[-1][2] == NO_ACTIVATION
-            W, b = found.pop()[:2] if follows else (None, None)
+        elif op == "scale":
+            found.append((arrays["gain"], arrays.get("bias"), NO_ACTIVATION, 0.0))
+        elif kernel is None:
+            if op != "flatten":  # rows are flat
+                return None
+        elif op == "parametric":
+            found.append((arrays["amount"], None, *kernel))
+        else:
+            W, b = found.pop()[:2] if dense else (None, None)
             found.append((W, b, *kernel))
-        elif op != "flatten":  # rows are flat
-            return None
+        dense = op == "affine" or (dense and op == "flatten")
     return found

@@ -11,6 +11,10 @@ A program is a sequence of calls; each takes what the one before gave, a batch x
     softmax       exp x / Σ exp x, of each row
     flatten       the numbers of a sample as one row
     add           x + f(x), f being the call's branch
+    parametric    x + amount · (f(x) − x)                         amount
+    embedding     E[x], x being one column of codes               E
+    pbld          cos(2π x_j w1_j + b1_j) W2_j + b2_j, then x     w1, b1, W2, b2
+    columns       f(x₁), f(x₂), … side by side, each f a branch   widths, of x₁, x₂, …
     relu, tanh…   the op of that name, of each number                                       the op's own
 
 and, in training alone, ``dropout`` (rate) and ``batch_norm`` (gain, bias, running_mean, running_variance; epsilon,
@@ -27,10 +31,11 @@ What an estimator makes of the outputs of its network takes three more, and a fi
 
 from __future__ import annotations
 
+import functools
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -47,12 +52,12 @@ EQUATIONS = ("forward", "backward", "apply", "pull_back", "penalty")
 
 
 class Call(NamedTuple):
-    """One primitive operation: its name, what it is computed with, and for ``add`` the program that is added."""
+    """One primitive operation: its name, what it is computed with, and the programs f inside it."""
 
     op: str
     arrays: Mapping[str, Array] = NOTHING
     numbers: Mapping[str, float] = NOTHING
-    branch: tuple[Call, ...] = ()
+    branches: tuple[tuple[Call, ...], ...] = ()
 
 
 Program: TypeAlias = tuple[Call, ...]
@@ -105,20 +110,47 @@ def without_program(layers: Iterable[Programmed]) -> Programmed:
 
 
 def every_call(program: Iterable[Call]) -> Iterator[Call]:
-    """The calls in order, each before those of its branch."""
+    """The calls in order, each before those of its branches."""
     for call in program:
         yield call
-        yield from every_call(call.branch)
+        for branch in call.branches:
+            yield from every_call(branch)
 
 
 def run(program: Iterable[Call], x: Array) -> Array:
     """What the program makes of a batch, in NumPy: the meaning of every op."""
     for call in program:
-        if call.op == "add":
-            x = x + run(call.branch, x)
-        else:
-            x = _meaning(call.op)(x, **call.arrays, **call.numbers)
+        inner = [run(branch, part) for branch, part in zip(call.branches, inputs_of(call, x), strict=False)]
+        x = _meaning(call.op)(x, *inner, **call.arrays, **call.numbers)
     return x
+
+
+def inputs_of(call: Call, x: Array) -> Iterable[Array]:
+    """What each of the call's branches takes of its x."""
+    if call.op == "columns":
+        return np.split(x, np.cumsum(call.arrays["widths"])[:-1], axis=1)
+    return itertools.repeat(x)
+
+
+def input_width(call: Call) -> int | None:
+    """How many numbers a row has that the call takes; None where its arrays do not tell."""
+    if "widths" in call.arrays:
+        return int(call.arrays["widths"].sum())
+    if "E" in call.arrays:
+        return 1
+    return len(call.arrays.get("W", next(iter(call.arrays.values())))) if call.arrays else None
+
+
+def output_width(call: Call, width: int) -> int:
+    """How many numbers the call makes of each row of ``width`` numbers."""
+    arrays = call.arrays
+    if call.op == "columns":
+        parts = zip(call.branches, arrays["widths"].tolist(), strict=True)
+        return sum(functools.reduce(lambda width, inner: output_width(inner, width), *part) for part in parts)
+    if call.op == "pbld":
+        return int(arrays["b2"].size + len(arrays["b2"]))
+    table = next((arrays[name] for name in ("W", "E") if name in arrays), None)
+    return 2 if call.op == "two_classes" else width if table is None else int(table.shape[1])
 
 
 # --- the same in fewer operations ---------------------------------------------------------------------------------
@@ -169,23 +201,23 @@ def numbers_of(call: Call) -> dict[str, float]:
     return {**_defaults(call.op), **call.numbers}
 
 
-@cache
+@functools.cache
 def _defaults(op: str) -> dict[str, float]:
-    known = {} if op in MEANINGS or op == "add" else inspect.signature(getattr(ops, op)).parameters
+    known = {} if op in MEANINGS else inspect.signature(getattr(ops, op)).parameters
     return {name: given.default for name, given in known.items() if isinstance(given.default, float)}
 
 
-@cache
+@functools.cache
 def keeps_input(op: str) -> bool:
     """Whether the pull-back of an elementwise op needs its input x; where it does not, y may stand in its place."""
     return "x" in inspect.signature(getattr(ops, f"{op}_backward")).parameters
 
 
-@cache
+@functools.cache
 def arguments(op: str) -> dict[str, bool]:
-    """What an op is computed with besides x, in order, and whether it must be there."""
-    known = {} if op == "add" else inspect.signature(_meaning(op)).parameters
-    return {name: given.default is given.empty for name, given in known.items() if name not in ("x", "out")}
+    """What an op is computed with besides x and f(x), in order, and whether it must be there."""
+    known = inspect.signature(_meaning(op)).parameters
+    return {name: given.default is given.empty for name, given in known.items() if name not in ("x", "f", "out")}
 
 
 def _meaning(op: str) -> Callable[..., Array]:
@@ -213,8 +245,10 @@ LARGEST_EXPONENT = 88.72283  # of a float32
 
 #: What each op gives that is not the function of ``ops`` of its name.
 MEANINGS: dict[str, Callable[..., Array]] = {
+    "add": lambda x, f: x + f,
     "affine": lambda x, W, b=0.0: x @ W + b,
     "affine_int8": _affine_int8,
+    "columns": lambda x, *f, widths: np.concatenate(f, axis=1),
     "deviations": _deviations,
     "exp": _exp,
     "flatten": lambda x: x.reshape(len(x), math.prod(x.shape[1:])),

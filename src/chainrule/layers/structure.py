@@ -97,4 +97,4 @@ class Residual(Layer):
 
     def program(self, training: bool = False) -> Program | None:
         inner = programs(self.layers, training)
-        return None if inner is None else (Call("add", branch=inner),)
+        return None if inner is None else (Call("add", branches=(inner,)),)

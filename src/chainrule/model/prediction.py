@@ -13,6 +13,7 @@ from .._support.checks import Array, as_samples, check_finite, check_integer, is
 from .._support.overrides import is_of_package
 from ..layers.base import Layer, Workspace, all_within, changes
 from ..layers.chain import forward_through
+from ..layers.columns import check_all_codes
 from ..layers.kernels import Dense, dense_layers
 from ..layers.linear import check_takes_sparse
 from ..layers.program import programs
@@ -149,4 +150,5 @@ def _checked(model: Network, x: Array, start: int, size: int, given: Any) -> Arr
         batch = as_samples("predict", batch, model.dtype, given, start)
     if not (isinstance(batch, np.ndarray) and all_finite(batch)):
         check_finite("predict", "x", batch, first_row=start, of=given)
+    check_all_codes("predict", model.layers, batch, start, given)
     return batch

@@ -22,6 +22,7 @@ from .._support.overrides import note_methods
 from ..layers import LAYERS, Layer, Workspace, layer_from_config
 from ..layers.base import Shape, as_layers, bind, parameter_shapes, unbind, walk
 from ..layers.chain import backward_through, forward_through
+from ..layers.columns import check_all_codes
 from ..parameters import Parameters, as_float_dtype
 from .prediction import Predictor, as_batch
 
@@ -120,6 +121,7 @@ class Sequential:
         changed in place before it.
         """
         x = as_batch(self.layers, x, self.dtype)
+        check_all_codes("the model", self.layers, x)
         if not training:
             return forward_through(self.layers, x, Workspace(False, self.rng))
         if self._workspace is None:
@@ -159,7 +161,19 @@ class Sequential:
 
     def summary(self) -> str:
         """A table of the layers: what they are, the shape of their output, how many parameters they have."""
-        rows = [("layer", "output shape", "parameters")]
+        rows = [SUMMARY, *self._summary_rows()]
+        wide = [max(len(row[column]) for row in rows) for column in range(3)]
+        wide[0] = max(wide[0], 22)
+        return "\n".join(f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in rows)
+
+    def _repr_html_(self) -> str:
+        """The summary, as a notebook shows it."""
+        from .._support.notebook import table
+
+        return table(SUMMARY, self._summary_rows(), caption="Sequential")
+
+    def _summary_rows(self) -> list[tuple[str, str, str]]:
+        rows = []
         shape: Shape | None = None
         for index, layer in enumerate(self.layers):
             shape = layer.output_shape(shape)
@@ -168,10 +182,7 @@ class Sequential:
                 int(np.prod(size)) for name, size in self.parameters.shapes.items() if name.startswith(f"{index}.")
             )
             rows.append((repr(layer), written, f"{count:,}"))
-        rows.append(("total", "", f"{self.parameters.vector.size:,}"))
-        wide = [max(len(row[column]) for row in rows) for column in range(3)]
-        wide[0] = max(wide[0], 22)
-        return "\n".join(f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in rows)
+        return [*rows, ("total", "", f"{self.parameters.vector.size:,}")]
 
     def astype(self, dtype: Any) -> Sequential:
         """A copy of the model, parameters and all, that computes in another dtype."""
@@ -219,6 +230,7 @@ class Sequential:
         return f"Sequential([{', '.join(map(repr, self.layers))}])"
 
 
+SUMMARY = ("layer", "output shape", "parameters")
 FORWARD = Sequential.forward  # as it was made, whatever is put in its place
 note_methods(Sequential, "forward", "backward", "penalty")
 

@@ -12,9 +12,12 @@ from .activations.gated import *  # noqa: F403
 from .activations.piecewise import *  # noqa: F403
 from .activations.smooth import *  # noqa: F403
 from .affine import affine, affine_backward, scale, scale_backward
+from .embedding import embedding, embedding_backward
 from .fused import twin as _twin
 from .noise import dropout, dropout_backward, gaussian_noise
 from .normalization import standardize, standardize_backward
+from .parametric import parametric, parametric_backward
+from .periodic import pbld, pbld_backward
 from .softmax import (
     log_softmax,
     log_softmax_backward,
@@ -29,11 +32,17 @@ __all__ = [
     "affine_backward",
     "dropout",
     "dropout_backward",
+    "embedding",
+    "embedding_backward",
     "gaussian_noise",
     "log_softmax",
     "log_softmax_backward",
     "logsumexp",
     "logsumexp_backward",
+    "parametric",
+    "parametric_backward",
+    "pbld",
+    "pbld_backward",
     "scale",
     "scale_backward",
     "softmax",

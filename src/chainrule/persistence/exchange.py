@@ -34,7 +34,7 @@ class Part(NamedTuple):
     module: str  # its place, "3" or "2.layers.0", where every module counts
     layer: Layer
     call: Call | None
-    inner: tuple[Part, ...]  # the branch of the call, or the layers inside the layer
+    inner: tuple[Part, ...]  # the calls inside the call, or the layers inside the layer
 
 
 class Slot(NamedTuple):
@@ -58,8 +58,9 @@ def _part(name: str, module: str, layer: Layer, call: Call | None) -> Part:
     inside = f"{module}.layers."
     if call is None:
         return Part(name, module, layer, None, parts(layer.children, f"{name}.", inside))
-    branch = tuple(_part(name, f"{inside}{index}", layer, inner) for index, inner in enumerate(call.branch))
-    return Part(name, module, layer, call, branch)
+    calls = itertools.chain(*call.branches)
+    inner = tuple(_part(name, f"{inside}{index}", layer, one) for index, one in enumerate(calls))
+    return Part(name, module, layer, call, inner)
 
 
 def _calls(layer: Layer) -> list[tuple[Layer, Call | None]]:

@@ -72,6 +72,13 @@ class Exported:
     unit: str = SPREAD
     rows: str = ""
 
+    def _repr_html_(self) -> str:
+        """The file and what is known about it, as a notebook shows it."""
+        from .._support.notebook import table
+
+        first, *others = str(self).split("\n")
+        return table((first,), (), notes=others)
+
     def __str__(self) -> str:
         lines = [f"{self.path}: {self.format}, {self.bytes:,} bytes"]
         if self.checked is not None:

@@ -16,6 +16,7 @@ import numpy as np
 from .._support.checks import Array, as_numeric, sentence
 from ..layers import Activation, BatchNorm, Dropout, Flatten, GaussianNoise, Layer, Linear, Residual
 from ..layers.base import FeatureLayer, Shape
+from ..layers.columns import code_columns
 from ..model import Sequential
 from .columns import first_step, last_step, needs_frame, typical_columns
 
@@ -61,7 +62,12 @@ def drawn_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> tup
     rng = np.random.default_rng(0)
     if isinstance(model, Sequential):
         shape = row_shape(model.layers) if shape is None else shape
-        return (None, "") if shape is None else _network_rows(model, rng.standard_normal((count, *shape)), rng)
+        if shape is None:
+            return None, ""
+        rows, kind = _network_rows(model, rng.standard_normal((count, *shape)), rng)
+        for column, layer in code_columns(model.layers):
+            rows[:, column] = rng.integers(0, layer.codes, count)
+        return rows, kind
     by_name = needs_frame(model)
     columns = typical_columns(model, count, rng, typed=by_name)
     told = [column for column in columns if column is not None]

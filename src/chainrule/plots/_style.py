@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +25,17 @@ MOST_CHARACTERS = 40  # of a name on a plot
 
 
 def new_figure(who: str, size: tuple[float, float]) -> Figure:
-    """An empty figure, size in inches, that is not registered with pyplot."""
+    """An empty figure, size in inches, that is not registered with pyplot, and that a notebook shows nevertheless."""
     figure: Figure = require("matplotlib.figure", "plots", who).Figure(figsize=size, layout="compressed")
+    figure._repr_png_ = partial(as_png, figure)  # type: ignore[attr-defined]
     return figure
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure as the bytes of a PNG file."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=96, bbox_inches="tight")
+    return stream.getvalue()
 
 
 def canvas(who: str, ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:

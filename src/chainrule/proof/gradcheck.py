@@ -30,6 +30,7 @@ from .._support.checks import (
     sentence,
 )
 from .._support.frozen import frozen
+from ..layers.columns import code_columns
 from ..losses import LossFunction, get_loss
 from ..model import Sequential
 
@@ -163,6 +164,17 @@ class GradientCheck:
         """Whether every relative error is within the tolerance."""
         return self.error <= self.tolerance
 
+    def _repr_html_(self) -> str:
+        """The table, as a notebook shows it."""
+        from .._support.notebook import table
+
+        rows = [
+            (name, f"{analytic:.8g}", f"{numeric:.8g}", f"{error:.1e}", "" if error <= self.tolerance else "WRONG")
+            for name, analytic, numeric, error in self.rows
+        ]
+        said = "passed" if self.passed else "FAILED"
+        return table(("", "backward", "differences", "relative error", ""), rows, caption=f"gradients {said}")
+
     def __str__(self) -> str:
         head = f"{'':<24}{'backward':>16}{'differences':>16}{'relative error':>16}"
         lines = [
@@ -256,7 +268,7 @@ class _Problem:
         for name, array in self.arrays.items():
             smooth = False
             for _ in range(REDRAWS):
-                direction = rng.standard_normal(array.shape)
+                direction = self.direction(name, rng)
                 numeric, smooth = self.differentiate(array, direction)
                 if smooth:
                     break
@@ -279,5 +291,12 @@ class _Problem:
 
     def move(self, rng: np.random.Generator) -> None:
         """Away from a kink: to a point near by."""
-        for array in self.arrays.values():
-            array += 1e-2 * rng.standard_normal(array.shape)
+        for name, array in self.arrays.items():
+            array += 1e-2 * self.direction(name, rng)
+
+    def direction(self, name: str, rng: np.random.Generator) -> Array:
+        """A random direction of one array; codes in x stay what they are."""
+        direction = rng.standard_normal(self.arrays[name].shape)
+        if name == "x":
+            direction[..., [column for column, _ in code_columns(self.model.layers)]] = 0
+        return direction

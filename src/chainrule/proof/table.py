@@ -51,6 +51,8 @@ def proofs() -> Iterator[Proof]:
         yield Proof("op", name, partial(_op_error, forward, backward, shapes))
     for name, make_layer in LAYERS.items():
         yield Proof("layer", name, partial(_layer_error, make_layer))
+    for name, front in FRONTS.items():
+        yield Proof("layer", name, partial(_front_error, *front))
     for name, (loss, make_target, width) in LOSSES.items():
         yield Proof("loss", name, partial(_loss_error, loss, make_target, width))
 
@@ -91,10 +93,22 @@ def _dropped(x: Array) -> tuple[Array, Array]:
     return ops.dropout(x, 0.3, np.random.default_rng(0))
 
 
+CODES = np.array([[3.0], [0.0], [3.0], [1.0], [3.0], [1.0], [0.0]])  # of four, one of which no row has
 SPECIAL_OPS: dict[str, Op] = {
     "affine": (ops.affine, lambda dy, x, W, b: ops.affine_backward(dy, x, W), ((4, 5), (5, 3), (3,))),
     "scale": (ops.scale, lambda dy, x, gain, bias: ops.scale_backward(dy, x, gain), ((4, 5), (5,), (5,))),
     "leaky_relu": _elementwise("leaky_relu", slope=0.1),
+    "embedding": (
+        lambda E: ops.embedding(CODES, E),
+        lambda dy, E: [ops.embedding_backward(dy, CODES, E)],
+        ((4, 3),),
+    ),
+    "pbld": (
+        ops.pbld,
+        lambda dy, x, w1, b1, W2, b2: ops.pbld_backward(dy, x, w1, b1, W2),
+        ((6, 2), (2, 5), (2, 5), (2, 5, 3), (2, 3)),
+    ),
+    "parametric": (ops.parametric, ops.parametric_backward, ((4, 5), (4, 5), (5,))),
     "prelu": (ops.prelu, ops.prelu_backward, ((4, 5), (5,))),
     "elu": _elementwise("elu", alpha=0.7),
     "standardize (batch)": _standardize(axis=0),
@@ -129,7 +143,10 @@ SPECIAL_LAYERS: dict[str, Callable[[], Layer]] = {
     "GELU": layers.GELU,
     "GELU (tanh form)": lambda: layers.GELU("tanh"),
     "Dropout": lambda: layers.Dropout(0.3),
+    "ParametricActivation (selu)": lambda: layers.ParametricActivation(6, "selu"),
+    "ParametricActivation (mish)": lambda: layers.ParametricActivation(6, "mish"),
     "GaussianNoise": lambda: layers.GaussianNoise(0.3),
+    "Columns": lambda: layers.Columns([(1, []), (2, [layers.PBLD(2, outputs=2)]), (3, [layers.Linear(3, 1)])]),
     "Residual": lambda: layers.Residual([layers.LayerNorm(6), layers.Linear(6, 8, "silu"), layers.Linear(8, 6)]),
 }
 
@@ -140,7 +157,18 @@ def _layer(name: str) -> Callable[[], Layer]:
     return partial(cls, 6) if issubclass(cls, FeatureLayer) else cls
 
 
-LAYERS = rows(layers.LAYERS, _layer, SPECIAL_LAYERS)
+#: Those that change the width, and take codes: the layer in front of a Linear layer, the x that it takes, its outputs.
+NUMBERS = np.random.default_rng(0).standard_normal((7, 3))
+FRONTS: dict[str, tuple[Callable[[], Layer], Array, int]] = {
+    "Embedding": (lambda: layers.Embedding(4, 5), CODES, 5),
+    "PBLD": (lambda: layers.PBLD(3, outputs=3), NUMBERS, 9),
+    "Columns (numbers and codes)": (
+        lambda: layers.Columns([(2, [layers.PBLD(2)]), (1, []), (1, [layers.Embedding(4, 2)])]),
+        np.hstack([NUMBERS, CODES]),
+        11,
+    ),
+}
+LAYERS = rows([name for name in layers.LAYERS if name not in FRONTS], _layer, SPECIAL_LAYERS)
 
 
 def along_random_cotangent(z: Array, w: Array, weight: Array | None = None) -> tuple[float, Array]:
@@ -149,10 +177,18 @@ def along_random_cotangent(z: Array, w: Array, weight: Array | None = None) -> t
 
 
 def _layer_error(make_layer: Callable[[], Layer], rng: Generator) -> float:
-    model = Sequential([layers.Linear(4, 6), make_layer(), layers.Linear(6, 3)], rng=rng, dtype="float64")
+    return _network_error([layers.Linear(4, 6), make_layer(), layers.Linear(6, 3)], rng.standard_normal((7, 4)), rng)
+
+
+def _front_error(make_layer: Callable[[], Layer], x: Array, outputs: int, rng: Generator) -> float:
+    return _network_error([make_layer(), layers.Linear(outputs, 3)], x, rng)
+
+
+def _network_error(network: list[Layer], x: Array, rng: Generator) -> float:
+    model = Sequential(network, rng=rng, dtype="float64")
     vector = model.parameters.vector
     vector += 0.3 * rng.standard_normal(vector.shape)  # so that no gain is 1 and no bias is 0
-    x, w = rng.standard_normal((7, 4)), rng.standard_normal((7, 3))
+    w = rng.standard_normal((7, 3))
     return gradcheck(model, x, w, along_random_cotangent, rng=rng).error
 
 

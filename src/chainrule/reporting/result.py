@@ -53,6 +53,15 @@ class Report:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        """The page, as a notebook shows it."""
+        from .._support import notebook
+
+        return notebook.page(self._page(), self.details.title)
+
+    def _page(self) -> str:
+        return page(self.answers, self.scores, self.baseline, self.classes, self.details)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one HTML page with everything in it: scores, learning curves, pictures, worst examples, importances.
 
@@ -63,8 +72,7 @@ class Report:
         ----------
         path : the file, such as ``"report.html"``
         """
-        text = page(self.answers, self.scores, self.baseline, self.classes, self.details)
-        write_text(WHO, as_path(WHO, path), text)
+        write_text(WHO, as_path(WHO, path), self._page())
 
 
 def report(

@@ -35,6 +35,7 @@ from .state import EpochState, StepRecord
 CALL_SECONDS = 0.05  # of a call, after which Ctrl-C and progress have their turn
 ROWS_A_THREAD = 8  # fewer rows would leave the registers of a product's tile half empty
 WORK_A_THREAD = 250_000  # multiplications of a step, some 5 µs, to pay for what the threads read of each other
+MULTIPLICATIONS_OF_A_WAVE = 16  # the cosine, and some mixtures
 SLOWEST = 5e9  # multiplications a second that any processor takes, for the first guess of a call's length
 READ_BY_EVERY_CALL = {"learning_rate", "weight_decay", "total_steps"}  # of the optimizer
 
@@ -226,7 +227,9 @@ class _Origin:
 
 def _work_of(stages: list[Stage], batch: int) -> int:
     """The multiplications of a step."""
-    return 3 * batch * sum(stage.inputs * stage.outputs for stage in stages if stage.kind == "affine")
+    products = sum(stage.inputs * stage.outputs for stage in stages if stage.kind == "affine")
+    waves = sum(arrays[0].size for stage in stages for op, _, arrays in stage.parts if op == "pbld")
+    return 3 * batch * (products + MULTIPLICATIONS_OF_A_WAVE * waves)
 
 
 def _has_lone_row(model: Sequential, batches: Batches) -> bool:

@@ -24,6 +24,7 @@ from ..data.batches import check_sample, rest_of, split_rows
 from ..data.scale import check_resolution
 from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Layer, Linear, Sigmoid, Softmax
 from ..layers.base import FeatureLayer, shape_remedy, walk
+from ..layers.columns import check_all_codes
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
 from ..losses.base import check_output
 from ..metrics import Metric, named_metrics
@@ -52,6 +53,7 @@ def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> 
     check_input(model, x, y)
     check_finite(who, "x", x, of=given_x)
     check_finite(who, "y", y, of=given_y)
+    check_all_codes(who, model.layers, x, of=given_x)
     check_resolution(who, "x", numbers, model.dtype, given_x)
     if y.ndim > 1 or y.dtype.kind == "f":  # labels are counted, and never computed with
         check_resolution(who, "y", y, model.dtype, given_y)

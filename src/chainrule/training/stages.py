@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._support.checks import Array
 from .._support.overrides import is_of_package
-from ..layers.kernels import NUMBERS
-from ..layers.program import Call, keeps_input, number_of, program_of
+from ..layers.kernels import COLUMNS, NUMBERS, Part, kernel_of, parts_of
+from ..layers.program import Call, keeps_input, number_of, output_width, program_of
 from ..model import Sequential
 
 FLATTEN = Call("flatten")
@@ -22,8 +22,8 @@ IDENTITY = NUMBERS.get("identity", 0)
 class Stage:
     """What kernels/plan.h needs of an op; gradients lie in the model's vector of them as parameters do in theirs.
 
-    ``kind`` is affine, activation, dropout, batch_norm or layer_norm; ``a`` is the parameter of an activation, the rate
-    of a dropout, the epsilon of a normalisation.
+    ``kind`` is columns, affine, activation, parametric, scale, dropout, batch_norm or layer_norm; ``a`` is the
+    parameter of an activation, the rate of a dropout, the epsilon of a normalisation.
     """
 
     kind: str
@@ -35,10 +35,11 @@ class Stage:
     momentum: float = 0.0
     l1: float = 0.0
     l2: float = 0.0
-    W: Array | None = None  # or the gain of a normalisation
+    W: Array | None = None  # or the gain of a scale or normalisation, the amount of a parametric activation
     b: Array | None = None
     running_mean: Array | None = None
     running_variance: Array | None = None
+    parts: Sequence[Part] = ()  # of columns
 
 
 def stages_of(model: Sequential, x: Array) -> list[Stage] | None:
@@ -53,13 +54,14 @@ def stages_of(model: Sequential, x: Array) -> list[Stage] | None:
             _activate(call, width, stages)
         elif call.op in STAGES:
             stage = STAGES[call.op](call, width)
-            if stage.inputs != width:
+            if stage is None or stage.inputs != width or (stage.kind == "columns" and stages):
                 return None
             stages.append(stage)
             width = stage.outputs
         elif call != FLATTEN:  # batches are laid out by rows
             return None
-    return stages if any(stage.W is not None for stage in stages) else None
+    learned = any(stage.W is not None or any(arrays for _, _, arrays in stage.parts) for stage in stages)
+    return stages if learned else None
 
 
 def _program(model: Sequential) -> list[Call] | None:
@@ -86,11 +88,31 @@ def _activate(call: Call, width: int, stages: list[Stage]) -> None:
     stage.a = number_of(call)
 
 
+def _columns(call: Call, width: int) -> Stage | None:
+    parts = parts_of(call)
+    return None if parts is None else Stage("columns", width, output_width(call, width), parts=parts)
+
+
 def _affine(call: Call, width: int) -> Stage:
     W: Array = call.arrays["W"]
     stage = Stage("affine", W.shape[0], W.shape[1], W=W, b=call.arrays.get("b"))
     stage.l1, stage.l2 = call.numbers.get("l1", 0.0), call.numbers.get("l2", 0.0)
     return stage
+
+
+def _parametric(call: Call, width: int) -> Stage | None:
+    inner, amount = call.branches[0], call.arrays["amount"]
+    kernel = kernel_of(inner)
+    if kernel is None:
+        return None
+    stage = Stage("parametric", len(amount), len(amount), kernel[0], keeps_input(inner[0].op), kernel[1])
+    stage.W = amount
+    return stage
+
+
+def _scale(call: Call, width: int) -> Stage:
+    gain = call.arrays["gain"]
+    return Stage("scale", len(gain), len(gain), W=gain, b=call.arrays.get("bias"))
 
 
 def _layer_norm(call: Call, width: int) -> Stage:
@@ -105,9 +127,12 @@ def _batch_norm(call: Call, width: int) -> Stage:
     return stage
 
 
-STAGES: dict[str, Callable[[Call, int], Stage]] = {
+STAGES: dict[str, Callable[[Call, int], Stage | None]] = {
     "affine": _affine,
     "batch_norm": _batch_norm,
+    **dict.fromkeys(COLUMNS, _columns),
     "dropout": lambda call, width: Stage("dropout", width, width, a=call.numbers["rate"]),
     "layer_norm": _layer_norm,
+    "parametric": _parametric,
+    "scale": _scale,
 }

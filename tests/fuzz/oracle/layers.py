@@ -78,6 +78,62 @@ class Residual(Layer):
         return self.rounding(dy + dx)
 
 
+class Columns(Layer):
+    """Some columns of x through layers of their own, then the next, side by side."""
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def inner(self):
+        return [layer for _, layers in self.parts for layer in layers]
+
+    def forward(self, x, training, rng):
+        outputs, start = [], 0
+        for width, layers in self.parts:
+            y, start = x[:, start : start + width], start + width
+            for layer in layers:
+                y = layer.forward(y, training, rng)
+            outputs.append(y)
+        self.widths = [y.shape[1] for y in outputs]
+        return np.hstack(outputs)
+
+    def backward(self, dy):
+        inputs, start = [], 0
+        for (_, layers), width in zip(self.parts, self.widths, strict=True):
+            dx, start = dy[:, start : start + width], start + width
+            for layer in reversed(layers):
+                dx = layer.backward(dx)
+            inputs.append(dx)
+        return np.hstack(inputs)
+
+
+class PBLD(Layer):
+    """For column j the sums cos(2π x w1 + b1) W2 + b2; all of these, and then x."""
+
+    def __init__(self, features, frequencies, outputs, scale):
+        self.w1, self.b1 = np.zeros((2, features, frequencies))
+        self.W2, self.b2 = np.zeros((features, frequencies, outputs - 1)), np.zeros((features, outputs - 1))
+
+    def parameters(self):
+        return {"w1": self.w1, "b1": self.b1, "W2": self.W2, "b2": self.b2}
+
+    def gradients(self):
+        return {"w1": self.dw1, "b1": self.db1, "W2": self.dW2, "b2": self.db2}
+
+    def forward(self, x, training, rng):
+        self.x, self.u = x, self.rounding(2 * np.pi * x[:, :, None] * self.w1 + self.b1)
+        z = np.einsum("njh,jhk->njk", np.cos(self.u), self.W2) + self.b2
+        return self.rounding(np.hstack([z.reshape(len(x), -1), x]))
+
+    def backward(self, dy):
+        split = self.b2.size
+        dz = dy[:, :split].reshape(len(dy), *self.b2.shape)
+        du = self.rounding(-np.sin(self.u) * np.einsum("njk,jhk->njh", dz, self.W2))
+        self.dW2, self.db2 = self.rounding(np.einsum("njh,njk->jhk", np.cos(self.u), dz)), self.rounding(dz.sum(axis=0))
+        self.db1, self.dw1 = self.rounding(du.sum(axis=0)), self.rounding(2 * np.pi * (self.x[:, :, None] * du).sum(0))
+        return self.rounding(dy[:, split:] + 2 * np.pi * (du * self.w1).sum(axis=2))
+
+
 class Dropout(Layer):
     """y = x m. The mask comes from a 64-bit key: 16 bits of splitmix64 for each entry, which must not be below p."""
 
@@ -183,6 +239,30 @@ class PReLU(Layer):
     def backward(self, dy):
         self.dslope = self.rounding(np.where(self.x > 0, 0, dy * self.x).sum(axis=0))
         return self.rounding(np.where(self.x > 0, dy, self.slope * dy))
+
+
+class ParametricActivation(Layer):
+    """y = x + a (f(x) − x), with an a for each feature that is learned."""
+
+    def __init__(self, features, activation):
+        self.amount, self.activation = np.zeros(features), activation
+
+    def parameters(self):
+        return {"amount": self.amount}
+
+    def gradients(self):
+        return {"amount": self.damount}
+
+    def inner(self):
+        return [self.activation]
+
+    def forward(self, x, training, rng):
+        self.beyond = self.activation.forward(x, training, rng) - x
+        return self.rounding(x + self.amount * self.beyond)
+
+    def backward(self, dy):
+        self.damount = self.rounding((dy * self.beyond).sum(axis=0))
+        return self.rounding(dy - self.amount * dy + self.activation.backward(self.amount * dy))
 
 
 class Normalization(Layer):

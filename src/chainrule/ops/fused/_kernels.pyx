@@ -28,6 +28,8 @@ include "affine.pxi"
 include "softmax.pxi"
 include "losses.pxi"
 include "noise.pxi"
+include "held.pxi"
+include "columns.pxi"
 include "plan.pxi"
 include "forward.pxi"
 

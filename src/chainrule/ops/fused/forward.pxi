@@ -5,40 +5,55 @@ many go through all layers in blocks that stay in the cache.
 cdef struct Dense:
     Size inputs, outputs
     void *W  # NULL: an activation by itself
+    void *each  # a number for each column: how much of the activation it takes, or its gain where there is none
     void *b
-    int activation
+    const Part *parts  # of columns, which come first
+    int activation, part_count
     double a
 
 cdef enum:
     MOST_LAYERS = 64
     FEW_ROWS = 3  # for which reading W once, in its order, is all that counts
+    OF_COLUMNS = -2  # in place of an activation
     BLOCK_ROWS = 96  # whole tiles, few enough for the second-level cache
+
+
+COLUMNS = OF_COLUMNS
 
 
 def forward(list layers, x, out=None):
     """The outputs y (N, O) for x (N, I) through ``(W, b, activation, a)`` of each layer in turn.
 
-    W is (I, O) or None, b (O,) or None, the activation a number of ACTIVATIONS, or -1 for none. Returns None if
-    an array is not as the kernels need it: all contiguous, of one dtype and of shapes that fit; y is ``out``, if given.
+    W is (I, O), or (I,) the amounts of an activation or the gain where there is none, or None, b (O,) or None, the
+    activation a number of ACTIVATIONS, or -1 for none; or COLUMNS, and W is Parts. Returns None if an array is not as
+    the kernels need it: all contiguous, of one dtype and of shapes that fit; y is ``out``, if given.
     """
     cdef const Kernels *k = kernels_for(x)
     cdef Dense net[MOST_LAYERS]
     cdef int count = 0
+    cdef Parts front
     if k == NULL or not 0 < len(layers) <= MOST_LAYERS or cnp.PyArray_NDIM(<cnp.ndarray> x) != 2:
         return None
     cdef Size rows = length(x, 0), width = length(x, 1), widest = 1
     for W, b, activation, a in layers:
+        memset(&net[count], 0, sizeof(Dense))
         net[count].inputs = width
-        net[count].W = net[count].b = NULL
-        if W is not None:
+        if activation == OF_COLUMNS:
+            front = W
+            if count or front.type != dtype(x) or front.inputs != width or not front.stay():
+                return None
+            net[count].parts, net[count].part_count, width, activation = front.parts, front.count, front.outputs, -1
+        elif W is not None and is_vector(x, width, W):
+            net[count].each = data(W)
+        elif W is not None:
             if kernels_for(W) != k or cnp.PyArray_NDIM(<cnp.ndarray> W) != 2 or length(W, 0) != width:
                 return None
             width = length(W, 1)
             net[count].W = data(W)
-            if b is not None:
-                if not is_vector(x, width, b):
-                    return None
-                net[count].b = data(b)
+        if b is not None:
+            if not is_vector(x, width, b):
+                return None
+            net[count].b = data(b)
         if not -1 <= activation < ACTIVATION_COUNT:
             return None
         net[count].outputs, net[count].activation, net[count].a = width, activation, a
@@ -48,7 +63,7 @@ def forward(list layers, x, out=None):
     y = matrix_like(x, rows, width, out)
     if y is None or overlap(y, x):
         return None
-    cdef char *rooms = <char *> malloc(2 * room + (1 if rows <= FEW_ROWS else k.product_room))
+    cdef char *rooms = <char *> malloc(2 * room + (1 if rows <= FEW_ROWS and net[0].parts == NULL else k.product_room))
     if rooms == NULL:
         raise MemoryError
     cdef char *source = <char *> data(x)
@@ -82,7 +97,12 @@ cdef void carry_forward(
         target = last
         if index < count - 1:
             target = rooms + (index % 2) * room
-        if layer.W != NULL and rows <= FEW_ROWS:
+        if layer.parts != NULL:
+            k.columns(
+                rows, layer.inputs, layer.outputs, layer.parts, layer.part_count, source, target, rooms + 2 * room
+            )
+            source = target
+        elif layer.W != NULL and rows <= FEW_ROWS:
             k.affine_few(rows, layer.inputs, layer.outputs, source, layer.W, layer.b, target)
             source = target
         elif layer.W != NULL:
@@ -93,4 +113,8 @@ cdef void carry_forward(
             source = target
         if layer.activation >= 0:
             k.activate(layer.activation, rows * layer.outputs, source, target, layer.a)
+        if layer.each != NULL and layer.activation >= 0:
+            k.parametric(rows, layer.outputs, source, target, layer.each, target)
+        elif layer.each != NULL:
+            k.scale(rows, layer.outputs, layer.outputs, source, layer.each, layer.b, target)
         source = target

@@ -23,6 +23,8 @@ cdef extern from "kernels/plan.h" nogil:
         void *variance
         double *running_mean
         double *running_variance
+        const Part *parts
+        int part_count
 
     ctypedef struct Run:
         Size start, stop
@@ -73,41 +75,6 @@ cdef dict STAGES = {STAGE_NAMES[i].decode(): i for i in range(STAGE_COUNT)}
 MOST_THREADS = PLAN_THREADS
 
 
-cdef class Held:
-    """An array that a plan points into: checked when its address is taken, and again whenever C is about to use it."""
-
-    cdef str what
-    cdef cnp.ndarray array
-    cdef void *at
-    cdef Size bytes
-    cdef int type
-    cdef bint written
-
-    cdef int check(self) except -1:
-        """Raise if somebody has resized the array meanwhile, or made it read-only, or another dtype."""
-        if (
-            may_touch(self.array, self.type, self.written)
-            and data(self.array) == self.at
-            and cnp.PyArray_NBYTES(self.array) == self.bytes
-        ):
-            return 0
-        got = "a read-only one" if self.written and not cnp.PyArray_ISWRITEABLE(self.array) else "another layout"
-        raise ValueError(sentence("fit", f"{self.what} to stay the array that it was", got, "change its numbers alone"))
-
-
-cdef Held hold(str what, array, int type, tuple shape, bint written):
-    """The array, if C may touch it and it has this shape; else an error."""
-    cdef Held held = Held.__new__(Held)
-    cdef Size[2] lengths = (shape + (1, 1))[:2]
-    if not fits(array, type, len(shape), lengths, written):
-        numbers = <object> cnp.PyArray_DescrFromType(type)
-        expected = f"{what} as a contiguous array of {numbers} and shape {shape}" + (" that can be written" if written else "")
-        raise ValueError(sentence("fit", expected, described(array)))
-    held.what, held.array, held.type, held.written = what, array, type, written
-    held.at, held.bytes = data(array), cnp.PyArray_NBYTES(<cnp.ndarray> array)
-    return held
-
-
 cdef class Plan:
     """The steps of a training as one compiled call.
 
@@ -133,6 +100,7 @@ cdef class Plan:
     cdef int type  # of the model's numbers, as NumPy counts types
     cdef Size rows  # of the data
     cdef bint running
+    cdef Size waves  # numbers of room for each thread
     cdef list rooms, kept, passing  # arrays of the plan's own; those of others that it points into, always and in this call
 
     def __cinit__(self):
@@ -233,7 +201,8 @@ cdef class Plan:
         p.count, p.first_learning = len(stages), len(stages)
         width = p.inputs
         for i, stage in enumerate(stages):
-            if stage.inputs != width or stage.outputs < 1 or (stage.kind != "affine" and stage.outputs != width):
+            keeps = stage.kind not in ("affine", "columns")
+            if stage.inputs != width or stage.outputs < 1 or (keeps and stage.outputs != width):
                 raise ValueError(sentence("fit", f"a layer of {width} inputs", f"{stage.kind} of {stage.inputs}"))
             if stage.kind not in STAGES:
                 raise ValueError(sentence("fit", "a layer that has a kernel", repr(stage.kind)))
@@ -241,7 +210,7 @@ cdef class Plan:
                 raise ValueError(sentence("fit", "an activation that has a kernel", repr(stage.activation)))
             width = stage.outputs
             self.set_stage(&p.stages[i], stage)
-            if p.stages[i].W != NULL and p.first_learning > i:
+            if (p.stages[i].W != NULL or stage.kind == "columns") and p.first_learning > i:
                 p.first_learning = i
         return 0
 
@@ -253,10 +222,16 @@ cdef class Plan:
         if t.l1 or t.l2:
             t.penalty = <double *> self.room(t.inputs, float)
         t.y, t.dy = self.room((p.batch, t.outputs)), self.room((p.batch, t.outputs))
-        if stage.kind != "activation" and (stage.kind != "affine" or t.keeps_input):
+        if stage.kind == "columns":
+            self.set_parts(t, stage.parts)
+        elif stage.kind not in ("activation", "scale") and (stage.kind != "affine" or t.keeps_input):
             t.kept = self.room((p.batch, t.outputs))
         if stage.kind == "affine":
             self.learn("W", stage.W, (t.inputs, t.outputs), &t.W, &t.dW)
+        if stage.kind == "parametric":
+            self.learn("amount", stage.W, (t.outputs,), &t.W, &t.dW)
+        if stage.kind == "scale":
+            self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
         if stage.kind.endswith("norm"):
             self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
             longest = max(p.batch, t.inputs)
@@ -277,12 +252,32 @@ cdef class Plan:
         """A parameter of a layer, which is a part of the model's vector; its gradient is the same part of the other."""
         cdef PlanStruct *p = &self.plan
         at[0] = self.address(f"a layer's {name}", values, self.type, shape)
-        cdef Size width = cnp.PyArray_ITEMSIZE(<cnp.ndarray> values)
-        cdef Size offset = <char *> at[0] - <char *> p.vector
-        if not 0 <= offset <= (p.size - size(values)) * width or offset % width:
+        gradient_at[0] = self.gradient_of(f"a layer's {name}", at[0], size(values))
+        return 0
+
+    cdef void *gradient_of(self, str what, void *at, Size count) except NULL:
+        """Where the gradient of a parameter lies."""
+        cdef PlanStruct *p = &self.plan
+        cdef Size width = 4 if self.type == cnp.NPY_FLOAT32 else 8
+        cdef Size offset = <char *> at - <char *> p.vector
+        if not 0 <= offset <= (p.size - count) * width or offset % width:
             remedy = "assign numbers to the arrays that are there, not other arrays or other model.parameters"
-            raise ValueError(sentence("fit", f"a layer's {name} to be part of model.parameters", "another array", remedy))
-        gradient_at[0] = <char *> p.gradient + offset
+            raise ValueError(sentence("fit", f"{what} to be part of model.parameters", "another array", remedy))
+        return <char *> p.gradient + offset
+
+    cdef int set_parts(self, Stage *t, list given) except -1:
+        """What the first stage makes of each part of the columns."""
+        cdef Parts parts = Parts(given, self.type_of_numbers())
+        cdef Part *part
+        if (parts.inputs, parts.outputs) != (t.inputs, t.outputs) or t != self.plan.stages:
+            raise ValueError(sentence("fit", f"columns of x in front: {t.inputs}", f"parts of {parts.inputs}"))
+        for i in range(parts.count):
+            part = &parts.parts[i]
+            for k in range(part.learned):
+                part.gradients[k] = self.gradient_of("a layer's array", part.arrays[k], part.owners * part.each[k])
+        t.parts, t.part_count, self.waves = parts.parts, parts.count, 2 * self.plan.batch * parts.frequencies
+        self.rooms.append(parts)  # which it lives in
+        self.kept += parts.held
         return 0
 
     @property
@@ -337,7 +332,7 @@ cdef class Plan:
         threads = max(1, min(threads, PLAN_THREADS))
         for i in range(threads):
             if self.plan.rooms[i] == NULL:
-                self.plan.rooms[i] = self.room(self.kernels.product_room, np.uint8)
+                self.plan.rooms[i] = self.room(self.kernels.product_room + 8 * self.waves, np.uint8)
         if self.running or not self.passing:
             raise ValueError(sentence("fit", "one training at a time", "a second one", "make another Trainer"))
         for held in self.kept + self.passing:

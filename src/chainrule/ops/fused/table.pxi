@@ -9,6 +9,19 @@ cdef extern from "kernels/kernels.h" nogil:
         ACTIVATION_COUNT
         LOSS_COUNT
         OPTIMIZER_COUNT
+        PART_copy
+        PART_embedding
+        PART_pbld
+        PART_ARRAYS
+        MOST_FREQUENCIES
+
+    ctypedef struct Part:
+        int kind, learned
+        Size inputs, to, outputs, count, owners
+        Size start "from"
+        void *arrays[PART_ARRAYS]
+        void *gradients[PART_ARRAYS]
+        Size each[PART_ARRAYS]
 
     ctypedef struct Update:
         int kind
@@ -18,6 +31,7 @@ cdef extern from "kernels/kernels.h" nogil:
     ctypedef struct Kernels:
         void (*activate)(int kind, Size n, const void *x, void *y, double a) noexcept nogil
         void (*activate_backward)(int kind, Size n, const void *dy, const void *kept, void *dx, double a) noexcept nogil
+        void (*parametric)(Size rows, Size width, const void *x, const void *f, const void *amount, void *y) noexcept nogil
         void (*prelu)(Size rows, Size width, const void *x, const void *slope, void *y) noexcept nogil
         void (*prelu_backward)(Size rows, Size width, const void *dy, const void *x, const void *slope, void *dx, void *dslope) noexcept nogil
         void (*affine_few)(Size rows, Size inputs, Size outputs, const void *x, const void *W, const void *b, void *y) noexcept nogil
@@ -41,6 +55,7 @@ cdef extern from "kernels/kernels.h" nogil:
             Size b_column, const void *bias, void *c, void *room,
         ) noexcept nogil
         void (*sum_rows)(Size rows, Size width, const void *dz, void *db, Size start, Size stop) noexcept nogil
+        void (*columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x, void *y, void *room) noexcept nogil
         Size product_room
 
     const Kernels *chainrule_kernels(int bytes)

@@ -5,20 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ...layers.program import Call
 from .operations import function_of
 from .steps import Step
 from .text import number
 
-WIDTHS_DIFFER = ("affine", "affine_int8", "two_classes")
+WIDTHS_DIFFER = ("affine", "affine_int8", "embedding", "pbld", "two_classes")
 
 
 @dataclass(eq=False)
 class Value:
-    """A row of numbers between two calls; ``kept`` counts the reasons not to overwrite it."""
+    """A row of numbers between two calls, or a part of one; ``kept`` counts the reasons not to overwrite it."""
 
     width: int
     kept: int = 0
     place: str = ""
+    whole: Value | None = None
+    start: int = 0  # in the whole
+
+    def part(self, start: int, width: int) -> Value:
+        """Some of its numbers."""
+        return Value(width, kept=1, whole=self, start=start)
+
+    @property
+    def row(self) -> Value:
+        """What has a place of its own."""
+        return self if self.whole is None else self.whole.row
+
+    @property
+    def address(self) -> str:
+        """Where it is in memory."""
+        if self.whole is None:
+            return self.place
+        return self.whole.address + (f" + {self.start}" if self.start else "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +52,16 @@ class Statement:
     def text(self, name: str) -> str:
         """The call itself."""
         step, op, width = self.step, self.step.call.op, self.target.width
-        places = [*(value.place for value in self.sources), self.target.place]
+        places = [*(value.address for value in self.sources), self.target.address]
         places += ["q"] if op == "affine_int8" else []
         arrays = [f"{name}_{array}{self.index}" for array in step.arrays]
         sizes = {"deviations": [width // 2], "two_classes": []}.get(op, [width])
         if "W" in step.arrays:
             sizes = [self.sources[0].width, width]
+        if op == "embedding":
+            sizes = [*step.arrays["E"].shape]
+        if op == "pbld":
+            sizes = [*step.arrays["w1"].shape, step.arrays["b2"].shape[1]]
         arguments = [*places, *arrays, *map(number, step.call.numbers.values()), *map(str, sizes)]
         return f"{name}_{function_of(step)}({', '.join(arguments)});"
 
@@ -69,16 +92,30 @@ class Calls:
         return target
 
     def follow(self, steps: Sequence[Step], value: Value) -> Value:
-        """The calls of these steps; a residual block keeps what went into it."""
+        """The calls of these steps; one with a program inside keeps what goes into it."""
         for step in steps:
-            if step.call.op == "add":
+            if step.call.op == "columns":
+                value = self._side_by_side(step, value)
+            elif step.branches:
                 value.kept += 1
-                inner = self.follow(step.branch, value)
+                inner = self.follow(step.branches[0], value)
                 value.kept -= 1
                 value = self.add(step, value, inner)
             else:
                 value = self.add(step, value)
         return value
+
+    def _side_by_side(self, step: Step, value: Value) -> Value:
+        """The calls of each part of the columns, whose result is copied to its place."""
+        target, start, place = Value(step.width), 0, 0
+        value.kept += 1
+        for width, branch in zip(step.call.arrays["widths"].tolist(), step.branches, strict=True):
+            inner = self.follow(branch, value.part(start, width))
+            copy = Step(Call("copy"), inner.width, step.about)
+            self.calls.append(Statement(copy, (inner,), target.part(place, inner.width), len(self.calls) + 1))
+            start, place = start + width, place + inner.width
+        value.kept -= 1
+        return target
 
 
 def calls_of(steps: Sequence[Step], inputs: int) -> Calls:
@@ -89,8 +126,8 @@ def calls_of(steps: Sequence[Step], inputs: int) -> Calls:
     final: dict[Value, int] = {}
     for index, call in enumerate(plan.calls):
         for value in (*call.sources, call.target):
-            first.setdefault(value, index)
-            final[value] = index
+            first.setdefault(value.row, index)
+            final[value.row] = index
     busy_until: list[int] = []
     for value in (value for value in first if not value.place):
         slot = next((s for s, end in enumerate(busy_until) if end < first[value]), len(busy_until))

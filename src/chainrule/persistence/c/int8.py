@@ -23,12 +23,12 @@ LARGEST_SUM = 2**31 - 1
 
 def quantized(steps: Sequence[Step]) -> list[Step]:
     """The same steps, the dense layers with weights of eight bits."""
-    return [replace(step, call=_affine(step.call)) if step.call.op == "affine" else _branch(step) for step in steps]
+    return [replace(step, call=_affine(step.call)) if step.call.op == "affine" else _inside(step) for step in steps]
 
 
-def _branch(step: Step) -> Step:
-    branch = quantized(step.branch)
-    return replace(step, call=step.call._replace(branch=calls(branch)), branch=branch)
+def _inside(step: Step) -> Step:
+    branches = list(map(quantized, step.branches))
+    return replace(step, call=step.call._replace(branches=tuple(map(calls, branches))), branches=branches)
 
 
 def _affine(call: Call) -> Call:

@@ -17,7 +17,7 @@ from ..agreement import gives_probabilities
 from ..estimators import is_ours, where_network_is
 from ..programs import layer_programs
 from .operations import OPS
-from .steps import Labelled, Step, input_width, steps_of
+from .steps import Labelled, Step, steps_of, width_of_input
 
 WHO = "export to C"
 OUTPUTS = "what model.predict gives"
@@ -96,7 +96,7 @@ def _calls(model: Sequential) -> list[Labelled]:
 
 def _of_model(model: Sequential) -> Network:
     layers = _calls(model)
-    width = input_width(call for _, call in layers)
+    width = width_of_input(call for _, call in layers)
     network = Network(model, width, lambda x: model.predict(x), unit=1.0 if gives_probabilities(model) else None)
     encoder = model.metadata.get("encoder")
     decoding = _decode(network, encoder) if isinstance(encoder, dict) else ()

@@ -136,6 +136,53 @@ static inline void NAME_add(const float *a, const float *b, float *y, size_t n)
     }
 }"""
 
+_PARAMETRIC = """\
+static inline void NAME_parametric(const float *x, const float *f, float *y, const float *amount, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = (1.0f - amount[i]) * x[i] + amount[i] * f[i];
+    }
+}"""
+
+_COPY = """\
+static inline void NAME_copy(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = x[i];
+    }
+}"""
+
+_EMBEDDING = """\
+/* The row of E whose number x is; not a number, where there is no such row. */
+static inline void NAME_embedding(const float *x, float *y, const float *E, size_t codes, size_t size)
+{
+    const int known = x[0] >= 0.0f && x[0] < (float)codes && x[0] == floorf(x[0]);
+    for (size_t i = 0; i < size; i++) {
+        y[i] = known ? E[(size_t)x[0] * size + i] : NAN;
+    }
+}"""
+
+_PBLD = """\
+/* Of each number, sums of waves of it; then the numbers themselves. */
+static inline void NAME_pbld(const float *x, float *y, const float *w1, const float *b1, const float *W2,
+    const float *b2, size_t inputs, size_t waves, size_t outputs)
+{
+    for (size_t j = 0; j < inputs; j++, y += outputs) {
+        for (size_t k = 0; k < outputs; k++) {
+            y[k] = *b2++;
+        }
+        for (size_t h = 0; h < waves; h++) {
+            const float wave = cosf(x[j] * *w1++ + *b1++);
+            for (size_t k = 0; k < outputs; k++) {
+                y[k] += wave * *W2++;
+            }
+        }
+    }
+    for (size_t j = 0; j < inputs; j++) {
+        y[j] = x[j];
+    }
+}"""
+
 #: The value of each number v by arrays of as many, unless a bias is added.
 EACH = {
     "prelu": "v > 0.0f ? v : slope[i] * v",
@@ -148,14 +195,18 @@ ROWS = {
     "add": _ADD,
     "affine": _DENSE,
     "affine_int8": _DENSE_INT8,
+    "copy": _COPY,
     "deviations": _DEVIATIONS,
+    "embedding": _EMBEDDING,
     "layer_norm": _LAYER_NORM,
+    "pbld": _PBLD,
+    "parametric": _PARAMETRIC,
     "softmax": _SOFTMAX,
     "two_classes": _TWO_CLASSES,
 }
 COMMENTS = {"standardize": "/* The mean is high + low: one float32 would lose digits of a mean far from zero. */\n"}
 HELPERS = {"sigmoid_of": _SIGMOID_OF, "softplus_of": _SOFTPLUS_OF}
-OPS = {*EACH, *ROWS, *NOTHING}
+OPS = {*EACH, *ROWS, *NOTHING, "columns"}
 
 
 def function_of(step: Step) -> str:

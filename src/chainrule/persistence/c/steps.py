@@ -5,6 +5,7 @@ What does nothing to one row is left out, and what scales the outputs of a dense
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -12,7 +13,18 @@ from typing import TypeAlias
 import numpy as np
 
 from ..._support.checks import Array, sentence
-from ...layers.program import Call, Program, arguments, every_call, joined, numbers_of, run, simplified
+from ...layers.program import (
+    Call,
+    Program,
+    arguments,
+    every_call,
+    input_width,
+    joined,
+    numbers_of,
+    output_width,
+    run,
+    simplified,
+)
 
 Labelled: TypeAlias = "tuple[str, Call]"  # with what it comes from
 NOTHING = ("flatten", "identity")  # to one row
@@ -28,18 +40,20 @@ class Step:
     call : what it computes
     width : int, of what it gives
     about : str, what it comes from
-    branch : the steps of an ``add``, whose result is added to what they began with
+    branches : the steps of each program inside it; what those of an ``add`` make is added to what they began with
     """
 
     call: Call
     width: int
     about: str = ""
-    branch: list[Step] = field(default_factory=list)
+    branches: list[list[Step]] = field(default_factory=list)
 
     @property
     def arrays(self) -> Mapping[str, Array]:
         """The constants as the device holds them, in the order of its function's arguments."""
         arrays = self.call.arrays
+        if self.call.op == "pbld":
+            return {**arrays, "w1": 2 * np.pi * arrays["w1"], "W2": arrays["W2"].reshape(-1, arrays["W2"].shape[2])}
         if "W" in arrays:  # the weights of an output in a row
             return {**arrays, "W": arrays["W"].T}
         if self.call.op == "standardize":  # a float32 alone would lose digits of a mean far from zero
@@ -52,9 +66,10 @@ class Step:
     @property
     def multiplications(self) -> int:
         """How many multiply-adds one row takes, by layers of weights alone."""
-        if "W" in self.call.arrays:
-            return int(self.call.arrays["W"].size)
-        return sum(step.multiplications for step in self.branch) + self.width * (self.call.op in SCALES)
+        if weights := [self.call.arrays[name].size for name in ("W", "w1", "W2") if name in self.call.arrays]:
+            return int(sum(weights))
+        inner = sum(step.multiplications for branch in self.branches for step in branch)
+        return inner + self.width * (self.call.op in SCALES)
 
 
 def calls(steps: Iterable[Step]) -> Program:
@@ -81,28 +96,33 @@ def steps_of(labelled: Iterable[Labelled], width: int) -> list[Step]:
         if both is not None:
             steps[-1] = Step(both, width, f"{steps[-1].about}, {about}")
             continue
-        branch = steps_of(((f"{inner.op} of {about}", inner) for inner in call.branch), width)
-        width = call.arrays["W"].shape[1] if call.op == "affine" else 2 if call.op == "two_classes" else width
-        steps.append(Step(simplified(call)._replace(branch=calls(branch)), width, about, branch))
+        widths = call.arrays.get("widths", itertools.repeat(width))
+        branches = [
+            steps_of([(f"{inner.op} of {about}", inner) for inner in own], int(wide))
+            for own, wide in zip(call.branches, widths, strict=False)
+        ]
+        width = output_width(call, width)
+        steps.append(Step(simplified(call)._replace(branches=tuple(map(calls, branches))), width, about, branches))
     return steps
 
 
 def _in_float64(call: Call) -> Call:
     """The same in float64, arrays and numbers in the order of the equation."""
     order = arguments(call.op)
-    arrays = {name: np.asarray(call.arrays[name], np.float64) for name in order if name in call.arrays}
+    arrays = {name: call.arrays[name] for name in order if name in call.arrays}
+    arrays = {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in arrays.items()}
     if call.op == "affine":
         arrays.setdefault("b", np.zeros(arrays["W"].shape[1]))
     numbers = numbers_of(call)
-    return Call(call.op, arrays, {name: numbers[name] for name in order if name in numbers}, call.branch)
+    return Call(call.op, arrays, {name: numbers[name] for name in order if name in numbers}, call.branches)
 
 
-def input_width(program: Iterable[Call]) -> int:
+def width_of_input(program: Iterable[Call]) -> int:
     """How many numbers a row has, by the first call with an array."""
     softmax_seen = False
     for call in every_call(program):
-        if call.arrays:  # W has a row for each input, other arrays a number
-            return len(call.arrays.get("W", next(iter(call.arrays.values()))))
+        if (width := input_width(call)) is not None:
+            return width
         softmax_seen |= call.op == "softmax"
         if softmax_seen and call.op == "flatten":
             raise ValueError(sentence("export to C", "Flatten in front of Softmax", "it behind", "exchange the two"))

@@ -148,9 +148,27 @@ def _alias(estimator: type[Any]) -> str:
 
 
 @cache
-def register() -> None:
-    """Make our two estimators known to skl2onnx."""
-    update_registered_converter = require("skl2onnx", "onnx", "chainrule.estimators.onnx").update_registered_converter
+def register_skl2onnx() -> None:
+    """Teach skl2onnx our two estimators, alone and in a pipeline; once is enough.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        skl2onnx is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> from skl2onnx import to_onnx
+    >>> cr.convert.register_skl2onnx()
+    >>> X, y = np.float32([[0.0], [1.0], [2.0], [3.0]]), [0, 0, 1, 1]
+    >>> model = cr.MLPClassifier((4,), activation="gelu", solver="lbfgs", random_state=0).fit(X, y)
+    >>> graph = to_onnx(model, X[:1], options={"zipmap": False})
+    >>> [output.name for output in graph.graph.output]
+    ['label', 'probabilities']
+    """
+    update_registered_converter = require("skl2onnx", "onnx", "register_skl2onnx").update_registered_converter
 
     from ...estimators import MLPClassifier, MLPRegressor
 

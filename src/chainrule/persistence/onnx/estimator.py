@@ -14,7 +14,7 @@ from ..._support.files import digest
 from ...model import Sequential
 from ..columns import last_step, needs_frame
 from ..foreign import reason
-from .converters import register
+from .converters import register_skl2onnx
 from .network import DOUBLE, WHO
 from .runtime import add_facts
 
@@ -22,7 +22,7 @@ from .runtime import add_facts
 def from_estimator(estimator: Any, rows: Any, double: bool, opset: int | None) -> tuple[Any, list[str]]:
     """Label and probabilities, or the numbers, of rows as the estimator takes them; the metadata with them."""
     to_onnx = require("skl2onnx", "onnx", WHO).to_onnx
-    register()
+    register_skl2onnx()
     estimator = getattr(estimator, "best_estimator_", estimator)
     types = _types(estimator, rows, double)
     try:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from ..._support.checks import Array
+from ..._support.checks import Array, sentence
 from ...layers.program import Call, numbers_of, simplified
 from ..elementwise import ELEMENTWISE
 from .graph import Graph
+
+CODES_OF_FLOAT16 = 2048  # which holds no larger odd number
 
 
 def through(g: Graph, program: Iterable[Call], x: str) -> str:
@@ -82,9 +84,51 @@ def _layer_norm(g: Graph, call: Call, x: str) -> str:
     return y
 
 
+def _parametric(g: Graph, call: Call, x: str) -> str:
+    """(1 − amount) · x + amount · f(x)"""
+    amount = call.arrays["amount"]
+    of_f = g.Mul(through(g, call.branches[0], x), g.constant(amount, "amount"))
+    return g.Add(g.Mul(x, g.constant(1 - amount, "rest")), of_f)
+
+
 def _prelu(g: Graph, call: Call, x: str) -> str:
     """max(x, 0) + slope · min(x, 0)"""
     return g.Add(g.Relu(x), g.Mul(g.Min(x, 0.0), g.constant(call.arrays["slope"], "slope")))
+
+
+def _columns(g: Graph, call: Call, x: str) -> str:
+    """Each part's own program on its own columns, side by side."""
+    stops = np.cumsum(call.arrays["widths"]).tolist()
+    bounds = zip([0, *stops], stops, strict=False)
+    parts = [g.Slice(x, np.array([start]), np.array([stop]), np.array([1])) for start, stop in bounds]
+    return g.Concat(*(through(g, branch, part) for branch, part in zip(call.branches, parts, strict=True)), axis=1)
+
+
+def _embedding(g: Graph, call: Call, x: str) -> str:
+    """E[x]; what is no code becomes one beyond the table, so that ONNX Runtime refuses it."""
+    E = call.arrays["E"]
+    if g.dtype == np.float16 and len(E) > CODES_OF_FLOAT16:
+        got = f"an embedding of {len(E):,}"
+        raise ValueError(sentence(g.who, f"at most {CODES_OF_FLOAT16:,} codes for float16", got, "use float32"))
+    code = g.Where(g.Equal(x, g.Floor(g.Abs(x))), x, float(len(E)))
+    return g.Reshape(g.Gather(g.constant(E, "E"), g.cast(code, np.int64), axis=0), np.array([0, E.shape[1]]))
+
+
+def _pbld(g: Graph, call: Call, x: str) -> str:
+    """cos(2π x_j w1_j + b1_j) W2_j + b2_j of all columns j at once, then x"""
+    narrow = g.dtype == np.float16  # which has no digits left for waves
+    if narrow:
+        x, g.dtype = g.cast(x, np.float32), np.dtype(np.float32)
+    w1, b1, W2, b2 = (call.arrays[name] for name in ("w1", "b1", "W2", "b2"))
+    u = g.Mul(g.Reshape(x, np.array([0, len(w1), 1])), g.constant(2 * np.pi * w1, "w1"))
+    waves = g.Transpose(g.Cos(g.Add(u, g.constant(b1, "b1"))), perm=[1, 0, 2])
+    z = g.Transpose(g.MatMul(waves, g.constant(W2, "W2")), perm=[1, 0, 2])
+    z = g.Reshape(g.Add(z, g.constant(b2, "b2")), np.array([0, b2.size]))
+    y = g.Concat(z, x, axis=1)
+    if narrow:
+        g.dtype = np.dtype(np.float16)
+        y = g.cast(y, g.dtype)
+    return y
 
 
 def _deviations(g: Graph, call: Call, x: str) -> str:
@@ -98,11 +142,15 @@ def _deviations(g: Graph, call: Call, x: str) -> str:
 #: What each op makes of x.
 NODES: dict[str, Callable[[Graph, Call, str], str]] = {
     **dict.fromkeys(ELEMENTWISE, _elementwise),
-    "add": lambda g, call, x: g.Add(x, through(g, call.branch, x)),
+    "add": lambda g, call, x: g.Add(x, through(g, call.branches[0], x)),
     "affine": _affine,
+    "columns": _columns,
     "deviations": _deviations,
+    "embedding": _embedding,
     "flatten": lambda g, call, x: g.Flatten(x, axis=1),
     "layer_norm": _layer_norm,
+    "parametric": _parametric,
+    "pbld": _pbld,
     "prelu": _prelu,
     "scale": _scale,
     "softmax": lambda g, call, x: g.Softmax(x, axis=-1),

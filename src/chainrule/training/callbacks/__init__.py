@@ -7,12 +7,14 @@ from ..state import Row
 from .base import Callback, Training
 from .ending import EarlyStopping, TerminateOnDivergence, TimeLimit
 from .record import History, Progress
+from .scheduler import LayerScheduler
 from .weights import MaxNorm, WeightAverage
 
 __all__ = [
     "Callback",
     "EarlyStopping",
     "History",
+    "LayerScheduler",
     "MaxNorm",
     "Progress",
     "Row",

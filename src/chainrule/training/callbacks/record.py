@@ -6,6 +6,7 @@ import copy
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from html import escape
 from importlib import import_module
 from math import isfinite
 from typing import Any, TextIO
@@ -20,7 +21,8 @@ class History(Callback):
 
     ``history["loss"]`` is the list of a column: ``loss`` (mean over the epoch's batches as they were trained, penalties
     included), ``validation_loss``, each metric (of the outputs as they were during training) and ``validation_`` +
-    metric, ``learning_rate``, ``seconds``.
+    metric, ``learning_rate``, ``seconds``. Iteration gives the rows, so ``pandas.DataFrame(history)`` is the table.
+    A notebook shows the curves.
 
     Attributes
     ----------
@@ -58,15 +60,26 @@ class History(Callback):
     def __contains__(self, name: object) -> bool:
         return name in self.columns
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.columns)
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
 
     def keys(self) -> list[str]:
-        """The columns again, so that ``dict(history)`` and ``pandas.DataFrame(dict(history))`` work."""
+        """The columns again, so that ``dict(history)`` gives the lists."""
         return self.columns
 
     def __repr__(self) -> str:
         return f"History({len(self)} epochs of {', '.join(self.columns) or 'nothing yet'})"
+
+    def _repr_html_(self) -> str:
+        """The curves of the loss and of each metric, as a notebook shows them."""
+        from ..._support.notebook import chart
+
+        drawn = []
+        for name in dict.fromkeys(column.removeprefix("validation_") for column in self.columns):
+            known = {"training": name, "validation": f"validation_{name}"}
+            curves = {label: self[column] for label, column in known.items() if column in self}
+            drawn += [chart(name, curves)] * (name not in ("learning_rate", "seconds"))
+        return f"<div>{escape(repr(self))}</div>" + "".join(drawn)
 
     def to_json(self) -> str:
         """The rows as a JSON document; JSON has no infinity and no NaN, they become null."""

@@ -153,6 +153,16 @@ static void NAME(activate_backward)(int kind, Size n, const void *dy_, const voi
     }
 }
 
+/* y = (1 - a) x + a f, with an a for each column; y may be x or f. */
+static void NAME(parametric)(Size rows, Size width, const void *x_, const void *f_, const void *amount_, void *y_) {
+    const REAL *x = x_, *f = f_, *amount = amount_;
+    REAL *y = y_;
+    for (Size row = 0; row < rows; row++, x += width, f += width, y += width) {
+#pragma omp simd
+        for (Size i = 0; i < width; i++) y[i] = (1 - amount[i]) * x[i] + amount[i] * f[i];
+    }
+}
+
 static void NAME(prelu)(Size rows, Size width, const void *x_, const void *slope_, void *y_) {
     const REAL *x = x_, *slope = slope_;
     REAL *y = y_;

@@ -25,11 +25,13 @@ typedef struct {
     double a;        /* of the activation; or the rate of dropout; or the epsilon of a normalisation */
     double momentum; /* of the running statistics */
     double l1, l2, *penalty; /* and what the batch's penalty is for each row of W */
-    void *W, *b, *dW, *db; /* W, b or gain, bias, and their gradients */
+    void *W, *b, *dW, *db; /* W, b or gain, bias or amount, and their gradients */
     void *y, *dy;          /* the output and its gradient; of an affine stage dy becomes dz */
-    void *kept;            /* z of a gated activation, the mask of dropout, the standardised batch */
+    void *kept;            /* z of a gated activation, f(x) of a parametric one, the mask of dropout, the standardised batch */
     void *inverse, *mean, *variance; /* of a normalisation: of each row or column */
     double *running_mean, *running_variance;
+    const Part *parts; /* of a stage of columns, which is the first */
+    int part_count;
 } Stage;
 
 /* A part of the flat vector whose learning rate and decay have the same factors. */
@@ -74,7 +76,7 @@ typedef struct Plan {
     char *y_room;
     double *share, *row_value; /* w / sum of w, and the loss of each row */
     double *squares;           /* the gradient's squared norm, for each PLAN_CHUNK of the vector */
-    void *rooms[PLAN_THREADS]; /* for each thread */
+    void *rooms[PLAN_THREADS]; /* for each thread: for a product, and behind it for the waves of a column of x */
 
     /* what comes out */
     double *value; /* the loss of each step */

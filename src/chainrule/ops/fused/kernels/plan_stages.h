@@ -62,11 +62,18 @@ static void NAME(forward)(const NAME(Step) *s) {
         const REAL *x = NAME(input)(s, i);
         REAL *y = (REAL *)t->y + s->r0 * t->outputs, *kept = t->kept == NULL ? NULL : (REAL *)t->kept + at;
         switch (t->kind) {
+        case STAGE_columns:
+            NAME(columns)(rows, t->inputs, t->outputs, t->parts, t->part_count, x + at, y, s->plan->rooms[s->thread]);
+            break;
         case STAGE_affine:
             NAME(forward_affine)(s, t, x);
             break;
         case STAGE_activation:
             NAME(activate)(t->activation, rows * t->outputs, x + at, y, t->a);
+            break;
+        case STAGE_parametric:
+            NAME(activate)(t->activation, rows * t->outputs, x + at, kept, t->a);
+            NAME(parametric)(rows, t->outputs, x + at, kept, t->W, y);
             break;
         case STAGE_dropout: {
             const uint64_t key = s->plan->keys[s->index * s->plan->dropouts + t->dropout];
@@ -77,9 +84,11 @@ static void NAME(forward)(const NAME(Step) *s) {
             NAME(forward_batch_norm)(s, t, x);
             break;
         case STAGE_layer_norm:
-            NAME(standardize_rows)(rows, t->inputs, t->inputs, x + at, t->a, kept, (REAL *)t->inverse + s->r0,
-                                   (REAL *)t->mean + s->r0, (REAL *)t->variance + s->r0);
-            NAME(scale)(rows, t->inputs, t->inputs, kept, t->W, t->b, y);
+        case STAGE_scale:
+            if (t->kind == STAGE_layer_norm)
+                NAME(standardize_rows)(rows, t->inputs, t->inputs, x + at, t->a, kept, (REAL *)t->inverse + s->r0,
+                                       (REAL *)t->mean + s->r0, (REAL *)t->variance + s->r0);
+            NAME(scale)(rows, t->inputs, t->inputs, t->kind == STAGE_scale ? x + at : kept, t->W, t->b, y);
             break;
         }
     }
@@ -120,6 +129,13 @@ static void NAME(backward)(const NAME(Step) *s) {
             NAME(activate_backward)(t->activation, rows * t->outputs, dy,
                                     t->keeps_input ? NAME(input)(s, i) + in : (REAL *)t->y + out, dx, t->a);
             break;
+        case STAGE_parametric:
+            if (dx != NULL) { /* dx = (1 - a) dy + a f'(x) dy */
+                NAME(activate_backward)(t->activation, rows * t->outputs, dy,
+                                        t->keeps_input ? NAME(input)(s, i) + in : (REAL *)t->kept + in, dx, t->a);
+                NAME(parametric)(rows, t->outputs, dy, dx, t->W, dx);
+            }
+            break;
         case STAGE_dropout:
             NAME(multiply)(rows * t->outputs, dy, (REAL *)t->kept + in, dx);
             break;
@@ -127,11 +143,12 @@ static void NAME(backward)(const NAME(Step) *s) {
             NAME(backward_batch_norm)(s, t, dx == NULL ? NULL : s->plan->stages[i - 1].dy);
             break;
         case STAGE_layer_norm:
-            if (dx != NULL) {
-                NAME(scale)(rows, t->inputs, t->inputs, dy, t->W, NULL, dx);
+        case STAGE_scale:
+            if (dx == NULL) break;
+            NAME(scale)(rows, t->inputs, t->inputs, dy, t->W, NULL, dx);
+            if (t->kind == STAGE_layer_norm)
                 NAME(standardize_rows_backward)(rows, t->inputs, t->inputs, dx, (REAL *)t->kept + in,
                                                 (REAL *)t->inverse + s->r0, dx);
-            }
             break;
         }
     }
@@ -223,6 +240,16 @@ static void NAME(sum_rows)(Size rows, Size width, const void *dz_, void *db_, Si
     }
 }
 
+/* da[start ... stop] = the sums over the rows of dy (f - x) in these columns. */
+static void NAME(parametric_gradient)(Size rows, Size width, const REAL *dy, const REAL *x, const REAL *f, REAL *da,
+                                      Size start, Size stop) {
+    memset(da + start, 0, (size_t)(stop - start) * sizeof(REAL));
+    for (Size row = 0; row < rows; row++, dy += width, x += width, f += width) {
+#pragma omp simd
+        for (Size i = start; i < stop; i++) da[i] += dy[i] * (f[i] - x[i]);
+    }
+}
+
 /* The optimizer's step on parameters from ... to of a vector such as a bias. */
 static void NAME(learn_vector)(const NAME(Step) *s, const REAL *w, const REAL *g, Size from, Size to) {
     const Size offset = w - (REAL *)s->plan->vector + from;
@@ -230,10 +257,27 @@ static void NAME(learn_vector)(const NAME(Step) *s, const REAL *w, const REAL *g
     NAME(learn)(s->plan, &update, offset, to - from, g + from);
 }
 
+/* This thread's share of the gradients of the parts: of the rows of a table, of the columns of a PBLD. */
+APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t, int at_once) {
+    const int threads = s->plan->threads;
+    REAL *room = s->plan->rooms[s->thread], *waves = room + DEPTH * PANEL;
+    for (const Part *p = t->parts; p < t->parts + t->part_count; p++) {
+        const Size from = NAME(share)(p->owners, 1, s->thread, threads);
+        const Size to = NAME(share)(p->owners, 1, s->thread + 1, threads);
+        const REAL *x = s->x + p->from, *dy = (REAL *)t->dy + p->to;
+        if (p->kind == PART_embedding) NAME(embedding_gradient)(p, s->n, x, t->inputs, dy, t->outputs, from, to);
+        for (Size j = from; p->kind == PART_pbld && j < to; j++)
+            NAME(pbld_gradient)(p, j, s->n, x, t->inputs, dy, t->outputs, waves, room);
+        for (int i = 0; at_once && i < p->learned; i++)
+            NAME(learn_vector)(s, p->arrays[i], p->gradients[i], from * p->each[i], to * p->each[i]);
+    }
+}
+
 /* This thread's share of a stage's gradients; with `at_once` each goes straight into the optimizer. */
 static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
     const Plan *p = s->plan;
     const Stage *t = &p->stages[i];
+    if (t->kind == STAGE_columns) NAME(part_gradients)(s, t, at_once);
     if (t->W == NULL) return;
     const Size from = NAME(share)(t->outputs, LANES, s->thread, p->threads);
     const Size to = NAME(share)(t->outputs, LANES, s->thread + 1, p->threads);
@@ -251,9 +295,13 @@ static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
         if (!at_once && t->penalty != NULL) NAME(penalize)(&weights, 0, rows, 0, t->outputs, dW, t->outputs);
         if (t->b != NULL) NAME(sum_rows)(s->n, t->outputs, t->dy, t->db, from, to);
     } else {
-        if (t->kind == STAGE_layer_norm)
-            NAME(scale_backward)(s->n, to - from, t->outputs, (REAL *)t->dy + from, (REAL *)t->kept + from,
-                                 (REAL *)t->W + from, NULL, (REAL *)t->dW + from, (REAL *)t->db + from);
+        const REAL *x = NAME(input)(s, i);
+        if (t->kind == STAGE_layer_norm || t->kind == STAGE_scale)
+            NAME(scale_backward)(s->n, to - from, t->outputs, (REAL *)t->dy + from,
+                                 (t->kind == STAGE_scale ? x : (REAL *)t->kept) + from, (REAL *)t->W + from, NULL,
+                                 (REAL *)t->dW + from, t->db == NULL ? NULL : (REAL *)t->db + from);
+        if (t->kind == STAGE_parametric)
+            NAME(parametric_gradient)(s->n, t->outputs, t->dy, x, t->kept, t->dW, from, to);
         if (at_once) NAME(learn_vector)(s, t->W, t->dW, from, to);
     }
     if (at_once && t->b != NULL) NAME(learn_vector)(s, t->b, t->db, from, to);
