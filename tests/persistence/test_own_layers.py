@@ -194,13 +194,21 @@ def test_an_activation_that_only_python_knows_is_a_module(tmp_path: Path) -> Non
     np.testing.assert_array_equal(twin.parameters.vector, net.parameters.vector)
 
 
-def test_a_number_that_a_program_leaves_out_is_asked_for(tmp_path: Path) -> None:
+def test_a_number_that_a_program_leaves_out_is_the_default_of_the_op(tmp_path: Path) -> None:
     class Leaky(cr.ReLU):
         def program(self, training: bool = False) -> Any:
             return (Call("leaky_relu"),)
 
-    with pytest.raises(ValueError, match=r"'slope' among the numbers of leaky_relu in the program of Leaky\(\), got"):
-        pytorch.write(model(Leaky()), tmp_path / "net")
+    assert "nn.LeakyReLU(0.01)" in notes(model(Leaky()), tmp_path / "net")
+
+
+def test_a_number_without_a_default_is_asked_for(tmp_path: Path) -> None:
+    class Noise(cr.ReLU):
+        def program(self, training: bool = False) -> Any:
+            return (Call("dropout"),)
+
+    with pytest.raises(ValueError, match=r"'rate' among the numbers of dropout in the program of Noise\(\), got"):
+        pytorch.write(model(Noise()), tmp_path / "net")
 
 
 OURS_ALONE = ("Columns", "GaussianNoise", "ParametricActivation", "Residual", "Scale")

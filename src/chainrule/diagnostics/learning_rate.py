@@ -111,12 +111,22 @@ def learning_rate_range_test(
         raise TypeError(sentence(who, "a Trainer", repr(trainer), "write Trainer(model, loss, optimizer) first"))
     lowest = check_number(who, "lowest", lowest, above=0)
     highest = check_number(who, "highest", highest, above=lowest)
-    steps = check_integer(who, "steps", steps, minimum=10)
-    rates = np.geomspace(lowest, highest, steps)
+    rates = np.geomspace(lowest, highest, check_integer(who, "steps", steps, minimum=10))
+    losses = _losses(trainer, rates, x, y, sample_weight)
+    seen = len(losses)
+    if seen < 10:
+        got = f"divergence after {seen}"
+        raise ValueError(sentence(who, "at least 10 steps before divergence", got, f"pass lowest < {lowest:g}"))
+    smoothed = _running_mean(losses)
+    return RateTest(rates[:seen], losses, smoothed, _steepest(rates[:seen], smoothed))
+
+
+def _losses(trainer: Trainer, rates: Array, x: Any, y: Any, sample_weight: Any) -> Array:
+    """Return the loss of each step of a copy of the trainer at these rates; fewer if it diverges earlier."""
+    recorder = _Recorder()
     optimizer = copy.deepcopy(trainer.optimizer)
     optimizer.state = {}
-    optimizer.learning_rate = lambda step, total: float(rates[min(step, steps - 1)])
-    recorder = _Recorder()
+    optimizer.learning_rate = lambda step, total: float(rates[min(step, len(rates) - 1)])
     trial = Trainer(
         copy.deepcopy(trainer.model),
         trainer.loss,
@@ -130,17 +140,11 @@ def learning_rate_range_test(
         augment=trainer.augment,
     )
     try:
-        while len(recorder.losses) < steps:
+        while len(recorder.losses) < len(rates):
             trial.fit(x, y, sample_weight, epochs=1, verbose=0)
     except (DivergenceError, _LostError):
         pass  # the expected end
-    seen = min(len(recorder.losses), steps)
-    if seen < 10:
-        got = f"divergence after {seen}"
-        raise ValueError(sentence(who, "at least 10 steps before divergence", got, f"pass lowest < {lowest:g}"))
-    losses = np.array(recorder.losses[:seen])
-    smoothed = _running_mean(losses)
-    return RateTest(rates[:seen], losses, smoothed, _steepest(rates[:seen], smoothed))
+    return np.array(recorder.losses[: len(rates)])
 
 
 def _running_mean(losses: Array) -> Array:

@@ -100,12 +100,10 @@ def export(
     the result says so. If float32 cannot distinguish rows (seconds since 1970, for example), a float32 file is refused,
     and an ONNX file takes float64 unless you set the precision.
 
-    A model of a table takes raw rows: one input or field for each column, with missing values.
-
     Parameters
     ----------
     model : Sequential, fitted estimator or fitted scikit-learn pipeline
-        The file includes an estimator's encoding, scaling and classes.
+        The file includes an estimator's encoding, scaling and classes: a table's takes raw rows, column by column.
     path : path
         The file, which is replaced atomically.
     format : {"onnx", "c", "pytorch"}, optional
@@ -126,12 +124,9 @@ def export(
     Raises
     ------
     ValueError, TypeError
-        If the format or an option is unknown, the format cannot hold the model, or the file would predict something
-        else.
-    ModuleNotFoundError
-        If the libraries that write the format are missing; the error names the command that installs them.
-    OSError
-        If the folder does not exist or cannot be written to.
+        If the format or an option is unknown, the format cannot hold the model, or the file would predict otherwise.
+    ModuleNotFoundError, OSError
+        If a library is missing (the error names the command that installs it), or the folder cannot be written to.
 
     Examples
     --------
@@ -153,9 +148,14 @@ def export(
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
         notes, checked = written(task, draft, precisions)
-        with replacing("export", path) as stream, draft.open("rb") as whole:
-            shutil.copyfileobj(whole, stream)
+        _put(draft, path)
     return Exported(path, name, path.stat().st_size, checked, notes, task.unit, about)
+
+
+def _put(draft: Path, path: Path) -> None:
+    """Replace the file at the path by the draft."""
+    with replacing("export", path) as stream, draft.open("rb") as whole:
+        shutil.copyfileobj(whole, stream)
 
 
 def _task(name: str, model: Any, X: Any, options: dict[str, Any]) -> tuple[Task, str]:

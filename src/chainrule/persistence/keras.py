@@ -82,7 +82,7 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
     Notes
     -----
     h5py reads the file with the HDF5 library, which may hang on a maliciously damaged file: from strangers accept only
-    safetensors files.
+    safetensors files. The formats: https://keras.io/guides/serialization_and_saving/.
 
     Examples
     --------
@@ -97,25 +97,14 @@ def load_keras_weights(model: Sequential, path: str | os.PathLike[str]) -> None:
     ...     cr.convert.load_keras_weights(model, path)
     >>> model.predict([[10.0, 100.0]])
     array([[210.5]], dtype=float32)
-
-    References
-    ----------
-    https://keras.io/guides/serialization_and_saving/
     """
     path = as_path(WHO, path)
     ours = slots(WHO, model, {op: kind.variables for op, kind in KINDS.items()})
     with opened(WHO, path) as (root, config):
         described = layers_of(config)
-        known = [(OPS[name], settings) for name, settings in described if name in OPS]
-        settings = dict(zip(_numbered([op for op, _ in known]), [held for _, held in known], strict=True))
+        settings = _settings(described)
         kinds = _numbered([slot.call.op for slot in ours])
-        if child(WHO, path, root, "model_weights") is not None or texts(root, "layer_names") is not None:
-            groups = _by_name(path, root)
-        else:
-            groups = _by_kind(path, root, kinds, settings)
-        for kind, slot, group in zip(kinds, ours, groups.values(), strict=False):
-            for leaf in _absent(settings.get(kind, {})) - group.keys() & slot.arrays.keys():
-                group[leaf] = np.full(slot.arrays[leaf].shape, float(leaf == "gamma"))
+        groups = _variables(path, root, kinds, ours, settings)
         check_shapes(WHO, ours, groups, "make the model of the same layers as the Keras one")
         for array in (array for group in groups.values() for array in group.values()):
             check_unpacks(WHO, path, array)
@@ -134,12 +123,32 @@ def _numbered(ops: Sequence[str]) -> list[str]:
     return names
 
 
+def _settings(described: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Mapping[str, Any]]:
+    """The settings of each layer that has variables, by its name in files."""
+    known = [(OPS[name], settings) for name, settings in described if name in OPS]
+    return dict(zip(_numbered([op for op, _ in known]), [settings for _, settings in known], strict=True))
+
+
 def _absent(settings: Mapping[str, Any]) -> set[str]:
     """The variables that a normalization lacks: its gain is then 1, or its bias 0."""
     return {leaf for leaf, key in (("gamma", "scale"), ("beta", "center")) if settings.get(key) is False}
 
 
 # --- the two layouts ----------------------------------------------------------------------------------------------
+
+
+def _variables(
+    path: Path, root: Any, kinds: Sequence[str], ours: Sequence[Slot], settings: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The arrays of each layer that has some, in order; a gain that a layer leaves out is 1, a bias 0."""
+    if child(WHO, path, root, "model_weights") is not None or texts(root, "layer_names") is not None:
+        groups = _by_name(path, root)
+    else:
+        groups = _by_kind(path, root, kinds, settings)
+    for kind, slot, group in zip(kinds, ours, groups.values(), strict=False):
+        for leaf in _absent(settings.get(kind, {})) - group.keys() & slot.arrays.keys():
+            group[leaf] = np.full(slot.arrays[leaf].shape, float(leaf == "gamma"))
+    return groups
 
 
 def _by_kind(

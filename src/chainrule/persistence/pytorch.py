@@ -17,6 +17,7 @@ import numpy as np
 
 from .._support.checks import Array, check_finite, sentence
 from .._support.files import as_path, check_readable, in_our_words, open_tensors, refusal, tensors_in, write_arrays
+from ..layers.program import numbers_of
 from ..model import Sequential
 from .agreement import Answers, answers, distance
 from .elementwise import ELEMENTWISE
@@ -218,8 +219,9 @@ def _module(part: Part) -> str:
         return f"{type(part.layer).__name__}({inner})"
     if call.op not in MODULES:
         return f"{'Residual' if call.op == 'add' else call.op}({inner})"
+    numbers = numbers_of(call) if call.op in ELEMENTWISE else call.numbers
     try:
-        text = MODULES[call.op].format(**call.arrays, **call.numbers, biased="b" in call.arrays)
+        text = MODULES[call.op].format(**call.arrays, **numbers, biased="b" in call.arrays)
     except KeyError as missing:
         expected = f"{missing} among the numbers of {call.op} in the program of {part.layer!r}"
         raise ValueError(sentence("export to PyTorch", expected, f"{dict(call.numbers)}")) from None

@@ -71,31 +71,38 @@ def worst(
     who = "worst"
     p, labels = class_probabilities(who, probabilities, labels_true)
     images = _images(who, x, image_shape, len(p))
-    names = range(p.shape[1]) if class_names is None else class_names
-    if len(names) != p.shape[1]:
-        raise ValueError(sentence(who, f"{p.shape[1]} class_names, one per class", str(len(names))))
-    count = min(check_integer(who, "count", count), len(p))
-    rows = np.argsort(p[np.arange(len(p)), labels], kind="stable")[:count]
-    said = p.argmax(axis=1)
-    captions = [
-        (f"true {_short(names[labels[row]])}", f"said {_short(names[said[row]])}, {_percent(p[row, said[row]])}")
-        for row in rows
-    ]
+    rows = np.argsort(p[np.arange(len(p)), labels], kind="stable")[: check_integer(who, "count", count)]
+    captions = _captions(who, p[rows], labels[rows], class_names)
     tile = max(LEAST, *(LETTER * len(line) for lines in captions for line in lines))
-    across = min(count, int(WIDTH // (tile + GAP)))
-    down = -(-count // across)
-    size = (across * (tile + GAP), down * (tile * images.shape[1] / images.shape[2] + CAPTION + GAP))
-    figure, ax = canvas(who, ax, size)
-    unit = images.shape[2] / tile  # pixels in an inch
+    across = min(len(rows), int(WIDTH // (tile + GAP)))
+    down, height = -(-len(rows) // across), tile * images.shape[1] / images.shape[2] + CAPTION
+    figure, ax = canvas(who, ax, (across * (tile + GAP), down * (height + GAP)))
+    _draw(ax, images[rows], captions, images.shape[2] / tile, across, down)
+    return figure
+
+
+def _draw(ax: Axes, images: Array, captions: list[tuple[str, str]], unit: float, across: int, down: int) -> None:
+    """Draw images with their captions, so many ``across`` and ``down``, with ``unit`` pixels in an inch."""
     step = images.shape[2] + GAP * unit, images.shape[1] + (CAPTION + GAP) * unit
-    corners = [(place % across * step[0], place // across * step[1]) for place in range(count)]
-    _tiles(ax, images[rows], corners)
+    corners = [(place % across * step[0], place // across * step[1]) for place in range(len(images))]
+    _tiles(ax, images, corners)
     for (left, top), lines in zip(corners, captions, strict=True):
         text = ax.text(left, top - 0.05 * unit, "\n".join(lines), fontsize=8, va="bottom", linespacing=1.15)
         text.set_in_layout(False)  # its position is fixed
     ax.set(xlim=(-0.02 * unit, across * step[0]), ylim=(down * step[1] - CAPTION * unit, -CAPTION * unit))
     ax.set_axis_off()
-    return figure
+
+
+def _captions(who: str, p: Array, labels: Array, class_names: Sequence[Any] | None) -> list[tuple[str, str]]:
+    """What stands above each image, in two lines."""
+    names = range(p.shape[1]) if class_names is None else class_names
+    if len(names) != p.shape[1]:
+        raise ValueError(sentence(who, f"{p.shape[1]} class_names, one per class", str(len(names))))
+    said = p.argmax(axis=1)
+    return [
+        (f"true {_short(names[label])}", f"said {_short(names[k])}, {_percent(row[k])}")
+        for label, k, row in zip(labels, said, p, strict=True)
+    ]
 
 
 def _images(who: str, x: Any, image_shape: tuple[int, int], rows: int) -> Array:

@@ -27,9 +27,8 @@ def decision_regions(
 ) -> Figure:
     """Draw the predictions of a model with two inputs over the plane around the data, with the data on top.
 
-    K ≥ 2 outputs are the scores of K classes; the largest is predicted. With one output and only 0 and 1 in y, class 1
-    is predicted above the threshold. With one output and any other y it is a regression, drawn as filled contours with
-    the data on the same colour scale.
+    K ≥ 2 outputs are the scores of K classes; the largest is predicted. One output, with only 0 and 1 in y, predicts
+    class 1 above the threshold; with any other y it is a regression, drawn as filled contours.
 
     Parameters
     ----------
@@ -62,37 +61,35 @@ def decision_regions(
     --------
     >>> from chainrule import plots
     >>> class Diagonal:
-    ...     def predict(self, x):
-    ...         return x[:, :1] - x[:, 1:]  # a logit: class 1 where the first input is the larger one
+    ...     predict = staticmethod(lambda x: x[:, :1] - x[:, 1:])  # a logit: class 1 where the first input is larger
     >>> figure = plots.decision_regions(Diagonal(), [[0.0, 1.0], [2.0, 1.0]], [0, 1])
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['class 0', 'class 1']
     """
     who = "decision_regions"
-    x = as_numeric(who, "x", x)
-    check_shape(who, "x", x, ("N", 2), "only a model with two inputs can be drawn on a plane")
-    y = column(who, "y", y)
-    check_shape(who, "x, one row per value in y,", x, (len(y), 2))
-    check_finite(who, "x", x)
-    resolution = check_integer(who, "resolution", resolution, minimum=2)
+    x, y = _points(who, x, y)
+    grid, extent = _grid(x, check_integer(who, "resolution", resolution, minimum=2))
     figure, ax = canvas(who, ax, (6.4, 4.8))
-    grid, extent = _grid(x, resolution)
-    z = np.asarray(model.predict(grid))
-    if z.shape[:1] != (len(grid),) or z.ndim > 2:
-        raise ValueError(sentence(who, f"model.predict to return ({len(grid)}, K) outputs", str(z.shape)))
-    check_finite(who, "the model's outputs", z)
-    if z.ndim == 1 and z.dtype.kind not in "iub":
-        z = z[:, None]
+    z = _outputs(who, model, grid)
     if z.ndim == 2 and z.shape[1] == 1 and not np.isin(y, (0, 1)).all():
-        _regression_surface(ax, z.reshape(resolution, resolution), extent, x, y)
+        _regression_surface(ax, _square(z), extent, x, y)
     else:
-        scores = _scores(who, z, y, threshold)
-        _check_labels(who, y, scores.shape[1])
-        names = _names(who, class_names, scores.shape[1])
-        _class_regions(ax, scores.reshape(resolution, resolution, -1), extent, x, y, names)
+        _class_regions(ax, _scores(who, z, y, threshold), extent, x, y, class_names)
+    return figure
+
+
+def _finish(ax: Axes, extent: tuple[float, float, float, float]) -> None:
     ax.set(xlim=extent[:2], ylim=extent[2:], xlabel="input 1", ylabel="input 2")
     tidy(ax, grid=False)
-    return figure
+
+
+def _points(who: str, x: Any, y: Any) -> tuple[Array, Array]:
+    """Return x (N, 2) and y (N,)."""
+    x, y = as_numeric(who, "x", x), column(who, "y", y)
+    check_shape(who, "x", x, ("N", 2), "only a model with two inputs can be drawn on a plane")
+    check_shape(who, "x, one row per value in y,", x, (len(y), 2))
+    check_finite(who, "x", x)
+    return x, y
 
 
 def _grid(x: Array, resolution: int) -> tuple[Array, tuple[float, float, float, float]]:
@@ -107,6 +104,15 @@ def _grid(x: Array, resolution: int) -> tuple[Array, tuple[float, float, float, 
     return grid.astype(dtype), (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
 
 
+def _outputs(who: str, model: Any, grid: Array) -> Array:
+    """(M, K) numbers, or (M,) labels, for the M cells."""
+    z = np.asarray(model.predict(grid))
+    if z.shape[:1] != (len(grid),) or z.ndim > 2:
+        raise ValueError(sentence(who, f"model.predict to return ({len(grid)}, K) outputs", str(z.shape)))
+    check_finite(who, "the model's outputs", z)
+    return z[:, None] if z.ndim == 1 and z.dtype.kind not in "iub" else z
+
+
 def _scores(who: str, z: Array, y: Array, threshold: float | None) -> Array:
     """Return scores (M, K); the largest is predicted, and decision boundaries are where two of them are equal."""
     if z.ndim == 1:
@@ -119,13 +125,11 @@ def _scores(who: str, z: Array, y: Array, threshold: float | None) -> Array:
     return np.hstack([-above, above])
 
 
-def _check_labels(who: str, y: Array, count: int) -> None:
+def _names(who: str, y: Array, class_names: Sequence[Any] | None, count: int) -> list[str]:
+    """Return the names of the classes; y must hold labels of these."""
     strange = y[(y != np.floor(y)) | (y < 0) | (y >= count)]
     if strange.size:
         raise ValueError(sentence(who, f"labels from 0 to {count - 1}", f"{strange[0]:g}"))
-
-
-def _names(who: str, class_names: Sequence[Any] | None, count: int) -> list[str]:
     if class_names is None:
         return [f"class {k}" for k in range(count)]
     if len(class_names) != count:
@@ -141,11 +145,19 @@ def _palette(count: int) -> list[Any]:
     return list(colormaps["viridis"](np.linspace(0, 1, count)))
 
 
+def _square(z: Array) -> Array:
+    """Return the numbers of the cells by row and column, (R, R) or (R, R, K)."""
+    side = round(len(z) ** 0.5)
+    return z.reshape(side, side, *z.shape[1:]).squeeze()
+
+
 def _class_regions(
-    ax: Axes, scores: Array, extent: tuple[float, float, float, float], x: Array, y: Array, names: list[str]
+    ax: Axes, z: Array, extent: tuple[float, float, float, float], x: Array, y: Array, class_names: Sequence[Any] | None
 ) -> None:
     from matplotlib.colors import ListedColormap
 
+    names = _names("decision_regions", y, class_names, z.shape[1])
+    scores = _square(z)
     colors = _palette(len(names))
     style: dict[str, Any] = {"extent": extent, "origin": "lower"}
     top = len(names) - 0.5
@@ -158,6 +170,7 @@ def _class_regions(
         _dots(ax, x[y == k], len(y), color=colors[k], label=name)
     scale = float(np.sqrt(28 / dot_area(len(y))))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.2, markerscale=scale)
+    _finish(ax, extent)
 
 
 def _regression_surface(ax: Axes, z: Array, extent: tuple[float, float, float, float], x: Array, y: Array) -> None:
@@ -166,6 +179,7 @@ def _regression_surface(ax: Axes, z: Array, extent: tuple[float, float, float, f
     ax.contourf(z, levels=levels, extent=extent, origin="lower", cmap="viridis")
     points = _dots(ax, x, len(y), c=y, vmin=levels[0], vmax=levels[-1], cmap="viridis")
     color_bar(ax, points, "output (areas), target (points)")
+    _finish(ax, extent)
 
 
 def _dots(ax: Axes, x: Array, count: int, **style: Any) -> PathCollection:

@@ -91,10 +91,8 @@ def read_table(
         ``","``; all detected by default.
     header : bool, optional
         Whether the first row names the columns; detected by default.
-    missing : list of str, optional
-        Additional words for a missing value, in all columns.
-    columns, text : list of str, optional
-        The columns to read, all by default; and those to read as text even if they contain numbers, such as postcodes.
+    missing, columns, text : list of str, optional
+        Additional words for a missing value; the columns to read, all by default; those to read as text, as postcodes.
     query, sheet : str, optional
         The query for a SQLite file; name or position of an Excel sheet, the first by default.
 
@@ -122,8 +120,8 @@ def read_table(
     ([3.5, 20.0], ['oak', ''])
     """
     narwhals = require("narwhals", "tabular", WHO)
-    options = Options(encoding, delimiter, decimal, header, missing, columns, text, query, sheet)
     with staged(source) as found:
+        options = Options(encoding, delimiter, decimal, header, missing, columns, text, query, sheet)
         table, notes = _read(found, options)
         return Table(narwhals.from_native(table, eager_only=True), tuple(notes), found.name)
 
