@@ -244,7 +244,18 @@ class TableEncoder:
         return Encoded(numbers, codes)
 
     def matrix(self, frame: Any) -> Array:
-        """x (N, I + J), as a network takes it: the features, then the codes as numbers, all of which float32 holds."""
+        """Encode a table as one matrix for a network: the features, then the codes.
+
+        Parameters
+        ----------
+        frame : frame, Table or dict of arrays
+            A table with the columns of the training rows.
+
+        Returns
+        -------
+        array (N, I + J)
+            The features and the codes, which float32 represents exactly.
+        """
         numbers, codes = self.transform(frame)
         return np.hstack([numbers, codes.astype(self.dtype)]) if codes.shape[1] else numbers
 
