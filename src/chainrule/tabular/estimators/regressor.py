@@ -95,7 +95,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     }
 
     _recipe = recipe.NUMBERS
-    mean_: Array  # of y, as of the training rows (D,)
+    mean_: Array  # of y in the training rows (D,)
     scale_: Array
     low_: Array
     high_: Array
@@ -182,12 +182,12 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         return answers[:, 0] if self.n_outputs_ == 1 else answers
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R² of the predictions."""
+        """Return R² of the predictions."""
         check_no_times(type(self).__name__, "y", y)
         return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
 
     def decoding_(self) -> Program:
-        """Numbers in the units of y, within the range that training saw; of quantiles in ascending order."""
+        """Return the program that gives numbers in the units and range of y, quantiles in ascending order."""
         each = (np.repeat(one, self._width) for one in (self.scale_, self.mean_, self.low_, self.high_))
         gain, bias, low, high = each
         calls = [Call("scale", {"gain": gain, "bias": bias}), Call("clamp", {"low": low, "high": high})]
@@ -197,11 +197,11 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
     @property
     def _width(self) -> int:
-        """Outputs for each target."""
+        """Number of outputs per target."""
         return 1 if self._levels is None else len(self._levels)
 
     def _middle(self, answers: Array) -> Array:
-        """The answer nearest to the median, for each target (N, D)."""
+        """Return the answer nearest to the median for each target (N, D)."""
         place = 0 if self._levels is None else int(np.argmin(np.abs(np.array(self._levels) - 0.5)))
         return answers.reshape(-1, self.n_outputs_, self._width)[:, :, place]
 
@@ -223,7 +223,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         return weight
 
     def _see(self, y: Array) -> None:
-        """Mean, deviation and range, all in float64."""
+        """Compute mean, deviation and range in float64."""
         self.low_, self.high_ = y.min(axis=0), y.max(axis=0)
         middle = y[0]
         self.mean_, deviation = middle + (y - middle).mean(axis=0), (y - middle).std(axis=0)
