@@ -1,11 +1,11 @@
-"""Errors of the library in the words of the command line: the command speaks, of its own options."""
+"""Reword errors of the library for the command line: the command and its options instead of Python's."""
 
 from __future__ import annotations
 
 import re
 
-OURS = (ValueError, TypeError, OSError, ImportError, MemoryError)  # they say what to do; all others are faults of ours
-#: Arguments of Python's functions in the remedies of errors, and what is typed in the shell.
+OURS = (ValueError, TypeError, OSError, ImportError, MemoryError)  # these state what to do; all others are our bugs
+#: Arguments of Python functions in remedies, and the options of the shell instead.
 _ARGUMENTS = [
     (re.compile(pattern), option)
     for pattern, option in (
@@ -24,11 +24,11 @@ _ARGUMENTS = [
     )
 ]  # fmt: skip
 _OF_TRAINING = re.compile(r"(, or|; otherwise|;) take it as it is, with --category")
-_SPEAKER = re.compile(r"(?!resume )[\w.]+(\(.*?\))? expects ")  # load, read_table, AdamW(1e-3); --resume is a word here
+_SPEAKER = re.compile(r"(?!resume )[\w.]+(\(.*?\))? expects ")  # load, read_table, AdamW(1e-3); not --resume
 
 
 def in_the_shell(error: Exception, command: str) -> str:
-    """One line: what ``command`` expects, got, and what to do."""
+    """Return one line: what ``command`` expects, what it got, and what to do."""
     message = " ".join(str(error).split())
     if not isinstance(error, OURS):
         kind = f"{type(error).__name__}{': ' if message else ''}{message}"
@@ -40,6 +40,6 @@ def in_the_shell(error: Exception, command: str) -> str:
         return f"{command} expects enough memory, got {message or 'too little'}."
     for argument, option in _ARGUMENTS:
         message = argument.sub(option, message)
-    if command != "train":  # which alone decides what a column is
+    if command != "train":  # which alone decides the kind of a column
         message = _OF_TRAINING.sub("", message)
     return _SPEAKER.sub(f"{command} expects ", message, count=1) if _SPEAKER.match(message) else message

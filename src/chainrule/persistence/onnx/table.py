@@ -1,4 +1,4 @@
-"""A model that takes a table as an ONNX graph: one named input a column, label and probabilities or numbers."""
+"""Convert a table model to an ONNX graph: one named input per column; label and probabilities, or numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MEANING = {
 
 
 def from_table(model: TableModel, double: bool, opset: int | None) -> tuple[Any, list[str]]:
-    """The graph and the notes."""
+    """Return the graph and the notes."""
     programs = layer_programs(WHO, model.network.layers, NODES)
     check_program(WHO, type(model.fitted).__name__, model.decoding, NODES)
     g = ListGraph(np.float64, model.network.layers)
@@ -55,14 +55,14 @@ def from_table(model: TableModel, double: bool, opset: int | None) -> tuple[Any,
 
 
 def _name(column: str) -> str:
-    """The name of an input: the column's, which must not be empty."""
+    """Return the name of an input: that of the column, never empty."""
     if not encodable(column):
         raise ValueError(sentence(WHO, "names of columns without halves of characters", repr(column), "rename it"))
     return column or "column"
 
 
 def _answer(g: ListGraph, model: TableModel, z: str, double: bool) -> list[Any]:
-    """The nodes of the answer; the outputs with their types."""
+    """Add the nodes of the answer; return the outputs with their types."""
     if model.classes is not None:
         decoding = model.decoding[-1]
         classify(g, z, decoding, model.classes, LABEL, PROBABILITIES)
@@ -77,7 +77,7 @@ def _answer(g: ListGraph, model: TableModel, z: str, double: bool) -> list[Any]:
 
 
 def _end(name: str, dtype: np.dtype[Any], shape: list[int]) -> Any:
-    """An input or output of the graph, for any number of rows."""
+    """Declare an input or output of the graph, for any number of rows."""
     from onnx import TensorProto, helper
 
     kind = TensorProto.STRING if dtype.kind == "O" else helper.np_dtype_to_tensor_dtype(dtype)
@@ -85,7 +85,7 @@ def _end(name: str, dtype: np.dtype[Any], shape: list[int]) -> Any:
 
 
 def _facts(model: TableModel, inputs: dict[str, str]) -> dict[str, str]:
-    """The metadata: what makes inputs of a frame, and names."""
+    """Return the metadata: how to turn a frame into inputs, and names."""
     columns = [[*source.__dict__.values(), inputs[source.name]] for source in model.sources]
     network = model.network
     facts = {
@@ -102,7 +102,7 @@ def _facts(model: TableModel, inputs: dict[str, str]) -> dict[str, str]:
 
 
 def _notes(model: TableModel, inputs: dict[str, str]) -> list[str]:
-    """What the inputs are."""
+    """Return notes on the inputs."""
     notes = ["takes rows as they are, one input of shape (N, 1) a column: see chainrule.convert.onnx_inputs"]
     renamed = {name: own for name, own in inputs.items() if name != own}
     if renamed:

@@ -153,7 +153,7 @@ def _width(rows: list[list[str]]) -> int:
 
 
 def _check_csv(source: Source, text: str, dialect: Dialect, is_whole: bool) -> None:
-    """Raise a ValueError if Python's csv cannot parse the first rows, or if the first lines hold fewer than two rows."""
+    """Raise a ValueError if Python's csv cannot parse the first rows, or if they are fewer than two."""
     for _ in _strict_rows(source, io.StringIO(text, newline=""), dialect.delimiter, dialect.stated):
         pass
     if not is_whole:

@@ -18,8 +18,8 @@ ROWS = 100  # that determine the first plan
 class Plan:
     """The columns of a file: names, which to read, and the type that Arrow converts each to.
 
-    ``doubtful`` are columns of text that may be numbers as people write them. ``shows_point`` means that a number in the
-    first rows certainly has a decimal point.
+    ``doubtful`` are columns of text that may be numbers as people write them. ``shows_point`` means that a number in
+    the first rows certainly has a decimal point.
     """
 
     names: list[str]
