@@ -202,7 +202,7 @@ def test_validation_rows_may_be_a_file(shell, refuses, flowers: Path, tmp_path: 
     more.write_text(more.read_text(encoding="utf-8") + "5,50,red,tulip\n")
     answer = shell("train", flowers, *QUICK, "--validation", more, "--out", tmp_path / "out")
     assert "96 training, 40 validation, 24 test" in answer.out
-    assert "note: 1 of 41 rows are of classes that training never saw ('tulip')" in answer.err
+    assert "note: 1 of 41 rows have classes that training did not have ('tulip')" in answer.err
     (tmp_path / "less.csv").write_text("length,width,kind\n5,50,rose\n")
     words = ("--validation", tmp_path / "less.csv", "--out", tmp_path / "other")
     assert "column 'colour', which the model needs, in " in refuses("train", flowers, *words)

@@ -46,8 +46,8 @@ def test_the_page_on_tables_runs_from_top_to_bottom(tmp_path, monkeypatch, capsy
         "felled   flag            0         2  nein       nein and ja",
         "'casual' and 'registered' give the target 'all'",
         "[1234.5, 99.9, None, 1120.0, 310.0, 87.0]",
-        "a comma stands before decimals",
-        "pass decimal='.' if the comma sets off thousands",
+        "the comma is the decimal mark",
+        "pass decimal='.' if the comma separates thousands",
         "the same bits: True",
         "{'kind': (1, ['Esche'])}",
     ):

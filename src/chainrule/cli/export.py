@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         metavar="NAME",
-        help="float64, float32, float16 or int8 (default: float32, or float64 in ONNX where the data needs it)",
+        help="float64, float32, float16 or int8 (default: float32, or float64 in ONNX if the data need it)",
     )
 
 

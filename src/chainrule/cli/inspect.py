@@ -110,7 +110,7 @@ def _of_model(path: Path, header: Mapping[str, str], forms: Mapping[str, Any]) -
     yield from (_line(name, value) for name, value in shown.items())
     facts = json.loads(header[native.KEY])
     yield _line("format", f"{facts['format']}, written by chainrule {facts.get('version')}")
-    yield _line("digest", header.get(DIGEST, "none: of before chainrule wrote any"))
+    yield _line("digest", header.get(DIGEST, "none: older than the first chainrule that wrote one"))
 
 
 def _summary(found: Any, network: Sequential) -> list[str]:

@@ -71,7 +71,7 @@ def note_unseen(model: Trained, rows: Any, said: set[str] | None = None) -> None
         if said is not None and name in said:
             continue
         some = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "") or "missing ones"
-        note = f"{strange:,} of {count:,} rows hold values that training saw at most once ({some})"
+        note = f"{strange:,} of {count:,} rows have values that occur at most once in training ({some})"
         print(f"note: column {name!r}: {note}", file=sys.stderr)
         if said is not None:
             said.add(name)

@@ -20,13 +20,13 @@ _FEW = 20  # names that a message lists
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--header``, ``--delimiter`` and so on, for every command that reads a table."""
-    group = parser.add_argument_group("how the table is read (default: its contents tell)")
+    group = parser.add_argument_group("how the table is read (default: inferred from its contents)")
     group.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether the first row names columns")
-    group.add_argument("--delimiter", metavar="MARK", type=_mark, help="what sets off cells: a mark, or tab or space")
-    group.add_argument("--decimal", metavar="MARK", help="the mark before decimals, . or ,")
-    group.add_argument("--encoding", metavar="NAME", help="of a text file, such as cp1251")
-    group.add_argument("--sheet", metavar="NAME", help="of a workbook, by its name or place (default: the first)")
-    group.add_argument("--query", metavar="SQL", help="what to select from a SQLite file; or name it FILE::TABLE")
+    group.add_argument("--delimiter", metavar="MARK", type=_mark, help="the delimiter: a character, or tab or space")
+    group.add_argument("--decimal", metavar="MARK", help="the decimal mark, . or ,")
+    group.add_argument("--encoding", metavar="NAME", help="encoding of a text file, such as cp1251")
+    group.add_argument("--sheet", metavar="NAME", help="sheet of a workbook, by name or position (default: the first)")
+    group.add_argument("--query", metavar="SQL", help="query for a SQLite file; or pass FILE::TABLE as the table")
     group.add_argument("--missing", metavar="A,B", type=names, help="further words for a missing value")
 
 
@@ -135,5 +135,5 @@ def _lacking(
     spare: Collection[str] = set(known) - set(needed)
     got = f"{some}{nearest(lost[0], spare)}"
     why = ", which the model needs," if lost[0] in facts.columns else ""
-    remedy = "name what sets off its cells with --delimiter" if len(known) == 1 < len(needed) else ""
+    remedy = "name its delimiter with --delimiter" if len(known) == 1 < len(needed) else ""
     return ValueError(sentence(who, f"column{'s' * (len(lost) > 1)} {shown}{why} in {source}", got, remedy))

@@ -131,7 +131,7 @@ class Run:
         if not same and (closely or file is None or file != earlier.data["file_sha256"]):
             expected = f"the data of the run in {earlier.folder}, SHA-256 {earlier.data['sha256'][:12]}…"
             got = f"others from {self.settings['source']}, {self.data['sha256'][:12]}…"
-            raise ValueError(sentence("train", expected, got, "bring them back, or begin another run"))
+            raise ValueError(sentence("train", expected, got, "restore them, or start another run"))
 
 
 class Job(Protocol):
@@ -233,7 +233,7 @@ def fill(args: argparse.Namespace, run: Run) -> None:
         if given not in (None, value):
             option = "--" + name.replace("_", "-")
             expected = f"the settings of the run in {run.folder}, {option} {_typed(value)}"
-            raise ValueError(sentence("train", expected, _typed(given), f"omit {option}, or begin another run"))
+            raise ValueError(sentence("train", expected, _typed(given), f"omit {option}, or start another run"))
         setattr(args, name, value)
     args.out = str(run.folder if args.repeat is None else _beside(run.folder, args.out))
 

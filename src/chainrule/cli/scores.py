@@ -37,7 +37,7 @@ def class_codes(column: Column, class_names: Sequence[str]) -> tuple[Array, str]
         return codes, ""
     some = ", ".join(map(repr, strange[:_FEW])) + (", ..." if len(strange) > _FEW else "")
     near = nearest(strange[0], known)
-    said = f"{int((codes == NEVER).sum()):,} of {len(codes):,} rows are of classes that training never saw ({some})"
+    said = f"{int((codes == NEVER).sum()):,} of {len(codes):,} rows have classes that training did not have ({some})"
     return codes, f"{said}{near}: they count as wrong"
 
 

@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="output folder (default: SOURCE-model, without the suffix)")
     parser.add_argument("--force", action="store_true", help="replace a finished run in the output folder")
     again = parser.add_mutually_exclusive_group()
-    again.add_argument("--resume", metavar="DIR", help="resume the interrupted run whose output folder this is")
+    again.add_argument("--resume", metavar="DIR", help="resume the interrupted run in this output folder")
     again.add_argument("--repeat", metavar="RUN", help="repeat the run of this folder (default of --out: RUN-repeat)")
     parser.add_argument("--quiet", action="store_true", help="hide the progress")
 
@@ -148,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, job: runs.Job, out: Path, earlier: runs.Run | None) -> int:
     record, differing = runs.begin(args, job, out, earlier)
     if differing:
-        print(f"note: {', '.join(differing)}: results will agree closely, but not to the bit", file=sys.stderr)
+        print(f"note: {', '.join(differing)}: results will agree closely, but not bit for bit", file=sys.stderr)
     try:
         status = job.train(args, record)
     except KeyboardInterrupt:  # after the last step; during training it gives a result

@@ -71,7 +71,7 @@ def add_overrules(group: Any) -> None:
         what = "leave these columns out" if kind == DROP else f"take these columns as {kind}"
         form = {
             DATE: "; A:dmy or A:mdy says what comes first",
-            NUMBER: "; A:, says that a comma stands before decimals",
+            NUMBER: "; A:, states that the comma is the decimal mark",
         }
         group.add_argument(
             f"--{kind}", metavar="A,B", action="append", help=what + form.get(kind, "") + "; may be repeated"
@@ -88,7 +88,7 @@ def understand_table(args: argparse.Namespace, source: str) -> Understood:
         raise
     columns = Frame("train", table)
     if len(columns.names) < 2:
-        got, remedy = f"only one column, {columns.names[0]!r}", "name what sets off its cells with --delimiter"
+        got, remedy = f"only one column, {columns.names[0]!r}", "name its delimiter with --delimiter"
         raise ValueError(sentence("train", f"inputs and a target in {source}", got, remedy))
     target = columns.names[-1] if args.target is None else args.target
     check_name("train", f"a column of {source}", target, columns.names)

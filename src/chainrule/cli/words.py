@@ -13,8 +13,8 @@ _ARGUMENTS = [
         (r"header=False if it is data \(--no-header\)", "--no-header if it is data"),
         (r"missing=\[(['\"])(.*?)\1\] \(--missing\)", r"--missing '\2'"),
         (r"decimal='\.' or ',', or", "--decimal with . or a comma, or"),
-        (r"decimal='\.' if the comma sets off thousands, or decimal=',' \(--decimal\)",
-         "--decimal . if the comma sets off thousands, otherwise --decimal ,"),
+        (r"decimal='\.' if the comma separates thousands, or decimal=',' \(--decimal\)",
+         "--decimal . if the comma separates thousands, otherwise --decimal ,"),
         (r"columns=\{'(.*?)': '(\w+):(\S+)'\}(.*?) '\w+:(\S+)'", r"--\2 '\1:\3'\4 --\2 '\1:\5'"),
         (r"list the column in text=\[\.\.\.\]", "take it as it is, with --category"),
         (r"columns=\[\.\.\.\]", "--columns"),
@@ -33,7 +33,7 @@ def in_the_shell(error: Exception, command: str) -> str:
     if not isinstance(error, OURS):
         kind = f"{type(error).__name__}{': ' if message else ''}{message}"
         report = "please report it, with what chainrule config prints, and this command's output with CHAINRULE_DEBUG=1"
-        return f"{command} met a fault of its own, {kind}; {report}."
+        return f"{command} failed with an internal error, {kind}; {report}."
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"cannot open {error.filename}: {error.strerror}."
     if isinstance(error, MemoryError):

@@ -167,7 +167,7 @@ class TableEncoder:
         rules = [self._fit_rule(kind, table.column(kind.name)) for kind in inputs(found)]
         if not any(rule.features or rule.size for rule in rules):
             remedy = "look at what understand(frame) leaves out, and why"
-            raise ValueError(sentence(WHO, "a column that tells rows apart", "none", remedy))
+            raise ValueError(sentence(WHO, "a column that distinguishes rows", "none", remedy))
         self._rules = rules
         return self
 
@@ -317,7 +317,7 @@ class TableEncoder:
             return cls._read(description)
         except (ValueError, TypeError, RecursionError) as error:
             reason = str(error) or type(error).__name__
-            got = reason if type(error) is ValueError else f"what is no JSON ({reason})"
+            got = reason if type(error) is ValueError else f"what is not JSON ({reason})"
             raise ValueError(sentence(f"{WHO}.from_dict", "the result of to_dict", got, "save it again")) from None
 
     @classmethod

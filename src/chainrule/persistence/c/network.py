@@ -125,7 +125,7 @@ def _decode(network: Network, facts: dict[str, Any]) -> Program:
     if encoder.categories:
         network.columns = [line for entry in written["inputs"] for line in _encoded(entry)]
         network.notes.append(
-            f"x holds {network.inputs} numbers a row as the model's TableEncoder gives them: see the file"
+            f"x holds {network.inputs} numbers per row as the model's TableEncoder gives them: see the file"
         )
     else:
         network.columns = [entry["name"] for entry in written["inputs"]]

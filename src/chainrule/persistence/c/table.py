@@ -83,7 +83,7 @@ def write_table(
     tolerance = _check_float32(table, steps, rows, precision)
     test = [_self_test(table, steps, rows, tolerance)] if self_test else []
     write_text(WHO, path, _header(table, precision, test))
-    notes = [*_costs(table).lines(), f"{name}_row holds a row as it is: see the struct in the file", *model.notes]
+    notes = [*_costs(table).lines(), f"{name}_row holds a raw row: see the struct in the file", *model.notes]
     return [*notes, f"y is {network.meaning}"]
 
 

@@ -80,7 +80,7 @@ def missing_words(missing: Collection[str], name: str) -> Iterator[str]:
     words = [word for word in sorted(missing) if encodable(word) and "\0" not in word]
     lines = "\n".join(f"    {string(word, LONGEST_WORD)}," for word in words)
     head = f"static const char *const {name}_missing_words[{len(words)}]"
-    yield f"/* Words that say that there is none. */\n{head} = {{\n{lines}\n}};"
+    yield f"/* Words for a missing value. */\n{head} = {{\n{lines}\n}};"
     yield IS_MISSING.replace("MISSING", str(len(words))).replace("NAME", name)
 
 

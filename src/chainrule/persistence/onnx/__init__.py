@@ -81,7 +81,7 @@ def write(
         proto, notes = from_estimator(model, rows, precision == "float64", opset)
     if precision == "int8":
         products = [node.name for node in proto.graph.node if ".affine.MatMul" in node.name]
-        rounded = "int8 rounds weights and the inputs of layers: see how good it is on data of yours"
+        rounded = "int8 rounds weights and inputs of layers: check the accuracy on your data"
         notes.append(rounded if products else "no layer has weights that int8 could hold")
         proto = quantized(proto, products)
     proto.producer_name, proto.producer_version = "chainrule", __version__

@@ -50,7 +50,7 @@ def _types(estimator: Any, rows: Any, double: bool) -> list[tuple[str, Any]]:
     if not hasattr(rows, "columns"):
         remedy = "pass X=frame, some rows of your data"
         raise ValueError(
-            sentence(WHO, "to know the type of each named column", "a pipeline that does not tell", remedy)
+            sentence(WHO, "to know the type of each named column", "a pipeline that does not state it", remedy)
         )
     kinds = {"f": number, "i": Int64TensorType, "u": Int64TensorType}
     return [(name, kinds.get(column.dtype.kind, StringTensorType)([None, 1])) for name, column in _typed(rows)]

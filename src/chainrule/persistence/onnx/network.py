@@ -106,7 +106,7 @@ def _shapes(model: Sequential, input_shape: Sequence[int] | None) -> tuple[Shape
         given = row_shape(model.layers)
         if given is None:
             remedy = "pass input_shape=(I,)"
-            raise ValueError(sentence(WHO, "to know the shape of one row", "layers that do not tell it", remedy))
+            raise ValueError(sentence(WHO, "to know the shape of one row", "layers that do not determine it", remedy))
     else:
         given = tuple(check_integer(WHO, "each of input_shape", size) for size in input_shape)
     shape: Shape | None = given
@@ -173,7 +173,7 @@ def _notes(model: Sequential, given: Shape, precision: str) -> list[str]:
         notes.append(f"the model computes in {model.dtype.name}, the file in float32")
     if isinstance(model.metadata.get("encoder"), dict):
         notes.append(
-            f"x holds {given[0]} numbers a row as the model's TableEncoder gives them; its rules are in the metadata"
+            f"x holds {given[0]} numbers per row as the model's TableEncoder gives them; its rules are in the metadata"
         )
     if isinstance(model.metadata.get("scaling"), dict):
         notes.append("x holds standardised columns, (x - mean) / scale; both are in the metadata")

@@ -48,7 +48,7 @@ def labels_of(who: str, classes: Array) -> Array:
         remedy = "train on rows of two classes or more"
         raise ValueError(sentence(who, "at least two classes", repr(classes.tolist()), remedy))
     if classes.dtype.kind in "OUT":
-        expected, remedy = "labels of text without NUL or halves of characters", "rename such classes first"
+        expected, remedy = "labels of text without NUL or lone surrogates", "rename such classes first"
         odd = [one for one in classes.tolist() if not isinstance(one, str) or NO_TEXT.search(one)]
     else:
         expected, remedy = "labels that are text or integers of 64 bits", "train on text, y.astype(str)"

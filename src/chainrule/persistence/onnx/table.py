@@ -22,9 +22,9 @@ from .runtime import add_facts, as_model, newest_opset
 LABEL, PROBABILITIES, NUMBER = "label", "probabilities", "variable"
 DTYPES = {NUMBERS: np.dtype(np.float64), WORDS: np.dtype(object), MOMENTS: np.dtype(np.int64)}
 MEANING = {
-    NUMBERS: "numbers as double, NaN where one is missing",
-    WORDS: 'text, "" where it is missing',
-    MOMENTS: "dates as int64 microseconds since 1970 in UTC, the least integer where one is missing",
+    NUMBERS: "numbers as double, NaN if missing",
+    WORDS: 'text, "" if missing',
+    MOMENTS: "dates as int64 microseconds since 1970 in UTC, the smallest integer if missing",
 }
 
 
@@ -57,7 +57,7 @@ def from_table(model: TableModel, double: bool, opset: int | None) -> tuple[Any,
 def _name(column: str) -> str:
     """Return the name of an input: that of the column, never empty."""
     if not encodable(column):
-        raise ValueError(sentence(WHO, "names of columns without halves of characters", repr(column), "rename it"))
+        raise ValueError(sentence(WHO, "names of columns without lone surrogates", repr(column), "rename it"))
     return column or "column"
 
 
@@ -103,12 +103,12 @@ def _facts(model: TableModel, inputs: dict[str, str]) -> dict[str, str]:
 
 def _notes(model: TableModel, inputs: dict[str, str]) -> list[str]:
     """Return notes on the inputs."""
-    notes = ["takes rows as they are, one input of shape (N, 1) a column: see chainrule.convert.onnx_inputs"]
+    notes = ["takes raw rows, one input of shape (N, 1) per column: see chainrule.convert.onnx_inputs"]
     renamed = {name: own for name, own in inputs.items() if name != own}
     if renamed:
         notes.append(
             "inputs with another name than their column: " + ", ".join(f"{a!r} is {b!r}" for a, b in renamed.items())
         )
     if any(column.call.op == "pieces" for column in model.columns):
-        notes.append("text is taken apart by an operator of ONNX Runtime's own, com.microsoft.Tokenizer")
+        notes.append("text is split by an operator of ONNX Runtime, com.microsoft.Tokenizer")
     return notes

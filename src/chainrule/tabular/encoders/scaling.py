@@ -53,7 +53,7 @@ class Scales:
         center, factor = (facts.numbers(description, name, count) for name in ("center", "factor"))
         smooth = facts.get(description, "smooth", list)
         if len(smooth) != count or not all(type(value) is bool for value in smooth):
-            raise ValueError("'smooth' that is no list of true and false")
+            raise ValueError("'smooth' that is not a list of true and false")
         facts.check_keys(description, ("center", "factor", "smooth"))
         return Scales(center, factor, np.array(smooth, bool))
 

@@ -193,7 +193,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind.startswith("multiclass-multioutput"):
-            raise ValueError(sentence(who, "one class a row, or zeros and ones (N, K)", "several classes a row"))
+            raise ValueError(sentence(who, "one class per row, or zeros and ones (N, K)", "several classes per row"))
         if fresh:
             self._multilabel, self.classes_ = kind.startswith("multilabel"), unique_labels(y)
             self.n_outputs_ = len(self.classes_)

@@ -216,7 +216,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         if fresh:
             self.n_outputs_ = y.shape[1]
         elif y.shape[1] != self.n_outputs_:
-            raise ValueError(sentence(who, f"{self.n_outputs_} numbers a row in y_val", f"{y.shape[1]}"))
+            raise ValueError(sentence(who, f"{self.n_outputs_} numbers per row in y_val", f"{y.shape[1]}"))
         return y
 
     def _row_weights(self, y: Array, weight: Array | None) -> Array | None:

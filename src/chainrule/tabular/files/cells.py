@@ -114,7 +114,7 @@ def _refuse_odd(cells: Cells, numbers: dict[str, Any], odd: list[str], how: Styl
     if how.mixed and decimal is None:
         other = next(word for word in numbers if word not in strays)
         cells.refuse("one decimal mark", f"{other!r} and {odd[0]!r}", f"pass decimal='.' or ',', or {AS_TEXT}")
-    more = f", one of {count:,} cells that are no numbers" if count > 1 else ""
+    more = f", one of {count:,} cells that are not numbers" if count > 1 else ""
     remedy = f"if it means that there is no value, pass missing=[{odd[0]!r}] (--missing); otherwise {AS_TEXT}"
     cells.refuse("numbers", f"{odd[0]!r}{more}", remedy)
     return False
@@ -124,8 +124,8 @@ def _refuse_doubtful(cells: Cells, how: Style, mark: str) -> None:
     if mark or not any(COMMA in word for word in how.doubtful):
         return
     word = next(word for word in how.doubtful if COMMA in word)
-    remedy = "pass decimal='.' if the comma sets off thousands, or decimal=',' (--decimal)"
-    cells.refuse("numbers that can be read in one way", repr(word), remedy)
+    remedy = "pass decimal='.' if the comma separates thousands, or decimal=',' (--decimal)"
+    cells.refuse("unambiguous numbers", repr(word), remedy)
 
 
 def _refuse_units(cells: Cells, present: Sequence[str], how: Style) -> None:

@@ -122,7 +122,7 @@ def guess_encoding(source: Source, first: NotUtf8Error) -> str:
                 right += len(beyond) - sum(map(_is_wrong, beyond))
                 other = other or bool(_UNUSED.search(chunk) or _ANOTHER_SCRIPT.search(chunk))
     if right >= wrong:
-        remedy = "convert it to UTF-8 first, or pass encoding='latin-1' to take each byte for a character"
+        remedy = "convert it to UTF-8 first, or pass encoding='latin-1' to read each byte as a character"
         source.refuse("one encoding in", f"UTF-8 beside {first}, which is not", remedy)
     if other or right:
         source.refuse("UTF-8 or Latin-1 text in", str(first), "pass its encoding, as in encoding='cp1251'")

@@ -97,7 +97,7 @@ def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple
         plan = Plan.of(source, layout.names, layout.columns, replace(options, decimal=COMMA))
         table, findings = _table(source, layout, plan, options)
     if plan.decimal == COMMA:
-        notes.append("a comma stands before decimals")
+        notes.append("the comma is the decimal mark")
         findings.said.pop(COMMA_SAID, None)
     count = 0 if options.columns else _empty_at_the_end(table)
     if count:
@@ -192,7 +192,7 @@ def _is_title(rows: list[list[str]], width: int) -> bool:
 
 
 def _refuse_width(source: Source, header: list[str], width: int) -> NoReturn:
-    remedy = "remove what stands above the names of the columns, or correct them"
+    remedy = "remove the lines above the header, or correct it"
     source.refuse(_cells(width), f"{len(header)} on the first", remedy)
 
 

@@ -138,5 +138,5 @@ def _without_twins(names: list[str], notes: list[str]) -> list[str]:
             taken.add(names[at])
             renamed.append(names[at])
     if renamed:
-        notes.append(f"names that come twice have a number: {', '.join(renamed[:_NAMED])}")
+        notes.append(f"repeated names have a number: {', '.join(renamed[:_NAMED])}")
     return names

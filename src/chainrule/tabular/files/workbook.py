@@ -98,7 +98,7 @@ def _chosen(
     for part in (first, rest):
         for row in part:
             if len(row) > width:
-                source.refuse(f"{width} cells in each row of", str(len(row)), "remove what stands beside the table")
+                source.refuse(f"{width} cells in each row of", str(len(row)), "remove the cells beside the table")
             yield [_plain(row[at]) if at < len(row) else None for at in chosen]
 
 

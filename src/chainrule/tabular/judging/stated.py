@@ -23,7 +23,7 @@ def judge_stated(who: str, name: str, column: Column, missing: Collection[str], 
     words = as_words(column)
     is_gap = is_missing_number if kind == NUMBER else is_missing
     present = [word for word in used_words(words) if not is_gap(word, missing)]
-    facts = Facts(kind, gaps(words, present), len(present), first_of(present), "as you say", form)
+    facts = Facts(kind, gaps(words, present), len(present), first_of(present), "as stated", form)
     if isinstance(column, Others) and kind != DROP:
         raise ValueError(sentence(who, f"a {kind} in column {name!r}", column.what, "drop it"))
     if kind == NUMBER and not isinstance(column, Numbers):

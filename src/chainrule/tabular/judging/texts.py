@@ -63,8 +63,8 @@ def numbers_in(who: str, name: str, column: Words, present: Sequence[str]) -> Fa
         return None
     if not how.decimal and any(COMMA in word for word in how.doubtful):
         word = next(word for word in how.doubtful if COMMA in word)
-        remedy = f"pass columns={{{name!r}: 'number:.'}} or 'number:,' for the mark before decimals"
-        raise ValueError(sentence(who, f"numbers that can be read in one way in column {name!r}", repr(word), remedy))
+        remedy = f"pass columns={{{name!r}: 'number:.'}} or 'number:,' for the decimal mark"
+        raise ValueError(sentence(who, f"unambiguous numbers in column {name!r}", repr(word), remedy))
     numbers = np.array([found.get(word, np.nan) for word in column.words] + [np.nan], np.float64)[column.codes]
     facts = judge_numbers(name, Numbers(numbers, np.isnan(numbers)))
     if facts.kind == FLAG and not are_truths(present):
@@ -83,6 +83,6 @@ def date_form(who: str, name: str, present: Sequence[str]) -> str | None:
         return None
     if form == UNCLEAR:
         remedy = f"pass columns={{{name!r}: 'date:dmy'}} if the day comes first, otherwise 'date:mdy'"
-        expected = f"dates whose day and month can be told apart in column {name!r}"
+        expected = f"dates with an unambiguous order of day and month in column {name!r}"
         raise ValueError(sentence(who, expected, repr(present[0]), remedy))
     return form
