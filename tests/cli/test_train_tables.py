@@ -241,8 +241,9 @@ def test_quantiles_are_trained_and_predicted(shell, prices: Path, tmp_path: Path
     assert (low <= high).all()
 
 
-def test_a_time_limit_ends_the_training(shell, flowers: Path, tmp_path: Path, without_pictures) -> None:
-    report = lines_of(shell("train", flowers, "--quiet", "--time-limit", 0.2, "--out", tmp_path).out)
+@pytest.mark.parametrize("limit", [1e-6, 0.2])
+def test_a_time_limit_ends_the_training(limit, shell, flowers: Path, tmp_path: Path, without_pictures) -> None:
+    report = lines_of(shell("train", flowers, "--quiet", "--time-limit", limit, "--out", tmp_path).out)
     assert "interrupted" not in report["result"]
     assert model_in(tmp_path).n_epochs_ < 256
 

@@ -35,7 +35,12 @@ def write_history(out: Path, history: History) -> None:
     write_text("train", out / HISTORY_FILE, history.to_json() + "\n")
 
 
+def is_interrupted(history: History) -> bool:
+    """Whether the user ended the training; a time limit gives a reason instead."""
+    return history.interrupted and not history.reason
+
+
 def trained_in(seconds: float, history: History, planned: int) -> str:
     """Return the end of the result line."""
-    stopped = f", interrupted after {len(history)} of {planned} epochs" if history.interrupted else ""
+    stopped = f", interrupted after {len(history)} of {planned} epochs" if is_interrupted(history) else ""
     return f"trained in {seconds:.1f} s{stopped}"

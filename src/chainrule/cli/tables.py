@@ -27,7 +27,7 @@ from .images import SIGNALLED
 from .labelled import Labelled, with_answers
 from .models import Trained
 from .reading import REMEMBERED, options_of, read_rows
-from .saying import HISTORY_FILE, say, say_command, trained_in, write_history
+from .saying import HISTORY_FILE, is_interrupted, say, say_command, trained_in, write_history
 from .scores import NEVER, scores_of_classes, scores_of_numbers, written
 from .sources import Source, resolve
 from .splits import Parts, divide
@@ -100,7 +100,7 @@ class Tables:
         facts = self.facts(model)
         say("model", _model_line(model))
         true, said, scores = self._tested(model, facts)
-        interrupted = model.history_.interrupted and not model.history_.reason
+        interrupted = is_interrupted(model.history_)
         epochs = {"epochs": model.n_epochs_, "best_epoch": model.best_epoch_}
         training = {"seed": args.seed, **epochs, "rows": self.data["rows"]}
         said_of_it = {"scores": scores, "training": training, "chainrule": __version__}
