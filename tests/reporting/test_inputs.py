@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -150,6 +151,24 @@ def test_the_columns_of_a_frame_are_shuffled_as_those_of_an_array():
     named, plain = fitted(CLASSIFIER, frame, Y), fitted(cr.MLPClassifier(**SETTINGS), X, Y)
     falls = [permutation(cr.report(*asked, Y).answers, list("abcd"))[1] for asked in ((named, frame), (plain, X))]
     np.testing.assert_array_equal(*falls)
+
+
+def test_rows_of_a_table_model_are_encoded_once_to_the_same_importances():
+    frame = table("pandas").assign(
+        word=np.array(list("uvwxyzabcdefghi") * 10), day=[f"2024-01-0{d}" for d in range(1, 7)] * 25
+    )
+    model = cr.TabularClassifier(max_epochs=3, random_state=0).fit(frame, WORDS)
+    assert model.encoder_.code_names  # some columns are codes
+    calls, encode = [], model.encoder_.matrix
+    model.encoder_.matrix = lambda rows: (calls.append(rows), encode(rows))[1]
+    answers = cr.report(model, frame, WORDS).answers
+    once, falls = permutation(answers, list(frame.columns))
+    assert len(calls) == 2  # for the report, and for all importances
+    each = permutation(dataclasses.replace(answers, encode=None), list(frame.columns))
+    assert len(calls) > 2 * len(frame.columns)
+    assert once == each[0]
+    np.testing.assert_array_equal(falls, each[1])
+    assert (falls != 0).any(axis=1).sum() > 3
 
 
 OF_FRAMES = {

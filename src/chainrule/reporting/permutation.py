@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from .._support.checks import Array, require
 from ..metrics import METRICS
 from .answers import WHO, Answers
-from .inputs import exchanged, taken
+from .inputs import exchanged, is_frame, taken
 
 MOST_ROWS, REPETITIONS = 2000, 5
+Exchange = Callable[[Any, Array, Array], Any]
 
 
 class _Asked:
@@ -36,7 +38,7 @@ def permutation(answers: Answers, names: Sequence[str]) -> tuple[list[str], Arra
     columns = list(dict.fromkeys(names))
     inputs = {column: np.flatnonzero([name == column for name in names]) for column in columns}
     chosen = np.sort(np.random.default_rng(0).permutation(len(answers.true))[:MOST_ROWS])
-    x, true = taken(answers.x, chosen), answers.true[chosen]
+    (x, exchange), true = _rows(answers, chosen), answers.true[chosen]
     metric, sign = (METRICS["accuracy"], 1) if answers.class_names else (METRICS["root_mean_squared_error"], -1)
 
     # scikit-learn shuffles row numbers, one column of them for each of ours.
@@ -45,9 +47,18 @@ def permutation(answers: Answers, names: Sequence[str]) -> tuple[list[str], Arra
     def score(_: _Asked, rows: Array, y: Array) -> float:
         shuffled = x
         for place in np.flatnonzero((rows != in_order).any(axis=0)):
-            shuffled = exchanged(shuffled, inputs[columns[place]], rows[:, place])
+            shuffled = exchange(shuffled, inputs[columns[place]], rows[:, place])
         return sign * metric(y, answers.predict(shuffled))
 
     found = importance(_Asked(), in_order, true, scoring=score, n_repeats=REPETITIONS, random_state=0)
     falls: Array = found.importances
     return columns, falls
+
+
+def _rows(answers: Answers, chosen: Array) -> tuple[Any, Exchange]:
+    """Some of the rows, and how to take some of their columns from other rows; rows of a table are encoded once."""
+    x = taken(answers.x, chosen)
+    if answers.encode is None or not is_frame(x):
+        return x, exchanged
+    names = list(x.columns)
+    return answers.encode(x), lambda encoded, which, rows: encoded.exchanged([names[k] for k in which], rows)

@@ -248,6 +248,11 @@ class TableEncoder:
         numbers, codes = self.transform(frame)
         return np.hstack([numbers, codes.astype(self.dtype)]) if codes.shape[1] else numbers
 
+    @property
+    def matrix_columns(self) -> list[str]:
+        """The column of the table from which each of the I + J of ``matrix`` comes."""
+        return [rule.name for rule in self._fitted() for _ in rule.features] + self.code_names
+
     def unseen(self, frame: Any) -> dict[str, tuple[int, list[str]]]:
         """Find values that training did not have.
 
