@@ -122,3 +122,9 @@ def test_quantiles_do_not_cross_and_predict_gives_the_middle_one(table, size):
     assert (np.diff(found, axis=1) >= 0).all()
     assert np.array_equal(found[:, 1], model.predict(table))
     assert not hasattr(cr.TabularRegressor(), "predict_quantiles")
+
+
+def test_one_class_is_refused_in_the_words_of_the_call(table):
+    for one in (["oak"] * ROWS, np.ones(ROWS), np.zeros(ROWS, bool)):
+        with pytest.raises(ValueError, match=r"TabularClassifier expects at least two classes in y, got one class, "):
+            cr.TabularClassifier(**FEW).fit(table, one)

@@ -18,6 +18,8 @@ from .reading import naming_rows, read_rows
 from .scores import GAP, class_codes, numbers_of
 from .sources import resolve
 
+MOST_NOTES = 3  # of columns with values that training never saw
+
 
 @dataclass(frozen=True)
 class Labelled:
@@ -66,12 +68,13 @@ def with_answers(who: str, facts: Facts, table: Frame, source: str, form: str = 
 
 def note_unseen(model: Trained, rows: Any, said: set[str] | None = None) -> None:
     """Say which columns hold values that training hardly saw, which count as unknown, unless it is ``said`` already."""
-    count = len(rows)
-    for name, (strange, values) in model.unseen(rows).items():
-        if said is not None and name in said:
-            continue
+    said = set() if said is None else said
+    found = {name: strange for name, strange in model.unseen(rows).items() if name not in said}
+    for name, (strange, values) in list(found.items())[:MOST_NOTES]:
         some = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "") or "missing ones"
-        note = f"{strange:,} of {count:,} rows hold values that training saw at most once ({some})"
+        note = f"{strange:,} of {len(rows):,} rows hold values that training saw at most once ({some})"
         print(f"note: column {name!r}: {note}", file=sys.stderr)
-        if said is not None:
-            said.add(name)
+    if others := list(found)[MOST_NOTES:]:
+        some = ", ".join(map(repr, others[:MOST_NOTES])) + (", ..." if len(others) > MOST_NOTES else "")
+        print(f"note: {len(others)} more columns hold values that training saw at most once: {some}", file=sys.stderr)
+    said.update(found)
