@@ -145,3 +145,9 @@ def test_blanks_around_words_are_no_part_of_them(table, size, library, tmp_path)
     assert cr.export(models[0], tmp_path / "a.onnx", X=frames[1]).checked < 1e-5
     inputs = cr.convert.onnx_inputs(tmp_path / "a.onnx", frames[1])
     assert set(inputs["kind"].ravel()) == {"oak", "fir", "elm"}
+
+
+def test_where_no_column_says_anything_the_mean_is_predicted():
+    """The first weights divide by the spread of each layer, which is that of rounding alone if all rows are alike."""
+    model = cr.TabularRegressor(random_state=0, max_epochs=64).fit(np.zeros((200, 2)), np.arange(200.0))
+    assert np.abs(model.predict(np.zeros((2, 2))) - 99.5).max() < 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,9 +18,16 @@ class EncodedRows:
     x: Array
     columns: tuple[str, ...]
 
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for place, name in enumerate(self.columns):
+            found.setdefault(name, []).append(place)
+        return found
+
     def exchanged(self, names: Collection[str], rows: Array) -> EncodedRows:
         """The same with these columns of the table taken from other rows; a column is encoded without the others."""
-        which = np.flatnonzero([name in names for name in self.columns])
+        which = [place for name in names for place in self._places.get(name, ())]
         x = self.x.copy()
-        x[:, which] = x[np.ix_(rows, which)]
+        x[:, which] = x[np.ix_(rows, np.array(which, np.intp))]
         return EncodedRows(x, self.columns)
