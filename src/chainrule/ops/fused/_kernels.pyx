@@ -1,4 +1,4 @@
-# cython: language_level=3, cdivision=True
+# cython: language_level=3, cdivision=True, auto_pickle=False, optimize.unpack_method_calls=False
 """The compiled twins of the hot ops: same names, same signatures, same numbers to rounding.
 
 Each takes contiguous float32 or float64 arrays of the processor's own byte order; for anything else it calls the plain
