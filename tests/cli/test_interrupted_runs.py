@@ -1,9 +1,11 @@
-"""``chainrule train`` that Ctrl-C ends, wherever it is, says how to resume; what is removed from a folder is told."""
+"""``chainrule train`` that Ctrl-C or SIGTERM ends, wherever it is, says how to resume; what it removes is told."""
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +115,10 @@ def test_an_interrupted_run_is_recorded_as_such(interrupted: Path) -> None:
     assert record["result"]["epochs"] == 2
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_an_interrupted_table_keeps_its_model_and_begins_again(
-    flowers: Path, tmp_path: Path, shell, monkeypatch
+    flowers: Path, tmp_path: Path, shell, monkeypatch, number: signal.Signals
 ) -> None:
     """It takes a minute or two; its bits are those of a run that nobody disturbed."""
     words = (flowers, "--epochs", 6, "--quiet")
@@ -124,14 +128,15 @@ def test_an_interrupted_table_keeps_its_model_and_begins_again(
     def in_the_third_epoch(self: Any, trainer: Any, row: Any) -> None:
         scored(self, trainer, row)
         if trainer.epoch == 3:
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
 
     with monkeypatch.context() as patch:
         patch.setattr(watching.BestEpoch, "on_epoch_end", in_the_third_epoch)
         answer = shell("train", *words, "--out", tmp_path / "run")
-    assert answer.code == 130
+    assert answer.code == 128 + number
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert hint(answer) == ["train", "--resume", str(tmp_path / "run")]
-    assert ", interrupted after 2 of 6 epochs" in answer.out
+    assert ", interrupted after 3 of 6 epochs" in answer.out
     assert shell("predict", tmp_path / "run", flowers).code == 0
     assert shell(*hint(answer), "--quiet").code == 0
     assert (tmp_path / "run" / MODEL).read_bytes() == (tmp_path / "whole" / MODEL).read_bytes()

@@ -74,6 +74,18 @@ def test_an_unknown_word_does_not_stop_the_predictions(shell, flowers_model: Pat
     )
 
 
+def test_of_many_columns_with_unknown_words_a_few_are_told_each(shell, tmp_path: Path) -> None:
+    names = ("a", "b", "c", "d", "e")
+    rows = [",".join([*"xy"[row % 2] * 5, "no" if row % 2 else "yes"]) for row in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join([",".join([*names, "says"]), *rows]))
+    model = tmp_path / "model"
+    assert shell("train", tmp_path / "t.csv", "--epochs", 2, "--quiet", "--out", model).code == 0
+    (tmp_path / "new.csv").write_text(",".join(names) + "\nz,z,z,z,z\n")
+    *each, others = shell("predict", model, tmp_path / "new.csv").err.splitlines()
+    assert [line.split(":")[1] for line in each] == [" column 'a'", " column 'b'", " column 'c'"]
+    assert others == "note: 2 more columns have values that occur at most once in training: 'd', 'e'"
+
+
 def test_evaluate_tells_what_training_never_saw(shell, flowers_model: Path, tmp_path: Path) -> None:
     rows = "".join(f"5,50,{colour},iris\n" for colour in ("e", "d", "c", "c", "b", "red"))
     (tmp_path / "new.csv").write_text("length,width,colour,kind\n" + rows)

@@ -38,6 +38,14 @@ from chainrule.cli import tables
         (["{table}", "--metric", "rmse"], "a metric of classes for --metric, got rmse; known are log_loss"),
         (["{table}", "--metric", "acuracy"], "did you mean 'accuracy'?"),
         (["{table}", "--class-weight", "lilly=2"], "got 'lilly' (did you mean 'lily'?); known are iris, lily, rose"),
+        (
+            ["{table}", "--class-weight", "iris=0,lily=0,rose=0"],
+            "a class that counts, for --class-weight, got 'iris=0,",
+        ),
+        *(
+            (["{table}", f"--{option}", "kind"], f"--{option} to name another column than the target, got 'kind'")
+            for option in ("group", "time", "sample-weight")
+        ),
         (["{table}", "--sample-weight", "colour"], "expects numbers in column 'colour'"),
         (["{table}", "--group", "length", "--time", "width"], "one of --group and --time, got both"),
         (["{table}", "--quantiles", "2"], "--quantiles > 0 and < 1, got 2.0"),

@@ -183,3 +183,11 @@ def test_the_file_holds_standard_operators_but_for_text(exported) -> None:
 
     assert domains("classes") == {"", "ai.onnx.ml", "com.microsoft"}
     assert any("com.microsoft.Tokenizer" in note for note in exported("classes").notes)
+
+
+def test_a_column_that_is_standard_already_is_known_as_well(tmp_path) -> None:
+    rows = {"a": np.tile([-0.5, 0.0, 0.5, -0.5, 0.5], 18), "b": np.arange(90) ** 2 / 7.0}
+    model = quiet(cr.TabularRegressor(max_epochs=1, validation_fraction=0.0, random_state=0), rows, np.arange(90.0))
+    (scales, _) = (column.scales for column in model.encoder_.programs)
+    assert (scales.center[0], scales.factor[0]) == (0, 1)
+    assert cr.export(model, tmp_path / "a.onnx").rows == ""

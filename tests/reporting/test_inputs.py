@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -150,6 +151,47 @@ def test_the_columns_of_a_frame_are_shuffled_as_those_of_an_array():
     named, plain = fitted(CLASSIFIER, frame, Y), fitted(cr.MLPClassifier(**SETTINGS), X, Y)
     falls = [permutation(cr.report(*asked, Y).answers, list("abcd"))[1] for asked in ((named, frame), (plain, X))]
     np.testing.assert_array_equal(*falls)
+
+
+@pytest.mark.parametrize("library", ["dict", "pandas", "polars", "pyarrow"])
+def test_a_table_model_is_asked_with_whatever_it_was_fitted_to(library, tmp_path):
+    columns = {name: X[:, k] for k, name in enumerate("abcd")} | {"kind": np.array(["p", "q"] * 75, object)}
+    frames = None if library == "dict" else pytest.importorskip(library)
+    frame = columns if frames is None else (frames.table if library == "pyarrow" else frames.DataFrame)(columns)
+    model = cr.TabularClassifier(max_epochs=3, random_state=0).fit(frame, WORDS)
+    found = cr.report(model, frame, WORDS)
+    assert found.scores["accuracy"] == model.score(frame, WORDS)
+    assert permutation(found.answers, found.details.feature_names)[0] == [*"abcd", "kind"]
+    pytest.importorskip("matplotlib")
+    found.save(tmp_path / "report.html")
+    assert "kind" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_frame_that_is_not_collected_is_refused():
+    lazy = table("polars").lazy()
+    model = cr.TabularClassifier(max_epochs=1, random_state=0).fit(lazy.collect(), WORDS)
+    with pytest.raises(
+        TypeError, match=r"report expects x to be an array or a frame, got a LazyFrame; call collect\(\)"
+    ):
+        cr.report(model, lazy, WORDS)
+
+
+def test_rows_of_a_table_model_are_encoded_once_to_the_same_importances():
+    frame = table("pandas").assign(
+        word=np.array(list("uvwxyzabcdefghi") * 10), day=[f"2024-01-0{d}" for d in range(1, 7)] * 25
+    )
+    model = cr.TabularClassifier(max_epochs=3, random_state=0).fit(frame, WORDS)
+    assert model.encoder_.code_names  # some columns are codes
+    calls, encode = [], model.encoder_.matrix
+    model.encoder_.matrix = lambda rows: (calls.append(rows), encode(rows))[1]
+    answers = cr.report(model, frame, WORDS).answers
+    once, falls = permutation(answers, list(frame.columns))
+    assert len(calls) == 2  # for the report, and for all importances
+    each = permutation(dataclasses.replace(answers, encode=None), list(frame.columns))
+    assert len(calls) > 2 * len(frame.columns)
+    assert once == each[0]
+    np.testing.assert_array_equal(falls, each[1])
+    assert (falls != 0).any(axis=1).sum() > 3
 
 
 OF_FRAMES = {

@@ -122,3 +122,32 @@ def test_quantiles_do_not_cross_and_predict_gives_the_middle_one(table, size):
     assert (np.diff(found, axis=1) >= 0).all()
     assert np.array_equal(found[:, 1], model.predict(table))
     assert not hasattr(cr.TabularRegressor(), "predict_quantiles")
+
+
+def test_one_class_is_refused_in_the_words_of_the_call(table):
+    for one in (["oak"] * ROWS, np.ones(ROWS), np.zeros(ROWS, bool)):
+        with pytest.raises(ValueError, match=r"TabularClassifier expects at least two classes in y, got one class, "):
+            cr.TabularClassifier(**FEW).fit(table, one)
+
+
+@pytest.mark.parametrize("library", ["dict", "pandas", "polars", "pyarrow"])
+def test_blanks_around_words_are_no_part_of_them(table, size, library, tmp_path):
+    """Files are read without them, by pandas with them: a model of one is asked with the other."""
+    words = {"kind": table["kind"], "felled": np.where(table["felled"], "yes", "no").astype(object)}
+    blank = {
+        name: np.array([[f" {word}", f"{word} ", word][k % 3] for k, word in enumerate(words[name])]) for name in words
+    }
+    frames = [as_frame(library, {**table, **these}) for these in (words, blank)]
+    models = [cr.TabularRegressor(**FEW).fit(frame, size) for frame in frames]
+    answers = [model.predict(frame) for model in models for frame in frames]
+    assert all(np.array_equal(answer, answers[0]) for answer in answers)
+    pytest.importorskip("onnxruntime")
+    assert cr.export(models[0], tmp_path / "a.onnx", X=frames[1]).checked < 1e-5
+    inputs = cr.convert.onnx_inputs(tmp_path / "a.onnx", frames[1])
+    assert set(inputs["kind"].ravel()) == {"oak", "fir", "elm"}
+
+
+def test_where_no_column_says_anything_the_mean_is_predicted():
+    """The first weights divide by the spread of each layer, which is that of rounding alone if all rows are alike."""
+    model = cr.TabularRegressor(random_state=0, max_epochs=64).fit(np.zeros((200, 2)), np.arange(200.0))
+    assert np.abs(model.predict(np.zeros((2, 2))) - 99.5).max() < 10

@@ -18,6 +18,8 @@ from .reading import naming_rows, read_rows
 from .scores import GAP, class_codes, numbers_of
 from .sources import resolve
 
+MOST_NOTES = 3  # of columns with values that training never saw
+
 
 @dataclass(frozen=True)
 class Labelled:
@@ -66,12 +68,14 @@ def with_answers(who: str, facts: Facts, table: Frame, source: str, form: str = 
 
 def note_unseen(model: Trained, rows: Any, said: set[str] | None = None) -> None:
     """Note which columns have values that are rare or unseen in training, unless it was ``said`` before."""
-    count = len(rows)
-    for name, (strange, values) in model.unseen(rows).items():
-        if said is not None and name in said:
-            continue
+    said = set() if said is None else said
+    found = {name: strange for name, strange in model.unseen(rows).items() if name not in said}
+    for name, (strange, values) in list(found.items())[:MOST_NOTES]:
         some = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "") or "missing ones"
-        note = f"{strange:,} of {count:,} rows have values that occur at most once in training ({some})"
+        note = f"{strange:,} of {len(rows):,} rows have values that occur at most once in training ({some})"
         print(f"note: column {name!r}: {note}", file=sys.stderr)
-        if said is not None:
-            said.add(name)
+    if others := list(found)[MOST_NOTES:]:
+        some = ", ".join(map(repr, others[:MOST_NOTES])) + (", ..." if len(others) > MOST_NOTES else "")
+        note = f"{len(others)} more columns have values that occur at most once in training: {some}"
+        print(f"note: {note}", file=sys.stderr)
+    said.update(found)

@@ -74,6 +74,7 @@ class _Answering:
         self._model = model
         if model.facts.class_names:
             self.classes_ = np.arange(len(model.facts.class_names))
+        self.encoding_ = getattr(model.model, "encoding_", None)
 
     def predict(self, x: Any) -> Array:
         """Predict numbers in the units of the target."""

@@ -20,6 +20,7 @@ from .. import __version__
 from .._support.checks import Array, check_integer, check_number, sentence
 from .._support.files import digest
 from ..persistence import save
+from ..runtime.signals import asking
 from ..tabular.columns import Frame, Moments, Numbers, Words, as_words, rows_of, text_of
 from . import beside, pictures, runs
 from .facts import MODEL_FILE, Facts
@@ -95,7 +96,7 @@ class Tables:
         """Train, write and report; return the exit code: 0, or that of the signal that ended the training."""
         say("data", self._data_line())
         start = time.perf_counter()
-        model = self._fitted()
+        model, told = self._fitted()
         seconds = time.perf_counter() - start
         facts = self.facts(model)
         say("model", _model_line(model))
@@ -117,9 +118,10 @@ class Tables:
         self._say_beside(model, scores, true)
         say("files", f"{', '.join([MODEL_FILE, HISTORY_FILE, runs.RECORD, *drawn])} in {record.folder}")
         say_command("next", "report", record.folder)
-        return SIGNALLED + signal.SIGINT if interrupted else 0
+        return SIGNALLED + told if interrupted else 0
 
-    def _fitted(self) -> Any:
+    def _fitted(self) -> tuple[Any, int]:
+        """The estimator, and the signal that has ended its training if one has: SIGTERM ends it as Ctrl-C does."""
         from ..tabular.estimators import TabularClassifier, TabularRegressor
 
         args, y = self.args, self.target.y
@@ -136,12 +138,18 @@ class Tables:
         held_out = self.held_out or self._validation()
         with_ = {} if held_out is None else {"X_val": held_out.x, "y_val": held_out.y}
         with_ |= {} if held_out is None or held_out.weight is None else {"sample_weight_val": held_out.weight}
-        with warnings.catch_warnings():
+        told = [int(signal.SIGINT)]
+
+        def end(number: int) -> None:
+            told.append(number)
+            raise KeyboardInterrupt
+
+        with warnings.catch_warnings(), asking([signal.SIGTERM], end):
             warnings.filterwarnings("ignore", "The number of unique classes")  # small tables have many epochs
             warnings.filterwarnings("ignore", "Training interrupted")  # the result says so
             model.fit(self.rows(self.parts.train), y[self.parts.train], sample_weight=self._weights(), **with_)
         model.column_kinds_ = type(self.found.kinds)(kind for kind in self.found.kinds if kind.name in self.names)
-        return model
+        return model, told[-1]
 
     def _validation(self) -> Validation | None:
         part = self.parts.validation

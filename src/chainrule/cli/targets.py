@@ -125,4 +125,6 @@ def class_weights(given: str | None, labels: Sequence[Any]) -> Any:
             some = ", ".join(list(known)[:20])
             raise ValueError(sentence("train", "classes of the target for --class-weight", got, f"known are {some}"))
         found[known[name]] = number
+    if not any(found.get(label, 1.0) for label in labels):
+        raise ValueError(sentence("train", "a class that counts, for --class-weight", repr(given)))
     return found

@@ -128,7 +128,10 @@ def _stated(args: argparse.Namespace, names: Sequence[str], target: str) -> dict
     stated: dict[str, str] = {}
     for option in ("group", "time", "sample_weight"):
         if (name := getattr(args, option)) is not None:
-            check_name("train", f"a column for --{option.replace('_', '-')}", name, names)
+            named = f"--{option.replace('_', '-')}"
+            check_name("train", f"a column for {named}", name, names)
+            if name == target:
+                raise ValueError(sentence("train", f"{named} to name another column than the target", repr(name)))
     for option in ASIDE:
         if (name := getattr(args, option)) is not None:
             stated[name] = DROP

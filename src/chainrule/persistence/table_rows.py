@@ -95,7 +95,9 @@ def _centers(model: TableModel) -> tuple[Array, Array]:
 
 
 def _tells(model: TableModel) -> bool:
-    """Whether scales tell where each column of numbers lies."""
+    """Whether the model knows where each column of numbers lies; of a pipeline, whether something scales it."""
+    if hasattr(model.fitted, "encoder_"):
+        return True
     numbers = [column.call.op == "impute" for column in model.columns]
     center, factor = _centers(model)
     return not ((center == 0) & (factor == 1))[numbers].any()

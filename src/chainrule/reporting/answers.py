@@ -29,7 +29,8 @@ class Answers:
     """The rows, their true answers and the model's predictions.
 
     ``predict`` maps rows x to z: logits (N, K ≥ 2) of the classes, or numbers (N, O) if there are none. ``z`` is that
-    of ``x``, and ``true`` is labels (N,) or numbers (N, O).
+    of ``x``, and ``true`` is labels (N,) or numbers (N, O). ``encode`` is that of a model for tables: ``predict`` takes
+    encoded rows, too.
     """
 
     predict: Predict
@@ -37,6 +38,7 @@ class Answers:
     z: Array
     true: Array
     class_names: tuple[str, ...]
+    encode: Callable[[Any], Any] | None = None
 
     @property
     def probabilities(self) -> Array:
@@ -61,7 +63,7 @@ def ask(model: Any, x: Any, y: Any, class_names: Sequence[Any] | None) -> Answer
     predict, classes = _predictor(model, x, y)
     if class_names is not None and classes is not None and len(class_names) != len(classes):
         raise ValueError(sentence(WHO, f"{len(classes)} class_names, one per class", str(len(class_names))))
-    z = predict(x)
+    z, encode = predict(x), getattr(model, "encoding_", None)
     check_finite(WHO, "the model's outputs", z)
     if classes is None:
         true = as_numeric(WHO, "y", y, np.float64)
@@ -69,9 +71,9 @@ def ask(model: Any, x: Any, y: Any, class_names: Sequence[Any] | None) -> Answer
         remedy = "a loss of several outputs for each target has no report"
         check_shape(WHO, "the model's outputs", z, true.shape, remedy)
         check_finite(WHO, "y", true)
-        return Answers(predict, x, z, true, ())
+        return Answers(predict, x, z, true, (), encode)
     names = tuple(str(name) for name in (classes if class_names is None else class_names))
-    return Answers(predict, x, z, _codes(y, classes), names)
+    return Answers(predict, x, z, _codes(y, classes), names, encode)
 
 
 def _as_truth(y: Any) -> Array:

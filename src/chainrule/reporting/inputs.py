@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, as_numeric, check_finite, is_masked, is_sparse, sentence
+from .._support.checks import Array, as_numeric, check_finite, is_masked, is_sparse, require, sentence
 from .._support.strangers import columns
 
 
@@ -26,7 +26,23 @@ def as_rows(who: str, x: Any, of_network: bool) -> Any:
         raise TypeError(sentence(who, "x to be an array or a frame", "a sparse one", "pass x.toarray()"))
     if is_masked(x):
         return as_numeric(who, "x", x)
+    x = _as_frame(who, x)
     return x if is_frame(x) else np.asarray(x)
+
+
+def _as_frame(who: str, x: Any) -> Any:
+    """A dict of columns or an Arrow table as a frame; anything else unchanged."""
+    if type(x).__name__ == "LazyFrame":
+        raise TypeError(sentence(who, "x to be an array or a frame", "a LazyFrame", "call collect() first"))
+    if isinstance(x, Mapping):
+        try:
+            from pandas import DataFrame
+        except ModuleNotFoundError:
+            raise TypeError(sentence(who, "x to be an array or a frame", "a dict", "make a frame of it")) from None
+        return DataFrame(dict(x))
+    if hasattr(x, "column_names") and hasattr(x, "to_pandas"):  # whose ``columns`` are no names
+        return require("narwhals", "tabular", f"{who} of an Arrow table").from_native(x, eager_only=True)
+    return x
 
 
 def names_of(x: Any) -> list[str] | None:

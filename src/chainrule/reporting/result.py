@@ -141,12 +141,12 @@ def report(
     2 rows ...
     """
     answers = ask(model, x, y, class_names)
-    names, history = _names(x, feature_names), _history(model, history)
+    names, history = _names((answers.x, x), feature_names), _history(model, history)
     return _found(answers, Details(title, target, note, names, image_shape, rows, history, about or {}))
 
 
-def _names(x: Any, given: Sequence[str] | None) -> list[str] | None:
-    names = names_of(x) if given is None else given
+def _names(rows: Sequence[Any], given: Sequence[str] | None) -> list[str] | None:
+    names = next(filter(None, map(names_of, rows)), None) if given is None else given
     return None if names is None else [str(name) for name in names]
 
 

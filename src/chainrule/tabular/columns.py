@@ -92,10 +92,12 @@ class Frame:
         The call that errors name.
     table : frame, Table, mapping or array (N, I)
         A pandas, polars, Arrow or narwhals frame, a Table, a mapping of names to values, or a matrix.
+    trims : bool
+        Whether words have no blanks around them, as in the tables that are read from files.
     """
 
-    def __init__(self, who: str, table: Any) -> None:
-        self._who = who
+    def __init__(self, who: str, table: Any, *, trims: bool = False) -> None:
+        self._who, self._trims = who, trims
         self._columns = _by_name(who, table)
         if not self._columns:
             raise ValueError(sentence(who, "a table with columns", "none"))
@@ -121,7 +123,8 @@ class Frame:
             some = ", ".join(self.names[:20]) + (", ..." if len(self._columns) > 20 else "")
             got = f"{some}{nearest(name, self._columns)}"
             raise ValueError(sentence(self._who, f"a column {name!r}", got, "rename it, or add it"))
-        return as_column(self._columns[name])
+        column = as_column(self._columns[name])
+        return trimmed(column) if self._trims and isinstance(column, Words) else column
 
 
 def _by_name(who: str, table: Any) -> dict[str, Any]:
@@ -300,6 +303,16 @@ def text_of(value: Any) -> str:
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     return str(value)
+
+
+def trimmed(column: Words) -> Words:
+    """The same words without blanks around them, each once."""
+    words = [word.strip() for word in column.words]
+    if words == list(column.words):
+        return column
+    places = {word: place for place, word in enumerate(dict.fromkeys(words))}
+    codes = np.array([*(places[word] for word in words), -1], np.int32)
+    return Words(tuple(places), codes[column.codes])
 
 
 def as_words(column: Column) -> Words:

@@ -159,7 +159,7 @@ class TableEncoder:
         TableEncoder
             This encoder.
         """
-        table = Frame(WHO, frame)
+        table = Frame(WHO, frame, trims=True)
         if not table.rows:
             raise ValueError(sentence(WHO, "rows to be fitted to", "none"))
         found = understand(frame, columns, target, missing=missing) if kinds is None else kinds
@@ -229,7 +229,7 @@ class TableEncoder:
         ValueError
             If a column is missing, or has values of another kind: a word among numbers, a day that does not exist.
         """
-        rules, table = self._fitted(), Frame(WHO, frame)
+        rules, table = self._fitted(), Frame(WHO, frame, trims=True)
         numbers = np.empty((table.rows, len(self.feature_names)), self.dtype)
         codes = np.empty((table.rows, len(self.code_names)), np.int64)
         feature = code = 0
@@ -259,6 +259,11 @@ class TableEncoder:
         numbers, codes = self.transform(frame)
         return np.hstack([numbers, codes.astype(self.dtype)]) if codes.shape[1] else numbers
 
+    @property
+    def matrix_columns(self) -> list[str]:
+        """The column of the table from which each of the I + J of ``matrix`` comes."""
+        return [rule.name for rule in self._fitted() for _ in rule.features] + self.code_names
+
     def unseen(self, frame: Any) -> dict[str, tuple[int, list[str]]]:
         """Find values that training did not have.
 
@@ -272,7 +277,7 @@ class TableEncoder:
         dict of str to (int, list of str)
             For each column with such values, the number of rows and some of the values.
         """
-        table = Frame(WHO, frame)
+        table = Frame(WHO, frame, trims=True)
         found = {rule.name: rule.unseen(table.column(rule.name), self._missing) for rule in self._fitted()}
         return {name: (count, some) for name, (count, some) in found.items() if count}
 

@@ -135,7 +135,7 @@ def understand(
     felled  flag            0         2  no       no and yes
     height  number          0         5  3.5      the target
     """
-    table = Frame(_WHO, frame)
+    table = Frame(_WHO, frame, trims=True)
     chosen = _checked(table, columns or {}, target)
     found = Kinds()
     for name in table.names:

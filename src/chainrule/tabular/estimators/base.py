@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from .. import recipe
 from ..encoding import TableEncoder
 from ..kinds import Kinds
 from . import rows, tables
+from .encoded import EncodedRows
 from .tables import Columns
 from .watching import BestEpoch, Deadline, Lines
 
@@ -191,16 +192,29 @@ class BaseTabular(BaseEstimator):
 
     # Prediction.
 
-    def _answers(self, X: Any) -> Array:
-        """Return the decoded network outputs in float64."""
+    def encoding_(self, X: Any) -> EncodedRows:
+        """Return X as the network takes it; the predict methods accept it in place of X."""
         check_is_fitted(self)
-        who, decoding, parts = type(self).__name__, self.decoding_(), []
+        x = np.concatenate(list(self._encoded(X)))
+        return EncodedRows(x, tuple(self.encoder_.matrix_columns))
+
+    def _encoded(self, X: Any) -> Iterator[Array]:
+        """Yield X as the network takes it, in parts."""
+        if isinstance(X, EncodedRows):
+            yield X.x
+            return
+        who = type(self).__name__
         columns = tables.as_in_training(who, X, self._names, self.encoder_.columns, by_place=self._by_place)
         for start in range(0, max(tables.count_rows(columns), 1), AT_ONCE):
             with tables.speaking_as(who):
-                x = self.encoder_.matrix(tables.take(columns, slice(start, start + AT_ONCE)))
-            parts.append(run(decoding, self.model_.predict(x).astype(np.float64)))
-        return np.concatenate(parts)
+                part = self.encoder_.matrix(tables.take(columns, slice(start, start + AT_ONCE)))
+            yield part
+
+    def _answers(self, X: Any) -> Array:
+        """What the decoding makes of the network's outputs, in float64."""
+        check_is_fitted(self)
+        decoding = self.decoding_()
+        return np.concatenate([run(decoding, self.model_.predict(x).astype(np.float64)) for x in self._encoded(X)])
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")

@@ -197,6 +197,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         if fresh:
             self._multilabel, self.classes_ = kind.startswith("multilabel"), unique_labels(y)
             self.n_outputs_ = len(self.classes_)
+            if not self._multilabel and self.n_outputs_ < 2:
+                got = f"one class, {self.classes_.tolist()[0]!r}" if len(y) else "no rows"
+                raise ValueError(sentence(who, "at least two classes in y", got))
         elif (y.ndim == 2) != self._multilabel:
             raise ValueError(sentence(who, "y_val of the same form as y", f"shape {y.shape}"))
         if self._multilabel:
