@@ -228,6 +228,15 @@ def package_names(requirements: list[str]) -> set[str]:
     return {re.split(r"[\[<>=!~; ]", requirement)[0] for requirement in requirements}
 
 
+def installed_by(extra: str, extras: dict[str, list[str]]) -> set[str]:
+    """The packages of an extra, and of the extras that it names, as chainrule[sklearn]."""
+    needs = extras.get(extra, [])
+    inner = [
+        name for need in needs if need.startswith("chainrule[") for name in need[len("chainrule[") : -1].split(",")
+    ]
+    return package_names(needs).union(*(installed_by(name, extras) for name in inner))
+
+
 def calls_of_require(modules: Modules) -> list[tuple[str, str, str]]:
     """Where the code asks for a module of an extra: the place, the module, the extra."""
     found = []

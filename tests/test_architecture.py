@@ -13,8 +13,8 @@ from architecture import (
     Modules,
     broken_rules,
     calls_of_require,
+    installed_by,
     long_functions,
-    package_names,
     read_modules,
     too_long,
     unused_requirements,
@@ -62,11 +62,11 @@ def test_every_package_that_users_install_is_imported(modules: Modules) -> None:
 
 
 def test_each_extra_named_in_an_error_holds_the_package_that_is_missing(modules: Modules) -> None:
-    extras = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wrong = [
         f"{place} sends who lacks {module} to chainrule[{extra}]"
         for place, module, extra in calls_of_require(modules)
-        if PACKAGE_OF.get(module, module) not in package_names(extras["optional-dependencies"].get(extra, []))
+        if PACKAGE_OF.get(module, module) not in installed_by(extra, project["optional-dependencies"])
     ]
     assert wrong == []
 

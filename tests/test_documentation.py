@@ -45,7 +45,11 @@ def test_a_recipe_runs_after_the_first_block(code, stage, tmp_path, monkeypatch,
 
 #: Of each page: what it needs, what it says, and the files that it leaves.
 PAGES = {
-    "README.md": ([], ["passed"], ["digits.safetensors"]),
+    "README.md": (
+        ["pyarrow"],
+        ["passed", "town    category       66         3  Kiel        words"],
+        ["digits.safetensors", "houses.safetensors"],
+    ),
     "docs/training.md": (
         ["matplotlib"],
         ["the same bits: True", "column 20 of x has a spread of", "try a learning rate of about"],

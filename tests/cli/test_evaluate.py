@@ -93,7 +93,7 @@ def test_a_class_that_training_never_saw_counts_as_wrong(shell, flowers_model: P
     )
     (tmp_path / "new.csv").write_text(known + "8,50,red,tulip\n8,50,red,irris\n")
     answer = shell("evaluate", flowers_model, tmp_path / "new.csv")
-    said = "2 of 20 rows are of classes that training never saw ('tulip', 'irris')"
+    said = "2 of 20 rows have classes that training did not have ('tulip', 'irris')"
     assert answer.err.startswith(f"note: {said}")
     assert answer.err.endswith("they count as wrong\n")
     assert f"({right:.0f} of 20 rows), log-loss" in answer.out

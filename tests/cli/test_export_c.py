@@ -21,7 +21,7 @@ def test_an_earlier_table_model_with_text(shell, tmp_path: Path) -> None:
     if shutil.which("cc"):
         assert float(lines.pop(0).rsplit(maxsplit=1)[1]) < 1e-5
     assert re.fullmatch(r"note: flash: [\d,]+ bytes of constants, and the code", lines[0])
-    assert lines[3] == "note: x holds 4 numbers a row as the model's TableEncoder gives them: see the file"
+    assert lines[3] == "note: x holds 4 numbers per row as the model's TableEncoder gives them: see the file"
     text = out.read_text(encoding="utf-8")
     assert '"iris",\n    "lily",\n    "rose",\n' in text
     assert "  x[2]  1 where 'colour' is 'blue', else 0\n" in text

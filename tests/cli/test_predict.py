@@ -69,7 +69,9 @@ def test_an_unknown_word_does_not_stop_the_predictions(shell, flowers_model: Pat
     (tmp_path / "new.csv").write_text("length,width,colour\n5,50,green\n")
     answer = shell("predict", flowers_model, tmp_path / "new.csv")
     assert answer.code == 0
-    assert answer.err == "note: column 'colour': 1 of 1 rows hold values that training saw at most once ('green')\n"
+    assert (
+        answer.err == "note: column 'colour': 1 of 1 rows have values that occur at most once in training ('green')\n"
+    )
 
 
 def test_of_many_columns_with_unknown_words_a_few_are_told_each(shell, tmp_path: Path) -> None:
@@ -81,14 +83,14 @@ def test_of_many_columns_with_unknown_words_a_few_are_told_each(shell, tmp_path:
     (tmp_path / "new.csv").write_text(",".join(names) + "\nz,z,z,z,z\n")
     *each, others = shell("predict", model, tmp_path / "new.csv").err.splitlines()
     assert [line.split(":")[1] for line in each] == [" column 'a'", " column 'b'", " column 'c'"]
-    assert others == "note: 2 more columns hold values that training saw at most once: 'd', 'e'"
+    assert others == "note: 2 more columns have values that occur at most once in training: 'd', 'e'"
 
 
 def test_evaluate_tells_what_training_never_saw(shell, flowers_model: Path, tmp_path: Path) -> None:
     rows = "".join(f"5,50,{colour},iris\n" for colour in ("e", "d", "c", "c", "b", "red"))
     (tmp_path / "new.csv").write_text("length,width,colour,kind\n" + rows)
     answer = shell("evaluate", flowers_model, tmp_path / "new.csv")
-    assert "5 of 6 rows hold values that training saw at most once ('e', 'd', 'c', ...)" in answer.err
+    assert "5 of 6 rows have values that occur at most once in training ('e', 'd', 'c', ...)" in answer.err
 
 
 def test_a_stray_word_is_not_answered_with_an_option_of_train(refuses, flowers_model: Path, tmp_path: Path) -> None:
@@ -233,7 +235,7 @@ def files(flowers: Path, tmp_path: Path, flowers_model: Path, prices_model: Path
             "expects column 'colour', which the model needs, in {tmp}/narrow.csv, got length, width.",
         ),
         (["{flowers}", "{tmp}/near.csv"], "got length, width, color (did you mean 'color'?)."),
-        (["{flowers}", "{tmp}/colons.csv"], "got length:width:colour; name what sets off its cells with --delimiter."),
+        (["{flowers}", "{tmp}/colons.csv"], "got length:width:colour; name its delimiter with --delimiter."),
         (["{flowers}", "{tmp}/text.csv"], "expects numbers in column 'width', got 'wide' in row 1 of {tmp}/text.csv"),
         (["{flowers}", "{table}", "--keep", "no"], "expects column 'no' in {table}, got length, width, colour, kind."),
         (["{flowers}", "{table}", "--quantiles"], "train with --quantiles 0.1,0.5,0.9"),

@@ -207,7 +207,7 @@ def test_a_fault_of_ours_is_one_line_that_says_what_to_report(
 
     monkeypatch.setattr(train, "run", fail)
     said = refuses("train", "digits")
-    assert f"train met a fault of its own, {type(error).__name__}" in said
+    assert f"train failed with an internal error, {type(error).__name__}" in said
     assert said.endswith(
         "; please report it, with what chainrule config prints, and this command's output with CHAINRULE_DEBUG=1.\n"
     )

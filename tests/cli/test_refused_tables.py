@@ -92,7 +92,7 @@ def test_a_missing_word_where_training_saw_none_is_told(
     table = changed(flowers, tmp_path / "new.csv", "colour", cell, lambda line: line == 5)
     answer = shell(command, flowers_model, table)
     assert answer.code == 0
-    assert "note: column 'colour': 1 of 120 rows hold values that training saw at most once" in answer.err
+    assert "note: column 'colour': 1 of 120 rows have values that occur at most once in training" in answer.err
 
 
 def test_a_word_that_is_a_category_in_training_is_one_ever_after(shell, flowers: Path, tmp_path: Path) -> None:
@@ -116,8 +116,11 @@ BY_HEADER = "pass --header if it names the columns, or --no-header if it is data
         ("length,width,colour,kind\n1,2,r\0d,a\n", "got a NUL character on line 2"),
         ("length,width,colour,kind\n", "got a header alone"),
         ("", "got an empty file"),
-        ("length:width:colour:kind\n1:2:red:a\n2:3:red:b\n", "name what sets off its cells with --delimiter"),
-        ('length,width,colour,kind\n"1,234",2,red,a\n"2,345",2,red,b\n', "--decimal . if the comma sets off thousands"),
+        ("length:width:colour:kind\n1:2:red:a\n2:3:red:b\n", "name its delimiter with --delimiter"),
+        (
+            'length,width,colour,kind\n"1,234",2,red,a\n"2,345",2,red,b\n',
+            "--decimal . if the comma separates thousands",
+        ),
         ("length,width,colour,kind\n" + "1.5,2,red,a\n2.5,2,red,b\n" * 40, ""),
     ],
 )

@@ -199,7 +199,7 @@ def test_going_on_after_a_change_of_machine_is_told_and_remembered(shell, small:
     interrupt(shell, new, monkeypatch, "digits", *QUICK)
     other = record_of(new)["machine"] | {"chainrule": "0.0.9"}
     change_record(new, machine=other)
-    note = f"note: chainrule 0.0.9 → {cr.__version__}: results will agree closely, but not to the bit\n"
+    note = f"note: chainrule 0.0.9 → {cr.__version__}: results will agree closely, but not bit for bit\n"
     assert shell("train", "--resume", new, "--quiet").err == note
     assert record_of(new)["changes"] == [f"chainrule 0.0.9 → {cr.__version__}"]
     assert shell("train", "--repeat", new, "--quiet").err == note

@@ -139,7 +139,7 @@ def test_what_forbids_equal_bits_is_told_before(shell, small: Path, change: dict
     first = answer.err.splitlines()[0]
     assert first.startswith("note: ")
     assert says in first
-    assert first.endswith(": results will agree closely, but not to the bit")
+    assert first.endswith(": results will agree closely, but not bit for bit")
 
 
 def test_neither_python_nor_the_order_of_the_libraries_nor_their_threads_count() -> None:
@@ -179,7 +179,7 @@ def test_other_data_are_refused(refuses, small: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run-repeat" / RECORD).exists()
     change_record(small, result=None)
     before = record_of(small)
-    assert "bring them back, or begin another run" in refuses("train", "--resume", small)
+    assert "restore them, or start another run" in refuses("train", "--resume", small)
     assert record_of(small) == before
 
 
@@ -250,4 +250,4 @@ def test_a_run_that_the_clock_ends_is_not_repeated_to_the_bit(shell, flowers: Pa
     shell("train", flowers, *QUICK, "--time-limit", 60, "--out", tmp_path / "run")
     answer = shell("train", "--repeat", tmp_path / "run", "--quiet")
     assert answer.code == 0
-    assert "note: --time-limit ends it by the clock: results will agree closely, but not to the bit\n" in answer.err
+    assert "note: --time-limit ends it by the clock: results will agree closely, but not bit for bit\n" in answer.err

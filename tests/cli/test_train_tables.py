@@ -202,7 +202,7 @@ def test_validation_rows_may_be_a_file(shell, refuses, flowers: Path, tmp_path: 
     more.write_text(more.read_text(encoding="utf-8") + "5,50,red,tulip\n")
     answer = shell("train", flowers, *QUICK, "--validation", more, "--out", tmp_path / "out")
     assert "96 training, 40 validation, 24 test" in answer.out
-    assert "note: 1 of 41 rows are of classes that training never saw ('tulip')" in answer.err
+    assert "note: 1 of 41 rows have classes that training did not have ('tulip')" in answer.err
     (tmp_path / "less.csv").write_text("length,width,kind\n5,50,rose\n")
     words = ("--validation", tmp_path / "less.csv", "--out", tmp_path / "other")
     assert "column 'colour', which the model needs, in " in refuses("train", flowers, *words)
@@ -241,8 +241,9 @@ def test_quantiles_are_trained_and_predicted(shell, prices: Path, tmp_path: Path
     assert (low <= high).all()
 
 
-def test_a_time_limit_ends_the_training(shell, flowers: Path, tmp_path: Path, without_pictures) -> None:
-    report = lines_of(shell("train", flowers, "--quiet", "--time-limit", 0.2, "--out", tmp_path).out)
+@pytest.mark.parametrize("limit", [1e-6, 0.2])
+def test_a_time_limit_ends_the_training(limit, shell, flowers: Path, tmp_path: Path, without_pictures) -> None:
+    report = lines_of(shell("train", flowers, "--quiet", "--time-limit", limit, "--out", tmp_path).out)
     assert "interrupted" not in report["result"]
     assert model_in(tmp_path).n_epochs_ < 256
 

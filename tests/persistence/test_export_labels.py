@@ -43,7 +43,7 @@ HELD = {
     "digits as text": np.array(["1", "2", "10"]),
     "long text": np.array(["x" * 100_000, "y", "z"]),
 }
-TEXT = "labels of text without NUL or halves of characters"
+TEXT = "labels of text without NUL or lone surrogates"
 REFUSED = {
     "above 2**63": (np.array([2**63, 2**63 + 1, 2**64 - 1], np.uint64), "labels that are text or integers of 64 bits"),
     "two above 2**63": (np.array([1, 2**63, 2**63], np.uint64), "labels that are text or integers of 64 bits"),

@@ -258,8 +258,8 @@ def test_a_table_of_no_rows_gives_none() -> None:
     [
         (lambda: TableEncoder().transform(TABLE), "call fit"),
         (lambda: TableEncoder().fit({"x": []}), "rows to be fitted to"),
-        (lambda: TableEncoder().fit({"x": ["a", "b", "c"]}), "a column that tells rows apart"),
-        (lambda: TableEncoder().fit({"y": [1, 2, 3]}, target="y"), "a column that tells rows apart"),
+        (lambda: TableEncoder().fit({"x": ["a", "b", "c"]}), "a column that distinguishes rows"),
+        (lambda: TableEncoder().fit({"y": [1, 2, 3]}, target="y"), "a column that distinguishes rows"),
         (lambda: TableEncoder(scaling="robuts"), "did you mean 'robust'"),
         (lambda: TableEncoder(dtype="int8"), "a dtype"),
         (lambda: TableEncoder(max_one_hot=-1), "max_one_hot >= 0"),

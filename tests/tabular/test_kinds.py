@@ -176,7 +176,7 @@ def test_a_kind_is_overruled_by_name() -> None:
     table = {"zip": [10115, 10117, 10115, 20095, 20095, 10115], "no": [1, 2, 3, 4, 5, 6], "x": [1.5, 2, 3, 4, 5, 9]}
     found = understand(table, {"zip": "number", "no": "number", "x": "drop"})
     assert [kind.kind for kind in found] == ["number", "number", "drop"]
-    assert found.of("zip").why == "as you say"
+    assert found.of("zip").why == "as stated"
 
 
 @pytest.mark.parametrize(

@@ -31,10 +31,10 @@ def test_thousands_by_blanks_and_apostrophes(tmp_path, mark: str) -> None:
 @pytest.mark.parametrize(
     ("cells", "numbers", "said"),
     [
-        (["1,5", "2,25", "3"], [1.5, 2.25, 3], "a comma stands before decimals"),
-        (["1.234,5", "2.345", "7"], [1234.5, 2345, 7], "a comma stands before decimals"),
+        (["1,5", "2,25", "3"], [1.5, 2.25, 3], "the comma is the decimal mark"),
+        (["1.234,5", "2.345", "7"], [1234.5, 2345, 7], "the comma is the decimal mark"),
         (["1,234.5", "2,345", "7"], [1234.5, 2345, 7], "thousands set off in 'x'"),
-        (["1.234.567", "2.345", "7"], [1234567, 2345, 7], "a comma stands before decimals"),
+        (["1.234.567", "2.345", "7"], [1234567, 2345, 7], "the comma is the decimal mark"),
         (["$10", "$1,234.50", "-$5"], [10, 1234.5, -5], "numbers with $ in 'x'"),
         (["1,5 €", "2,25 €", "3 €"], [1.5, 2.25, 3], "numbers with € in 'x'"),
         (["12 %", "3.5%", "0"], [12, 3.5, 0], "numbers with % in 'x'"),

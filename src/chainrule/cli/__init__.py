@@ -25,12 +25,12 @@ COMMANDS = {
     "check": check,
     "config": config,
 }
-FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # as argparse and the shells have them
+FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # as in argparse and the shells
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 for success, 1 if a check fails, 2 for an error, 128 and the number of
-    a signal for what that has ended.
+    """Run a command and return its exit code: 0 for success, 1 if a check fails, 2 for an error, 128 plus the number of
+    the signal that ended it.
 
     Errors are reported in one sentence; with ``CHAINRULE_DEBUG=1`` in the environment, with their traceback.
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _guarded(argv: Sequence[str]) -> int:
-    """The exit code; errors become one line."""
+    """Run and return the exit code; errors become one line."""
     try:
         try:
             return _run(argv)
@@ -68,7 +68,7 @@ def _tell(what: str) -> None:
     try:
         print(f"chainrule: {what}", file=sys.stderr)
         sys.stdout.flush()
-    except OSError:  # the disk behind is full, say
+    except OSError:  # for instance, the disk is full
         forsake_streams()
 
 
@@ -88,7 +88,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser for the command and its subcommands, each with an example in its help."""
+    """Build the parser of the command and its subcommands, each with an example in its help."""
     parser = _Parser(
         prog="chainrule",
         allow_abbrev=False,

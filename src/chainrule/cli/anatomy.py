@@ -1,4 +1,4 @@
-"""What is in the files of other formats: names, shapes and where they come from, without running any of it."""
+"""List the contents of files in other formats (names, shapes, origin) without running them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ..persistence.keras import layers_of
 from ..persistence.pytorch import check_no_pickle
 
 WHO = "inspect"
-COMMENT = 1 << 16  # characters of a C header in which its comment ends
-MAX_ROWS = 100  # of a table
-MAX_DEPTH = 20  # of groups in an HDF5 file
+COMMENT = 1 << 16  # characters of a C header that contain its opening comment
+MAX_ROWS = 100  # rows of a table
+MAX_DEPTH = 20  # levels of groups in an HDF5 file
 Row = tuple[str, tuple[int, ...], str]
 
 
 def kind_of(path: Path, start: bytes) -> str | None:
-    """One of KINDS by the first bytes of the file, by its suffix for ONNX, which has no mark; None for safetensors."""
+    """Return one of KINDS, by the first bytes of the file, or for ONNX by its suffix; None for safetensors."""
     if is_hdf5(start) or (zipfile.is_zipfile(path) and path.suffix == ".keras"):
         return "keras"
     if start.lstrip().startswith(b"/*") and b"chainrule" in b"".join(start.lstrip().split(b"\n", 2)[:2]):
@@ -36,13 +36,13 @@ def kind_of(path: Path, start: bytes) -> str | None:
 
 
 def sha256(path: Path) -> str:
-    """Of the whole file."""
+    """Return the SHA-256 of the whole file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def table(rows: Iterable[Row]) -> Iterator[str]:
-    """Tensors by name, with their shape, dtype and size."""
+    """Return lines that list tensors with name, shape, dtype and size."""
     found = list(rows)
     cells = [("tensor", "shape", "dtype", "numbers")]
     cells += [(name, str(shape), dtype, f"{math.prod(shape):,}") for name, shape, dtype in found[:MAX_ROWS]]
@@ -54,7 +54,7 @@ def table(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def tensors(path: Path) -> tuple[dict[str, str], dict[str, tuple[tuple[int, ...], str]]]:
-    """The entries of a safetensors file's header, and the shape and dtype of each tensor."""
+    """Read the header of a safetensors file: its entries, and the shape and dtype of each tensor."""
     with open_tensors(WHO, path, kind="a whole safetensors file, or of a kind that it knows") as file:
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
         forms = {name: (tuple(one.get_shape()), one.get_dtype()) for name, one in slices.items()}
@@ -106,7 +106,7 @@ def _keras(path: Path) -> Iterator[str]:
 
 
 def _datasets(path: Path, group: Any, prefix: str, depth: int = 0) -> Iterator[Row]:
-    """All that lie in the file itself."""
+    """Yield the datasets in the file itself."""
     import h5py
 
     for name in group:
@@ -128,7 +128,7 @@ def _c(path: Path) -> Iterator[str]:
         yield line.strip().removeprefix("*").removeprefix(" ")
 
 
-#: What the file is called, and the lines on what is in it.
+#: The name of each kind of file, and the function that describes it.
 KINDS: dict[str, tuple[str, Callable[[Path], Iterator[str]]]] = {
     "keras": ("weights of Keras", _keras),
     "c": ("C by chainrule", _c),

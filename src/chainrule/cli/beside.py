@@ -1,4 +1,4 @@
-"""What a model must be better than: a guess that knows no input, and a linear model on the same encoding.
+"""Compute the scores that a model must beat: those of a guess and of a linear model on the same encoding.
 
 guess     the shares of the classes, or the mean, in training
 linear    logistic regression, or ridge regression: W = (XᵀX + λI)⁻¹ Xᵀy on centred columns, λ = 1
@@ -15,7 +15,7 @@ import numpy as np
 from .._support.checks import Array, require
 from .scores import scores_of_classes, scores_of_numbers
 
-MOST_ROWS, MOST_COLUMNS = 10_000, 1_000  # that a linear model is fitted to, in about a second
+MOST_ROWS, MOST_COLUMNS = 10_000, 1_000  # for the linear model, which takes about a second
 ITERATIONS = 100
 _ALPHA = 1.0
 LABELS = {"log_loss": "log-loss", "rmse": "RMSE"}
@@ -23,7 +23,7 @@ GUESS, LINEAR = "a guess", {True: "logistic regression", False: "ridge regressio
 
 
 def scores_beside(encoder: Any, train: tuple[Any, Array], test: tuple[Any, Array], classes: int) -> dict[str, Any]:
-    """Name → scores of the test rows, which are frames and y as places among the classes (N,), or numbers."""
+    """Return name → test scores; ``train`` and ``test`` are frames, with y as class indices (N,) or numbers."""
     (x, y), (x_test, y_test) = train, test
     chosen = np.sort(np.random.default_rng(0).permutation(len(y))[:MOST_ROWS])
     a, b = _matrix(encoder, x)[chosen], _matrix(encoder, x_test)
@@ -40,7 +40,7 @@ def scores_beside(encoder: Any, train: tuple[Any, Array], test: tuple[Any, Array
 
 
 def _matrix(encoder: Any, x: Any) -> Array:
-    """The features (N, I), and a column for each code, as far as there are not too many."""
+    """Return the features (N, I), and a column for each code, unless there are too many."""
     numbers, codes = encoder.transform(x)
     parts = [numbers.astype(np.float64)]
     for column, size in zip(codes.T, encoder.code_sizes, strict=True):
@@ -60,7 +60,7 @@ def _ridge(a: Array, y: Array, b: Array) -> Array:
 def _logistic(a: Array, y: Array, b: Array, classes: int) -> Array:
     linear = require("sklearn.linear_model", "tabular", "train")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it has not converged: near enough
+        warnings.simplefilter("ignore")  # not converged, but close enough
         model = linear.LogisticRegression(max_iter=ITERATIONS).fit(a, y)
     p = np.zeros((len(b), classes))
     p[:, model.classes_] = model.predict_proba(b)
@@ -68,7 +68,7 @@ def _logistic(a: Array, y: Array, b: Array, classes: int) -> Array:
 
 
 def told(found: Mapping[str, Mapping[str, float]]) -> str:
-    """One line: ``a guess: accuracy 50.00 %, log-loss 1.01; logistic regression: …``."""
+    """Return one line: ``a guess: accuracy 50.00 %, log-loss 1.01; logistic regression: …``."""
     parts = []
     for name, scores in found.items():
         shown = {"accuracy": f"accuracy {100 * scores.get('accuracy', 0):.2f} %"}
@@ -78,7 +78,7 @@ def told(found: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def warnings_of(mine: Mapping[str, float], found: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """A sentence for each that is better than the model, by log-loss, or by the root mean squared error."""
+    """Return a sentence for each that is better than the model by log-loss or root mean squared error."""
     name = "log_loss" if "accuracy" in mine else "rmse"
     return [
         f"on the test rows {what} is better than the model ({LABELS[name]} {scores[name]:.4g} against {mine[name]:.4g})"

@@ -18,7 +18,7 @@ EXAMPLE = "chainrule check"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``chainrule check``."""
+    """Add the arguments of ``chainrule check``."""
     parser.add_argument(
         "--seed", metavar="N", type=int, default=0, help="seed for the random directions (default: %(default)s)"
     )
@@ -38,7 +38,7 @@ def report(rows: Iterable[Proof], seed: int) -> int:
             error, why = proof.error(np.random.default_rng(seed)), ""
         except (ValueError, TypeError, ArithmeticError) as raised:
             error, why = float("nan"), f": {raised}"
-        passed = error <= TOLERANCE  # not so for NaN
+        passed = error <= TOLERANCE  # NaN never passes
         total, failed = total + 1, failed + (not passed)
         print(f"{proof.kind:<6}{proof.name:<36}{error:>14.1e}  {'passed' if passed else 'FAILED' + why}", flush=True)
     print(f"{total - failed} of {total} passed: relative error at most {TOLERANCE:g}, float64, seed {seed}")

@@ -1,7 +1,7 @@
 """Evaluate a trained model on labelled data.
 
 SOURCE is a table with the target and the columns that the model was trained on, or the name of a data set, whose test
-set is used. Rows of a class that training never saw count as wrong; rows without a target are left out.
+set is used. Rows of a class that training did not have count as wrong; rows without a target are left out.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from .reading import add_reading_options
 from .scores import per_class, scores_of_classes, scores_of_numbers, written
 
 EXAMPLE = "chainrule evaluate flowers-model/model.safetensors more-flowers.csv"
-MAX_CLASSES = 30  # for the table with a line per class
+MAX_CLASSES = 30  # maximum number of classes for the table with a line per class
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``chainrule evaluate``."""
+    """Add the arguments of ``chainrule evaluate``."""
     add_model_argument(parser)
     parser.add_argument("source", metavar="SOURCE", help="a table with the target column, or the name of a data set")
     add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the scores, and those of each class unless there are many."""
+    """Print the scores, and those of each class unless there are too many."""
     model = open_model("evaluate", args.model)
     facts = model.facts
     rows = labelled("evaluate", model, args.source, vars(args))

@@ -1,9 +1,9 @@
-"""Write a trained model as a file that other programs run, and compare the file with the model.
+"""Export a trained model as a file for other programs, and compare the file with the model.
 
-The format is told by --format, or by the suffix of FILE: .onnx for ONNX Runtime, in Python, browsers and elsewhere; .h
-for one C99 header without dependencies, for microcontrollers and any other program; .safetensors for a state_dict of
-PyTorch. Where a program that runs the file is installed, file and model are compared on 100 rows, like those that the
-model was trained on if it came from a table, and the file is kept only if both answer the same.
+The format follows from --format, or from the suffix of FILE: .onnx for ONNX Runtime, in Python, browsers and elsewhere;
+.h for a C99 header without dependencies, for microcontrollers and any other program; .safetensors for a PyTorch
+state_dict. If a program that runs the file is installed, file and model are compared on 100 rows, which resemble the
+training rows of a table model. The file is kept only if the answers agree.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ EXAMPLE = "chainrule export flowers-model --out flowers.onnx"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``chainrule export``."""
+    """Add the arguments of ``chainrule export``."""
     add_model_argument(parser)
     parser.add_argument("--out", metavar="FILE", required=True, help="output file")
     parser.add_argument("--format", metavar="NAME", help=f"{' or '.join(FORMATS)} (default: by the suffix of FILE)")
     parser.add_argument(
         "--precision",
         metavar="NAME",
-        help="float64, float32, float16 or int8 (default: float32, or float64 in ONNX where the data needs it)",
+        help="float64, float32, float16 or int8 (default: float32, or float64 in ONNX if the data need it)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the file, and say what it is."""
+    """Write the file, and print what it is."""
     options = {} if args.precision is None else {"precision": args.precision}
     model = model_path(args.model)
     out = output_path("export", args.out, model)

@@ -1,4 +1,4 @@
-"""The metadata of a model file: the problem that the model was trained for, and how its table was read."""
+"""The metadata of a model file: the problem that the model solves, and how its table was read."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .._support.checks import sentence
 from .._support.files import as_path
 
 MODEL_FILE = "model.safetensors"
-KEY = "shell"  # under which a table model's metadata hold them
+KEY = "shell"  # the key in the metadata of a table model
 
 
 @dataclass(frozen=True)
 class Facts:
     """The problem: the inputs, the outputs, and what the outputs mean.
 
-    A named data set has an ``image_shape``, a table has ``columns``, those that the model needs; ``class_names`` is
-    empty for regression. ``table`` are all columns of the training table, ``texts`` those that are text, and
-    ``reading`` is how it was read.
+    A named data set has an ``image_shape``; a table has ``columns``, those that the model needs. ``class_names`` is
+    empty for regression. ``table`` lists all columns of the training table, ``texts`` those with text, and ``reading``
+    the options by which it was read.
     """
 
     source: str
@@ -51,13 +51,13 @@ class Facts:
         return len(self.class_names) or 1
 
     def without_target(self, known: Sequence[str]) -> dict[str, str]:
-        """Of a file without a header that lacks the target: name of training → name by its place; or nothing."""
+        """For a file without header and target: name in training → name by position; otherwise empty."""
         rest = [name for name in self.table if name != self.target]
         alike = self.reading.get("header") is False and list(known) == [f"c{at}" for at in range(len(rest))]
         return dict(zip(rest, known, strict=True)) if alike and rest else {}
 
     def to_metadata(self) -> dict[str, Any]:
-        """The facts as JSON values; :meth:`from_metadata` is the inverse."""
+        """Convert the facts to JSON values; :meth:`from_metadata` is the inverse."""
         shape = None if self.image_shape is None else list(self.image_shape)
         plain: dict[str, Any] = {"source": self.source, "task": self.task, "target": self.target}
         plain |= {"class_names": list(self.class_names), "image_shape": shape}
@@ -68,7 +68,7 @@ class Facts:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Facts:
-        """The facts in a model file's metadata; ValueError if they are missing or invalid."""
+        """Read the facts from metadata; raise a ValueError if they are missing or invalid."""
         source, target = metadata.get("source"), metadata.get("target")
         lists = {name: metadata.get(name, []) for name in ("class_names", "columns", "table", "texts")}
         texts = [source, target, *(text for found in lists.values() if isinstance(found, list) for text in found)]
@@ -91,17 +91,17 @@ class Facts:
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
-    """``MODEL``, for every command that uses one."""
+    """Add ``MODEL``, for every command that uses one."""
     parser.add_argument("model", metavar="MODEL", help="a model file, or the output folder of train")
 
 
 def model_path(path: str) -> Path:
-    """The path of the model file; ``path`` may also be the output folder of ``train``."""
+    """Return the path of the model file; ``path`` may also be the output folder of ``train``."""
     return Path(path) / MODEL_FILE if Path(path).is_dir() else Path(path)
 
 
 def output_path(who: str, out: str, *inputs: str | Path) -> Path:
-    """The path of the file to write, which must be none of those that are read, by whatever name."""
+    """Return the path of the file to write, which must differ from the files that are read."""
     path = as_path(who, out)
     for source in inputs:
         if os.path.isfile(path) and os.path.exists(source) and os.path.samefile(path, source):

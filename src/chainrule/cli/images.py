@@ -1,4 +1,4 @@
-"""Train on a named data set of images: a multilayer perceptron, by a recipe whose every part is an option."""
+"""Train a multilayer perceptron on a named data set of images; every part of the recipe is an option."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from .scores import scores_of_classes, written
 from .sources import Source
 
 VALIDATION = 0.1  # fraction of the training rows
-LINES = 10  # of progress; the progress bar shows the rest
-SIGNALLED = 128  # the exit code of a signal is this and its number
+LINES = 10  # lines of progress; the progress bar shows the rest
+SIGNALLED = 128  # the exit code of a signal is this plus its number
 Rows = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
 class Images:
-    """A named data set, divided, and how a network is trained on it."""
+    """A divided named data set, and how to train a network on it."""
 
     facts: Facts
     recipe: Recipe
@@ -49,7 +49,7 @@ class Images:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What tells these rows from all others."""
+        """Facts that identify these rows."""
         parts = {"training": self.train_rows, "validation": self.validation, "test": self.test}
         arrays: dict[str, Array] = {}
         for name, part in parts.items():
@@ -60,16 +60,16 @@ class Images:
 
     @property
     def counts_threads(self) -> bool:
-        """Whether the last bit depends on their number: not if a plan takes the steps."""
+        """Whether the last bit depends on the number of threads; not with the compiled engine."""
         return self.recipe.make_optimizer().kernel is None or self.recipe.activation not in NUMBERS
 
     @property
     def varies(self) -> list[str]:
-        """What makes equal runs differ."""
+        """Reasons why equal runs may differ."""
         return []
 
     def train(self, args: argparse.Namespace, record: runs.Run) -> int:
-        """Train, write and report; the exit code: 0, or that of a signal that has ended the training."""
+        """Train, write and report; return the exit code: 0, or that of the signal that ended the training."""
         recipe, checkpoint = self.recipe, record.checkpoint()
         model = recipe.make_model(self.facts.inputs, self.facts.outputs, args.seed)
         say("data", self._data_line())
@@ -129,7 +129,7 @@ class Images:
 
 
 def prepare(args: argparse.Namespace, source: Source) -> Images:
-    """The data, and the recipe with the defaults that depend on them."""
+    """Load the data, and complete the recipe with defaults that depend on them."""
     for option in runs.FOR_TABLES:
         if getattr(args, option) not in (None, []):
             got = f"--{option.replace('_', '-')} with {source.text}"
@@ -151,7 +151,7 @@ def prepare(args: argparse.Namespace, source: Source) -> Images:
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
-    """The default recipe with the options given."""
+    """Return the default recipe with the given options."""
     who = "train"
     args.validation = VALIDATION if args.validation is None else args.validation
     if isinstance(args.validation, str):

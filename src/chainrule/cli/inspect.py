@@ -1,4 +1,4 @@
-"""Show what is in a file: our models and checkpoints, those of other libraries, and the folder of a run."""
+"""Show the contents of a file: a model or checkpoint, of this or another library, or the folder of a run."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ MAX_NAMES, MAX_TEXT = 10, 2000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``chainrule inspect``."""
+    """Add the arguments of ``chainrule inspect``."""
     kinds = "a model, checkpoint or run folder; or a .safetensors, .onnx, .keras, .h5 file or exported C header"
     parser.add_argument("model", metavar="FILE", help=kinds)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what is in the file."""
+    """Print the contents of the file."""
     for line in describe(Path(args.model)):
         print(line)
     return 0
 
 
 def describe(path: Path) -> Iterator[str]:
-    """Lines on a file of any known kind, of which nothing is executed; without control characters."""
+    """Return lines that describe a file of any known kind, without executing it or printing control characters."""
     for line in _of_folder(path) if path.is_dir() else _of_file(path):
         for one in line.split("\n"):
             yield printable(one, MAX_TEXT)
 
 
 def _of_folder(folder: Path) -> Iterator[str]:
-    """A run: its model, or else the newest checkpoint, and its record."""
+    """Describe a run: its model, or otherwise the newest checkpoint, and its record."""
     record, held = folder / runs.RECORD, [folder / MODEL_FILE, *checkpoints(folder / runs.CHECKPOINTS)]
     newest = next((path for path in [*held, *checkpoints(folder)] if path.is_file()), None)
     if newest is None and not record.is_file():
@@ -90,7 +90,7 @@ def _of_file(path: Path) -> Iterator[str]:
 
 
 def _of_model(path: Path, header: Mapping[str, str], forms: Mapping[str, Any]) -> Iterator[str]:
-    """The layers and the metadata; the tensors alone where it has layers of the user's own."""
+    """Describe layers and metadata; only the tensors if some layers are the user's own."""
     found = None
     try:
         found = load(path)
@@ -105,16 +105,16 @@ def _of_model(path: Path, header: Mapping[str, str], forms: Mapping[str, Any]) -
     yield from lines
     try:
         shown = described(trained(found).facts if found is not None else Facts.from_metadata(metadata), metadata)
-    except ValueError:  # a model that the user saved: its metadata as they are
+    except ValueError:  # a model that the user saved: its metadata unchanged
         shown = metadata
     yield from (_line(name, value) for name, value in shown.items())
     facts = json.loads(header[native.KEY])
     yield _line("format", f"{facts['format']}, written by chainrule {facts.get('version')}")
-    yield _line("digest", header.get(DIGEST, "none: of before chainrule wrote any"))
+    yield _line("digest", header.get(DIGEST, "none: older than the first chainrule that wrote one"))
 
 
 def _summary(found: Any, network: Sequential) -> list[str]:
-    """The layers; before them, what a model of a table understood."""
+    """Describe the layers; for a table model, first the kinds of columns."""
     kinds = getattr(found, "column_kinds_", None)
     return [network.summary()] if kinds is None else [type(found).__name__, *kinds.lines(), network.summary()]
 
@@ -132,7 +132,7 @@ def _of_checkpoint(path: Path, header: Mapping[str, str]) -> Iterator[str]:
 
 
 def described(facts: Facts, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts as readable text, and all other metadata unchanged."""
+    """Return the facts as readable text, and all other metadata unchanged."""
     lines: dict[str, Any] = {"source": facts.source, "task": facts.task}
     lines["target"] = facts.target + (f": {_some(facts.class_names)}" if facts.class_names else "")
     if facts.image_shape is not None:
@@ -148,7 +148,7 @@ def _line(name: str, value: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A JSON value as plain text: ``seed 0, epochs 20``."""
+    """Format a JSON value as plain text: ``seed 0, epochs 20``."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Rows with known answers, for evaluate and report: of a table, or the test set of a named data set."""
+"""Labelled rows for evaluate and report: of a table, or the test set of a named data set."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MOST_NOTES = 3  # of columns with values that training never saw
 
 @dataclass(frozen=True)
 class Labelled:
-    """Rows as the model takes them: pixels (N, I), or a frame. ``y`` are places among the classes, or numbers (N,);
-    ``lines`` are the places of the rows in their table, from 1."""
+    """Rows for the model: pixels (N, I) or a frame. ``y`` are class indices or numbers (N,); ``lines`` are the
+    positions of the rows in their table, from 1."""
 
     x: Any
     y: Array
@@ -32,7 +32,7 @@ class Labelled:
 
 
 def labelled(who: str, model: Trained, source: str, given: Mapping[str, Any]) -> Labelled:
-    """The rows of a table or of a named data set that have an answer."""
+    """Return the labelled rows of a table or a named data set."""
     facts = model.facts
     found = resolve(who, source)
     if facts.image_shape is not None or not found.is_table:
@@ -51,7 +51,7 @@ def labelled(who: str, model: Trained, source: str, given: Mapping[str, Any]) ->
 
 
 def with_answers(who: str, facts: Facts, table: Frame, source: str, form: str = "") -> Labelled:
-    """The rows that have an answer; what is to be said of their classes is said."""
+    """Return the labelled rows, and print notes about their classes."""
     column = table.column(facts.target)
     if facts.class_names:
         y, said = class_codes(column, facts.class_names)
@@ -67,14 +67,16 @@ def with_answers(who: str, facts: Facts, table: Frame, source: str, form: str = 
 
 
 def note_unseen(model: Trained, rows: Any, said: set[str] | None = None) -> None:
-    """Say which columns hold values that training hardly saw, which count as unknown, unless it is ``said`` already."""
+    """Note which columns have values that are rare or unseen in training, unless it was ``said`` before."""
     said = set() if said is None else said
     found = {name: strange for name, strange in model.unseen(rows).items() if name not in said}
     for name, (strange, values) in list(found.items())[:MOST_NOTES]:
         some = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "") or "missing ones"
-        note = f"{strange:,} of {len(rows):,} rows hold values that training saw at most once ({some})"
+        note = f"{strange:,} of {len(rows):,} rows have values that occur at most once in training ({some})"
         print(f"note: column {name!r}: {note}", file=sys.stderr)
     if others := list(found)[MOST_NOTES:]:
         some = ", ".join(map(repr, others[:MOST_NOTES])) + (", ..." if len(others) > MOST_NOTES else "")
-        print(f"note: {len(others)} more columns hold values that training saw at most once: {some}", file=sys.stderr)
+        print(
+            f"note: {len(others)} more columns have values that occur at most once in training: {some}", file=sys.stderr
+        )
     said.update(found)

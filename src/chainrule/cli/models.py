@@ -1,6 +1,6 @@
-"""What a model file holds, as the shell uses it: raw rows in, labels and probabilities or numbers out.
+"""Open a model file for the shell: raw rows in; labels and probabilities, or numbers, out.
 
-A file holds the network of a named data set, a :class:`~chainrule.TabularClassifier` or
+A file contains the network of a named data set, a :class:`~chainrule.TabularClassifier` or
 :class:`~chainrule.TabularRegressor`, or the network of a table that version 0.1.0 trained.
 """
 
@@ -21,58 +21,58 @@ from ..tabular.columns import text_of
 from ..tabular.earlier import EarlierEncoder
 from .facts import Facts, model_path
 
-DIGITS = 7  # as many as float32 has
+DIGITS = 7  # significant digits of float32
 _MOST_DIGITS = 17
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model and its facts; ``model`` is used as scikit-learn's are."""
+    """A model with scikit-learn's methods, and its facts."""
 
     model: Any
     facts: Facts
 
     @property
     def has_quantiles(self) -> bool:
-        """Whether it was trained to predict quantiles."""
+        """Whether the model predicts quantiles."""
         return getattr(self.model, "quantiles", None) is not None
 
     def numbers(self, rows: Any) -> Array:
-        """What is predicted for rows, in the units of the target (N,)."""
+        """Predict numbers in the units of the target (N,)."""
         found = np.asarray(self.model.predict(rows), np.float64)
         check_finite("the model", "its predictions", found)
         return found
 
     def probabilities(self, rows: Any) -> Array:
-        """Those of the classes (N, K)."""
+        """Predict the probabilities of the classes (N, K)."""
         p = np.asarray(self.model.predict_proba(rows), np.float64)
         check_finite("the model", "its predictions", p)
         return p
 
     def labels(self, p: Array) -> Array:
-        """The most probable ones (N,)."""
+        """Return the most probable classes (N,)."""
         found: Array = np.asarray(self.model.classes_)[p.argmax(axis=1)]
         return found
 
     def quantiles(self, rows: Any) -> tuple[list[float], Array]:
-        """The levels, and the predicted quantiles (N, Q)."""
+        """Return the levels and the predicted quantiles (N, Q)."""
         return sorted(map(float, self.model.quantiles)), np.asarray(self.model.predict_quantiles(rows))
 
     def unseen(self, rows: Any) -> dict[str, tuple[int, list[str]]]:
-        """Of each column with values that training never saw: how many rows have one, and some of these values."""
+        """For each column with unseen values, count the rows that have one, and list some of the values."""
         encoder = getattr(self.model, "encoder_", None)
         return {} if encoder is None else dict(encoder.unseen(rows))
 
     @property
     def digits(self) -> int:
-        """Those that tell predictions apart, of numbers that lie far from 0 as well."""
+        """Number of digits that distinguish predictions, even far from 0."""
         low, high, scale = (np.ravel(getattr(self.model, name, 1.0)) for name in ("low_", "high_", "scale_"))
         far = max(np.abs(low).max(), np.abs(high).max()) / max(float(scale.min()), 1e-300)
         return min(DIGITS + max(0, math.ceil(math.log10(max(far, 1.0))) - 1), _MOST_DIGITS)
 
 
 class NetworkModel:
-    """A network with what stands before and after it, used as scikit-learn's models are."""
+    """A network with its encoding and decoding, and scikit-learn's methods."""
 
     def __init__(
         self,
@@ -89,17 +89,17 @@ class NetworkModel:
             self.classes_ = np.array([text_of(label) for label in classes], object)
 
     def predict(self, rows: Any) -> Array:
-        """Numbers in the units of the target (N,)."""
+        """Predict numbers in the units of the target (N,)."""
         return self._decode(self.network.predict(self._encode(rows)))
 
     def predict_proba(self, rows: Any) -> Array:
-        """Probabilities of the classes (N, K)."""
+        """Predict the probabilities of the classes (N, K)."""
         p: Array = softmax(self.network.predict(self._encode(rows)).astype(np.float64))
         return p
 
 
 def open_model(who: str, path: str) -> Trained:
-    """A model that ``chainrule train`` saved, and its facts."""
+    """Open a model that ``chainrule train`` saved, with its facts."""
     file = model_path(path)
     found = load(file)
     try:
@@ -113,7 +113,7 @@ def open_model(who: str, path: str) -> Trained:
 
 
 def trained(found: Any) -> Trained:
-    """What a file gave, as the shell uses it; ValueError if the shell did not write it."""
+    """Wrap a loaded model; raise a ValueError if the shell did not write it."""
     metadata = metadata_of(found)
     facts = Facts.from_metadata(metadata)
     if not isinstance(found, Sequential):
@@ -132,13 +132,13 @@ def trained(found: Any) -> Trained:
 
 
 def metadata_of(found: Any) -> dict[str, Any]:
-    """What the shell wrote beside the model."""
+    """Return the metadata that the shell wrote."""
     network = found if isinstance(found, Sequential) else found.model_
     metadata: dict[str, Any] = network.metadata
     return metadata
 
 
 def network_of(model: Trained) -> Sequential:
-    """The network inside."""
+    """Return the network inside a model."""
     found: Sequential = model.model.network if isinstance(model.model, NetworkModel) else model.model.model_
     return found

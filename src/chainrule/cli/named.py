@@ -16,7 +16,7 @@ from .sources import Source
 
 
 def test_set(who: str, facts: Facts, found: Source) -> NamedData:
-    """The data set, whose test set is used, for a model that was trained on images of its kind."""
+    """Load the data set whose test set is used, for a model trained on images of this kind."""
     if facts.image_shape is None or found.is_table:
         kind = "named data set" if facts.image_shape is not None else "table"
         raise ValueError(sentence(who, f"a {kind} for a model trained on {facts.source}", found.text))
@@ -27,7 +27,7 @@ def test_set(who: str, facts: Facts, found: Source) -> NamedData:
 
 
 def pixels(who: str, facts: Facts, source: str, given: dict[str, Any]) -> Array:
-    """Images from a table with one column per pixel."""
+    """Read images from a table with one column per pixel."""
     table = Frame(who, read_table(source, **options_of(given)))
     columns = [column for name in table.names if isinstance(column := table.column(name), Numbers)]
     if len(columns) != len(table.names) or len(columns) != facts.inputs:

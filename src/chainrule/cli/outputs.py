@@ -1,4 +1,4 @@
-"""Predictions as a file or on the screen, part by part: CSV, or Parquet where the name of the file ends so."""
+"""Write predictions block by block to a file or the screen: CSV, or Parquet by the suffix of the file."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _PROBABILITY = "probability_"
 
 
 def write_predictions(who: str, path: Path | None, parts: Iterable[Mapping[str, Any]]) -> int:
-    """Write the parts and return the number of rows; a file appears whole or not at all."""
+    """Write the blocks and return the number of rows; a file is written atomically."""
     found = iter(parts)
-    first = next(found)  # what cannot be read is said before anything is written
+    first = next(found)  # errors in reading are raised before anything is written
     every = chain([first], found)
     if path is None:
         return _write_csv(sys.stdout, every)
@@ -37,7 +37,7 @@ def write_predictions(who: str, path: Path | None, parts: Iterable[Mapping[str, 
 
 @contextmanager
 def _as_text(stream: BinaryIO) -> Iterator[io.TextIOWrapper]:
-    """UTF-8 without a change of line ends; the stream stays open."""
+    """Wrap a stream as UTF-8 without translating line ends; it stays open."""
     text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", newline="")
     try:
         yield text

@@ -16,7 +16,7 @@ FILES = ("curves.png", "confusion.png", "predictions.png")
 
 
 def draw(out: Path, facts: Facts, history: History, said: Array, true: Array) -> list[str]:
-    """Save the figures and return the names of the files; without Matplotlib there are none, which is said."""
+    """Save the figures and return the names of the files; without Matplotlib, print a note instead."""
     try:
         return write(out, facts, history, said, true)
     except ImportError as error:
@@ -25,7 +25,7 @@ def draw(out: Path, facts: Facts, history: History, said: Array, true: Array) ->
 
 
 def write(out: Path, facts: Facts, history: History, said: Array, true: Array) -> list[str]:
-    """Save the learning curves and the test results: places among the classes, or numbers, (N,)."""
+    """Save the learning curves and the test results; y are class indices or numbers (N,)."""
     figures = {"curves.png": plots.curves(history)} if len(history) else {}
     if facts.class_names:
         known = true >= 0

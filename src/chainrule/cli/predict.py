@@ -1,10 +1,10 @@
 """Predict the rows of a table with a trained model.
 
-TABLE has the columns that the model was trained on, as they come; other columns are ignored, and the target is not
-needed. It is read in parts, so that it may be larger than memory. For an image model, TABLE is the name of the data
-set, whose test set is predicted, or a table with one column per pixel. The predictions are written one line per row, in
-the order of the table: as Parquet if FILE ends in .parquet, otherwise as CSV. On standard output, control characters
-are escaped.
+TABLE has the columns that the model was trained on, without preprocessing; other columns are ignored, and the target is
+not needed. CSV and Parquet are read in blocks, so TABLE may be larger than memory. For an image model, TABLE is the
+name of the data set, whose test set is predicted, or a table with one column per pixel. Predictions are written one
+line per row, in the order of the table: as Parquet if FILE ends in .parquet, otherwise as CSV. On standard output,
+control characters are escaped.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Columns: TypeAlias = "dict[str, Any]"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``chainrule predict``."""
+    """Add the arguments of ``chainrule predict``."""
     add_model_argument(parser)
     parser.add_argument("table", metavar="TABLE", help="the table to predict, or - for standard input")
     parser.add_argument("--out", metavar="FILE", help="output file, or - for standard output (default: -)")
@@ -63,7 +63,7 @@ def _check(args: argparse.Namespace, model: Trained) -> None:
 
 
 def _predictions(args: argparse.Namespace, model: Trained) -> Iterator[Columns]:
-    """The columns to write, part by part."""
+    """Yield the columns to write, block by block."""
     facts, given = model.facts, vars(args)
     found = resolve("predict", args.table)
     if facts.image_shape is None and found.is_table:
@@ -87,7 +87,7 @@ def _kept(given: Sequence[str]) -> list[str]:
 
 
 def _answers(args: argparse.Namespace, model: Trained, rows: Any) -> Columns:
-    """The predictions of rows, by the names of the columns that are written."""
+    """Return the predictions of rows, by the names of the output columns."""
     if not model.facts.class_names:
         found: Columns = {"prediction": _plain(model.numbers(rows), model)}
     else:
@@ -102,10 +102,10 @@ def _answers(args: argparse.Namespace, model: Trained, rows: Any) -> Columns:
 
 
 def _as_written(labels: Array) -> Array:
-    """Labels as text, unless they are integers."""
+    """Convert labels to text, unless they are integers."""
     return labels if labels.dtype.kind in "iu" else np.array([text_of(label) for label in labels.tolist()], object)
 
 
 def _plain(values: Array, model: Trained) -> Array:
-    """Numbers with the digits that count."""
+    """Round numbers to their significant digits."""
     return np.array([float(f"{value:.{model.digits}g}") for value in values.tolist()], np.float64)

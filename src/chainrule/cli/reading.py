@@ -1,4 +1,4 @@
-"""How a table is read: the options that every command shares, and the rows that a model takes."""
+"""Read tables for the shell: the options that all commands share, and the rows for a model."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from .._support.checks import nearest, sentence
 from ..tabular.reading import Table, UnknownColumnError, read_blocks, read_table
 
 OPTIONS = ("header", "delimiter", "decimal", "encoding", "sheet", "query", "missing")
-REMEMBERED = ("header", "decimal", "missing")  # of a training table: others of its kind are read alike
+REMEMBERED = ("header", "decimal", "missing")  # of the training table, used for later tables too
 _MARKS = {"tab": "\t", "\\t": "\t", "space": " ", "blank": " ", "comma": ",", "semicolon": ";", "bar": "|"}
 _ROW = re.compile(r"\bat row (\d+)")
 _FEW = 20  # names that a message lists
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
-    """``--header``, ``--delimiter`` and so on, for every command that reads a table."""
-    group = parser.add_argument_group("how the table is read (default: its contents tell)")
+    """Add ``--header``, ``--delimiter`` and so on, for every command that reads a table."""
+    group = parser.add_argument_group("how the table is read (default: inferred from its contents)")
     group.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether the first row names columns")
-    group.add_argument("--delimiter", metavar="MARK", type=_mark, help="what sets off cells: a mark, or tab or space")
-    group.add_argument("--decimal", metavar="MARK", help="the mark before decimals, . or ,")
-    group.add_argument("--encoding", metavar="NAME", help="of a text file, such as cp1251")
-    group.add_argument("--sheet", metavar="NAME", help="of a workbook, by its name or place (default: the first)")
-    group.add_argument("--query", metavar="SQL", help="what to select from a SQLite file; or name it FILE::TABLE")
+    group.add_argument("--delimiter", metavar="MARK", type=_mark, help="the delimiter: a character, or tab or space")
+    group.add_argument("--decimal", metavar="MARK", help="the decimal mark, . or ,")
+    group.add_argument("--encoding", metavar="NAME", help="encoding of a text file, such as cp1251")
+    group.add_argument("--sheet", metavar="NAME", help="sheet of a workbook, by name or position (default: the first)")
+    group.add_argument("--query", metavar="SQL", help="query for a SQLite file; or pass FILE::TABLE as the table")
     group.add_argument("--missing", metavar="A,B", type=names, help="further words for a missing value")
 
 
@@ -35,12 +35,12 @@ def _mark(value: str) -> str:
 
 
 def names(value: str) -> list[str]:
-    """``A,B`` as a list of names."""
+    """Parse ``A,B`` as a list of names."""
     return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def options_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the options that say something, as ``read_table`` takes them."""
+    """Return the options that are set, as arguments of ``read_table``."""
     found = {name: given[name] for name in OPTIONS if given.get(name) is not None}
     if str(found.get("sheet", "")).isdecimal():
         found["sheet"] = int(found["sheet"])
@@ -48,13 +48,13 @@ def options_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def like_training(facts: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options by which a table is read for a model, unless they are given: those by which its own was read."""
+    """Return the options for a table: the given ones, otherwise those of the model's training table."""
     found = {name: value for name, value in facts.reading.items() if name in REMEMBERED}
     return found | options_of(given)
 
 
 def read_rows(who: str, facts: Any, source: str, given: Mapping[str, Any], more: Sequence[str] = ()) -> Table:
-    """The columns that a model needs, and ``more``, of a whole table."""
+    """Read the columns that a model needs, and ``more``, of a whole table."""
     options = like_training(facts, given)
     table: Table = _asked(who, facts, source, more, lambda chosen: read_table(source, **options, **chosen))
     return table
@@ -63,7 +63,7 @@ def read_rows(who: str, facts: Any, source: str, given: Mapping[str, Any], more:
 def blocks_of_rows(
     who: str, facts: Any, source: str, given: Mapping[str, Any], more: Sequence[str] = ()
 ) -> Iterator[Table]:
-    """The same in parts, for a table larger than memory."""
+    """Read the columns that a model needs in blocks, for a table larger than memory."""
     options = like_training(facts, given)
 
     def first(chosen: Mapping[str, Any]) -> tuple[Table, Iterator[Table]]:
@@ -79,9 +79,9 @@ def blocks_of_rows(
 def _asked(
     who: str, facts: Any, source: str, more: Sequence[str], read: Any, names: dict[str, str] | None = None
 ) -> Any:
-    """What ``read`` gives for the columns that are needed, by the names that they had in training.
+    """Call ``read`` for the columns that are needed, under the names that they had in training.
 
-    A file without a header that lacks the target has other places, and so other names, for the columns behind it.
+    In a file without header and target, the columns after the target have other positions, and so other names.
     """
     needed = list(dict.fromkeys([*facts.columns, *more]))
     try:
@@ -104,7 +104,7 @@ def _asked(
 
 @contextmanager
 def naming_rows(source: str, start: int = 0) -> Iterator[None]:
-    """Rows in errors are counted from 1, in the whole table, of which ``start`` rows were before."""
+    """Count rows in errors from 1 in the whole table, after ``start`` earlier rows."""
     try:
         yield
     except ValueError as error:
@@ -113,13 +113,13 @@ def naming_rows(source: str, start: int = 0) -> Iterator[None]:
 
 
 def renamed(table: Table, names: Mapping[str, str]) -> Table:
-    """The table with other names for some columns."""
+    """Rename some columns."""
     known = {name: names[name] for name in table if name in names}
     return Table(table.frame.rename(known), table.notes, table.source) if known else table
 
 
 def _chosen(facts: Any, needed: Sequence[str], more: Sequence[str]) -> dict[str, list[str]]:
-    """The columns to read, and those that are text whatever they hold: texts of training, and what is only copied."""
+    """Return the columns to read, and those to read as text: texts of training, and columns that are only copied."""
     copied = [name for name in more if name not in facts.columns and name != facts.target]
     return {"columns": list(needed), "text": [name for name in needed if name in facts.texts or name in copied]}
 
@@ -127,7 +127,7 @@ def _chosen(facts: Any, needed: Sequence[str], more: Sequence[str]) -> dict[str,
 def _lacking(
     who: str, facts: Any, source: str, needed: Sequence[str], more: Sequence[str], error: UnknownColumnError
 ) -> ValueError:
-    """The error for columns that are not there."""
+    """Return the error for absent columns."""
     known = error.known
     lost = [name for name in needed if name not in known]
     shown = ", ".join(map(repr, lost[:5])) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
@@ -135,5 +135,5 @@ def _lacking(
     spare: Collection[str] = set(known) - set(needed)
     got = f"{some}{nearest(lost[0], spare)}"
     why = ", which the model needs," if lost[0] in facts.columns else ""
-    remedy = "name what sets off its cells with --delimiter" if len(known) == 1 < len(needed) else ""
+    remedy = "name its delimiter with --delimiter" if len(known) == 1 < len(needed) else ""
     return ValueError(sentence(who, f"column{'s' * (len(lost) > 1)} {shown}{why} in {source}", got, remedy))

@@ -32,21 +32,21 @@ class Recipe:
     epochs: int = LEAST_EPOCHS
 
     def make_model(self, inputs: int, outputs: int, seed: int) -> Sequential:
-        """A multilayer perceptron."""
+        """Build a multilayer perceptron."""
         return MLP([inputs, *self.hidden, outputs], self.activation, dropout=self.dropout, rng=seed)
 
     def make_optimizer(self) -> Optimizer:
-        """The optimizer, with a linear warm-up and cosine decay of its learning rate."""
+        """Build the optimizer, with a linear warm-up and cosine decay of its learning rate."""
         return OPTIMIZERS[self.optimizer](WarmupCosine(self.learning_rate, warmup=WARMUP))
 
 
 def default_rate(optimizer: str) -> float:
-    """The peak learning rate for the optimizer of this name."""
+    """Return the peak learning rate for the optimizer of this name."""
     cls = OPTIMIZERS[check_name("train", "an optimizer", optimizer, OPTIMIZERS)]
     return RATES.get(optimizer) or cls().current_learning_rate
 
 
 def default_epochs(rows: int, batch_size: int) -> int:
-    """The number of epochs that gives ``LEAST_STEPS`` steps, within bounds."""
+    """Return the number of epochs for ``LEAST_STEPS`` steps, within bounds."""
     steps_per_epoch = -(-rows // batch_size)
     return min(max(LEAST_EPOCHS, -(-LEAST_STEPS // steps_per_epoch)), MOST_EPOCHS)

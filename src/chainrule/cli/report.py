@@ -1,7 +1,7 @@
 """Show what a trained model learned: scores, pictures, worst examples and importances on one page, report.html.
 
-DIR is the output folder of train. SOURCE is a table with the target, best of rows that training never saw, or the name
-of a data set, whose test set is used. Without SOURCE the rows are those that train set aside for the test.
+DIR is the output folder of train. SOURCE is a table with the target, preferably of new rows, or the name of a data set,
+whose test set is used. Without SOURCE, the rows are those that train set aside for the test.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PAGE, HISTORY, RUN = "report.html", "history.json", "run.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``chainrule report``."""
+    """Add the arguments of ``chainrule report``."""
     parser.add_argument("folder", metavar="DIR", help="the output folder of train; the page is written there")
     parser.add_argument(
         "source", metavar="SOURCE", nargs="?", help="a table with the target column, or the name of a data set"
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Answering:
-    """The model as a report asks it: classes are the places of their names."""
+    """A model with the interface of a report: classes are indices of their names."""
 
     def __init__(self, model: Trained) -> None:
         self._model = model
@@ -77,7 +77,7 @@ class _Answering:
         self.encoding_ = getattr(model.model, "encoding_", None)
 
     def predict(self, x: Any) -> Array:
-        """Numbers in the units of the target."""
+        """Predict numbers in the units of the target."""
         return self._model.numbers(x)
 
     def predict_proba(self, x: Any) -> Array:
@@ -86,7 +86,7 @@ class _Answering:
 
 
 def _rows(args: argparse.Namespace, model: Trained, record: Mapping[str, Any]) -> tuple[Labelled, str, str]:
-    """The rows, what they are, and what to be warned of."""
+    """Return the rows, what they are, and warnings."""
     facts = model.facts
     if args.source is None and facts.image_shape is None:
         return _set_aside(facts, record), "the rows that training set aside for the test", ""
@@ -106,7 +106,7 @@ def _rows(args: argparse.Namespace, model: Trained, record: Mapping[str, Any]) -
 
 
 def _set_aside(facts: Facts, record: Mapping[str, Any]) -> Labelled:
-    """The test rows again, from the same table, divided in the same way."""
+    """Return the test rows, by dividing the same table in the same way."""
     remedy = f"name a table with the column {facts.target!r}"
     settings = record.get("settings")
     if not isinstance(settings, dict) or not runs.are_settings(settings, runs.SETTINGS):
@@ -119,7 +119,7 @@ def _set_aside(facts: Facts, record: Mapping[str, Any]) -> Labelled:
 
 
 def _as_shown(rows: Labelled, facts: Facts) -> dict[str, Any]:
-    """The columns that the model sees, behind the place of each row in its table."""
+    """Return the columns that the model uses, after the position of each row in its table."""
     frame = rows.x
     place = "row" if "row" not in facts.columns else "row of the table"
     return {place: rows.lines} | {name: frame[name].to_list() for name in facts.columns}
@@ -146,14 +146,14 @@ def _about_model(model: Trained) -> dict[str, Any]:
 
 
 def _about_run(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record of the run under one heading for each of its parts."""
+    """Return the record of the run, with a heading for each part."""
     parts = {f"Run: {name}": value for name, value in record.items() if isinstance(value, Mapping)}
     others = {name: value for name, value in record.items() if not isinstance(value, Mapping)}
     return parts | ({"Run": others} if others else {})
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A file of facts; nothing if there is none, or a damaged one."""
+    """Read a file of facts; empty if it is absent or damaged."""
     try:
         return read_facts("report", path, "facts that train writes")
     except FileNotFoundError:

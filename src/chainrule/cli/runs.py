@@ -1,4 +1,4 @@
-"""The folder of a run: its checkpoints, and the record by which it can be resumed and repeated."""
+"""The folder of a run: its checkpoints, and the record for resuming and repeating it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ..training.trainer import Trainer
 
 FORMAT = 2
 RECORD, CHECKPOINTS = "run.json", "checkpoints"
-SECONDS = 30.0  # from checkpoint to checkpoint: what a crash costs at most; shorter trainings write none
+SECONDS = 30.0  # between checkpoints: the most that a crash costs; shorter trainings write none
 _TEXT, _LIST, _NUMBER, _WHOLE = (str, NoneType), (list, NoneType), (float, int, NoneType), (int, NoneType)
 FOR_IMAGES = ("hidden", "activation", "dropout", "optimizer", "learning_rate", "batch_size")
-#: Of each setting the types that it has in a record, where a tuple is a list.
+#: The types of each setting in a record, where a tuple is a list.
 SETTINGS: dict[str, tuple[type, ...]] = {
     "source": (str,),
     "seed": (int,),
@@ -45,17 +45,17 @@ SETTINGS: dict[str, tuple[type, ...]] = {
 FOR_TABLES = tuple(name for name in SETTINGS if name not in ("source", "seed", "validation", "epochs", *FOR_IMAGES))
 RESULT: dict[str, tuple[type, ...]] = {"epochs": (int,), "interrupted": (bool,), "scores": (dict,)}
 DATA: dict[str, tuple[type, ...]] = {"rows": (dict,), "sha256": (str,), "file_sha256": (str, NoneType)}
-#: What stands in the folder of an earlier model, and would not belong to another.
+#: Files in the folder of an earlier model that would not belong to a new one.
 RESULTS = ("curves.png", "confusion.png", "predictions.png", "report.html")
 
 
 def _blas(machine: Mapping[str, Any]) -> Mapping[str, Any]:
-    """NumPy's own, of all that are loaded: SciPy may have another."""
+    """Return NumPy's BLAS among all that are loaded; SciPy may have another."""
     libraries: list[Mapping[str, Any]] = machine["blas"]
     return next((library for library in libraries if "numpy" in library.get("of", "")), libraries[0])
 
 
-#: What of a machine the last bit of a result may depend on.
+#: Properties of a machine that the last bit of a result may depend on.
 DECISIVE: dict[str, Callable[[Mapping[str, Any]], object]] = {
     "chainrule": lambda machine: machine["chainrule"],
     "system": lambda machine: machine["python"].partition(" on ")[2],
@@ -78,30 +78,30 @@ class Run:
     settings: dict[str, Any]
     data: dict[str, Any]
     machine: dict[str, Any]
-    changes: list[str] = field(default_factory=list)  # of the machine, since the run began
+    changes: list[str] = field(default_factory=list)  # of the machine, when the run began
     result: dict[str, Any] | None = None
 
     @property
     def ended(self) -> bool:
-        """Whether all epochs were trained and the model is written."""
+        """Whether all epochs are trained and the model is written."""
         return self.result is not None and not self.result["interrupted"]
 
     def write(self) -> None:
-        """The record, whole or not at all."""
+        """Write the record atomically."""
         held = {name: value for name, value in asdict(self).items() if name != "folder"}
         write_text("train", self.folder / RECORD, json.dumps({"format": FORMAT} | held, indent=1) + "\n")
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what was learned."""
+        """SHA-256 of the parameters."""
         return str((self.result or {}).get("parameters_sha256"))
 
     def checkpoint(self) -> Checkpoint:
-        """The callback that writes the checkpoints from which the run can be resumed."""
+        """Return the callback that writes checkpoints for resuming the run."""
         return _Quiet(self.folder / CHECKPOINTS, every=None, seconds=SECONDS)
 
     def restore(self, trainer: Trainer) -> None:
-        """Give the trainer the state of the newest checkpoint; without any, the run begins again."""
+        """Restore the newest checkpoint; without any, the run starts from the beginning."""
         if not checkpoints(self.folder / CHECKPOINTS):
             return
         with warnings.catch_warnings(record=True) as caught:
@@ -111,13 +111,13 @@ class Run:
             print(f"note: {warning.message}", file=sys.stderr)
 
     def finish(self, arrays: Mapping[str, Array], **result: Any) -> None:
-        """Record what came out; checkpoints are of no more use if all was trained."""
+        """Record the results; delete the checkpoints if the training is complete."""
         self.result = result | {"parameters_sha256": digest(dict(arrays), {})}
         self.write()
         self.remove_checkpoints([] if result["interrupted"] else None)
 
     def remove_checkpoints(self, those: list[Path] | None = None) -> None:
-        """All, unless they are named; and the folder if nothing is left in it."""
+        """Remove the given checkpoints or all, and their folder if it is empty."""
         folder = self.folder / CHECKPOINTS
         for path in checkpoints(folder) if those is None else those:
             path.unlink(missing_ok=True)
@@ -125,25 +125,25 @@ class Run:
             folder.rmdir()
 
     def check_data(self, earlier: Run, *, closely: bool) -> None:
-        """Raise unless the data are those of the earlier run: the same arrays or, for a repetition, the same file."""
+        """Raise a ValueError unless the data equal those of the earlier run: the arrays or, to repeat, the file."""
         same = self.data["sha256"] == earlier.data["sha256"]
         file = self.data["file_sha256"]
         if not same and (closely or file is None or file != earlier.data["file_sha256"]):
             expected = f"the data of the run in {earlier.folder}, SHA-256 {earlier.data['sha256'][:12]}…"
             got = f"others from {self.settings['source']}, {self.data['sha256'][:12]}…"
-            raise ValueError(sentence("train", expected, got, "bring them back, or begin another run"))
+            raise ValueError(sentence("train", expected, got, "restore them, or start another run"))
 
 
 class Job(Protocol):
-    """A training that is prepared: how ``train`` uses one, whatever the data are."""
+    """The interface of a prepared training, for any kind of data."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Those by which it can be repeated."""
+        """Settings for repeating it."""
 
     @property
     def data(self) -> dict[str, Any]:
-        """What tells its rows from all others."""
+        """Facts that identify the rows."""
 
     @property
     def counts_threads(self) -> bool:
@@ -151,21 +151,21 @@ class Job(Protocol):
 
     @property
     def varies(self) -> list[str]:
-        """What makes equal runs differ."""
+        """Reasons why equal runs may differ."""
 
     def train(self, args: argparse.Namespace, record: Run) -> int:
-        """Train, write and report; the exit code."""
+        """Train, write and report; return the exit code."""
 
 
 class _Quiet(Checkpoint):
-    """The command itself says how to resume."""
+    """Checkpoints without a hint how to resume, because the command prints it."""
 
     def print_resume_hint(self) -> None:
         pass
 
 
 def earlier_run(args: argparse.Namespace) -> Run | None:
-    """The run that ``--resume`` or ``--repeat`` names."""
+    """Return the run that ``--resume`` or ``--repeat`` names."""
     if args.resume is None and args.repeat is None:
         if args.source is None:
             raise ValueError(
@@ -180,7 +180,7 @@ def earlier_run(args: argparse.Namespace) -> Run | None:
 
 
 def read_run(path: Path, who: str = "train") -> Run:
-    """The record in a folder, or in a file of it."""
+    """Read the record in a folder, or in the folder of a file."""
     file = path / RECORD if path.is_dir() else path
     remedy = "pass the --out of a run"
     held = read_facts(who, file, "record of a run", remedy)
@@ -190,7 +190,7 @@ def read_run(path: Path, who: str = "train") -> Run:
         raise refusal(who, file, f"to be a record of format {FORMAT}", got, "install the version that wrote it")
     try:
         run = Run(file.parent, **held)
-        list(differences(run.machine, run.machine))  # all is there
+        list(differences(run.machine, run.machine))  # the record is complete
         if _is_sound(run):
             return run
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
@@ -200,7 +200,7 @@ def read_run(path: Path, who: str = "train") -> Run:
 
 
 def _is_sound(run: Run) -> bool:
-    """Whether all facts of a record are of the types that they were written with."""
+    """Whether all facts of a record have the types with which they were written."""
     return (
         run.settings.keys() == SETTINGS.keys()
         and are_settings(run.settings, SETTINGS)
@@ -212,7 +212,7 @@ def _is_sound(run: Run) -> bool:
 
 
 def are_settings(found: Any, names: Collection[str]) -> bool:
-    """Whether the settings of these names are there, each of a type that it may have."""
+    """Whether all settings of these names are present, each with an allowed type."""
     items = {"hidden": int, "quantiles": float}
     return _has(found, {name: SETTINGS[name] for name in names}) and all(
         type(item) is items.get(name, str) for name in names if SETTINGS[name] == _LIST for item in found[name] or ()
@@ -224,7 +224,7 @@ def _has(facts: Any, kinds: Mapping[str, tuple[type, ...]]) -> bool:
 
 
 def fill(args: argparse.Namespace, run: Run) -> None:
-    """Give the arguments the settings of a run; SOURCE may have moved, all else must be as it was."""
+    """Fill the arguments from the settings of a run; SOURCE may have moved, all others must be unchanged."""
     for name in SETTINGS:
         value, given = run.settings[name], getattr(args, name)
         value = tuple(value) if name == "hidden" and value is not None else value
@@ -233,18 +233,18 @@ def fill(args: argparse.Namespace, run: Run) -> None:
         if given not in (None, value):
             option = "--" + name.replace("_", "-")
             expected = f"the settings of the run in {run.folder}, {option} {_typed(value)}"
-            raise ValueError(sentence("train", expected, _typed(given), f"omit {option}, or begin another run"))
+            raise ValueError(sentence("train", expected, _typed(given), f"omit {option}, or start another run"))
         setattr(args, name, value)
     args.out = str(run.folder if args.repeat is None else _beside(run.folder, args.out))
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:
-    """The settings of a command, as they are given."""
+    """Return the settings of a command, as given."""
     return {name: getattr(args, name) for name in SETTINGS}
 
 
 def check_unfinished(args: argparse.Namespace, out: Path) -> None:
-    """Raise if a run would take the place of one that has ended."""
+    """Raise a ValueError if a run would replace a finished one."""
     if args.force or args.resume is not None or not (out / RECORD).is_file():
         return
     try:
@@ -257,7 +257,7 @@ def check_unfinished(args: argparse.Namespace, out: Path) -> None:
 
 
 def begin(args: argparse.Namespace, job: Job, out: Path, earlier: Run | None) -> tuple[Run, list[str]]:
-    """The record of a run, in its folder, and what keeps it from agreeing to the bit with the earlier one."""
+    """Write the record of a run to its folder; return it, and what prevents bit-identical results."""
     run = Run(out, dict(job.settings), job.data, this_machine())
     differing: list[str] = []
     if earlier is not None:
@@ -275,13 +275,13 @@ def begin(args: argparse.Namespace, job: Job, out: Path, earlier: Run | None) ->
 
 
 def remove_results(folder: Path) -> None:
-    """Remove the figures and the report of an earlier run: they would not belong to this model."""
+    """Remove the figures and the report of an earlier run, which would not belong to this model."""
     for name in RESULTS:
         (folder / name).unlink(missing_ok=True)
 
 
 def _beside(folder: Path, out: str | None) -> Path:
-    """The folder of the repetition."""
+    """Return the folder of the repetition."""
     named = folder if folder.name not in ("", "..") else folder.resolve()
     chosen = named.with_name(named.name + "-repeat") if out is None else Path(out)
     if chosen.resolve() == folder.resolve():
@@ -290,12 +290,12 @@ def _beside(folder: Path, out: str | None) -> Path:
 
 
 def _typed(value: Any) -> str:
-    """As it is typed in the shell."""
+    """Format a setting as typed in the shell."""
     return ",".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else str(value)
 
 
 def file_sha256(path: Path | None) -> str | None:
-    """Of a file that can be read twice."""
+    """Return the SHA-256 of a file that can be read repeatedly."""
     if path is None:
         return None
     with path.open("rb") as stream:
@@ -303,14 +303,14 @@ def file_sha256(path: Path | None) -> str | None:
 
 
 def this_machine() -> dict[str, Any]:
-    """What computes here."""
+    """Describe what computes on this machine."""
     machine = show_config(mode="dicts") or {}
-    del machine["notes"]  # they are advice
+    del machine["notes"]  # those are advice
     return machine
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any], *, counts_threads: bool = True) -> Iterator[str]:
-    """What is not as it was, of all that the last bit may depend on."""
+    """Return what has changed among the properties that the last bit may depend on."""
     for name, of in DECISIVE.items():
         was, is_ = of(then), of(now)
         if was != is_ and not (name == "threads" and not counts_threads):

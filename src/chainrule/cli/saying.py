@@ -1,4 +1,4 @@
-"""The lines that ``chainrule train`` prints, and the files of a run that are the same for every kind of data."""
+"""Print the lines of ``chainrule train``, and write the files that all kinds of data share."""
 
 from __future__ import annotations
 
@@ -14,28 +14,33 @@ HISTORY_FILE = "history.json"
 
 
 def say(name: str, line: str) -> None:
-    """One line of the report, under its name."""
+    """Print one line of the report, under its name."""
     print(f"{name:<9}{line}", flush=True)
 
 
 def say_command(name: str, *words: object) -> None:
-    """A command that can be typed as it stands."""
+    """Print a command that can be copied as it is."""
     say(name, shlex.join([*_program(), *map(str, words)]))
 
 
 def _program() -> list[str]:
-    """The words that run this command: ``chainrule`` if it is on the path, otherwise as called or through Python."""
+    """Return the words that run this command: ``chainrule`` if it is on the path, otherwise as called."""
     if shutil.which("chainrule"):
         return ["chainrule"]
     return [sys.argv[0]] if Path(sys.argv[0]).stem == "chainrule" else [sys.executable, "-m", "chainrule"]
 
 
 def write_history(out: Path, history: History) -> None:
-    """A line an epoch."""
+    """Write the history, one line per epoch."""
     write_text("train", out / HISTORY_FILE, history.to_json() + "\n")
 
 
+def is_interrupted(history: History) -> bool:
+    """Whether the user ended the training; a time limit gives a reason instead."""
+    return history.interrupted and not history.reason
+
+
 def trained_in(seconds: float, history: History, planned: int) -> str:
-    """The end of the line of results."""
-    stopped = f", interrupted after {len(history)} of {planned} epochs" if history.interrupted else ""
+    """Return the end of the result line."""
+    stopped = f", interrupted after {len(history)} of {planned} epochs" if is_interrupted(history) else ""
     return f"trained in {seconds:.1f} s{stopped}"

@@ -1,4 +1,4 @@
-"""Scores of predictions, as numbers and as text; a class that training never saw counts as wrong."""
+"""Score predictions, as numbers and as text; a class that training did not have counts as wrong."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ..tabular.judging.targets import is_no_class
 from ..tabular.numerals import COMMA, POINT
 from ..tabular.words import truth
 
-MOST_CHARACTERS = 60  # of the name of a class
-NEVER, GAP = -1, -2  # codes of a class that training never saw, and of no value
+MOST_CHARACTERS = 60  # characters of the name of a class
+NEVER, GAP = -1, -2  # codes of a class unseen in training, and of a missing value
 _FEW = 3  # classes that a note lists
 
 
 def class_codes(column: Column, class_names: Sequence[str]) -> tuple[Array, str]:
-    """The place of each row's class among the known ones (N,), NEVER or GAP; and what is to be said of others.
+    """Return the class index of each row (N,), NEVER or GAP, and notes on unknown classes.
 
-    ``True`` and ``yes`` are the same class where the classes are a yes and a no.
+    ``True`` and ``yes`` are the same class if the classes are yes and no.
     """
     known = {name: at for at, name in enumerate(class_names)}
     meant = {truth(name): at for name, at in known.items()}
@@ -37,7 +37,7 @@ def class_codes(column: Column, class_names: Sequence[str]) -> tuple[Array, str]
         return codes, ""
     some = ", ".join(map(repr, strange[:_FEW])) + (", ..." if len(strange) > _FEW else "")
     near = nearest(strange[0], known)
-    said = f"{int((codes == NEVER).sum()):,} of {len(codes):,} rows are of classes that training never saw ({some})"
+    said = f"{int((codes == NEVER).sum()):,} of {len(codes):,} rows have classes that training did not have ({some})"
     return codes, f"{said}{near}: they count as wrong"
 
 
@@ -48,13 +48,13 @@ def _code(word: str, known: Mapping[str, int], flags: Mapping[Any, int]) -> int:
 
 
 def numbers_of(name: str, column: Column, form: str = "") -> Array:
-    """The numbers of a target (N,), NaN where there is none."""
+    """Return the numbers of a target (N,), NaN if missing."""
     x = read(name, column, (), COMMA if form == COMMA else POINT)
     return np.where(np.isfinite(x), x, np.nan)
 
 
 def scores_of_classes(p: Array, codes: Array) -> dict[str, float]:
-    """Of probabilities (N, K): the accuracy of all rows, and the log-loss of those whose class is known."""
+    """Score probabilities (N, K): accuracy of all rows, and log-loss of those with a known class."""
     known = np.flatnonzero(codes >= 0)
     found = {"accuracy": float((p.argmax(axis=1) == codes).mean())}
     if len(known):
@@ -63,14 +63,14 @@ def scores_of_classes(p: Array, codes: Array) -> dict[str, float]:
 
 
 def scores_of_numbers(predicted: Array, true: Array) -> dict[str, float]:
-    """In the units of the target."""
+    """Score numbers in the units of the target."""
     z, t = predicted[:, None].astype(np.float64), true[:, None].astype(np.float64)
     scores = {"rmse": root_mean_squared_error(t, z), "mae": mean_absolute_error(t, z)}
     return scores | ({"r2": r2_score(t, z)} if len(t) > 1 else {})
 
 
 def written(scores: Mapping[str, float], rows: int) -> str:
-    """The scores as text: ``accuracy 98.33 % (353 of 359 rows), log-loss 0.062``."""
+    """Format scores as text: ``accuracy 98.33 % (353 of 359 rows), log-loss 0.062``."""
     if "accuracy" in scores:
         share = scores["accuracy"]
         loss = f", log-loss {scores['log_loss']:.4g}" if "log_loss" in scores else ""
@@ -80,7 +80,7 @@ def written(scores: Mapping[str, float], rows: int) -> str:
 
 
 def per_class(class_names: Sequence[str], said: Array, codes: Array) -> str:
-    """A table of each class's recall and precision, of predicted and true places among the classes (N,)."""
+    """Return a table of recall and precision per class, from predicted and true class indices (N,)."""
     right = np.bincount(codes[said == codes], minlength=len(class_names))
     true = np.bincount(codes[codes >= 0], minlength=len(class_names))
     predicted = np.bincount(said, minlength=len(class_names))

@@ -1,4 +1,4 @@
-"""What reaches the terminal: the command's only way to standard output and standard error."""
+"""Filter all output of the command to standard output and standard error."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _SUSPECT = re.compile(r"[^\n\t]*[^\n\t\x20-\x7e][^\n\t]*")  # a stretch of text 
 
 
 class Screen(io.TextIOBase):
-    """A stream through which nothing gets that could move a cursor, set a title or turn a line around.
+    """A stream that escapes everything that could move the cursor, set a title or reverse a line.
 
-    Only a progress bar on a terminal returns to the beginning of its line, at the edges of what it writes.
+    Only a progress bar on a terminal may return to the beginning of its line, at the edges of its output.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without → or ² is no reason to stop
+            stream.reconfigure(errors="backslashreplace")  # a terminal without → or ² must not stop the command
 
     def write(self, text: str) -> int:
-        """``text`` without what does harm; lines and tabs stay."""
+        """Write ``text`` with harmful characters escaped; line breaks and tabs stay."""
         bare = text.strip("\r") if self.isatty() else text
         start, _, end = text.partition(bare) if bare else (text, "", "")
         with in_our_words("chainrule", "to write its output"):
@@ -47,7 +47,7 @@ class Screen(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Of the stream behind; a progress bar draws with what it has."""
+        """Encoding of the underlying stream, which a progress bar looks at."""
         return self._stream.encoding
 
 
@@ -57,9 +57,9 @@ def _harmless(found: re.Match[str]) -> str:
 
 @contextlib.contextmanager
 def screens() -> Iterator[None]:
-    """Standard output and standard error are screens; what the shell closed, as in ``chainrule config >&-``, is none.
+    """Make standard output and standard error screens, unless the shell closed them, as in ``chainrule config >&-``.
 
-    Warnings become notes, without the lines of code that Python adds to them.
+    Warnings become notes, without the lines of code that Python adds.
     """
     import warnings
 
@@ -78,7 +78,7 @@ def screens() -> Iterator[None]:
 
 
 def forsake_streams() -> None:
-    """Nobody reads them any more: Python need not complain when it flushes them at its end."""
+    """Discard the streams, because nobody reads them: Python must not complain when it flushes them at exit."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -15,7 +15,7 @@ STDIN = "-"
 
 @dataclass(frozen=True)
 class Source:
-    """What the user typed, and whether it is a table; the file if it is one that can be read twice."""
+    """The user's text, and whether it is a table; the file if it can be read repeatedly."""
 
     text: str
     is_table: bool
@@ -23,24 +23,24 @@ class Source:
 
     @property
     def name(self) -> str:
-        """Without folders."""
+        """The name without folders."""
         return "standard input" if self.text == STDIN else Path(self.text).name
 
 
 def is_file(source: str) -> bool:
-    """Whether a source can be read more than once."""
+    """Whether a source can be read repeatedly."""
     return source != STDIN and (Path(source).is_file() or Path(source).is_dir() or "::" in source)
 
 
 def resolve(who: str, source: str) -> Source:
-    """A table, or the name of a data set; an existing file takes precedence."""
+    """Resolve a table or the name of a data set; an existing file takes precedence."""
     if source == STDIN:
         return Source(source, is_table=True)
     path = as_path(who, source)
     if path.exists() and not (path.is_dir() and source in NAMES):
         if path.is_dir() and not any(path.rglob("*.parquet")):
             raise IsADirectoryError(sentence(who, "a table", f"the folder {source}", "name a file in it"))
-        return Source(source, is_table=True, file=path if path.is_file() else None)  # a pipe is as good as a file
+        return Source(source, is_table=True, file=path if path.is_file() else None)  # a pipe counts as a file
     head, found, _ = source.rpartition("::")
     if found and Path(head).is_file():
         return Source(source, is_table=True, file=Path(head))

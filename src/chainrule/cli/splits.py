@@ -1,6 +1,6 @@
-"""Which rows train, which validate, and which are kept for the test.
+"""Divide rows for training, validation and test.
 
-At random, of each class alike; or, where rows belong together, whole groups; or, where time passes, the last rows.
+At random, stratified by class; or by whole groups; or by time, with the last rows for the test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LEAST_ROWS = 5  # three for training, one for validation, one for the test
 
 
 class Parts(NamedTuple):
-    """The numbers of the rows, in ascending order; of ``validation`` none if there is none."""
+    """The indices of the rows, in ascending order; ``validation`` may be empty."""
 
     train: Array
     validation: Array
@@ -33,7 +33,7 @@ def divide(
     groups: Array | None = None,
     times: Array | None = None,
 ) -> Parts:
-    """The parts of so many rows; ``labels`` are those of classes, of which each part gets its share."""
+    """Divide this many rows; ``labels`` are class labels for stratification."""
     if rows < LEAST_ROWS:
         raise ValueError(sentence("train", f"at least {LEAST_ROWS} rows with a target", str(rows)))
     if times is not None:
@@ -53,7 +53,7 @@ def divide(
 
 
 def _with_all_classes(parts: Parts, labels: Array) -> Parts:
-    """One row of each class trains, where there are few of it."""
+    """Move rows so that each class has at least one training row."""
     train, others = parts.train, []
     for part in parts[1:]:
         strange = ~np.isin(labels[part], labels[train])
@@ -64,7 +64,7 @@ def _with_all_classes(parts: Parts, labels: Array) -> Parts:
 
 
 def _by_group(groups: Array, test: float, validation: float, rng: np.random.Generator) -> Parts:
-    """Whole groups, in random order, until there are enough rows."""
+    """Divide by whole groups, in random order, until there are enough rows."""
     count = len(np.unique(groups))
     least = 3 if validation else 2
     if count < least:
@@ -82,7 +82,7 @@ def _by_group(groups: Array, test: float, validation: float, rng: np.random.Gene
 
 
 def _by_time(times: Array, test: float, validation: float) -> Parts:
-    """The last rows are the test, those before validate; rows of the same time are in one part."""
+    """Divide by time: the last rows are the test, those before validate; rows of equal time stay together."""
     order = np.sort(times)
     first_test = order[_cut(order, 1 - test)]
     before = order[order < first_test]
@@ -96,5 +96,5 @@ def _by_time(times: Array, test: float, validation: float) -> Parts:
 
 
 def _cut(order: Array, share: float) -> int:
-    """A place in sorted times with at least one row on either side."""
+    """Return an index that divides sorted times, with at least one row on either side."""
     return min(max(round(share * len(order)), 1), len(order) - 1)

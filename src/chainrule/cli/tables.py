@@ -1,4 +1,4 @@
-"""Train on a table as it comes: understand it, divide its rows, fit an estimator, hold it against simpler ones."""
+"""Train on any table: understand it, divide its rows, fit an estimator, compare it with simpler models."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from .images import SIGNALLED
 from .labelled import Labelled, with_answers
 from .models import Trained
 from .reading import REMEMBERED, options_of, read_rows
-from .saying import HISTORY_FILE, say, say_command, trained_in, write_history
+from .saying import HISTORY_FILE, is_interrupted, say, say_command, trained_in, write_history
 from .scores import NEVER, scores_of_classes, scores_of_numbers, written
 from .sources import Source, resolve
 from .splits import Parts, divide
 from .targets import Target, check_learnable, class_weights, metric_of, target_of, weights_of
 from .understanding import Understood, tell, understand_table
 
-VALIDATION, TEST = 0.2, 0.2  # fractions of the rows: of those that are left, and of all
+VALIDATION, TEST = 0.2, 0.2  # shares: of the rows that are not for the test, and of all rows
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Validation rows of a file of their own."""
+    """Validation rows from their own file."""
 
     x: Mapping[str, Any]
     y: Array
@@ -49,7 +49,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class Tables:
-    """A table, understood and divided, and what is asked of the training."""
+    """A table with its kinds and parts, and the settings of the training."""
 
     source: Source
     found: Understood
@@ -64,12 +64,12 @@ class Tables:
 
     @property
     def varies(self) -> list[str]:
-        """What makes equal runs differ."""
+        """Reasons why equal runs may differ."""
         return [] if self.args.time_limit is None else ["--time-limit ends it by the clock"]
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        """What tells these rows from all others."""
+        """Facts that identify these rows."""
         named = zip(("training", "validation", "test"), self.parts, strict=True)
         rows = {name: self.target.rows[part] for name, part in named}
         arrays: dict[str, Array] = dict(rows)
@@ -93,7 +93,7 @@ class Tables:
     # --- training -------------------------------------------------------------------------------------------------
 
     def train(self, args: argparse.Namespace, record: runs.Run) -> int:
-        """Train, write and report; the exit code: 0, or that of the signal that has ended the training."""
+        """Train, write and report; return the exit code: 0, or that of the signal that ended the training."""
         say("data", self._data_line())
         start = time.perf_counter()
         model, told = self._fitted()
@@ -101,7 +101,7 @@ class Tables:
         facts = self.facts(model)
         say("model", _model_line(model))
         true, said, scores = self._tested(model, facts)
-        interrupted = model.history_.interrupted and not model.history_.reason
+        interrupted = is_interrupted(model.history_)
         epochs = {"epochs": model.n_epochs_, "best_epoch": model.best_epoch_}
         training = {"seed": args.seed, **epochs, "rows": self.data["rows"]}
         said_of_it = {"scores": scores, "training": training, "chainrule": __version__}
@@ -145,7 +145,7 @@ class Tables:
             raise KeyboardInterrupt
 
         with warnings.catch_warnings(), asking([signal.SIGTERM], end):
-            warnings.filterwarnings("ignore", "The number of unique classes")  # of a few rows there are many
+            warnings.filterwarnings("ignore", "The number of unique classes")  # small tables have many epochs
             warnings.filterwarnings("ignore", "Training interrupted")  # the result says so
             model.fit(self.rows(self.parts.train), y[self.parts.train], sample_weight=self._weights(), **with_)
         model.column_kinds_ = type(self.found.kinds)(kind for kind in self.found.kinds if kind.name in self.names)
@@ -161,23 +161,23 @@ class Tables:
 
     @property
     def names(self) -> list[str]:
-        """The columns that the estimator is given."""
+        """The columns that the estimator gets."""
         return [kind.name for kind in self.found.inputs]
 
     def rows(self, part: Array) -> dict[str, Any]:
-        """Some rows with a target, of the columns that are inputs."""
+        """Return some labelled rows of the input columns."""
         places = self.target.rows[part]
         return {name: rows_of(self.found.columns.column(name), places) for name in self.names}
 
     def facts(self, model: Any) -> Facts:
-        """What the model file says of the table."""
+        """Return the facts about the table for the model file."""
         classes = tuple(text_of(label) for label in model.classes_.tolist()) if self.target.is_class else ()
         return table_facts(self.found, self.source, self.args, classes, tuple(model.encoder_.columns))
 
-    # --- what came out --------------------------------------------------------------------------------------------
+    # --- results --------------------------------------------------------------------------------------------------
 
     def _tested(self, model: Any, facts: Facts) -> tuple[Array, Array, dict[str, float]]:
-        """The truth of the test rows, what was said of them, and the scores."""
+        """Return the true values of the test rows, the predictions, and the scores."""
         used, rows, y = Trained(model, facts), self.rows(self.parts.test), self.target.y[self.parts.test]
         if not self.target.is_class:
             predicted = used.numbers(rows)
@@ -208,13 +208,13 @@ class Tables:
 
 
 def _codes(y: Array, classes: Array) -> Array:
-    """The place of each label among the classes that were trained; NEVER for another."""
+    """Return the index of each label among the trained classes; NEVER for others."""
     places = {label: at for at, label in enumerate(classes.tolist())}
     return np.array([places.get(label, NEVER) for label in y.tolist()], np.intp)
 
 
 def _add(arrays: dict[str, Array], header: dict[str, str], place: str, name: str, column: Any) -> None:
-    """Add a column to what is summed up."""
+    """Add a column to the digest."""
     if isinstance(column, Numbers):
         arrays |= {f"{place}/values": column.values, f"{place}/missing": column.missing}
     elif isinstance(column, Moments):
@@ -235,7 +235,7 @@ def _model_line(model: Any) -> str:
 def table_facts(
     found: Understood, source: Source, args: argparse.Namespace, classes: tuple[str, ...], columns: tuple[str, ...]
 ) -> Facts:
-    """What is to be known of a table to read others like it."""
+    """Return the facts for reading other tables like this one."""
     reading = options_of({name: getattr(args, name) for name in REMEMBERED}) | {"header": not found.headless}
     texts = tuple(name for name in found.texts if name in columns)
     return Facts(
@@ -253,7 +253,7 @@ def table_facts(
 
 
 def set_aside(settings: Mapping[str, Any], facts: Facts) -> tuple[Labelled, dict[str, Any]]:
-    """The rows that a training has kept for the test, divided again as its settings say, and what tells all rows."""
+    """Return the test rows of a training, by dividing again with its settings, and the facts that identify all rows."""
     args = argparse.Namespace(**settings)
     source = resolve("report", args.source)
     if not source.is_table:
@@ -268,7 +268,7 @@ def set_aside(settings: Mapping[str, Any], facts: Facts) -> tuple[Labelled, dict
 
 
 def prepare(args: argparse.Namespace, source: Source, *, tells: bool = True) -> Tables:
-    """Read, understand and divide the table, and say what was understood."""
+    """Read, understand and divide the table, and print the kinds of columns."""
     _check_options(args, source)
     found = understand_table(args, source.text)
     target = target_of(found.columns, found.target, args.missing or ())
@@ -317,7 +317,7 @@ def _check_options(args: argparse.Namespace, source: Source) -> None:
 
 
 def _parts(args: argparse.Namespace, found: Understood, target: Target) -> Parts:
-    """The rows of each part, as places among those that have a target."""
+    """Return the rows of each part, as indices among the labelled rows."""
     groups = times = None
     if args.group is not None:
         words = as_words(found.columns.column(args.group))
@@ -338,7 +338,7 @@ def _parts(args: argparse.Namespace, found: Understood, target: Target) -> Parts
 
 
 def _times(columns: Frame, name: str, found: Understood) -> Array:
-    """The column of times as numbers (N,)."""
+    """Return the column of times as numbers (N,)."""
     column, kind = columns.column(name), found.kinds.of(name)
     if isinstance(column, Moments):
         times, gaps = column.values, column.values == np.iinfo(np.int64).min
@@ -358,7 +358,7 @@ def _times(columns: Frame, name: str, found: Understood) -> Array:
 
 
 def _validation_file(args: argparse.Namespace, found: Understood, target: Target, source: Source) -> Validation:
-    """The rows of ``--validation FILE``, which has the same columns."""
+    """Read the rows of ``--validation FILE``, which has the same columns."""
     names = tuple(kind.name for kind in found.inputs)
     labels = np.unique(target.y) if target.is_class else np.zeros(0)
     facts = table_facts(found, source, args, tuple(text_of(label) for label in labels.tolist()), names)

@@ -1,4 +1,4 @@
-"""The target of a table and the weights of its rows, as the estimators take them."""
+"""Prepare the target and the weights of rows for the estimators."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Target:
-    """y (N,) of the rows that have one: labels, or numbers; and these rows (N,)."""
+    """y (N,) of the labelled rows, labels or numbers, and the indices of these rows (N,)."""
 
     name: str
     y: Array
@@ -38,12 +38,12 @@ class Target:
 
     @property
     def codes(self) -> Array | None:
-        """The places of the labels among the sorted classes; None for numbers."""
+        """The indices of the labels among the sorted classes; None for numbers."""
         return np.unique(self.y, return_inverse=True)[1] if self.is_class else None
 
 
 def target_of(columns: Frame, kind: ColumnKind, missing: Collection[str]) -> Target:
-    """The target, without the rows that lack it."""
+    """Return the target of the labelled rows."""
     column = columns.column(kind.name)
     if kind.kind == NUMBER:
         y = numbers_of(kind.name, column, kind.form)
@@ -62,7 +62,7 @@ def target_of(columns: Frame, kind: ColumnKind, missing: Collection[str]) -> Tar
 
 
 def check_learnable(target: Target, source: str) -> None:
-    """Raise if there is only one class, or one number."""
+    """Raise a ValueError if there is only one class, or one number."""
     different = np.unique(target.y)
     most = max(MOST_CLASSES, len(target.y) // 2)
     if target.is_class and len(different) > most:
@@ -79,7 +79,7 @@ def check_learnable(target: Target, source: str) -> None:
 
 
 def weights_of(columns: Frame, name: str | None) -> Array | None:
-    """The weights of all rows (N,); None if no column holds them."""
+    """Return the weights of all rows (N,); None without a column of weights."""
     if name is None:
         return None
     weights = numbers_of(name, columns.column(name))
@@ -95,7 +95,7 @@ def weights_of(columns: Frame, name: str | None) -> Array | None:
 
 
 def metric_of(given: str | None, is_class: bool) -> dict[str, str]:
-    """The metric as the estimators call it, if one is chosen."""
+    """Return the estimators' name of the metric, if one is chosen."""
     if given is None:
         return {}
     known = METRICS[is_class]
@@ -106,7 +106,7 @@ def metric_of(given: str | None, is_class: bool) -> dict[str, str]:
 
 
 def class_weights(given: str | None, labels: Sequence[Any]) -> Any:
-    """``balanced``, or label → weight of ``A=2,B=1``; None if nothing is given."""
+    """Parse ``balanced``, or ``A=2,B=1`` as label → weight; None if not given."""
     if given is None or given == "balanced":
         return given
     known = {text_of(label): label for label in labels}

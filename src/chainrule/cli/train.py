@@ -1,13 +1,13 @@
 """Train a network on a table or a named data set.
 
-SOURCE is a table as it comes, in a file of any common kind (CSV, TSV, Parquet, Arrow, JSON lines, Excel, SQLite, also
-gzipped), - for standard input, or one of digits, mnist, fashion-mnist. In a table the target is the last column, unless
---target names another. How each column is understood is printed, with the options that overrule it. Missing values,
-categories, dates and texts are taken as they are. Some rows are kept for the test and not used for training; others
-tell the best epoch, whose weights are kept.
+SOURCE is a file with a table (CSV, TSV, Parquet, Arrow, JSON lines, Excel, SQLite; also gzipped), - for standard input,
+or one of digits, mnist, fashion-mnist. A table needs no preprocessing: it may have missing values, categories, dates
+and text. The target is the last column, unless --target names another. The kind of each column is printed, with the
+options that overrule it. Some rows are kept for the test and not used for training; others choose the best epoch, whose
+weights are kept.
 
-A training that was interrupted resumes with --resume DIR, to the same bits. --repeat RUN trains as an earlier run did,
-as its run.json says, and compares the result.
+--resume DIR resumes an interrupted run, bit for bit. --repeat RUN repeats an earlier run by its run.json, and compares
+the results.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SUFFIX = re.compile(
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``chainrule train``."""
+    """Add the arguments of ``chainrule train``."""
     parser.add_argument("source", metavar="SOURCE", nargs="?", help="a table, or one of digits, mnist, fashion-mnist")
     _add_table_options(parser.add_argument_group("options for tables"))
     add_reading_options(parser)
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="output folder (default: SOURCE-model, without the suffix)")
     parser.add_argument("--force", action="store_true", help="replace a finished run in the output folder")
     again = parser.add_mutually_exclusive_group()
-    again.add_argument("--resume", metavar="DIR", help="resume the interrupted run whose output folder this is")
+    again.add_argument("--resume", metavar="DIR", help="resume the interrupted run in this output folder")
     again.add_argument("--repeat", metavar="RUN", help="repeat the run of this folder (default of --out: RUN-repeat)")
     parser.add_argument("--quiet", action="store_true", help="hide the progress")
 
@@ -68,13 +68,13 @@ def _add_table_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--task", metavar="TASK", help="classification or regression (default: inferred)")
     group.add_argument("--columns", metavar="A,B", type=names, help="columns to use (default: all)")
     add_overrules(group)
-    group.add_argument("--metric", metavar="NAME", help="what chooses the epoch: log-loss, accuracy; rmse, mae")
+    group.add_argument("--metric", metavar="NAME", help="chooses the best epoch: log-loss, accuracy; rmse, mae")
     group.add_argument("--quantiles", metavar="X,Y", type=_levels, help="predict these quantiles, such as 0.1,0.5,0.9")
-    group.add_argument("--class-weight", metavar="A=2,B=1", help="what classes count for, or balanced")
-    group.add_argument("--sample-weight", metavar="COLUMN", help="the column that says what each row counts for")
+    group.add_argument("--class-weight", metavar="A=2,B=1", help="weights of the classes, or balanced")
+    group.add_argument("--sample-weight", metavar="COLUMN", help="the column with the weights of the rows")
     group.add_argument("--group", metavar="COLUMN", help="keep the rows of one group, such as a customer, in one part")
     group.add_argument("--time", metavar="COLUMN", help="test on the last rows by this column, train on the first")
-    group.add_argument("--time-limit", metavar="SECONDS", type=float, help="end the training in time")
+    group.add_argument("--time-limit", metavar="SECONDS", type=float, help="maximum duration of the training")
     group.add_argument(
         "--test-fraction",
         metavar="X",
@@ -102,7 +102,7 @@ def _add_image_options(group: argparse._ArgumentGroup) -> None:
 
 
 def widths(value: str) -> tuple[int, ...]:
-    """``256,128`` as integers; ``none`` as no layers."""
+    """Parse ``256,128`` as integers, and ``none`` as no layers."""
     try:
         return () if value == "none" else tuple(int(width) for width in value.split(","))
     except ValueError:
@@ -110,7 +110,7 @@ def widths(value: str) -> tuple[int, ...]:
 
 
 def _levels(value: str) -> list[float]:
-    """``0.1,0.9`` as numbers."""
+    """Parse ``0.1,0.9`` as numbers."""
     try:
         return sorted({float(level) for level in value.split(",")})
     except ValueError:
@@ -118,7 +118,7 @@ def _levels(value: str) -> list[float]:
 
 
 def _validation(value: str) -> float | str:
-    """A fraction, or a file."""
+    """Parse a fraction, or return the name of a file."""
     try:
         return float(value)
     except ValueError:
@@ -140,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
     out = _folder_of(args, source)
     runs.check_unfinished(args, out)
     job: runs.Job = tables.prepare(args, source) if source.is_table else images.prepare(args, source)
-    writable_folder("train", out, ANOTHER)  # before the training, so that a bad one fails early
+    writable_folder("train", out, ANOTHER)  # before the training, so that an invalid folder fails early
     with alone_in("train", out, ANOTHER):
         return _train(args, job, out, earlier)
 
@@ -148,10 +148,10 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, job: runs.Job, out: Path, earlier: runs.Run | None) -> int:
     record, differing = runs.begin(args, job, out, earlier)
     if differing:
-        print(f"note: {', '.join(differing)}: results will agree closely, but not to the bit", file=sys.stderr)
+        print(f"note: {', '.join(differing)}: results will agree closely, but not bit for bit", file=sys.stderr)
     try:
         status = job.train(args, record)
-    except KeyboardInterrupt:  # after the last step: within training it ends with a result
+    except KeyboardInterrupt:  # after the last step; during training it gives a result
         say_command("resume", "train", "--resume", out)
         raise
     if status:
@@ -162,7 +162,7 @@ def _train(args: argparse.Namespace, job: runs.Job, out: Path, earlier: runs.Run
 
 
 def _compare(mine: str, theirs: str, differing: list[str]) -> int:
-    """Say whether the parameters are those of the earlier run: 1 if they should be, and are not."""
+    """Print whether the parameters equal those of the earlier run; return 1 if they should but do not."""
     if mine == theirs:
         say("repeat", f"bit-identical to the earlier run, SHA-256 of the parameters {mine}")
         return 0
@@ -171,7 +171,7 @@ def _compare(mine: str, theirs: str, differing: list[str]) -> int:
 
 
 def _folder_of(args: argparse.Namespace, source: Source) -> Path:
-    """The output folder, which may not exist yet."""
+    """Return the output folder, which may not exist yet."""
     if args.out is None and source.text == STDIN:
         raise ValueError(sentence("train", "--out DIR for a table from standard input", "none"))
     return as_path("train", args.out or f"{_SUFFIX.sub('', (source.file or Path(source.text)).name)}-model")

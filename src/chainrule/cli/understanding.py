@@ -1,7 +1,7 @@
-"""What ``chainrule train`` makes of a table: the kind of each column, as found or overruled, and likely leaks.
+"""Decide the kind of each column for ``chainrule train``, apply overrides, and find likely leaks.
 
-A kind is overruled by name, as in ``--category zip --drop id,notes``; ``--date planted:dmy`` and ``--number price:,``
-say how it is written.
+Options override kinds by name, as in ``--category zip --drop id,notes``; ``--date planted:dmy`` and
+``--number price:,`` also state the format.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from .sources import is_file
 
 OVERRULES = (NUMBER, CATEGORY, DATE, TEXT, DROP)
 TASKS = {"classification": CATEGORY, "regression": NUMBER}
-ASIDE = ("group", "sample_weight")  # columns that say something of rows, and are no inputs
-_WIDTH, _MOST = 80, 200  # of the table on the screen, and the columns that it shows
+ASIDE = ("group", "sample_weight")  # columns about rows that are not inputs
+_WIDTH, _MOST = 80, 200  # width of the table on screen, and maximum number of columns
 
 
 @dataclass(frozen=True)
 class Understood:
-    """A table, and what is known of its columns."""
+    """A table, and the facts about its columns."""
 
     table: Table
     columns: Frame
@@ -39,7 +39,7 @@ class Understood:
 
     @property
     def target(self) -> ColumnKind:
-        """The column that is to be predicted."""
+        """The column to predict."""
         return next(kind for kind in self.kinds if kind.is_target)
 
     @property
@@ -49,7 +49,7 @@ class Understood:
 
     @property
     def stated(self) -> dict[str, str]:
-        """Each column and its kind, as the estimators take it."""
+        """The kind of each column, for the estimators."""
         found = {}
         for kind in self.kinds:
             if not kind.is_target:
@@ -61,17 +61,17 @@ class Understood:
 
     @property
     def texts(self) -> list[str]:
-        """The columns that hold text."""
+        """The columns with text."""
         return [name for name in self.columns.names if isinstance(self.columns.column(name), Words)]
 
 
 def add_overrules(group: Any) -> None:
-    """``--number A,B`` and so on."""
+    """Add ``--number A,B`` and so on."""
     for kind in OVERRULES:
         what = "leave these columns out" if kind == DROP else f"take these columns as {kind}"
         form = {
             DATE: "; A:dmy or A:mdy says what comes first",
-            NUMBER: "; A:, says that a comma stands before decimals",
+            NUMBER: "; A:, states that the comma is the decimal mark",
         }
         group.add_argument(
             f"--{kind}", metavar="A,B", action="append", help=what + form.get(kind, "") + "; may be repeated"
@@ -79,7 +79,7 @@ def add_overrules(group: Any) -> None:
 
 
 def understand_table(args: argparse.Namespace, source: str) -> Understood:
-    """Read the table of ``train`` and decide what each column is."""
+    """Read the table of ``train`` and decide the kind of each column."""
     options = options_of(vars(args))
     try:
         table = _read(args, source, options)
@@ -88,7 +88,7 @@ def understand_table(args: argparse.Namespace, source: str) -> Understood:
         raise
     columns = Frame("train", table)
     if len(columns.names) < 2:
-        got, remedy = f"only one column, {columns.names[0]!r}", "name what sets off its cells with --delimiter"
+        got, remedy = f"only one column, {columns.names[0]!r}", "name its delimiter with --delimiter"
         raise ValueError(sentence("train", f"inputs and a target in {source}", got, remedy))
     target = columns.names[-1] if args.target is None else args.target
     check_name("train", f"a column of {source}", target, columns.names)
@@ -100,10 +100,10 @@ def understand_table(args: argparse.Namespace, source: str) -> Understood:
 
 
 def _read(args: argparse.Namespace, source: str, options: Mapping[str, Any]) -> Table:
-    """The table. Columns whose kind is stated need not be told from their cells: what is doubtful there stays text."""
+    """Read the table; ambiguous columns whose kind the user states stay text."""
     wanted = _wanted(args)
     told = [name for kind in (CATEGORY, TEXT, DROP) for value in getattr(args, kind) or () for name in names(value)]
-    if told and not is_file(source):  # it can be read but once
+    if told and not is_file(source):  # it can be read only once
         return read_table(source, columns=wanted, text=told, **options)
     try:
         return read_table(source, columns=wanted, **options)
@@ -116,7 +116,7 @@ def _read(args: argparse.Namespace, source: str, options: Mapping[str, Any]) -> 
 
 
 def _wanted(args: argparse.Namespace) -> Collection[str] | None:
-    """The columns to read, if they are chosen."""
+    """Return the columns to read, if the user chooses them."""
     if args.columns is None:
         return None
     beside = (args.target, args.group, args.time, args.sample_weight)
@@ -124,7 +124,7 @@ def _wanted(args: argparse.Namespace) -> Collection[str] | None:
 
 
 def _stated(args: argparse.Namespace, names: Sequence[str], target: str) -> dict[str, str]:
-    """Column → kind, as the user says."""
+    """Return column → kind, as stated by the user."""
     stated: dict[str, str] = {}
     for option in ("group", "time", "sample_weight"):
         if (name := getattr(args, option)) is not None:
@@ -149,7 +149,7 @@ def _stated(args: argparse.Namespace, names: Sequence[str], target: str) -> dict
 
 
 def _named(option: str, given: Sequence[str], known: Sequence[str]) -> list[tuple[str, str]]:
-    """The columns that an option names, and how they are written: ``:dmy``, or nothing."""
+    """Return the columns that an option names, and their formats: ``:dmy``, or empty."""
     found = []
     for value in given:
         for name in [value] if _whole(value, known) else [part.strip() for part in value.split(",")]:
@@ -159,7 +159,7 @@ def _named(option: str, given: Sequence[str], known: Sequence[str]) -> list[tupl
 
 
 def _whole(value: str, known: Sequence[str]) -> bool:
-    """Whether a value with commas is one name, or one with ``:,`` behind."""
+    """Whether a value with commas is one name, possibly with ``:,`` at the end."""
     return value in known or value.removesuffix(":,") in known
 
 
@@ -169,7 +169,7 @@ def _split(name: str, known: Sequence[str]) -> tuple[str, str]:
 
 
 def tell(found: Understood) -> None:
-    """Print the table of kinds, how to overrule one, and what is to be known before training."""
+    """Print the table of kinds, how to overrule one, and notes before training."""
     for note in found.table.notes:
         print(f"note: {note}", file=sys.stderr)
     lines = found.kinds.lines(_WIDTH)

@@ -11,7 +11,8 @@ import numpy as np
 
 from .._support.checks import Array, sentence
 from ..data.scale import MOST_ROWS, about_scale, about_targets
-from ..layers import HardSigmoid, Layer, Sigmoid, Tanh
+from ..layers import Layer
+from ..layers.program import last_op
 from ..layers.workspace import Workspace
 from ..losses import BinaryCrossEntropy, CrossEntropy, LossFunction, get_loss
 from ..model import Sequential
@@ -22,7 +23,7 @@ MANY_DEAD, MANY_SATURATED = 0.3, 0.5  # shares of a layer's units
 VANISHED, EXPLODED = 1e-3, 1e3  # gradient of the first layer over that of the last, each relative to its weights
 SLOW, FAST = 1e-5, 1e-1  # size of a step relative to the weights
 HEAD = ("layer", "output", "dead", "saturated", "‖W‖", "‖dW‖", "step/‖W‖")
-LIMITS: dict[type[Layer], tuple[float, float]] = {Sigmoid: (0, 1), HardSigmoid: (0, 1), Tanh: (-1, 1)}
+LIMITS = {"sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # of the ops that saturate
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _norm(arrays: Mapping[str, Array], prefix: str) -> float:
 
 
 def _state(layer: Layer, output: Array, weight: float, gradient: float, step: float) -> LayerState:
-    limits = LIMITS.get(type(getattr(layer, "activation", None) or layer))
+    limits = LIMITS.get(last_op([layer]))
     saturated = 0.0
     if limits is not None:
         low, high = limits

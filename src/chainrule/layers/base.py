@@ -184,6 +184,11 @@ class Layer(metaclass=_LayerType):
         """
         return input_shape
 
+    @property
+    def input_width(self) -> int | None:
+        """Number of input columns; None if the layer takes any."""
+        return None
+
     def program(self, training: bool = False) -> Program | None:
         """Describe what :meth:`forward` computes as calls of primitives (:mod:`chainrule.layers.program`).
 
@@ -294,6 +299,10 @@ class FeatureLayer(Layer):
 
     def __init__(self, features: int) -> None:
         self.features = features
+
+    @property
+    def input_width(self) -> int | None:
+        return self.features
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         check_width(self, self.features, input_shape)

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .._support.checks import Array, sentence
+from .._support.overrides import is_of_package
 from .base import Layer
 from .workspace import Workspace
 
@@ -30,3 +31,9 @@ def backward_through(layers: Sequence[Layer], dy: Array, work: Workspace, input_
             raise TypeError(sentence(f"backward of {layers[index]!r}", "to return dx", "None"))
         dy = dx
     return dy
+
+
+def input_width(layers: Iterable[Layer]) -> int | None:
+    """Return the number of columns of x that layers in sequence take; a user's layer may take anything."""
+    first = next((one for one in layers if one.input_width is not None or not is_of_package(one)), None)
+    return None if first is None else first.input_width

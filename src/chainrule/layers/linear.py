@@ -137,6 +137,10 @@ class Linear(Layer):
         check_shape(self, f"an initializer that gives {name}", first, array.shape)
         array[:] = first
 
+    @property
+    def input_width(self) -> int | None:
+        return self.in_features
+
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         check_width(self, self.in_features, input_shape)
         return (self.out_features,)

@@ -92,6 +92,16 @@ def programs(layers: Iterable[Programmed], training: bool = False) -> Program | 
     return None if None in found else tuple(call for program in found for call in program or ())
 
 
+SOFTMAX, SIGMOID = ("softmax",), ("sigmoid", "hard_sigmoid")
+PROBABILITIES = SOFTMAX + SIGMOID  # the ops that give them
+
+
+def last_op(layers: Sequence[Programmed]) -> str:
+    """Return the op that layers in sequence end with; "" if only Python knows."""
+    program = program_of(layers[-1])
+    return program[-1].op if program else ""
+
+
 def stated(who: str, layers: Iterable[Programmed]) -> list[Program]:
     """Return the program of each layer, or raise a ValueError that names the innermost layer without one."""
     layers = list(layers)

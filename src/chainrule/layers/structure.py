@@ -11,7 +11,7 @@ import numpy as np
 from .._support.checks import Array, sentence
 from .._support.settings import Checks
 from .base import Layer, Shape, as_layers
-from .chain import backward_through, forward_through
+from .chain import backward_through, forward_through, input_width
 from .program import Call, Program, programs
 from .workspace import Workspace
 
@@ -88,6 +88,10 @@ class Residual(Layer):
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
         inner = backward_through(self.layers, dy, work, input_gradient)
         return None if inner is None else np.add(dy, inner, out=work.array("dx", dy))
+
+    @property
+    def input_width(self) -> int | None:
+        return input_width(self.layers)
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         shape = input_shape

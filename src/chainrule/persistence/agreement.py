@@ -15,7 +15,7 @@ import numpy as np
 
 from .._support.checks import Array
 from .._support.differences import MATERIAL, largest_difference
-from ..layers import Linear, Sigmoid, Softmax
+from ..layers.program import PROBABILITIES, last_op
 from ..model import Sequential
 
 #: The largest d of a file that is vouched for. Whoever asks for fewer bits accepts that some is lost, not that most is.
@@ -77,8 +77,7 @@ def gives_probabilities(model: Any, outputs: str = "model", **_: Any) -> bool:
     """Whether the file's numbers are between 0 and 1; differences then need no unit."""
     if not isinstance(model, Sequential) or outputs == "probabilities":
         return outputs == "probabilities" or hasattr(model, "predict_proba")
-    last = model.layers[-1]
-    return isinstance(last.activation if isinstance(last, Linear) else last, Softmax | Sigmoid)
+    return last_op(model.layers) in PROBABILITIES
 
 
 # --- what float32 can hold -------------------------------------------------------------------------------------------

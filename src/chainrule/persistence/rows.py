@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, as_numeric, sentence
-from ..layers import Activation, BatchNorm, Dropout, Flatten, GaussianNoise, Layer, Linear, Residual
-from ..layers.base import FeatureLayer, Shape
+from ..layers import BatchNorm, Dropout, Flatten, GaussianNoise, Layer, Linear
+from ..layers.base import Shape
+from ..layers.chain import input_width
 from ..layers.columns import code_columns
 from ..model import Sequential
 from .columns import first_step, last_step, needs_frame, typical_columns
@@ -28,16 +29,8 @@ NORMAL, CENTRED = "standard normal rows", "rows around which the first layer is 
 
 def row_shape(layers: Sequence[Layer]) -> Shape | None:
     """Return the shape of an input row; None if no layer determines it. An image before Flatten counts as flat."""
-    for layer in layers:
-        if isinstance(layer, Linear):
-            return (layer.in_features,)
-        if isinstance(layer, FeatureLayer):
-            return (layer.features,)
-        if isinstance(layer, Residual) and (shape := row_shape(layer.layers)) is not None:
-            return shape
-        if not isinstance(layer, Residual | Activation | Dropout | GaussianNoise | Flatten):
-            break
-    return None
+    width = input_width(layers)
+    return None if width is None else (width,)
 
 
 def sample_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_finite, check_shape, is_masked, sentence, within
-from ..layers import HardSigmoid, Sigmoid, Softmax
+from ..layers.program import PROBABILITIES, last_op
 from ..losses import BinaryCrossEntropy, CrossEntropy
 from ..losses.classification import FLOOR
 from ..model import Sequential
@@ -96,7 +96,9 @@ def _predictor(model: Any, x: Any, y: Array) -> tuple[Predict, Sequence[Any] | N
     if not isinstance(network, Sequential):
         return _predictor_of_estimator(model)
     if _of_classes(network, loss, x, y):
-        as_probabilities = _gives_probabilities(network) if loss is None else not getattr(loss, "from_logits", True)
+        as_probabilities = (
+            last_op(network.layers) in PROBABILITIES if loss is None else not getattr(loss, "from_logits", True)
+        )
         outputs = network.predict(x[:1]).shape[-1]
         if outputs > 1 and isinstance(loss, BinaryCrossEntropy):
             raise _several_labels(outputs)
@@ -148,12 +150,7 @@ def _of_classes(model: Sequential, loss: Any, x: Array, y: Array) -> bool:
     if isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
         return True
     several = model.predict(x[:1]).shape[-1] > 1
-    return y.ndim == 1 and y.dtype.kind in "iub" and (several or _gives_probabilities(model))
-
-
-def _gives_probabilities(model: Sequential) -> bool:
-    last = model.layers[-1]
-    return isinstance(getattr(last, "activation", last), (Softmax, Sigmoid, HardSigmoid))
+    return y.ndim == 1 and y.dtype.kind in "iub" and (several or last_op(model.layers) in PROBABILITIES)
 
 
 def _logits(z: Array, as_probabilities: bool) -> Array:

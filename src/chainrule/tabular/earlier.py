@@ -1,9 +1,9 @@
-"""The tables of model files that version 0.1.0 wrote: numbers by mean and deviation, words one-hot, nothing missing.
+"""Table encodings in model files of version 0.1.0: standardised numbers, one-hot words, no missing values.
 
     x = (value − mean) / std;  a word is 1 in the input of its category, an unknown word 0 in all
     y = z std + mean for numbers, the class of the largest z for classes
 
-What trains today is :class:`~chainrule.tabular.encoding.TableEncoder`. This one is only read, never fitted.
+Training now uses :class:`~chainrule.tabular.encoding.TableEncoder`; this encoding is only read, never fitted.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Numbers:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is added to the name of the column."""
+        """Return the suffixes of the column's name."""
         return ("",)
 
     def encode(self, table: Frame, name: str) -> Array:
-        """The input (N, 1)."""
+        """Return the input (N, 1)."""
         x = read(name, table.column(name), (), POINT)
         if np.isnan(x).any():
             _refuse_gap(name, int(np.argmax(np.isnan(x))))
@@ -57,11 +57,11 @@ class Categories:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is added to the name of the column."""
+        """Return the suffixes of the column's name."""
         return tuple(f"={value}" for value in self.values)
 
     def encode(self, table: Frame, name: str) -> Array:
-        """The inputs (N, K)."""
+        """Return the inputs (N, K)."""
         found = as_words(table.column(name))
         index = {value: at for at, value in enumerate(self.values)}
         gaps = [is_missing(word) and word not in index for word in found.words]
@@ -75,7 +75,7 @@ class Categories:
         return x
 
     def unseen(self, found: Words) -> tuple[int, list[str]]:
-        """The rows with a word that is no category, and some of these words."""
+        """Count the rows with an unknown word, and list some of these words."""
         known, counts = set(self.values), found.counts().tolist()
         new = {word: count for word, count in zip(found.words, counts, strict=True) if count and word not in known}
         return sum(new.values()), sorted(new)[:5]
@@ -87,7 +87,7 @@ def _refuse_gap(name: str, row: int) -> None:
 
 
 class EarlierEncoder:
-    """What a model file of version 0.1.0 says of its table: ``transform`` gives x, ``decode`` the answers.
+    """Encoder from a model file of version 0.1.0: ``transform`` returns x, and ``decode`` the predictions.
 
     Examples
     --------
@@ -117,7 +117,7 @@ class EarlierEncoder:
 
     @classmethod
     def from_dict(cls, facts: Any) -> EarlierEncoder:
-        """The encoder of this description; ValueError for anything else."""
+        """Read a description; raise a ValueError if it is invalid."""
         try:
             return cls(facts)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -125,7 +125,7 @@ class EarlierEncoder:
             raise ValueError(sentence(WHO, "the encoder that was written", reason, "save it again")) from None
 
     def to_dict(self) -> dict[str, Any]:
-        """The description."""
+        """Return the description."""
         return self._facts
 
     @property
@@ -144,14 +144,14 @@ class EarlierEncoder:
         return [name + more for name, rule in self._rules.items() for more in rule.names]
 
     def transform(self, frame: Any) -> Array:
-        """The inputs x (N, I) for the rows of a frame."""
+        """Return the inputs x (N, I) for the rows of a frame."""
         table = Frame(WHO, frame)
         parts = [rule.encode(table, name) for name, rule in self._rules.items()]
         with np.errstate(over="ignore"):
             return np.hstack(parts).astype(self.dtype)
 
     def unseen(self, frame: Any) -> dict[str, tuple[int, list[str]]]:
-        """Of each column of words with unknown ones: how many rows have one, and some of these words."""
+        """For each column with unknown words, count the rows that have one, and list some of the words."""
         table = Frame(WHO, frame)
         found = {
             name: rule.unseen(as_words(table.column(name)))
@@ -161,7 +161,7 @@ class EarlierEncoder:
         return {name: (count, words) for name, (count, words) in found.items() if count}
 
     def decode(self, outputs: Any) -> Array:
-        """Predictions (N,): labels from outputs (N, K), or numbers in the target's units from (N, 1)."""
+        """Return predictions (N,): labels from outputs (N, K), or numbers in the target's units from (N, 1)."""
         z = np.asarray(outputs)
         check_shape(WHO, "outputs", z, ("N", len(self.classes) or 1))
         check_finite(WHO, "outputs", z)
@@ -174,14 +174,14 @@ class EarlierEncoder:
 
 
 def checked(value: Any, *kinds: type) -> Any:
-    """``value``, if its type is exactly one of ``kinds`` (so that True is no number)."""
+    """Return ``value`` if its type is exactly one of ``kinds``; True is not a number."""
     if type(value) not in kinds:
         raise ValueError(f"{reprlib.repr(value)} for a {' or '.join(kind.__name__ for kind in kinds)}")
     return value
 
 
 def read_numbers(entry: Mapping[str, Any]) -> Numbers:
-    """The mean and scale in ``entry``, finite and the scale positive."""
+    """Read a finite mean and a finite, positive scale."""
     numbers = Numbers(float(checked(entry["mean"], float, int)), float(checked(entry["scale"], float, int)))
     if not (math.isfinite(numbers.mean) and 0 < numbers.scale < math.inf):
         raise ValueError(f"mean {numbers.mean} and scale {numbers.scale}")
@@ -189,12 +189,12 @@ def read_numbers(entry: Mapping[str, Any]) -> Numbers:
 
 
 def read_rule(entry: Mapping[str, Any]) -> Numbers | Categories:
-    """The rule of a column."""
+    """Read the rule of a column."""
     return Categories(read_values(entry["values"], str)) if "values" in entry else read_numbers(entry)
 
 
 def read_values(values: Any, *kinds: type) -> tuple[Any, ...]:
-    """Values of one kind in strictly ascending order, which no NaN is."""
+    """Read values of one kind in strictly ascending order, which excludes NaN."""
     read = tuple(checked(value, *kinds) for value in checked(values, list))
     if len({type(value) for value in read}) != 1 or not all(a < b for a, b in itertools.pairwise(read)):
         raise ValueError(f"categories {reprlib.repr(values)}")

@@ -167,7 +167,7 @@ class TableEncoder:
         rules = [self._fit_rule(kind, table.column(kind.name)) for kind in inputs(found)]
         if not any(rule.features or rule.size for rule in rules):
             remedy = "look at what understand(frame) leaves out, and why"
-            raise ValueError(sentence(WHO, "a column that tells rows apart", "none", remedy))
+            raise ValueError(sentence(WHO, "a column that distinguishes rows", "none", remedy))
         self._rules = rules
         return self
 
@@ -244,7 +244,18 @@ class TableEncoder:
         return Encoded(numbers, codes)
 
     def matrix(self, frame: Any) -> Array:
-        """x (N, I + J), as a network takes it: the features, then the codes as numbers, all of which float32 holds."""
+        """Encode a table as one matrix for a network: the features, then the codes.
+
+        Parameters
+        ----------
+        frame : frame, Table or dict of arrays
+            A table with the columns of the training rows.
+
+        Returns
+        -------
+        array (N, I + J)
+            The features and the codes, which float32 represents exactly.
+        """
         numbers, codes = self.transform(frame)
         return np.hstack([numbers, codes.astype(self.dtype)]) if codes.shape[1] else numbers
 
@@ -311,7 +322,7 @@ class TableEncoder:
             return cls._read(description)
         except (ValueError, TypeError, RecursionError) as error:
             reason = str(error) or type(error).__name__
-            got = reason if type(error) is ValueError else f"what is no JSON ({reason})"
+            got = reason if type(error) is ValueError else f"what is not JSON ({reason})"
             raise ValueError(sentence(f"{WHO}.from_dict", "the result of to_dict", got, "save it again")) from None
 
     @classmethod

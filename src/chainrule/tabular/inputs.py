@@ -1,7 +1,7 @@
-"""The columns of a frame as what was made of an encoder takes them: numbers, words and moments, without the encoder.
+"""Convert the columns of a frame to the inputs of an exported encoder, without the encoder itself.
 
-What a file of ONNX takes of each row: float64 with NaN, text with "", int64 microseconds since 1970 in UTC with the
-least integer, where a value is missing.
+Numbers become float64, words become text, and moments become int64 microseconds since 1970 in UTC. A missing value is
+NaN, ``""`` or the smallest integer.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from .words import MISSING
 
 
 def inputs_of(who: str, frame: Any, sources: Iterable[Source], missing: Collection[str]) -> dict[str, Array]:
-    """The columns (N,) by their names, as float64, text objects, or int64 microseconds."""
-    table = Frame(who, frame, trims=MISSING.issubset(missing))  # as an encoder does; a pipeline knows "" alone
+    """Return the columns (N,) by name, as float64, text objects, or int64 microseconds."""
+    table = Frame(who, frame, trims=MISSING.issubset(missing))  # as an encoder does; a pipeline only knows ""
     try:
         return {source.name: _values(table, source, missing) for source in sources}
-    except ValueError as error:  # of an encoder, of which its user knows nothing
+    except ValueError as error:  # of an encoder, which its user does not know
         raise ValueError(str(error).replace(WHO, who, 1)) from None
 
 
@@ -42,10 +42,10 @@ def _values(table: Frame, source: Source, missing: Collection[str]) -> Array:
 
 
 def as_frame(columns: dict[str, Array]) -> dict[str, Array]:
-    """The same columns as any frame holds them, moments as datetime64."""
+    """Return the columns as a frame holds them, moments as datetime64."""
     return {name: x.astype("datetime64[us]") if x.dtype == np.int64 else x for name, x in columns.items()}
 
 
 def gap_of(column: Array) -> Any:
-    """What says that a value of such a column is missing."""
+    """Return the missing value of a column."""
     return "" if column.dtype == object else NO_MOMENT if column.dtype == np.int64 else np.nan

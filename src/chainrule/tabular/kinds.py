@@ -178,7 +178,7 @@ def _keep_one(found: Kinds, chosen: Collection[str]) -> None:
         for at, kind in enumerate(found):
             if kind.kind == wanted and not kind.is_target and kind.name not in chosen:
                 used = "number" if kind.form == INTEGER else "category"
-                found[at] = replace(kind, kind=used, why="the only column that is left")
+                found[at] = replace(kind, kind=used, why="the only column left")
                 return
 
 

@@ -35,7 +35,7 @@ class Leak:
     def __str__(self) -> str:
         names = " and ".join(map(repr, self.columns))
         verb = "give" if len(self.columns) > 1 else "gives"
-        remedy = "a likely leak; drop what is not known before"
+        remedy = "a likely leak; drop what is unknown at prediction"
         return f"{names} {verb} the target {self.target!r} (R² {self.r2:.5f}): {remedy}"
 
 
@@ -62,7 +62,7 @@ def find_leaks(frame: Any, kinds: Sequence[ColumnKind]) -> list[Leak]:
     >>> a, b = np.random.default_rng(0).normal(size=(2, 50))
     >>> table = {"casual": a, "registered": b, "all": a + b}
     >>> print(*find_leaks(table, understand(table, target="all")))
-    'casual' and 'registered' give the target 'all' (R² 1.00000): a likely leak; drop what is not known before
+    'casual' and 'registered' give the target 'all' (R² 1.00000): a likely leak; drop what is unknown at prediction
     """
     table = Frame("find_leaks", frame)
     target = next((kind for kind in kinds if kind.is_target), None)

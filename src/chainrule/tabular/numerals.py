@@ -1,7 +1,7 @@
-"""Numbers as people write them: ``1,5``, ``1 234``, ``1.234,50 €``, ``12 %``, ``(3)``, ``−7``.
+"""Parse numbers as people write them: ``1,5``, ``1 234``, ``1.234,50 €``, ``12 %``, ``(3)``, ``−7``.
 
-A comma or a point may set off decimals or thousands. What a column holds often decides: in ``1.234,5`` the last mark is
-the decimal one, and ``0,123`` cannot be a number of thousands. ``1,234`` alone may be either, and is never guessed.
+A comma or a point separates decimals or thousands. The other numbers of the column often decide which: in ``1.234,5``
+the last mark is the decimal mark, and ``0,123`` has no thousands. ``1,234`` alone is ambiguous, and is never guessed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 POINT, COMMA = ".", ","
-MOST_DIGITS = 300  # of an integer that is kept exactly
+MOST_DIGITS = 300  # of an integer that stays exact
 BLANKS = " \u00a0\u2007\u2009\u202f"
 APOSTROPHES = "'\u2019"
 _MINUS = "\u2212\u2013\u2012"
@@ -35,9 +35,9 @@ _SET_OFF = str.maketrans("", "", BLANKS + APOSTROPHES)
 
 
 class Numeral(NamedTuple):
-    """A number as it is written: its sign, its digits with their commas and points, its exponent and its unit.
+    """A number as written: sign, digits with commas and points, exponent, and unit.
 
-    ``grouped`` says that blanks or apostrophes set off thousands, which are no longer among the digits.
+    ``grouped`` states that blanks or apostrophes separated thousands; ``digits`` no longer contains them.
     """
 
     negative: bool
@@ -49,11 +49,11 @@ class Numeral(NamedTuple):
 
 @dataclass(frozen=True)
 class Style:
-    """How the numbers of a column are written, as far as they tell.
+    """How the numbers of a column are written, as far as they show it.
 
-    ``decimal`` is the mark before decimals, or empty if no number shows one; ``doubtful`` are the numbers that may be
-    read in two ways, such as ``1,234``; ``mixed`` says that some show a point and others a comma; ``grouped`` that
-    thousands are set off for certain.
+    ``decimal`` is the decimal mark, or empty if no number shows one; ``doubtful`` are the ambiguous numbers, such as
+    ``1,234``; ``mixed`` states that some show a point and others a comma; ``grouped`` that some certainly have
+    separated thousands.
     """
 
     decimal: str
@@ -64,22 +64,22 @@ class Style:
 
 
 def is_plain(word: str, decimal: str = POINT) -> bool:
-    """Whether this is a number as programs write it, with this mark before its decimals."""
+    """Whether a word is a number as programs write it, with this decimal mark."""
     return (_PLAIN if decimal == POINT else _PLAIN_COMMA).fullmatch(word) is not None
 
 
 def is_whole(word: str) -> bool:
-    """Whether this is an integer as programs write it."""
+    """Whether a word is an integer as programs write it."""
     return _WHOLE.fullmatch(word) is not None
 
 
 def is_code(word: str) -> bool:
-    """Whether these are digits that begin with a zero, such as ``007``, which a number would lose."""
+    """Whether a word is digits with a leading zero, such as ``007``, which a number would lose."""
     return _CODE.fullmatch(word) is not None
 
 
 def numeral(word: str) -> Numeral | None:
-    """The parts of a written number; None for a word that is none."""
+    """Parse a written number; None if the word is not a number."""
     if _PLAIN.fullmatch(word):
         mantissa, _, exponent = word.lower().partition("e")
         return Numeral(word[0] == "-", mantissa.lstrip("+-"), f"e{exponent}" if exponent else "", "", False)
@@ -98,7 +98,7 @@ def numeral(word: str) -> Numeral | None:
 
 
 def shows(digits: str, exponent: str = "") -> str:
-    """The decimal mark that digits show: a point, a comma, nothing; with ``?`` where it may set off thousands."""
+    """Return the decimal mark that digits show: point, comma or nothing; with ``?`` if it may separate thousands."""
     point, comma = digits.count(POINT), digits.count(COMMA)
     if not point and not comma:
         return ""
@@ -113,7 +113,7 @@ def shows(digits: str, exponent: str = "") -> str:
 
 
 def style(words: Iterable[str]) -> Style:
-    """How those words that are numbers are written."""
+    """Determine how the numbers among the words are written."""
     seen: dict[str, list[str]] = {POINT: [], COMMA: []}
     doubtful: dict[str, list[str]] = {POINT: [], COMMA: []}
     units, grouped = set(), False
@@ -137,9 +137,9 @@ def style(words: Iterable[str]) -> Style:
 
 
 def value(word: str, decimal: str = POINT) -> int | float | None:
-    """The number that a word says, if ``decimal`` is the mark before decimals; None if it says none that float64 holds.
+    """Return the number that a word states, with this decimal mark; None if it is not a number that float64 can hold.
 
-    An integer is exact, however long it is.
+    Integers are exact, however long.
     """
     found = numeral(word)
     if found is None:
@@ -158,7 +158,7 @@ def value(word: str, decimal: str = POINT) -> int | float | None:
 
 
 def _is_grouped(whole: str, mark: str) -> bool:
-    """Whether the marks, if there are any, stand before every third digit; in India every second, but for the last."""
+    """Whether the marks group digits in threes; or, as in India, in twos before the last three."""
     if mark not in whole:
         return True
     first, *groups = whole.split(mark)
@@ -168,5 +168,5 @@ def _is_grouped(whole: str, mark: str) -> bool:
 
 
 def values(words: Sequence[str], decimal: str = POINT) -> list[int | float | None]:
-    """The number that each word says, or None."""
+    """Return the number that each word states, or None."""
     return [value(word, decimal) for word in words]

@@ -1,4 +1,4 @@
-"""A table of text, no wider than the screen: the last columns give way, and nothing in it can move the cursor."""
+"""Format a table of text for the width of the screen; the last column is cut, and control characters are escaped."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 
 from .._support.text import printable
 
-_GAP = 2  # blanks between columns
-_MOST = (24, 9, 9, 9, 16)  # cells that a column takes at most; the last takes what is left
+_GAP = 2  # spaces between columns
+_MOST = (24, 9, 9, 9, 16)  # maximum widths of columns; the last takes the rest
 
 
 def as_lines(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, right: Collection[int]) -> list[str]:
-    """The rows under their head; columns in ``right`` are set to the right."""
+    """Format rows below their head; columns in ``right`` are right-aligned."""
     table = [[printable(cell, 200) for cell in row] for row in (head, *rows)]
     widths = [min(max(map(cells_of, column)), _limit(at)) for at, column in enumerate(zip(*table, strict=True))]
     left = width - sum(widths[:-1]) - _GAP * (len(widths) - 1)
@@ -25,12 +25,12 @@ def _limit(column: int) -> int:
 
 
 def cells_of(text: str) -> int:
-    """The cells of a terminal that a text takes: two for a wide character, none for a mark on the one before."""
+    """Count the terminal cells of a text: two for a wide character, none for a combining mark."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _set(text: str, width: int, right: bool) -> str:
-    """A text in its column; of one that is too long, the end is left out."""
+    """Pad a text to the width of its column, or cut its end."""
     if cells_of(text) > width:
         while cells_of(text) > width - 1:
             text = text[:-1]

@@ -4,11 +4,11 @@
 
     h₀ = g ∘ x,   h = dropout(f(h W + b)) three times,   z = h W + b
 
-f is SELU for classes and Mish for numbers, of which each unit learns how much to take. First weights come from data.
+f is SELU for classes and Mish for numbers; each unit learns how much of it to apply. Data initialise the weights.
 
-The paper writes z = W̃ᵀh / √d + b with W̃ ~ N(0, 1), d the width of h (the NTK parametrisation). Here W = W̃ / √d is what
-is kept. Adam moves every weight by the learning rate, whatever its size, so that a step of η on W̃ is one of η / √d on
-W; and decay by 1 − η λ is the same share of either. So W has the learning rate factor 1/√d and the decay factor √d.
+The paper writes z = W̃ᵀh / √d + b with W̃ ~ N(0, 1), d the width of h (the NTK parametrisation). This file stores
+W = W̃ / √d. Adam moves every weight by the learning rate, whatever its size, so a step of η on W̃ is a step of η / √d on
+W, and decay by 1 − η λ is the same share of both. So W has the learning rate factor 1/√d and the decay factor √d.
 
 References
 ----------
@@ -37,11 +37,11 @@ WIDTHS = (256, 256, 256)
 EMBEDDING = 8
 BATCH = 256
 EPOCHS = 256
-SMOOTHING = 0.1  # of labels, where accuracy is what counts
+SMOOTHING = 0.1  # of labels, if the metric is accuracy
 DECAY = 0.02
 BETAS = (0.9, 0.95)
-ROWS = 4096  # from which the first weights are made
-#: Factors on the learning rate and on the decay of parameters, by the last part of their names.
+ROWS = 4096  # that determine the initial weights
+#: Factors of the learning rate and of the weight decay, by the last part of the parameter's name.
 FACTORS = {
     "b": (0.1, 0.0),
     "gain": (6.0, 6.0),
@@ -52,7 +52,7 @@ FACTORS = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What differs between classes and numbers."""
+    """What differs between classification and regression."""
 
     activation: str
     learning_rate: float
@@ -64,7 +64,7 @@ NUMBERS = Recipe("mish", 0.2, 0.15)
 
 
 def network(encoder: TableEncoder, outputs: int, recipe: Recipe, rng: np.random.Generator) -> Sequential:
-    """The network for what an encoder gives."""
+    """Build the network for the outputs of an encoder."""
     inputs = [_part(role, len(list(same))) for role, same in groupby(encoder.feature_roles)]
     inputs += [(1, [Embedding(size, EMBEDDING)]) for size in encoder.code_sizes]
     width = sum(_width(part) for part in inputs)
@@ -76,12 +76,12 @@ def network(encoder: TableEncoder, outputs: int, recipe: Recipe, rng: np.random.
 
 
 def begin(model: Sequential, x: Array, rng: np.random.Generator) -> None:
-    """First weights, from some of the rows."""
+    """Initialise the weights from some of the rows."""
     initialize_from_data(model, x[np.sort(rng.permutation(len(x))[:ROWS])], rng)
 
 
 def optimizer(model: Sequential, recipe: Recipe) -> Adam:
-    """Adam along four cosine cycles, with factors for each group of parameters."""
+    """Build Adam with four cosine cycles, and factors for each group of parameters."""
     groups = {}
     for name, shape in model.parameters.shapes.items():
         last = name.rpartition(".")[2]
@@ -92,17 +92,17 @@ def optimizer(model: Sequential, recipe: Recipe) -> Adam:
 
 
 def fading_dropout(recipe: Recipe) -> LayerScheduler:
-    """Dropout as it is for the first half of the training, then less and less."""
+    """Build the schedule of the dropout rate: constant for the first half of training, then falling."""
     return LayerScheduler(Dropout, "rate", FlatCos(recipe.dropout))
 
 
 def _part(role: str, count: int) -> tuple[int, Sequence[Layer]]:
-    """Neighbouring features of a role, and what they go through."""
+    """Return the layers for neighbouring features of one role."""
     return count, [PBLD(count)] if role == "number" else []
 
 
 def _width(part: tuple[int, Sequence[Layer]]) -> int:
-    """The numbers that come of it."""
+    """Return the width of a part's output."""
     count, layers = part
     shape: tuple[int, ...] = (count,)
     for layer in layers:
@@ -111,5 +111,5 @@ def _width(part: tuple[int, Sequence[Layer]]) -> int:
 
 
 def _linear(width: int, size: int) -> Linear:
-    """W ~ N(0, 1/d)."""
+    """Build a linear layer with W ~ N(0, 1/d)."""
     return Linear(width, size, initializer="lecun_normal")

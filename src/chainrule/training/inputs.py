@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -22,9 +22,10 @@ from .._support.checks import (
 from .._support.overrides import is_of_package
 from ..data.batches import check_sample, complement, split_rows
 from ..data.scale import check_resolution
-from ..layers import LAYERS, Activation, Dropout, Flatten, GaussianNoise, HardSigmoid, Layer, Linear, Sigmoid, Softmax
-from ..layers.base import FeatureLayer, shape_remedy, walk
+from ..layers import LAYERS, Flatten, Layer, Linear
+from ..layers.base import shape_remedy, walk
 from ..layers.columns import check_all_codes
+from ..layers.program import PROBABILITIES, SIGMOID, SOFTMAX, last_op
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction, get_loss
 from ..losses.base import check_output
 from ..metrics import Metric, named_metrics
@@ -67,19 +68,16 @@ def check_input(model: Sequential, x: Array, y: Array) -> None:
 
     The layer itself would raise too, but about the first batch only. A user's layer may accept anything.
     """
-    flat = False
+    before: list[Layer] = []
     for layer in model.layers:
         if type(layer) not in LAYERS.values():
             return
-        if isinstance(layer, Flatten):
-            flat = True
-        elif isinstance(layer, (Linear, FeatureLayer)):
-            width = layer.in_features if isinstance(layer, Linear) else layer.features
+        if (width := layer.input_width) is not None:
+            flat = any(isinstance(one, Flatten) for one in before)
             if not _fits(x, width, flat):
                 check_shape(layer, "input", x, ("N", width), _input_remedy(x, y, width, flat))
             return
-        elif not isinstance(layer, (Activation, Dropout, GaussianNoise)):
-            return
+        before.append(layer)
 
 
 def _fits(x: Array, width: int, flat: bool) -> bool:
@@ -161,19 +159,10 @@ def check_layers(model: Sequential) -> None:
                 )
 
 
-SOFTMAX, SIGMOID = (Softmax,), (Sigmoid, HardSigmoid)  # the activations that give probabilities
-
-
-def last_activation(model: Sequential) -> Layer | None:
-    """Return the last layer, or its activation."""
-    last: Layer | None = getattr(model.layers[-1], "activation", model.layers[-1])
-    return last
-
-
 def are_logits(model: Sequential, loss: LossFunction) -> bool:
     """Whether the outputs are logits: by the loss, or else by the last layer."""
     said: bool | None = getattr(loss, "from_logits", None)
-    return not isinstance(last_activation(model), SOFTMAX + SIGMOID) if said is None else said
+    return last_op(model.layers) not in PROBABILITIES if said is None else said
 
 
 def check_output_fits(model: Sequential, loss: LossFunction) -> None:
@@ -181,7 +170,7 @@ def check_output_fits(model: Sequential, loss: LossFunction) -> None:
     if not isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
         return
     last = model.layers[-1]
-    gives_probabilities = isinstance(last_activation(model), SOFTMAX if isinstance(loss, CrossEntropy) else SIGMOID)
+    gives_probabilities = last_op(model.layers) in (SOFTMAX if isinstance(loss, CrossEntropy) else SIGMOID)
     surely_logits = isinstance(last, Linear) and not gives_probabilities  # a user's layer may do anything
     if gives_probabilities if loss.from_logits else surely_logits:
         expected = f"the model's {'logits' if loss.from_logits else 'probabilities'}"
@@ -198,7 +187,14 @@ def as_list(what: str, values: Any) -> list[Any]:
     return list(values)
 
 
-def _model(trainer: Any, model: Any) -> Sequential:
+class _Checked(Protocol):
+    """A trainer, as far as its checks are concerned."""
+
+    model: Sequential
+    loss: LossFunction
+
+
+def _model(trainer: _Checked, model: Any) -> Sequential:
     if not isinstance(model, Sequential):
         raise TypeError(sentence("Trainer", "a Sequential model", repr(model), "write Trainer(model, loss, ...)"))
     if "loss" in vars(trainer):
@@ -206,18 +202,18 @@ def _model(trainer: Any, model: Any) -> Sequential:
     return model
 
 
-def _loss(trainer: Any, loss: Any) -> LossFunction:
+def _loss(trainer: _Checked, loss: Any) -> LossFunction:
     found = get_loss(loss)
     check_output_fits(trainer.model, found)
     return found
 
 
-def _metrics(trainer: Any, metrics: Any) -> dict[str, Metric]:
+def _metrics(trainer: _Checked, metrics: Any) -> dict[str, Metric]:
     """Return metrics by name."""
     return metrics if isinstance(metrics, dict) else named_metrics(as_list("metrics", metrics), COLUMNS)
 
 
-def _callbacks(trainer: Any, callbacks: Any) -> list[Callback]:
+def _callbacks(trainer: _Checked, callbacks: Any) -> list[Callback]:
     found = as_list("callbacks", callbacks)
     for callback in found:
         if not isinstance(callback, Callback):

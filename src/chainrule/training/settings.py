@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from ..layers import Layer
 from ..layers.activations import name_of
 from ..layers.elementwise import Elementwise
+from ..model import Sequential
 from ..optimizers import Optimizer
 
 #: Keys are paths from the trainer, such as "optimizer.learning_rate" or "model.layers.2.rate". Values are numbers,
@@ -31,7 +32,14 @@ OBJECT = "$object"
 NOTHING = object()
 
 
-def settings_of(trainer: Any) -> Settings:
+class Configured(Protocol):
+    """A trainer, as far as its settings are concerned: attributes of the names above, and these."""
+
+    model: Sequential
+    rng: np.random.Generator
+
+
+def settings_of(trainer: Configured) -> Settings:
     """Return everything but arrays that steps read and a callback may change."""
     found: Settings = {}
     seen: set[int] = set()
@@ -57,7 +65,7 @@ def resumed(first: Settings, theirs: Settings, mine: Settings) -> Settings:
     }
 
 
-def assign(trainer: Any, settings: Settings) -> None:
+def assign(trainer: Configured, settings: Settings) -> None:
     """Set what differs, in an order in which an object's settings fit each other at any time."""
     now = settings_of(trainer)
     due = {path: value for path, value in settings.items() if now.get(path, value) != value and not is_object(value)}
@@ -73,7 +81,7 @@ def is_object(value: Any) -> bool:
     return isinstance(value, dict) and OBJECT in value
 
 
-def other_objects(trainer: Any, settings: Settings) -> Iterator[tuple[str, Any, Any]]:
+def other_objects(trainer: Configured, settings: Settings) -> Iterator[tuple[str, Any, Any]]:
     """Yield where these settings name an object that the trainer does not have: the path, and the two values."""
     now = settings_of(trainer)
     for path, value in settings.items():
@@ -132,7 +140,7 @@ def _note_within(found: Settings, path: str, thing: Any, seen: set[int]) -> None
             _note(found, f"{path}.{name}", value, seen)
 
 
-def _could_set(trainer: Any, path: str, value: Any) -> bool:
+def _could_set(trainer: Configured, path: str, value: Any) -> bool:
     try:
         _set(trainer, path, value)
     except ValueError:
@@ -140,9 +148,9 @@ def _could_set(trainer: Any, path: str, value: Any) -> bool:
     return True
 
 
-def _set(trainer: Any, path: str, value: Any) -> None:
+def _set(trainer: Configured, path: str, value: Any) -> None:
     *owners, name = path.split(".")
-    owner = trainer
+    owner: Any = trainer
     for part in owners:
         owner = owner[int(part)] if part.isdecimal() else getattr(owner, part)
     setattr(owner, name, tuple(value) if isinstance(getattr(owner, name), tuple) else value)

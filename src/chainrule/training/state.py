@@ -16,7 +16,7 @@ from ..data.batches import Batches
 from ..model import Sequential
 from ..optimizers import Optimizer
 from .packing import columns_of, refer, rows_of, unpack
-from .settings import Settings, assign, settings_of
+from .settings import Configured, Settings, assign, settings_of
 
 SAME_DATA = "pass the data that were trained on"
 
@@ -119,7 +119,7 @@ class Stateful(Protocol):
 class TrainingState:
     """A training by reference: model, optimizer, callbacks, generators, History, position and trainer."""
 
-    trainer: Any
+    trainer: Configured
     model: Sequential
     optimizer: Optimizer
     callbacks: Sequence[Stateful]

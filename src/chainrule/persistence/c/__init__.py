@@ -1,4 +1,4 @@
-"""Models as C: one header that needs nothing but ``<math.h>``, for a microcontroller or any other program."""
+"""Write models as C: one header that needs only ``<math.h>``, for a microcontroller or any other program."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ __all__ = ["check", "write"]
 
 PRECISIONS = ("float32", "int8")
 TEST_ROWS = 10
-TOLERANCE = {"float32": 1e-4, "int8": 1e-3}  # what other roundings explain
-ROUNDINGS = 20  # as many as that may add up to a difference
+TOLERANCE = {"float32": 1e-4, "int8": 1e-3}  # differences that other roundings explain
+ROUNDINGS = 20  # how many such roundings may add up
 
 
 def write(
@@ -43,28 +43,34 @@ def write(
 ) -> list[str]:
     """Write a model as one C99 header with a function ``NAME_predict`` for one row.
 
-    It allocates nothing and is re-entrant. Batch normalisation is part of the weights; the scaling of an estimator, and
-    of a model that ``chainrule train`` made from columns of numbers, is part of the function. What takes a table takes
-    a struct with a field for each column. Equal models give equal files.
+    It allocates nothing and is re-entrant. Batch normalisation becomes part of the weights, and the scaling of an
+    estimator part of the function. A table model takes a struct with a field for each column. Equal models give equal
+    files.
 
     Parameters
     ----------
-    model : :class:`~chainrule.Sequential`, a fitted :class:`~chainrule.MLPClassifier` or
-        :class:`~chainrule.MLPRegressor`, or a :class:`~chainrule.persistence.tables.TableModel`
-    path : where to write, by custom with the suffix ``.h``
-    precision : "float32", or "int8" for weights of a quarter of the size
-    name : str, with which all names in the header begin; None makes one of the file's name
-    self_test : bool, whether to include ten rows and a function that compares, for whoever defines ``NAME_SELF_TEST``
-    rows : array (N, ...) of some rows as ``model.predict`` takes them, or columns; None for random ones
+    model : Sequential, MLPClassifier, MLPRegressor or TableModel
+        A network, a fitted estimator, or a :class:`~chainrule.persistence.tables.TableModel`.
+    path : path
+        The file to write, usually with the suffix ``.h``.
+    precision : {"float32", "int8"}
+        "int8" stores the weights in a quarter of the space.
+    name : str or None
+        Prefix of all names in the header; by default, it follows from the file name.
+    self_test : bool
+        Whether to include ten rows and a function that compares them, compiled if ``NAME_SELF_TEST`` is defined.
+    rows : array (N, ...) or columns, optional
+        Rows for ``model.predict``; random ones by default.
 
     Returns
     -------
-    notes : list of str; what it costs in flash, RAM and multiply-adds, and what was lost
+    list of str
+        The costs in flash, RAM and multiply-adds, and what was lost.
 
     Raises
     ------
     ValueError, TypeError
-        A layer of your own, a name that C does not allow, parameters that are not finite; or it is no such model.
+        If a layer is your own, C does not allow the name, parameters are not finite, or the model is of another kind.
 
     Examples
     --------
@@ -109,16 +115,16 @@ def _write_network(network: Network, path: Path, precision: str, name: str, self
 
 
 def _self_test_of(steps: Sequence[Step], x: Array, unit: float | None, precision: str) -> SelfTest:
-    """Rows, answers, and the tolerance: a larger one where the network makes much of the rounding in between."""
+    """Return rows, answers, and the tolerance, which is larger if the network amplifies rounding errors."""
     x = rounded(x)
-    y = run(calls(steps), x)  # so precise that the file is the same with all kernels
+    y = run(calls(steps), x)  # precise enough that the file is the same with all kernels
     units = spread(y, np.float32) if unit is None else np.full(y.shape[1], unit)
     rounding = largest_difference(run_in_float32(steps, x), y, units)
     return SelfTest(x[:TEST_ROWS], y[:TEST_ROWS], units, max(TOLERANCE[precision], ROUNDINGS * rounding))
 
 
 def _check_float32(network: Network, x: Array) -> None:
-    """Raise where rows that get different answers, or the answers, are the same in float32."""
+    """Raise a ValueError if rows with different answers, or the answers, are equal in float32."""
 
     def answer(x: Array) -> Answers:
         return Answers(network.answer(x), unit=network.unit)

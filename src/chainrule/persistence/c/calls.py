@@ -1,4 +1,4 @@
-"""The steps as calls in C, and as little memory between them as will do."""
+"""Turn steps into calls in C, with minimal memory between them."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ WIDTHS_DIFFER = ("affine", "affine_int8", "embedding", "pbld", "two_classes")
 
 @dataclass(eq=False)
 class Value:
-    """A row of numbers between two calls, or a part of one; ``kept`` counts the reasons not to overwrite it."""
+    """A row of numbers between two calls, or a part of it; ``kept`` counts the reasons not to overwrite it."""
 
     width: int
     kept: int = 0
     place: str = ""
     whole: Value | None = None
-    start: int = 0  # in the whole
+    start: int = 0  # in the whole row
 
     def part(self, start: int, width: int) -> Value:
-        """Some of its numbers."""
+        """Return a part of the row."""
         return Value(width, kept=1, whole=self, start=start)
 
     @property
     def row(self) -> Value:
-        """What has a place of its own."""
+        """The whole row, which has its own memory."""
         return self if self.whole is None else self.whole.row
 
     @property
     def address(self) -> str:
-        """Where it is in memory."""
+        """The address in C."""
         if self.whole is None:
             return self.place
         return self.whole.address + (f" + {self.start}" if self.start else "")
@@ -42,7 +42,7 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """A step: what it reads, where it writes, and the number that its constants' names end with."""
+    """A step: what it reads, where it writes, and the number that ends the names of its constants."""
 
     step: Step
     sources: tuple[Value, ...]
@@ -50,11 +50,11 @@ class Statement:
     index: int
 
     def constant(self, name: str, array: str) -> str:
-        """The name of one of its arrays, W2 of the first call being none of the 21st's W."""
+        """Return the name of a constant: W2_1 for W2 of the first call, W21 for W of the 21st."""
         return f"{name}_{array}{'_' * array[-1].isdigit()}{self.index}"
 
     def text(self, name: str) -> str:
-        """The call itself."""
+        """Return the call in C."""
         step, op, width = self.step, self.step.call.op, self.target.width
         places = [*(value.address for value in self.sources), self.target.address]
         places += ["q"] if op == "affine_int8" else []
@@ -79,16 +79,16 @@ class Calls:
 
     @property
     def rounded_width(self) -> int:
-        """How many inputs are rounded at a time, 0 without int8."""
+        """Maximum number of inputs rounded at a time; 0 without int8."""
         return max((c.sources[0].width for c in self.calls if c.step.call.op == "affine_int8"), default=0)
 
     @property
     def memory(self) -> int:
-        """Bytes of the buffers."""
+        """Size of the buffers in bytes."""
         return 4 * sum(self.buffers) + 2 * self.rounded_width
 
     def add(self, step: Step, *sources: Value) -> Value:
-        """One more call, in place where nobody needs what it reads any more."""
+        """Add a call; in place if nothing else needs its input."""
         source = sources[-1]
         in_place = step.call.op not in WIDTHS_DIFFER and not source.kept
         target = source if in_place else Value(step.width)
@@ -96,7 +96,7 @@ class Calls:
         return target
 
     def follow(self, steps: Sequence[Step], value: Value) -> Value:
-        """The calls of these steps; one with a program inside keeps what goes into it."""
+        """Add the calls of these steps; a step with an inner program keeps its input."""
         for step in steps:
             if step.call.op == "columns":
                 value = self._side_by_side(step, value)
@@ -110,7 +110,7 @@ class Calls:
         return value
 
     def _side_by_side(self, step: Step, value: Value) -> Value:
-        """The calls of each part of the columns, whose result is copied to its place."""
+        """Add the calls of each part of the columns, whose result is copied to its position."""
         target, start, place = Value(step.width), 0, 0
         value.kept += 1
         for width, branch in zip(step.call.arrays["widths"].tolist(), step.branches, strict=True):
@@ -123,7 +123,7 @@ class Calls:
 
 
 def calls_of(steps: Sequence[Step], inputs: int) -> Calls:
-    """The calls from x to y, each value with its place: x, y, or a buffer that is free by then."""
+    """Return the calls from x to y, each value placed in x, y or a free buffer."""
     plan, x = Calls(), Value(inputs, kept=1, place="x")
     plan.follow(steps, x).place = "y"
     first: dict[Value, int] = {}
@@ -145,7 +145,7 @@ def calls_of(steps: Sequence[Step], inputs: int) -> Calls:
 
 
 def body(plan: Calls, name: str) -> Iterator[str]:
-    """The lines of the function that predicts."""
+    """Return the lines of the predicting function."""
     for slot, width in enumerate(plan.buffers, 1):
         yield f"{name.upper()}_BUFFER float buffer{slot}[{width}];"
     if plan.rounded_width:

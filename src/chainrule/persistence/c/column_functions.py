@@ -1,6 +1,6 @@
-"""The C functions that make features of columns; only those that a table needs are written into its header.
+"""C functions that compute features of columns; a header contains only those that its table needs.
 
-``NAME`` stands for the name of the model, ``MISSING`` for the number of words that say that there is no value.
+``NAME`` stands for the name of the model, ``MISSING`` for the number of words for a missing value.
 """
 
 from __future__ import annotations
@@ -151,5 +151,5 @@ static inline void NAME_pieces(const char *text, const uint32_t *alphabet, size_
     }}
 }}"""
 
-#: Of each name that calls use, in the order in which they are written.
+#: The functions by the names that calls use, in the order in which they are written.
 FUNCTIONS = {"place_of": _PLACE_OF, "date": _DATE, "pieces": _PIECES}

@@ -1,4 +1,4 @@
-"""A row of a table in C: a struct with a field for each column, and enums for words."""
+"""Write a row of a table in C: a struct with a field for each column, and enums for words."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ class Columns:
 
     Attributes
     ----------
-    fields : of each column its name in the struct
-    words : of each column that has an enum
+    fields : dict of str to str
+        The name of each column in the struct.
+    words : dict of str to Words
+        The words of each column that has an enum.
     """
 
     model: TableModel
@@ -52,7 +54,7 @@ class Columns:
                 raise ValueError(sentence(WHO, "one encoding of each column of text", got, "export to ONNX"))
 
     def texts(self) -> Iterator[str]:
-        """The enums, the struct of a row, and the functions from words to codes."""
+        """Return the enums, the struct of a row, and the functions from words to codes."""
         for words in self.words.values():
             yield words.enum(self.name)
         lines = "\n".join(map(self._line, self.model.sources))
@@ -71,6 +73,6 @@ class Columns:
 
     @property
     def flash(self) -> int:
-        """Bytes of the words."""
+        """Size of the words in bytes."""
         tables = {tuple(words.table) for words in self.words.values()}
         return sum(len(word.encode()) + 13 for table in tables for word, _ in table)

@@ -1,4 +1,4 @@
-"""The header compiled by the system's C compiler, and what it answers."""
+"""Compile a header with the system's C compiler, and run it."""
 
 from __future__ import annotations
 
@@ -39,22 +39,26 @@ int main(void)
 
 
 def check(model: Any, path: str | os.PathLike[str], rows: Any) -> float | None:
-    """Compile a header that :func:`write` wrote, and hold its answers against the model's.
+    """Compile a header that :func:`write` wrote, and compare its answers with the model's.
 
     Parameters
     ----------
-    model : what was written
-    path : the header
-    rows : array (N, ...), as ``model.predict`` takes them
+    model : Sequential or fitted estimator
+        The model that was written.
+    path : path
+        The header.
+    rows : array (N, ...)
+        Rows for ``model.predict``.
 
     Returns
     -------
-    distance : float, of :mod:`chainrule.persistence.agreement`; None where there is no C compiler
+    float or None
+        The distance, by :mod:`chainrule.persistence.agreement`; None without a C compiler.
 
     Raises
     ------
     ValueError
-        The file is no such header, or it does not compile.
+        If the file is not such a header, or does not compile.
     """
     path = Path(path)
     if isinstance(model, TableModel):
@@ -69,7 +73,7 @@ def check(model: Any, path: str | os.PathLike[str], rows: Any) -> float | None:
 
 
 def compiled_answers(path: Path, x: Array, outputs: int) -> Array | None:
-    """What the header answers for rows x, float32; None where there is no C compiler."""
+    """Return the answers of a header for rows x in float32; None without a C compiler."""
     name = name_of(path)
     program = _PROGRAM.replace("NAME", name.upper()).replace("name_predict", f"{name}_predict")
     told = answered(path, name, program, x.tobytes())
@@ -77,7 +81,7 @@ def compiled_answers(path: Path, x: Array, outputs: int) -> Array | None:
 
 
 def check_table(model: TableModel, path: Path, columns: dict[str, Array]) -> float | None:
-    """The same for a model that takes a table: each row is filled into the struct, words by their functions."""
+    """Compare a table model with its header: each row fills the struct, words by their functions."""
     name = name_of(path)
     told = answered(path, name, reading(model, name), in_bytes(columns))
     if told is None:
@@ -87,7 +91,7 @@ def check_table(model: TableModel, path: Path, columns: dict[str, Array]) -> flo
 
 
 def name_of(path: Path) -> str:
-    """The name with which the functions of a header begin."""
+    """Return the prefix of the functions of a header."""
     check_readable("check", path, "C header")
     found = _PREDICT.search(path.read_text(encoding="utf-8"))
     if found is None:
@@ -96,19 +100,19 @@ def name_of(path: Path) -> str:
 
 
 def found_compiler() -> str | None:
-    """The C compiler of this machine."""
+    """Return the C compiler of this machine."""
     return next(filter(None, map(shutil.which, COMPILERS)), None)
 
 
 def answered(path: Path, name: str, program: str, rows: bytes) -> bytes | None:
-    """What a program that includes the header says to these bytes; None where there is no C compiler."""
+    """Return the output of a program that includes the header, given these bytes; None without a C compiler."""
     compiler = found_compiler()
     if compiler is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         shutil.copyfile(path, Path(folder, "model.h"))
         Path(folder, "main.c").write_text(program, encoding="utf-8")
-        static = f"-D{name.upper()}_BUFFER=static"  # a wide network has no room on the stack
+        static = f"-D{name.upper()}_BUFFER=static"  # a wide network does not fit on the stack
         command = [compiler, "-std=c99", "-O1", static, "main.c", "-o", "main", "-lm"]
         made = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
         if made.returncode:

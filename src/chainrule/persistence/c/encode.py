@@ -1,4 +1,4 @@
-"""The function from a row of a table to what the network takes: the calls of columns as statements in C, in float64."""
+"""Write the function from a row of a table to the network's inputs: C statements for the columns, in float64."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .text import array, double
 
 @dataclass
 class Encode:
-    """What is written for columns; ``flash`` are the bytes of its constants."""
+    """The C text for the columns; ``flash`` is the size of its constants in bytes."""
 
     columns: Columns
     flash: int = 0
@@ -26,7 +26,7 @@ class Encode:
     _used: set[str] = field(default_factory=set)
 
     def texts(self) -> Iterator[str]:
-        """Functions, constants, and the function of a row."""
+        """Return functions, constants, and the function of a row."""
         model, name = self.columns.model, self.columns.name
         lines: list[str] = []
         start = 0
@@ -48,14 +48,14 @@ static inline void {name}_encode(const {name}_row *row, float *x)
 }}"""
 
     def _constant(self, hint: str, values: Array, kind: str = "double") -> str:
-        """The name of a new constant."""
+        """Add a constant, and return its name."""
         name = f"{self.columns.name}_{hint}"
         self._constants.append(array(kind, name, values))
         self.flash += values.size * (8 if kind == "double" else 4)
         return name
 
     def _scaling(self, width: int) -> Iterator[str]:
-        """z = (x − center) · factor within ±farthest, 0 where the factor is; then z / √(1 + (z/3)²) where smooth."""
+        """z = (x − center) · factor within ±farthest, 0 if the factor is 0; then z / √(1 + (z/3)²) if smooth."""
         scales, farthest = self.columns.model.scales, self.columns.model.farthest
         center, factor = self._constant("center", scales.center), self._constant("factor", scales.factor)
         yield f"for (size_t i = 0; i < {width}; i++) {{"
@@ -70,7 +70,7 @@ static inline void {name}_encode(const {name}_row *row, float *x)
         yield "}"
 
     def _lines(self, column: ColumnProgram, at: int) -> Iterator[str]:
-        """The statements that write the raw features of a column from raw[at] on."""
+        """Return the statements that write the raw features of a column, starting at raw[at]."""
         value = f"row->{self.columns.fields[column.source.name]}"
         write = {"impute": self._impute, "lookup": self._lookup, "calendar": self._calendar, "pieces": self._pieces}
         return write[column.call.op](column, value, at)

@@ -1,4 +1,4 @@
-"""The header as text: what it is, its sizes, constants, functions, the prediction and the self-test."""
+"""Assemble the text of a header: introduction, sizes, constants, functions, prediction and self-test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .text import array, comment, string
 
 @dataclass(frozen=True)
 class SelfTest:
-    """Rows x and answers y, and by how many units they may differ on a sound device."""
+    """Rows x, answers y, and the tolerance in units on a correct device."""
 
     x: Array
     y: Array
@@ -28,14 +28,14 @@ class SelfTest:
 
 @dataclass(frozen=True)
 class Costs:
-    """What a row costs on the device."""
+    """The costs of a row on the device."""
 
     flash: int
     memory: int
     multiplications: int
 
     def lines(self) -> list[str]:
-        """For the notes and for the header."""
+        """Return the costs as lines, for the notes and the header."""
         return [
             f"flash: {self.flash:,} bytes of constants, and the code",
             f"RAM: {self.memory:,} bytes of buffers",
@@ -44,7 +44,7 @@ class Costs:
 
 
 def costs(network: Network, plan: Calls) -> Costs:
-    """Counted, not measured."""
+    """Count the costs of a network."""
     arrays = [values for call in plan.calls for values in call.step.arrays.values()]
     flash = sum(values.size * (1 if values.dtype == np.int8 else 4) for values in arrays)
     flash += sum(len(name.encode("utf-8", "replace")) + 1 for name in network.classes)
@@ -52,7 +52,7 @@ def costs(network: Network, plan: Calls) -> Costs:
 
 
 def header(network: Network, plan: Calls, name: str, precision: str, test: SelfTest | None) -> str:
-    """The whole file."""
+    """Return the whole file."""
     upper = name.upper()
     call = [f"float x[{upper}_INPUTS], y[{upper}_OUTPUTS];", f"{name}_predict(x, y);"]
     note = "x must be finite, and not overlap y."
@@ -76,7 +76,7 @@ def introduction(
     note: str,
     columns: Sequence[str] = (),
 ) -> str:
-    """What the file is, what it costs, and how it is called."""
+    """Return the opening comment: what the file is, its costs, and how to call it."""
     model, upper = network.model, name.upper()
     what = {"float32": "float32", "int8": "int8 weights, a scale for each output; inputs of a layer in 16 bits"}
     lines = [f"{name}: a neural network in plain C99, written by chainrule {__version__}.", ""]
@@ -97,14 +97,14 @@ def introduction(
 
 
 def network_texts(plan: Calls, name: str) -> Iterator[str]:
-    """The constants of a network, and the functions that it calls."""
+    """Return the constants of a network, and the functions that it calls."""
     for call in plan.calls:
         yield from _constants(call, name)
     yield from functions(name, (call.step for call in plan.calls))
 
 
 def sizes(network: Network, name: str, more: Sequence[str]) -> Iterator[str]:
-    """What is included, how many numbers there are, and the names of classes."""
+    """Return the includes, the sizes, and the names of classes."""
     upper = name.upper()
     standard = [f"#include <{one}.h>" for one in ("math", "stddef", *more)]
     yield "\n".join([f"#ifndef {upper}_H", f"#define {upper}_H", "", *standard])
@@ -116,7 +116,7 @@ def sizes(network: Network, name: str, more: Sequence[str]) -> Iterator[str]:
 
 
 def _class_names(classes: Sequence[str]) -> list[str]:
-    """The names as string literals, no two of which are the same in C."""
+    """Return the names as distinct string literals."""
     literals = [string(label) for label in classes]
     if len({text.split(string("\0")[1:-1])[0].rstrip('"') for text in literals}) < len(literals):
         got = "some that differ behind a NUL, in halves of characters, or too far behind"
@@ -136,7 +136,7 @@ def _constants(call: Statement, name: str) -> Iterator[str]:
 
 
 def _check_held(call: Statement, values: Array) -> None:
-    """Raise at what is no number, or none in float32."""
+    """Raise a ValueError for a constant that is not finite in float32."""
     check_finite("export to C", f"the parameters of {call.step.about}", values)
     with np.errstate(over="ignore"):
         if not np.isfinite(values.astype(np.float32)).all():
@@ -145,7 +145,7 @@ def _check_held(call: Statement, values: Array) -> None:
 
 
 def network_function(plan: Calls, name: str, function: str) -> str:
-    """What the network gives."""
+    """Return the function of the network."""
     upper = name.upper()
     sizes = (f"{upper}_INPUTS", f"{upper}_OUTPUTS") if function == "predict" else ("features", "outputs")
     lines = "\n".join(f"    {line}".rstrip() for line in body(plan, name))

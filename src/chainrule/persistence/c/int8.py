@@ -1,9 +1,9 @@
-"""Weights of eight bits: a scale for each output, and sums of whole numbers that fit into 32 bits.
+"""Quantise weights to 8 bits: a scale per output, and integer sums that fit into 32 bits.
 
     W ≈ s · w,  |w| ≤ 127, s of each output          x ≈ u · q,  |q| ≤ m, u of each row          y = (Σ w q) · s u + b
 
-The inputs of a layer are rounded to as many as 16 bits, row by row, by the largest of them: with m = 2³¹ / max Σ |w| or
-32,767, the smaller, no sum can overflow. That loses next to nothing, and asks for no data to calibrate it with.
+The inputs of a layer are rounded to at most 16 bits, row by row, relative to the largest: with m = 2³¹ / max Σ |w| or
+32,767, whichever is smaller, no sum can overflow. This loses almost nothing and needs no calibration data.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LARGEST_SUM = 2**31 - 1
 
 
 def quantized(steps: Sequence[Step]) -> list[Step]:
-    """The same steps, the dense layers with weights of eight bits."""
+    """Quantise the weights of dense layers to 8 bits."""
     return [replace(step, call=_affine(step.call)) if step.call.op == "affine" else _inside(step) for step in steps]
 
 

@@ -1,12 +1,12 @@
-"""Names in C for columns and words, whatever they are called: letters, digits and underscores, each different."""
+"""Make distinct C names for columns and words: letters, digits and underscores."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-LONGEST = 63  # characters that C99 tells apart
-_NUMBER = 5  # of these for a number at the end
+LONGEST = 63  # characters that C99 distinguishes
+_NUMBER = 5  # of these, for a number at the end
 RESERVED = frozenset(
     [
         "alignas",
@@ -98,13 +98,13 @@ RESERVED = frozenset(
 
 
 class Names:
-    """Names that no other has."""
+    """A set of distinct names."""
 
     def __init__(self) -> None:
         self._taken = set(RESERVED)
 
     def new(self, *parts: str) -> str:
-        """A name of these parts, the first of which begins with a letter or is alone."""
+        """Return a new name from these parts, the first of which begins with a letter or is alone."""
         name = "_".join(filter(None, map(_kept, parts))) or "column"
         name = name if name[0].isalpha() else f"c_{name}"
         name = found = name[: LONGEST - _NUMBER].rstrip("_")

@@ -1,4 +1,4 @@
-"""What is written: a model, or a fitted estimator, with the scaling in front of it and behind it."""
+"""Describe the network to write: a model or a fitted estimator, with scaling of inputs and outputs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OUTPUTS = "what model.predict gives"
 
 @dataclass
 class Network:
-    """One row in, one row out, and what both mean.
+    """A function of one row, and the meaning of its inputs and outputs.
 
     Attributes
     ----------
@@ -54,11 +54,11 @@ class Network:
 
     @property
     def outputs(self) -> int:
-        """How many numbers y has."""
+        """Number of outputs."""
         return self.steps[-1].width
 
     def rows_for(self, rows: Any) -> Array:
-        """The x, in float64, that stands for rows given to ``model.predict``."""
+        """Convert rows for ``model.predict`` to x in float64."""
         given = np.asarray(rows, np.float64)
         flat = given.reshape(len(given), math.prod(given.shape[1:]))
         for call in self.scaling:
@@ -67,14 +67,14 @@ class Network:
         return flat
 
     def follow(self, scaling: Program, layers: list[Labelled], decoding: Program) -> None:
-        """Take these steps."""
+        """Append these steps."""
         first = (("scaling of the columns", call) for call in scaling)
         last = (("back to the target's units", call) for call in decoding)
         self.steps = steps_of([*first, *layers, *last], self.inputs)
 
 
 def as_network(model: Any) -> Network:
-    """The network of a model or of a fitted estimator."""
+    """Return the network of a model or a fitted estimator."""
     if isinstance(model, Sequential):
         return _of_model(model)
     if is_ours(model):
@@ -91,7 +91,7 @@ def as_network(model: Any) -> Network:
 
 
 def labelled(model: Sequential) -> list[Labelled]:
-    """The calls of a network, each with the layer that it comes from."""
+    """Return the calls of a network, each with its layer."""
     return [(repr(layer), call) for layer, program in layer_programs(WHO, model.layers, OPS) for call in program]
 
 
@@ -113,7 +113,7 @@ def _of_model(model: Sequential) -> Network:
 
 
 def _decode(network: Network, facts: dict[str, Any]) -> Program:
-    """What ``chainrule train`` knows of the columns; the program that takes y back to the target's units."""
+    """Read the columns that ``chainrule train`` described; return the program from y to the target's units."""
     from ...tabular.earlier import EarlierEncoder
 
     encoder, model = EarlierEncoder.from_dict(facts), network.model
@@ -125,7 +125,7 @@ def _decode(network: Network, facts: dict[str, Any]) -> Program:
     if encoder.categories:
         network.columns = [line for entry in written["inputs"] for line in _encoded(entry)]
         network.notes.append(
-            f"x holds {network.inputs} numbers a row as the model's TableEncoder gives them: see the file"
+            f"x holds {network.inputs} numbers per row as the model's TableEncoder gives them: see the file"
         )
     else:
         network.columns = [entry["name"] for entry in written["inputs"]]
@@ -148,7 +148,7 @@ def _decode(network: Network, facts: dict[str, Any]) -> Program:
 
 
 def _encoded(entry: dict[str, Any]) -> list[str]:
-    """How the numbers of x are made of one column."""
+    """Describe the inputs that come from one column."""
     if "values" in entry:
         return [f"1 where {entry['name']!r} is {value!r}, else 0" for value in entry["values"]]
     return [f"({entry['name']!r} - {entry['mean']!r}) / {entry['scale']!r}"]
@@ -163,7 +163,7 @@ def _of_estimator(estimator: Any) -> Network:
     from ...estimators.program import decoding, scaling
 
     check_is_fitted(estimator)
-    nameless = copy.copy(estimator)  # it takes arrays without the names of columns
+    nameless = copy.copy(estimator)  # it takes arrays without column names
     names = nameless.__dict__.pop("feature_names_in_", ())
     model, columns = estimator.model_, [str(name) for name in names]
     network = Network(model, estimator.n_features_in_, model.predict, columns=columns)
@@ -176,7 +176,7 @@ def _of_estimator(estimator: Any) -> Network:
 
 
 def _classify(network: Network, estimator: Any) -> None:
-    """Behind the network: the probability of each class."""
+    """Append the probability of each class."""
     network.classes = [str(label) for label in estimator.classes_]
     network.meaning, network.unit = "the probability of each class", 1.0
     network.answer = estimator.predict_proba
@@ -185,7 +185,7 @@ def _classify(network: Network, estimator: Any) -> None:
 
 
 def _regress(network: Network, estimator: Any) -> None:
-    """Behind the network: numbers in the target's own units."""
+    """Append the conversion to the target's units."""
     levels = estimator._levels
     network.meaning = "the prediction, in the units of the target"
     network.answer = lambda x: np.reshape(estimator.predict(x), (len(x), -1))
@@ -197,7 +197,7 @@ def _regress(network: Network, estimator: Any) -> None:
 
 
 def check_rows(network: Network, rows: Any) -> Array:
-    """Rows for ``model.predict`` as x."""
+    """Check rows for ``model.predict``, and return x."""
     x = network.rows_for(np.asarray(rows))
     check_shape("check", "rows", x, ("N", network.inputs))
     return x

@@ -1,7 +1,7 @@
-"""The C functions, one for each op; only those that a network uses are written into its header.
+"""C functions, one for each op; a header contains only those that its network uses.
 
-Each takes where to read and where to write, which may be the same place unless the widths differ, then its constants,
-then its sizes. ``NAME`` stands for the name of the network.
+Each takes the input, the output (possibly the same memory if the widths are equal), its constants, and its sizes.
+``NAME`` stands for the name of the network.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from ..elementwise import ELEMENTWISE
 from .steps import NOTHING, Step
 
-# Scalars: no exponent is above zero, so nothing overflows at any magnitude.
+# Scalars: no exponent is positive, so nothing overflows.
 _SIGMOID_OF = """\
 static inline float NAME_sigmoid_of(float v)
 {
@@ -25,7 +25,7 @@ static inline float NAME_softplus_of(float v)
     return (v > 0.0f ? v : 0.0f) + log1pf(expf(-fabsf(v)));
 }"""
 
-# Eight sums at a time: they do not wait for each other, compilers make vectors of them, and they round less than one.
+# Eight independent sums: compilers vectorise them, and they round less than one.
 _PRODUCTS = "\n".join(f"            s{k} += W[i + {k}] * x[i + {k}];" for k in range(8))
 _DENSE = f"""\
 static inline void NAME_dense(const float *x, float *y, const float *W, const float *b, size_t inputs, size_t outputs)
@@ -183,14 +183,14 @@ static inline void NAME_pbld(const float *x, float *y, const float *w1, const fl
     }
 }"""
 
-#: The value of each number v by arrays of as many, unless a bias is added.
+#: Functions of each number v and arrays of the same length; a bias is an exception.
 EACH = {
     "prelu": "v > 0.0f ? v : slope[i] * v",
     "scale": "v * gain[i]",
     "standardize": "((v - high[i]) - low[i]) * factor[i]",
 } | {op: entry.c for op, entry in ELEMENTWISE.items()}
 
-#: The functions of rows.
+#: Functions of whole rows.
 ROWS = {
     "add": _ADD,
     "affine": _DENSE,
@@ -210,7 +210,7 @@ OPS = {*EACH, *ROWS, *NOTHING, "columns"}
 
 
 def function_of(step: Step) -> str:
-    """The name of its function."""
+    """Return the name of the op's function."""
     op = step.call.op
     if op in EACH and "bias" in step.arrays:
         return f"{op}_and_shift"
@@ -234,7 +234,7 @@ def _text(step: Step) -> str:
 
 
 def functions(name: str, steps: Iterable[Step]) -> Iterator[str]:
-    """The text of the functions that are used, each after those that it calls."""
+    """Return the text of the functions in use, each after those that it calls."""
     texts = {function_of(step): _text(step) for step in steps}
     called = [text for own, text in HELPERS.items() if any(f"NAME_{own}(" in text for text in texts.values())]
     for text in (*called, *texts.values()):

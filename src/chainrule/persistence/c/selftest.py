@@ -1,4 +1,4 @@
-"""The test in a header that takes a table, for whoever defines NAME_SELF_TEST: rows, their answers, and a function."""
+"""Write the self-test of a table header, compiled if NAME_SELF_TEST is defined: rows, answers, and a function."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ...tabular.moments import NO_MOMENT
 from .columns import Columns
 from .text import array, double, string
 
-TEST_ROWS, TEST_BYTES = 10, 100  # of a text
+TEST_ROWS, TEST_BYTES = 10, 100  # characters of a text
 
 
 def table_test(columns: Columns, rows: dict[str, Array], y: Array, units: Array, kind: str, tolerance: float) -> str:
-    """The text for rows of :func:`few` and their answers y."""
+    """Return the text for rows of :func:`few` and their answers y."""
     name, upper, count = columns.name, columns.name.upper(), len(y)
     cells = ([_cell(columns, column, values[row]) for column, values in rows.items()] for row in range(count))
     lines = ",\n".join("    {" + ", ".join(row) + "}" for row in cells)
@@ -55,7 +55,7 @@ static inline double {name}_self_test(void)
 
 
 def few(values: Array) -> Array:
-    """The first rows of a column and the last, which are harder; texts cut, so that they fit a line."""
+    """Select the first and the last (harder) rows of a column; texts are cut to fit on a line."""
     chosen = np.concatenate([values[: TEST_ROWS // 2], values[-TEST_ROWS // 2 :]])
     return np.array([_cut(text) for text in chosen], object) if chosen.dtype == object else chosen
 
@@ -65,7 +65,7 @@ def _cut(text: str) -> str:
 
 
 def _cell(columns: Columns, column: str, value: Any) -> str:
-    """A value as C writes it."""
+    """Format a value in C."""
     if column in columns.words:
         return columns.words[column].name_of(value)
     if isinstance(value, str):

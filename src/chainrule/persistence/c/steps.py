@@ -1,6 +1,6 @@
-"""What one row goes through: the calls of programs in float64, each of which is one call in C.
+"""The steps of one row: the calls of programs in float64, each of which is one call in C.
 
-What does nothing to one row is left out, and what scales the outputs of a dense layer becomes part of its weights.
+Calls without effect on one row are left out, and scaling after a dense layer becomes part of its weights.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ...layers.program import (
     simplified,
 )
 
-Labelled: TypeAlias = "tuple[str, Call]"  # with what it comes from
-NOTHING = ("flatten", "identity")  # to one row
+Labelled: TypeAlias = "tuple[str, Call]"  # with its origin
+NOTHING = ("flatten", "identity")  # for one row
 SCALES = ("scale", "standardize")
 
 
@@ -37,10 +37,14 @@ class Step:
 
     Attributes
     ----------
-    call : what it computes
-    width : int, of what it gives
-    about : str, what it comes from
-    branches : the steps of each program inside it; what those of an ``add`` make is added to what they began with
+    call : Call
+        The computation.
+    width : int
+        Number of outputs.
+    about : str
+        Where the step comes from.
+    branches : list of list of Step
+        The steps of each inner program; those of an ``add`` are added to their input.
     """
 
     call: Call
@@ -50,14 +54,14 @@ class Step:
 
     @property
     def arrays(self) -> Mapping[str, Array]:
-        """The constants as the device holds them, in the order of its function's arguments."""
+        """Return the constants as stored on the device, in the order of the function's arguments."""
         arrays = self.call.arrays
         if self.call.op == "pbld":
             return {**arrays, "w1": 2 * np.pi * arrays["w1"], "W2": arrays["W2"].reshape(-1, arrays["W2"].shape[2])}
-        if "W" in arrays:  # the weights of an output in a row
+        if "W" in arrays:  # one row per output
             return {**arrays, "W": arrays["W"].T}
-        if self.call.op == "standardize":  # a float32 alone would lose digits of a mean far from zero
-            with np.errstate(over="ignore"):  # which is refused when it is written
+        if self.call.op == "standardize":  # one float32 would lose digits of a mean far from zero
+            with np.errstate(over="ignore"):  # refused when written
                 high = arrays["mean"].astype(np.float32).astype(np.float64)
             others = {name: array for name, array in arrays.items() if name != "mean"}
             return {"high": high, "low": arrays["mean"] - high, **others}
@@ -65,7 +69,7 @@ class Step:
 
     @property
     def multiplications(self) -> int:
-        """How many multiply-adds one row takes, by layers of weights alone."""
+        """Count the multiply-adds of one row in layers with weights."""
         if weights := [self.call.arrays[name].size for name in ("W", "w1", "W2") if name in self.call.arrays]:
             return int(sum(weights))
         inner = sum(step.multiplications for branch in self.branches for step in branch)
@@ -73,12 +77,12 @@ class Step:
 
 
 def calls(steps: Iterable[Step]) -> Program:
-    """The steps as a program again."""
+    """Convert steps back to a program."""
     return tuple(step.call for step in steps)
 
 
 def run_in_float32(steps: Sequence[Step], x: Array) -> Array:
-    """What they make of x, each value rounded to float32 as the device stores it: nearly the error of the device."""
+    """Run the steps on x with each value rounded to float32, as the device does; close to the device's error."""
     for call in calls(steps):
         with np.errstate(over="ignore", invalid="ignore"):
             x = run([call], x).astype(np.float32).astype(np.float64)
@@ -86,7 +90,7 @@ def run_in_float32(steps: Sequence[Step], x: Array) -> Array:
 
 
 def steps_of(labelled: Iterable[Labelled], width: int) -> list[Step]:
-    """The steps for a row of ``width`` numbers."""
+    """Return the steps for a row of ``width`` numbers."""
     steps: list[Step] = []
     for about, call in labelled:
         if call.op in NOTHING:
@@ -107,7 +111,7 @@ def steps_of(labelled: Iterable[Labelled], width: int) -> list[Step]:
 
 
 def _in_float64(call: Call) -> Call:
-    """The same in float64, arrays and numbers in the order of the equation."""
+    """Convert a call to float64, with arrays and numbers in the order of the equation."""
     order = arguments(call.op)
     arrays = {name: call.arrays[name] for name in order if name in call.arrays}
     arrays = {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in arrays.items()}
@@ -118,7 +122,7 @@ def _in_float64(call: Call) -> Call:
 
 
 def width_of_input(program: Iterable[Call]) -> int:
-    """How many numbers a row has, by the first call with an array."""
+    """Return the width of a row, by the first call with an array."""
     softmax_seen = False
     for call in every_call(program):
         if (width := input_width(call)) is not None:

@@ -1,4 +1,4 @@
-"""A model that takes a table as one C99 header: a struct with a field for each column, and a function of one row."""
+"""Write a table model as one C99 header: a struct with a field for each column, and a function of one row."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROUNDINGS = 20
 
 @dataclass(frozen=True)
 class _Table:
-    """What is written."""
+    """The parts of the header."""
 
     model: TableModel
     network: Network
@@ -43,19 +43,19 @@ class _Table:
 
     @property
     def decoding(self) -> Sequence[Call]:
-        """What follows the network in float64: of a classifier nothing."""
+        """The program after the network in float64; empty for a classifier."""
         if self.model.classes is not None:
             return ()
         return [call for call in self.model.decoding if call.op != "deviations"]
 
     @property
     def outputs(self) -> int:
-        """How many numbers are predicted."""
+        """Number of predicted numbers."""
         return self.network.outputs if self.model.classes is not None else self.model.targets * self.model.levels
 
 
 def network_of(model: TableModel) -> Network:
-    """The network, of a classifier with its probabilities."""
+    """Return the network; for a classifier, with probabilities."""
     network = Network(model.network, len(model.scales), lambda x: x)
     is_classifier = model.classes is not None
     network.follow((), labelled(model.network), model.decoding if is_classifier else ())
@@ -74,7 +74,7 @@ def network_of(model: TableModel) -> Network:
 def write_table(
     model: TableModel, path: Path, precision: str, name: str, self_test: bool, rows: dict[str, Array] | None
 ) -> list[str]:
-    """Write the header; notes."""
+    """Write the header; return notes."""
     network = network_of(model)
     rows = rows_of(model, None)[0] if rows is None else rows
     steps = quantized(network.steps) if precision == "int8" else network.steps
@@ -83,12 +83,12 @@ def write_table(
     tolerance = _check_float32(table, steps, rows, precision)
     test = [_self_test(table, steps, rows, tolerance)] if self_test else []
     write_text(WHO, path, _header(table, precision, test))
-    notes = [*_costs(table).lines(), f"{name}_row holds a row as it is: see the struct in the file", *model.notes]
+    notes = [*_costs(table).lines(), f"{name}_row holds a raw row: see the struct in the file", *model.notes]
     return [*notes, f"y is {network.meaning}"]
 
 
 def _check_float32(table: _Table, steps: Sequence[Step], rows: dict[str, Array], precision: str) -> float:
-    """How far a sound device may be from the steps; raises where float32 loses what the answers depend on."""
+    """Return the tolerance for a correct device; raise if float32 loses what the answers depend on."""
     exact, rounded = (_answer(table, steps, rows, narrow=narrow) for narrow in (False, True))
     expected = table.model.answers(rows)
     found = distance(Answers(rounded), expected)
@@ -99,7 +99,7 @@ def _check_float32(table: _Table, steps: Sequence[Step], rows: dict[str, Array],
 
 
 def _answer(table: _Table, steps: Sequence[Step], rows: dict[str, Array], *, narrow: bool = False) -> Array:
-    """What the steps make of rows, in float64 so precise that the file is the same with all kernels, or in float32."""
+    """Run the steps on rows in float32, or in float64 so precisely that the file is the same with all kernels."""
     x = table.model.features(rows).astype(np.float32).astype(np.float64)
     z = run_in_float32(steps, x) if narrow else run(calls(steps), x)
     y: Array = run(table.decoding, z)[:, : table.outputs]
@@ -107,7 +107,7 @@ def _answer(table: _Table, steps: Sequence[Step], rows: dict[str, Array], *, nar
 
 
 def _costs(table: _Table) -> Costs:
-    """Those of the network and of its columns."""
+    """Add up the costs of the network and its columns."""
     found, more = costs(table.network, table.plan), table.network.inputs
     memory = found.memory + 12 * more + 4 * table.network.outputs
     return replace(found, flash=found.flash + table.columns.flash + table.encode.flash, memory=memory)
@@ -156,7 +156,7 @@ def _gives_label(table: _Table) -> bool:
 
 
 def _predict(table: _Table) -> Iterator[str]:
-    """The function of a row; of a regressor that which makes numbers of what the network gives before."""
+    """Return the function of a row; for a regressor, after the function that decodes the network's outputs."""
     name, upper = table.name, table.name.upper()
     body = [f"{upper}_BUFFER float x[{upper}_INPUTS];", f"{name}_encode(row, x);", f"{name}_network(x, y);"]
     result, about = "void", ""
@@ -178,7 +178,7 @@ static inline {result} {name}_predict(const {name}_row *row, {_kind(table)} *y)
 
 
 def _decode(table: _Table) -> Iterator[str]:
-    """What makes numbers in the units of the target, in float64: 2e9 ± 50 has more digits than float32."""
+    """Return the conversion to the target's units, in float64: 2e9 ± 50 has more digits than float32."""
     name, upper = table.name, table.name.upper()
     each, after = ["y[i] = (double)z[i];"], ""
     for index, call in enumerate(table.decoding):
@@ -200,7 +200,7 @@ static inline void {name}_decode(const float *z, double *y)
 }}"""
 
 
-#: What is made of each number y[i] in float64.
+#: Statements for each number y[i] in float64.
 EACH = {
     "scale": "y[i] = y[i] * {gain} + {bias};",
     "clamp": "y[i] = y[i] < {low} ? {low} : y[i] > {high} ? {high} : y[i];",

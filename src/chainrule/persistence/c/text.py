@@ -1,4 +1,4 @@
-"""Names, strings, comments and numbers as C writes them, whatever they hold."""
+"""Format names, strings, comments and numbers in C, whatever they contain."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from ..._support.checks import Array, sentence
 
-LONGEST_NAME = 40  # characters; C99 tells 63 apart, and what follows the name takes some
-LONGEST_STRING = 500  # bytes; C99 promises 4095
-LONGEST_WORD = 1000  # bytes, each of which takes four if it is escaped
+LONGEST_NAME = 40  # characters; C99 distinguishes 63, some of them for suffixes
+LONGEST_STRING = 500  # bytes; C99 guarantees 4095
+LONGEST_WORD = 1000  # bytes, each of which takes four characters if escaped
 PER_LINE = 8
 
 
 def as_identifier(name: str | None, path: Path) -> str:
-    """The name that every function begins with: the one given, or what is left of the file's."""
+    """Return the prefix of all functions: the given name, or the valid characters of the file name."""
     if name is None:
         kept = re.sub(r"[^A-Za-z0-9]+", "_", path.stem).strip("_")[:LONGEST_NAME]
         return kept if kept[:1].isalpha() else f"model_{kept}".rstrip("_")
@@ -27,7 +27,7 @@ def as_identifier(name: str | None, path: Path) -> str:
 
 
 def string(text: str, longest: int = LONGEST_STRING) -> str:
-    r"""A string literal in UTF-8: octal escapes of three digits, and no trigraph (``\?``)."""
+    r"""Return a string literal in UTF-8: octal escapes of three digits, and no trigraph (``\?``)."""
     encoded = text.encode("utf-8", "replace")
     if len(encoded) > longest:
         encoded = encoded[:longest].decode("utf-8", "ignore").encode() + b"..."
@@ -41,24 +41,24 @@ def _escaped(byte: int) -> str:
 
 
 def comment(text: str) -> str:
-    """Text that cannot end the comment it stands in, nor hide or turn around what follows it."""
+    """Escape text so that it cannot end its comment, hide what follows, or change its direction."""
     shown = "".join(char if char.isprintable() else f"<{ord(char):x}>" for char in text)
     shown = re.sub(r"(?<=\*)(?=/)|(?<=/)(?=\*)|(?<=\?)(?=\?)", " ", shown)
     return shown.rstrip("\\ ")
 
 
 def number(value: float) -> str:
-    """A float32 literal."""
+    """Return a float32 literal."""
     return _literals(np.array([value]))[0]
 
 
 def double(value: float) -> str:
-    """A float64 literal."""
+    """Return a float64 literal."""
     return "NAN" if value != value else repr(value).replace("inf", "INFINITY")
 
 
 def array(kind: str, name: str, values: Array) -> str:
-    """A constant array, each row of a matrix on lines of its own."""
+    """Return a constant array, with each row of a matrix on its own lines."""
     rows = values if values.ndim == 2 else values[None]
     lines = [f"static const {kind} {name}[{values.size}] = {{"]
     for row in rows:
@@ -69,7 +69,7 @@ def array(kind: str, name: str, values: Array) -> str:
 
 
 def _literals(values: Array) -> list[str]:
-    """The shortest decimals that read as the same float32."""
+    """Return the shortest decimals that read as the same float32."""
     return [f"{text}f" for text in values.astype(np.float32).astype(np.str_).tolist()]
 
 

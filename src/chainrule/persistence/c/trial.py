@@ -1,4 +1,4 @@
-"""A program in C that reads rows of a table, asks the header, and writes the answers: what a file is compared by."""
+"""Write a C program that reads rows of a table, calls the header, and writes the answers, for comparison."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ READING
 
 
 def reading(model: TableModel, name: str) -> str:
-    """The program for this model."""
+    """Return the program for this model."""
     fields = "\n".join(f"        if (!({one})) {{\n            return 0;\n        }}" for one in _fields(model, name))
     asking = f"{name}_predict(&row, y);"
     if model.classes is not None and not model.is_multilabel:
@@ -57,7 +57,7 @@ def reading(model: TableModel, name: str) -> str:
 
 
 def _fields(model: TableModel, name: str) -> Iterator[str]:
-    """An expression for each field, which reads it and is true if it was there."""
+    """Return an expression for each field that reads it and is true on success."""
     columns = Columns(model, name)
     for at, source in enumerate(model.sources):
         own = columns.fields[source.name]
@@ -70,7 +70,7 @@ def _fields(model: TableModel, name: str) -> Iterator[str]:
 
 
 def in_bytes(columns: dict[str, Array]) -> bytes:
-    """The rows as the program reads them."""
+    """Convert rows to the bytes that the program reads."""
     parts = []
     for row in zip(*columns.values(), strict=True):
         for value in row:
@@ -83,7 +83,7 @@ def in_bytes(columns: dict[str, Array]) -> bytes:
 
 
 def read_answers(model: TableModel, told: bytes, count: int) -> Answers:
-    """What the program said of so many rows."""
+    """Parse the program's answers for this many rows."""
     if model.classes is None:
         return Answers(np.frombuffer(told, np.float64).reshape(count, -1))
     width = len(model.classes)

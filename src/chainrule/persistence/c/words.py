@@ -1,4 +1,4 @@
-"""Columns of words in C: an enum of the codes of each, and a function from a word to its code."""
+"""Write columns of words in C: an enum of codes for each, and a function from a word to its code."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ class Words:
 
     Attributes
     ----------
-    column, field : its name, and that of its field in the struct
-    enumerators : of each code
-    missing, gap : the enumerator for a missing word, and its code
-    codes : of each word that is not missing
-    other : the code of all others
-    gaps : the words that say that there is none
+    column, field : str
+        The name of the column, and of its field in the struct.
+    enumerators : dict
+        The enumerator of each code.
+    missing, gap : str, int
+        The enumerator and the code of a missing word.
+    codes : dict
+        The code of each word that is not missing.
+    other : int
+        The code of all other words.
+    gaps : sequence of str
+        The words for a missing value.
     """
 
     column: str
@@ -39,23 +45,23 @@ class Words:
     gaps: frozenset[str]
 
     def name_of(self, word: str) -> str:
-        """The enumerator of a word."""
+        """Return the enumerator of a word."""
         return self.missing if word in self.gaps else self.enumerators[self.codes.get(word, self.other)]
 
     def enum(self, name: str) -> str:
-        """The type."""
+        """Return the enum type."""
         lines = [f"    {own} = {code}," for code, own in self.enumerators.items()]
         lines += [] if self.missing in self.enumerators.values() else [f"    {self.missing} = {self.gap},"]
         return f"/* {comment(repr(self.column))} */\nenum {name}_{self.field}_code {{\n" + "\n".join(lines) + "\n};"
 
     @property
     def table(self) -> list[tuple[str, int]]:
-        """Words and codes in the order of strcmp."""
+        """Return words and codes in the order of strcmp."""
         return sorted(self.codes.items(), key=lambda entry: entry[0].encode())
 
 
 def words_of(column: ColumnProgram, field: str, missing: frozenset[str], name: str, names: Names) -> Words:
-    """Those of a column that is looked up."""
+    """Return the words of a column with a lookup."""
     call, upper = column.call, name.upper()
     labels, gap = call.arrays["labels"].tolist(), int(call.numbers["gap"])
     enumerators = {code: names.new(upper, field.upper(), label.upper()) for code, label in enumerate(labels)}
@@ -70,16 +76,16 @@ def words_of(column: ColumnProgram, field: str, missing: frozenset[str], name: s
 
 
 def missing_words(missing: Collection[str], name: str) -> Iterator[str]:
-    """The words that say that there is none, and the function that knows them."""
+    """Return the words for a missing value, and the function that recognises them."""
     words = [word for word in sorted(missing) if encodable(word) and "\0" not in word]
     lines = "\n".join(f"    {string(word, LONGEST_WORD)}," for word in words)
     head = f"static const char *const {name}_missing_words[{len(words)}]"
-    yield f"/* Words that say that there is none. */\n{head} = {{\n{lines}\n}};"
+    yield f"/* Words for a missing value. */\n{head} = {{\n{lines}\n}};"
     yield IS_MISSING.replace("MISSING", str(len(words))).replace("NAME", name)
 
 
 def from_text(columns: Iterable[Words], name: str) -> Iterator[str]:
-    """A function for each column; equal tables of words are written once."""
+    """Return a function for each column; equal tables of words are written once."""
     yield CODE_OF.replace("NAME", name)
     tables: dict[tuple[tuple[str, int], ...], str] = {}
     for words in columns:

@@ -1,8 +1,8 @@
-"""Networks and fitted estimators as ONNX files, and ONNX Runtime's word on whether they say the same.
+"""Write networks and fitted estimators as ONNX files, and compare them with the model in ONNX Runtime.
 
-The file holds the graph of the prediction for any number of rows, and in ``metadata_props`` what is known of the model:
-``class_names``, ``feature_names``, ``encoder`` (of a table) and all other ``metadata`` as JSON, what ``input`` is, the
-SHA-256 of the parameters and the version of chainrule.
+The file contains the graph of the prediction for any number of rows, and in ``metadata_props`` the facts about the
+model: ``class_names``, ``feature_names``, ``encoder`` (of a table) and all other ``metadata`` as JSON, the meaning of
+``input``, the SHA-256 of the parameters and the version of chainrule.
 """
 
 from __future__ import annotations
@@ -41,25 +41,30 @@ def write(
     input_shape: Sequence[int] | None = None,
     opset: int | None = COMMON_OPSET,
 ) -> list[str]:
-    """Write the file, whole or not at all.
+    """Write the file atomically.
 
     Parameters
     ----------
-    model : Sequential, or a fitted estimator of scikit-learn with one of ours in it, which skl2onnx converts
+    model : Sequential or fitted estimator
+        The model; skl2onnx converts estimators and pipelines.
     path : Path
-    rows : some rows as the model takes them, which tell the types of the columns of a frame; None for those that a
-        pipeline knows
-    precision : of the computation, the inputs and the outputs, "float32" or "float64"; "float16" computes in half
-        precision, with float32 inputs and outputs; "int8" holds the weights of the Linear layers as whole numbers and
-        rounds their inputs as it runs, by ONNX Runtime's quantizer
-    outputs : "model" for what ``model.predict`` gives, "probabilities" for its softmax, or sigmoid of a single output
-    input_shape : of one row, where the layers do not tell it; a Flatten in front takes flat rows otherwise
-    opset : version of ONNX's operators, at least 13; 21 is what browsers and phones run, too, None the newest that is
-        installed and that ONNX Runtime runs
+        The file to write.
+    rows : array or frame, optional
+        Some rows for the model, which determine the types of the columns of a frame.
+    precision : {"float32", "float64", "float16", "int8"}
+        Precision of the computation, inputs and outputs. "float16" keeps float32 inputs and outputs; "int8" stores
+        the weights of Linear layers as integers and rounds their inputs at run time.
+    outputs : {"model", "probabilities"}
+        The outputs of ``model.predict``, or their softmax (sigmoid of a single output).
+    input_shape : tuple of int, optional
+        Shape of one row, if the layers do not determine it; a first Flatten takes flat rows otherwise.
+    opset : int or None
+        Version of the ONNX operators, at least 13 (browsers and phones run 21); None for the newest that runs here.
 
     Returns
     -------
-    notes : what to know about the file
+    list of str
+        Notes about the file.
     """
     require("onnx", "onnx", WHO)
     check_name(WHO, "a precision", precision, PRECISIONS)
@@ -76,7 +81,7 @@ def write(
         proto, notes = from_estimator(model, rows, precision == "float64", opset)
     if precision == "int8":
         products = [node.name for node in proto.graph.node if ".affine.MatMul" in node.name]
-        rounded = "int8 rounds weights and the inputs of layers: see how good it is on data of yours"
+        rounded = "int8 rounds weights and inputs of layers: check the accuracy on your data"
         notes.append(rounded if products else "no layer has weights that int8 could hold")
         proto = quantized(proto, products)
     proto.producer_name, proto.producer_version = "chainrule", __version__
@@ -89,7 +94,7 @@ def write(
 
 
 def _check_plain(fitted: Any, precision: bool, outputs: str, input_shape: Any) -> None:
-    """Raise for options that a fitted estimator does not take."""
+    """Raise a ValueError for options that a fitted estimator does not take."""
     given = {"precision": precision, "outputs": outputs != "model", "input_shape": input_shape}
     for name in (name for name, is_given in given.items() if is_given):
         remedy = "leave it out, or export the network alone, estimator.model_"
@@ -105,17 +110,21 @@ def _check_opset(opset: int | None) -> None:
 
 
 def check(model: Any, path: Path, rows: Any) -> float | None:
-    """How far ONNX Runtime's answers of a file are from the model's to the same rows in float64; None without it.
+    """Compare the outputs of a file in ONNX Runtime with the model's in float64; None without ONNX Runtime.
 
     Parameters
     ----------
-    model : what :func:`write` was given
-    path : Path, of the file that it wrote
+    model : Sequential or fitted estimator
+        The model given to :func:`write`.
+    path : Path
+        The file that it wrote.
     rows : array (N, ...) or frame
+        The rows to compare on.
 
     Returns
     -------
-    distance : float, of :mod:`chainrule.persistence.agreement`
+    float
+        The distance, by :mod:`chainrule.persistence.agreement`.
     """
     if not installed():
         return None
@@ -133,7 +142,7 @@ def check(model: Any, path: Path, rows: Any) -> float | None:
 
 
 def _check_table(model: TableModel, run: Any, columns: dict[str, Any]) -> float:
-    """The same for a model that takes a table, of which both are given the frame."""
+    """Compare a table model with its file on a frame."""
     inputs = as_inputs(run.get_modelmeta().custom_metadata_map, as_frame(columns))
     found, expected = run.run(None, inputs), model.answers(columns)
     return distance(Answers(found[-1], found[0] if model.classes is not None else None), expected)

@@ -1,4 +1,4 @@
-"""The calls of columns as the nodes of an ONNX graph: from one input a column to all features in float64."""
+"""Write the encoding of columns as ONNX nodes: from one input per column to all features in float64."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ ML = "ai.onnx.ml"
 
 
 def features_of(g: ListGraph, model: TableModel, inputs: dict[str, str]) -> str:
-    """All features (N, I), scaled, of inputs (N, 1) by the names of their columns."""
+    """Compute all scaled features (N, I) from inputs (N, 1) by column name."""
     columns = model.columns
     g.dtype, g.prefix = np.dtype(np.float64), ""
     imputed = [place for place, column in enumerate(columns) if column.call.op == "impute"]
-    parts: list[tuple[list[int], str]] = []  # of each its place among the features, and the values
+    parts: list[tuple[list[int], str]] = []  # the position of each among the features, and the values
     places = _places(columns)
     if imputed:
         own = [columns[place] for place in imputed]
@@ -42,7 +42,7 @@ def features_of(g: ListGraph, model: TableModel, inputs: dict[str, str]) -> str:
 
 
 def _places(columns: Iterable[ColumnProgram]) -> list[list[int]]:
-    """Where the features of each column are."""
+    """Return the positions of each column's features."""
     places, start = [], 0
     for column in columns:
         places.append(list(range(start, start + len(column.scales))))
@@ -51,14 +51,14 @@ def _places(columns: Iterable[ColumnProgram]) -> list[list[int]]:
 
 
 def _in_order(g: ListGraph, parts: Sequence[tuple[list[int], str]]) -> str:
-    """The parts side by side, each feature in its place."""
+    """Join the parts, each feature in its position."""
     found = [place for places, _ in parts for place in places]
     x = g.Concat(*(name for _, name in parts), axis=1) if len(parts) > 1 else parts[0][1]
     return x if found == sorted(found) else g.Gather(x, np.argsort(found), axis=1)
 
 
 def _scaled(g: ListGraph, x: str, scales: Scales, farthest: float) -> str:
-    """z = (x − center) · factor within ±farthest, 0 where the factor is; then z / √(1 + (z/3)²) where it is smooth."""
+    """z = (x − center) · factor within ±farthest, 0 if the factor is 0; then z / √(1 + (z/3)²) if smooth."""
     z = through(g, [Call("standardize", {"mean": scales.center, "factor": scales.factor})], x)
     z = g.Clip(z, -farthest, farthest) if np.isfinite(farthest) else z
     if (scales.factor == 0).any():
@@ -70,7 +70,7 @@ def _scaled(g: ListGraph, x: str, scales: Scales, farthest: float) -> str:
 
 
 def _imputed(g: ListGraph, inputs: Sequence[str], calls: Sequence[Call]) -> tuple[str, str]:
-    """Columns of numbers with a value where they are missing, and where they are; of those that say it, or nothing."""
+    """Replace missing numbers by a value; return the numbers and the indicators of columns that have one."""
     g.kind = "impute"
     x = g.Concat(*inputs, axis=1) if len(inputs) > 1 else inputs[0]
     gaps = g.IsNaN(x)
@@ -83,7 +83,7 @@ def _imputed(g: ListGraph, inputs: Sequence[str], calls: Sequence[Call]) -> tupl
 
 
 def _raw(g: ListGraph, column: ColumnProgram, x: str, missing: Collection[str]) -> str:
-    """The raw features (N, I) of an input (N, 1)."""
+    """Compute the raw features (N, I) of an input (N, 1)."""
     call = column.call
     if call.op == "calendar":
         return _calendar(g, call, x)
@@ -100,7 +100,7 @@ def _raw(g: ListGraph, column: ColumnProgram, x: str, missing: Collection[str]) 
 
 
 def _code(g: ListGraph, column: str, call: Call, x: str, missing: Collection[str]) -> str:
-    """The code of each word (N, 1)."""
+    """Look up the code of each word (N, 1)."""
     table = coded(call, missing) or {"": int(call.numbers["gap"])}
     if odd := [word for word in table if "\0" in word]:
         got = f"{odd[0]!r} in column {column!r}"
@@ -115,7 +115,7 @@ def _code(g: ListGraph, column: str, call: Call, x: str, missing: Collection[str
 
 
 def _lookup_of_number(g: ListGraph, call: Call, x: str) -> str:
-    """The row of the table of a number: of the first that it is equal to, of a missing one, or of all others."""
+    """Look up the table row of a number: the first equal number, missing, or other."""
     values, codes, table = (call.arrays[name] for name in ("words", "codes", "table"))
     gap = g.cast(g.IsNaN(x), np.float64)
     hits = [g.cast(g.Equal(x, values[None].astype(np.float64)), np.float64)] * bool(len(values))
@@ -128,7 +128,7 @@ def _lookup_of_number(g: ListGraph, call: Call, x: str) -> str:
 
 
 def _calendar(g: ListGraph, call: Call, x: str) -> str:
-    """The parts of moments, whole numbers all the way; where one is missing, on circles 0."""
+    """Compute the parts of moments in integers; a missing moment is 0 on circles."""
     gap = g.Equal(x, np.array([NO_MOMENT]))
     at = g.Where(gap, call.arrays["median"], x)
     days, time = _days_and_time(g, at)
@@ -145,7 +145,7 @@ def _calendar(g: ListGraph, call: Call, x: str) -> str:
         if part in (dates.TIME, dates.YEAR):
             features.append(value)
             continue
-        angle = g.Mul(value, 2 * np.pi)  # cos is sin a quarter on: not every ONNX Runtime has it in float64
+        angle = g.Mul(value, 2 * np.pi)  # cos as a shifted sin: not every ONNX Runtime has cos in float64
         features += [g.Where(gap, 0.0, g.Sin(turned)) for turned in (angle, g.Add(angle, np.pi / 2))]
     if call.numbers["says"]:
         features.append(g.cast(gap, np.float64))
@@ -157,7 +157,7 @@ def _part(g: ListGraph, whole: str, of: int) -> str:
 
 
 def _days_and_time(g: ListGraph, at: str) -> tuple[str, str]:
-    """⌊µs / day⌋ and the rest; ONNX divides towards zero, and no step leaves 64 bits."""
+    """Compute ⌊µs / day⌋ and the remainder; ONNX divides towards zero, and no step overflows 64 bits."""
     toward = g.Div(at, np.array([DAY]))
     rest = g.Sub(at, g.Mul(toward, np.array([DAY])))
     before = g.Less(rest, np.array([0]))
@@ -166,7 +166,7 @@ def _days_and_time(g: ListGraph, at: str) -> tuple[str, str]:
 
 
 def _year_and_month(g: ListGraph, days: str) -> tuple[str, str]:
-    """As :func:`chainrule.tabular.encoders.dates.year_and_month`."""
+    """Compute :func:`chainrule.tabular.encoders.dates.year_and_month`."""
 
     def number(value: int) -> Array:
         return np.array([value])

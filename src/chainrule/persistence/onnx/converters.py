@@ -1,4 +1,4 @@
-"""Our two estimators as parts of skl2onnx's graphs."""
+"""Converters of our estimators for skl2onnx."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .outcome import classify, labels_of, regress
 
 
 class _SklearnGraph(Graph):
-    """Nodes in the container that skl2onnx collects them in."""
+    """A graph that adds nodes to skl2onnx's container."""
 
     who = "skl2onnx"
 
@@ -44,7 +44,7 @@ class _SklearnGraph(Graph):
 
 
 def _begun(scope: Any, operator: Any, container: Any) -> tuple[Graph, str, Program]:
-    """The graph, x in the type of the computation, and what the estimator computes of it."""
+    """Return the graph, x in the type of the computation, and the estimator's computation."""
     from ...estimators.program import program_of_estimator
 
     fitted, g = operator.raw_operator, _SklearnGraph(scope, operator, container)
@@ -54,7 +54,7 @@ def _begun(scope: Any, operator: Any, container: Any) -> tuple[Graph, str, Progr
 
 
 def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
-    """Label and probabilities."""
+    """Convert a classifier: label and probabilities."""
     from skl2onnx.common.utils_classifier import get_label_classes
 
     g, x, (*network, decoding) = _begun(scope, operator, container)
@@ -76,7 +76,7 @@ def _classifier_shapes(operator: Any) -> None:
 
 
 def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
-    """The prediction, and with option return_std its standard deviation."""
+    """Convert a regressor: the prediction, and with option return_std its standard deviation."""
     fitted = operator.raw_operator
     g, x, program = _begun(scope, operator, container)
     prediction, *std = (output.full_name for output in operator.outputs)
@@ -114,12 +114,12 @@ def _alias(estimator: type[Any]) -> str:
 
 @cache
 def register_skl2onnx() -> None:
-    """Teach skl2onnx our two estimators, alone and in a pipeline; once is enough.
+    """Register ``MLPClassifier`` and ``MLPRegressor`` with skl2onnx, alone and in pipelines; once is enough.
 
     Raises
     ------
     ModuleNotFoundError
-        skl2onnx is not installed.
+        If skl2onnx is not installed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A fitted estimator or pipeline as an ONNX graph, by skl2onnx and the converters of ours that it knows."""
+"""Convert a fitted estimator or pipeline to an ONNX graph with skl2onnx and our converters."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .runtime import add_facts
 
 
 def from_estimator(estimator: Any, rows: Any, double: bool, opset: int | None) -> tuple[Any, list[str]]:
-    """Label and probabilities, or the numbers, of rows as the estimator takes them; the metadata with them."""
+    """Convert an estimator to a model that gives label and probabilities, or numbers; with metadata."""
     to_onnx = require("skl2onnx", "onnx", WHO).to_onnx
     register_skl2onnx()
     estimator = getattr(estimator, "best_estimator_", estimator)
     types = _types(estimator, rows, double)
     try:
         proto = to_onnx(estimator, initial_types=types, options=_options(estimator), target_opset=opset)
-    except Exception as error:  # skl2onnx's have no class of their own in common
+    except Exception as error:  # the errors of skl2onnx have no common class
         raise _refusal(estimator, error) from None
     facts = {"chainrule": __version__}
     for name, attribute in (("class_names", "classes_"), ("feature_names", "feature_names_in_")):
@@ -41,7 +41,7 @@ def from_estimator(estimator: Any, rows: Any, double: bool, opset: int | None) -
 
 
 def _types(estimator: Any, rows: Any, double: bool) -> list[tuple[str, Any]]:
-    """One matrix x; or, where columns are taken by name, each column by its own."""
+    """Return the input types: one matrix x, or one input per column if columns are selected by name."""
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
 
     number = DoubleTensorType if double else FloatTensorType
@@ -50,24 +50,24 @@ def _types(estimator: Any, rows: Any, double: bool) -> list[tuple[str, Any]]:
     if not hasattr(rows, "columns"):
         remedy = "pass X=frame, some rows of your data"
         raise ValueError(
-            sentence(WHO, "to know the type of each named column", "a pipeline that does not tell", remedy)
+            sentence(WHO, "to know the type of each named column", "a pipeline that does not state it", remedy)
         )
     kinds = {"f": number, "i": Int64TensorType, "u": Int64TensorType}
     return [(name, kinds.get(column.dtype.kind, StringTensorType)([None, 1])) for name, column in _typed(rows)]
 
 
 def _typed(rows: Any) -> Iterator[tuple[str, Array]]:
-    """The columns by the names of the file's inputs, which cannot be numbers."""
+    """Return the columns by the names of the file's inputs, which cannot be numbers."""
     return ((name if isinstance(name, str) else f"x{name}", np.asarray(rows[name])) for name in rows.columns)
 
 
 def _options(estimator: Any) -> dict[int, dict[str, Any]]:
-    """Probabilities as one matrix, not as a mapping for each row."""
+    """Return options that give probabilities as a matrix instead of a mapping per row."""
     return {id(last_step(estimator)): {"zipmap": False}} if hasattr(estimator, "classes_") else {}
 
 
 def feeds(run: Any, rows: Any) -> dict[str, Array]:
-    """Rows as the inputs of a session take them."""
+    """Convert rows to the inputs of a session."""
     kinds = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
     ends = run.get_inputs()
     with np.errstate(over="ignore"):
@@ -80,7 +80,7 @@ def feeds(run: Any, rows: Any) -> dict[str, Array]:
 
 
 def _refusal(estimator: Any, error: Exception) -> Exception:
-    """The same in our words, naming the step that skl2onnx does not know."""
+    """Reword an error of skl2onnx, naming the unsupported step."""
     if isinstance(error, ValueError) and str(error).startswith("skl2onnx expects"):
         return ValueError(str(error).replace("skl2onnx", WHO, 1))
     from skl2onnx._supported_operators import sklearn_operator_name_map as known
@@ -95,7 +95,7 @@ def _refusal(estimator: Any, error: Exception) -> Exception:
 
 
 def _steps(estimator: Any, place: str) -> Iterator[tuple[str, Any]]:
-    """The fitted estimators in pipelines and column transformers, by their names."""
+    """Return the fitted estimators in pipelines and column transformers by name."""
     inner = [(name, step) for name, step in getattr(estimator, "steps", ())]
     inner += [(name, step) for name, step, _ in getattr(estimator, "transformers_", ())]
     inner += [(name, step) for name, step in getattr(estimator, "transformer_list", ())]

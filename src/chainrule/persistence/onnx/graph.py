@@ -1,4 +1,4 @@
-"""What an ONNX graph is written into, as a file or as a part of skl2onnx's."""
+"""The interface for building an ONNX graph, as a file or as a part of skl2onnx's."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from ...layers.base import Layer, walk
 
 
 class Graph(ABC):
-    """Nodes as calls: ``g.Add(x, 1.0)`` adds one and gives the name of its output; numbers become constants.
+    """Build nodes by calls: ``g.Add(x, 1.0)`` adds a node and returns the name of its output; numbers become constants.
 
-    Constants take ``dtype``, that of the computation, unless they are integers or text.
+    Constants have the ``dtype`` of the computation, unless they are integers or text.
 
     Parameters
     ----------
-    dtype : of the computation
-    layers : whose parameters and statistics keep their names
+    dtype : dtype
+        The dtype of the computation.
+    layers : sequence of Layer
+        Layers whose parameters and statistics keep their names.
 
     Attributes
     ----------
-    who : str, of whom errors speak
-    prefix, kind : str, place of the layer and op that is being written ("2.", "gelu"), for names
+    who : str
+        The call that errors name.
+    prefix, kind : str
+        Position of the current layer and its op ("2.", "gelu"), for names.
     """
 
     who: str
@@ -42,15 +46,15 @@ class Graph(ABC):
 
     @abstractmethod
     def new_name(self, hint: str) -> str:
-        """A name that is not taken."""
+        """Return an unused name."""
 
     @abstractmethod
     def add_node(self, op: str, inputs: list[str], output: str, attributes: dict[str, Any]) -> None:
-        """Write one node down."""
+        """Add a node."""
 
     @abstractmethod
     def add_constant(self, name: str, array: Array) -> None:
-        """Write one constant down."""
+        """Add a constant."""
 
     def __getattr__(self, op: str) -> Callable[..., str]:
         if not op[:1].isupper():
@@ -65,7 +69,7 @@ class Graph(ABC):
         return node
 
     def constant(self, value: Any, hint: str = "constant") -> str:
-        """The name of a new constant."""
+        """Add a constant, and return its name."""
         name = self._names.get(id(value), f"{self.prefix}{hint}")
         array = np.asarray(value)
         if array.dtype.kind in "fb":
@@ -75,7 +79,7 @@ class Graph(ABC):
         return name
 
     def _held(self, array: Array, name: str) -> Array:
-        """Numbers in the type of the computation, which must not make infinity of them, nor 0 of a single one."""
+        """Convert numbers to the dtype of the computation; raise if one overflows, or if a single number becomes 0."""
         check_finite(self.who, name, array)
         with np.errstate(over="ignore", under="ignore"):
             held: Array = array.astype(self.dtype)
@@ -86,7 +90,7 @@ class Graph(ABC):
         return held
 
     def cast(self, x: str, dtype: Any, out: str | None = None) -> str:
-        """x as numbers of another type."""
+        """Cast x to another type."""
         from onnx.helper import np_dtype_to_tensor_dtype
 
         return self.Cast(x, out=out, to=np_dtype_to_tensor_dtype(np.dtype(dtype)))

@@ -1,4 +1,4 @@
-"""Frames as the inputs of an ONNX file that takes a table, without the model that it was made of."""
+"""Turn a frame into the inputs of an exported table model; the ONNX file is enough."""
 
 from __future__ import annotations
 
@@ -19,25 +19,28 @@ NOT_IN_UTF8 = re.compile(r"[\ud800-\udfff]")
 
 
 def onnx_inputs(model: str | os.PathLike[str] | Any, frame: Any) -> dict[str, Array]:
-    """The columns of a frame as the inputs of an ONNX file that :func:`~chainrule.export` wrote of a table model.
+    """Turn a frame into the inputs of an ONNX file that :func:`~chainrule.export` wrote from a table model.
 
-    Numbers become float64 with NaN, text and flags text with "", dates int64 microseconds since 1970 in UTC with the
-    least integer, where a value is missing; each of shape (N, 1). How dates and decimals are written as text is known
-    to the file, and so are the words for missing values.
+    Numbers become float64, text, categories and flags become text, and dates become int64 microseconds since 1970 in
+    UTC. A missing value is NaN, ``""`` or the smallest integer. The file knows how dates and decimals are written as
+    text, and which words count as missing.
 
     Parameters
     ----------
-    model : path of the file, or the ``onnxruntime.InferenceSession`` that runs it
-    frame : frame of pandas, polars or Arrow, dict of arrays; columns that the model does not use are ignored
+    model : path or onnxruntime.InferenceSession
+        The file, or the session that runs it.
+    frame : frame or dict of arrays
+        A pandas, polars or Arrow frame, or a dict. Columns that the model does not use are ignored.
 
     Returns
     -------
-    inputs : dict of arrays (N, 1), to be given to ``session.run(None, inputs)``
+    dict of str to array (N, 1)
+        The inputs, for ``session.run(None, inputs)``.
 
     Raises
     ------
     ValueError
-        The file takes no table, a column is missing, or it holds what cannot be of its kind.
+        If the file takes no table, a column is missing, or a column has values of another kind.
 
     Examples
     --------
@@ -74,7 +77,7 @@ def _of_file(path: Any) -> dict[str, str]:
 
 
 def as_inputs(facts: dict[str, str], frame: Any) -> dict[str, Array]:
-    """The same by the metadata of a file."""
+    """Turn a frame into inputs, by the metadata of the file."""
     try:
         names = {Source(*known): name for *known, name in json.loads(facts["columns"])}
         missing = frozenset(json.loads(facts["missing"]))
@@ -85,7 +88,7 @@ def as_inputs(facts: dict[str, str], frame: Any) -> dict[str, Array]:
 
 
 def _held(column: Array) -> Array:
-    """Text as ONNX Runtime takes it from Python."""
+    """Replace characters in text that ONNX Runtime does not take from Python."""
     if column.dtype != object:
         return column
     return np.array([NOT_IN_UTF8.sub("\N{REPLACEMENT CHARACTER}", word).replace("\0", " ") for word in column], object)

@@ -1,4 +1,4 @@
-"""A network as an ONNX graph for any number of rows, and what is known of it as metadata."""
+"""Convert a network to an ONNX graph for any number of rows, with metadata."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .runtime import add_facts, as_model, newest_opset
 WHO = "export to ONNX"
 PRECISIONS = ("float32", "float64", "float16", "int8")
 OUTPUTS = ("model", "probabilities")
-MOST_BYTES = 1 << 31  # of one protobuf message
+MOST_BYTES = 1 << 31  # of a protobuf message
 DOUBLE = "x and y are float64"
 
 
 class ListGraph(Graph):
-    """Nodes and constants in lists."""
+    """A graph that collects nodes and constants in lists."""
 
     who = WHO
 
@@ -53,13 +53,13 @@ class ListGraph(Graph):
         self.nodes.append(make_node(op, inputs, [output], name=output, **attributes))
 
     def held_with_nan(self, array: Array) -> str:
-        """The name of a new constant in which NaN stands for what has no answer."""
+        """Add a constant in which NaN stands for missing answers, and return its name."""
         name = self.new_name("table")
         self.add_constant(name, array.astype(self.dtype))
         return name
 
     def add_texts(self, name: str) -> None:
-        """Say that a value is a matrix of text, where it comes from an operator that onnx does not know."""
+        """Declare that a value is a matrix of text, if it comes from an operator that onnx does not know."""
         from onnx import TensorProto, helper
 
         self.known.append(helper.make_tensor_value_info(name, TensorProto.STRING, ["rows", None]))
@@ -73,7 +73,7 @@ class ListGraph(Graph):
 def from_network(
     model: Sequential, precision: str, outputs: str, input_shape: Sequence[int] | None, opset: int | None
 ) -> tuple[Any, list[str]]:
-    """The graph and the notes."""
+    """Return the graph and the notes."""
     double, half = precision == "float64", precision == "float16"
     size = (8 if double else 4) * model.parameters.vector.size
     if size > MOST_BYTES:
@@ -101,12 +101,12 @@ def from_network(
 
 
 def _shapes(model: Sequential, input_shape: Sequence[int] | None) -> tuple[Shape, Shape]:
-    """Of one row of the inputs and of the outputs."""
+    """Return the shapes of one row of inputs and outputs."""
     if input_shape is None:
         given = row_shape(model.layers)
         if given is None:
             remedy = "pass input_shape=(I,)"
-            raise ValueError(sentence(WHO, "to know the shape of one row", "layers that do not tell it", remedy))
+            raise ValueError(sentence(WHO, "to know the shape of one row", "layers that do not determine it", remedy))
     else:
         given = tuple(check_integer(WHO, "each of input_shape", size) for size in input_shape)
     shape: Shape | None = given
@@ -126,7 +126,7 @@ def _proto(g: ListGraph, given: Shape, result: Shape, opset: int, name: str, kin
 
 
 def _facts(model: Sequential, given: Shape, result: Shape, kind: str) -> dict[str, str]:
-    """The metadata: text by name; what is not ours is JSON."""
+    """Return the metadata: text by name; the user's entries as JSON."""
     meta = dict(model.metadata)
     known: dict[str, Any] = {}
     features = _features(model)
@@ -153,7 +153,7 @@ def _facts(model: Sequential, given: Shape, result: Shape, kind: str) -> dict[st
 
 
 def _features(model: Sequential) -> Any:
-    """The names of the inputs, where the metadata tell them."""
+    """Return the names of the inputs if the metadata hold them."""
     encoder = model.metadata.get("encoder")
     if not isinstance(encoder, dict):
         return model.metadata.get("feature_names")
@@ -161,7 +161,7 @@ def _features(model: Sequential) -> Any:
 
     try:
         return EarlierEncoder.from_dict(encoder).feature_names
-    except ValueError:  # of somebody else
+    except ValueError:  # set by somebody else
         return None
 
 
@@ -173,7 +173,7 @@ def _notes(model: Sequential, given: Shape, precision: str) -> list[str]:
         notes.append(f"the model computes in {model.dtype.name}, the file in float32")
     if isinstance(model.metadata.get("encoder"), dict):
         notes.append(
-            f"x holds {given[0]} numbers a row as the model's TableEncoder gives them; its rules are in the metadata"
+            f"x holds {given[0]} numbers per row as the model's TableEncoder gives them; its rules are in the metadata"
         )
     if isinstance(model.metadata.get("scaling"), dict):
         notes.append("x holds standardised columns, (x - mean) / scale; both are in the metadata")
@@ -190,11 +190,11 @@ def _add_probabilities(g: ListGraph, model: Sequential, result: Shape, y: str) -
 
 
 def probabilities(model: Sequential, y: Array) -> Array:
-    """What a file with outputs="probabilities" gives where the model gives y."""
+    """Return the outputs of a file with outputs="probabilities" if the model's are y."""
     return run(_decoding(model, y.shape[1]), y)
 
 
 def _decoding(model: Sequential, outputs: int) -> Program:
-    """What makes probabilities of so many outputs, if the model does not."""
+    """Return the op that turns this many outputs into probabilities, if the model lacks it."""
     given = any(call.op in ("softmax", "sigmoid") for call in (program_of(model.layers[-1]) or ())[-1:])
     return () if given else (Call("sigmoid" if outputs == 1 else "softmax"),)

@@ -1,4 +1,4 @@
-"""The primitives of programs as the nodes of an ONNX graph, far from zero as well: one table, :data:`NODES`."""
+"""The primitives of programs as ONNX nodes, precise far from zero too: one table, :data:`NODES`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CODES_OF_FLOAT16 = 2048  # which holds no larger odd number
 
 
 def through(g: Graph, program: Iterable[Call], x: str) -> str:
-    """What a program makes of x."""
+    """Apply a program to x."""
     kind = g.kind
     for call in program:
         g.kind = call.op
@@ -43,14 +43,14 @@ def _plus(g: Graph, x: str, call: Call, name: str) -> str:
 
 
 def _shifted(g: Graph, x: str, shift: Array, name: str, sign: int = 1) -> str:
-    """x ± shift; ONNX Runtime drops an Add or Sub of one number that float32 takes for 0, also in float64."""
+    """x ± shift; ONNX Runtime drops an Add or Sub of a number that is 0 in float32, even in float64."""
     if shift.size == 1 and shift.any() and not shift.astype(np.float32).any():
         return g.Sum(x, g.constant(sign * shift, name))
     return (g.Add if sign > 0 else g.Sub)(x, g.constant(shift, name))
 
 
 def _standardize(g: Graph, call: Call, x: str) -> str:
-    """(x − mean) · factor + bias, the mean in two parts: the second is what rounding took from the first."""
+    """(x − mean) · factor + bias, the mean in two parts: the second is the rounding error of the first."""
     call = simplified(call)
     if call.op == "scale":
         return _scale(g, call, x)
@@ -97,7 +97,7 @@ def _prelu(g: Graph, call: Call, x: str) -> str:
 
 
 def _columns(g: Graph, call: Call, x: str) -> str:
-    """Each part's own program on its own columns, side by side."""
+    """Apply each part's program to its columns, side by side."""
     stops = np.cumsum(call.arrays["widths"]).tolist()
     bounds = zip([0, *stops], stops, strict=False)
     parts = [g.Slice(x, np.array([start]), np.array([stop]), np.array([1])) for start, stop in bounds]
@@ -105,7 +105,7 @@ def _columns(g: Graph, call: Call, x: str) -> str:
 
 
 def _embedding(g: Graph, call: Call, x: str) -> str:
-    """E[x]; what is no code becomes one beyond the table, so that ONNX Runtime refuses it."""
+    """E[x]; an invalid code becomes an index beyond the table, so that ONNX Runtime raises an error."""
     E = call.arrays["E"]
     if g.dtype == np.float16 and len(E) > CODES_OF_FLOAT16:
         got = f"an embedding of {len(E):,}"
@@ -116,7 +116,7 @@ def _embedding(g: Graph, call: Call, x: str) -> str:
 
 def _pbld(g: Graph, call: Call, x: str) -> str:
     """cos(2π x_j w1_j + b1_j) W2_j + b2_j of all columns j at once, then x"""
-    narrow = g.dtype == np.float16  # which has no digits left for waves
+    narrow = g.dtype == np.float16  # which has too few digits for waves
     if narrow:
         x, g.dtype = g.cast(x, np.float32), np.dtype(np.float32)
     w1, b1, W2, b2 = (call.arrays[name] for name in ("w1", "b1", "W2", "b2"))
@@ -140,7 +140,7 @@ def _deviations(g: Graph, call: Call, x: str) -> str:
 
 
 def _clamp(g: Graph, call: Call, x: str) -> str:
-    """x within low and high"""
+    """x limited to low and high"""
     return g.Min(g.Max(x, g.constant(call.arrays["low"], "low")), g.constant(call.arrays["high"], "high"))
 
 
@@ -156,7 +156,7 @@ def _ascending(g: Graph, call: Call, x: str) -> str:
     return g.Reshape(g.Concat(*column, axis=1), g.Shape(x))
 
 
-#: What each op makes of x.
+#: The nodes of each op.
 NODES: dict[str, Callable[[Graph, Call, str], str]] = {
     **dict.fromkeys(ELEMENTWISE, _elementwise),
     "add": lambda g, call, x: g.Add(x, through(g, call.branches[0], x)),

@@ -1,4 +1,4 @@
-"""What is made of the outputs of a network: a label and probabilities, or numbers."""
+"""Turn the outputs of a network into a label and probabilities, or numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
 
 
 def classify(g: Graph, z: str, decoding: Call, classes: Array, label: str, probabilities: str) -> None:
-    """Label and probabilities of what the network gives."""
+    """Add label and probabilities of network outputs."""
     g.Identity(through(g, [decoding], z), out=probabilities)
     if decoding.op == "sigmoid":
         g.cast(g.Greater(z, 0.0), np.int64, out=label)
@@ -29,7 +29,7 @@ def classify(g: Graph, z: str, decoding: Call, classes: Array, label: str, proba
 
 
 def regress(g: Graph, z: str, program: Program, targets: int, levels: int, prediction: str, std: str = "") -> None:
-    """The numbers, of each target its quantiles; and if there is a name for it, the standard deviation."""
+    """Add the numbers or quantiles of each target and, if it has a name, the standard deviation."""
     has_spread = bool(program) and program[-1].op == "deviations"
     y = through(g, program if std else [call for call in program if call.op != "deviations"], z)
     if has_spread:
@@ -43,12 +43,12 @@ def regress(g: Graph, z: str, program: Program, targets: int, levels: int, predi
 
 
 def labels_of(who: str, classes: Array) -> Array:
-    """The labels as ONNX holds them: text, or whole numbers of 64 bits."""
+    """Convert labels for ONNX: text or 64-bit integers."""
     if len(classes) < 2:
         remedy = "train on rows of two classes or more"
         raise ValueError(sentence(who, "at least two classes", repr(classes.tolist()), remedy))
     if classes.dtype.kind in "OUT":
-        expected, remedy = "labels of text without NUL or halves of characters", "rename such classes first"
+        expected, remedy = "labels of text without NUL or lone surrogates", "rename such classes first"
         odd = [one for one in classes.tolist() if not isinstance(one, str) or NO_TEXT.search(one)]
     else:
         expected, remedy = "labels that are text or integers of 64 bits", "train on text, y.astype(str)"
@@ -60,5 +60,5 @@ def labels_of(who: str, classes: Array) -> Array:
 
 
 def kind_of_labels(classes: Array, is_multilabel: bool) -> Any:
-    """The type of the output."""
+    """Return the type of the output."""
     return object if classes.dtype.kind in "OUT" and not is_multilabel else np.int64

@@ -1,6 +1,6 @@
-"""Hashed pieces of text as nodes: the letters by ONNX Runtime's Tokenizer, the hash in integers of 64 bits.
+"""Hash pieces of text in ONNX: characters by ONNX Runtime's Tokenizer, the hash in 64-bit integers.
 
-ONNX itself takes no text apart. The operator is one of ONNX Runtime's own, in all its builds but those for browsers.
+ONNX itself cannot split text. The operator belongs to ONNX Runtime, in all its builds except those for browsers.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from ..tables import encodable
 from .network import ListGraph
 
 MICROSOFT, ML = "com.microsoft", "ai.onnx.ml"
-_END = -1  # after the last letter
+_END = -1  # after the last character
 _BLANK = ord(" ")
 
 
 def pieces(g: ListGraph, call: Call, x: str, missing: Collection[str]) -> str:
-    """The sums (N, B) of texts (N, 1), each of length 1; then 1 where a text is missing, if the call says it."""
+    """Compute the sums (N, B) of texts (N, 1), each of length 1; then 1 for a missing text, if the call asks for it."""
     words = sorted(filter(encodable, missing))
     gone = g.LabelEncoder(x, domain=ML, keys_strings=words, values_int64s=[1] * len(words), default_int64=0)
     buckets = int(call.numbers["buckets"])
@@ -42,7 +42,7 @@ def pieces(g: ListGraph, call: Call, x: str, missing: Collection[str]) -> str:
 
 
 def _letters(g: ListGraph, x: str, gone: str, known: Collection[int]) -> str:
-    """The letters (N, L) of ⎵text⎵, small ones for A to Z, 0 for those that training did not see, then _END."""
+    """Compute the characters (N, L) of ⎵text⎵: lower case for A to Z, 0 for those unseen in training, then _END."""
     letters = g.Tokenizer(
         g.Reshape(x, np.array([-1])), domain=MICROSOFT, mark=0, pad_value="", separators=[""], mincharnum=1
     )
@@ -64,6 +64,6 @@ def _letters(g: ListGraph, x: str, gone: str, known: Collection[int]) -> str:
 
 
 def _threes(g: ListGraph, letters: str, most: int) -> list[str]:
-    """Three letters in a row: each the first, second and third of them."""
+    """Return the first, second and third of each three consecutive characters."""
     ends = ([0, -2], [1, -1], [2, most])
     return [g.Slice(letters, np.array([start]), np.array([end]), np.array([1])) for start, end in ends]

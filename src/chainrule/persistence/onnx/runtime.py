@@ -1,4 +1,4 @@
-"""What the libraries of ONNX do for us: check a graph, run it, and make its weights small."""
+"""Use the ONNX libraries: check a graph, run it, and quantise its weights."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from typing import Any
 from ..._support.checks import require, sentence
 from ..foreign import reason
 
-DOMAINS = {"ai.onnx.ml": 3, "com.microsoft": 1}  # with the version of their operators
+DOMAINS = {"ai.onnx.ml": 3, "com.microsoft": 1}  # with the version of its operators
 COMMON_OPSET = 21  # of onnx 1.16, which every ONNX Runtime since 1.18 runs
 
 
 def installed() -> bool:
-    """Whether ONNX Runtime is."""
+    """Whether ONNX Runtime is installed."""
     return find_spec("onnxruntime") is not None
 
 
 def session(proto: bytes) -> Any:
-    """The graph, ready to be run."""
+    """Open a session for the graph."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # errors are raised, too; its warnings are about speed
+    options.log_severity_level = 4  # errors are raised anyway; its warnings are about speed
     try:
         return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's have no class of their own in common
+    except Exception as error:  # the errors of ONNX Runtime have no common class
         who = f"ONNX Runtime {onnxruntime.__version__}"
         if missing := re.search(r"Could not find an implementation for (\w+)", str(error)):
             got = f"{missing[1]}, an operator that {who} lacks for numbers of this type"
@@ -42,7 +42,7 @@ def session(proto: bytes) -> Any:
 
 @cache
 def newest_opset() -> int:
-    """The newest version of the operators that the installed onnx has and the installed ONNX Runtime runs."""
+    """Return the newest version of the operators that the installed onnx and ONNX Runtime both support."""
     from onnx.defs import onnx_opset_version
 
     newest: int = onnx_opset_version()
@@ -54,7 +54,7 @@ def newest_opset() -> int:
 
 
 def _runs(opset: int) -> bool:
-    """Whether ONNX Runtime takes a graph of one node in this version."""
+    """Whether ONNX Runtime accepts a graph of one node in this version."""
     from onnx import TensorProto, helper
 
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
@@ -67,7 +67,7 @@ def _runs(opset: int) -> bool:
 
 
 def as_model(graph: Any, opset: int) -> Any:
-    """The graph as a model of this version, in the oldest form of file that can hold it."""
+    """Build a model of this version, in the oldest file format that supports it."""
     from onnx import helper
 
     used = {node.domain for node in graph.node} - {""}
@@ -76,19 +76,19 @@ def as_model(graph: Any, opset: int) -> Any:
 
 
 def check_graph(proto: Any) -> None:
-    """Raise unless it is what the standard asks for, with every shape."""
+    """Raise a ValueError unless the graph follows the standard, with every shape known."""
     from onnx import checker
 
     try:
         checker.check_model(proto, full_check=True)
-    except Exception as error:  # ONNX's have no class of their own in common
+    except Exception as error:  # the errors of onnx have no common class
         got = reason(error)
         remedy = "update skl2onnx, or leave the outermost estimator out"
         raise ValueError(sentence("export to ONNX", "a graph that the standard allows", got, remedy)) from None
 
 
 def quantized(proto: Any, products: list[str]) -> Any:
-    """The products with W as int8, a scale for each column of W; of 7 bits, so that no processor's sums saturate."""
+    """Quantise the products with W to int8, with a scale per column of W; to 7 bits, so that sums never saturate."""
     require("onnxruntime", "onnx", 'export with precision="int8"')
     if not products:
         return proto
@@ -96,9 +96,9 @@ def quantized(proto: Any, products: list[str]) -> Any:
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
-    add_pre_process_metadata(proto)  # shapes are known and there is nothing to simplify, for which it would ask
+    add_pre_process_metadata(proto)  # it would advise simplification
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # ONNX Runtime 1.18 uses what onnx 1.16 advises against
+        warnings.simplefilter("ignore", DeprecationWarning)  # ONNX Runtime 1.18 uses what onnx 1.16 deprecates
         path = Path(folder) / "int8.onnx"
         quantize_dynamic(
             proto,
@@ -117,7 +117,7 @@ def quantized(proto: Any, products: list[str]) -> Any:
 
 
 def add_facts(proto: Any, facts: dict[str, str]) -> None:
-    """Into the metadata: text by name."""
+    """Add metadata: text by name."""
     for key, value in facts.items():
         entry = proto.metadata_props.add()
         entry.key, entry.value = key, value

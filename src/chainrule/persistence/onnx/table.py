@@ -1,4 +1,4 @@
-"""A model that takes a table as an ONNX graph: one named input a column, label and probabilities or numbers."""
+"""Convert a table model to an ONNX graph: one named input per column; label and probabilities, or numbers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .runtime import add_facts, as_model, newest_opset
 LABEL, PROBABILITIES, NUMBER = "label", "probabilities", "variable"
 DTYPES = {NUMBERS: np.dtype(np.float64), WORDS: np.dtype(object), MOMENTS: np.dtype(np.int64)}
 MEANING = {
-    NUMBERS: "numbers as double, NaN where one is missing",
-    WORDS: 'text, "" where it is missing',
-    MOMENTS: "dates as int64 microseconds since 1970 in UTC, the least integer where one is missing",
+    NUMBERS: "numbers as double, NaN if missing",
+    WORDS: 'text, "" if missing',
+    MOMENTS: "dates as int64 microseconds since 1970 in UTC, the smallest integer if missing",
 }
 
 
 def from_table(model: TableModel, double: bool, opset: int | None) -> tuple[Any, list[str]]:
-    """The graph and the notes."""
+    """Return the graph and the notes."""
     programs = layer_programs(WHO, model.network.layers, NODES)
     check_program(WHO, type(model.fitted).__name__, model.decoding, NODES)
     g = ListGraph(np.float64, model.network.layers)
@@ -55,14 +55,14 @@ def from_table(model: TableModel, double: bool, opset: int | None) -> tuple[Any,
 
 
 def _name(column: str) -> str:
-    """The name of an input: the column's, which must not be empty."""
+    """Return the name of an input: that of the column, never empty."""
     if not encodable(column):
-        raise ValueError(sentence(WHO, "names of columns without halves of characters", repr(column), "rename it"))
+        raise ValueError(sentence(WHO, "names of columns without lone surrogates", repr(column), "rename it"))
     return column or "column"
 
 
 def _answer(g: ListGraph, model: TableModel, z: str, double: bool) -> list[Any]:
-    """The nodes of the answer; the outputs with their types."""
+    """Add the nodes of the answer; return the outputs with their types."""
     if model.classes is not None:
         decoding = model.decoding[-1]
         classify(g, z, decoding, model.classes, LABEL, PROBABILITIES)
@@ -77,7 +77,7 @@ def _answer(g: ListGraph, model: TableModel, z: str, double: bool) -> list[Any]:
 
 
 def _end(name: str, dtype: np.dtype[Any], shape: list[int]) -> Any:
-    """An input or output of the graph, for any number of rows."""
+    """Declare an input or output of the graph, for any number of rows."""
     from onnx import TensorProto, helper
 
     kind = TensorProto.STRING if dtype.kind == "O" else helper.np_dtype_to_tensor_dtype(dtype)
@@ -85,7 +85,7 @@ def _end(name: str, dtype: np.dtype[Any], shape: list[int]) -> Any:
 
 
 def _facts(model: TableModel, inputs: dict[str, str]) -> dict[str, str]:
-    """The metadata: what makes inputs of a frame, and names."""
+    """Return the metadata: how to turn a frame into inputs, and names."""
     columns = [[*source.__dict__.values(), inputs[source.name]] for source in model.sources]
     network = model.network
     facts = {
@@ -102,13 +102,13 @@ def _facts(model: TableModel, inputs: dict[str, str]) -> dict[str, str]:
 
 
 def _notes(model: TableModel, inputs: dict[str, str]) -> list[str]:
-    """What the inputs are."""
-    notes = ["takes rows as they are, one input of shape (N, 1) a column: see chainrule.convert.onnx_inputs"]
+    """Return notes on the inputs."""
+    notes = ["takes raw rows, one input of shape (N, 1) per column: see chainrule.convert.onnx_inputs"]
     renamed = {name: own for name, own in inputs.items() if name != own}
     if renamed:
         notes.append(
             "inputs with another name than their column: " + ", ".join(f"{a!r} is {b!r}" for a, b in renamed.items())
         )
     if any(column.call.op == "pieces" for column in model.columns):
-        notes.append("text is taken apart by an operator of ONNX Runtime's own, com.microsoft.Tokenizer")
+        notes.append("text is split by an operator of ONNX Runtime, com.microsoft.Tokenizer")
     return notes

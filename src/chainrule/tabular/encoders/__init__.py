@@ -1,1 +1,1 @@
-"""How each kind of column becomes features: rules that are fitted on training rows, and written as JSON."""
+"""Rules that turn each kind of column into features: fitted to training rows, saved as JSON."""

@@ -1,7 +1,7 @@
-"""Categories: one feature for each value, or a code for an embedding where there are many.
+"""Categories: one feature per value, or a code for an embedding if there are many values.
 
-Missing is a category of its own if training saw one. Values that are rare in training count as unseen ones, and all of
-them as one: 0 in all features, code 0. So the network has learned from rows like those with values it never saw.
+Missing is a category of its own if training had missing values. Rare values count as unseen: 0 in all features, or code
+0. So the network learns in training what to do with unseen values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FEW = 5  # values that ``unseen`` lists
 
 @dataclass(frozen=True)
 class CategoryRule(Rule):
-    """Words in order; code 0 is an unseen one, 1 the first, and the last is missing, if training saw that."""
+    """Words in order; code 0 is an unseen value, 1 the first word, and the last code is missing, if training had it."""
 
     words: tuple[str, ...]
     has_missing: bool
@@ -36,7 +36,7 @@ class CategoryRule(Rule):
 
     @staticmethod
     def fit(name: str, column: Column, missing: Collection[str], how: str, limits: Limits) -> CategoryRule:
-        """The rule for a column of training rows."""
+        """Fit the rule to a column of training rows."""
         refuse_others(name, column, "categories")
         found = as_words(column)
         counts = dict(zip(found.words, found.counts().tolist(), strict=True))
@@ -53,19 +53,19 @@ class CategoryRule(Rule):
         return CategoryRule(name, rule._fit_scales(seen, how), words, has_missing, is_embedded)
 
     def _fit_scales(self, seen: Array, how: str) -> Scales:
-        """The scales of the features, if each code was seen so often."""
+        """Fit the scales of the features to the counts of the codes."""
         if self._is_one_hot:
             return joined([fit_lookup(_OFF_ON, np.array([seen.sum() - count, count]), how) for count in seen[1:]])
         return fit_lookup(self._table(), seen, how)
 
     @property
     def size(self) -> int:
-        """The number of codes, if they are for an embedding."""
+        """Number of codes for an embedding; otherwise 0."""
         return 1 + len(self.words) + self.has_missing if self.is_embedded else 0
 
     @property
     def features(self) -> list[str]:
-        """``kind=oak`` for each value; one feature for two values, which is 1 for the first and −1 for the second."""
+        """``kind=oak`` for each value; for two values, one feature: 1 for the first and −1 for the second."""
         if self.is_embedded:
             return []
         words = self.words[:1] if len(self.words) == 2 else self.words
@@ -79,11 +79,11 @@ class CategoryRule(Rule):
 
     @property
     def _says_missing(self) -> bool:
-        """Whether there is a feature for it; one value or none is one feature, as two values are."""
+        """Whether missing has a feature; a value or missing is one feature, like two values."""
         return self.has_missing and len(self.words) != 1 and not self.is_embedded
 
     def codes(self, column: Column, missing: Collection[str]) -> Array:
-        """The code of each cell (N,)."""
+        """Return the code of each cell (N,)."""
         refuse_others(self.name, column, "categories")
         found = as_words(column)
         index = {word: code for code, word in enumerate(self.words, 1)}
@@ -92,7 +92,7 @@ class CategoryRule(Rule):
         return np.array([*codes, gap], np.int64)[found.codes]
 
     def encode(self, column: Column, missing: Collection[str]) -> Array:
-        """The features (N, I)."""
+        """Return the features (N, I)."""
         codes = self.codes(column, missing)
         if not self._is_one_hot:
             encoded: Array = self.scales.apply(self._table())[codes]
@@ -104,7 +104,7 @@ class CategoryRule(Rule):
         return encoded
 
     def unseen(self, column: Column, missing: Collection[str]) -> tuple[int, list[str]]:
-        """The rows whose value is rare or new, and some of these values."""
+        """Count the rows with a rare or new value, and list some of these values."""
         codes = self.codes(column, missing)
         found: Words = as_words(column)
         places = np.unique(found.codes[(codes == 0) & (found.codes >= 0)])
@@ -112,18 +112,18 @@ class CategoryRule(Rule):
 
     @property
     def _is_one_hot(self) -> bool:
-        """Whether each code but 0 has a feature of its own."""
+        """Whether each code except 0 has its own feature."""
         return len(self.words) not in (1, 2)
 
     def _table(self) -> Array:
-        """The features of each code, of one value or two, before they are scaled (K, I)."""
+        """Return the unscaled features of each code (K, I), for one or two values."""
         gap = int(self.has_missing)
         if len(self.words) == 1:
             return np.array([[0.0], [1.0], [-1.0]][: 2 + gap])
         return np.array([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]])[: 3 + gap, : 1 + gap]
 
     def program(self) -> ColumnProgram:
-        """The features of each code; or the code itself."""
+        """Return the program: the features of each code, or the code itself."""
         gap = len(self.words) + 1 if self.has_missing else 0
         labels = ["other", *self.words, *["missing"] * self.has_missing]
         table = None if self._is_one_hot or self.is_embedded else self._table()
@@ -132,12 +132,12 @@ class CategoryRule(Rule):
         return lookup(source, self.words, codes, labels, scales, gap=gap, table=table, is_code=self.is_embedded)
 
     def details(self) -> dict[str, Any]:
-        """The words, and how they are encoded."""
+        """Return the words and how they are encoded."""
         return {"words": list(self.words), "has_missing": self.has_missing, "is_embedded": self.is_embedded}
 
     @staticmethod
     def from_dict(name: str, entry: dict[str, Any]) -> CategoryRule:
-        """The rule that was described."""
+        """Read a rule from its description."""
         words, has_missing = facts.words(entry, "words"), facts.get(entry, "has_missing", bool)
         rule = CategoryRule(name, unscaled(0), words, has_missing, facts.get(entry, "is_embedded", bool))
         scales = Scales.from_dict(facts.get(entry, "scales", dict), len(rule.features))
@@ -146,7 +146,7 @@ class CategoryRule(Rule):
 
 @dataclass(frozen=True)
 class Limits:
-    """How many values become features (None: all), how many are known at all, and how often each must come."""
+    """Maximum number of values as features (None: all) and of known values, and how often a known value must occur."""
 
     one_hot: int | None
     most: int
@@ -154,7 +154,7 @@ class Limits:
 
 
 def _natural(word: str) -> tuple[int, int, str]:
-    """Integers by their size, before other words."""
+    """Sort key: integers by size, before other words."""
     digits = word.removeprefix("-")
     is_whole = digits.isdecimal() and digits.isascii() and len(digits) < 300
     return (0, int(word), word) if is_whole else (1, 0, word)

@@ -1,10 +1,10 @@
-"""Dates: a time that runs on, the year, and where in the year, the week and the day a moment is, as points on a circle.
+"""Dates: a linear time, the year, and the position in the year, week and day as points on circles.
 
-From microseconds since 1970, d = ⌊µs / day⌋, by integers alone, so that every language gets the same. The month follows
+All of it follows from microseconds since 1970, d = ⌊µs / day⌋, in integers, so every language computes the same:
 from the day of a year that begins in March (the leap day is then its last).
 
     weekday   (d + 3) mod 7, Monday is 0
-    circle    sin 2πp, cos 2πp  for the part p of the year in months, of the week in days, of the day
+    circle    sin 2πp, cos 2πp  for the fraction p of the year in months, of the week in days, of the day
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TO_MARCH = 719_468  # days from the first of March of the year 0 to 1970
 
 @dataclass(frozen=True)
 class DateRule(Rule):
-    """A column of dates: how they are written, which parts differ in training, and the median moment."""
+    """A column of dates: how they are written, the parts that vary in training, and the median moment."""
 
     has_missing: bool
     median: int
@@ -47,7 +47,7 @@ class DateRule(Rule):
 
     @staticmethod
     def fit(name: str, column: Column, missing: Collection[str], form: str, how: str) -> DateRule:
-        """The rule for a column of training rows."""
+        """Fit the rule to a column of training rows."""
         moments = read(name, column, missing, form)
         gaps = moments == NO_MOMENT
         there = moments[~gaps]
@@ -68,7 +68,7 @@ class DateRule(Rule):
         return ["date"] * (len(self.features) - self.has_missing) + ["missing"] * self.has_missing
 
     def encode(self, column: Column, missing: Collection[str]) -> Array:
-        """The features (N, I); on the circles a missing date is in the middle."""
+        """Return the features (N, I); a missing date is at the centre of the circles."""
         moments = read(self.name, column, missing, self.form)
         gaps = moments == NO_MOMENT
         moments = np.where(gaps, self.median, moments)
@@ -77,18 +77,18 @@ class DateRule(Rule):
         return self.scales.apply(np.hstack(raw)) if raw else np.zeros((len(moments), 0))
 
     def program(self) -> ColumnProgram:
-        """The parts of a moment."""
+        """Return the program: the parts of a moment."""
         arrays = {"parts": np.array(self.parts, np.str_), "median": np.array([self.median])}
         call = Call("calendar", arrays, {"says": self.has_missing})
         return ColumnProgram(Source(self.name, MOMENTS, self.form), call, self.scales)
 
     def details(self) -> dict[str, Any]:
-        """The parts, the median, and how dates are written."""
+        """Return the parts, the median, and how dates are written."""
         return {"has_missing": self.has_missing, "median": self.median, "form": self.form, "parts": list(self.parts)}
 
     @staticmethod
     def from_dict(name: str, entry: dict[str, Any]) -> DateRule:
-        """The rule that was described."""
+        """Read a rule from its description."""
         has_missing, parts = facts.get(entry, "has_missing", bool), facts.words(entry, "parts")
         if not set(parts) <= set(PARTS):
             raise ValueError(f"parts {parts}")
@@ -99,7 +99,7 @@ class DateRule(Rule):
 
 
 def read(name: str, column: Column, missing: Collection[str], form: str) -> Array:
-    """A column as microseconds since 1970 (N,); ValueError for what is no date."""
+    """Read a column as microseconds since 1970 (N,); raise a ValueError if a value is not a date."""
     refuse_others(name, column, "dates")
     if isinstance(column, Moments):
         return column.values
@@ -119,7 +119,7 @@ def read(name: str, column: Column, missing: Collection[str], form: str) -> Arra
 
 
 def _part(moments: Array, part: str) -> Array:
-    """A part of moments: days since 1970, the year, or what turns on its circle, from 0 to 1."""
+    """Return a part of moments: days since 1970, the year, or the position on a circle from 0 to 1."""
     days = moments // DAY
     if part == TIME:
         return moments / DAY
@@ -132,7 +132,7 @@ def _part(moments: Array, part: str) -> Array:
 
 
 def year_and_month(days: Array) -> tuple[Array, Array]:
-    """The year and the month (1 to 12) of days since 1970, in the calendar of today."""
+    """Return the year and the month (1 to 12) of days since 1970, in the Gregorian calendar."""
     since_march = days + TO_MARCH
     era = since_march // ERA
     of_era = since_march - era * ERA
@@ -144,7 +144,7 @@ def year_and_month(days: Array) -> tuple[Array, Array]:
 
 
 def _circle(part: str, values: Array, gaps: Array) -> Array:
-    """The features of a part (N, 1) or, on a circle, (N, 2)."""
+    """Return the features of a part: (N, 1), or (N, 2) on a circle."""
     if part in (TIME, YEAR):
         return values[:, None]
     angle = 2 * np.pi * values
@@ -156,5 +156,5 @@ def _labels(part: str) -> list[str]:
 
 
 def _scales(there: Array, part: str, how: str) -> Scales:
-    """Those of a part; with the smooth clip, whatever is asked for, so that dates out of range are safe."""
+    """Fit the scales of a part; always with the smooth clip, so that dates out of range are safe."""
     return fit_scales(_part(there, part), how, smooth=True) if part in (TIME, YEAR) else unscaled(2)

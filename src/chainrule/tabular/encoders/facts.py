@@ -1,4 +1,4 @@
-"""Descriptions of encoders, read without belief: each value is of its kind, finite, and of its length, or refused."""
+"""Read descriptions of encoders: every type, length and value is checked."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MOST_TEXT = 1 << 16  # characters of a word
 
 
 def mapping(facts: Any) -> dict[str, Any]:
-    """A mapping of texts to what they name."""
+    """Check that this is a mapping from texts."""
     if type(facts) is not dict or not all(type(name) is str for name in facts):
         raise ValueError(f"{reprlib.repr(facts)} for a mapping")
     return facts
 
 
 def get(facts: Any, name: str, kind: type) -> Any:
-    """What a mapping holds under a name, if its type is exactly this one: True is no integer."""
+    """Return the value under a name if its type is exactly this one; True is not an integer."""
     if name not in mapping(facts):
         raise ValueError(f"no {name!r}")
     value = facts[name]
@@ -33,13 +33,13 @@ def get(facts: Any, name: str, kind: type) -> Any:
 
 
 def check_keys(facts: Mapping[str, Any], names: Collection[str]) -> None:
-    """Raise for a name that means nothing here."""
+    """Raise a ValueError for an unknown name."""
     if more := sorted(set(map(str, facts)) - set(names)):
         raise ValueError(f"the unknown {more[0]!r}")
 
 
 def integer(facts: Any, name: str, low: int, high: int) -> int:
-    """An integer from ``low`` to ``high``."""
+    """Read an integer from ``low`` to ``high``."""
     value: int = get(facts, name, int)
     if not low <= value <= high:
         raise ValueError(f"{value} for {name!r}")
@@ -47,7 +47,7 @@ def integer(facts: Any, name: str, low: int, high: int) -> int:
 
 
 def choice(facts: Any, name: str, known: Collection[str]) -> str:
-    """One of a few texts."""
+    """Read one of a few texts."""
     value: str = get(facts, name, str)
     if value not in known:
         raise ValueError(f"{value!r} for {name!r}")
@@ -55,7 +55,7 @@ def choice(facts: Any, name: str, known: Collection[str]) -> str:
 
 
 def numbers(facts: Any, name: str, count: int) -> Array:
-    """So many finite numbers."""
+    """Read this many finite numbers."""
     values = get(facts, name, list)
     if len(values) != count or not all(type(value) in (int, float) for value in values):
         raise ValueError(f"{reprlib.repr(values)} for {count} numbers {name!r}")
@@ -69,7 +69,7 @@ def numbers(facts: Any, name: str, count: int) -> Array:
 
 
 def words(facts: Any, name: str) -> tuple[str, ...]:
-    """Texts, each once."""
+    """Read distinct texts."""
     values = get(facts, name, list)
     if len(values) > MOST_WORDS or not all(type(value) is str and len(value) <= MOST_TEXT for value in values):
         raise ValueError(f"{reprlib.repr(values)} for {name!r}")

@@ -1,4 +1,4 @@
-"""Flags: 1 for true and −1 for false in any spelling, 0 for anything else; a second feature where one was missing."""
+"""Flags: 1 for true and −1 for false in any spelling, 0 for anything else; a second feature marks missing values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TABLE = np.array([[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 
 @dataclass(frozen=True)
 class FlagRule(Rule):
-    """A column of two words for yes and no; or, if ``by_presence``, one that holds a value or none."""
+    """A column of two words for yes and no; or, if ``by_presence``, of one value that is present or missing."""
 
     has_missing: bool
     by_presence: bool
@@ -31,7 +31,7 @@ class FlagRule(Rule):
 
     @staticmethod
     def fit(name: str, column: Column, missing: Collection[str], how: str) -> FlagRule:
-        """The rule for a column of training rows."""
+        """Fit the rule to a column of training rows."""
         refuse_others(name, column, "flags")
         words = as_words(column)
         said = {truth(word) for word in words.words if not is_missing(word, missing)}
@@ -44,7 +44,7 @@ class FlagRule(Rule):
 
     @property
     def features(self) -> list[str]:
-        """The name, and the name for what is missing."""
+        """The name of the column, and that of the missing indicator."""
         return [self.name, is_missing_name(self.name)][: 1 + self.has_missing]
 
     @property
@@ -53,7 +53,7 @@ class FlagRule(Rule):
         return ["flag", "missing"][: 1 + self.has_missing]
 
     def codes(self, column: Column, missing: Collection[str]) -> Array:
-        """The row of the table for each cell."""
+        """Return the row of the table for each cell."""
         refuse_others(self.name, column, "flags")
         found = as_words(column)
         codes = [self._code(word, missing) for word in found.words]
@@ -67,20 +67,20 @@ class FlagRule(Rule):
         return {True: _TRUE, False: _FALSE, None: _OTHER}[truth(word)]
 
     def encode(self, column: Column, missing: Collection[str]) -> Array:
-        """The features (N, 1) or (N, 2)."""
+        """Return the features (N, 1) or (N, 2)."""
         table = self.scales.apply(_TABLE[:, : 1 + self.has_missing])
         encoded: Array = table[self.codes(column, missing)]
         return encoded
 
     def unseen(self, column: Column, missing: Collection[str]) -> tuple[int, list[str]]:
-        """The rows whose word is neither yes nor no."""
+        """Count the rows whose word is neither yes nor no, and list some of these words."""
         found = as_words(column)
         codes = self.codes(column, missing)
         places = np.unique(found.codes[codes == _OTHER])
         return int((codes == _OTHER).sum()), [found.words[at] for at in places[:5]]
 
     def program(self) -> ColumnProgram:
-        """The features of yes and no."""
+        """Return the program: the features of yes and no."""
         said = {} if self.by_presence else {word: self._code(word, ()) for word in spellings()}
         gap, other = (_FALSE, _TRUE) if self.by_presence else (_GAP, _OTHER)
         labels = ["other", "false", "true", "missing"]
@@ -89,12 +89,12 @@ class FlagRule(Rule):
         return lookup(source, list(said), codes, labels, self.scales, gap=gap, other=other, table=table)
 
     def details(self) -> dict[str, Any]:
-        """What the flag says, and whether training saw a missing one."""
+        """Return the form of the flag, and whether training had missing values."""
         return {"has_missing": self.has_missing, "by_presence": self.by_presence}
 
     @staticmethod
     def from_dict(name: str, entry: dict[str, Any]) -> FlagRule:
-        """The rule that was described."""
+        """Read a rule from its description."""
         has_missing = facts.get(entry, "has_missing", bool)
         scales = Scales.from_dict(facts.get(entry, "scales", dict), 1 + has_missing)
         return FlagRule(name, scales, has_missing, facts.get(entry, "by_presence", bool))

@@ -1,4 +1,4 @@
-"""Numbers: scaled; a missing one is the median, and a second feature says so if training saw one."""
+"""Numbers: scaled; a missing number becomes the median, and a second feature marks it if training had one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _YES_NO = np.array([[0.0], [1.0]])
 
 @dataclass(frozen=True)
 class NumberRule(Rule):
-    """A column of numbers; ``decimal`` is the mark before decimals where they are written as text."""
+    """A column of numbers; ``decimal`` is the decimal mark of numbers in texts."""
 
     has_missing: bool
     median: float
@@ -33,7 +33,7 @@ class NumberRule(Rule):
 
     @staticmethod
     def fit(name: str, column: Column, missing: Collection[str], form: str, how: str) -> NumberRule:
-        """The rule for a column of training rows."""
+        """Fit the rule to a column of training rows."""
         decimal = COMMA if form == COMMA else POINT
         x = read(name, column, missing, decimal)
         gaps = np.isnan(x)
@@ -46,7 +46,7 @@ class NumberRule(Rule):
 
     @property
     def features(self) -> list[str]:
-        """The name, and the name for what is missing."""
+        """The name of the column, and that of the missing indicator."""
         return [self.name, is_missing_name(self.name)][: 1 + self.has_missing]
 
     @property
@@ -55,24 +55,24 @@ class NumberRule(Rule):
         return ["number", "missing"][: 1 + self.has_missing]
 
     def encode(self, column: Column, missing: Collection[str]) -> Array:
-        """The features (N, 1) or (N, 2)."""
+        """Return the features (N, 1) or (N, 2)."""
         x = read(self.name, column, missing, self.decimal)
         gaps = np.isnan(x)
         raw = np.where(gaps, self.median, x)[:, None]
         return self.scales.apply(np.hstack([raw, indicator(gaps)]) if self.has_missing else raw)
 
     def program(self) -> ColumnProgram:
-        """The median where a number is missing."""
+        """Return the program: the median for a missing number."""
         call = Call("impute", {"value": np.array([self.median])}, {"says": self.has_missing})
         return ColumnProgram(Source(self.name, NUMBERS, self.decimal), call, self.scales)
 
     def details(self) -> dict[str, Any]:
-        """The median, and how numbers are written."""
+        """Return the median and how numbers are written."""
         return {"has_missing": self.has_missing, "median": self.median, "decimal": self.decimal}
 
     @staticmethod
     def from_dict(name: str, entry: dict[str, Any]) -> NumberRule:
-        """The rule that was described."""
+        """Read a rule from its description."""
         has_missing = facts.get(entry, "has_missing", bool)
         (median,) = facts.numbers({"median": [entry.get("median")]}, "median", 1)
         scales = Scales.from_dict(facts.get(entry, "scales", dict), 1 + has_missing)
@@ -80,12 +80,12 @@ class NumberRule(Rule):
 
 
 def indicator_scales(gaps: Array, how: str) -> Scales:
-    """The scales of the feature that says where a value is missing."""
+    """Fit the scales of the feature that marks missing values."""
     return fit_lookup(_YES_NO, np.bincount(gaps.astype(np.intp), minlength=2), how)
 
 
 def read(name: str, column: Column, missing: Collection[str], decimal: str) -> Array:
-    """A column as float64 (N,), NaN where a value is missing; ValueError for what is no number."""
+    """Read a column as float64 (N,), missing values as NaN; raise a ValueError if a value is not a number."""
     refuse_others(name, column, "numbers")
     if isinstance(column, Numbers):
         return np.where(column.missing, np.nan, column.values.astype(np.float64))
@@ -102,7 +102,7 @@ def _of_words(name: str, column: Words, missing: Collection[str], decimal: str) 
         found = value(word, decimal)
         if found is None:
             row = int(np.argmax(column.codes == at))
-            if column.codes[row] != at:  # it does not come
+            if column.codes[row] != at:  # it does not occur
                 continue
             raise ValueError(sentence(WHO, f"numbers in column {name!r}", f"{word!r} at row {row}", "correct it"))
         numbers[at] = _as_float(found)

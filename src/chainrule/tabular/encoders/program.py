@@ -1,8 +1,7 @@
-"""What an encoder computes of a column, in primitives: the one description from which ONNX and C are made.
+"""What an encoder computes from a column, in primitives: the description from which ONNX and C are generated.
 
-A column comes as numbers (float64, NaN where one is missing), as words (empty where one is missing), or as moments
-(int64 microseconds since 1970 in UTC, the least where one is missing). One call makes raw features of it, which
-:class:`.Scales` then scales:
+A column is numbers (float64), words (text) or moments (int64 microseconds since 1970 in UTC); a missing value is NaN,
+an empty word, or the smallest integer. One call computes raw features, which :class:`.Scales` then scales:
 
     op         takes     gives                                                  arrays                     numbers
     impute     numbers   x, where it is missing the value; says: 1 where it is  value (1,)                 says
@@ -14,7 +13,7 @@ A column comes as numbers (float64, NaN where one is missing), as words (empty w
     pieces     words     the sums of hashed pieces of three; says: 1 where it   alphabet (code points)     buckets, says
                          is missing
 
-``labels`` (K,) name the codes. Which words are missing, too, is said of the whole table.
+``labels`` (K,) name the codes. The words for missing values belong to the whole table.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ NUMBERS, WORDS, MOMENTS = ("numbers", "words", "moments")
 
 @dataclass(frozen=True)
 class Source:
-    """A column as it comes: its name, what it is taken as, and how numbers or dates are written where they are text."""
+    """An input column: its name, its type, and how numbers or dates in texts are written."""
 
     name: str
     takes: str
@@ -42,9 +41,9 @@ class Source:
 
 @dataclass(frozen=True)
 class ColumnProgram:
-    """A column, the call that makes raw features of it, and their scales.
+    """A column, the call that computes its raw features, and their scales.
 
-    ``is_code`` says that the one feature is the code k for an embedding, which the network takes after all others.
+    ``is_code`` states that the one feature is the code k for an embedding; codes follow all other features.
     """
 
     source: Source
@@ -65,7 +64,7 @@ def lookup(
     table: Array | None = None,
     is_code: bool = False,
 ) -> ColumnProgram:
-    """The program of a column of words."""
+    """Build the program of a column of words."""
     arrays = {"words": np.array([*words], object), "codes": np.array(codes, np.int64)}
     arrays |= {"labels": np.array([*labels], object)} | ({} if table is None else {"table": table})
     return ColumnProgram(source, Call("lookup", arrays, {"other": other, "gap": gap}), scales, is_code)

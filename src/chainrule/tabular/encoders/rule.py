@@ -1,4 +1,4 @@
-"""What a rule is: how one column becomes features or codes, as it was fitted, in JSON and back."""
+"""The base class of rules: turn one column into features or codes, and convert to JSON and back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHO = "TableEncoder"
 
 @dataclass(frozen=True)
 class Rule(ABC):
-    """The rule of a column: its name, and the scales of its I features."""
+    """The rule of a column: its name and the scales of its I features."""
 
     name: str
     scales: Scales
@@ -34,11 +34,11 @@ class Rule(ABC):
     @property
     @abstractmethod
     def roles(self) -> list[str]:
-        """What each feature is: number, missing, one-hot, flag, date or text."""
+        """Role of each feature: number, missing, one-hot, flag, date or text."""
 
     @abstractmethod
     def encode(self, column: Column, missing: Collection[str]) -> Array:
-        """The features (N, I)."""
+        """Return the features (N, I)."""
 
     def fill(self, out: Array, column: Column, missing: Collection[str]) -> None:
         """Write the features into ``out`` (N, I)."""
@@ -46,42 +46,42 @@ class Rule(ABC):
 
     @abstractmethod
     def details(self) -> dict[str, Any]:
-        """What the rule knows besides name and scales, as JSON values."""
+        """Return everything but name and scales, as JSON values."""
 
     @staticmethod
     @abstractmethod
     def from_dict(name: str, entry: dict[str, Any]) -> Rule:
-        """The rule that ``to_dict`` described."""
+        """Read a rule that ``to_dict`` described."""
 
     @abstractmethod
     def program(self) -> ColumnProgram:
-        """What it computes, in primitives."""
+        """Return the computation in primitives."""
 
     @property
     def size(self) -> int:
-        """The number of codes of a column for an embedding; 0 for one that has features."""
+        """Number of codes for an embedding; 0 for a column with features."""
         return 0
 
     def unseen(self, column: Column, missing: Collection[str]) -> tuple[int, list[str]]:
-        """The number of rows whose value is none that training saw, and some of these values."""
+        """Count the rows with a value that training did not have, and list some of these values."""
         return 0, []
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Convert to JSON values."""
         return {"name": self.name, "kind": self.kind, "scales": self.scales.to_dict(), **self.details()}
 
 
 def refuse_others(name: str, column: Column, expected: str) -> None:
-    """Raise for a column of what no network takes."""
+    """Raise a ValueError for a column that no network accepts."""
     if isinstance(column, Others):
         raise ValueError(sentence(WHO, f"{expected} in column {name!r}", column.what))
 
 
 def is_missing_name(name: str) -> str:
-    """The name of the feature that says that a value is missing."""
+    """Return the name of the feature that marks missing values."""
     return f"{name} is missing"
 
 
 def indicator(gaps: Array) -> Array:
-    """The feature (N, 1) that says where a value is missing."""
+    """Return the feature (N, 1) that marks missing values."""
     return gaps.astype(np.float64)[:, None]

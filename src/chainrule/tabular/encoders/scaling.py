@@ -1,11 +1,10 @@
-"""Scaling of features to the size that a network learns from, robustly or by mean and deviation.
+"""Scale features for a network, robustly or by mean and standard deviation.
 
     robust     z = s (x − m),  m the median, s = 1 / (q₇₅ − q₂₅); where that is 0, s = 2 / (max − min)
                f = z / √(1 + (z / 3)²)                             a smooth clip to ±3
     standard   f = (x − mean) / std
 
-A feature that is the same everywhere gives 0, for new values too. What is more than a million scales away counts as a
-million, so that nothing, not even infinity, gives what is not finite.
+A constant feature gives 0, for new values too. z is clipped to ±10⁶, so the result is always finite, even for infinity.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from . import facts
 FARTHEST = 1e6
 CLIP = 3.0
 ROBUST, STANDARD = "robust", "standard"
-_LARGE = 1e150  # from here on squares and differences may not be finite
+_LARGE = 1e150  # squares and differences of larger numbers may overflow
 
 
 @dataclass(frozen=True)
 class Scales:
-    """For each of I features its center and factor, and whether the smooth clip follows, all of them (I,)."""
+    """Center, factor, and whether the smooth clip follows, for each of I features; all (I,)."""
 
     center: Array
     factor: Array
@@ -37,7 +36,7 @@ class Scales:
         return len(self.center)
 
     def apply(self, x: Array) -> Array:
-        """The features (N, I) from raw ones of the same shape."""
+        """Scale raw features (N, I)."""
         with np.errstate(over="ignore", invalid="ignore"):
             z = np.clip((x - self.center) * self.factor, -FARTHEST, FARTHEST)
         z[:, self.factor == 0] = 0
@@ -45,34 +44,34 @@ class Scales:
         return scaled
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Convert to JSON values."""
         return {"center": self.center.tolist(), "factor": self.factor.tolist(), "smooth": self.smooth.tolist()}
 
     @staticmethod
     def from_dict(description: Any, count: int) -> Scales:
-        """The scales of so many features."""
+        """Read the scales of this many features."""
         center, factor = (facts.numbers(description, name, count) for name in ("center", "factor"))
         smooth = facts.get(description, "smooth", list)
         if len(smooth) != count or not all(type(value) is bool for value in smooth):
-            raise ValueError("'smooth' that is no list of true and false")
+            raise ValueError("'smooth' that is not a list of true and false")
         facts.check_keys(description, ("center", "factor", "smooth"))
         return Scales(center, factor, np.array(smooth, bool))
 
 
 def unscaled(count: int) -> Scales:
-    """Scales that change nothing."""
+    """Return scales that change nothing."""
     return Scales(np.zeros(count), np.ones(count), np.zeros(count, bool))
 
 
 def joined(parts: Sequence[Scales]) -> Scales:
-    """The scales of features side by side."""
+    """Join the scales of features side by side."""
     parts = (unscaled(0), *parts)
     columns = ([getattr(part, name) for part in parts] for name in ("center", "factor", "smooth"))
     return Scales(*map(np.concatenate, columns))
 
 
 def fit_scales(values: Array, how: str, *, smooth: bool | None = None) -> Scales:
-    """The scales of one feature, from its values (N,), of which NaN and infinities do not count."""
+    """Fit the scales of one feature to its values (N,), ignoring NaN and infinity."""
     finite = values[np.isfinite(values)]
     is_smooth = np.array([how == ROBUST if smooth is None else smooth])
     if not len(finite) or finite.min() == finite.max():
@@ -84,7 +83,7 @@ def fit_scales(values: Array, how: str, *, smooth: bool | None = None) -> Scales
 
 
 def fit_lookup(table: Array, counts: Array, how: str) -> Scales:
-    """The scales of features (K, I), of which row k comes ``counts[k]`` times; of one-hot columns, for instance."""
+    """Fit the scales of features (K, I) where row k occurs ``counts[k]`` times, as in one-hot columns."""
     if how == STANDARD:
         return unscaled(table.shape[1])
     parts = []
@@ -99,18 +98,18 @@ def fit_lookup(table: Array, counts: Array, how: str) -> Scales:
 
 
 def _quartiles(values: Array) -> tuple[float, float]:
-    """The median, and how far the quartiles are apart; half of the range where they are equal."""
+    """Return the median and the interquartile range; half of the range if that is 0."""
     low, center, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
     return center, high - low or float(np.ptp(values)) / 2
 
 
 def _moments(values: Array) -> tuple[float, float]:
-    """Mean and deviation."""
+    """Return mean and standard deviation."""
     return float(values.mean()), float(values.std())
 
 
 def _quantile(values: Array, last: Array, share: float) -> float:
-    """The quantile of sorted values, of which the k-th stands up to place ``last[k]``, as NumPy interpolates it."""
+    """Return a quantile of sorted values, interpolated as in NumPy; the k-th value ends at position ``last[k]``."""
     if not last[-1]:
         return 0.0
     place = (last[-1] - 1) * share
@@ -120,7 +119,7 @@ def _quantile(values: Array, last: Array, share: float) -> float:
 
 
 def _inverse(spread: float) -> float:
-    """1 / spread; 0 for no spread, and for one so small that its inverse is not finite."""
+    """Return 1 / spread; 0 if that is not finite."""
     with np.errstate(over="ignore", divide="ignore"):
         found = float(1 / np.float64(spread))
     return found if np.isfinite(found) else 0.0

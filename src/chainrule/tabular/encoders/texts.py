@@ -1,13 +1,13 @@
-"""Free text: how often each of its three-letter pieces comes, added up in a few buckets by a hash.
+"""Free text: counts of three-letter pieces, summed in a few buckets by a hash.
 
-The text is taken in lower case (A to Z), with a blank before and after it. For three characters in a row, a, b and c,
-which are 0 where training did not see them:
+The text is converted to lower case (A to Z), with a space before and after it. For three consecutive characters a, b
+and c, where characters that training did not have are 0:
 
     h = 48271 ((a p² + b p + c) mod q) mod q,   p = 1000003,  q = 2³¹ − 1
     bucket h mod B,   sign + if ⌊h / B⌋ is odd, otherwise −
 
-The sums are divided by the length of their vector, standardised, and clipped smoothly. Until then all of it is integers
-below 2⁶³, as ONNX and C have them.
+The sums are divided by the length of their vector, standardised, and clipped smoothly. Before that, all numbers are
+integers below 2⁶³, as ONNX and C have them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _UPPER, _LOWER, _LETTERS, _BLANK = ord("A"), ord("a"), 26, ord(" ")
 
 @dataclass(frozen=True)
 class TextRule(Rule):
-    """A column of texts: the characters that training saw, in order, and the number of buckets."""
+    """A column of texts: the characters of the training rows, in order, and the number of buckets."""
 
     has_missing: bool
     alphabet: str
@@ -46,7 +46,7 @@ class TextRule(Rule):
 
     @staticmethod
     def fit(name: str, column: Column, missing: Collection[str], how: str, buckets: int) -> TextRule:
-        """The rule for a column of training rows."""
+        """Fit the rule to a column of training rows."""
         refuse_others(name, column, "texts")
         words = as_words(column)
         alphabet = _alphabet(words.words)
@@ -69,31 +69,31 @@ class TextRule(Rule):
         return ["text"] * self.buckets + ["missing"] * self.has_missing
 
     def encode(self, column: Column, missing: Collection[str]) -> Array:
-        """The features (N, B)."""
+        """Return the features (N, B)."""
         refuse_others(self.name, column, "texts")
         sums, gaps = _sums(as_words(column), missing, self.alphabet, self.buckets)
         return self.scales.apply(np.hstack([sums, indicator(gaps)]) if self.has_missing else sums)
 
     def fill(self, out: Array, column: Column, missing: Collection[str]) -> None:
-        """Write the features, a part of the rows at a time."""
+        """Write the features in blocks of rows."""
         words = as_words(column)
         for start in range(0, len(words), _ROWS):
             rows = slice(start, start + _ROWS)
             out[rows] = self.encode(Words(words.words, words.codes[rows]), missing)
 
     def program(self) -> ColumnProgram:
-        """The sums of pieces."""
+        """Return the program: the sums of pieces."""
         arrays = {"alphabet": np.array(list(map(ord, self.alphabet)), np.int64)}
         call = Call("pieces", arrays, {"buckets": self.buckets, "says": self.has_missing})
         return ColumnProgram(Source(self.name, WORDS), call, self.scales)
 
     def details(self) -> dict[str, Any]:
-        """The characters and the number of buckets."""
+        """Return the characters and the number of buckets."""
         return {"has_missing": self.has_missing, "alphabet": self.alphabet, "buckets": self.buckets}
 
     @staticmethod
     def from_dict(name: str, entry: dict[str, Any]) -> TextRule:
-        """The rule that was described."""
+        """Read a rule from its description."""
         has_missing, alphabet = facts.get(entry, "has_missing", bool), facts.get(entry, "alphabet", str)
         if len(alphabet) > MOST_ALPHABET or sorted(set(alphabet)) != list(alphabet):
             raise ValueError("an alphabet that is not in order")
@@ -103,7 +103,7 @@ class TextRule(Rule):
 
 
 def _alphabet(words: Sequence[str]) -> str:
-    """The characters that come, those that come most if there are too many."""
+    """Return the characters that occur; the most frequent ones if there are too many."""
     counts: dict[int, int] = {}
     for codes in _code_points(words):
         for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
@@ -114,7 +114,7 @@ def _alphabet(words: Sequence[str]) -> str:
 
 
 def _code_points(words: Sequence[str]) -> list[Array]:
-    """The characters of texts (n, L) in parts, as lower-case code points, a blank before and after, then zeros."""
+    """Return the lower-case code points of texts (n, L) in parts: a space before and after, then zeros."""
     longest = max((min(len(word), MOST_CHARACTERS) for word in words), default=0)
     step = max(_AT_ONCE // (longest + 2), 1)
     parts = []
@@ -127,7 +127,7 @@ def _code_points(words: Sequence[str]) -> list[Array]:
 
 
 def hashed(words: Sequence[str], alphabet: str, buckets: int) -> Array:
-    """The sums (n, B) of so many texts, each vector of length 1, or 0 if it is empty."""
+    """Return the sums (n, B) of n texts, each vector of length 1, or 0 if the text is empty."""
     known = np.array([ord(character) for character in alphabet], np.int64)
     sums = [np.zeros((0, buckets))]
     for codes in _code_points(words):
@@ -142,12 +142,12 @@ def hashed(words: Sequence[str], alphabet: str, buckets: int) -> Array:
 
 
 def _gone(words: Words, missing: Collection[str]) -> Array:
-    """Which words say that a text is missing, and what is none."""
+    """Return which words mean a missing text; the last entry is for missing cells."""
     return np.array([*(is_missing(word, missing) for word in words.words), True])
 
 
 def _sums(words: Words, missing: Collection[str], alphabet: str, buckets: int) -> tuple[Array, Array]:
-    """The sums of each cell (N, B), and where a text is missing (N,)."""
+    """Return the sums of each cell (N, B), and where a text is missing (N,)."""
     used, places = np.unique(words.codes, return_inverse=True)
     texts = ["" if code < 0 or is_missing(words.words[code], missing) else words.words[code] for code in used]
     gaps = np.array([text == "" for text in texts], bool)

@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share: from a table to a trained network, and from new rows to its outputs."""
+"""Training and prediction that the classifier and the regressor for tables share."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from .encoded import EncodedRows
 from .tables import Columns
 from .watching import BestEpoch, Deadline, Lines
 
-AT_ONCE = 1 << 16  # rows that are encoded together in prediction
+AT_ONCE = 1 << 16  # rows encoded together in prediction
 FEWEST = 2  # rows
 
-#: What each parameter may be, in scikit-learn's terms, so that it words the errors.
+#: Allowed values of the parameters, in scikit-learn's terms, so that scikit-learn words the errors.
 CONSTRAINTS: dict[str, list[Any]] = {
     "columns": [Mapping, None],
     "validation_fraction": [Interval(Real, 0, 1, closed="left")],
@@ -45,21 +45,21 @@ CONSTRAINTS: dict[str, list[Any]] = {
 
 
 class Part(NamedTuple):
-    """Some rows: their columns, y as it is kept inside, and weights or None."""
+    """Some rows: columns, internal form of y, and weights or None."""
 
     columns: Columns
     y: Array
     weight: Array | None
 
     def at(self, chosen: Array) -> Part:
-        """Some of them."""
+        """Select rows."""
         return Part(
             tables.take(self.columns, chosen), self.y[chosen], None if self.weight is None else self.weight[chosen]
         )
 
 
 class BaseTabular(BaseEstimator):
-    """A network for tables; the subclass says what y is."""
+    """Neural network for tables; the subclass defines what y is."""
 
     _parameter_constraints = CONSTRAINTS
 
@@ -72,42 +72,42 @@ class BaseTabular(BaseEstimator):
     n_features_in_: int
     n_outputs_: int
     _names: list[str]
-    _by_place: bool  # whether its columns have no names
+    _by_place: bool  # whether the columns have no names
 
-    # What a subclass states.
+    # Defined by the subclass.
 
     @property
     @abstractmethod
     def _recipe(self) -> recipe.Recipe:
-        """The network's."""
+        """The recipe of the network."""
 
     @abstractmethod
     def _read_targets(self, y: Any, *, fresh: bool) -> Array:
-        """y as it is kept inside; classes and the like are remembered if it is ``fresh``."""
+        """Convert y to its internal form; remember its classes if it is ``fresh``."""
 
     @abstractmethod
     def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
-        """What each row counts for."""
+        """Return the weights of the rows."""
 
     @abstractmethod
     def _see(self, y: Array) -> None:
-        """Take notice of the targets of the training rows."""
+        """Look at the targets of the training rows."""
 
     @abstractmethod
     def _targets(self, y: Array) -> Array:
-        """y as the loss takes it."""
+        """Convert y for the loss."""
 
     @abstractmethod
     def _loss(self) -> tuple[Loss, int]:
-        """The loss, and the number of outputs that the network needs for it."""
+        """Return the loss and the number of network outputs that it needs."""
 
     @abstractmethod
     def _error(self, y: Array, z: Array, weight: Array | None) -> float:
-        """The metric of network outputs z, lower is better."""
+        """Return the metric of network outputs z; lower is better."""
 
     @abstractmethod
     def decoding_(self) -> Program:
-        """What is made of the network's outputs, in the primitives of :mod:`chainrule.layers.program`."""
+        """Return the program that turns network outputs into predictions (:mod:`chainrule.layers.program`)."""
 
     # Training.
 
@@ -115,7 +115,7 @@ class BaseTabular(BaseEstimator):
         began, who = time.monotonic(), type(self).__name__
         rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=4))
         columns = tables.read(who, X)
-        self.__dict__.pop("model_", None)  # whose fit fails is not fitted
+        self.__dict__.pop("model_", None)  # an estimator whose fit fails is not fitted
         self._by_place = tables.is_matrix(X)
         self._names, self.n_features_in_ = list(columns), len(columns)
         self.__dict__.pop("feature_names_in_", None)
@@ -131,7 +131,7 @@ class BaseTabular(BaseEstimator):
         return self
 
     def _part(self, columns: Columns, y: Any, weight: Any, name: str, *, fresh: bool) -> Part:
-        """Rows, their targets and weights, all as many; without those of weight 0."""
+        """Check that rows, targets and weights have one length, and drop rows of weight 0."""
         who, count = type(self).__name__, tables.count_rows(columns)
         if y is None:
             raise ValueError(f"This {who} estimator requires y to be passed, but the target y is None.")
@@ -142,7 +142,7 @@ class BaseTabular(BaseEstimator):
         return part if part.weight is None or part.weight.all() else part.at(np.flatnonzero(part.weight))
 
     def _split(self, part: Part, X_val: Any, y_val: Any, weight_val: Any, rng: np.random.Generator) -> Any:
-        """Rows to train on, and to validate with or None: the user's own, or a part of all."""
+        """Return training rows, and validation rows or None: the user's own, or a share of all rows."""
         who = type(self).__name__
         if (X_val is None) != (y_val is None):
             raise ValueError(sentence(who, "X_val and y_val together", "one of them"))
@@ -158,7 +158,7 @@ class BaseTabular(BaseEstimator):
         return (part.at(~chosen), part.at(chosen)) if chosen.any() else (part, None)
 
     def _strata(self, y: Array) -> Array | None:
-        """What keeps its shares when rows are set aside."""
+        """Return the labels by which rows are stratified when some are set aside."""
         return None
 
     def _train(self, train: Part, held_out: Part | None, rng: np.random.Generator, began: float) -> None:
@@ -186,20 +186,20 @@ class BaseTabular(BaseEstimator):
         self.model_ = model
 
     def _score(self, held_out: Part, model: Sequential) -> Callable[[], float]:
-        """The error of the validation rows, by what the network is at the time."""
+        """Return a function that computes the current validation error."""
         x, weight = self.encoder_.matrix(held_out.columns), self._row_weights(held_out.y, held_out.weight)
         return lambda: self._error(held_out.y, model.predict(x).astype(np.float64), weight)
 
     # Prediction.
 
     def encoding_(self, X: Any) -> EncodedRows:
-        """X as the network takes it; predictions are made of it as of X."""
+        """Encode X for the network; ``predict`` accepts the result in place of X."""
         check_is_fitted(self)
         x = np.concatenate(list(self._encoded(X)))
         return EncodedRows(x, tuple(self.encoder_.matrix_columns))
 
     def _encoded(self, X: Any) -> Iterator[Array]:
-        """X as the network takes it, in parts."""
+        """Encode X for the network, in parts."""
         if isinstance(X, EncodedRows):
             yield X.x
             return
@@ -211,7 +211,7 @@ class BaseTabular(BaseEstimator):
             yield part
 
     def _answers(self, X: Any) -> Array:
-        """What the decoding makes of the network's outputs, in float64."""
+        """Return the decoded network outputs in float64."""
         check_is_fitted(self)
         decoding = self.decoding_()
         return np.concatenate([run(decoding, self.model_.predict(x).astype(np.float64)) for x in self._encoded(X)])

@@ -1,4 +1,4 @@
-"""TabularClassifier."""
+"""A classifier for tables."""
 
 from __future__ import annotations
 
@@ -25,39 +25,55 @@ LOG_LOSS, ACCURACY = "log_loss", "accuracy"
 
 
 class TabularClassifier(ClassifierMixin, BaseTabular):
-    """A network that classifies the rows of a table as it comes: numbers, categories, dates, texts, missing values.
+    """Neural network that classifies the rows of a table: numbers, categories, dates, text, missing values.
 
-    The columns are understood and encoded, a network of three hidden layers is trained (RealMLP-TD), and the weights of
-    the epoch that validation found best are kept.
+    It decides the kind of each column, encodes the columns, trains a network with three hidden layers (RealMLP-TD), and
+    keeps the weights of the epoch with the best validation metric.
 
     Parameters
     ----------
-    columns : mapping of column to kind, such as ``{"zip": "category", "id": "drop"}``, for those that are known better;
-        the kinds are number, category, flag, date, text and drop
-    metric : "log_loss" or "accuracy", by which the best epoch is chosen; for accuracy, labels are smoothed by 0.1
-    class_weight : dict from class to weight, "balanced", or None
-    validation_fraction : float in [0, 1), the share of the rows that is set aside to find the best epoch, of each class
-        alike, if ``fit`` is given no X_val; 0 keeps the last epoch
-    early_stopping : bool, whether training ends once no epoch of the last two thirds, and of the last 40, was better
-    max_epochs : int, the epochs that are planned
-    time_limit : float or None, seconds; as many epochs are planned as fit, and the learning rate falls in time
-    random_state : int, RandomState or None; the same number gives the same network, without a time limit to the bit
-    verbose : bool, print lines with the time that is left
+    columns : mapping of column to kind, optional
+        Overrides, such as ``{"zip": "category", "id": "drop"}``. The kinds are number, category, flag, date, text and
+        drop.
+    metric : {"log_loss", "accuracy"}
+        Metric that chooses the best epoch. For accuracy, labels are smoothed by 0.1.
+    class_weight : dict of class to weight, "balanced", or None
+        Weights of the classes; ``"balanced"`` gives each class the same total.
+    validation_fraction : float in [0, 1)
+        Share of the rows, stratified by class, that is set aside to find the best epoch, unless ``fit`` gets ``X_val``;
+        0 keeps the last epoch.
+    early_stopping : bool
+        Whether to stop once the epoch exceeds 3b + 40, where b is the last epoch that improved the metric.
+    max_epochs : int
+        Number of planned epochs.
+    time_limit : float or None
+        Maximum time in seconds. The number of epochs and the fall of the learning rate are fitted to it.
+    random_state : int, RandomState or None
+        Seed. The same integer gives the same network, bit for bit, unless there is a time limit.
+    verbose : bool
+        Whether to print progress and the time left.
 
     Attributes
     ----------
     classes_ : array (K,)
-    column_kinds_ : what each column was understood as; printed, it is a table
-    encoder_ : TableEncoder, from columns to the inputs of the network
-    model_ : :class:`~chainrule.Sequential`, whose outputs are logits
-    best_epoch_, n_epochs_ : the epoch whose weights are kept, and how many there were
+        The classes, sorted.
+    column_kinds_ : Kinds
+        The kind of each column and the reason for it; prints as a table.
+    encoder_ : TableEncoder
+        The encoding of the columns as inputs of the network.
+    model_ : :class:`~chainrule.Sequential`
+        The network. Its outputs are logits.
+    best_epoch_, n_epochs_ : int
+        The epoch whose weights are kept, and the number of epochs trained.
     history_ : :class:`~chainrule.callbacks.History`
-    n_features_in_, feature_names_in_, n_outputs_ : as in scikit-learn
+        The training loss and the validation metric of each epoch.
+    n_features_in_, feature_names_in_, n_outputs_ : int, array of str, int
+        As in scikit-learn.
 
     Notes
     -----
-    Rows to predict are frames of any kind with the columns of training, in any order; others are ignored. Values that
-    training never saw are safe. A matrix of numbers has columns x0, x1, ..., all of them numbers.
+    Prediction finds the columns by name, in any order, and ignores others. Missing and unseen values are safe. The
+    columns of a matrix are named x0, x1, ...; in a matrix of numbers, all of them are numbers.
 
     Examples
     --------
@@ -112,33 +128,60 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        X : frame of pandas, polars or Arrow, dict of columns, or matrix (N, I)
-        y : (N,) of labels, or (N, K) of zeros and ones for K labels that a row may have together
-        X_val, y_val : validation rows of your own
-        sample_weight, sample_weight_val : (N,); 2 counts as the row twice, 0 as no row
+        X : frame, dict of columns, or matrix (N, I)
+            The table: a pandas, polars or Arrow frame, a dict, or an array.
+        y : array (N,) or (N, K)
+            A class per row; or zeros and ones for K labels, of which a row may have several.
+        X_val, y_val : optional
+            Validation rows. By default, a share of the rows is set aside (``validation_fraction``).
+        sample_weight, sample_weight_val : array (N,), optional
+            Weights of the rows: 2 counts as the row twice, 0 leaves it out.
 
         Returns
         -------
-        self
+        TabularClassifier
+            This estimator.
         """
         self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self
 
     def predict(self, X: Any) -> Array:
-        """The most probable class of each row (N,); or (N, K) zeros and ones, 1 for each label more likely than not."""
+        """Predict the most probable class of each row.
+
+        Parameters
+        ----------
+        X : frame, dict of columns, or matrix (N, I)
+            A table with the columns of the training rows.
+
+        Returns
+        -------
+        array (N,) or (N, K)
+            A class per row; or zeros and ones, 1 for each label with a probability above 0.5.
+        """
         p = self._answers(X)
         return (p > 0.5).astype(int) if self._multilabel else self.classes_[p.argmax(axis=1)]
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class (N, K), in the order of ``classes_``."""
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : frame, dict of columns, or matrix (N, I)
+            A table with the columns of the training rows.
+
+        Returns
+        -------
+        array (N, K)
+            The probabilities, in the order of ``classes_``.
+        """
         return self._answers(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of the rows that is classified correctly."""
+        """Return the accuracy: the share of the rows that is classified correctly."""
         return float(super().score(X, as_labels(type(self).__name__, "y", y), sample_weight))
 
     def decoding_(self) -> Program:
-        """Probabilities from logits."""
+        """Return the program that turns logits into probabilities."""
         return (Call("sigmoid" if self._multilabel else "softmax"),)
 
     def _read_targets(self, y: Any, *, fresh: bool) -> Array:
@@ -150,7 +193,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind.startswith("multiclass-multioutput"):
-            raise ValueError(sentence(who, "one class a row, or zeros and ones (N, K)", "several classes a row"))
+            raise ValueError(sentence(who, "one class per row, or zeros and ones (N, K)", "several classes per row"))
         if fresh:
             self._multilabel, self.classes_ = kind.startswith("multilabel"), unique_labels(y)
             self.n_outputs_ = len(self.classes_)

@@ -1,4 +1,4 @@
-"""TabularRegressor."""
+"""A regressor for tables."""
 
 from __future__ import annotations
 
@@ -24,39 +24,54 @@ RMSE, MAE = "root_mean_squared_error", "mean_absolute_error"
 
 
 class TabularRegressor(RegressorMixin, BaseTabular):
-    """A network that predicts numbers from the rows of a table as it comes: categories, dates, texts, missing values.
+    """Neural network that predicts numbers from a table: numbers, categories, dates, text, missing values.
 
-    The columns are understood and encoded, a network of three hidden layers is trained (RealMLP-TD), and the weights of
-    the epoch that validation found best are kept. Predictions lie in the range of the numbers that it was trained on.
+    It decides the kind of each column, encodes the columns, trains a network with three hidden layers (RealMLP-TD), and
+    keeps the weights of the epoch with the best validation metric. Predictions stay in the range of the training
+    targets.
 
     Parameters
     ----------
-    columns : mapping of column to kind, such as ``{"zip": "category", "id": "drop"}``, for those that are known better;
-        the kinds are number, category, flag, date, text and drop
-    metric : "root_mean_squared_error" or "mean_absolute_error", by which the best epoch is chosen; of quantiles it is
-        their loss
-    quantiles : sequence of floats in (0, 1), or None; these quantiles are learned, not the mean
-    validation_fraction : float in [0, 1), the share of the rows that is set aside to find the best epoch, if ``fit`` is
-        given no X_val; 0 keeps the last epoch
-    early_stopping : bool, whether training ends once no epoch of the last two thirds, and of the last 40, was better
-    max_epochs : int, the epochs that are planned
-    time_limit : float or None, seconds; as many epochs are planned as fit, and the learning rate falls in time
-    random_state : int, RandomState or None; the same number gives the same network, without a time limit to the bit
-    verbose : bool, print lines with the time that is left
+    columns : mapping of column to kind, optional
+        Overrides, such as ``{"zip": "category", "id": "drop"}``. The kinds are number, category, flag, date, text and
+        drop.
+    metric : {"root_mean_squared_error", "mean_absolute_error"}
+        Metric that chooses the best epoch. With ``quantiles``, it is the quantile loss.
+    quantiles : sequence of float in (0, 1), or None
+        Quantiles to learn instead of the mean.
+    validation_fraction : float in [0, 1)
+        Share of the rows that is set aside to find the best epoch, unless ``fit`` gets ``X_val``; 0 keeps the last
+        epoch.
+    early_stopping : bool
+        Whether to stop once the epoch exceeds 3b + 40, where b is the last epoch that improved the metric.
+    max_epochs : int
+        Number of planned epochs.
+    time_limit : float or None
+        Maximum time in seconds. The number of epochs and the fall of the learning rate are fitted to it.
+    random_state : int, RandomState or None
+        Seed. The same integer gives the same network, bit for bit, unless there is a time limit.
+    verbose : bool
+        Whether to print progress and the time left.
 
     Attributes
     ----------
-    column_kinds_ : what each column was understood as; printed, it is a table
-    encoder_ : TableEncoder, from columns to the inputs of the network
-    model_ : :class:`~chainrule.Sequential`, whose outputs are standardised numbers
-    best_epoch_, n_epochs_ : the epoch whose weights are kept, and how many there were
+    column_kinds_ : Kinds
+        The kind of each column and the reason for it; prints as a table.
+    encoder_ : TableEncoder
+        The encoding of the columns as inputs of the network.
+    model_ : :class:`~chainrule.Sequential`
+        The network. Its outputs are standardised numbers.
+    best_epoch_, n_epochs_ : int
+        The epoch whose weights are kept, and the number of epochs trained.
     history_ : :class:`~chainrule.callbacks.History`
-    n_features_in_, feature_names_in_, n_outputs_ : as in scikit-learn
+        The training loss and the validation metric of each epoch.
+    n_features_in_, feature_names_in_, n_outputs_ : int, array of str, int
+        As in scikit-learn.
 
     Notes
     -----
-    Rows to predict are frames of any kind with the columns of training, in any order; others are ignored. Values that
-    training never saw are safe. A matrix of numbers has columns x0, x1, ..., all of them numbers.
+    Prediction finds the columns by name, in any order, and ignores others. Missing and unseen values are safe. The
+    columns of a matrix are named x0, x1, ...; in a matrix of numbers, all of them are numbers.
 
     Examples
     --------
@@ -80,7 +95,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     }
 
     _recipe = recipe.NUMBERS
-    mean_: Array  # of y, as of the training rows (D,)
+    mean_: Array  # of y in the training rows (D,)
     scale_: Array
     low_: Array
     high_: Array
@@ -115,37 +130,64 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
         Parameters
         ----------
-        X : frame of pandas, polars or Arrow, dict of columns, or matrix (N, I)
-        y : (N,) of numbers, or (N, D) for D of them in each row
-        X_val, y_val : validation rows of your own
-        sample_weight, sample_weight_val : (N,); 2 counts as the row twice, 0 as no row
+        X : frame, dict of columns, or matrix (N, I)
+            The table: a pandas, polars or Arrow frame, a dict, or an array.
+        y : array (N,) or (N, D)
+            A number per row, or D numbers.
+        X_val, y_val : optional
+            Validation rows. By default, a share of the rows is set aside (``validation_fraction``).
+        sample_weight, sample_weight_val : array (N,), optional
+            Weights of the rows: 2 counts as the row twice, 0 leaves it out.
 
         Returns
         -------
-        self
+        TabularRegressor
+            This estimator.
         """
         self._levels = None if self.quantiles is None else Quantile(tuple(np.sort(self.quantiles).tolist())).levels
         self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self
 
     def predict(self, X: Any) -> Array:
-        """The predicted numbers (N,) or (N, D), in the units of y; of quantiles, those nearest to the median."""
+        """Predict the numbers of each row.
+
+        Parameters
+        ----------
+        X : frame, dict of columns, or matrix (N, I)
+            A table with the columns of the training rows.
+
+        Returns
+        -------
+        array (N,) or (N, D)
+            The numbers, in the units of y. With ``quantiles``, the quantile nearest to the median.
+        """
         answers = self._answers(X)
         return self._middle(answers)[:, 0] if self.n_outputs_ == 1 else self._middle(answers)
 
     @available_if(lambda self: self.quantiles is not None)
     def predict_quantiles(self, X: Any) -> Array:
-        """The predicted quantiles (N, Q) or (N, D, Q), in ascending order."""
+        """Predict quantiles; only with ``quantiles``.
+
+        Parameters
+        ----------
+        X : frame, dict of columns, or matrix (N, I)
+            A table with the columns of the training rows.
+
+        Returns
+        -------
+        array (N, Q) or (N, D, Q)
+            The quantiles, in ascending order.
+        """
         answers = self._answers(X).reshape(-1, self.n_outputs_, self._width)
         return answers[:, 0] if self.n_outputs_ == 1 else answers
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R² of the predictions."""
+        """Return R² of the predictions."""
         check_no_times(type(self).__name__, "y", y)
         return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
 
     def decoding_(self) -> Program:
-        """Numbers in the units of y, within the range that training saw; of quantiles in ascending order."""
+        """Return the program that gives numbers in the units and range of y, quantiles in ascending order."""
         each = (np.repeat(one, self._width) for one in (self.scale_, self.mean_, self.low_, self.high_))
         gain, bias, low, high = each
         calls = [Call("scale", {"gain": gain, "bias": bias}), Call("clamp", {"low": low, "high": high})]
@@ -155,11 +197,11 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
     @property
     def _width(self) -> int:
-        """Outputs for each target."""
+        """Number of outputs per target."""
         return 1 if self._levels is None else len(self._levels)
 
     def _middle(self, answers: Array) -> Array:
-        """The answer nearest to the median, for each target (N, D)."""
+        """Return the answer nearest to the median for each target (N, D)."""
         place = 0 if self._levels is None else int(np.argmin(np.abs(np.array(self._levels) - 0.5)))
         return answers.reshape(-1, self.n_outputs_, self._width)[:, :, place]
 
@@ -174,14 +216,14 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         if fresh:
             self.n_outputs_ = y.shape[1]
         elif y.shape[1] != self.n_outputs_:
-            raise ValueError(sentence(who, f"{self.n_outputs_} numbers a row in y_val", f"{y.shape[1]}"))
+            raise ValueError(sentence(who, f"{self.n_outputs_} numbers per row in y_val", f"{y.shape[1]}"))
         return y
 
     def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
         return weight
 
     def _see(self, y: Array) -> None:
-        """Mean, deviation and range, all in float64."""
+        """Compute mean, deviation and range in float64."""
         self.low_, self.high_ = y.min(axis=0), y.max(axis=0)
         middle = y[0]
         self.mean_, deviation = middle + (y - middle).mean(axis=0), (y - middle).std(axis=0)

@@ -1,4 +1,4 @@
-"""Rows to train on and rows to validate with, and what each counts for."""
+"""Training rows, validation rows, and their weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..._support.checks import Array, sentence
 
 
 def weights_of(who: str, name: str, weight: Any, count: int) -> Array | None:
-    """Sample weights (N,) in float64; one number counts for all rows."""
+    """Convert sample weights to float64 (N,); a single number applies to all rows."""
     if weight is None:
         return None
     if isinstance(weight, Number):
@@ -28,7 +28,7 @@ def weights_of(who: str, name: str, weight: Any, count: int) -> Array | None:
 
 
 def set_aside(labels: Array | None, count: int, fraction: float, rng: np.random.Generator) -> Array:
-    """Which rows (N,) are validated with: a random share of them, of each label alike, and never its only row."""
+    """Choose validation rows: a random share, stratified by label, that leaves each label at least one row."""
     order = rng.permutation(count)
     if labels is not None:
         order = order[np.argsort(labels[order], kind="stable")]

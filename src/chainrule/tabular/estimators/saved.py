@@ -1,4 +1,4 @@
-"""A fitted estimator for tables as JSON values beside its network, and back: read without belief in what they say."""
+"""Convert a fitted table estimator to JSON values and back; the values are checked, not trusted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_EPOCHS = 10**9
 
 
 def describe(estimator: Any) -> dict[str, Any]:
-    """All that it knows besides its network."""
+    """Describe everything but the network."""
     cls = TabularClassifier if isinstance(estimator, TabularClassifier) else TabularRegressor
     if isinstance(estimator, TabularClassifier):
         target: dict[str, Any] = labels_as_json(estimator.classes_) | {"multilabel": estimator._multilabel}
@@ -45,7 +45,7 @@ def describe(estimator: Any) -> dict[str, Any]:
 
 
 def read(described: dict[str, Any], model: Sequential) -> Any:
-    """The estimator that was described; ValueError or TypeError for anything else."""
+    """Read a description; raise a ValueError or TypeError if it is invalid."""
     check_names(described, _NAMES)
     cls: Any = CLASSES[facts.choice(described, "class", tuple(CLASSES))]
     estimator = with_parameters(cls, facts.get(described, "parameters", dict))
@@ -70,7 +70,7 @@ def read(described: dict[str, Any], model: Sequential) -> Any:
 
 
 def _read_target(estimator: Any, target: dict[str, Any]) -> int:
-    """What is known of y, and how many outputs it takes."""
+    """Read the facts about y, and return the number of network outputs."""
     if isinstance(estimator, TabularClassifier):
         check_names(target, ("dtype", "values", "multilabel"))
         estimator._multilabel = facts.get(target, "multilabel", bool)

@@ -1,4 +1,4 @@
-"""X as columns: of frames by their names, of matrices by their places."""
+"""Read X as columns: frames by name, matrices by position."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PARTS = ("TableEncoder", "understand")
 
 @contextmanager
 def speaking_as(who: str) -> Iterator[None]:
-    """What the parts of an estimator refuse, it refuses itself."""
+    """Reword errors of parts of an estimator as errors of the estimator."""
     try:
         yield
     except (ValueError, TypeError) as error:
@@ -33,13 +33,13 @@ def speaking_as(who: str) -> Iterator[None]:
 
 
 def is_matrix(X: Any) -> bool:
-    """Whether X has no names of columns, as far as one can see."""
-    kind = type(X)  # the columns of a LazyFrame are not to be touched
+    """Whether X has no column names."""
+    kind = type(X)  # accessing the columns of a LazyFrame computes it
     return issparse(X) or not (isinstance(X, Mapping) or hasattr(kind, "columns") or hasattr(X, "frame"))
 
 
 def read(who: str, X: Any) -> Columns:
-    """The columns of X."""
+    """Read the columns of X."""
     if is_matrix(X):
         X = check_array(X, dtype=None, ensure_all_finite=False, estimator=who, input_name="X")
         if X.dtype.kind == "c":
@@ -49,17 +49,17 @@ def read(who: str, X: Any) -> Columns:
 
 
 def count_rows(columns: Columns) -> int:
-    """The rows of a table."""
+    """Count the rows of a table."""
     return len(next(iter(columns.values())))
 
 
 def take(columns: Columns, rows: Any) -> Columns:
-    """Some rows of a table."""
+    """Select rows of a table."""
     return {name: rows_of(column, rows) for name, column in columns.items()}
 
 
 def kinds_of(X: Any, columns: Columns, stated: Mapping[str, str] | None) -> Kinds:
-    """What each column is. Those of a matrix of numbers are numbers, for scikit-learn leaves out none of them."""
+    """Decide the kinds of columns; those of a numeric matrix are numbers, because scikit-learn leaves none out."""
     chosen = dict(stated or {})
     if is_matrix(X) and np.asarray(X).dtype.kind in "fiu":
         chosen = dict.fromkeys(columns, NUMBER) | chosen
@@ -67,7 +67,7 @@ def kinds_of(X: Any, columns: Columns, stated: Mapping[str, str] | None) -> Kind
 
 
 def as_in_training(who: str, X: Any, names: Sequence[str], needed: Sequence[str], *, by_place: bool) -> Columns:
-    """The columns of new rows by the names that training had; those of a matrix, then or now, by their places."""
+    """Return the columns of new rows by the names of training; by position if X was or is a matrix."""
     columns = read(who, X)
     if not (by_place or is_matrix(X)):
         if missing := [name for name in needed if name not in columns]:

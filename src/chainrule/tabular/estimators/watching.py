@@ -1,4 +1,4 @@
-"""What watches a training: the best epoch, the time that is left, and the lines that a user sees."""
+"""Callbacks of the table estimators: best epoch, time limit, and progress."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ from ...training.state import Row
 
 PATIENCE, SPARE_EPOCHS = 3, 40
 LINES = 16
-MARGIN = 0.95  # of the time that is left, for epochs
+MARGIN = 0.95  # share of the time left that epochs may use
 
 
 class BestEpoch(Callback):
-    """Scores the validation rows after each epoch, and returns to the weights of the best, of the last if several are.
+    """Score the validation rows after each epoch, and restore the best weights at the end; of equals, the last.
 
     Parameters
     ----------
-    name : the column of the history
-    score : the error of the validation rows, by what the model holds
-    stops : whether training ends once epoch > 3 · the last that was better + 40
+    name : str
+        The column of the history.
+    score : function
+        Computes the current validation error.
+    stops : bool
+        Whether to stop once epoch > 3 b + 40, where b is the last epoch that improved.
     """
 
     def __init__(self, name: str, score: Callable[[], float], stops: bool) -> None:
         self.name, self.score, self.stops = name, score, stops
         self.best, self.epoch = float("inf"), 0
-        self._better = self._scored = 0  # the last epoch that was better than those before; the last step scored
+        self._better = self._scored = 0  # the last epoch that improved; the last step scored
         self._weights: list[Array] = []
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
@@ -40,13 +43,13 @@ class BestEpoch(Callback):
             trainer.stop = True
 
     def on_train_end(self, trainer: Training) -> None:
-        if trainer.step > self._scored:  # the time was over within an epoch
+        if trainer.step > self._scored:  # the time limit was reached within an epoch
             self._look(trainer)
         for array, best in zip(learned(trainer.model), self._weights, strict=False):
             array[...] = best
 
     def _look(self, trainer: Training) -> float:
-        """Score what the model holds, and keep it if it is the best."""
+        """Score the current weights, and keep them if they are the best."""
         with released:
             error = self.score()
         self._scored = trainer.step
@@ -59,12 +62,14 @@ class BestEpoch(Callback):
 
 
 class Deadline(Callback):
-    """Fits the number of steps, and with it the schedule, to the time that is left, by the steps that there were.
+    """Fit the number of steps, and so the schedule, to the time left, by the speed so far.
 
     Parameters
     ----------
-    seconds : the time limit
-    began : when it began, by ``time.monotonic``
+    seconds : float
+        The time limit.
+    began : float
+        The start, by ``time.monotonic``.
     """
 
     def __init__(self, seconds: float, began: float) -> None:
@@ -78,7 +83,7 @@ class Deadline(Callback):
         if time.monotonic() > self.end or trainer.step >= self._steps:
             raise StopTraining(f"the time limit of {self.seconds:g} s is over")
         if trainer.epoch == trainer.epochs and 0 < (fits := self._fits(trainer)) < (trainer.optimizer.total_steps or 0):
-            self._steps = trainer.optimizer.total_steps = fits  # the last epoch is a part of one
+            self._steps = trainer.optimizer.total_steps = fits  # the last epoch is partial
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         fits = -(-self._fits(trainer) // trainer.steps_per_epoch)
@@ -87,14 +92,14 @@ class Deadline(Callback):
             trainer.epochs = min(fits, self._most)
 
     def _fits(self, trainer: Training) -> int:
-        """The steps that there will have been when the time is over."""
+        """Estimate the total number of steps within the time limit."""
         now = time.monotonic()
         left = max(self.end - now, 0) * MARGIN
         return trainer.step + int(trainer.step * left / (now - self._began))
 
 
 class Lines(Progress):
-    """A line for every few epochs, with the time that is left; on a terminal or in a notebook a bar, too."""
+    """Print a line every few epochs with the time left; on a terminal or in a notebook, show a bar too."""
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         self.every = max(1, trainer.epochs // LINES)

@@ -1,1 +1,1 @@
-"""Files that hold tables: what they are, told by their contents, and how each becomes an Arrow table."""
+"""Read files of any format, recognised by their contents, into Arrow tables."""

@@ -1,4 +1,4 @@
-"""Columns of text that may be numbers as people write them: which are, and how much is asked before one is taken so."""
+"""Decide which columns of text are numbers as people write them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..numerals import COMMA, POINT, Style, is_code, is_plain, is_whole, style, 
 from ..words import is_missing_number, missing_between_numbers
 from .sources import WHO, Source
 
-Numbers: TypeAlias = "tuple[Array, Array]"  # and where values are missing
+Numbers: TypeAlias = "tuple[Array, Array]"  # and the mask of missing values
 COMMA_SAID = "a comma before decimals"
-FEW = 20  # different numbers that may as well be categories: 0, 1, 2, 3+
-CODES = 0.05  # the share of numbers with a leading zero that makes digits of different lengths codes
+FEW = 20  # distinct numbers that may be categories instead: 0, 1, 2, 3+
+CODES = 0.05  # share of leading zeros that makes digits of different lengths codes
 _SOME = 100  # cells that show whether all may be plain numbers
 _PLAIN, _CODE, _WHOLE = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", r"^-?0\d", r"^-?\d+$"
 AS_TEXT = "list the column in text=[...]"
@@ -24,22 +24,22 @@ AS_TEXT = "list the column in text=[...]"
 
 @dataclass
 class Findings:
-    """What was found while columns were read, for one note each: in which columns."""
+    """Findings while reading columns, each with its columns; one note per finding."""
 
-    marks: set[str] = field(default_factory=set)  # that the file shows before decimals
+    marks: set[str] = field(default_factory=set)  # that the file shows
     said: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def decimal(self) -> str:
-        """The mark before decimals; empty if none is seen, or both."""
+        """The decimal mark; empty if the file shows none or both."""
         return next(iter(self.marks)) if len(self.marks) == 1 else ""
 
     def say(self, what: str, name: str) -> None:
-        """Note this of a column."""
+        """Record a finding about a column."""
         self.said.setdefault(what, []).append(name)
 
     def notes(self, most: int = 3) -> list[str]:
-        """A sentence for each finding."""
+        """Return a sentence for each finding."""
         return [
             f"{what} in {', '.join(map(repr, names[:most]))}" + (f" and {len(names) - most} more" * (len(names) > most))
             for what, names in self.said.items()
@@ -48,7 +48,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Cells:
-    """A column of text: its different words, the place of each cell among them, and what errors call it."""
+    """A column of text: its distinct words, the index of each cell's word, and its name in errors."""
 
     source: Source
     name: str
@@ -56,19 +56,19 @@ class Cells:
     codes: Array
 
     def count(self, chosen: Collection[str]) -> int:
-        """The number of cells that hold one of these words."""
+        """Count the cells that contain one of these words."""
         counts = np.bincount(self.codes, minlength=len(self.words))
         return int(counts[[word in chosen for word in self.words]].sum())
 
     def refuse(self, expected: str, got: str, remedy: str) -> None:
-        """Raise the error that names the column."""
+        """Raise a ValueError that names the column."""
         self.source.refuse(f"{expected} in column {self.name!r} of", got, remedy)
 
 
 def as_numbers(cells: Cells, decimal: str | None, missing: Collection[str], findings: Findings) -> Numbers | None:
-    """The column as int64 or float64, and where values are missing; None if it is text.
+    """Convert the column to int64 or float64 and a mask of missing values; None if it is text.
 
-    ``decimal`` is the mark that the user stated. What may be either is refused in a sentence that names the option.
+    ``decimal`` is the mark that the user stated. An ambiguous column raises a ValueError that names the option.
     """
     present = [word for word in cells.words if not is_missing_number(word, missing)]
     if not present or _are_codes(cells, present):
@@ -97,7 +97,7 @@ def _either(word: str) -> float | None:
 
 
 def _are_codes(cells: Cells, present: Sequence[str]) -> bool:
-    """Whether these are digits with leading zeros that mean something, as in ``007`` and ``012``."""
+    """Whether these are digits with meaningful leading zeros, as in ``007`` and ``012``."""
     if not any(map(is_code, present)) or not all(map(is_whole, present)):
         return False
     if len({len(word) for word in present}) == 1:
@@ -106,7 +106,7 @@ def _are_codes(cells: Cells, present: Sequence[str]) -> bool:
 
 
 def _refuse_odd(cells: Cells, numbers: dict[str, Any], odd: list[str], how: Style, decimal: str | None) -> bool:
-    """Raise if words stand among many numbers; False if the column is text that holds some numbers."""
+    """Raise a ValueError if words occur among many numbers; return False if the column is text with some numbers."""
     strays = set(odd)
     count = cells.count(strays)
     if 2 * count >= cells.count(numbers) or len(numbers) - len(odd) <= FEW:
@@ -114,7 +114,7 @@ def _refuse_odd(cells: Cells, numbers: dict[str, Any], odd: list[str], how: Styl
     if how.mixed and decimal is None:
         other = next(word for word in numbers if word not in strays)
         cells.refuse("one decimal mark", f"{other!r} and {odd[0]!r}", f"pass decimal='.' or ',', or {AS_TEXT}")
-    more = f", one of {count:,} cells that are no numbers" if count > 1 else ""
+    more = f", one of {count:,} cells that are not numbers" if count > 1 else ""
     remedy = f"if it means that there is no value, pass missing=[{odd[0]!r}] (--missing); otherwise {AS_TEXT}"
     cells.refuse("numbers", f"{odd[0]!r}{more}", remedy)
     return False
@@ -124,12 +124,12 @@ def _refuse_doubtful(cells: Cells, how: Style, mark: str) -> None:
     if mark or not any(COMMA in word for word in how.doubtful):
         return
     word = next(word for word in how.doubtful if COMMA in word)
-    remedy = "pass decimal='.' if the comma sets off thousands, or decimal=',' (--decimal)"
-    cells.refuse("numbers that can be read in one way", repr(word), remedy)
+    remedy = "pass decimal='.' if the comma separates thousands, or decimal=',' (--decimal)"
+    cells.refuse("unambiguous numbers", repr(word), remedy)
 
 
 def _refuse_units(cells: Cells, present: Sequence[str], how: Style) -> None:
-    """Raise if numbers have different units; a sum of money may lack its sign, but a percentage may not."""
+    """Raise a ValueError if units differ; an amount may lack its currency sign, but a percentage not its sign."""
     if len(how.units) > 1:
         got = " and ".join(map(repr, sorted(how.units)[:2]))
         cells.refuse("one unit", got, f"convert them, or {AS_TEXT}")
@@ -140,7 +140,7 @@ def _refuse_units(cells: Cells, present: Sequence[str], how: Style) -> None:
 
 
 def _array(cells: Cells, numbers: dict[str, Any]) -> Numbers | None:
-    """The numbers of all cells; None for integers that 64 bits do not hold, which stay text."""
+    """Return the numbers of all cells; None if an integer does not fit into 64 bits, so that they stay text."""
     found = [numbers.get(word) for word in cells.words]
     gaps = np.array([number is None for number in found], bool)[cells.codes]
     if any(isinstance(number, int) and abs(number) >= 2**63 for number in found):
@@ -168,7 +168,7 @@ def resolve(
     missing: Collection[str],
     findings: Findings,
 ) -> Any:
-    """The Arrow table with those columns of text as numbers that are; ``doubtful`` are the ones to look at."""
+    """Convert the ``doubtful`` columns of text that are numbers."""
     arrow = require("pyarrow", "tabular", WHO)
     for at in doubtful:
         name, column = table.column_names[at], table.column(at).combine_chunks()
@@ -185,7 +185,7 @@ def resolve(
 
 
 def _plain_numbers(column: Any, missing: Collection[str]) -> Any | None:
-    """Text as numbers, all of it by Arrow, if it holds none but plain ones, and no codes; otherwise None."""
+    """Convert text to numbers with Arrow if all are plain numbers and none is a code; otherwise return None."""
     arrow, compute = require("pyarrow", "tabular", WHO), require("pyarrow.compute", "tabular", WHO)
     if not _matches(column.slice(0, _SOME), missing):
         return None

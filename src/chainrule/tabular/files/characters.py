@@ -1,4 +1,4 @@
-"""The characters of a text file: its bytes as UTF-8, checked, whatever encoding they are in."""
+"""Convert a text file in any encoding to checked UTF-8."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _ANOTHER_SCRIPT = re.compile(rb"[\x80-\xff]{5,}")  # words of letters that are a
 
 
 class NotUtf8Error(ValueError):
-    """The bytes are not UTF-8: on which line the first wrong one is."""
+    """The bytes are not UTF-8; holds the line of the first invalid byte."""
 
     def __init__(self, line: int, byte: int) -> None:
         super().__init__(f"byte 0x{byte:02x} on line {line}")
 
 
 def find_encoding(source: Source, head: bytes, stated: str | None) -> str:
-    """The encoding that the user states, or that the first bytes show; otherwise UTF-8."""
+    """Return the encoding that the user states or the first bytes show; otherwise UTF-8."""
     if stated is not None:
         return _known(source, stated)
     for mark, name in _MARKS.items():
@@ -62,7 +62,7 @@ def _known(source: Source, stated: str) -> str:
 
 
 def as_utf8(source: Source, chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """The same characters as UTF-8 in chunks, without a byte-order mark; a wrong byte or a NUL is refused.
+    """Convert to UTF-8 in chunks, without a byte order mark; an invalid byte or a NUL raises an error.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _and_end(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _decoded(source: Source, decoder: codecs.IncrementalDecoder, chunk: bytes, encoding: str, line: int) -> bytes:
-    """A chunk as UTF-8; an empty one is the end, where no character may be half."""
+    """Decode a chunk; an empty chunk is the end, where no character may be incomplete."""
     if encoding == UTF8 and chunk and chunk.isascii() and not decoder.getstate()[0]:
         return chunk
     try:
@@ -100,7 +100,7 @@ def _decoded(source: Source, decoder: codecs.IncrementalDecoder, chunk: bytes, e
         if encoding == UTF8:
             raise NotUtf8Error(line, byte) from None
         source.refuse(f"{encoding} text in", f"byte 0x{byte:02x} near line {line}", "pass another encoding")
-    except UnicodeError as error:  # of UTF-16 without its mark
+    except UnicodeError as error:  # of UTF-16 without a byte order mark
         source.refuse(f"{encoding} text in", str(error), "pass another encoding")
     return chunk if encoding == UTF8 else text.encode()
 
@@ -110,7 +110,7 @@ def _lines(part: bytes, encoding: str) -> int:
 
 
 def guess_encoding(source: Source, first: NotUtf8Error) -> str:
-    """The encoding of a file that is not UTF-8, if its bytes leave no doubt: Latin-1 as Windows writes it."""
+    """Return the encoding of a file that is not UTF-8, if it is unambiguous: Latin-1 as Windows writes it."""
     decoder = codecs.getincrementaldecoder(UTF8)("surrogateescape")
     right = wrong = 0
     other = False
@@ -122,7 +122,7 @@ def guess_encoding(source: Source, first: NotUtf8Error) -> str:
                 right += len(beyond) - sum(map(_is_wrong, beyond))
                 other = other or bool(_UNUSED.search(chunk) or _ANOTHER_SCRIPT.search(chunk))
     if right >= wrong:
-        remedy = "convert it to UTF-8 first, or pass encoding='latin-1' to take each byte for a character"
+        remedy = "convert it to UTF-8 first, or pass encoding='latin-1' to read each byte as a character"
         source.refuse("one encoding in", f"UTF-8 beside {first}, which is not", remedy)
     if other or right:
         source.refuse("UTF-8 or Latin-1 text in", str(first), "pass its encoding, as in encoding='cp1251'")
@@ -130,4 +130,4 @@ def guess_encoding(source: Source, first: NotUtf8Error) -> str:
 
 
 def _is_wrong(character: str) -> bool:
-    return "\udc80" <= character <= "\udcff"  # what stands for a byte that is not UTF-8
+    return "\udc80" <= character <= "\udcff"  # replaces a byte that is not UTF-8

@@ -1,4 +1,4 @@
-"""Parquet, a folder of Parquet files, and Arrow's own files: the kind of each column is in them."""
+"""Read Parquet, folders of Parquet files, and Arrow files, which state the types of their columns."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from .ipc import MAGIC, check_buffers
 from .options import Options, choose
 from .sources import WHO, Source
 
-_RATIO, _SPARE = 50, 1 << 30  # bytes in memory for one of the file; constant columns take hardly any space in it
+_RATIO, _SPARE = 50, 1 << 30  # maximum bytes in memory per byte of the file; constant columns are tiny in the file
 BLOCK = 1 << 16  # rows of a part
 _AGAIN = "copy or save it again"
 
 
 def read_columnar(source: Source, kind: str, options: Options) -> tuple[Any, list[str]]:
-    """The Arrow table in a file of this kind, without the index that pandas stores, unless it has a name."""
+    """Read a file of this kind, without the index that pandas stores, unless the index has a name."""
     arrow = require("pyarrow", "tabular", WHO)
     read = {"parquet": _parquet, "folder": _folder, "arrow": _arrow, "arrow stream": _arrow}[kind]
     try:
         table = read(source, options)
-        table.validate(full=True)  # offsets that point out of their buffer would end this process later
+        table.validate(full=True)  # offsets outside their buffer would crash the process later
     except (arrow.ArrowException, OSError) as error:
         source.refuse(f"a whole {kind} file in" if kind != "folder" else "Parquet files in", _first_line(error), _AGAIN)
     if not table.num_rows:
@@ -31,7 +31,7 @@ def read_columnar(source: Source, kind: str, options: Options) -> tuple[Any, lis
 
 
 def columnar_blocks(source: Source, options: Options) -> Iterator[Any]:
-    """The same of Parquet, or a folder of Parquet files, in parts of not many rows."""
+    """Read Parquet, or a folder of Parquet files, in blocks of rows."""
     arrow, dataset = require("pyarrow", "tabular", WHO), require("pyarrow.dataset", "tabular", WHO)
     try:
         if source.path.is_dir():
@@ -82,7 +82,7 @@ def _dataset(source: Source) -> Any:
 
 def _arrow(source: Source, options: Options) -> Any:
     arrow, ipc = require("pyarrow", "tabular", WHO), require("pyarrow.ipc", "tabular", WHO)
-    content = source.path.read_bytes()  # not mapped: who changes the file later would end this process
+    content = source.path.read_bytes()  # not mapped: a later change of the file would crash the process
     check_buffers(source, content)
     opens = ipc.open_file if content.startswith(MAGIC) else ipc.open_stream
     table = opens(arrow.py_buffer(content)).read_all()
@@ -90,7 +90,7 @@ def _arrow(source: Source, options: Options) -> Any:
 
 
 def _names(source: Source, schema: Any, options: Options) -> list[str]:
-    """The names of the columns to read; that of an index that pandas wrote only if it is asked for."""
+    """Return the names of the columns to read; an index that pandas wrote only if requested."""
     index = [name for name in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(name, str)]
     hidden = {name for name in index if name.startswith("__index_level_")} - set(options.columns or ())
     names = ["" if name in hidden else name for name in schema.names]
@@ -100,7 +100,7 @@ def _names(source: Source, schema: Any, options: Options) -> list[str]:
 
 
 def _refuse_bomb(source: Source, metadata: Any, size: int, columns: int) -> None:
-    """Raise if a small file says that it holds more numbers than the memory may have room for."""
+    """Raise a ValueError if a small file claims to hold too much data for memory."""
     unpacked = sum(metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
     if max(8 * metadata.num_rows * columns, unpacked) > max(_SPARE, _RATIO * size):
         got = f"{metadata.num_rows:,} rows of {columns} columns in {size:,} bytes"

@@ -1,4 +1,4 @@
-"""SQLite: a table, a view, or what a query gives. The file is opened to be read only, and trusted with nothing."""
+"""Read a table, a view or the result of a query from SQLite; the file is opened read-only and never trusted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND na
 
 
 def read_sqlite(source: Source, options: Options) -> tuple[Any, list[str]]:
-    """The Arrow table of ``file.db::table``, of the only table, or of ``query``."""
+    """Read ``file.db::table``, the only table, or the result of ``query``."""
     uri = f"file:{quote(str(source.path.absolute()))}?mode=ro"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as connection:

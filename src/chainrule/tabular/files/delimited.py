@@ -1,8 +1,8 @@
-"""Text files of rows and cells: encoding, delimiter, header and types found in the first lines, the rest read by Arrow.
+"""Read delimited text: the first lines determine encoding, delimiter, header and types, and Arrow reads the rest.
 
-Arrow parses, and is strict: a row of another length is an error. What it does not do is done around it. Bytes are
-checked while it reads them. Its integers would lose the zeros of ``007``, so these are looked for. A row that it
-refuses is read again by Python's csv, which either finds the line at fault or knows how to read it.
+Arrow is strict: a row of another length is an error. This file adds what Arrow lacks. Bytes are checked as they pass.
+Cells such as ``007``, whose zeros an integer would lose, are detected. If Arrow refuses a row, Python's csv reads the
+file again, and either names the line or reads it correctly.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from .plan import TEXT, Plan
 from .sources import WHO, Source, unpacked
 from .streams import Seen, Stream, lines_of, one_blank, watched, without_lines
 
-SAMPLE, LINES = 4 << 20, 2 * ROWS  # bytes, or lines, in which delimiter, header and types are found
+SAMPLE, LINES = 4 << 20, 2 * ROWS  # bytes, or lines, that determine delimiter, header and types
 _CELLS = 500_000  # of them
-_MOST_OF = 0.9  # of the rows have the same number of cells in a file that is read
+_MOST_OF = 0.9  # minimum share of rows with the same number of cells
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the cells of a file are: its encoding and dialect, the lines above the first row, and its columns."""
+    """The layout of a file: encoding, dialect, number of lines above the first row, and columns."""
 
     encoding: str
     dialect: Dialect
@@ -53,12 +53,12 @@ class Layout:
 
 
 def read_delimited(source: Source, options: Options, suffix: str = "") -> tuple[Any, list[str]]:
-    """The Arrow table in a text file, and what is to be said about it."""
+    """Read a text file; return the Arrow table and notes."""
     return _decoded(source, options, lambda encoding: _read(source, options, encoding, suffix))
 
 
 def delimited_blocks(source: Source, options: Options, suffix: str = "") -> Iterator[Any]:
-    """The same in parts, for a table larger than memory: the file is read twice, first to know its types."""
+    """Read a text file in blocks, for tables larger than memory: once for the types, once for the rows."""
     with ExitStack() as held:
 
         def settled(encoding: str) -> tuple[Rows, Plan]:
@@ -77,7 +77,7 @@ def delimited_blocks(source: Source, options: Options, suffix: str = "") -> Iter
 
 
 def _decoded(source: Source, options: Options, read: Callable[[str], T]) -> T:
-    """What ``read`` gives with the encoding of the file; UTF-8 that is none further down is guessed once more."""
+    """Call ``read`` with the encoding of the file; if a later byte is not UTF-8, guess again."""
     with unpacked(source) as chunks:
         head = next(chunks, b"")
     try:
@@ -97,7 +97,7 @@ def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple
         plan = Plan.of(source, layout.names, layout.columns, replace(options, decimal=COMMA))
         table, findings = _table(source, layout, plan, options)
     if plan.decimal == COMMA:
-        notes.append("a comma stands before decimals")
+        notes.append("the comma is the decimal mark")
         findings.said.pop(COMMA_SAID, None)
     count = 0 if options.columns else _empty_at_the_end(table)
     if count:
@@ -106,7 +106,7 @@ def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple
 
 
 def _empty_at_the_end(table: Any) -> int:
-    """The number of rows at the end that hold nothing, as spreadsheets leave them."""
+    """Count empty rows at the end, as spreadsheets leave them."""
     compute = require("pyarrow.compute", "tabular", WHO)
     if any(value not in (None, "") for value in table.slice(table.num_rows - 1).to_pylist()[0].values()):
         return 0
@@ -120,7 +120,7 @@ def _empty_at_the_end(table: Any) -> int:
     return int(table.num_rows) - 1 - last
 
 
-# --- what the first lines say -------------------------------------------------------------------------------------
+# --- the first lines ----------------------------------------------------------------------------------------------
 
 
 def _find_layout(source: Source, options: Options, encoding: str, suffix: str, notes: list[str]) -> Layout:
@@ -147,13 +147,13 @@ def _find_layout(source: Source, options: Options, encoding: str, suffix: str, n
 
 
 def _width(rows: list[list[str]]) -> int:
-    """The number of cells of nearly all rows but the first; otherwise that of the first."""
+    """Return the number of cells of nearly all rows after the first; otherwise that of the first."""
     width, count = Counter(len(row) for row in rows[1:] or rows).most_common(1)[0]
     return width if count >= _MOST_OF * (len(rows) - 1) else len(rows[0])
 
 
 def _check_csv(source: Source, text: str, dialect: Dialect, is_whole: bool) -> None:
-    """Raise if Python's csv does not understand what is below the first row, or if there is no end to it."""
+    """Raise a ValueError if Python's csv cannot parse the first rows, or if they are fewer than two."""
     for _ in _strict_rows(source, io.StringIO(text, newline=""), dialect.delimiter, dialect.stated):
         pass
     if not is_whole:
@@ -161,7 +161,7 @@ def _check_csv(source: Source, text: str, dialect: Dialect, is_whole: bool) -> N
 
 
 def _sample(source: Source, encoding: str) -> tuple[str, bool]:
-    """The first lines of a file, and whether they are the whole."""
+    """Return the first lines of a file, and whether they are the whole file."""
     sample, is_whole = bytearray(), True
     with unpacked(source) as chunks:
         for chunk in as_utf8(source, chunks, encoding):
@@ -169,7 +169,7 @@ def _sample(source: Source, encoding: str) -> tuple[str, bool]:
             if len(sample) >= SAMPLE or chunk.count(b"\n") > LINES:
                 is_whole = False
                 break
-    text = sample.decode("utf-8", "ignore")  # the last character may be cut
+    text = sample.decode("utf-8", "ignore")  # the last character may be incomplete
     if is_whole or "\n" not in text:
         return text, is_whole
     lines = list(islice(io.StringIO(text, newline=""), LINES + 1))
@@ -177,14 +177,14 @@ def _sample(source: Source, encoding: str) -> tuple[str, bool]:
 
 
 def _line_of_second(text: str, delimiter: str) -> int:
-    """The number of lines above the second row."""
+    """Count the lines above the second row."""
     rows = rows_of(io.StringIO(text, newline=""), delimiter)
     next(rows)
     return next(rows)[0] - 1
 
 
 def _is_title(rows: list[list[str]], width: int) -> bool:
-    """Whether a first line that is too short stands above the names of the columns."""
+    """Whether a short first line is a title above the header."""
     if len(rows[0]) == width or len(rows) < 3 or len(rows[1]) < width:
         return False
     texts = [at for at, cell in enumerate(rows[1]) if numeral(cell) is None and not is_moment(cell)]
@@ -192,7 +192,7 @@ def _is_title(rows: list[list[str]], width: int) -> bool:
 
 
 def _refuse_width(source: Source, header: list[str], width: int) -> NoReturn:
-    remedy = "remove what stands above the names of the columns, or correct them"
+    remedy = "remove the lines above the header, or correct it"
     source.refuse(_cells(width), f"{len(header)} on the first", remedy)
 
 
@@ -211,14 +211,14 @@ def _table(source: Source, layout: Layout, plan: Plan, options: Options) -> tupl
 
 
 def _resolved(source: Source, table: Any, plan: Plan, options: Options) -> tuple[Any, Findings]:
-    """The table with those columns of text as numbers that are, and what was found on the way."""
+    """Convert columns of text that are numbers; return the table and the findings."""
     findings = Findings({POINT} if plan.shows_point else {COMMA} if plan.decimal == COMMA else set())
     doubtful = [place for place, at in enumerate(plan.chosen) if at in plan.doubtful]
     return resolve(source, table, doubtful, options.decimal, options.missing, findings), findings
 
 
 def _rows(source: Source, layout: Layout) -> Rows:
-    """The rows as they stand in the file."""
+    """Return the rows as written in the file."""
     delimiter = layout.dialect.delimiter
 
     @contextmanager
@@ -233,7 +233,7 @@ def _rows(source: Source, layout: Layout) -> Rows:
 
 @contextmanager
 def _rewritten(source: Source, layout: Layout) -> Iterator[Rows]:
-    """The rows as Python's csv reads them, written to a temporary file without doubt; a ragged row is refused."""
+    """Rewrite the rows unambiguously to a temporary file with Python's csv; a ragged row raises an error."""
     delimiter, width = layout.dialect.delimiter, len(layout.names)
     with tempfile.TemporaryFile() as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
@@ -256,7 +256,7 @@ def _rewritten(source: Source, layout: Layout) -> Iterator[Rows]:
 
 
 def _strict_rows(source: Source, lines: Iterable[str], delimiter: str, above: int) -> Iterator[tuple[int, list[str]]]:
-    """The rows and the lines on which they begin, below others; what Python's csv does not understand is refused."""
+    """Yield rows and the lines on which they begin; raise a ValueError if Python's csv cannot parse one."""
     rows, last = rows_of(lines, delimiter, strict=True), above
     while True:
         try:

@@ -1,4 +1,4 @@
-"""How a text file sets off its cells: by a delimiter or by blanks, found in its first lines."""
+"""Determine from the first lines how a text file separates cells: by a delimiter or by blanks."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ..numerals import numeral
 
 DELIMITERS = ",;\t|"
 BLANK = " "  # any number of blanks and tabs
-_ROWS, _CELLS = 100, 100_000  # that are looked at
-_EXCEL = re.compile(r'"?sep=([^\w\s"\']|\t)"?[ ]*(?=[\r\n])')  # the first line that tells Excel the delimiter
+_ROWS, _CELLS = 100, 100_000  # to examine
+_EXCEL = re.compile(r'"?sep=([^\w\s"\']|\t)"?[ ]*(?=[\r\n])')  # a first line that states the delimiter for Excel
 _TWO_BLANKS = re.compile(r"\S(?:[ ]{2,}|[ ]*\t[ ]*)\S")
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What sets off the cells; ``stated`` says that the first line is ``sep=;`` and no row."""
+    """The delimiter; ``stated`` means that the first line is ``sep=;`` and not a row."""
 
     delimiter: str
     stated: bool = False
 
 
 def find_dialect(sample: str, suffix: str = "", delimiter: str | None = None) -> Dialect:
-    """The dialect that cuts the first lines into rows of equal width, whose cells hold no other delimiter.
+    """Find the dialect that splits the first lines into rows of equal width, whose cells contain no other delimiter.
 
-    A ``delimiter`` that the user names is the one.
+    A ``delimiter`` that the user states takes precedence.
     """
     if stated := _EXCEL.match(sample):
         return Dialect(delimiter or stated[1], stated=True)
@@ -44,7 +44,7 @@ def find_dialect(sample: str, suffix: str = "", delimiter: str | None = None) ->
 
 
 def rows_of(lines: Iterable[str], delimiter: str, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """The rows in lines of text, and the line on which each begins, from 1; blank ones are none. Cells are stripped."""
+    """Yield rows with stripped cells, and the line on which each begins, from 1; blank lines are skipped."""
     text = (_one_blank(line) for line in lines) if delimiter == BLANK else lines
     reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=strict)
     start = 1
@@ -60,7 +60,7 @@ def _one_blank(line: str) -> str:
 
 
 def first_rows(sample: str, delimiter: str, most: int = _ROWS, cells: int = _CELLS) -> list[list[str]]:
-    """At most so many rows, of not many more cells, as far as Python's csv understands them."""
+    """Return the first rows, up to a number of rows and cells, or the first that Python's csv cannot parse."""
     rows: list[list[str]] = []
     try:
         for _, row in rows_of(io.StringIO(sample, newline=""), delimiter):
@@ -74,7 +74,7 @@ def first_rows(sample: str, delimiter: str, most: int = _ROWS, cells: int = _CEL
 
 
 def _merit(sample: str, delimiter: str) -> tuple[bool, float, float, int]:
-    """Whether there are columns; the share of rows of one width; the share of cells without another delimiter."""
+    """Rate a dialect: several columns; the share of rows of one width; the share of cells without other delimiters."""
     rows = first_rows(sample, delimiter)
     widths = Counter(len(row) for row in rows)
     width, count = widths.most_common(1)[0] if widths else (0, 0)
@@ -93,12 +93,12 @@ def _merit(sample: str, delimiter: str) -> tuple[bool, float, float, int]:
 
 
 def _is_clean(cell: str, others: str) -> bool:
-    """Whether no other delimiter is in a cell, unless as a mark of a number."""
+    """Whether a cell contains no other delimiter, except as a mark in a number."""
     if not any(mark in cell for mark in others) and not _TWO_BLANKS.search(cell):
         return True
     return numeral(cell) is not None
 
 
 def columns_of(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
-    """The cells of each column; a row that is too short has empty ones."""
+    """Return the cells of each column; short rows are padded with empty cells."""
     return [[row[at] if at < len(row) else "" for row in rows] for at in range(width)]

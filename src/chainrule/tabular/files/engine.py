@@ -1,4 +1,4 @@
-"""Arrow's reader of rows and cells, asked for the types of a plan, and what its errors say about the plan."""
+"""Read delimited text with Arrow, using the types of a plan, and correct the plan from Arrow's errors."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from .plan import FLOAT, INTEGER, TEXT, Plan
 from .sources import WHO, Source
 from .streams import MOST_ROW, Seen, Stream, refuse_long
 
-LEAST_BLOCK, BLOCK = 1 << 20, 8 << 20  # bytes that Arrow parses at once, and those of a part of a table
-_SINGLE, _ATTEMPTS = 6, 10  # columns that are corrected one by one, and readings at most
+LEAST_BLOCK, BLOCK = 1 << 20, 8 << 20  # bytes that Arrow parses at once, and bytes of a block of a table
+_SINGLE, _ATTEMPTS = 6, 10  # columns corrected one by one, and maximum number of readings
 _CONVERSION = re.compile(r"In CSV column #(\d+): .*? error to \w+: invalid value '(.*)'", re.DOTALL)
 
 
 T = TypeVar("T")
-#: What is made of the stream, and whether a cell holds a quotation mark or a line break.
+#: The result of reading the stream, and whether a cell contains a quotation mark or a line break.
 Reader: TypeAlias = "Callable[[Stream, Plan, Seen], tuple[T, bool]]"
 
 
 class RefusedError(ValueError):
-    """Arrow does not understand the rows."""
+    """Arrow cannot parse the rows."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a file below its header, which can be opened again and again.
+    """The rows of a file below its header, which can be opened repeatedly.
 
-    ``open(seen)`` gives the stream, which notes what it sees. ``rewritten`` rows are those of Python's csv: only they
-    may hold line breaks. ``longest`` are the bytes of the longest line of the first ones.
+    ``open(seen)`` opens the stream and records what it sees. ``rewritten`` rows come from Python's csv; only they may
+    contain line breaks. ``longest`` is the length in bytes of the longest of the first lines.
     """
 
     open: Callable[[Seen], AbstractContextManager[Stream]]
@@ -44,12 +44,12 @@ class Rows:
 
 
 def parse(source: Source, rows: Rows, plan: Plan, options: Options) -> tuple[Any, Plan]:
-    """The Arrow table of the chosen columns, and the plan by which it was read in the end.
+    """Read the chosen columns; return the Arrow table and the final plan.
 
     Raises
     ------
     RefusedError
-        Rows of different lengths, or quotation marks that Arrow does not understand.
+        If rows differ in length, or Arrow cannot parse the quotation marks.
     """
     csv = require("pyarrow.csv", "tabular", WHO)
 
@@ -62,7 +62,7 @@ def parse(source: Source, rows: Rows, plan: Plan, options: Options) -> tuple[Any
 
 
 def settle(source: Source, rows: Rows, plan: Plan, options: Options) -> Plan:
-    """The plan by which all rows can be read, found by reading them once; none is kept."""
+    """Find a plan that fits all rows, by reading them once."""
     csv = require("pyarrow.csv", "tabular", WHO)
 
     def nothing(stream: Stream, plan: Plan, seen: Seen) -> tuple[None, bool]:
@@ -75,7 +75,7 @@ def settle(source: Source, rows: Rows, plan: Plan, options: Options) -> Plan:
 
 
 def blocks(rows: Rows, plan: Plan, options: Options) -> Iterator[Any]:
-    """The Arrow table in parts, by a plan that is settled."""
+    """Yield the Arrow table in blocks, by a settled plan."""
     arrow, csv = require("pyarrow", "tabular", WHO), require("pyarrow.csv", "tabular", WHO)
     with rows.open(Seen(integers=False)) as stream:
         for batch in csv.open_csv(stream_of(stream), *_orders(rows, plan, options, BLOCK)):
@@ -83,12 +83,12 @@ def blocks(rows: Rows, plan: Plan, options: Options) -> Iterator[Any]:
 
 
 def stream_of(stream: Stream) -> Any:
-    """A stream as Arrow takes it."""
+    """Wrap a stream for Arrow."""
     return require("pyarrow", "tabular", WHO).PythonFile(stream, mode="r")
 
 
 def _read(source: Source, rows: Rows, plan: Plan, read: Reader[T]) -> tuple[T, Plan]:
-    """What ``read`` makes of the rows, and the plan, corrected until it holds."""
+    """Call ``read`` with the plan, corrected until it fits; return the result and the plan."""
     arrow = require("pyarrow", "tabular", WHO)
     for attempt in range(_ATTEMPTS):
         seen = Seen(integers=bool(plan.numbers(INTEGER)))
@@ -107,7 +107,7 @@ def _read(source: Source, rows: Rows, plan: Plan, read: Reader[T]) -> tuple[T, P
 
 
 def _orders(rows: Rows, plan: Plan, options: Options, least: int = LEAST_BLOCK) -> tuple[Any, Any, Any]:
-    """What Arrow is asked for: to read, to parse and to convert."""
+    """Return Arrow's options for reading, parsing and conversion."""
     csv = require("pyarrow.csv", "tabular", WHO)
     block = min(max(least, 8 * rows.longest), MOST_ROW)
     kept, gaps = [str(at) for at in plan.chosen], missing_between_numbers(options.missing)
@@ -126,7 +126,7 @@ def _orders(rows: Rows, plan: Plan, options: Options, least: int = LEAST_BLOCK) 
 
 
 def _learn(source: Source, plan: Plan, error: str, attempt: int) -> Plan:
-    """The plan that takes account of what Arrow met."""
+    """Correct the plan by Arrow's error."""
     if found := _CONVERSION.match(error):
         if attempt >= _SINGLE:
             return plan.with_text(plan.numbers(INTEGER, FLOAT))
@@ -137,14 +137,14 @@ def _learn(source: Source, plan: Plan, error: str, attempt: int) -> Plan:
 
 
 def _holds(column: Any) -> bool:
-    """Whether a cell of text holds a quotation mark or a line break."""
+    """Whether a cell of text contains a quotation mark or a line break."""
     compute = require("pyarrow.compute", "tabular", WHO)
     is_text = str(column.type) == TEXT
     return is_text and any(compute.any(compute.match_substring(column, mark)).as_py() for mark in '"\n\r')
 
 
 def _trimmed(table: Any, plan: Plan, options: Options) -> Any:
-    """The columns by their names, text without the blanks around it and the words that the user calls missing."""
+    """Name the columns, strip text, and remove the user's words for missing values."""
     arrow, compute = require("pyarrow", "tabular", WHO), require("pyarrow.compute", "tabular", WHO)
     table = table.rename_columns([plan.names[at] for at in plan.chosen])
     for place, at in enumerate(plan.chosen):

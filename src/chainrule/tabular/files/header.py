@@ -1,8 +1,8 @@
-"""Whether the first row names the columns, and the names.
+"""Decide whether the first row is a header, and name the columns.
 
-A text above numbers or dates is a name. Where every column holds text, the first row is one of many if its words come
-again below it. Numbers are names where they count the columns, as pandas writes ``0,1,2``, or ascend evenly as years do
-above numbers of another form. What may be either is asked for: a wrong guess loses a row, or trains on the names.
+Text above numbers or dates is a name. If all columns are text, a first row whose words occur again below is data.
+Numbers are names if they count the columns, as pandas writes ``0,1,2``, or ascend evenly, as years do, above numbers of
+another form. Ambiguity raises an error, because a wrong guess loses a row or trains on the names.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from ..numerals import numeral, value
 from ..words import is_missing
 from .sources import Source
 
-ROWS = 400  # in which the words of the first row may come again
-_SOME = 200  # cells that tell what a column holds
-MANY = 4  # names that count or ascend evenly, which data seldom do by chance
+ROWS = 400  # in which the words of the first row may occur again
+_SOME = 200  # cells that determine the type of a column
+MANY = 4  # numbers that count or ascend evenly, which is unlikely by chance
 ASK = "pass header=True if it names the columns (--header), or header=False if it is data (--no-header)"
 _NAMED = 3  # columns that a note lists
 
 
 def has_header(source: Source, first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names the columns, which hold these cells below it; what may be either is refused."""
+    """Whether the first row is a header above these columns; ambiguity raises a ValueError."""
     if len(first) == len(columns) - 1:
-        return True  # as R writes it, without a name for the names of the rows
+        return True  # as R writes it, without a name for the row names
     below = [[cell for cell in column[:ROWS] if not is_missing(cell)] for column in columns]
     cells = {at: cell for at, cell in enumerate(first[: len(columns)]) if not is_missing(cell)}
     values = {at: cell for at, cell in cells.items() if _is_value(cell)}
@@ -50,12 +50,12 @@ def has_header(source: Source, first: Sequence[str], columns: Sequence[Sequence[
 
 
 def names_values(texts: Iterable[int], below: Sequence[Sequence[str]]) -> bool:
-    """Whether a column that has a text above it holds numbers or dates."""
+    """Whether a column below a text contains numbers or dates."""
     return any(_are_values(below[at]) for at in texts)
 
 
 def _of_texts(source: Source, texts: dict[int, str], again: dict[int, str]) -> bool:
-    """A row of texts above columns of texts."""
+    """Judge a row of texts above columns of text."""
     if not again:
         return True
     if 2 * len(again) > len(texts):
@@ -65,12 +65,12 @@ def _of_texts(source: Source, texts: dict[int, str], again: dict[int, str]) -> b
 
 
 def _of_numbers(source: Source, names: list[str], counting: bool, below: Sequence[Sequence[str]]) -> bool:
-    """A row of numbers above whatever there is."""
+    """Judge a row of numbers."""
     if not counting:
         return False
     rows = [row for row in zip(*(column[:20] for column in below), strict=False) if len(row) == len(names)]
     if rows and 2 * sum(_count(row) for row in rows) > len(rows):
-        return False  # every row ascends like this
+        return False  # every row ascends like that
     if len(names) > 2 and (names == list(map(str, range(len(names)))) or not any(map(_has_decimals, names))):
         differs = [2 * sum(map(_has_decimals, column)) > len(column) for column in below[:-1]]
         if all(differs) or (len(names) >= MANY and names[0] == "0"):
@@ -93,7 +93,7 @@ def _are_values(cells: Sequence[str]) -> bool:
 
 
 def _count(cells: Sequence[str]) -> bool:
-    """Whether numbers ascend evenly, as names of columns do: 0, 1, 2; 2019, 2020; 400, 410, 420."""
+    """Whether numbers ascend evenly, like names of columns: 0, 1, 2; 2019, 2020; 400, 410, 420."""
     numbers = [number for cell in cells if (number := value(cell)) is not None]
     steps = [b - a for a, b in pairwise(numbers)]
     if len(numbers) != len(cells) or not steps or min(steps) <= 0:
@@ -105,10 +105,10 @@ def _count(cells: Sequence[str]) -> bool:
 def make_names(
     source: Source, header: Sequence[str] | None, columns: Sequence[Sequence[str]], notes: list[str]
 ) -> list[str]:
-    """A different name for each column; an empty one for an index, and for what has neither name nor values.
+    """Return distinct names for the columns; empty for an index, and for a column without name and values.
 
-    ``header`` is None in a file without one. It is one shorter than the rows where R wrote the names of the rows, or
-    where every row but the header ends with a delimiter.
+    ``header`` is None in a file without one. It is one cell shorter than the rows if R wrote row names, or if every row
+    but the header ends with a delimiter.
     """
     width = len(columns)
     if header is None:
@@ -126,7 +126,7 @@ def make_names(
 
 
 def _without_twins(names: list[str], notes: list[str]) -> list[str]:
-    """The names with a number behind each that comes again."""
+    """Add a number to each repeated name."""
     counts, taken, renamed = Counter[str](), set(names), []
     for at, name in enumerate(names):
         counts[name] += 1
@@ -138,5 +138,5 @@ def _without_twins(names: list[str], notes: list[str]) -> list[str]:
             taken.add(names[at])
             renamed.append(names[at])
     if renamed:
-        notes.append(f"names that come twice have a number: {', '.join(renamed[:_NAMED])}")
+        notes.append(f"repeated names have a number: {', '.join(renamed[:_NAMED])}")
     return names

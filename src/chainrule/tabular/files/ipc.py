@@ -1,7 +1,7 @@
-"""What an Arrow file says of its compressed parts, held against its size before Arrow believes it.
+"""Compare the claimed sizes in an Arrow file with its length before Arrow allocates memory.
 
-Arrow allocates as many bytes as stand before a compressed part. They are added up first: the metadata of a message is a
-FlatBuffer, of which only the way to these numbers is read here.
+Arrow allocates as many bytes as the prefix of a compressed buffer claims. This file adds up the prefixes first: the
+metadata of a message is a FlatBuffer, of which only the path to these numbers is read.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 from ..._support.checks import require
 from .sources import WHO, Source
 
-_RATIO, _SPARE = 50, 1 << 30  # bytes in memory for one of the file
-MAGIC, _BEFORE = b"ARROW1", 8  # a file begins with it, and so many bytes are before its first message
-_KIND, _HEADER, _DICTIONARY = 1, 2, 2  # fields of a message, and the kind of one that holds a dictionary
+_RATIO, _SPARE = 50, 1 << 30  # maximum bytes in memory per byte of the file
+MAGIC, _BEFORE = b"ARROW1", 8  # the first bytes of a file, and the offset of its first message
+_KIND, _HEADER, _DICTIONARY = 1, 2, 2  # fields of a message, and the kind of a dictionary message
 _DATA, _BUFFERS, _COMPRESSION = 1, 2, 3  # fields of a dictionary and of a batch
 
 
 def check_buffers(source: Source, content: bytes) -> None:
-    """Raise if the compressed parts of an Arrow file or stream claim to be much larger than it is."""
+    """Raise a ValueError if the compressed buffers of an Arrow file or stream claim to be much larger than the file."""
     arrow, ipc = require("pyarrow", "tabular", WHO), require("pyarrow.ipc", "tabular", WHO)
     start = _BEFORE if content.startswith(MAGIC) else 0
     most, claimed = max(_SPARE, _RATIO * len(content)), 0
@@ -32,7 +32,7 @@ def check_buffers(source: Source, content: bytes) -> None:
 
 
 def _claimed(source: Source, message: Any) -> int:
-    """The bytes that the compressed buffers of a message become."""
+    """Return the uncompressed size of the buffers of a message."""
     metadata, body = message.metadata.to_pybytes(), message.body
     total = 0
     try:
@@ -52,14 +52,14 @@ def _claimed(source: Source, message: Any) -> int:
 
 
 class _Table:
-    """A table of a FlatBuffer: fields by their number."""
+    """A table of a FlatBuffer: fields by number."""
 
     def __init__(self, content: bytes, at: int) -> None:
         self.content, self.at = content, at
         self._fields = at - struct.unpack_from("<i", content, at)[0]
 
     def field(self, number: int) -> int | None:
-        """Where a field is; None if it is not there."""
+        """Return the offset of a field; None if it is absent."""
         size, offset = struct.unpack_from("<H", self.content, self._fields)[0], 4 + 2 * number
         found = struct.unpack_from("<H", self.content, self._fields + offset)[0] if offset < size else 0
         return self.at + found if found else None
@@ -77,7 +77,7 @@ class _Table:
         return None if at is None else _Table(self.content, at)
 
     def pairs(self, number: int) -> list[tuple[int, int]]:
-        """A vector of pairs of integers of 64 bits."""
+        """Read a vector of pairs of 64-bit integers."""
         at = self._follow(number)
         if at is None:
             return []

@@ -1,4 +1,4 @@
-"""JSON: an object a line, or one list of objects; each key is a column."""
+"""Read JSON: one object per line, or a list of objects; each key is a column."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .sources import Source, unpacked
 from .streams import lines_of
 
 _OBJECT = re.compile(r'\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\})')
-_MOST_LIST = 256 << 20  # characters of one list, which is read as a whole
+_MOST_LIST = 256 << 20  # characters of a list, which is read as a whole
 
 
 def is_json(head: str, suffix: str) -> bool:
-    """Whether a text begins as JSON does: with an object on its first line, or with a list if the suffix says so."""
+    """Whether a text is JSON: it begins with an object, or with a list if the suffix is that of JSON."""
     start = head.lstrip("\ufeff \t\r\n")
     if suffix in (".json", ".jsonl", ".ndjson"):
         return start[:1] in ("{", "[")
@@ -26,7 +26,7 @@ def is_json(head: str, suffix: str) -> bool:
 
 
 def read_json_lines(source: Source, options: Options) -> tuple[Any, list[str]]:
-    """The Arrow table of all objects. A key that an object lacks is a missing value."""
+    """Read all objects into an Arrow table; an absent key is a missing value."""
     names: dict[str, int] = {}
     for record in _records(source, options):
         for name in record:
@@ -42,7 +42,7 @@ def read_json_lines(source: Source, options: Options) -> tuple[Any, list[str]]:
 
 
 def _records(source: Source, options: Options) -> Iterator[dict[str, Any]]:
-    """The objects, one after the other."""
+    """Yield the objects."""
     with unpacked(source) as chunks:
         encoding = find_encoding(source, next(chunks, b""), options.encoding)
     with unpacked(source) as chunks:

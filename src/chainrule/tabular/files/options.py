@@ -1,4 +1,4 @@
-"""What the user says of a file, checked once, and the choice of columns."""
+"""Check the options of ``read_table``, and choose columns."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ _FEW = 20  # names that a message lists
 
 
 class UnknownColumnError(ValueError):
-    """A column that the table does not have.
+    """The table has no column of this name.
 
     Attributes
     ----------
-    name : str, the column that was asked for
-    known : list of str, those that are there
+    name : str
+        The requested column.
+    known : list of str
+        The columns of the table.
     """
 
     def __init__(self, message: str, name: str, known: Sequence[str]) -> None:
@@ -30,7 +32,7 @@ class UnknownColumnError(ValueError):
 
 @dataclass(frozen=True)
 class Options:
-    """The options of ``read_table``; None where the file is to tell."""
+    """The options of ``read_table``; None for those that the file determines."""
 
     encoding: str | None = None
     delimiter: str | None = None
@@ -60,7 +62,7 @@ class Options:
 
 
 def choose(source: Source, names: Sequence[str], options: Options) -> list[int]:
-    """The places of the columns to read: those that are asked for, or all that have a name."""
+    """Return the positions of the columns to read: the requested ones, or all with a name."""
     known = [name for name in names if name]
     there = set(known)
     for name in [*(options.columns or ()), *options.text]:

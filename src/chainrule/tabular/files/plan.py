@@ -1,4 +1,4 @@
-"""What Arrow is to make of each column: a guess from the first rows, corrected by what comes later."""
+"""Plan the type of each column: inferred from the first rows, corrected by later ones."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .options import Options, choose
 from .sources import Source
 
 INTEGER, FLOAT, TEXT = "int64", "float64", "string"
-ROWS = 100  # that the first guess is made from
+ROWS = 100  # that determine the first plan
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The columns of a file: their names, which to read, and the type that Arrow is asked to make of each.
+    """The columns of a file: names, which to read, and the type that Arrow converts each to.
 
-    ``doubtful`` are columns of text that may be numbers as people write them. ``shows_point`` says whether a number in
-    the first rows has a decimal point for certain.
+    ``doubtful`` are columns of text that may be numbers as people write them. ``shows_point`` means that a number in
+    the first rows certainly has a decimal point.
     """
 
     names: list[str]
@@ -31,7 +31,7 @@ class Plan:
 
     @staticmethod
     def of(source: Source, names: Sequence[str], columns: Sequence[Sequence[str]], options: Options) -> Plan:
-        """The plan for columns of which these are the first cells."""
+        """Plan for columns with these first cells."""
         chosen = choose(source, names, options)
         columns = [column[:ROWS] for column in columns]
         marks = {style(columns[at]).decimal for at in chosen} - {""}
@@ -46,16 +46,16 @@ class Plan:
         return Plan(list(names), chosen, types, decimal, frozenset(doubtful), POINT in marks)
 
     def with_text(self, places: Collection[int]) -> Plan:
-        """The plan in which these columns are read as text, and then looked at."""
+        """Read these columns as text, to be examined later."""
         types = [TEXT if at in places else kind for at, kind in enumerate(self.types)]
         return replace(self, types=types, doubtful=self.doubtful | set(places))
 
     def numbers(self, *kinds: str) -> list[int]:
-        """The places of the chosen columns of these types."""
+        """Return the positions of the chosen columns of these types."""
         return [at for at in self.chosen if self.types[at] in kinds]
 
     def corrected(self, at: int, word: str) -> Plan:
-        """The plan after Arrow met this word in a column of numbers."""
+        """Correct the plan after Arrow found this word in a column of numbers."""
         if self.types[at] == INTEGER and is_plain(word, self.decimal) and not is_whole(word):
             types = [FLOAT if place == at else kind for place, kind in enumerate(self.types)]
             return replace(self, types=types)
@@ -63,7 +63,7 @@ class Plan:
 
 
 def _type(words: Sequence[str], decimal: str) -> str:
-    """The type of a column that begins with these words."""
+    """Infer the type of a column from its first words."""
     if not words or any(map(is_code, words)) or not all(is_plain(word, decimal) for word in words):
         return TEXT
     if not all(map(is_whole, words)):

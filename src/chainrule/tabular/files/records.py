@@ -1,4 +1,4 @@
-"""Rows of Python values as an Arrow table: what workbooks, databases and JSON give, a batch at a time."""
+"""Convert rows of Python values, from workbooks, databases and JSON, to an Arrow table in batches."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from ..._support.checks import require
 from .sources import WHO, Source
 
-_SPARE, _RATIO = 1 << 22, 6  # cells of a table in a small file, and for each byte of a larger one
-_TEXT_SPARE, _TEXT_RATIO = 64 << 20, 50  # the same in characters of text
-_BATCH, _ROWS = 1 << 19, 256  # cells that are Python objects at the same time, but not of fewer rows
+_SPARE, _RATIO = 1 << 22, 6  # maximum number of cells in a small file, and per byte of a larger one
+_TEXT_SPARE, _TEXT_RATIO = 64 << 20, 50  # the same for characters of text
+_BATCH, _ROWS = 1 << 19, 256  # cells held as Python objects at a time, and the minimum number of rows
 
 
 def most_cells(source: Source) -> int:
-    """The cells that a file of its size may hold; more is a bomb."""
+    """Return the maximum number of cells for a file of this size; more is a bomb."""
     return max(_SPARE, _RATIO * source.path.stat().st_size)
 
 
 def as_table(source: Source, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Any:
-    """The rows, each with a value for every name, as an Arrow table; columns of several kinds become text."""
+    """Convert rows, each with a value for every name, to an Arrow table; columns of mixed types become text."""
     arrow = require("pyarrow", "tabular", WHO)
     columns: list[list[Any]] = [[] for _ in names]
     batch: list[Sequence[Any]] = []
@@ -43,7 +43,7 @@ def as_table(source: Source, names: Sequence[str], rows: Iterable[Sequence[Any]]
 
 
 def _take(arrow: Any, batch: Sequence[Sequence[Any]], columns: list[list[Any]]) -> None:
-    """Add a batch of rows to the columns."""
+    """Append a batch of rows to the columns."""
     for parts, values in zip(columns, zip(*batch, strict=True), strict=False):
         parts.append(_array(arrow, values))
 
@@ -59,12 +59,12 @@ def _array(arrow: Any, values: Sequence[Any]) -> Any:
     texts = [_text(value) for value in values]
     try:
         return arrow.array(texts, arrow.string())
-    except UnicodeEncodeError:  # half a character
+    except UnicodeEncodeError:  # a lone surrogate
         return arrow.array([text and text.encode("utf-8", "replace").decode() for text in texts], arrow.string())
 
 
 def _moment(value: Any) -> datetime.datetime | None:
-    """A date or moment without a zone, in UTC."""
+    """Convert a date or moment to UTC, without a zone."""
     if value is None:
         return None
     if not isinstance(value, datetime.datetime):
@@ -81,7 +81,7 @@ def _text(value: Any) -> str | None:
 
 
 def _joined(arrow: Any, parts: Sequence[Any]) -> Any:
-    """The parts of a column as one: numbers with numbers, otherwise as text."""
+    """Join the parts of a column: as numbers if all are, otherwise as text."""
     types = {part.type for part in parts} - {arrow.null()}
     if types == {arrow.int64(), arrow.float64()}:
         found = arrow.float64()

@@ -1,7 +1,7 @@
-"""Where a table comes from: a path, standard input or a stream; what kind of file it is; and its bytes, unpacked.
+"""Open a path, standard input or a stream; recognise the format; and unpack the bytes.
 
-A file is what its first bytes say, whatever its name. Packed files are never believed: what grows beyond
-``MAX_RATIO`` times its size while it is unpacked is refused before more memory is taken.
+The first bytes determine the format, whatever the name. Compressed files are never trusted: a file that grows beyond
+``MAX_RATIO`` times its size is refused before more memory is allocated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..._support.files import CHUNK, MAX_RATIO, MOST_PIPED, SPARE, as_path, in_o
 
 WHO = "read_table"
 STDIN = "standard input"
-#: By their first bytes; text has none of them.
+#: Formats by their first bytes; text has none of these.
 KINDS = {
     b"PAR1": "parquet",
     b"ARROW1": "arrow",
@@ -31,7 +31,7 @@ KINDS = {
     b"SQLite format 3\0": "sqlite",
 }
 _UNPACK, _EXPORT = "unpack it first", "save the table as CSV or Parquet"
-#: What is no table that can be read, what it is called, and what to do.
+#: Formats that cannot be read, their names, and what to do.
 _OTHERS = {
     b"BZh": ("a bzip2 file", _UNPACK),
     b"\xfd7zXZ\0": ("an xz file", _UNPACK),
@@ -56,20 +56,20 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Source:
-    """A file on the disk, the name that messages give it, and what follows ``::`` in what the user wrote."""
+    """A file on disk, its name in messages, and the part after ``::`` in the user's source."""
 
     path: Path
     name: str
     part: str | None = None
 
     def refuse(self, expected: str, got: str, remedy: str = "") -> NoReturn:
-        """Raise the error that says what is wrong with this file."""
+        """Raise a ValueError that names this file."""
         raise ValueError(sentence(WHO, f"{expected} {self.name}", got, remedy))
 
 
 @contextmanager
 def staged(source: Any) -> Iterator[Source]:
-    """The source as a file that can be read more than once: what can be read only once is copied to a temporary one."""
+    """Open the source as a file that can be read repeatedly; a stream is copied to a temporary file."""
     if hasattr(source, "read"):
         with _copied(source, str(getattr(source, "name", "the stream"))) as copy:
             yield copy
@@ -91,7 +91,7 @@ def staged(source: Any) -> Iterator[Source]:
 
 @contextmanager
 def _copied(stream: Any, name: str) -> Iterator[Source]:
-    """A temporary file with what the stream says."""
+    """Copy a stream to a temporary file."""
     with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
         copy = Source(Path(folder, "table"), name)
         with copy.path.open("wb") as file:
@@ -110,7 +110,7 @@ def _copied(stream: Any, name: str) -> Iterator[Source]:
 
 
 def kind(source: Source) -> str:
-    """What a file is: text, zip, workbook, parquet, arrow, arrow stream, sqlite or folder."""
+    """Recognise a file: text, zip, workbook, parquet, arrow, arrow stream, sqlite or folder."""
     if source.path.is_dir():
         return "folder"
     head = _head(source, 16)
@@ -153,7 +153,7 @@ def _zip(source: Source) -> Iterator[zipfile.ZipFile]:
 
 @contextmanager
 def unpacked(source: Source) -> Iterator[Iterator[bytes]]:
-    """The bytes of a text file in chunks, unpacked if it is gzipped, or alone in a zip file."""
+    """Open the bytes of a text file in chunks, unpacked from gzip, or from a zip file that contains it alone."""
     if KINDS.get(_head(source, 4)) == "zip":
         with _zip(source) as file, _only_member(source, file) as stream:
             yield _bounded(source, stream, MAX_RATIO * source.path.stat().st_size + SPARE)
@@ -163,7 +163,7 @@ def unpacked(source: Source) -> Iterator[Iterator[bytes]]:
 
 
 def _bounded(source: Source, stream: BinaryIO, most: int) -> Iterator[bytes]:
-    """Chunks of a stream, whose first is not that of another packed file."""
+    """Yield chunks of a stream; raise a ValueError if it is another compressed file or grows too large."""
     count = 0
     while chunk := stream.read(CHUNK):
         if not count:
@@ -180,7 +180,7 @@ def _bounded(source: Source, stream: BinaryIO, most: int) -> Iterator[bytes]:
 
 @contextmanager
 def _only_member(source: Source, file: zipfile.ZipFile) -> Iterator[BinaryIO]:
-    """The stream of the one file that is in a zip file."""
+    """Open the only file in a zip file."""
     hidden = ("__MACOSX/", ".")
     inside = [info for info in file.infolist() if not info.is_dir() and not info.filename.startswith(hidden)]
     if len(inside) != 1:
@@ -193,7 +193,7 @@ def _only_member(source: Source, file: zipfile.ZipFile) -> Iterator[BinaryIO]:
 
 
 def check_members(source: Source) -> None:
-    """Unpack a workbook once, to nowhere: raise if it is damaged, grows too large, or declares entities of its own."""
+    """Unpack a workbook once without keeping it; raise if it is damaged, grows too large, or declares entities."""
     most = MAX_RATIO * source.path.stat().st_size + SPARE
     with _zip(source) as file:
         for info in file.infolist():

@@ -1,4 +1,4 @@
-"""Chunks of bytes as a stream that Arrow and Python's csv read, changed on their way where the file needs it."""
+"""Turn chunks of bytes into a stream for Arrow and Python's csv, and transform or inspect them on the way."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Bytes: TypeAlias = "np.ndarray[tuple[Any, ...], np.dtype[np.uint8]]"
 
 
 class Stream(io.RawIOBase):
-    """What a generator of chunks yields, as a file; an error that the generator raises reaches whoever reads."""
+    """A file over a generator of chunks; errors of the generator reach the reader."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
-        """As files say."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer, or as much of it as there is."""
+        """Fill the buffer as far as possible."""
         while not self._rest:
             chunk = next(self._chunks, None)
             if chunk is None:
@@ -43,7 +43,7 @@ class Stream(io.RawIOBase):
 
 
 def without_lines(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
-    """The chunks without the first ``count`` lines, which are not long."""
+    """Skip the first ``count`` lines, which are short."""
     chunks, head = iter(chunks), b""
     while count and (chunk := next(chunks, b"")):
         head += chunk
@@ -55,7 +55,7 @@ def without_lines(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
 
 
 def one_blank(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines with one blank between words, where there are blanks and tabs."""
+    """Replace runs of blanks and tabs by one blank."""
     rest = b""
     for chunk in chunks:
         block, found, tail = (rest + chunk).rpartition(b"\n")
@@ -67,10 +67,10 @@ def one_blank(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 @dataclass
 class Seen:
-    """What was seen in the bytes while they were read.
+    """What was seen in the bytes while reading.
 
-    ``codes`` are cells that begin with a zero and more digits, as ``007`` does, of which an integer would lose the
-    zeros; they are looked for only if there are integers.
+    ``codes`` are cells with leading zeros, such as ``007``, which an integer would lose; they are searched for only if
+    there are columns of integers.
     """
 
     integers: bool
@@ -79,7 +79,7 @@ class Seen:
 
 
 def watched(chunks: Iterable[bytes], delimiter: str, seen: Seen) -> Iterator[bytes]:
-    """The same chunks, looked at while they pass."""
+    """Pass the chunks on, and inspect them."""
     end = b"\n"
     for chunk in chunks:
         seen.quotes = seen.quotes or b'"' in chunk
@@ -99,7 +99,7 @@ def _has_code(text: Bytes, delimiter: int) -> bool:
 
 
 def lines_of(source: Source, chunks: Iterable[bytes]) -> Iterator[str]:
-    """The lines of UTF-8 text with their ends; one that is too long is refused before it is in memory."""
+    """Yield lines of UTF-8 text with their ends; a line that is too long raises an error before it is in memory."""
     text = io.TextIOWrapper(io.BufferedReader(Stream(chunks), 1 << 20), encoding="utf-8", newline="")
     while line := text.readline(MOST_ROW):
         if len(line) == MOST_ROW and line[-1] not in "\r\n":
@@ -108,6 +108,6 @@ def lines_of(source: Source, chunks: Iterable[bytes]) -> Iterator[str]:
 
 
 def refuse_long(source: Source) -> None:
-    """Raise the error for a row that is too long."""
+    """Raise the ValueError for a row that is too long."""
     remedy = "check its line ends, and close its quotation marks"
     source.refuse(f"rows of at most {MOST_ROW:,} bytes in", "a longer one", remedy)

@@ -1,4 +1,4 @@
-"""Excel: one sheet of a workbook, read row by row by openpyxl."""
+"""Read a sheet of an Excel workbook row by row with openpyxl."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .sources import WHO, Source, check_members
 
 
 def read_workbook(source: Source, options: Options) -> tuple[Any, list[str]]:
-    """The Arrow table in a sheet: the one that is named, or the first."""
+    """Read a sheet: the one that is named, or the first."""
     openpyxl = require("openpyxl", "excel", WHO)
     check_members(source)
     notes: list[str] = []
@@ -55,7 +55,7 @@ def _sheet(source: Source, book: Any, options: Options, notes: list[str]) -> Any
 
 
 def _rows(source: Source, sheet: Any) -> Iterator[list[Any]]:
-    """The rows that hold something, as long as they are."""
+    """Yield the rows that are not empty, without empty cells at their ends."""
     count, most = 0, most_cells(source)
     for row in sheet.iter_rows(values_only=True):
         count += max(len(row), 1)
@@ -94,16 +94,16 @@ def _read(source: Source, rows: Iterator[list[Any]], options: Options, notes: li
 def _chosen(
     source: Source, first: Sequence[list[Any]], rest: Iterable[list[Any]], chosen: Sequence[int], width: int
 ) -> Iterator[list[Any]]:
-    """The cells of the chosen columns; a row that is longer than the header and the first rows is refused."""
+    """Yield the cells of the chosen columns; a row longer than the header and the first rows raises an error."""
     for part in (first, rest):
         for row in part:
             if len(row) > width:
-                source.refuse(f"{width} cells in each row of", str(len(row)), "remove what stands beside the table")
+                source.refuse(f"{width} cells in each row of", str(len(row)), "remove the cells beside the table")
             yield [_plain(row[at]) if at < len(row) else None for at in chosen]
 
 
 def _plain(value: Any) -> Any:
-    """A value as the other formats have them: text without blanks around it, times of day as text."""
+    """Convert a value to what other formats give: text stripped, times of day as text."""
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, datetime.time):

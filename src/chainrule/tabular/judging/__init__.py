@@ -1,4 +1,4 @@
-"""The rules by which a column is judged, each with its reason."""
+"""Rules that decide the kind of a column, each with its reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Facts", "judge"]
 
 
 def judge(who: str, name: str, column: Column, missing: Collection[str], kind: str = "", form: str = "") -> Facts:
-    """What an input is, unless ``kind`` states it; ``missing`` are further words for no value."""
+    """Decide the kind of an input, unless ``kind`` states it; ``missing`` are further words for a missing value."""
     if kind:
         return judge_stated(who, name, column, missing, kind, form)
     if isinstance(column, Others):

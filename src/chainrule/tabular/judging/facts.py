@@ -1,4 +1,4 @@
-"""What is known of a column."""
+"""The facts about a column."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ NUMBER, CATEGORY, FLAG, DATE, TEXT, ID, CONSTANT, DROP = KINDS = (
     "number", "category", "flag", "date", "text", "id", "constant", "drop",
 )  # fmt: skip
 COMPACT = "yyyymmdd"
-INTEGER = "integer"  # the form of an id that may be a number after all
+INTEGER = "integer"  # the form of an id that may become a number
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The kind of a column and why; how many values are missing and how many are different; one of them."""
+    """The kind of a column and the reason; the numbers of missing and distinct values; an example."""
 
     kind: str
     missing: int
@@ -26,11 +26,11 @@ class Facts:
     form: str = ""
 
     def left_out(self, why: str, kind: str = "") -> Facts:
-        """The facts of a column that is no input."""
+        """Return the facts for a column that is left out."""
         return replace(self, kind=kind or self.kind, why=f"left out: {why}")
 
     def of_one(self) -> Facts:
-        """The facts of a column that holds one value, or none."""
+        """Return the facts for a column with at most one distinct value."""
         if not self.distinct:
             return self.left_out("no value", CONSTANT)
         if self.missing:
@@ -39,17 +39,17 @@ class Facts:
 
 
 def used_words(column: Words) -> list[str]:
-    """The words that come at least once, as a part of a table may lack some."""
+    """Return the words that occur; a part of a table may lack some."""
     return [word for word, count in zip(column.words, column.counts(), strict=True) if count]
 
 
 def gaps(column: Words, present: Collection[str]) -> int:
-    """The cells without a value, where ``present`` are the words that are one."""
+    """Count the missing cells; ``present`` are the words that are values."""
     known = set(present)
     said = sum(int(count) for word, count in zip(column.words, column.counts(), strict=True) if word not in known)
     return int((column.codes < 0).sum()) + said
 
 
 def first_of(present: Sequence[str]) -> str:
-    """An example."""
+    """Return an example."""
     return present[0] if present else ""

@@ -1,4 +1,4 @@
-"""What the name of a column says: that it identifies rows, that it is a code, that it is a time."""
+"""Infer from the name of a column that it identifies rows, is a code, or is a time."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _TIMES = frozenset(("date", "time", "timestamp", "epoch", "unixtime", "datetime"
 
 
 def parts(name: str) -> list[str]:
-    """The words of a name, in lower case: ``customer``, ``id`` of ``CustomerID``, ``customer_id``, ``customerId``."""
+    """Split a name into words in lower case: ``CustomerID`` and ``customer_id`` give customer and id."""
     return [part.lower() for part in _PARTS.findall(name)]
 
 
 def is_id_name(name: str) -> bool:
-    """Whether a name says that a column identifies rows."""
+    """Whether a name states that a column identifies rows."""
     lower = name.lower()
     return not _IDS.isdisjoint(parts(name)) or (lower.endswith("id") and lower[:-2] in _WHOSE)
 
 
 def is_postal_name(name: str) -> bool:
-    """Whether a name says that integers are postcodes, of which there may be many."""
+    """Whether a name states that integers are postcodes, of which there may be many."""
     return not _POSTAL.isdisjoint(parts(name))
 
 
 def is_code_name(name: str) -> bool:
-    """Whether a name says that integers are codes of something, and no measure."""
+    """Whether a name states that integers are codes rather than measurements."""
     return not _CODES.isdisjoint(parts(name))
 
 
 def is_time_name(name: str) -> bool:
-    """Whether a name says that integers are times."""
+    """Whether a name states that integers are times."""
     return not _TIMES.isdisjoint(parts(name))

@@ -1,4 +1,4 @@
-"""Columns of numbers and of moments: measures, flags, codes, days written as integers, and what only counts rows."""
+"""Decide the kind of a column of numbers or moments: measurement, flag, code, date written as an integer, or id."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ..moments import NO_MOMENT, microseconds
 from .facts import CATEGORY, COMPACT, DATE, FLAG, ID, INTEGER, NUMBER, Facts
 from .names import is_code_name, is_id_name, is_postal_name, is_time_name
 
-_COLLISIONS = 5  # equal integers that chance would make, where none are: they are an id
-_CODE_LENGTH = 8  # digits of integers that are an id if all have as many
-_FEW_ROWS = 5  # that say nothing about an id
-_MOST_CODES = 100  # different integers that a name makes codes
+_COLLISIONS = 5  # expected equal pairs; integers without any are then an id
+_CODE_LENGTH = 8  # digits; integers that all have as many are an id
+_FEW_ROWS = 5  # too few to recognise an id
+_MOST_CODES = 100  # distinct integers that a name can make codes
 _FIRST_DAY, _LAST_DAY = 1900_01_01, 2100_12_31
 
 
 def judge_numbers(name: str, column: Numbers) -> Facts:
-    """What a column of numbers is."""
+    """Decide the kind of a column of numbers."""
     present = column.values[~column.missing]
     different = np.unique(present)
     facts = Facts(NUMBER, int(column.missing.sum()), len(different), example_of(present), "numbers")
@@ -40,7 +40,7 @@ def judge_numbers(name: str, column: Numbers) -> Facts:
 
 
 def judge_moments(column: Moments) -> Facts:
-    """What a column of dates is."""
+    """Decide the kind of a column of dates."""
     present = column.values[column.values != NO_MOMENT]
     example = str(present[0].astype("datetime64[us]").astype("datetime64[s]")) if len(present) else ""
     gaps = len(column) - len(present)
@@ -49,19 +49,19 @@ def judge_moments(column: Moments) -> Facts:
 
 
 def example_of(present: Array) -> str:
-    """The first number."""
+    """Return the first number as text."""
     if not len(present):
         return ""
     return f"{present[0].item():.6g}" if present.dtype.kind == "f" else str(present[0])
 
 
 def are_whole(numbers: Array) -> bool:
-    """Whether all are finite and without decimals."""
+    """Whether all numbers are finite integers."""
     return bool(np.isfinite(numbers).all() and (np.floor(numbers) == numbers).all())
 
 
 def days_of(numbers: Array) -> Array:
-    """Integers such as 20240131 as microseconds since 1970; ``NO_MOMENT`` for what is no day."""
+    """Convert integers such as 20240131 to microseconds since 1970; ``NO_MOMENT`` if one is not a day."""
     different, places = np.unique(numbers, return_inverse=True)
     found: Array = microseconds([_day(int(number)) for number in different.tolist()])[places]
     return found
@@ -80,9 +80,9 @@ def _are_days(different: Array) -> bool:
 
 
 def _why_id(name: str, count: int, different: Array) -> str:
-    """Why integers are an id: all are different, and chance or the name say that they are no measure.
+    """Return why integers are an id: all differ, and chance or the name exclude a measurement. Otherwise, return "".
 
-    Of n integers among r, n (n − 1) / 2 r pairs are equal by chance.
+    Among n integers drawn from r, n (n − 1) / 2 r pairs are expected to be equal.
     """
     if count < _FEW_ROWS or len(different) < count or is_time_name(name):
         return ""

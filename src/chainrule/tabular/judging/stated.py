@@ -1,4 +1,4 @@
-"""Columns whose kind the user states: whether they can be of that kind, and how their values are written."""
+"""Check a column whose kind the user states, and determine how its values are written."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .texts import date_form
 
 
 def judge_stated(who: str, name: str, column: Column, missing: Collection[str], kind: str, form: str) -> Facts:
-    """The facts of a column of this kind; ValueError if it cannot be of it."""
+    """Return the facts for a column of this kind; raise a ValueError if it cannot be of that kind."""
     words = as_words(column)
     is_gap = is_missing_number if kind == NUMBER else is_missing
     present = [word for word in used_words(words) if not is_gap(word, missing)]
-    facts = Facts(kind, gaps(words, present), len(present), first_of(present), "as you say", form)
+    facts = Facts(kind, gaps(words, present), len(present), first_of(present), "as stated", form)
     if isinstance(column, Others) and kind != DROP:
         raise ValueError(sentence(who, f"a {kind} in column {name!r}", column.what, "drop it"))
     if kind == NUMBER and not isinstance(column, Numbers):
@@ -34,7 +34,7 @@ def judge_stated(who: str, name: str, column: Column, missing: Collection[str], 
 
 
 def check_numbers(who: str, name: str, present: Sequence[str], form: str = "") -> str:
-    """The form of numbers in texts; ValueError for what is no number."""
+    """Return the form of numbers in texts; raise a ValueError if one is not a number."""
     mark = form or style(present).decimal or POINT
     for word, number in zip(present, values(present, mark), strict=True):
         if number is None:

@@ -1,4 +1,4 @@
-"""What is to be predicted: a number, or one of some classes."""
+"""Decide whether the target is a number or a class."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .numbers import are_whole, example_of
 from .stated import check_numbers
 from .texts import numbers_in
 
-MOST_CLASSES = 20  # integers that are classes if there are no more of them
-_CLASSES = frozenset(("None", "none", "NONE", "nil", "NIL", "Nil", "-", "."))  # which elsewhere mean no value
+MOST_CLASSES = 20  # maximum number of distinct integers that are classes
+_CLASSES = frozenset(("None", "none", "NONE", "nil", "NIL", "Nil", "-", "."))  # missing values in other columns
 _WHY = "the target"
 
 
 def is_no_class(word: str, missing: Collection[str]) -> bool:
-    """Whether a word in the target says that there is no value."""
+    """Whether a word in the target is a missing value."""
     return word not in _CLASSES and is_missing(word, missing)
 
 
 def judge_target(
     who: str, name: str, column: Column, missing: Collection[str], kind: str = "", form: str = ""
 ) -> Facts:
-    """A category if it is text, two values, or few integers that come again; otherwise a number; or what is stated."""
+    """Decide: a category if it is text, two values or few repeated integers; otherwise a number; or what is stated."""
     if isinstance(column, (Others, Moments)):
         what = column.what if isinstance(column, Others) else "dates"
         raise ValueError(sentence(who, f"numbers or words in the target {name!r}", what, "turn it into one of them"))

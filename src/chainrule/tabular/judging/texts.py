@@ -1,4 +1,4 @@
-"""Columns of words: numbers and dates in texts, flags, categories, free text, and names of rows."""
+"""Decide the kind of a column of words: number or date in texts, flag, category, free text, or id."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ..words import are_truths, is_missing, is_missing_number, truth
 from .facts import CATEGORY, DATE, FLAG, ID, NUMBER, TEXT, Facts, first_of, gaps, used_words
 from .numbers import judge_numbers
 
-_FEW_ROWS = 5  # that say nothing about an id
-_NEARLY = 0.95  # different texts of so many are an id
-_MANY = 0.3  # different texts of so many may be free text
-_WORDS = 3  # of a text on average that is no name
-_SOME = 50  # words that show whether a column may hold numbers or dates
+_FEW_ROWS = 5  # too few to recognise an id
+_NEARLY = 0.95  # share of distinct texts that makes an id
+_MANY = 0.3  # share of distinct texts that may be free text
+_WORDS = 3  # average number of words in free text
+_SOME = 50  # words that are examined for numbers or dates first
 
 
 def judge_words(who: str, name: str, column: Words, missing: Collection[str]) -> Facts:
-    """What a column of text is."""
+    """Decide the kind of a column of text."""
     used = used_words(column)
     if all(is_missing_number(word, missing) or numeral(word) is not None for word in used[:_SOME]):
         numbers = [word for word in used if not is_missing_number(word, missing)]
@@ -42,7 +42,7 @@ def judge_words(who: str, name: str, column: Words, missing: Collection[str]) ->
 
 
 def _judge_texts(facts: Facts, present: Sequence[str], rows: int) -> Facts:
-    """What words are that are no numbers, flags or dates."""
+    """Decide the kind of words that are not numbers, flags or dates."""
     lengths = [len(word.split()) for word in present[:1000]]
     if facts.distinct >= max(_MANY * rows, _FEW_ROWS) and sum(lengths) >= _WORDS * len(lengths):
         return replace(facts, kind=TEXT, why="different texts")
@@ -52,7 +52,7 @@ def _judge_texts(facts: Facts, present: Sequence[str], rows: int) -> Facts:
 
 
 def numbers_in(who: str, name: str, column: Words, present: Sequence[str]) -> Facts | None:
-    """The facts of a column whose words are all numbers, and no codes; None for another."""
+    """Return the facts for a column whose words are all numbers and not codes; otherwise None."""
     if not present or any(numeral(word) is None for word in present[:_SOME]):
         return None
     if any(map(is_code, present)) and all(map(is_whole, present)):
@@ -63,8 +63,8 @@ def numbers_in(who: str, name: str, column: Words, present: Sequence[str]) -> Fa
         return None
     if not how.decimal and any(COMMA in word for word in how.doubtful):
         word = next(word for word in how.doubtful if COMMA in word)
-        remedy = f"pass columns={{{name!r}: 'number:.'}} or 'number:,' for the mark before decimals"
-        raise ValueError(sentence(who, f"numbers that can be read in one way in column {name!r}", repr(word), remedy))
+        remedy = f"pass columns={{{name!r}: 'number:.'}} or 'number:,' for the decimal mark"
+        raise ValueError(sentence(who, f"unambiguous numbers in column {name!r}", repr(word), remedy))
     numbers = np.array([found.get(word, np.nan) for word in column.words] + [np.nan], np.float64)[column.codes]
     facts = judge_numbers(name, Numbers(numbers, np.isnan(numbers)))
     if facts.kind == FLAG and not are_truths(present):
@@ -75,7 +75,7 @@ def numbers_in(who: str, name: str, column: Words, present: Sequence[str]) -> Fa
 
 
 def date_form(who: str, name: str, present: Sequence[str]) -> str | None:
-    """How dates are written; None if these words are no dates."""
+    """Return how dates are written; None if the words are not dates."""
     if not any((microseconds(present[:_SOME], first) != NO_MOMENT).all() for first in (DAY_FIRST, MONTH_FIRST)):
         return None
     form = order(present)
@@ -83,6 +83,6 @@ def date_form(who: str, name: str, present: Sequence[str]) -> str | None:
         return None
     if form == UNCLEAR:
         remedy = f"pass columns={{{name!r}: 'date:dmy'}} if the day comes first, otherwise 'date:mdy'"
-        expected = f"dates whose day and month can be told apart in column {name!r}"
+        expected = f"dates with an unambiguous order of day and month in column {name!r}"
         raise ValueError(sentence(who, expected, repr(present[0]), remedy))
     return form
