@@ -89,7 +89,8 @@ class Images:
         record.finish(
             {**model.parameters, **model.buffers}, epochs=len(history), interrupted=history.interrupted, scores=scores
         )
-        say("result", f"test {written(scores, len(true))}, {trained_in(seconds, history, recipe.epochs)}")
+        told = trained_in(seconds, len(history), recipe.epochs, interrupted=history.interrupted)
+        say("result", f"test {written(scores, len(true))}, {told}")
         say("files", f"{', '.join([MODEL_FILE, HISTORY_FILE, runs.RECORD, *drawn])} in {record.folder}")
         say_command("next", "report", record.folder)
         return SIGNALLED + (checkpoint.asked or signal.SIGINT) if history.interrupted else 0

@@ -35,12 +35,7 @@ def write_history(out: Path, history: History) -> None:
     write_text("train", out / HISTORY_FILE, history.to_json() + "\n")
 
 
-def is_interrupted(history: History) -> bool:
-    """Whether the user ended the training; a time limit gives a reason instead."""
-    return history.interrupted and not history.reason
-
-
-def trained_in(seconds: float, history: History, planned: int) -> str:
+def trained_in(seconds: float, epochs: int, planned: int, *, interrupted: bool) -> str:
     """Return the end of the result line."""
-    stopped = f", interrupted after {len(history)} of {planned} epochs" if is_interrupted(history) else ""
+    stopped = f", interrupted after {epochs} of {planned} epochs" if interrupted else ""
     return f"trained in {seconds:.1f} s{stopped}"

@@ -28,7 +28,7 @@ from .images import SIGNALLED
 from .labelled import Labelled, with_answers
 from .models import Trained
 from .reading import REMEMBERED, options_of, read_rows
-from .saying import HISTORY_FILE, is_interrupted, say, say_command, trained_in, write_history
+from .saying import HISTORY_FILE, say, say_command, trained_in, write_history
 from .scores import NEVER, scores_of_classes, scores_of_numbers, written
 from .sources import Source, resolve
 from .splits import Parts, divide
@@ -101,7 +101,7 @@ class Tables:
         facts = self.facts(model)
         say("model", _model_line(model))
         true, said, scores = self._tested(model, facts)
-        interrupted = is_interrupted(model.history_)
+        interrupted = model.history_.interrupted and not model.history_.reason  # a time limit gives a reason
         epochs = {"epochs": model.n_epochs_, "best_epoch": model.best_epoch_}
         training = {"seed": args.seed, **epochs, "rows": self.data["rows"]}
         said_of_it = {"scores": scores, "training": training, "chainrule": __version__}
@@ -113,8 +113,8 @@ class Tables:
         arrays = {**model.model_.parameters, **model.model_.buffers}
         record.finish(arrays, epochs=model.n_epochs_, interrupted=interrupted, scores=scores)
         best = f"best epoch {model.best_epoch_} of {model.n_epochs_}"
-        planned = model.max_epochs
-        say("result", f"test {written(scores, len(true))}, {best}, {trained_in(seconds, model.history_, planned)}")
+        took = trained_in(seconds, model.n_epochs_, model.max_epochs, interrupted=interrupted)
+        say("result", f"test {written(scores, len(true))}, {best}, {took}")
         self._say_beside(model, scores, true)
         say("files", f"{', '.join([MODEL_FILE, HISTORY_FILE, runs.RECORD, *drawn])} in {record.folder}")
         say_command("next", "report", record.folder)
@@ -145,7 +145,7 @@ class Tables:
             raise KeyboardInterrupt
 
         with warnings.catch_warnings(), asking([signal.SIGTERM], end):
-            warnings.filterwarnings("ignore", "The number of unique classes")  # small tables have many epochs
+            warnings.filterwarnings("ignore", "The number of unique classes")  # a small table may have many
             warnings.filterwarnings("ignore", "Training interrupted")  # the result says so
             model.fit(self.rows(self.parts.train), y[self.parts.train], sample_weight=self._weights(), **with_)
         model.column_kinds_ = type(self.found.kinds)(kind for kind in self.found.kinds if kind.name in self.names)

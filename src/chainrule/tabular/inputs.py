@@ -23,7 +23,7 @@ from .words import MISSING
 
 def inputs_of(who: str, frame: Any, sources: Iterable[Source], missing: Collection[str]) -> dict[str, Array]:
     """Return the columns (N,) by name, as float64, text objects, or int64 microseconds."""
-    table = Frame(who, frame, trims=MISSING.issubset(missing))  # as an encoder does; a pipeline knows "" alone
+    table = Frame(who, frame, trims=MISSING.issubset(missing))  # as an encoder does; a pipeline only knows ""
     try:
         return {source.name: _values(table, source, missing) for source in sources}
     except ValueError as error:  # of an encoder, which its user does not know

@@ -193,13 +193,13 @@ class BaseTabular(BaseEstimator):
     # Prediction.
 
     def encoding_(self, X: Any) -> EncodedRows:
-        """Return X as the network takes it; the predict methods accept it in place of X."""
+        """Encode X for the network; ``predict`` accepts the result in place of X."""
         check_is_fitted(self)
         x = np.concatenate(list(self._encoded(X)))
         return EncodedRows(x, tuple(self.encoder_.matrix_columns))
 
     def _encoded(self, X: Any) -> Iterator[Array]:
-        """Yield X as the network takes it, in parts."""
+        """Encode X for the network, in parts."""
         if isinstance(X, EncodedRows):
             yield X.x
             return
@@ -211,7 +211,7 @@ class BaseTabular(BaseEstimator):
             yield part
 
     def _answers(self, X: Any) -> Array:
-        """What the decoding makes of the network's outputs, in float64."""
+        """Return the decoded network outputs in float64."""
         check_is_fitted(self)
         decoding = self.decoding_()
         return np.concatenate([run(decoding, self.model_.predict(x).astype(np.float64)) for x in self._encoded(X)])
