@@ -72,3 +72,8 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.fail(f"CHAINRULE_DATA names {named}, which is no folder")
     return folder
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: they may hold the time, and each process must give a test the same name."""
+    return argname if isinstance(val, bytes) else None
