@@ -158,7 +158,7 @@ def test_steps_around(wrap, tmp_path) -> None:
     fitted = quiet(wrap("one-hot of several"), FRAME, Y)
     done = cr.export(fitted, tmp_path / "a.onnx", X=FRAME)
     assert np.abs(by_onnx(done, FRAME)[1] - fitted.predict_proba(FRAME)).max() < 1e-5
-    assert [note for note in done.notes if "one input of shape (N, 1) a column" in note]
+    assert [note for note in done.notes if "one input of shape (N, 1) per column" in note]
     assert cr.export(fitted, tmp_path / "a.h", X=FRAME).checked < 1e-5
 
 

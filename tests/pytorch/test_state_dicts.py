@@ -146,7 +146,7 @@ class Gate(cr.Layer):
 def test_a_layer_of_ones_own_that_gives_its_program_answers_alike(tmp_path: Path) -> None:
     model = cr.Sequential([Gate(), cr.Linear(3, 2)], rng=0)
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
-    done = cr.export(model, tmp_path / "net.safetensors", rows=x)
+    done = cr.export(model, tmp_path / "net.safetensors", X=x)
     assert done.checked is not None
     assert done.checked < 1e-5
     net = nn.Sequential(nn.Linear(4, 3), nn.LeakyReLU(0.3), nn.Linear(3, 2))

@@ -98,7 +98,8 @@ PROBABILITIES = SOFTMAX + SIGMOID  # the ops that give them
 
 def last_op(layers: Sequence[Programmed]) -> str:
     """Return the op that layers in sequence end with; "" if only Python knows."""
-    program = program_of(layers[-1])
+    last = getattr(layers[-1], "activation", layers[-1])  # a Linear outside a model has no arrays for its program
+    program = (Call("affine"),) if last is None else program_of(last)
     return program[-1].op if program else ""
 
 
