@@ -120,9 +120,11 @@ def _pbld(g: Graph, call: Call, x: str) -> str:
     if narrow:
         x, g.dtype = g.cast(x, np.float32), np.dtype(np.float32)
     w1, b1, W2, b2 = (call.arrays[name] for name in ("w1", "b1", "W2", "b2"))
-    u = g.Mul(g.Reshape(x, np.array([0, len(w1), 1])), g.constant(2 * np.pi * w1, "w1"))
-    waves = g.Transpose(g.Cos(g.Add(u, g.constant(b1, "b1"))), perm=[1, 0, 2])
-    z = g.Transpose(g.MatMul(waves, g.constant(W2, "W2")), perm=[1, 0, 2])
+    u = g.Mul(g.Reshape(x, np.array([0, len(w1), 1, 1])), g.constant(2 * np.pi * w1[:, :, None], "w1"))
+    # For ONNX Runtime 1.18: cos u = sin(u + π/2), as it has no cosine in float64; and sums of products, as its batched
+    # matrix product fails for a batch without rows.
+    waves = g.Sin(g.Add(u, g.constant(b1[:, :, None] + np.pi / 2, "b1")))
+    z = g.ReduceSum(g.Mul(waves, g.constant(W2, "W2")), np.array([2]), keepdims=0)
     z = g.Reshape(g.Add(z, g.constant(b2, "b2")), np.array([0, b2.size]))
     y = g.Concat(z, x, axis=1)
     if narrow:

@@ -92,7 +92,7 @@ def quantized(proto: Any, products: list[str]) -> Any:
     require("onnxruntime", "onnx", 'export with precision="int8"')
     if not products:
         return proto
-    from onnx import load
+    from onnx import TensorProto, load
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
@@ -108,6 +108,7 @@ def quantized(proto: Any, products: list[str]) -> Any:
             per_channel=True,
             reduce_range=True,
             weight_type=QuantType.QInt8,
+            extra_options={"DefaultTensorType": TensorProto.FLOAT},  # where ONNX Runtime 1.18 infers none
         )
         small = load(path)
     kept = [(entry.key, entry.value) for entry in small.metadata_props if not entry.key.startswith("onnx.")]
