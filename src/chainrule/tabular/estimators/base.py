@@ -19,6 +19,7 @@ from ...estimators.internals import Interval
 from ...layers.program import Program, run
 from ...losses import Loss
 from ...model import Sequential
+from ...ops.fused import KERNELS
 from ...training.callbacks import Callback, History
 from ...training.trainer import Trainer
 from .. import recipe
@@ -214,7 +215,9 @@ class BaseTabular(BaseEstimator):
         """Return the decoded network outputs in float64."""
         check_is_fitted(self)
         decoding = self.decoding_()
-        return np.concatenate([run(decoding, self.model_.predict(x).astype(np.float64)) for x in self._encoded(X)])
+        # Without kernels in float64: BLAS rounds a row by its place in the batch, the kernels do not.
+        model = self.model_ if KERNELS == "fused" else self.model_.astype(np.float64)
+        return np.concatenate([run(decoding, model.predict(x).astype(np.float64)) for x in self._encoded(X)])
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
