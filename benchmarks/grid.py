@@ -117,7 +117,7 @@ class Problem:
         return [slice(start, start + row.batch) for start in starts]
 
     def loss(self, outputs: Array) -> float:
-        """The loss of these outputs on all the data, by our own loss, whoever computed them."""
+        """The loss of these outputs on all the data, by our own loss, for every library."""
         return float(make_loss(self.row)(outputs, self.y, None)[0])
 
 

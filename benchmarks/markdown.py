@@ -94,7 +94,7 @@ def written(row: str) -> str:
 
 
 def cell(key: str, peer: Mapping[str, Any]) -> str:
-    """The median ratio with the least and the greatest."""
+    """The median ratio with the minimum and the maximum."""
     middle, least, most = times(key, peer)
     return f"{middle:.2f}× ({least:.2f}–{most:.2f})"
 

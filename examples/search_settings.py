@@ -49,7 +49,7 @@ def main():
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
         study.optimize(lambda trial: objective(trial, x / 16, y), n_trials=trials)
         pruned = sum(trial.state.name == "PRUNED" for trial in study.trials)
-        print(f"Optuna: validation loss {study.best_value:.3f}, by {study.best_params}; {pruned} trials broken off")
+        print(f"Optuna: validation loss {study.best_value:.3f}, by {study.best_params}; {pruned} trials interrupted")
     else:
         print("Optuna is not installed: pip install optuna")
 

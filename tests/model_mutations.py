@@ -196,7 +196,7 @@ MUTATIONS = (
 
 
 def with_its_digest(data: bytes) -> bytes:
-    """The file with the digest of what is in it now, where that can be told."""
+    """The file with the digest of its present contents, if these can be read."""
     try:
         arrays = safetensors.numpy.load(data)
         header, body = parts(data)

@@ -196,7 +196,7 @@ MUTATIONS = (
 
 
 def attempt(read: Callable[[], object]) -> str:
-    """ "" if it was read, else the sentence; anything but a sentence is told with its type."""
+    """Return "" if it was read, else the sentence; anything but a sentence comes with its type."""
     try:
         read()
     except (ValueError, OSError) as error:
@@ -254,7 +254,7 @@ def main(folder: Path, first: int, last: int) -> dict[str, Any]:
 
 
 def bound_memory(size: int) -> None:
-    """From here on whoever asks for much more than the file is long is refused: then MemoryError is no sentence."""
+    """Refuse requests for much more memory than the file has bytes from here on: then MemoryError is no sentence."""
     try:
         import resource
 

@@ -87,7 +87,7 @@ def test_settings_are_found_and_bad_trials_stopped_early(run: Runner) -> None:
     said, pictures = run("search_settings.py", "--trials", "7")
     assert number(r"scikit-learn: ([\d.]+)% of the test digits right", said) > 94
     assert number(r"Optuna: validation loss ([\d.]+)", said) < 0.2
-    assert number(r"(\d+) trials broken off", said) >= 1
+    assert number(r"(\d+) trials interrupted", said) >= 1
     assert pictures == set()
 
 

@@ -13,7 +13,7 @@ class Contestant(Protocol):
     """A library in the middle of training one row."""
 
     def train(self, passes: int) -> None:
-        """Train for some passes, the batches drawn anew for each epoch: this is what is timed."""
+        """Train for some passes, with new batches for each epoch: this is what is timed."""
 
     def train_in_order(self) -> None:
         """One pass over the batches in the order of the rows."""

@@ -23,7 +23,7 @@ class Ours:
         self.trainer.fit(self.problem.x, self.problem.y, epochs=passes * self.problem.row.epochs, verbose=0)
 
     def train_in_order(self) -> None:
-        """Each batch as an epoch of its own: the optimizer goes on from call to call."""
+        """Each batch as an epoch of its own: the optimizer continues from call to call."""
         x, y = self.problem.x, self.problem.y
         for part in self.problem.batches:
             self.trainer.fit(x[part], y[part], epochs=1, verbose=0)

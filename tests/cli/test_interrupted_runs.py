@@ -1,4 +1,4 @@
-"""``chainrule train`` that Ctrl-C or SIGTERM ends, wherever it is, says how to resume; what it removes is told."""
+"""``chainrule train`` that Ctrl-C or SIGTERM ends at any point says how to resume, and what it removes."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
@@ -18,19 +17,10 @@ pytest.importorskip("sklearn")
 import chainrule as cr
 import halting
 from chainrule.cli import images, runs
+from cli.records import MODEL, RECORD, change_record, record_of
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
 QUICK = ("--epochs", 4, "--hidden", 8, "--quiet")
-MODEL, RECORD = "model.safetensors", "run.json"
-
-
-def record_of(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    return found
-
-
-def change_record(folder: Path, **values: Any) -> None:
-    (folder / RECORD).write_text(json.dumps(record_of(folder) | values), encoding="utf-8")
 
 
 @pytest.fixture
@@ -81,7 +71,7 @@ def assert_same_run(out: Path, undisturbed: Path) -> None:
 def test_a_killed_run_goes_on_to_the_same_bits(undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words: tuple[object, ...] = ("train", "digits", *LONG, "--out", out)
-    for step in (20, 45):  # in the midst of an epoch
+    for step in (20, 45):  # within an epoch
         with halting.Process(SCRIPT, *words, halts=[step]) as process:
             process.wait_until_halted(step)
             process.kill_in_the_middle()

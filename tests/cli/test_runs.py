@@ -1,8 +1,7 @@
-"""The record of a run, and its repetition to the very bits; what forbids it is told."""
+"""The record of a run, and its repetition bit for bit; what prevents it is reported."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -15,19 +14,10 @@ import pytest
 import chainrule as cr
 from chainrule.cli import images, recipe, runs
 from chainrule.cli.facts import Facts
+from cli.records import MODEL, RECORD, change_record, record_of
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
 QUICK = ("--epochs", 4, "--quiet")
-MODEL, RECORD = "model.safetensors", "run.json"
-
-
-def record_of(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    return found
-
-
-def change_record(folder: Path, **values: Any) -> None:
-    (folder / RECORD).write_text(json.dumps(record_of(folder) | values), encoding="utf-8")
 
 
 @pytest.fixture
@@ -162,7 +152,7 @@ def test_threads_count_where_no_plan_takes_the_steps(optimizer: str) -> None:
 
 
 def test_an_equal_file_is_enough_where_its_numbers_are_rounded_otherwise(shell, refuses, small: Path) -> None:
-    """Another NumPy may standardise to other last bits; but a run is only gone on with on the very numbers."""
+    """Another NumPy may standardise to other last bits; but a run only resumes on the same numbers."""
     change_record(small, data=record_of(small)["data"] | {"sha256": "0" * 64})
     assert shell("train", "--repeat", small, "--quiet").code == 0
     change_record(small, result=None)

@@ -34,7 +34,7 @@ arrays = st.sampled_from(sorted(CODES)).flatmap(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(array=arrays, zipped=st.booleans())
 def test_what_was_written_is_read(tmp_path: Path, array: np.ndarray, zipped: bool) -> None:
-    path = tmp_path / "numbers"  # no suffix: gzip is told by content
+    path = tmp_path / "numbers"  # no suffix: gzip is detected by content
     path.write_bytes(gzip.compress(idx_bytes(array)) if zipped else idx_bytes(array))
     read = read_idx(path)
     assert read.dtype == array.dtype

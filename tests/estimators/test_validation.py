@@ -203,7 +203,7 @@ def test_partial_fit_returns_to_the_best_weights_when_patience_ends(average):
             break
     else:
         pytest.fail("it never returned")
-    assert found[:-1] == pytest.approx(scores[:-1], rel=1e-12)  # until then it went on with the last weights
+    assert found[:-1] == pytest.approx(scores[:-1], rel=1e-12)  # until then it continued with the last weights
     assert len(scores) - 1 - int(np.argmax(scores)) >= 4
     model.partial_fit(x, y, **held_out)
     assert len(model.validation_scores_) == len(scores)  # one list, which grows

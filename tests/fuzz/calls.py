@@ -1,7 +1,7 @@
 """Random calls of everything that computes, with arrays that fit and arrays that do not: none misuses memory.
 
 ``python calls.py COUNT SEED`` makes them, for the sanitizers. Each array takes up its own memory exactly: they
-see whoever reads or writes beside it.
+see any read or write beside it.
 """
 
 from __future__ import annotations

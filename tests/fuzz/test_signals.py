@@ -227,7 +227,7 @@ def ends(act: Callable[[], Any]) -> bool:
     return bool(result.interrupted)
 
 
-def interrupted_by(signals: Signals, act: Callable[[], Any]) -> None:
+def assert_interrupted_by(signals: Signals, act: Callable[[], Any]) -> None:
     """Assert that the signals end the act, and that the process is as it was."""
     with signals.handled():
         before = process()
@@ -244,14 +244,15 @@ def drawn(rng: np.random.Generator) -> Signals:
     return Signals(kinds, [int(10 ** rng.uniform(0, 4.5)) for _ in kinds])
 
 
-def interrupt(seed: int, case: int, folder: Path) -> None:
+def assert_training_survives(seed: int, case: int, folder: Path) -> None:
+    """Interrupt a training by signals: it is left as one that stopped at that step, and continues."""
     rng = np.random.default_rng([seed, case])
     signals, number, compiled = drawn(rng), int(rng.integers(100)), bool(rng.integers(2))
     scene = SCENES[str(rng.choice(list(SCENES), p=[0.75, 0.25]))]
     extra = EXTRA[str(rng.choice([name for name in EXTRA if name != "MaxNorm" or scene is by_trainer]))]
     trigger = (Trigger, TriggerInEpoch)[rng.integers(2)](signals, int(rng.integers(1, 40)))
     training = scene(number, compiled, [*extra(folder / "one"), trigger])
-    interrupted_by(signals, training.act)
+    assert_interrupted_by(signals, training.act)
     assert training.steps >= trigger.after
     twin = scene(number, compiled, [*extra(folder / "two"), StopAt(training.steps)])
     assert ends(twin.act)
@@ -265,13 +266,13 @@ def interrupt(seed: int, case: int, folder: Path) -> None:
 
 @pytest.mark.parametrize("case", range(12))
 def test_signals_in_training(case: int, fuzz_seed: int, tmp_path: Path) -> None:
-    interrupt(fuzz_seed, case, tmp_path)
+    assert_training_survives(fuzz_seed, case, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", range(12, 200))
 def test_more_signals_in_training(case: int, fuzz_seed: int, tmp_path: Path) -> None:
-    interrupt(fuzz_seed, case, tmp_path)
+    assert_training_survives(fuzz_seed, case, tmp_path)
 
 
 @pytest.mark.parametrize("case", range(4))
@@ -286,5 +287,5 @@ def test_signals_in_prediction(case: int, fuzz_seed: int, monkeypatch: pytest.Mo
             model.predict(MANY)
             signals.send()
 
-    interrupted_by(signals, act)
+    assert_interrupted_by(signals, act)
     np.testing.assert_array_equal(model.predict(MANY), expected)

@@ -95,7 +95,7 @@ def test_an_array_that_becomes_read_only_is_not_written(name):
 @needs_kernels
 @pytest.mark.parametrize("name", ["mean", "square", "running mean", "running variance"])
 def test_an_array_that_is_resized_is_not_written(name):
-    """NumPy gives the memory back; whoever insists must expect an error, but no crash."""
+    """NumPy gives the memory back; a caller who insists gets an error, but no crash."""
 
     def shrink(trainer):
         WRITTEN[name](trainer).resize(1, refcheck=False)

@@ -1,4 +1,4 @@
-"""What ONNX, skl2onnx, ONNX Runtime and PyTorch say when they fail is told in one sentence of ours."""
+"""Failures of ONNX, skl2onnx, ONNX Runtime and PyTorch are reported in one sentence of ours."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def test_a_layer_derived_from_one_of_ours_is_not_taken_for_it(make, format, tmp_
 
 @pytest.mark.parametrize("name", DERIVED)
 def test_pytorch_gets_a_custom_activations_name_and_no_arrays_of_a_layer(name, tmp_path) -> None:
-    if "activation" in name:  # whoever loads the arrays brings the module
+    if "activation" in name:  # loading the arrays needs the module anyway
         assert "Steep()" in cr.export(DERIVED[name](), tmp_path / "model", "pytorch").notes[0]
     else:
         with pytest.raises(ValueError, match=r"whose class states no program"):

@@ -108,7 +108,7 @@ def test_a_function_of_kinks_alone_is_refused(x):
 
 
 def test_a_forward_that_reuses_its_output_is_proved_all_the_same(x):
-    """A model in training gives the same array, filled anew, at each call."""
+    """A model in training returns the same array, overwritten, at each call."""
     model = cr.MLP([4, 5, 3], activation="tanh", rng=0, dtype="float64")
 
     def forward(x):

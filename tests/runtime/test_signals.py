@@ -204,12 +204,14 @@ def test_signals_that_ask(seen: list[int]) -> None:
 
 
 def test_who_asks_may_end_before_or_after_the_training(seen: list[int]) -> None:
+    before = [signal.getsignal(number) for number in NUMBERS]
     for first in (0, 1):
         parts = [deferred(), asking(NUMBERS, seen.append)]
         for part in (*parts, parts[0]):
             part.begin()
         parts[first].end()
-        parts[1 - first].end()  # the fixture looks at the handlers
+        parts[1 - first].end()
+        assert [signal.getsignal(number) for number in NUMBERS] == before
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL])

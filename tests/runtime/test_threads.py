@@ -1,4 +1,4 @@
-"""The number of threads: set by the user, held by whoever limits the BLAS, and given back."""
+"""The number of threads: set by the user, held by libraries that limit the BLAS, and given back."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_memory_is_that_of_a_part(tmp_path: Path) -> None:
     python = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < path.stat().st_size / 20
-    assert python < 24 << 20  # the sample from which the types are told, and chunks
+    assert python < 24 << 20  # the sample from which types are inferred, and chunks
     assert len(read_table(path).frame) == ROWS + 300_000
 
 

@@ -14,7 +14,7 @@ Y = (X[:, 0] > 0).astype(int)
 
 
 class PowerFails(cr.Callback):
-    """Raises when an epoch is over and all have been told of it."""
+    """Raises after all callbacks have been notified of the end of an epoch."""
 
     def __init__(self, epoch):
         self.epoch = epoch
@@ -45,7 +45,7 @@ def fit(*callbacks, epochs=4, validation=(X, Y), trainer=None, **arguments):
 
 
 def broken_and_resumed(folder, log, every=2):
-    """A training whose power fails after epoch 5, and which goes on from the checkpoint of epoch 4."""
+    """A training whose power fails after epoch 5, and which resumes from the checkpoint of epoch 4."""
     arguments = {"metrics": ["accuracy"]}
     with pytest.raises(MemoryError):
         fit(cr.callbacks.Checkpoint(folder, every=every), log(), PowerFails(5), epochs=8, **arguments)

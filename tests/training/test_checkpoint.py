@@ -1,4 +1,4 @@
-"""Training that is broken off at any step and resumed ends as one that was not; only the newest files stay."""
+"""Training that is interrupted at any step and resumed ends as one that was not; only the newest files stay."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_divergence_is_reported_with_its_epoch_and_stops_at_once():
         trainer.fit(X, NUMBERS, epochs=1000, verbose=0)
     assert 2 < caught.value.epoch < 100  # one step an epoch
     assert caught.value.step == 1
-    assert trainer.optimizer.state["step"] < caught.value.epoch - 1  # of before the last
+    assert trainer.optimizer.state["step"] < caught.value.epoch - 1  # from before the last
 
 
 def test_a_gradient_that_is_not_finite_cannot_be_clipped():

@@ -125,7 +125,9 @@ def test_a_copy_can_be_taken_while_training_is_under_way(name: str, way: str, tm
             twins.append(WAYS[way](trainer.callbacks[0]))
 
     fit(trainer(make(name, tmp_path), Take()))
-    fit(trainer(twins[0]))
+    another = trainer(twins[0])
+    fit(another)
+    assert len(another.history) == 2
 
 
 @pytest.mark.parametrize("way", ["deepcopy", "pickle"])

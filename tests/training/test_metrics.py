@@ -1,4 +1,4 @@
-"""Metrics in a training: those of ours are told whether the outputs are logits or probabilities."""
+"""Metrics in a training: ours know whether the outputs are logits or probabilities."""
 
 from __future__ import annotations
 

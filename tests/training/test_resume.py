@@ -163,7 +163,7 @@ def bits(trainer: cr.Trainer, folder: Path) -> dict[str, Any]:
     return found
 
 
-def check(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def assert_same_bits(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if "TensorBoard" in case.callbacks:
         pytest.importorskip("tensorboardX")
     whole = train(case.trainer(folder / "whole"), case, monkeypatch)
@@ -185,7 +185,7 @@ def check(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bits(train(finished, case, monkeypatch), folder / "broken") == expected
 
 
-def check_interrupted(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def assert_interrupted(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends training, and the best weights are left, in any order of the callbacks."""
     trainer = train(
         case.trainer(folder / "broken", Interrupt(case.hook, case.call, KeyboardInterrupt)), case, monkeypatch
@@ -195,12 +195,12 @@ def check_interrupted(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch)
         assert trainer.evaluate(*VALIDATION)["loss"] == stoppings[0].best
 
 
-def run(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def assert_resumed(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("whole", "broken"):
         (folder / name).mkdir(parents=True)
-    check(case, folder, monkeypatch)
+    assert_same_bits(case, folder, monkeypatch)
     (folder / "interrupted" / "broken").mkdir(parents=True)
-    check_interrupted(case, folder / "interrupted", monkeypatch)
+    assert_interrupted(case, folder / "interrupted", monkeypatch)
 
 
 def test_every_public_callback_and_schedule_takes_part() -> None:
@@ -212,7 +212,7 @@ def test_every_public_callback_and_schedule_takes_part() -> None:
 @pytest.mark.parametrize("number", range(12))
 def test_some_interruptions(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fuzz_seed: int) -> None:
     case = draw(np.random.default_rng([fuzz_seed, number]))
-    run(case, tmp_path, monkeypatch)
+    assert_resumed(case, tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
@@ -220,7 +220,7 @@ def test_some_interruptions(number: int, tmp_path: Path, monkeypatch: pytest.Mon
 def test_many_interruptions(group: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fuzz_seed: int) -> None:
     for number in range(25):
         case = draw(np.random.default_rng([fuzz_seed, 1, group, number]))
-        run(case, tmp_path / str(number), monkeypatch)
+        assert_resumed(case, tmp_path / str(number), monkeypatch)
 
 
 @pytest.mark.parametrize("writes", [False, True], ids=["dies", "writes and dies"])
@@ -231,7 +231,7 @@ def test_every_hook(hook: str, compiled: bool, writes: bool, tmp_path: Path, mon
     settings: dict[str, Any] = {"batch_size": 16, "metrics": ["accuracy"]}
     for place in (0, 3):
         case = Case(callbacks, "ReduceOnPlateau", compiled, False, settings, hook, 2, place, writes)
-        run(case, tmp_path / str(place), monkeypatch)
+        assert_resumed(case, tmp_path / str(place), monkeypatch)
 
 
 # ---- files of format 1

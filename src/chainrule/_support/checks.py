@@ -148,13 +148,13 @@ def all_finite(array: Array) -> bool:
 
 
 def is_masked(values: Any) -> bool:
-    """Whether this is a masked array: whoever has one has imported numpy.ma, which NumPy itself only loads late."""
+    """Whether this is a masked array; there are none before numpy.ma is imported, which NumPy itself does late."""
     known = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
     return known is not None and isinstance(values, known)
 
 
 def is_sparse(values: Any) -> bool:
-    """Whether this is one of SciPy's sparse matrices or arrays: whoever has one has imported scipy.sparse."""
+    """Whether this is one of SciPy's sparse matrices or arrays; there are none before scipy.sparse is imported."""
     if isinstance(values, np.ndarray):
         return False
     known = getattr(sys.modules.get("scipy.sparse"), "issparse", None)

@@ -1,4 +1,4 @@
-"""How far numbers are apart, in units that mean something to whoever uses them.
+"""Differences between numbers, in units that mean something to the user.
 
     d = max over rows and outputs of |y′ − y| / u,   u the spread of the output: its standard deviation over the rows
 

@@ -50,7 +50,7 @@ class StopTraining(Exception):  # noqa: N818  (it is no error)
 
 
 class Elsewhere:
-    """A method that objects of this kind have in other libraries; whoever asks for it is told what to write here.
+    """A method that such objects have in other libraries; accessing it raises an error that names our equivalent.
 
     To ``hasattr`` it is not there.
     """

@@ -13,7 +13,7 @@ T = TypeVar("T")
 def frozen(cls: type[T]) -> type[T]:
     """The class as ``@dataclass(frozen=True)`` makes it; a ``__repr__`` that it defines or inherits stays.
 
-    dataclasses compiles each method of each class anew: for the thirty that we have, a tenth of ``import numpy``.
+    dataclasses compiles the methods of each class separately: for our thirty, a tenth of ``import numpy``.
     Here it compiles ``__init__`` alone; the others are written out once.
     """
     own = bool(get_annotations(cls))  # else the inherited __init__ does

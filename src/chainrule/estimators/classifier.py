@@ -19,13 +19,13 @@ from .._support.checks import Array, sentence
 from .._support.labels import as_labels
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss
 from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
-from .documentation import documented
+from .documentation import OF_MLP, documented
 from .inputs import check_numbers, explained, flat
 from .internals import Interval, StrOptions, fitting
 from .parameters import CONSTRAINTS, keep_parameters
 
 
-@documented
+@documented(OF_MLP)
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """A multilayer perceptron for classification, with the interface of scikit-learn's class of the same name.
 

@@ -1,9 +1,10 @@
-"""The docstring sections that both estimators share."""
+"""The docstring sections that estimators share."""
 
 from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 Class = TypeVar("Class", bound=type)
@@ -109,22 +110,28 @@ DivergenceError
 """
 
 
-def documented(cls: Class) -> Class:
-    """Add the shared parameters, in the order of the constructor, the attributes and the errors to the docstring."""
-    text = inspect.cleandoc(cls.__doc__ or "")
-    if text:
-        head, *parts = re.split(r"^(\w+)\n-+\n", text, flags=re.MULTILINE)
-        own = dict(zip(parts[::2], parts[1::2], strict=True))
-        entries = _entries(PARAMETERS) | _entries(own["Parameters"])
-        sections = {
-            "Parameters": "\n".join(entries[name] for name in list(inspect.signature(cls).parameters)),
-            "Attributes": own.get("Attributes", "").strip() + ATTRIBUTES,
-            "Raises": RAISES,
-            "Examples": own["Examples"],
-        }
-        body = (f"{title}\n{'-' * len(title)}\n{section.strip()}" for title, section in sections.items())
-        cls.__doc__ = f"{head.strip()}\n\n" + "\n\n".join(body)
-    return cls
+OF_MLP = {"Parameters": PARAMETERS, "Attributes": ATTRIBUTES, "Raises": RAISES}
+ORDER = ("Parameters", "Attributes", "Raises", "Notes", "Examples", "References")
+
+
+def documented(shared: Mapping[str, str]) -> Callable[[Class], Class]:
+    """Return a decorator that adds these sections to the docstring, with parameters in the constructor's order."""
+
+    def add(cls: Class) -> Class:
+        text = inspect.cleandoc(cls.__doc__ or "")
+        if text:
+            head, *parts = re.split(r"^(\w+)\n-+\n", text, flags=re.MULTILINE)
+            sections = dict(zip(parts[::2], parts[1::2], strict=True))
+            entries = _entries(shared["Parameters"]) | _entries(sections["Parameters"])
+            for title, section in shared.items():
+                sections[title] = sections.get(title, "").strip() + "\n" + section.strip()
+            sections["Parameters"] = "\n".join(entries[name] for name in inspect.signature(cls).parameters)
+            titles = [title for title in ORDER if title in sections]
+            body = (f"{title}\n{'-' * len(title)}\n{sections[title].strip()}" for title in titles)
+            cls.__doc__ = f"{head.strip()}\n\n" + "\n\n".join(body)
+        return cls
+
+    return add
 
 
 def _entries(section: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from .._support.strangers import as_array
 from ..data.scale import check_resolution, is_resolved
 from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, PoissonNLL, Quantile
 from .base import FLOATS, SPARSE, BaseMLP, standardiser, stochastic_only
-from .documentation import documented
+from .documentation import OF_MLP, documented
 from .inputs import check_numbers, explained, flat
 from .internals import StrOptions, fitting
 from .parameters import CONSTRAINTS, keep_parameters
@@ -33,7 +33,7 @@ LOSSES: dict[str, type[Loss]] = {
 }
 
 
-@documented
+@documented(OF_MLP)
 class MLPRegressor(RegressorMixin, BaseMLP):
     """A multilayer perceptron for regression, with the interface of scikit-learn's class of the same name.
 

@@ -12,7 +12,7 @@ from .._support.checks import sentence
 from .._support.registry import Registry
 from .base import Metric
 
-OF_PROBABILITIES = {"threshold": 0.5, "from_logits": False}  # what a metric is told where the outputs are no logits
+OF_PROBABILITIES = {"threshold": 0.5, "from_logits": False}  # a metric's arguments if the outputs are not logits
 OURS = __name__.rpartition(".")[0] + "."
 
 

@@ -191,7 +191,7 @@ def _categories(rng: np.random.Generator, z: Array, values: Any) -> Array:
     return np.asarray(values)[rng.integers(0, len(values), len(z))]
 
 
-#: The attributes that tell of each column, and a sample of it from a standard normal one z; the first that are there.
+#: Attributes that describe each column, and how to draw a column from a standard normal z; the first present count.
 EXACT: dict[tuple[str, ...], Any] = {
     ("categories_",): _categories,
     ("data_min_", "data_max_"): lambda rng, z, low, high: low + (high - low) * rng.random(len(z)),

@@ -47,13 +47,13 @@ def estimator_of(described: dict[str, Any], model: Sequential) -> Any:
 
 def is_tabular(model: Any) -> bool:
     """Whether it is one of our estimators for tables."""
-    tabular = sys.modules.get("chainrule.tabular.estimators")  # whoever has one has imported them
+    tabular = sys.modules.get("chainrule.tabular.estimators")  # it is loaded if there is such an object
     return tabular is not None and isinstance(model, (tabular.TabularClassifier, tabular.TabularRegressor))
 
 
 def is_ours(model: Any) -> bool:
     """Whether it is an MLPClassifier or MLPRegressor of chainrule."""
-    ours = sys.modules.get("chainrule.estimators")  # whoever has one has imported them
+    ours = sys.modules.get("chainrule.estimators")  # it is loaded if there is such an object
     return ours is not None and isinstance(model, (ours.MLPClassifier, ours.MLPRegressor))
 
 

@@ -6,7 +6,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..._support.checks import Array, sentence
 from ..._support.notices import warn
-from ...estimators.internals import Interval
+from ...estimators.internals import Interval, fitting
 from ...layers.program import Program, run
 from ...losses import Loss
 from ...model import Sequential
@@ -112,7 +112,36 @@ class BaseTabular(BaseEstimator):
 
     # Training.
 
-    def _fit(self, X: Any, y: Any, weight: Any, X_val: Any, y_val: Any, weight_val: Any) -> Any:
+    @fitting
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train on the rows of X and their classes or numbers.
+
+        Parameters
+        ----------
+        X : frame, dict of columns, or matrix (N, I)
+            The table: a pandas, polars or Arrow frame, a dict, or an array.
+        y : array (N,), (N, K) or (N, D)
+            For a classifier, a class per row, or zeros and ones for K labels, of which a row may have several. For a
+            regressor, a number per row, or D numbers.
+        X_val, y_val : optional
+            Validation rows. By default, a share of the rows is set aside (``validation_fraction``).
+        sample_weight, sample_weight_val : array (N,), optional
+            Weights of the rows: 2 counts as the row twice, 0 leaves it out.
+
+        Returns
+        -------
+        self
+            This estimator.
+        """
         began, who = time.monotonic(), type(self).__name__
         rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=4))
         columns = tables.read(who, X)
@@ -122,10 +151,10 @@ class BaseTabular(BaseEstimator):
         self.__dict__.pop("feature_names_in_", None)
         if not self._by_place:
             self.feature_names_in_ = np.array(self._names, object)
-        part = self._part(columns, y, weight, "sample_weight", fresh=True)
+        part = self._part(columns, y, sample_weight, "sample_weight", fresh=True)
         with tables.speaking_as(who):
             self.column_kinds_ = tables.kinds_of(X, part.columns, self.columns)
-            train, held_out = self._split(part, X_val, y_val, weight_val, rng)
+            train, held_out = self._split(part, X_val, y_val, sample_weight_val, rng)
             self.encoder_ = TableEncoder().fit(train.columns, self.column_kinds_)
             self._see(train.y)
             self._train(train, held_out, rng, began)

@@ -13,17 +13,20 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from ..._support.checks import Array, check_finite, sentence
 from ..._support.labels import as_labels
+from ...estimators.documentation import documented
 from ...estimators.inputs import flat
-from ...estimators.internals import StrOptions, fitting
+from ...estimators.internals import StrOptions
 from ...estimators.parameters import keep_parameters
 from ...layers.program import Call, Program
 from ...losses import BinaryCrossEntropy, CrossEntropy, Loss
 from .. import recipe
 from .base import CONSTRAINTS, BaseTabular
+from .documentation import OF_TABLES
 
 LOG_LOSS, ACCURACY = "log_loss", "accuracy"
 
 
+@documented(OF_TABLES)
 class TabularClassifier(ClassifierMixin, BaseTabular):
     """Neural network that classifies the rows of a table: numbers, categories, dates, text, missing values.
 
@@ -32,48 +35,15 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     Parameters
     ----------
-    columns : mapping of column to kind, optional
-        Overrides, such as ``{"zip": "category", "id": "drop"}``. The kinds are number, category, flag, date, text and
-        drop.
     metric : {"log_loss", "accuracy"}
         Metric that chooses the best epoch. For accuracy, labels are smoothed by 0.1.
     class_weight : dict of class to weight, "balanced", or None
         Weights of the classes; ``"balanced"`` gives each class the same total.
-    validation_fraction : float in [0, 1)
-        Share of the rows, stratified by class, that is set aside to find the best epoch, unless ``fit`` gets ``X_val``;
-        0 keeps the last epoch.
-    early_stopping : bool
-        Whether to stop once the epoch exceeds 3b + 40, where b is the last epoch that improved the metric.
-    max_epochs : int
-        Number of planned epochs.
-    time_limit : float or None
-        Maximum time in seconds. The number of epochs and the fall of the learning rate are fitted to it.
-    random_state : int, RandomState or None
-        Seed. The same integer gives the same network, bit for bit, unless there is a time limit.
-    verbose : bool
-        Whether to print progress and the time left.
 
     Attributes
     ----------
     classes_ : array (K,)
         The classes, sorted.
-    column_kinds_ : Kinds
-        The kind of each column and the reason for it; prints as a table.
-    encoder_ : TableEncoder
-        The encoding of the columns as inputs of the network.
-    model_ : :class:`~chainrule.Sequential`
-        The network. Its outputs are logits.
-    best_epoch_, n_epochs_ : int
-        The epoch whose weights are kept, and the number of epochs trained.
-    history_ : :class:`~chainrule.callbacks.History`
-        The training loss and the validation metric of each epoch.
-    n_features_in_, feature_names_in_, n_outputs_ : int, array of str, int
-        As in scikit-learn.
-
-    Notes
-    -----
-    Prediction finds the columns by name, in any order, and ignores others. Missing and unseen values are safe. The
-    columns of a matrix are named x0, x1, ...; in a matrix of numbers, all of them are numbers.
 
     Examples
     --------
@@ -83,10 +53,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     >>> model = cr.TabularClassifier(max_epochs=30, random_state=0).fit(trees, kind)
     >>> model.predict({"leaf": ["thin", "oval"], "height": [25, 2]}).tolist()
     ['fir', 'oak']
-
-    References
-    ----------
-    Holzmüller, Grinsztajn and Steinwart, Better by Default (2024), arXiv:2407.04491.
     """
 
     _parameter_constraints = CONSTRAINTS | {
@@ -112,38 +78,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         verbose: bool = False,
     ) -> None:
         keep_parameters(self, locals())
-
-    @fitting
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight: Any = None,
-        sample_weight_val: Any = None,
-    ) -> TabularClassifier:
-        """Train on the rows of X and their classes.
-
-        Parameters
-        ----------
-        X : frame, dict of columns, or matrix (N, I)
-            The table: a pandas, polars or Arrow frame, a dict, or an array.
-        y : array (N,) or (N, K)
-            A class per row; or zeros and ones for K labels, of which a row may have several.
-        X_val, y_val : optional
-            Validation rows. By default, a share of the rows is set aside (``validation_fraction``).
-        sample_weight, sample_weight_val : array (N,), optional
-            Weights of the rows: 2 counts as the row twice, 0 leaves it out.
-
-        Returns
-        -------
-        TabularClassifier
-            This estimator.
-        """
-        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
-        return self
 
     def predict(self, X: Any) -> Array:
         """Predict the most probable class of each row.

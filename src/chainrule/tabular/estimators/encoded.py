@@ -1,4 +1,4 @@
-"""Rows that an estimator has encoded already, for whoever asks for predictions of almost the same rows many times."""
+"""Rows that an estimator has already encoded, for repeated predictions of almost the same rows."""
 
 from __future__ import annotations
 

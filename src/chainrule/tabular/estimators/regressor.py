@@ -12,17 +12,20 @@ from sklearn.utils.metaestimators import available_if
 
 from ..._support.checks import Array, as_numeric, check_finite, sentence
 from ..._support.labels import check_no_times
+from ...estimators.documentation import documented
 from ...estimators.inputs import check_numbers, flat
-from ...estimators.internals import StrOptions, fitting
+from ...estimators.internals import StrOptions
 from ...estimators.parameters import keep_parameters
 from ...layers.program import Call, Program, run
 from ...losses import HalfSquaredError, Loss, Quantile
 from .. import recipe
 from .base import CONSTRAINTS, BaseTabular
+from .documentation import OF_TABLES
 
 RMSE, MAE = "root_mean_squared_error", "mean_absolute_error"
 
 
+@documented(OF_TABLES)
 class TabularRegressor(RegressorMixin, BaseTabular):
     """Neural network that predicts numbers from a table: numbers, categories, dates, text, missing values.
 
@@ -32,46 +35,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
     Parameters
     ----------
-    columns : mapping of column to kind, optional
-        Overrides, such as ``{"zip": "category", "id": "drop"}``. The kinds are number, category, flag, date, text and
-        drop.
     metric : {"root_mean_squared_error", "mean_absolute_error"}
         Metric that chooses the best epoch. With ``quantiles``, it is the quantile loss.
     quantiles : sequence of float in (0, 1), or None
         Quantiles to learn instead of the mean.
-    validation_fraction : float in [0, 1)
-        Share of the rows that is set aside to find the best epoch, unless ``fit`` gets ``X_val``; 0 keeps the last
-        epoch.
-    early_stopping : bool
-        Whether to stop once the epoch exceeds 3b + 40, where b is the last epoch that improved the metric.
-    max_epochs : int
-        Number of planned epochs.
-    time_limit : float or None
-        Maximum time in seconds. The number of epochs and the fall of the learning rate are fitted to it.
-    random_state : int, RandomState or None
-        Seed. The same integer gives the same network, bit for bit, unless there is a time limit.
-    verbose : bool
-        Whether to print progress and the time left.
-
-    Attributes
-    ----------
-    column_kinds_ : Kinds
-        The kind of each column and the reason for it; prints as a table.
-    encoder_ : TableEncoder
-        The encoding of the columns as inputs of the network.
-    model_ : :class:`~chainrule.Sequential`
-        The network. Its outputs are standardised numbers.
-    best_epoch_, n_epochs_ : int
-        The epoch whose weights are kept, and the number of epochs trained.
-    history_ : :class:`~chainrule.callbacks.History`
-        The training loss and the validation metric of each epoch.
-    n_features_in_, feature_names_in_, n_outputs_ : int, array of str, int
-        As in scikit-learn.
-
-    Notes
-    -----
-    Prediction finds the columns by name, in any order, and ignores others. Missing and unseen values are safe. The
-    columns of a matrix are named x0, x1, ...; in a matrix of numbers, all of them are numbers.
 
     Examples
     --------
@@ -83,10 +50,6 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     >>> model = cr.TabularRegressor(max_epochs=100, random_state=0).fit(flats, rent)
     >>> bool(abs(model.predict({"town": ["Bonn"], "size": [60]})[0] - 740) < 30)
     True
-
-    References
-    ----------
-    Holzmüller, Grinsztajn and Steinwart, Better by Default (2024), arXiv:2407.04491.
     """
 
     _parameter_constraints = CONSTRAINTS | {
@@ -114,39 +77,6 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         verbose: bool = False,
     ) -> None:
         keep_parameters(self, locals())
-
-    @fitting
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight: Any = None,
-        sample_weight_val: Any = None,
-    ) -> TabularRegressor:
-        """Train on the rows of X and their numbers.
-
-        Parameters
-        ----------
-        X : frame, dict of columns, or matrix (N, I)
-            The table: a pandas, polars or Arrow frame, a dict, or an array.
-        y : array (N,) or (N, D)
-            A number per row, or D numbers.
-        X_val, y_val : optional
-            Validation rows. By default, a share of the rows is set aside (``validation_fraction``).
-        sample_weight, sample_weight_val : array (N,), optional
-            Weights of the rows: 2 counts as the row twice, 0 leaves it out.
-
-        Returns
-        -------
-        TabularRegressor
-            This estimator.
-        """
-        self._levels = None if self.quantiles is None else Quantile(tuple(np.sort(self.quantiles).tolist())).levels
-        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
-        return self
 
     def predict(self, X: Any) -> Array:
         """Predict the numbers of each row.
@@ -223,7 +153,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         return weight
 
     def _see(self, y: Array) -> None:
-        """Compute mean, deviation and range in float64."""
+        """Compute mean, deviation and range in float64, and sort the quantiles."""
+        self._levels = None if self.quantiles is None else Quantile(tuple(np.sort(self.quantiles).tolist())).levels
         self.low_, self.high_ = y.min(axis=0), y.max(axis=0)
         middle = y[0]
         self.mean_, deviation = middle + (y - middle).mean(axis=0), (y - middle).std(axis=0)

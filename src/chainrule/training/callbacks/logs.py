@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from .place import WritesFiles
 METRICS_A_CALL = 1000  # MLflow's limit
 
 
-class _Log(Callback):
+class _Log(Callback, ABC):
     """Writes each new row of the History once, after every callback has added to it; not the rows of a checkpoint."""
 
     live = False
@@ -40,12 +41,13 @@ class _Log(Callback):
     def on_train_end(self, trainer: Training) -> None:
         self.on_pause(trainer)  # the rows of an interrupted training
 
+    @abstractmethod
     def _begin(self, trainer: Training) -> None:
-        raise NotImplementedError
+        """Prepare the log for a training."""
 
+    @abstractmethod
     def _write(self, trainer: Training, epoch: int, rows: Sequence[Row]) -> None:
         """Write the rows of ``epoch`` and the epochs after it."""
-        raise NotImplementedError
 
 
 class CSVLog(WritesFiles, _Log):
