@@ -12,10 +12,11 @@ ALL := tests --doctest-modules --pyargs chainrule
 # A process for each processor; whichever is done first takes tests from the others.
 WORKERS := logical
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
-TESTS := $(PY) -m pytest $(ALL) --cov $(SIDE_BY_SIDE)
+TESTS = $(PY) -m pytest $(ONLY) --cov $(SIDE_BY_SIDE)
 NUMPY_ALONE := .venv/numpy/site-packages
 LOWEST := .venv/lowest/bin/python
 SEED := 0
+# ONLY=tests/data runs some of them.
 ONLY := $(ALL)
 
 # What the user's shell may say to Python, pip and pytest about other projects.
@@ -37,13 +38,14 @@ test: .venv/.dev .venv/.installed  ## every test and docstring example, with bra
 test-numpy: .venv/.dev .venv/.numpy  ## the same on NumPy alone, as installed without a C compiler; no coverage
 	@env -u CHAINRULE_KERNELS PYTHONPATH="$(CURDIR)/$(NUMPY_ALONE)" $(TESTS) --no-cov
 
-test-lowest: .venv/.lowest  ## the tests on the lowest versions that pyproject.toml states; ONLY=tests/data runs some
+test-lowest: .venv/.lowest  ## the tests on the lowest versions that pyproject.toml states
 	@$(LOWEST) -m pytest $(ONLY) $(SIDE_BY_SIDE) -W ignore::DeprecationWarning
 
 test-newest: .venv/.newest test  ## the tests after an update of all that is installed
 
-test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers and MLflow, on the newest and the lowest versions
+test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers and MLflow, on the newest versions; NumPy alone; the lowest versions
 	@$(TESTS) benchmarks/tests -m "slow or not slow" --hypothesis-profile thorough
+	@$(MAKE) test-numpy
 	@if $(IS_LOWEST); then $(MAKE) test-lowest; else echo "$(NEEDS_LOWEST)"; fi
 
 fuzz: .venv/.dev .venv/.installed  ## the fuzzers in full; SEED=7 for other cases
