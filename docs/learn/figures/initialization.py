@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import chainrule as cr
 import matplotlib.pyplot as plt
 import numpy as np
+
+import chainrule as cr
 
 from .style import GRADIENT, GREY, VALUE, WEIGHT
 
@@ -14,7 +15,11 @@ UNITS = 256
 def histograms() -> None:
     """The outputs of some of ten tanh layers, for three sizes of the weights."""
     shown = (1, 2, 4, 7, 10)
-    rules = ((0.5, "too small\n$\\sigma = 1/32$"), (1.0, "right\n$\\sigma = 1/16$"), (3.0, "too large\n$\\sigma = 3/16$"))
+    rules = (
+        (0.5, "too small\n$\\sigma = 1/32$"),
+        (1.0, "right\n$\\sigma = 1/16$"),
+        (3.0, "too large\n$\\sigma = 3/16$"),
+    )
     _, axes = plt.subplots(3, len(shown), figsize=(7.0, 3.7), sharex=True)
     for row, (factor, name) in zip(axes, rules, strict=True):
         rng = np.random.default_rng(0)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
-from itertools import pairwise
-
-import chainrule as cr
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
+
+import chainrule as cr
 
 from .style import GRADIENT, GREY, PINK, SKY, VALUE, WEIGHT, YELLOW
 
@@ -31,7 +29,7 @@ def rates() -> None:
 
 def paths() -> None:
     """Forty steps of four optimizers."""
-    figure, axes = plt.subplots(2, 2, figsize=(7.0, 4.0), sharex=True, sharey=True)
+    _, axes = plt.subplots(2, 2, figsize=(7.0, 4.0), sharex=True, sharey=True)
     for ax, (name, (optimizer, color)) in zip(axes.flat, _racers().items(), strict=True):
         _valley(ax)
         _path(ax, walk(optimizer, 40), color)
@@ -45,21 +43,23 @@ def paths() -> None:
 
 def race() -> HTML:
     """The same paths in motion: an SVG that moves when its button is pressed, and stands still otherwise."""
-    parts = [f'<ellipse cx="{_x(0):.0f}" cy="{_y(0):.0f}" rx="{_wide(level):.0f}" ry="{_high(level):.0f}"/>' for level in LEVELS]
-    valley = f'<g fill="none" stroke="currentColor" stroke-opacity=".22">{"".join(parts)}</g>'
-    clock = '<animate id="race-clock" attributeName="visibility" values="visible" begin="indefinite" dur="8s"/>'
-    movers = "".join(
-        _mover(walk(optimizer, 60), color, name, 24 + 20 * k) for k, (name, (optimizer, color)) in enumerate(_racers().items())
-    )
-    ends = f'<circle cx="{_x(-10):.0f}" cy="{_y(1):.0f}" r="7" fill="{WEIGHT}"/><path d="M{_x(0):.0f} {_y(0) - 6:.0f}v12m-6-6h12" stroke="currentColor"/>'
+    x, y = _x(0), _y(0)
+    sizes = np.sqrt(2 * LEVELS / CURVATURE[:, None]) * [[44], [62]]
+    rings = "".join(f'<ellipse cx="{x}" cy="{y}" rx="{wide:.0f}" ry="{high:.0f}"/>' for wide, high in sizes.T)
     about = "Four dots run from the left end of a valley to its lowest point, each along the path of one optimizer."
-    return HTML(
-        f'<figure class="align-default"><svg viewBox="0 0 700 230" role="img" aria-label="{about}" '
-        f'style="max-width: 100%; height: auto" font-size="14" font-family="sans-serif"><g>{clock}</g>{valley}{ends}{movers}</svg>'
-        '<figcaption><p><button type="button" class="sd-btn sd-btn-outline-primary" style="padding: .2em 1em" '
-        "onclick=\"this.closest('figure').querySelector('animate').beginElement()\">Play</button> "
-        '<span class="caption-text">Sixty steps of each optimizer.</span></p></figcaption></figure>'
-    )
+    return HTML(f"""<figure class="align-default">
+<svg viewBox="0 0 700 230" role="img" aria-label="{about}" style="max-width: 100%; height: auto"
+     font-size="14" font-family="sans-serif">
+  <animate id="raceclock" attributeName="visibility" values="visible" begin="indefinite" dur="8s"/>
+  <g fill="none" stroke="currentColor" stroke-opacity=".22">{rings}</g>
+  <path d="M{x} {y - 6}v12m-6-6h12" stroke="currentColor"/>
+  <circle cx="{_x(START[0])}" cy="{_y(START[1])}" r="7" fill="{WEIGHT}"/>
+  {"".join(_mover(k, *racer) for k, racer in enumerate(_racers().items()))}
+</svg>
+<figcaption><p><button type="button" class="sd-btn sd-btn-outline-primary" style="padding: .2em 1em"
+  onclick="this.closest('figure').querySelector('animate').beginElement()">Play</button>
+  <span class="caption-text">Sixty steps of each optimizer.</span></p></figcaption>
+</figure>""")
 
 
 def correction() -> None:
@@ -92,7 +92,7 @@ def schedules() -> None:
     }
     _, axes = plt.subplots(2, 3, figsize=(7.0, 3.0), sharex=True, sharey=True)
     for ax, (name, schedule) in zip(axes.flat, shown.items(), strict=True):
-        ax.plot([schedule(step, 100) for step in range(100)], color=VALUE, drawstyle="steps-post" if name == "StepDecay" else None)
+        ax.plot(np.arange(0, 100, 0.5), [schedule(step // 2, 100) for step in range(200)], color=VALUE)
         ax.set_title(name, fontsize=10.5)
         ax.set(ylim=(0, 1.08), yticks=[0, 1], xticks=[0, 50, 100])
     for ax in axes[1]:
@@ -144,22 +144,22 @@ def _path(ax: plt.Axes, positions: np.ndarray, color: str) -> None:
     ax.plot(*positions[0], "o", color=WEIGHT, ms=7)
 
 
-def _mover(positions: np.ndarray, color: str, name: str, height: int) -> str:
+def _mover(place: int, name: str, racer: tuple[cr.Optimizer, str]) -> str:
     """A path that grows, the dot at its end, and its name."""
-    points = [(f"{_x(w1):.1f}", f"{_y(w2):.1f}") for w1, w2 in positions]
-    steps = [np.hypot(_x(b[0]) - _x(a[0]), _y(b[1]) - _y(a[1])) for a, b in pairwise(positions)]
-    gone = np.concatenate([[0.0], np.cumsum(steps)])
-    timing = 'begin="race-clock.begin" dur="8s"'
-    hidden = ";".join(f"{gone[-1] - g:.0f}" for g in gone)
-    x, y = (";".join(column) for column in zip(*points, strict=True))
-    return (
-        f'<polyline points="{" ".join(map(",".join, points))}" fill="none" stroke="{color}" stroke-width="2" '
-        f'stroke-linejoin="round" stroke-dasharray="{gone[-1]:.0f}">'
-        f'<animate attributeName="stroke-dashoffset" values="{hidden}" {timing}/></polyline>'
-        f'<circle cx="{points[-1][0]}" cy="{points[-1][1]}" r="6" fill="{color}">'
-        f'<animate attributeName="cx" values="{x}" {timing}/><animate attributeName="cy" values="{y}" {timing}/></circle>'
-        f'<circle cx="496" cy="{height - 5}" r="6" fill="{color}"/><text x="510" y="{height}" fill="currentColor">{escape(name)}</text>'
-    )
+    optimizer, color = racer
+    points = np.array([(_x(w1), _y(w2)) for w1, w2 in walk(optimizer, 60)])
+    gone = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    xs, ys, hidden = (";".join(f"{number:.1f}" for number in column) for column in (*points.T, gone[-1] - gone))
+    timing, height = 'begin="raceclock.begin" dur="8s"', 19 + 20 * place
+    return f"""
+  <polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}" fill="none" stroke="{color}" stroke-width="2"
+    stroke-linejoin="round" stroke-dasharray="{gone[-1]:.1f}">
+    <animate attributeName="stroke-dashoffset" values="{hidden}" {timing}/></polyline>
+  <circle cx="{points[-1, 0]:.1f}" cy="{points[-1, 1]:.1f}" r="6" fill="{color}">
+    <animate attributeName="cx" values="{xs}" {timing}/>
+    <animate attributeName="cy" values="{ys}" {timing}/></circle>
+  <circle cx="496" cy="{height}" r="6" fill="{color}"/>
+  <text x="510" y="{height + 5}" fill="currentColor">{name}</text>"""
 
 
 def _x(w1: float) -> float:
@@ -168,11 +168,3 @@ def _x(w1: float) -> float:
 
 def _y(w2: float) -> float:
     return 115 - 62 * w2
-
-
-def _wide(level: float) -> float:
-    return 44 * np.sqrt(2 * level)
-
-
-def _high(level: float) -> float:
-    return 62 * np.sqrt(2 * level / 18)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import chainrule as cr
 import matplotlib.pyplot as plt
 import numpy as np
+
+import chainrule as cr
 
 from .style import GREY, PINK, SKY, VALUE, WEIGHT, YELLOW
 
@@ -16,7 +17,7 @@ def fits(train: Callable, x: np.ndarray, y: np.ndarray) -> None:
     """What the network computes at three moments of its training."""
     model, optimizer = cr.MLP([1, 64, 64, 1], "relu", rng=0), cr.Adam(0.01)
     line = np.linspace(-3, 3, 301)[:, None]
-    figure, axes = plt.subplots(1, 3, figsize=(7.0, 2.4), sharey=True)
+    _, axes = plt.subplots(1, 3, figsize=(7.0, 2.4), sharey=True)
     for ax, epochs, title in zip(axes, (20, 280, 700), ("20 epochs", "300", "1,000"), strict=True):
         train(model, optimizer, epochs=epochs)
         ax.plot(line, np.sin(1.5 * line), color=GREY, ls="--", lw=1.2)
@@ -49,7 +50,11 @@ def thinned() -> None:
     sizes = (2, 5, 5, 1)
     columns = [np.linspace(-(n - 1) / 2, (n - 1) / 2, n) for n in sizes]
     nothing: dict[int, set[int]] = {}
-    drawings = (nothing, "prediction: all units"), ({1: {1, 4}, 2: {0, 3}}, "one step"), ({1: {0, 2}, 2: {2, 4}}, "the next step")
+    drawings = (
+        (nothing, "prediction: all units"),
+        ({1: {1, 4}, 2: {0, 3}}, "one step"),
+        ({1: {0, 2}, 2: {2, 4}}, "the next step"),
+    )
     _, axes = plt.subplots(1, 3, figsize=(7.0, 2.6))
     for ax, (dropped, title) in zip(axes, drawings, strict=True):
         alive = [[k not in dropped.get(layer, ()) for k in range(n)] for layer, n in enumerate(sizes)]
