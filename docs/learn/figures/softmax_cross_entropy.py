@@ -50,7 +50,7 @@ def push() -> None:
     _bars(left, P, VALUE, "{:.3f}")
     for k, target in enumerate(TARGET):
         left.plot([k - 0.4, k + 0.4], [target, target], color="black", lw=2.5, solid_capstyle="butt", clip_on=False)
-    left.annotate("target", (1.42, 1.0), (1.62, 1.0), va="center")
+    left.annotate("truth", (1.42, 1.0), (1.62, 1.0), va="center")
     left.set_ylim(0, 1.1)
     left.set_title("probabilities  $p$", fontsize=11, color=VALUE, pad=10)
     _bars(right, P - TARGET, GRADIENT, "{:+.3f}")
