@@ -81,7 +81,7 @@ def same_curve(losses: list[float], theirs: list[float]) -> None:
 
 def _chain(values: tuple, gradients: tuple, kept: tuple, below: dict[int, str]) -> None:
     _, ax = plt.subplots(figsize=(7.0, 2.5))
-    width, gap = 0.9, 0.95
+    width, gap, size = 0.9, 0.95, 11 if "$" in values[0] else 9.6
     for k, (name, note) in enumerate(zip(BOXES, kept, strict=True)):
         left = gap + k * (width + gap)
         edge = WEIGHT if k in below else GREY
@@ -94,10 +94,10 @@ def _chain(values: tuple, gradients: tuple, kept: tuple, below: dict[int, str]) 
     for k, name in enumerate(values):
         left = k * (width + gap)
         _arrow(ax, (left, 0.34), (left + gap, 0.34), VALUE)
-        ax.text(left + gap / 2, 0.43, name, ha="center", va="bottom", color=VALUE, fontsize=10.5)
+        ax.text(left + gap / 2, 0.43, name, ha="center", va="bottom", color=VALUE, fontsize=size)
         if k < len(gradients):
             _arrow(ax, (left + gap, -0.34), (left, -0.34), GRADIENT)
-            ax.text(left + gap / 2, -0.46, gradients[k], ha="center", va="top", color=GRADIENT, fontsize=10.5)
+            ax.text(left + gap / 2, -0.46, gradients[k], ha="center", va="top", color=GRADIENT, fontsize=size)
     ax.set(xlim=(0, 4 * width + 5 * gap), ylim=(-1.85, 1.0))
     ax.axis("off")
 

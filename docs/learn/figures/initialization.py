@@ -28,7 +28,7 @@ def histograms() -> None:
             h = np.tanh(h @ rng.normal(0, factor / np.sqrt(UNITS), (UNITS, UNITS)))
             if layer in shown:
                 ax = row[shown.index(layer)]
-                ax.hist(h.ravel(), np.linspace(-1, 1, 42), color=VALUE)
+                ax.hist(h.ravel(), np.linspace(-1, 1, 42), color=VALUE, histtype="stepfilled")
                 ax.set(yticks=[], xticks=[-1, 0, 1], xlim=(-1.05, 1.05))
                 ax.spines["left"].set_visible(False)
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)

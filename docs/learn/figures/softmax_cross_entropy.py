@@ -16,7 +16,7 @@ TARGET = np.array([0.0, 1.0, 0.0])
 def two_steps() -> None:
     """Logits, their exponentials, and the probabilities, as bars."""
     figure, axes = plt.subplots(1, 3, figsize=(7.0, 2.7))
-    columns = (("logits  $z$", Z, "{:.4g}"), ("$e^{z}$", np.exp(Z), "{:.0f}"), ("probabilities  $p$", P, "{:.3f}"))
+    columns = (("logits  $z$", Z, "{:.3f}"), ("$e^{z}$", np.exp(Z), "{:.0f}"), ("probabilities  $p$", P, "{:.3f}"))
     for ax, (title, values, form) in zip(axes, columns, strict=True):
         _bars(ax, values, VALUE, form)
         ax.set_title(title, fontsize=11, pad=10)
@@ -71,9 +71,9 @@ def together() -> None:
     ax.plot(margin, 1 - p, color=GRADIENT, lw=2.5)
     ax.plot(margin, 2 * p * (1 - p) ** 2, color=GREY, ls="--")
     ax.text(-5.6, 700, "logarithm: $1/p_y$", color=PINK, ha="left")
-    ax.text(-3.9, 0.009, "softmax: $p_y(1 - p_y)$", color=SKY, ha="left")
+    ax.text(-3.6, 0.006, "softmax: $p_y(1 - p_y)$", color=SKY, ha="left")
     ax.text(-7.9, 1.45, "product: $1 - p_y$", color=GRADIENT, ha="left")
-    ax.text(2.3, 0.0009, "with the\nsquared error", color=GREY, ha="left")
+    ax.text(-7.9, 0.012, "with the squared error", color=GREY, ha="left")
     ax.set(yscale="log", ylim=(2e-4, 4e3), xlim=(-8, 8), ylabel="size of the slope")
     ax.set_xlabel("logit of the true class − logit of the other\n← certain and wrong        certain and right →")
 
@@ -83,7 +83,7 @@ def _bars(ax: plt.Axes, values: np.ndarray, color: str, form: str) -> None:
     reach = np.ptp([0.0, *values])
     for k, value in enumerate(values):
         below = value < 0
-        label = form.format(value).replace("-", "−")
+        label = form.format(value).replace("-", "−") if value else "0"
         ax.text(k, value + (-1 if below else 1) * 0.03 * reach, label, ha="center", va="top" if below else "bottom")
     ax.set_xticks(range(3), CLASSES)
     ax.tick_params(length=0)
