@@ -80,11 +80,11 @@ def correction() -> None:
 
 
 def schedules() -> None:
-    """Six schedules over a hundred steps."""
+    """Six schedules over a thousand steps."""
     make = cr.schedules
     shown = {
-        "StepDecay": make.StepDecay(1.0, factor=0.5, every=25),
-        "Exponential": make.Exponential(1.0, decay=0.1, every=60),
+        "StepDecay": make.StepDecay(1.0, factor=0.5, every=250),
+        "Exponential": make.Exponential(1.0, decay=0.1, every=600),
         "WarmupCosine": make.WarmupCosine(1.0, warmup=0.1),
         "OneCycle": make.OneCycle(1.0),
         "FlatCos": make.FlatCos(1.0),
@@ -92,9 +92,9 @@ def schedules() -> None:
     }
     _, axes = plt.subplots(2, 3, figsize=(7.0, 3.0), sharex=True, sharey=True)
     for ax, (name, schedule) in zip(axes.flat, shown.items(), strict=True):
-        ax.plot(np.arange(0, 100, 0.5), [schedule(step // 2, 100) for step in range(200)], color=VALUE)
+        ax.plot([schedule(step, 1000) for step in range(1000)], color=VALUE)
         ax.set_title(name, fontsize=10.5)
-        ax.set(ylim=(0, 1.08), yticks=[0, 1], xticks=[0, 50, 100])
+        ax.set(ylim=(0, 1.08), yticks=[0, 1], xticks=[0, 500, 1000])
     for ax in axes[1]:
         ax.set_xlabel("step")
 
