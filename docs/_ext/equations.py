@@ -1,4 +1,4 @@
-"""The directive ``equation``, whose content is Unicode, and the equations of docstrings, which become such directives."""
+"""The directive ``equation``, whose content is Unicode, and the equations of docstrings, which become directives."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ BLOCK = re.compile(r"(?<=\n\n)(?: {4}.*\n|\n(?= {4}))+")
 def in_docstring(text: str) -> list[str]:
     """The equations of a docstring: what is indented before its first section, and is no code."""
     description = re.split(r"^\w[\w ]*\n-{3,}$", text, maxsplit=1, flags=re.MULTILINE)[0] + "\n"
-    return [
-        found[0].rstrip()
-        for found in BLOCK.finditer(description)
-        if not description[: found.start()].endswith("::\n\n")
-    ]
+    blocks = (found for found in BLOCK.finditer(description) if description[: found.start()][-4:-2] != "::")
+    return [found[0].rstrip() for found in blocks]
 
 
 def mark(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:

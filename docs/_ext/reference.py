@@ -180,13 +180,8 @@ def write(folder: Path) -> None:
 def index(kept: list[tuple[str, str, str]], groups: dict[str, list[str]], rows: dict[str, Any]) -> Iterator[str]:
     """The first page of the reference."""
     checked = [error for errors in rows.values() for _, error in errors]
-    yield from [
-        "Reference",
-        "=========",
-        "",
-        "Every public name, from its docstring: equation, shapes, errors, example.",
-        "",
-    ]
+    yield from ["Reference", "=========", ""]
+    yield from ["Every public name, from its docstring: equation, shapes, errors, example.", ""]
     yield f"This build proved {len(checked)} derivatives; the largest relative error is {max(checked):.0e}. How a"
     yield "derivative is proved is the subject of :doc:`gradcheck` and :doc:`check_vjp`."
     yield from ["", ".. list-table::", "   :class: names", "   :widths: auto", ""]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 
 SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉ₐₑₒₓₙₖᵢⱼₗₘₜₚ₊₋", "0123456789aeoxnkijlmtp+-", strict=True))
 SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵗᵛˢᶻⁿ", "0123456789+-tvszn", strict=True))
@@ -92,7 +93,7 @@ def tokens(line: str) -> list[Token]:
         if token.kind == "word":
             around = [found[place - 1] if place else None, *found[place + 1 : place + 2], None]
             token.kind = of_word(token.text, *around[:2], inside=depth > 0)
-    for token, after in zip(found, found[1:], strict=False):
+    for token, after in pairwise(found):
         if token.text == "a" and after.kind == "prose" and len(after.text) > 2:
             token.kind = "prose"
     return found
