@@ -32,6 +32,7 @@ extensions = [
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
+    "checks",
     "equations",
     "names",
     "reference",

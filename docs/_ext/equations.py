@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import unicode_tex
@@ -10,21 +9,10 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-BLOCK = re.compile(r"(?<=\n\n)(?: {4}.*\n|\n(?= {4}))+")
-
-
-def in_docstring(text: str) -> list[str]:
-    """The equations of a docstring: what is indented before its first section, and is no code."""
-    description = re.split(r"^\w[\w ]*\n-{3,}$", text, maxsplit=1, flags=re.MULTILINE)[0] + "\n"
-    blocks = (found for found in BLOCK.finditer(description) if description[: found.start()][-4:-2] != "::")
-    return [found[0].rstrip() for found in blocks]
-
 
 def mark(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Turn the equations of a docstring into directives; autodoc calls it before numpydoc reads the sections."""
-    text = "\n".join(lines) + "\n"
-    for equation in in_docstring(text):
-        text = text.replace(equation, f".. equation::\n\n{equation}\n", 1)
+    text = unicode_tex.replace("\n".join(lines) + "\n", lambda equation: f".. equation::\n\n{equation}\n\n")
     lines[:] = text.split("\n")
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sphinx.application import Sphinx
 
 import chainrule as cr
 from chainrule.proof.table import TOLERANCE, proofs
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 #: The page of a group, its title, what it holds, and where that is: the modules that define top-level names, or the
 #: namespace of the others.
@@ -78,6 +81,7 @@ def pages() -> dict[str, list[str]]:
     }
 
 
+@cache
 def proved() -> dict[str, list[tuple[str, float]]]:
     """For each proved name the rows of ``chainrule check`` about it, and their errors."""
     found: dict[str, list[tuple[str, float]]] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -47,6 +48,23 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+
+
+#: In a docstring an equation is what is indented before the first section.
+BLOCK = re.compile(r"(?<=\n\n)(?: {4}.*\n|\n(?= {4}))+")
+SECTION = re.compile(r"^\w[\w ]*\n-{3,}$", re.MULTILINE)
+
+
+def replace(docstring: str, by: Callable[[str], str]) -> str:
+    """The docstring with its equations replaced; an indented block after a double colon is code, and stays."""
+    section = SECTION.search(docstring)
+    end = section.start() if section else len(docstring)
+
+    def replaced(found: re.Match[str]) -> str:
+        code = docstring[: found.start()].endswith("::\n\n")
+        return found[0] if code else by(found[0].rstrip())
+
+    return BLOCK.sub(replaced, docstring[:end]) + docstring[end:]
 
 
 @dataclass
@@ -198,6 +216,8 @@ class Formula:
             below = self.times(below, token)
             if tight:
                 break
+        if not (above and below):
+            raise ValueError("an equation divides nothing, or by nothing")
         self.last = len(kept)
         if self.flat:
             return f"{kept}{above}/{below}"
