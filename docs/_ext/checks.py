@@ -1,4 +1,4 @@
-"""What must hold of the finished site: links and anchors exist, nothing comes from elsewhere, MathJax takes each formula.
+"""What must hold of the finished site: links lead somewhere, nothing comes from elsewhere, MathJax takes each formula.
 
 Sphinx checks the links that it makes; this file checks those that readers get, wherever they come from.
 """
