@@ -50,7 +50,8 @@ test-lowest: .venv/.lowest  ## the tests on the lowest versions that pyproject.t
 
 test-newest: .venv/.newest test  ## the tests after an update of all that is installed
 
-test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers and MLflow, on the newest versions; NumPy alone; the lowest versions
+test-all: .venv/.all .venv/.newest .venv/.installed  ## the site; longer proofs, fuzzers and MLflow, on the newest versions; NumPy alone; the lowest versions
+	@$(MAKE) docs
 	@$(TESTS) benchmarks/tests -m "slow or not slow" --hypothesis-profile thorough
 	@$(MAKE) test-numpy
 	@if $(IS_LOWEST); then $(MAKE) test-lowest; else echo "$(NEEDS_LOWEST)"; fi

@@ -65,5 +65,15 @@ html_theme = "pydata_sphinx_theme"
 html_title = "chainrule"
 html_static_path = [str(path) for path in (DOCS / "_static", STATIC) if path.is_dir()]
 html_css_files = ["site.css"]
+html_logo = html_favicon = "_static/logo.svg"
+html_theme_options = {
+    "logo": {"text": "chainrule"},
+    "navbar_align": "left",
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "search_as_you_type": True,
+    "icon_links": [{"name": "Source", "url": repository_url, "icon": "fa-solid fa-code"}] if repository_url else [],
+}
 html_show_sourcelink = False
 html_copy_source = False

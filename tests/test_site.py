@@ -52,7 +52,7 @@ def test_every_public_name_stands_on_one_page_in_one_group() -> None:
 
 
 def test_a_name_of_an_unknown_place_is_refused() -> None:
-    with pytest.raises(LookupError, match="chainrule.json.dumps has no group"):
+    with pytest.raises(LookupError, match=r"chainrule\.json\.dumps has no group"):
         reference.group_of("json.dumps", json.dumps)
 
 
