@@ -123,7 +123,7 @@ OURSELVES = "chainrule==$$($(PY) -c 'from importlib.metadata import version; pri
 
 # What a page printed is kept until its code changes, or the library, or what draws the figures.
 $(DOCS)/.fresh: .venv/.installed .venv/.docs docs/conf.py $(wildcard docs/_ext/* docs/learn/figures/*.py)
-	@rm -rf $(DOCS)/cache $(DOCS)/doctrees
+	@rm -rf $(DOCS)/cache $(DOCS)/doctrees $(DOCS)/notebooks
 	@mkdir -p $(DOCS)
 	@touch $@
 

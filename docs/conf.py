@@ -35,6 +35,7 @@ extensions = [
     "checks",
     "equations",
     "names",
+    "notebooks",
     "reference",
     "source",
 ]
@@ -64,12 +65,13 @@ copybutton_exclude = ".linenos, .gp, .go"
 html_theme = "pydata_sphinx_theme"
 html_title = "chainrule"
 html_static_path = [str(path) for path in (DOCS / "_static", STATIC) if path.is_dir()]
+templates_path = ["_templates"]
 html_css_files = ["site.css"]
 html_logo = html_favicon = "_static/logo.svg"
 html_theme_options = {
     "logo": {"text": "chainrule"},
     "navbar_align": "left",
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": ["page-toc", "notebook"],
     "footer_start": ["copyright"],
     "footer_end": [],
     "search_as_you_type": True,

@@ -1,20 +1,44 @@
-"""A public name in code font, such as ``cr.Adam(0.1)`` or ``chainrule.Linear``, links to its page of the reference."""
+"""A public name in code font, such as ``cr.Adam(0.1)`` or ``cr.plots``, links to its page of the reference.
+
+A name that does not exist is a warning, so that no page speaks of what is gone.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
+import reference
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
 
-NAME = re.compile(r"(?:cr|chainrule)\.((?:[a-z_]+\.)?[A-Za-z_0-9]+)(\(.*\))?")
+import chainrule as cr
+
+NAME = re.compile(r"(?:cr|chainrule)\.([A-Za-z_]\w*(?:\.\w+)*)(\(.*\))?", re.DOTALL)
+log = logging.getLogger(__name__)
+
+
+@cache
+def pages() -> dict[str, str]:
+    """The page of each name, and that of the group for each namespace."""
+    found = {name: page for page, names in reference.pages().items() for name in names}
+    return found | {place[:-1]: page for page, _, _, where in reference.GROUPS for place in where if place[-1] == "."}
+
+
+def page_of(name: str) -> str | None:
+    """The page of a name, or of what it is an attribute of."""
+    while name and name not in pages():
+        name = name.rpartition(".")[0]
+    return pages().get(name)
 
 
 class Names(SphinxTransform):
-    """Wrap such a piece of code in a reference, which stays plain where there is no page."""
+    """Make links of such pieces of code."""
 
     default_priority = 500
 
@@ -22,9 +46,15 @@ class Names(SphinxTransform):
         """Find them, but for those that are links already."""
         for code in list(self.document.findall(nodes.literal)):
             found = NAME.fullmatch(code.astext())
-            if found and not isinstance(code.parent, (nodes.reference, pending_xref)):
-                options = {"refdoc": self.env.docname, "refdomain": "py", "reftype": "obj", "refexplicit": True}
-                link = pending_xref("", reftarget=f"chainrule.{found[1]}", refwarn=False, **options)
+            if not found or isinstance(code.parent, (nodes.reference, pending_xref)):
+                continue
+            try:
+                attrgetter(found[1])(cr)
+            except AttributeError:
+                log.warning("there is no %s in chainrule", found[1], location=code)
+            if page := page_of(found[1]):
+                options = {"refdoc": self.env.docname, "refdomain": "std", "reftype": "doc", "refexplicit": True}
+                link = pending_xref("", reftarget=f"/reference/{page}", **options)
                 code.replace_self(link)
                 link += code
 

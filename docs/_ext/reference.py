@@ -7,14 +7,18 @@ backward of an operation shares the page of its forward. The folder ``docs/refer
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator
+from contextlib import redirect_stdout, suppress
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import chainrule as cr
+from chainrule.cli import COMMANDS, make_parser
 from chainrule.proof.table import TOLERANCE, proofs
 
 if TYPE_CHECKING:
@@ -159,6 +163,19 @@ def group_page(title: str, says: str, members: list[str], things: dict[str, Any]
     return "\n".join([*lines, "", ".. toctree::", "   :hidden:", "", *(f"   {name}" for name in members), ""])
 
 
+def command_line() -> str:
+    """The help of each command."""
+    os.environ["COLUMNS"] = "90"
+    lines = ["Command line", "============", "", "What each command prints with ``--help``.", ""]
+    for words in ([], *([command] for command in COMMANDS)):
+        with redirect_stdout(StringIO()) as said, suppress(SystemExit):
+            make_parser().parse_args([*words, "--help"])
+        title = " ".join(["chainrule", *words])
+        text = [f"   {line}".rstrip() for line in said.getvalue().splitlines()]
+        lines += [title, "-" * len(title), "", ".. code-block:: none", "", *text, ""]
+    return "\n".join(lines)
+
+
 def write(folder: Path) -> None:
     """Write the pages; a page that would not change is left alone, so that it is not built again."""
     things, rows, groups = public_names(), proved(), {page: [] for page, *_ in GROUPS}
@@ -169,7 +186,8 @@ def write(folder: Path) -> None:
     kept = [(page, title, says) for page, title, says, _ in GROUPS if groups[page]]
     for page, title, says in kept:
         some = {name: rows[name] for name in groups[page] if name in rows}
-        texts[page] = group_page(title, says, groups[page], things, some)
+        texts[page] = group_page(title, says, sorted(groups[page], key=str.lower), things, some)
+    texts["command-line"] = command_line()
     texts["index"] = "\n".join(index(kept, groups, rows))
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.rst"):
@@ -191,7 +209,12 @@ def index(kept: list[tuple[str, str, str]], groups: dict[str, list[str]], rows: 
     yield from ["", ".. list-table::", "   :class: names", "   :widths: auto", ""]
     for page, _, says in kept:
         yield from [f"   * - :doc:`{page}`", f"     - {says}", f"     - {len(groups[page])}"]
-    yield from ["", ".. toctree::", "   :hidden:", "", *(f"   {page}" for page, *_ in kept), ""]
+    yield from [
+        "   * - :doc:`command-line`",
+        "     - The options of ``chainrule train`` and the other commands.",
+        "     - ",
+    ]
+    yield from ["", ".. toctree::", "   :hidden:", "", *(f"   {page}" for page, *_ in kept), "   command-line", ""]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
