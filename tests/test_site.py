@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import inspect
 import json
 import re
 import shutil
-import subprocess
 import tomllib
 import unicodedata
 from collections.abc import Iterator
@@ -17,10 +17,9 @@ import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
-from docs._ext import reference, unicode_tex
+from docs._ext import checks, reference, unicode_tex
 
 ROOT = Path(__file__).resolve().parents[1]
-MATHJAX = ROOT / ".venv" / "docs" / "package" / "es5" / "node-main.js"
 MARKDOWN = [*ROOT.glob("*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("docs/**/*.md")]
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["chainrule"]["repository_url"]
 
@@ -121,13 +120,31 @@ def test_code_in_a_docstring_is_no_equation() -> None:
 
 
 def test_mathjax_typesets_every_formula_of_a_docstring() -> None:
-    node = shutil.which("node")
-    if node is None or not MATHJAX.is_file():
+    if shutil.which("node") is None or not checks.MATHJAX.is_file():
         pytest.skip("node and MathJax are there after `make docs`")
-    script = [node, ROOT / "docs" / "_ext" / "formulas.mjs", MATHJAX]
-    asked = json.dumps([[tex.rstrip(",;:"), True] for tex in [*formulas(), r"\frac{a"]])
-    answer = subprocess.run(script, input=asked, capture_output=True, text=True, check=True).stdout
-    assert json.loads(answer) == [[r"\frac{a", "Missing close brace"]]
+    page = checks.Page(
+        "".join(f'<span class="math">\\({html.escape(tex)}\\)</span>' for tex in [*formulas(), r"\frac{a"])
+    )
+    assert list(checks.refused({ROOT: page})) == [r"MathJax: Missing close brace: \frac{a"]
+
+
+def test_what_leads_nowhere_or_comes_from_elsewhere_is_found(tmp_path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(
+        '<link rel="stylesheet" href="https://fonts.example/a.css"><img src="//cdn.example/b.png"><script src="c.js">'
+        '</script><h1 id="top"></h1><a href="#top">up</a><a href="#gone">gone</a><a href="page.html#top">here</a>'
+        '<a href="other.html">other</a><a href="https://example.org">a link may leave</a>'
+    )
+    pages = {file: checks.Page(file.read_text())}
+    assert [fault.split()[-1] for fault in checks.foreign(pages)] == [
+        "//cdn.example/b.png",
+        "https://fonts.example/a.css",
+    ]
+    assert [fault.split(" links to ")[1] for fault in checks.broken(pages)] == [
+        "#gone, and there is no such anchor",
+        "c.js, and there is no such file",
+        "other.html, and there is no such file",
+    ]
 
 
 def slugs(file: Path) -> set[str]:

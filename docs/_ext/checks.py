@@ -11,26 +11,26 @@ import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from sphinx.application import Sphinx
-from sphinx.util import logging
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 MATHJAX = Path(__file__).resolve().parents[2] / ".venv" / "docs" / "package" / "es5" / "node-main.js"
-log = logging.getLogger(__name__)
 
 
 class Page(HTMLParser):
     """The anchors of a page, its links, what it loads, and its formulas."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.anchors: set[str] = set()
         self.links: set[str] = set()
         self.loads: set[str] = set()
         self.formulas: list[str] = []
         self.in_formula = ""
-        self.feed(file.read_text(encoding="utf-8"))
+        self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Collect what the attributes say."""
@@ -60,7 +60,7 @@ class Page(HTMLParser):
 def foreign(pages: dict[Path, Page]) -> Iterator[str]:
     """What a page would load from elsewhere."""
     for file, page in pages.items():
-        for address in page.loads:
+        for address in sorted(page.loads):
             if urlsplit(address).scheme in ("http", "https") or address.startswith("//"):
                 yield f"{file} loads {address}"
 
@@ -96,8 +96,11 @@ def check(app: Sphinx, exception: Exception | None) -> None:
     """Warn of each fault; where some pages were left out on purpose, links to them are none."""
     if exception is not None or app.builder.name != "html":
         return
+    from sphinx.util import logging
+
+    log = logging.getLogger(__name__)
     files = [file for file in Path(app.outdir).rglob("*.html") if "_static" not in file.parts]
-    pages = {file.resolve(): Page(file) for file in files}
+    pages = {file.resolve(): Page(file.read_text(encoding="utf-8")) for file in files}
     kinds = [foreign, refused] if app.config.suppress_warnings else [foreign, refused, broken]
     for kind in kinds:
         for fault in kind(pages):
