@@ -18,7 +18,7 @@ import chainrule as cr
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "how-to" / "coming-from-scikit-learn.md"
-FENCED = re.compile(r"^```(?:\{code-cell\} )?python\n(?::.*\n)*(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```(?:\{code-cell\} )?python\n(?::[^\n]*\n)*(.*?)^```", re.MULTILINE | re.DOTALL)
 OF_OTHERS = re.compile(r"^```python\n(import (torch|keras)\n.*?)^```", re.MULTILINE | re.DOTALL)
 
 
