@@ -13,27 +13,18 @@ from collections.abc import Callable
 from typing import Any
 
 from .._support.checks import check_name, sentence
-from . import activations_and_losses, first_steps
+from . import activations_and_losses, first_steps, networks, normalization_and_proof
 from .problem import Problem
 from .sheet import Sheet, problem_sheet, solution_sheet
 from .verdict import Verdict, judge
 
-__all__ = ["Sheet", "Verdict", "check", "names", "show", "solution"]
+__all__ = ["check", "names", "show", "solution"]
 
-_PROBLEMS: dict[str, Problem] = {
-    problem.name: problem
-    for problem in (
-        first_steps.Neuron(),
-        first_steps.Affine(),
-        first_steps.Fork(),
-        first_steps.Residual(),
-        activations_and_losses.Softplus(),
-        activations_and_losses.Swish(),
-        activations_and_losses.SquaredError(),
-        activations_and_losses.Huber(),
-        activations_and_losses.Softmax(),
-        activations_and_losses.CrossEntropy(),
-    )
+PROBLEMS: dict[str, Problem] = {
+    problem.name: problem()
+    for chapters in (first_steps, activations_and_losses, networks, normalization_and_proof)
+    for problem in vars(chapters).values()
+    if isinstance(problem, type) and issubclass(problem, Problem) and problem is not Problem
 }
 
 
@@ -51,7 +42,7 @@ def names() -> list[str]:
     >>> exercises.names()[:2]
     ['neuron', 'affine']
     """
-    return list(_PROBLEMS)
+    return list(PROBLEMS)
 
 
 def show(name: str) -> Sheet:
@@ -98,7 +89,7 @@ def check(name: str, answer: Callable[..., Any]) -> Verdict:
     Returns
     -------
     Verdict
-        What was found, with ``passed``; it displays itself, in a notebook as HTML.
+        ``passed``, and ``findings`` about each gradient; it displays itself, in a notebook as HTML.
 
     Examples
     --------
@@ -106,7 +97,7 @@ def check(name: str, answer: Callable[..., Any]) -> Verdict:
     >>> def backward(dy, x, W):
     ...     return dy @ W.T, -(x.T @ dy), dy.mean(axis=0)
     >>> exercises.check("affine", backward)
-    affine: not yet
+    affine: not yet right
       dx  right
       dW  has the wrong sign
       db  is divided by N (a mean where a sum belongs)
@@ -146,4 +137,4 @@ def solution(name: str) -> Sheet:
 
 
 def _problem(name: str) -> Problem:
-    return _PROBLEMS[check_name("exercises", "a problem", name, _PROBLEMS)]
+    return PROBLEMS[check_name("exercises", "a problem", name, PROBLEMS)]

@@ -87,7 +87,7 @@ class Huber(Problem):
 
 
 class Softmax(Problem):
-    """The softmax of each row: positive numbers that sum to 1."""
+    """The softmax of each row: positive numbers that sum to 1. The backward is given the output y."""
 
     chapter = 6
     shapes = "x (N, K), y (N, K)"

@@ -40,7 +40,7 @@ class Answer:
         except Exception as error:
             raise Fault(f"it raises {type(error).__name__}: {error}{self._line(error)}") from None
         for name, array in given.items():
-            if not np.array_equal(array, values[name], equal_nan=True):
+            if not np.array_equal(array, values[name]):
                 raise Fault(f"it changes {name} in place; others still need it: compute a new array")
         return self._named(returned)
 
@@ -54,9 +54,12 @@ class Answer:
         found = {}
         for name, value in zip(self.names, several, strict=True):
             try:
-                found[name] = np.asarray(value, np.float64)
-            except (TypeError, ValueError):
-                raise Fault(f"{name} is no array of numbers, but a {type(value).__name__}") from None
+                array = np.asarray(value)
+            except ValueError:  # of lists of different lengths
+                array = np.asarray(None)
+            if array.dtype.kind not in "fiub":
+                raise Fault(f"{name} is no array of numbers, but a {type(value).__name__}")
+            found[name] = array.astype(np.float64)
         return found
 
     def _line(self, error: Exception) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from textwrap import dedent, indent
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 Terms = dict[str, dict[str, Any]]  # of each gradient: its terms, by the formula of each; the gradient is their sum
 Sizes = dict[str, int]
 Generator = np.random.Generator
+LENGTHS = (5, 7, 6, 4, 3, 8)
 
 
 class Problem:
@@ -30,10 +31,10 @@ class Problem:
     terms: ClassVar[Callable[..., Terms]]
     mistakes: ClassVar[Callable[..., Terms] | None] = None  #: wrong gradients, each by the words that explain it
 
-    @property
-    def name(self) -> str:
-        """``batch_norm`` of class ``BatchNorm``."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+    name: ClassVar[str]  #: ``batch_norm`` of class ``BatchNorm``
+
+    def __init_subclass__(cls) -> None:
+        cls.name = re.sub(r"(?<=[a-z\d])(?=[A-Z])", "_", cls.__name__).lower()
 
     @property
     def statement(self) -> str:
@@ -48,7 +49,7 @@ class Problem:
     @property
     def names(self) -> list[str]:
         """The names of what the reader's function returns."""
-        return [name for name, _ in _entries(_returned(_plain(self.terms, self.asks)))]
+        return list(self._written)
 
     @property
     def asked_of(self) -> list[str]:
@@ -65,10 +66,10 @@ class Problem:
         """The letters of each shape: ``["N", "I"]`` of x."""
         return {name: re.findall(r"\w+", shape) for name, shape in re.findall(r"(\w+) (\([^)]*\))", self.shapes)}
 
-    def sizes(self, rng: Generator) -> Sizes:
-        """Draw a different number for each letter, so that no shape fits by accident."""
+    def sizes(self, trial: int) -> Sizes:
+        """Choose lengths of which no letter has the same in two trials, and no trial the same for two letters."""
         letters = dict.fromkeys(letter for shape in self.letters.values() for letter in shape)
-        return dict(zip(letters, map(int, rng.permutation(np.arange(3, 10))), strict=False))
+        return dict(zip(letters, LENGTHS[trial:] + LENGTHS[:trial], strict=False))
 
     def draw(self, rng: Generator, sizes: Sizes) -> dict[str, Any]:
         """Draw inputs: normal arrays; single numbers between 0.1 and 0.9, as rates are."""
@@ -80,39 +81,42 @@ class Problem:
 
     def code_of_forward(self) -> str:
         """The forward as a reader would write it; empty if there is none."""
-        return "" if self.forward is None else ast.unparse(_plain(self.forward, "forward"))
+        return (
+            "" if self.forward is None else "\n".join([f"def forward({', '.join(self.inputs)}):", *_body(self.forward)])
+        )
 
     def code_of_solution(self) -> str:
         """A right answer: each gradient is the sum of its terms."""
-        function = _plain(self.terms, self.asks)
-        sums = {name: [code for _, code in _entries(terms)] for name, terms in _entries(_returned(function))}
-        lines = (f"{name} = {_sum(map(ast.unparse, codes))}" for name, codes in sums.items())
-        function.body[-1:] = ast.parse("\n".join(lines)).body
-        return f"{ast.unparse(function)}\n    return {', '.join(sums)}"
+        returned = [f"    return {', '.join(self._written)}"]
+        sums = [f"    {_sum(name, terms.values(), 84)}" for name, terms in self._written.items()]
+        return "\n".join([f"def {self.signature}:", *_body(self.terms), *sums, *returned])
 
     def equations(self) -> list[str]:
         """``dx = dy Wᵀ``, one for each gradient."""
-        gradients = _entries(_returned(_plain(self.terms, self.asks)))
-        return [f"{name} = {_sum(formula for formula, _ in _entries(terms))}" for name, terms in gradients]
+        return [_sum(name, terms) for name, terms in self._written.items()]
+
+    @property
+    def _written(self) -> dict[str, dict[str, str]]:
+        """For each gradient the formula of each term and its code."""
+        source = dedent(inspect.getsource(self.terms))
+        returned = cast("Any", ast.parse(source)).body[0].body[-1].value
+        return {
+            name.value: {
+                formula.value: str(ast.get_source_segment(source, code))
+                for formula, code in zip(terms.keys, terms.values, strict=True)
+            }
+            for name, terms in zip(returned.keys, returned.values, strict=True)
+        }
 
 
-def _plain(function: Callable[..., Any], name: str) -> ast.FunctionDef:
-    """The definition of a function as its source has it, without decorators and annotations."""
-    (tree,) = cast("list[ast.FunctionDef]", ast.parse(textwrap.dedent(inspect.getsource(function))).body)
-    tree.name, tree.decorator_list, tree.returns = name, [], None
-    for argument in tree.args.args:
-        argument.annotation = None
-    return tree
+def _body(function: Callable[..., Any]) -> list[str]:
+    """The lines of a function, without its head and without the return of terms."""
+    lines = dedent(inspect.getsource(function)).partition(":\n")[2]
+    return lines.partition("    return {")[0].rstrip().splitlines()
 
 
-def _returned(function: ast.FunctionDef) -> ast.Dict:
-    return cast("ast.Dict", cast("ast.Return", function.body[-1]).value)
-
-
-def _entries(node: ast.Dict) -> Iterator[tuple[str, Any]]:
-    return ((ast.literal_eval(cast("ast.expr", key)), value) for key, value in zip(node.keys, node.values, strict=True))
-
-
-def _sum(terms: Iterable[str]) -> str:
-    """``a + b − c``, in code or in formulas."""
-    return re.sub(r"\+ ([-−])", r"\1 ", " + ".join(terms))
+def _sum(name: str, terms: Iterable[str], longest: int = 1000) -> str:
+    """``name = a + b − c``, in code or in formulas; of a long one, each term in a line."""
+    signed = re.sub(r"\+ ([-−])", r"\1 ", "\n+ ".join(terms))
+    line = f"{name} = {signed}".replace("\n", " ")
+    return line if len(line) <= longest else f"{name} = (\n{indent(signed, ' ' * 8)}\n    )"

@@ -41,7 +41,8 @@ class Sheet:
 
 def problem_sheet(problem: Problem) -> Sheet:
     """What the reader has to know."""
-    shapes = f"{problem.shapes}; dy has the shape of y." if "dy" in problem.asked_of else f"{problem.shapes}."
+    shapes = problem.shapes.replace("()", "(a number)")
+    shapes += "; dy has the shape of y." if "dy" in problem.asked_of else "."
     asked = f"Write {problem.signature}, which returns {', '.join(problem.names)}."
     parts = [("text", problem.statement), ("code", problem.code_of_forward()), ("text", asked), ("text", shapes)]
     return Sheet(f"Exercise {problem.name} (chapter {problem.chapter})", [part for part in parts if part[1]])
