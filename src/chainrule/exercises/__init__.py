@@ -28,6 +28,10 @@ PROBLEMS: dict[str, Problem] = {
 }
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def names() -> list[str]:
     """Name every problem, in the order of the book.
 

@@ -37,9 +37,10 @@ class BatchNorm(Problem):
             "dbeta": {"Σₙ dy": dy.sum(axis=0)},
         }
 
-    @staticmethod
-    def mistakes(dy: Array, x: Array, gamma: Array) -> Terms:
-        return {"dgamma": {"takes x for x̂": (dy * x).sum(axis=0)}}
+    @classmethod
+    def mistakes(cls, dy: Array, x: Array, gamma: Array) -> Terms:
+        without = cls.terms(dy, x, np.ones_like(gamma))["dx"]
+        return {"dx": {"γ is missing": sum(without.values())}, "dgamma": {"takes x for x̂": (dy * x).sum(axis=0)}}
 
 
 class LayerNorm(BatchNorm):
