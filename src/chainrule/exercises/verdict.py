@@ -62,7 +62,7 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         """The verdict, as a notebook shows it."""
-        items = "".join(f"<li><code>{escape(name)}</code> {escape(words)}</li>" for name, words in self.findings)
+        items = "".join(f"<li><b>{escape(name)}</b>&emsp;{escape(words)}</li>" for name, words in self.findings)
         return f"<p><strong>{escape(self._head)}</strong></p><ul>{items}</ul>"
 
 
