@@ -134,8 +134,8 @@ def test_an_almost_right_gradient_is_not_right() -> None:
     ("answer", "says"),
     [
         (lambda dy, x, W: None, "it returns None; end it with: return dx, dW, db"),
-        (lambda dy, x, W: dy @ W.T, "it returns 1 of what should be 3: return dx, dW, db"),
-        (lambda dy, x, W: (1, 2, 3, 4), "it returns 4 of what should be 3: return dx, dW, db"),
+        (lambda dy, x, W: dy @ W.T, "it returns 1 value, expected 3: return dx, dW, db"),
+        (lambda dy, x, W: (1, 2, 3, 4), "it returns 4 values, expected 3: return dx, dW, db"),
         (lambda dy, x, W: ("a", x, W), "dx is no array of numbers, but a str"),
         (lambda dy, x, W: (x, None, W), "dW is no array of numbers, but a NoneType"),
         (lambda dy, x, W: (x, [[1], [2, 3]], W), "dW is no array of numbers, but a list"),
@@ -159,13 +159,13 @@ def test_an_exception_is_reported_with_the_reader_s_line() -> None:
 
     found = finding(backward)
     assert found.startswith("it raises ValueError: shapes (5,7) and (5,6) not aligned")
-    assert found.endswith(": return dx, np.dot(x, dy), dy.sum(axis=0))")
+    assert found.endswith(": return dx, np.dot(x, dy), dy.sum(axis=0)); given dy (5, 6), x (5, 7), W (7, 6)")
     assert "\n" not in found
 
 
 def test_an_exception_in_code_without_a_file_is_reported() -> None:
     found = finding(function_in("def backward(dy, x, W):\n    return dy, 1 / 0, x"))
-    assert found == "it raises ZeroDivisionError: division by zero (line 2)"
+    assert found == "it raises ZeroDivisionError: division by zero (line 2); given dy (5, 6), x (5, 7), W (7, 6)"
 
 
 def test_an_interruption_is_not_swallowed() -> None:

@@ -111,7 +111,8 @@ def known_mistakes() -> Iterator[tuple[str, str, str]]:
     for name, problem in PROBLEMS.items():
         if problem.mistakes:
             values = problem.draw(rng, problem.sizes(0))
-            values |= {"dy": problem.forward(**values)} if problem.forward else {}
+            y = problem.forward(**values) if problem.forward else None
+            values = {"y": y, "dy": y} | values
             found = problem.mistakes(**{key: values[key] for key in problem.asked_of})
             yield from ((name, gradient, words) for gradient, mistakes in found.items() for words in mistakes)
 

@@ -24,6 +24,11 @@ class Softplus(Problem):
     def terms(dy: Array, x: Array) -> Terms:
         return {"dx": {"dy·σ(x)": dy / (1 + np.exp(-x))}}
 
+    @staticmethod
+    def mistakes(dy: Array, x: Array) -> Terms:
+        s = 1 / (1 + np.exp(-x))
+        return {"dx": {"takes the derivative of σ(x) for σ(x)": dy * s * (1 - s)}}
+
 
 class Swish(Problem):
     """x times its own sigmoid σ(x) = 1/(1 + exp(−x)): a product of two functions of x."""
@@ -85,6 +90,10 @@ class Huber(Problem):
             }
         }
 
+    @staticmethod
+    def mistakes(z: Array, y: Array) -> Terms:
+        return {"dz": {"is right for small residuals, and wrong where |z − y| > 1": (z - y) / len(z)}}
+
 
 class Softmax(Problem):
     """The softmax of each row: positive numbers that sum to 1. The backward is given the output y."""
@@ -100,6 +109,15 @@ class Softmax(Problem):
     @staticmethod
     def terms(dy: Array, y: Array) -> Terms:
         return {"dx": {"y·dy": y * dy, "−y·Σₖ yₖ dyₖ": -y * (y * dy).sum(axis=1, keepdims=True)}}
+
+    @staticmethod
+    def mistakes(dy: Array, y: Array) -> Terms:
+        return {
+            "dx": {
+                "leaves out that each y depends on all x of its row": y * (1 - y) * dy,
+                "sums dy without the weights y": y * (dy - dy.sum(axis=1, keepdims=True)),
+            }
+        }
 
 
 class CrossEntropy(Problem):

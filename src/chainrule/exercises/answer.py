@@ -38,7 +38,8 @@ class Answer:
         try:
             returned = self.function(*given.values())
         except Exception as error:
-            raise Fault(f"it raises {type(error).__name__}: {error}{self._line(error)}") from None
+            shapes = ", ".join(f"{name} {np.shape(value)}" for name, value in given.items() if np.ndim(value))
+            raise Fault(f"it raises {type(error).__name__}: {error}{self._line(error)}; given {shapes}") from None
         for name, array in given.items():
             if not np.array_equal(array, values[name]):
                 raise Fault(f"it changes {name} in place; others still need it: compute a new array")
@@ -50,7 +51,8 @@ class Answer:
             raise Fault(f"it returns None; end it with: return {wanted}")
         several = returned if isinstance(returned, (tuple, list)) else (returned,)
         if len(several) != len(self.names):
-            raise Fault(f"it returns {len(several)} of what should be {len(self.names)}: return {wanted}")
+            count = f"{len(several)} value{'s' * (len(several) != 1)}"
+            raise Fault(f"it returns {count}, expected {len(self.names)}: return {wanted}")
         found = {}
         for name, value in zip(self.names, several, strict=True):
             try:

@@ -63,6 +63,11 @@ class Fork(Problem):
         ds = (dy * x).sum(axis=1, keepdims=True)
         return {"dx": {"dy·s": dy * s, "Σᵢ dyᵢ xᵢ": ds}}
 
+    @staticmethod
+    def mistakes(dy: Array, x: Array) -> Terms:
+        s = x.sum(axis=1, keepdims=True)
+        return {"dx": {"takes dy·x of its own place for the sum over the row, Σᵢ dyᵢ xᵢ": dy * (s + x)}}
+
 
 class Residual(Problem):
     """A residual block: the input goes past a layer of tanh units and is added to what they say."""
