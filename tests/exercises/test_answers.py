@@ -92,6 +92,11 @@ def test_an_axis_too_many_is_recognized() -> None:
     assert found.endswith(": drop the axis of length 1")
 
 
+def test_a_shape_that_is_right_in_one_trial_alone_is_named() -> None:
+    found = finding(affine(dx=lambda dy, x, W: np.zeros((5, 7))), "dx")
+    assert found == "has shape (5, 7), expected (7, 6), which is (N, I) for N = 7, I = 6, O = 4"
+
+
 def test_gradients_in_another_order_are_recognized() -> None:
     found = exercises.check("affine", lambda dy, x, W: (x.T @ dy, dy @ W.T, dy.sum(axis=0))).findings
     assert [words.partition(": ")[2] for _, words in found] == [

@@ -81,9 +81,8 @@ class Problem:
 
     def code_of_forward(self) -> str:
         """The forward as a reader would write it; empty if there is none."""
-        return (
-            "" if self.forward is None else "\n".join([f"def forward({', '.join(self.inputs)}):", *_body(self.forward)])
-        )
+        head = f"def forward({', '.join(self.inputs)}):"
+        return "\n".join([head, *_body(self.forward)]) if self.forward else ""
 
     def code_of_solution(self) -> str:
         """A right answer: each gradient is the sum of its terms."""

@@ -128,8 +128,9 @@ def _finding(problem: Problem, name: str, mine: list[Array], sizes: Sequence[Siz
         return "right"
     if all(right[:TRIALS]):
         return "is wrong for a batch of a single sample (N = 1)"
-    if mine[0].shape != truth[name][0].shape:
-        return _about_shape(problem, name, sizes[0], mine, truth)
+    for trial in range(TRIALS):
+        if mine[trial].shape != truth[name][trial].shape:
+            return _about_shape(problem, name, trial, sizes[trial], mine, truth)
     if not all(np.isfinite(array).all() for array in mine[:TRIALS]):
         return "holds NaN or infinite numbers"
     for words, wrong in _known_mistakes(problem, name, asked):
@@ -153,7 +154,7 @@ def _all_same(mine: Sequence[Array], wrong: Sequence[Any], tolerance: float = RI
     return all(_same(a, np.asarray(b), tolerance) for a, b in zip(mine[:TRIALS], wrong, strict=False))
 
 
-def _about_shape(problem: Problem, name: str, sizes: Sizes, mine: list[Array], truth: Truth) -> str:
+def _about_shape(problem: Problem, name: str, trial: int, sizes: Sizes, mine: list[Array], truth: Truth) -> str:
     """Name the shapes, and the slip if it is a known one."""
     slips: dict[str, Callable[[Array], Any]] = {
         ": this is the transpose": np.transpose,
@@ -164,7 +165,7 @@ def _about_shape(problem: Problem, name: str, sizes: Sizes, mine: list[Array], t
     known = (words for words, mend in slips.items() if _all_same([np.asarray(mend(g)) for g in mine], truth[name]))
     letters = str(tuple(problem.letters[name.removeprefix("d")])).replace("'", "")
     lengths = ", ".join(f"{letter} = {length}" for letter, length in sizes.items())
-    got = f"has shape {mine[0].shape}, expected {truth[name][0].shape}, which is {letters} for {lengths}"
+    got = f"has shape {mine[trial].shape}, expected {truth[name][trial].shape}, which is {letters} for {lengths}"
     return got + (next(known, "") or _another(mine, truth, ": "))
 
 
