@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -116,4 +117,9 @@ def compile_each(
 
 
 wanted = os.environ.get("CHAINRULE_BUILD_KERNELS", "1") != "0"
-setup(ext_modules=[kernels] if wanted else [], cmdclass={"build_ext": BuildKernels})
+address = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["chainrule"]["repository_url"]
+setup(
+    ext_modules=[kernels] if wanted else [],
+    cmdclass={"build_ext": BuildKernels},
+    project_urls={"Source": address, "Changelog": f"{address}/blob/main/CHANGELOG.md"} if address else {},
+)
