@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,29 @@ def test_a_function_of_a_figure_s_module_is_written_out_with_what_it_imports(fig
 )
 def test_what_only_sphinx_understands_becomes_plain(figures: Path, page: str, notebook: str) -> None:
     assert made(figures, text(page)) == [text(notebook)]
+
+
+LEARN = Path(__file__).resolve().parents[1] / "docs" / "learn"
+CHAPTERS = sorted(LEARN.glob("[0-9]*.md"))
+BLOCK = re.compile(r"^```\{code-cell\}[^\n]*\n(---\n.*?^---\n)?((?::[^\n]*\n)*)(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def page_as_notebook(page: Path) -> dict[str, Any]:
+    """The code of a page, as it is before it runs."""
+    cells = []
+    for front, options, source in BLOCK.findall(page.read_text(encoding="utf-8")):
+        tags = tuple(tag for tag in ("remove-input", "remove-cell") if tag in front + options)
+        cells.append(code(source.strip(), tags=tags))
+    return {"cells": cells, "metadata": {}}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.slow] * (page != CHAPTERS[0]), id=page.stem) for page in CHAPTERS]
+)
+def test_the_notebook_of_a_chapter_runs_with_chainrule_alone(page: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    pytest.importorskip("matplotlib")
+    notebook = portable(page_as_notebook(page), LEARN / "figures")
+    assert not any("figures" in cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code")
+    monkeypatch.chdir(tmp_path)
+    assert len(run(notebook["cells"])) > 1
