@@ -41,25 +41,21 @@ def landscape(
     rng: RandomState = 0,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw the loss over a plane through the model's parameters θ.
+    """Draw the loss over a plane through the parameters, L(θ + a d₁ + b d₂).
 
-        L(θ + a d₁ + b d₂)
-
-    By default the directions d are random, each unit's part as long as the unit's weights, so that one step along an
-    axis means the same for every network; along the path of a training they are its two principal directions.
+    Random directions are, for each unit, as long as its weights (Li et al., NeurIPS 2018): a step along an axis means
+    the same for every network. Along the path of a training they are its two principal directions.
 
     Parameters
     ----------
     model : Sequential
-        The model, which is not modified.
-    x : array (N, ...)
-        Input; the first 2,048 rows are used.
-    y : array (N,) or (N, O)
-        Targets, in the form that the loss expects.
+        The model with parameters θ, which is not modified.
+    x, y : arrays (N, ...)
+        Input and targets, in the form that the loss expects; the first 2,048 rows are used.
     loss : str, Loss, callable or None
         As for :class:`~chainrule.Trainer`; None for the cross-entropy with labels, else the squared error.
     directions : array (2, P), optional
-        The d₁ and d₂, each like `model.parameters.vector`.
+        Directions d₁ and d₂, each like `model.parameters.vector`.
     path : array (T, P), optional
         Copies of `model.parameters.vector` during training, drawn on the plane.
     span : float, > 0
@@ -76,49 +72,38 @@ def landscape(
     matplotlib.figure.Figure
         The figure.
 
-    Raises
-    ------
-    ValueError
-        If directions or path have other shapes, or the loss is nowhere finite.
-
     Examples
     --------
-    >>> import numpy as np
     >>> import chainrule as cr
-    >>> x = np.random.default_rng(0).normal(size=(50, 2))
-    >>> figure = cr.plots.landscape(cr.MLP([2, 8, 1], rng=0), x, x[:, :1], "squared_error", resolution=5)
+    >>> figure = cr.plots.landscape(cr.MLP([1, 1], rng=0), [[1.0], [2.0]], [[1.0], [3.0]], "squared_error")
     >>> figure.axes[0].get_xlabel(), figure.axes[1].get_ylabel()
     ('direction 1', 'loss')
-
-    References
-    ----------
-    Li et al., Visualizing the loss landscape of neural nets, NeurIPS 2018.
     """
     who = "landscape"
-    rng = as_rng(rng, who)
-    check_number(who, "span", span, above=0)
-    check_integer(who, "resolution", resolution, minimum=2)
     model, x, y, loss = examined(who, model, x, y, loss)
-    centre = model.parameters.vector.astype(np.float64)
+    plane, walked = _plane(who, model.parameters, directions, path, as_rng(rng, who))
+    a, b = _sides(who, walked, span, resolution)
+    values = _losses(who, model, x, y, loss, plane, a, b)
+    figure, ax = canvas(who, ax, (6.0, 4.6))
+    _draw(ax, a, b, values, walked)
+    return figure
+
+
+def _plane(
+    who: str, parameters: Parameters, directions: Any, path: Any, rng: np.random.Generator
+) -> tuple[Array, Array | None]:
+    """The two directions (2, P), and the path on their plane (2, T), if there is one."""
+    centre = parameters.vector.astype(np.float64)
     points = None if path is None else _rows(who, "path", path, ("T", len(centre))) - centre
     if directions is not None:
         plane = _rows(who, "directions", directions, (2, len(centre)))
     elif points is not None:
-        plane = _principal(who, points)
+        plane = np.linalg.svd(points, full_matrices=False)[2][:2]
+        if len(plane) < 2:
+            raise ValueError(sentence(who, "a path of at least 2 points", str(len(points))))
     else:
-        plane = np.stack([_random_direction(model.parameters, rng) for _ in range(2)])
-    walked = None if points is None else np.linalg.lstsq(plane.T, points.T, rcond=None)[0]
-    a, b = (_edges(along, span, resolution) for along in ([None, None] if walked is None else walked))
-    vectors = (centre + p * plane[0] + q * plane[1] for q in b for p in a)
-    values = np.reshape([_loss_at(model, x, y, loss, vector) for vector in vectors], (len(b), len(a)))
-    if not np.isfinite(values).any():
-        raise ValueError(sentence(who, "a finite loss somewhere on the plane", "none", "choose a smaller span"))
-    figure, ax = canvas(who, ax, (6.0, 4.6))
-    _draw_surface(ax, a, b, values)
-    if walked is not None:
-        ax.plot(*walked, ".-", color=VERMILION, linewidth=1.4, markersize=4, label="path")
-    ax.plot(0, 0, "o", color=VERMILION, markeredgecolor="white", markersize=8)
-    return figure
+        plane = np.stack([_random_direction(parameters, rng) for _ in range(2)])
+    return plane, None if points is None else np.linalg.lstsq(plane.T, points.T, rcond=None)[0]
 
 
 def _rows(who: str, what: str, values: Any, shape: tuple[int | str, int]) -> Array:
@@ -139,29 +124,33 @@ def _random_direction(parameters: Parameters, rng: np.random.Generator) -> Array
     return np.concatenate(drawn)
 
 
-def _principal(who: str, points: Array) -> Array:
-    """The two directions, of length 1, along which the path extends most."""
-    directions: Array = np.linalg.svd(points, full_matrices=False)[2][:2]
-    if len(directions) < 2:
-        raise ValueError(sentence(who, "a path of at least 2 points", str(len(points))))
-    return directions
-
-
-def _edges(along: Array | None, span: float, resolution: int) -> Array:
-    """The values of a or b: from −span to span, or around the path and 0."""
-    low, high = (-span, span) if along is None else (min(along.min(), 0.0), max(along.max(), 0.0))
-    margin = 0.0 if along is None else 0.2 * (high - low) or span
-    return np.linspace(low - margin, high + margin, resolution)
+def _sides(who: str, walked: Array | None, span: float, resolution: int) -> tuple[Array, Array]:
+    """The values of a and of b: from −span to span, or around the path and 0."""
+    check_number(who, "span", span, above=0)
+    check_integer(who, "resolution", resolution, minimum=2)
+    sides = []
+    for along in np.array([[-span, span]] * 2) if walked is None else walked:
+        low, high = min(along.min(), 0.0), max(along.max(), 0.0)
+        margin = 0.0 if walked is None else 0.2 * (high - low) or span
+        sides.append(np.linspace(low - margin, high + margin, resolution))
+    return sides[0], sides[1]
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _loss_at(model: Sequential, x: Array, y: Array, loss: LossFunction, parameters: Array) -> float:
-    """The loss with penalties; the model is a copy that nobody needs afterwards."""
-    model.parameters.vector[:] = parameters
-    return float(loss(model.predict(x), y, None)[0]) + model.penalty()
+def _losses(
+    who: str, model: Sequential, x: Array, y: Array, loss: LossFunction, plane: Array, a: Array, b: Array
+) -> Array:
+    """The loss with penalties, (len(b), len(a)); the model is a copy that nobody needs afterwards."""
+    centre, values = model.parameters.vector.astype(np.float64), np.empty((len(b), len(a)))
+    for row, column in np.ndindex(values.shape):
+        model.parameters.vector[:] = centre + a[column] * plane[0] + b[row] * plane[1]
+        values[row, column] = float(loss(model.predict(x), y, None)[0]) + model.penalty()
+    if not np.isfinite(values).any():
+        raise ValueError(sentence(who, "a finite loss somewhere on the plane", "none", "choose a smaller span"))
+    return values
 
 
-def _draw_surface(ax: Axes, a: Array, b: Array, values: Array) -> None:
+def _draw(ax: Axes, a: Array, b: Array, values: Array, walked: Array | None) -> None:
     from matplotlib.ticker import MaxNLocator
 
     shown = np.ma.masked_invalid(values)
@@ -176,3 +165,6 @@ def _draw_surface(ax: Axes, a: Array, b: Array, values: Array) -> None:
     bar.minorticks_off()
     ax.set(xlabel="direction 1", ylabel="direction 2")
     tidy(ax, grid=False)
+    if walked is not None:
+        ax.plot(*walked, ".-", color=VERMILION, linewidth=1.4, markersize=4)
+    ax.plot(0, 0, "o", color=VERMILION, markeredgecolor="white", markersize=8)
