@@ -218,4 +218,5 @@ def _difference(mine: Array, truth: Array) -> str:
     """Where it differs most."""
     place = tuple(map(int, np.unravel_index(np.argmax(np.abs(mine - truth)), truth.shape)))
     where = f"at [{', '.join(map(str, place))}] " if place else ""
-    return f"{where}is {mine[place]:.6g}, and should be {truth[place]:.6g}"
+    almost = "is almost right: " if _same(mine, truth, RECOGNIZED) else ""
+    return f"{almost}{where}is {mine[place]:.6g}, and should be {truth[place]:.6g}"
