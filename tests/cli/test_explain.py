@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 import chainrule as cr
 from chainrule.tabular.reading import read_table
@@ -56,8 +55,8 @@ def test_an_image_of_the_test_set(shell, digits_model) -> None:
 def test_what_cannot_be_explained_is_refused(refuses, prices_model, digits_model, prices, tmp_path) -> None:
     assert "--row from 1 to 200, a row of" in refuses("explain", prices_model, prices, "--row", 201)
     assert "--row from 1 to 200, a row of" in refuses("explain", prices_model, prices, "--row", 0)
-    assert "a TABLE, or cells such as --cell rooms=4, got neither" in refuses("explain", prices_model)
-    assert "--cell COLUMN=VALUE, got 'area'" in refuses("explain", prices_model, "--cell", "area")
+    assert "a TABLE, or --cell for each column and its value, got neither" in refuses("explain", prices_model)
+    assert "--cell to give a column, = and a value, got 'area'" in refuses("explain", prices_model, "--cell", "area")
     assert "did you mean 'floor'" in refuses("explain", prices_model, "--cell", "flor=3")
     assert "numbers in column 'area'" in refuses("explain", prices_model, "--cell", "area=big")
     assert "omit --cell" in refuses("explain", digits_model, "--cell", "p1=3")
@@ -65,10 +64,3 @@ def test_what_cannot_be_explained_is_refused(refuses, prices_model, digits_model
     table.write_text("height\n3\n", encoding="utf-8")
     assert "'area'" in refuses("explain", prices_model, table)
     assert "another file" in refuses("explain", prices_model, prices, "--out", prices)
-
-
-@pytest.mark.parametrize("name", ["--help"])
-def test_its_help_says_how_rows_are_counted(shell, name: str) -> None:
-    answer = shell("explain", name)
-    assert answer.code == 0
-    assert "counted from 1" in answer.out

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 def _explained(args: argparse.Namespace, model: Trained) -> Explanation:
     facts = model.facts
     if args.table is None and not args.cell:
-        raise ValueError(sentence(WHO, "a TABLE, or cells such as --cell rooms=4", "neither"))
+        raise ValueError(sentence(WHO, "a TABLE, or --cell for each column and its value", "neither"))
     if facts.image_shape is not None:
         return _of_image(args, model)
     frame = None if args.table is None else _frame(args, model)
@@ -80,6 +80,8 @@ def _frame(args: argparse.Namespace, model: Trained) -> Any:
 
 
 def _place(args: argparse.Namespace, count: int) -> int:
+    if not count:
+        raise ValueError(sentence(WHO, f"rows in {args.table}", "none"))
     if not 1 <= args.row <= count:
         raise ValueError(sentence(WHO, f"--row from 1 to {count:,}, a row of {args.table}", str(args.row)))
     return int(args.row) - 1
@@ -104,7 +106,7 @@ def _cells(given: Sequence[str], columns: Sequence[str]) -> dict[str, list[str |
     for text in given:
         name, is_cell, value = text.partition("=")
         if not is_cell:
-            raise ValueError(sentence(WHO, "--cell COLUMN=VALUE", repr(text)))
+            raise ValueError(sentence(WHO, "--cell to give a column, = and a value", repr(text)))
         row[check_name(WHO, "a column of the model", name, columns)] = [value]
     return row
 

@@ -20,7 +20,7 @@ from .trace import trace
 class Explanation:
     """Result of :func:`explain`: print it, show it in a notebook, or save it as a page.
 
-    Attributes
+    Parameters
     ----------
     title, conditions : str
         What was explained, and how: the number of rows, whether dropout was on, the optimizer.
@@ -41,9 +41,18 @@ class Explanation:
     Examples
     --------
     >>> import chainrule as cr
-    >>> model = cr.Sequential([cr.Linear(2, 1)], rng=0)
-    >>> model.layers[0].W[:], model.layers[0].b[:] = [[2.0], [1.0]], 0.5
-    >>> print(cr.explain(model, [1.0, 3.0], 6.0, loss="half_squared_error", optimizer=cr.SGD(0.1)))
+    >>> model = cr.Sequential([cr.Linear(2, 1, bias=False, initializer="ones")])
+    >>> print(cr.explain(model, [1.0, 3.0]))
+    Sequential([Linear(2 → 1, no bias)])
+    1 row; dropout and noise off, as in prediction
+    <BLANKLINE>
+    forward
+    0  Linear(2 → 1, no bias)
+       affine: y = xW + b
+         x              2  1          3
+         W          2 × 1  1
+                           1
+         y              1  4
     """
 
     title: str
@@ -144,10 +153,6 @@ def explain(
     -----
     With several rows and y, an estimator's contributions stand beside permutation importances, which need scikit-learn.
 
-    References
-    ----------
-    Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks (2017), section 3.
-
     Examples
     --------
     >>> import chainrule as cr
@@ -158,6 +163,10 @@ def explain(
     >>> W = found.steps[0].parameters[0]
     >>> bool(abs(W.update + 0.1 * W.gradient).max() < 1e-7)
     True
+
+    References
+    ----------
+    Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks (2017), section 3.
     """
     subject = as_subject(model, x, y, loss, optimizer)
     several = len(subject.x) > 1
