@@ -94,7 +94,7 @@ class Contributions:
             start, total, end = (float(part) for part in (self.start[0], self.values.sum(), self.end[0]))
             notes.append(f"{start:.4g} there {'−+'[total >= 0]} {abs(total):.4g} in sum = {end:.4g} here")
         if self.importance is not None:
-            notes.append(f"second number: permutation importance, the {self.measure}")
+            notes.append(f"second number: importance by permutation, the {self.measure}")
         if (worst := float(self.error.max())) > ALLOWED:
             notes.append(f"the sum misses the difference by {worst:.1%}: the network bends too sharply on the way")
         return notes
@@ -143,7 +143,8 @@ def contributions(model: Any, subject: Subject, baseline: Any, X: Any, y: Any) -
     columns = tuple(cell.column for cell in cells)
     joined = np.stack([values[:, [name == one for name in rows.columns]].sum(axis=1) for one in columns], axis=1)
     first = tuple(cell.value for cell in cells)
-    beside = _importance(model, columns, X, y) if several and y is not None else (None, "")
+    alone = several and y is not None and np.ndim(model.predict(X)) == 1  # importances are those of one answer
+    beside = _importance(model, columns, X, y) if alone else (None, "")
     return Contributions(columns, joined, names, end, start, error, chosen, first, said, origin, *beside)
 
 

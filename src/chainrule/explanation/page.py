@@ -34,24 +34,28 @@ h2 small, h3 small { font-weight: 400; color: var(--soft); margin-left: .4rem; }
 .equation { margin: 0 0 .5rem; font: .95rem/1.5 "Cambria Math", "STIX Two Math", Cambria, Georgia, serif; }
 .equation span { display: inline-block; margin-right: 1.4rem; color: var(--ink); }
 .array { display: flex; gap: .6rem; align-items: baseline; margin: .15rem 0; font-size: .88rem; }
-.array b { flex: 0 0 3.4rem; text-align: right; font-weight: 600; }
+.array b { flex: 0 0 3.4rem; text-align: right; font-weight: 600; white-space: nowrap; }
 .array small { flex: 0 0 3.6rem; color: var(--soft); white-space: nowrap; }
 .array table { font-size: .88rem; }
-.array td { padding: .1rem .4rem; min-width: 3.9rem; text-align: right; border: 0; white-space: nowrap;
+.array td { padding: .1rem .3rem; min-width: 3.7rem; text-align: right; border: 0; white-space: nowrap;
   background: color-mix(in srgb, var(--tint) calc(var(--a) * 38%), transparent); }
-.array td.rest { color: var(--soft); background: none; text-align: left; }
+.array td.rest { color: var(--soft); background: none; min-width: 0; }
 .value { --tint: var(--value); } .gradient { --tint: var(--gradient); } .weight { --tint: var(--weight); }
 .value b { color: var(--value); } .gradient b { color: var(--gradient); } .weight b { color: var(--weight); }
 .loss { font-size: 1.6rem; margin: .3rem 0; color: var(--ink); }
 .bars { width: 100%; } .bars td { max-width: none; vertical-align: middle; }
-.bars td.bar { width: 45%; min-width: 8rem; }
+.bars .n { width: 6rem; }
+.bars td.bar { width: 50%; min-width: 8rem; }
 .bars i { display: block; height: .8rem; border-radius: 2px; background: var(--value); }
 .bars i.less { background: var(--gradient); }
 @media (max-width: 48rem) {
   .ways { grid-template-columns: 1fr; gap: 1rem; }
-  .array b { flex-basis: 2.4rem; } .array small { flex-basis: 3rem; }
+  .array b { flex-basis: 2.4rem; } .array small { flex-basis: 3rem; } .bars td.bar { min-width: 3rem; width: 25%; }
 }
 """
+
+
+NUMBERS = ("contribution", "mean size", "importance")  # columns whose heads stand over their right ends
 
 
 def page(found: Explanation) -> str:
@@ -76,7 +80,7 @@ def page(found: Explanation) -> str:
 </head>
 <body>
 <header>
-<h1>Step by step</h1>
+<h1>{"Step by step" if found.steps else "Column by column"}</h1>
 <p>{title}</p>
 <p>{_text(found.conditions)} · chainrule {__version__}</p>
 </header>
@@ -170,13 +174,14 @@ def _cells(found: Explanation) -> str:
 
 
 def _table(kind: str, heads: list[str], lines: str) -> str:
-    top = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    top = "".join(f'<th scope="col"{" class=n" * (name in NUMBERS)}>{name}</th>' for name in heads)
     table = f'<table class="{kind}"><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>'
     return f'<div class="scroll" tabindex="0">{table}</div>'
 
 
 def _contributions(found: Contributions) -> str:
     sizes, one = found.sizes, len(found.values) == 1
+    sign = "+" if one else ""
     largest, lines = float(np.abs(sizes).max()) or 1.0, []
     for at in found.order:
         cells = f"{_text(found.cells[at], 60)} <small>not {_text(found.baseline[at], 60)}</small>"
@@ -185,9 +190,11 @@ def _contributions(found: Contributions) -> str:
         less = ' class="less"' if sizes[at] < 0 else ""
         bar = f'<i{less} style="width:{100 * abs(sizes[at]) / largest:.1f}%"></i>'
         name = f'<th scope="row">{_text(found.columns[at], 60)}</th>'
-        lines.append(f'<tr>{name}{said}<td class="n">{sizes[at]:+.4g}</td>{beside}<td class="bar">{bar}</td></tr>\n')
+        lines.append(
+            f'<tr>{name}{said}<td class="n">{sizes[at]:{sign}.4g}</td>{beside}<td class="bar">{bar}</td></tr>\n'
+        )
     heads = ["column", *["the row says"] * one, "contribution" if one else "mean size"]
-    heads += ["permutation"] * (found.importance is not None) + [""]
+    heads += ["importance"] * (found.importance is not None) + [""]
     notes = "".join(f"<p>{_text(line[0].upper() + line[1:])}.</p>" for line in found.notes)
     title = _text(found.heading[0].upper() + found.heading[1:], 200)
     return f"<section><h2>{title}</h2>{_table('bars', heads, ''.join(lines))}{notes}</section>\n"

@@ -119,6 +119,7 @@ def _array(name: str, array: Array, rows: int = 0, indent: int = 5) -> Iterator[
 def _contributions(found: Contributions) -> Iterator[str]:
     sizes, order = found.sizes, found.order[:MOST_CELLS]
     yield from _wrapped(found.heading)
+    sign = "+" if len(found.values) == 1 else ""
     largest = float(np.abs(sizes).max()) or 1.0
     wide = min(max(len(printable(found.columns[at])) for at in order), 20)
     for at in order:
@@ -126,6 +127,6 @@ def _contributions(found: Contributions) -> Iterator[str]:
         beside = "" if found.importance is None else f"  {found.importance[at]:>10.4g}"
         said = f"{found.cells[at]} (not {found.baseline[at]})" if len(found.values) == 1 else ""
         said = printable(said, WIDTH - wide - BAR - 18)
-        yield f"  {printable(found.columns[at], 20):<{wide}}  {sizes[at]:>+10.4g}{beside}  {bar:<{BAR}}  {said}"
+        yield f"  {printable(found.columns[at], 20):<{wide}}  {sizes[at]:>{sign}10.4g}{beside}  {bar:<{BAR}}  {said}"
     for line in found.notes:
         yield from _wrapped(line, "  ")
