@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ Settings = dict[str, Any]
 Control = dict[str, Any]
 
 PLAYGROUND = "playground"
-MOST_LAYERS, MOST_UNITS, MOST_SEED = 6, 32, 2**31
+MOST_LAYERS, MOST_UNITS = 6, 32
 
 #: Input features: as the page writes them, as Python does, and the function itself.
 FEATURES: dict[str, tuple[str, str, Callable[[Array], Array]]] = {
@@ -79,46 +79,67 @@ def _control(name: str, group: str, label: str, kind: str, default: Any, **more:
     return {"name": name, "group": group, "label": label, "kind": kind, "default": default} | more
 
 
-def _choices(values: Any) -> list[dict[str, Any]]:
-    return [{"value": value, "label": str(value).replace("_", " ")} for value in values]
+def _choice(name: str, group: str, label: str, default: Any, labels: Mapping[Any, str], **more: Any) -> Control:
+    choices = [{"value": value, "label": text} for value, text in labels.items()]
+    return _control(name, group, label, "choice", default, choices=choices, **more)
+
+
+def _words(names: Iterable[str]) -> dict[Any, str]:
+    return {name: name.replace("_", " ").capitalize() for name in names}
 
 
 def controls() -> list[Control]:
     """All controls of the page in order; those with ``only`` are for these values of another setting."""
-    drawn = {"data": list(KINDS)}
-    plane = {"data": [*KINDS, "table"]}
-    losses = {loss: [n for n in (0, 2, 10) if loss in losses_for(n)] for n in (2, 0) for loss in losses_for(n)}
-    data = [{"value": name, "label": kind.title, "classes": kind.classes} for name, kind in KINDS.items()]
-    data += [{"value": "digits", "label": "Handwritten digits"}, {"value": "table", "label": "Your own table"}]
+    return [*_of_data(), *_of_network(), *_of_training()]
+
+
+def _of_data() -> list[Control]:
+    data = {name: kind.title for name, kind in KINDS.items()}
+    data |= {"digits": "Handwritten digits", "table": "Your own table"}
+    drawn, table = {"data": list(KINDS)}, {"data": ["table"]}
     return [
-        _control("data", "data", "Data", "choice", "spirals", choices=data),
+        _choice("data", "data", "Data", "spirals", data),
         _control("points", "data", "Points", "range", 500, min=FEWEST, max=MOST_ROWS, step=10),
         _control("noise", "data", "Noise", "range", 0.1, min=0, max=1, step=0.05, only=drawn),
         _control("test_share", "data", "Share of test points", "range", 0.5, min=0.1, max=0.9, step=0.1),
-        _control("data_seed", "data", "Seed of the data", "range", 0, min=0, max=MOST_SEED, step=1),
-        _control("columns", "data", "Columns for x₁ and x₂", "columns", None, only={"data": ["table"]}),
-        _control("target", "data", "Column to predict", "column", None, only={"data": ["table"]}),
-        _control("features", "network", "Input features", "features", ["x1", "x2"], choices=_labelled(), only=plane),
-        _control("hidden", "network", "Hidden layers", "layers", [8, 8], max_layers=MOST_LAYERS, max_units=MOST_UNITS),
-        _control("activation", "network", "Activation", "choice", "tanh", choices=_choices(ACTIVATIONS)),
-        _control("initializer", "network", "Initial weights", "choice", None, choices=_choices([None, *INITIALIZERS])),
-        _control("seed", "network", "Seed of the network", "range", 0, min=0, max=MOST_SEED, step=1),
-        _control("loss", "training", "Loss", "choice", None, choices=_choices(losses), classes=losses),
-        _control("optimizer", "training", "Optimizer", "choice", "adam", choices=_choices(OPTIMIZERS)),
-        _control("learning_rate", "training", "Learning rate", "choice", 0.02, choices=_choices(RATES)),
-        _control("batch_size", "training", "Batch size", "range", 16, min=1, max=MOST_ROWS, step=1),
-        _control("l1", "training", "L1 penalty", "choice", 0.0, choices=_choices(PENALTIES)),
-        _control("l2", "training", "L2 penalty", "choice", 0.0, choices=_choices(PENALTIES)),
-        _control("dropout", "training", "Dropout", "range", 0.0, min=0, max=0.9, step=0.1),
-        *_controls_of("optimizer", list(OPTIMIZERS)),
-        _control("schedule", "schedule", "Schedule of the rate", "choice", None, choices=_choices([None, *SCHEDULES])),
-        _control("epochs", "schedule", "Epochs of the schedule", "range", 200, min=1, max=10_000, step=1),
-        *_controls_of("schedule", SCHEDULES),
+        _control("data_seed", "data", "Seed of the data", "number", 0, min=0),
+        _control("columns", "data", "Columns for x₁ and x₂", "columns", None, only=table),
+        _control("target", "data", "Column to predict", "column", None, only=table),
     ]
 
 
-def _labelled() -> list[dict[str, Any]]:
-    return [{"value": name, "label": label} for name, (label, *_) in FEATURES.items()]
+def _of_network() -> list[Control]:
+    features = _choice("features", "network", "Input features", ["x1", "x2"], {n: f[0] for n, f in FEATURES.items()})
+    activations = {name: repr(activation).removesuffix("()") for name, activation in ACTIVATIONS.items()}
+    initializers = {None: "Suited to the activation"} | _words(INITIALIZERS)
+    return [
+        features | {"kind": "features", "only": {"data": [*KINDS, "table"]}},
+        _control("hidden", "network", "Hidden layers", "layers", [8, 8], max_layers=MOST_LAYERS, max_units=MOST_UNITS),
+        _choice("activation", "network", "Activation", "tanh", activations),
+        _choice("initializer", "network", "Initial weights", None, initializers),
+        _control("seed", "network", "Seed of the network", "number", 0, min=0),
+    ]
+
+
+def _of_training() -> list[Control]:
+    losses = {loss: [n for n in (0, 2, 10) if loss in losses_for(n)] for n in (2, 0) for loss in losses_for(n)}
+    optimizers = {name: optimizer.__name__ for name, optimizer in OPTIMIZERS.items()}
+    rules: dict[Any, str] = {None: "Constant"} | dict(zip(SCHEDULES, SCHEDULES, strict=True))
+    sizes: dict[Any, str] = {2**power: str(2**power) for power in range(10)} | {None: "All points"}
+    penalties = {penalty: f"{penalty:g}" for penalty in PENALTIES}
+    return [
+        _choice("loss", "training", "Loss", None, {None: "The usual one"} | _words(losses), classes=losses),
+        _choice("optimizer", "training", "Optimizer", "adam", optimizers),
+        _choice("learning_rate", "training", "Learning rate", 0.02, {rate: f"{rate:g}" for rate in RATES}),
+        _choice("batch_size", "training", "Batch size", 16, sizes),
+        _choice("l1", "training", "L1 penalty", 0.0, penalties),
+        _choice("l2", "training", "L2 penalty", 0.0, penalties),
+        _control("dropout", "training", "Dropout", "range", 0.0, min=0, max=0.9, step=0.1),
+        *_controls_of("optimizer", list(OPTIMIZERS)),
+        _choice("schedule", "schedule", "Schedule of the rate", None, rules),
+        _control("epochs", "schedule", "Epochs of the schedule", "range", 200, min=1, max=10_000, step=1),
+        *_controls_of("schedule", SCHEDULES),
+    ]
 
 
 def completed(given: Any) -> Settings:

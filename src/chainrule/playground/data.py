@@ -94,25 +94,9 @@ KINDS = {
 
 
 def points(kind: str, n: int = 500, *, noise: float = 0.1, test_share: float = 0.5, seed: int = 0) -> Points:
-    """Draw points of a kind, and hold out a share of them for testing.
+    """Draw n points of one of ``KINDS``, or ``"digits"``, and hold out a share of them for testing.
 
-    Parameters
-    ----------
-    kind : str
-        One of ``KINDS``, such as ``"spirals"``, or ``"digits"``.
-    n : int
-        Number of points.
-    noise : float, >= 0
-        Standard deviation of what is added to x, or to y for a regression surface; to digits nothing is added.
-    test_share : float in (0, 1)
-        Share of the points to hold out.
-    seed : int
-        Seed of the points.
-
-    Returns
-    -------
-    Points
-        ``x, y, x_test, y_test`` in float64; labels are integers.
+    ``noise`` is the standard deviation of what is added to x, or to y for a regression surface; digits have none.
 
     Examples
     --------
@@ -158,18 +142,7 @@ def _digits(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def table_columns(text: str) -> dict[str, Array]:
-    """Read the columns of a table: numbers as float64, everything else as text.
-
-    Parameters
-    ----------
-    text : str
-        The file, such as CSV.
-
-    Returns
-    -------
-    dict of str to array (N,)
-        The columns by name.
-    """
+    """Read the columns of a table (CSV or similar): numbers as float64, everything else as text."""
     from ..tabular.reading import read_table
 
     table = read_table(io.BytesIO(text.encode()))
@@ -182,25 +155,8 @@ def table_points(
 ) -> tuple[Points, list[str]]:
     """Make points of two columns of numbers, standardised, and a target; return them with the names of the classes.
 
-    Parameters
-    ----------
-    columns : dict of str to array (N,)
-        As :func:`table_columns` returns them.
-    x : pair of str
-        The columns of numbers that become x₁ and x₂.
-    y : str
-        The target: text and whole numbers of at most 10 values are classes, other numbers are standardised.
-    n : int
-        Number of rows to draw, if there are more.
-    test_share, seed : optional
-        As for :func:`points`.
-
-    Returns
-    -------
-    points : Points
-        The points.
-    classes : list of str
-        Names of the classes; empty for a regression.
+    Text, and whole numbers of at most 10 values, are classes; other targets are standardised. If there are more than n
+    rows, n are drawn.
     """
     if not columns:
         raise ValueError(sentence("points", "a table", "none", "open one first"))

@@ -17,11 +17,11 @@ import numpy as np
 from .. import ops
 from .._support.checks import Array, check_integer, sentence
 from .._support.errors import DivergenceError
-from ..data.batches import batches
+from ..data.batches import batches, steps_per_epoch
 from ..layers import Linear, Workspace
 from ..model import MLP
 from ..training.trainer import Trainer
-from .choices import FEATURES, PLAYGROUND, Settings, losses_for, optimizer_of
+from .choices import FEATURES, PLAYGROUND, USUAL, Settings, losses_for, optimizer_of
 from .data import DOMAIN, Points
 
 METRICS = {"cross_entropy": "accuracy", "binary_cross_entropy": "binary_accuracy"}
@@ -30,47 +30,27 @@ MOST_GRIDS = 4  # kept
 
 
 class Run:
-    """A network, its data and its training.
-
-    Parameters
-    ----------
-    settings : dict
-        Settings, completed.
-    points : Points
-        Training and test points.
-    classes : int
-        Number of classes, 0 for a regression.
-    """
+    """A network, its data and its training, made of settings that are complete."""
 
     def __init__(self, settings: Settings, points: Points, classes: int) -> None:
-        self.points, self.classes = points, classes
+        loss = settings["loss"] or USUAL[classes == 0]
+        if loss not in losses_for(classes):
+            raise ValueError(
+                sentence(PLAYGROUND, f"one of the losses {losses_for(classes)} for these data", repr(loss))
+            )
+        self.settings, self.points, self.classes = settings | {"loss": loss}, points, classes
         self.plane = points.x.shape[1] == 2
-        loss = settings["loss"] or ("cross_entropy" if classes else "squared_error")
-        losses = losses_for(classes)
-        if loss not in losses:
-            raise ValueError(sentence(PLAYGROUND, f"a loss for these data ({', '.join(losses)})", repr(loss)))
-        settings = self.settings = settings | {"loss": loss}
         self.x, self.x_test = self.features(points.x), self.features(points.x_test)
         self.y, self.y_test = self._targets(points.y), self._targets(points.y_test)
-        outputs = classes if loss == "cross_entropy" else 1
-        sizes = [self.x.shape[1], *settings["hidden"], outputs]
-        self.model = MLP(
-            sizes,
-            settings["activation"],
-            dropout=settings["dropout"],
-            l1=settings["l1"],
-            l2=settings["l2"],
-            initializer=settings["initializer"],
-            rng=settings["seed"],
-            dtype="float64",
-        )
-        metric = METRICS.get(loss, REGRESSION_METRIC)
-        self.trainer = Trainer(self.model, loss, optimizer_of(settings), settings["batch_size"], [metric])
-        self.metric = metric
-        size = check_integer(PLAYGROUND, "batch_size", settings["batch_size"])
-        self.steps_per_epoch = -(-len(self.x) // size)
+        sizes = [self.x.shape[1], *settings["hidden"], classes if loss == "cross_entropy" else 1]
+        given = {name: settings[name] for name in ("dropout", "l1", "l2", "initializer")}
+        self.model = MLP(sizes, settings["activation"], **given, rng=settings["seed"], dtype="float64")
+        self.metric = METRICS.get(loss, REGRESSION_METRIC)
+        batch_size, optimizer = settings["batch_size"], optimizer_of(settings)
+        self.trainer = Trainer(self.model, loss, optimizer, batch_size, [self.metric])
+        self.steps_per_epoch = steps_per_epoch(len(self.x), batch_size, False, "all")
         self.total_steps = check_integer(PLAYGROUND, "epochs", settings["epochs"]) * self.steps_per_epoch
-        self.trainer.optimizer.setup(self.model.parameters, total_steps=self.total_steps)
+        optimizer.setup(self.model.parameters, total_steps=self.total_steps)
         self.epoch = self.step_of_epoch = 0
         self._batches: Iterator[tuple[Array, ...]] = iter(())
         self._grids: dict[int, Array] = {}
@@ -117,7 +97,6 @@ class Run:
         if hasattr(rate, "observe"):
             rate.observe(self.trainer.evaluate(self.x_test, self.y_test)["loss"])
 
-    @np.errstate(over="ignore", invalid="ignore")  # what overflows ends in a DivergenceError
     def advance(self, steps: int = 0, epochs: int = 0, milliseconds: float = 0) -> None:
         """Take so many steps, then so many epochs, then steps for so many milliseconds."""
         for _ in range(steps + epochs * self.steps_per_epoch):
@@ -139,6 +118,7 @@ class Run:
             "layers": [repr(layer) for layer in self.model.layers],
             "shapes": [list(layer.W.shape) for layer in self.linear],
             "metric": self.metric,
+            "input_std": self.x.std(axis=0).tolist(),
             "range": [0.0, 1.0] if self.classes else [float(y.min()), float(y.max())],
             "steps_per_epoch": self.steps_per_epoch,
         }

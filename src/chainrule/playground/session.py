@@ -9,7 +9,6 @@ A request is an object whose ``do`` names one of the methods of :class:`Session`
     trace     run, sample             each operation of the next step, forward and backward, with its numbers
     predict   run, x                  answers and units' outputs for points, or for a drawn digit
     code      run                     the Python program that does the same
-    compare                           the settings in which the two runs differ
     table     text                    a table of one's own, for "data": "table"
 
 An answer is an object, ``{"error": "one sentence"}`` if the request was refused. A moment is the present weights and
@@ -26,6 +25,7 @@ import numpy as np
 
 from .. import __version__
 from .._support.checks import Array, as_numeric, check_integer, check_name, check_number, check_shape, sentence
+from ..runtime.threads import blas_threads
 from .choices import FEATURES, PLAYGROUND, completed, controls
 from .data import DOMAIN, KINDS, MOST_ROWS, class_names, points, table_columns, table_points
 from .edge import edge
@@ -62,18 +62,7 @@ class Session:
         self.columns: dict[str, Any] = {}
 
     def handle(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer a request.
-
-        Parameters
-        ----------
-        request : dict
-            The request, in JSON types.
-
-        Returns
-        -------
-        dict
-            The answer, in JSON types.
-        """
+        """Answer a request; both are of JSON types."""
         try:
             if not isinstance(request, dict):
                 raise TypeError(sentence(PLAYGROUND, "a request as an object", type(request).__name__))
@@ -82,7 +71,8 @@ class Session:
             known = do.__code__.co_varnames[1 : do.__code__.co_argcount]
             for name in arguments:
                 check_name(PLAYGROUND, "an argument", name, known)
-            answer: dict[str, Any] = do(self, **arguments)
+            with np.errstate(over="ignore", invalid="ignore"), blas_threads(0):  # overflow ends in a DivergenceError
+                answer: dict[str, Any] = do(self, **arguments)
             return answer
         except (ValueError, TypeError, OverflowError, ModuleNotFoundError) as error:
             return {"error": str(error)}
@@ -140,8 +130,7 @@ class Session:
         """The operations of the next step; numbers of one sample of its batch are written out."""
         found = self._run(run)
         n = _at_most("sample", sample, len(found.rows) - 1)
-        row = {"row": int(found.rows[n]), "x": found.xb[n].tolist(), "y": found.yb[n].tolist()}
-        return {"run": run} | row | {"operations": operations(found, n)}
+        return {"run": run, "sample": n, "rows": found.rows.tolist(), "operations": operations(found, n)}
 
     def predict(self, run: str = "a", x: Any = None) -> dict[str, Any]:
         """Answers and the outputs of each layer for points in the plane, or for pictures of pixels in 0 … 1."""
@@ -156,11 +145,6 @@ class Session:
     def code(self, run: str = "a") -> dict[str, Any]:
         """The Python program that trains the same network, up to the present step."""
         return {"run": run, "code": program(self._run(run))}
-
-    def compare(self) -> dict[str, Any]:
-        """The settings in which the two runs differ."""
-        a, b = (self._run(name).settings for name in RUNS)
-        return {"differences": [{"setting": key, "a": a[key], "b": b[key]} for key in a if a[key] != b[key]]}
 
     def table(self, text: str = "") -> dict[str, Any]:
         """Keep a table for ``"data": "table"``, and say what its columns are."""
@@ -192,30 +176,20 @@ def _at_most(name: str, value: int, most: int) -> int:
 
 ACTIONS = {
     name: getattr(Session, name)
-    for name in ("describe", "build", "advance", "edge", "trace", "predict", "code", "compare", "table")
+    for name in ("describe", "build", "advance", "edge", "trace", "predict", "code", "table")
 }
 
 
 def handle_json(text: str, session: Session) -> str:
-    """Answer a request as text, whatever it is.
-
-    Parameters
-    ----------
-    text : str
-        The request in JSON.
-    session : Session
-        The session of the page.
-
-    Returns
-    -------
-    str
-        The answer in JSON.
-    """
+    """Answer a request in JSON, whatever it is, in JSON."""
     try:
         if len(text) > MOST_CHARACTERS:
-            got, most = f"{len(text):,}", f"{MOST_CHARACTERS:,}"
-            raise ValueError(sentence(PLAYGROUND, f"a request of at most {most} characters", got))
+            raise ValueError(sentence(PLAYGROUND, f"at most {MOST_CHARACTERS:,} characters", f"{len(text):,}"))
         request = json.loads(text)
     except (ValueError, RecursionError) as error:
         return json.dumps({"error": sentence(PLAYGROUND, "a request in JSON", str(error))})
-    return json.dumps(session.handle(request), ensure_ascii=False)
+    try:
+        return json.dumps(session.handle(request), ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        remedy = "lower the learning rate, and reset the network"
+        return json.dumps({"error": sentence(PLAYGROUND, "finite numbers", "others", remedy)})
