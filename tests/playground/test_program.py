@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chainrule.initializers import INITIALIZERS
 from chainrule.layers.activations import ACTIVATIONS
-from chainrule.losses import LOSSES
 from chainrule.optimizers import OPTIMIZERS
 from chainrule.playground.choices import SCHEDULES, controls, losses_for
 from chainrule.playground.data import KINDS
@@ -35,6 +35,7 @@ CHOICES = (
     [{"optimizer": name} for name in OPTIMIZERS]
     + [{"schedule": name, "epochs": 5} for name in SCHEDULES]
     + [{"activation": name} for name in ACTIVATIONS]
+    + [{"initializer": name} for name in INITIALIZERS]
     + [{"data": name} for name in (*KINDS, "digits")]
     + [{"loss": name} for name in losses_for(2)]
     + [{"loss": name, "data": "ripples"} for name in losses_for(0)]
@@ -61,22 +62,48 @@ def test_the_program_ends_with_the_same_weights(settings: dict[str, Any], capsys
     np.testing.assert_allclose(page, program, rtol=1e-9, atol=1e-12)
 
 
-def test_every_control_of_the_page_changes_the_program() -> None:
-    """So no control is without effect, and none is missing in the program."""
+#: Values that differ from the default, where the kind of the control is not enough to choose one.
+OTHER = {
+    "loss": "binary_cross_entropy",
+    "points": 50,
+    "columns": ["height", "age"],
+    "target": "age",
+    "iterations": 3,
+    "every": 3,
+    "patience": 3,
+    "seed": 3,
+    "data_seed": 3,
+    "minimum": 1e-4,
+    "epochs": 7,
+}
+OF_KIND = {"number": 0.5, "pair": [0.5, 0.6], "features": ["x2"], "layers": [2]}
+
+
+def another_value(control: dict[str, Any], chosen: Any) -> Any:
+    """A value of the control that is not its default."""
+    kind, default = control["kind"], control["default"]
+    if control["name"] in OTHER:
+        return OTHER[control["name"]]
+    if kind == "choice":
+        return next(choice["value"] for choice in control["choices"] if choice["value"] != default)
+    if kind == "boolean":
+        return not control["defaults"][chosen]
+    return control["max"] if kind == "range" else OF_KIND[kind]
+
+
+@pytest.mark.parametrize("control", controls(), ids=lambda control: control["name"])
+def test_every_control_has_its_effect_on_the_program(control: dict[str, Any]) -> None:
     session = Session()
     session.handle({"do": "table", "text": TABLE})
-    silent = []
-    for control in controls():
-        value = OTHER.get(control["name"], VALUES.get(control["kind"]))
-        around = {name: values[0] for name, values in control.get("only", {}).items()}
-        programs = []
-        for settings in ({}, {control["name"]: value}):
-            built = session.handle({"do": "build", "settings": SMALL | around | NEEDED.get(control["name"], {}) | settings})
-            assert "error" not in built, (control["name"], built)
-            programs.append(session.handle({"do": "code"})["code"])
-        if programs[0] == programs[1]:
-            silent.append(control["name"])
-    assert silent == []
-
-
-VALUES = {"number": 0.5, "boolean": True, "pair": [0.5, 0.6], "features": ["x2"], "layers": [2]}
+    around = SMALL | {name: values[0] for name, values in control.get("only", {}).items()}
+    around |= {"schedule": "OneCycle"} if control["name"] == "epochs" else {}
+    around |= {"columns": ["age", "height"], "target": "kind"} if control["kind"].startswith("column") else {}
+    chosen = next((around[name] for name in control.get("only", {})), None)
+    programs = []
+    for settings in ({}, {control["name"]: another_value(control, chosen)}):
+        built = session.handle({"do": "build", "settings": around | settings})
+        assert "error" not in built, built
+        assert settings.items() <= built["settings"].items()
+        session.handle({"do": "advance", "epochs": 1})
+        programs.append(session.handle({"do": "code"})["code"])
+    assert programs[0] != programs[1]

@@ -117,7 +117,15 @@ def test_it_gives_the_files_of_the_page_and_no_others(server: Server) -> None:
     assert (status, found["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert module.THIS_SERVER in body
     assert send(server, "GET", "/index.html?x=1")[1] == body
-    for path in ("/../session.py", "/..%2fsession.py", "//etc/passwd", "/session.py", "/page/index.html", "/%00", "/api"):
+    for path in (
+        "/../session.py",
+        "/..%2fsession.py",
+        "//etc/passwd",
+        "/session.py",
+        "/page/index.html",
+        "/%00",
+        "/api",
+    ):
         assert send(server, "GET", path)[0] == 404, path
     for method in ("PUT", "OPTIONS", "HEAD", "TRACE"):
         assert send(server, method, "/")[0] == 501

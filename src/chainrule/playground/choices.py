@@ -159,6 +159,7 @@ def completed(given: Any) -> Settings:
         raise ValueError(sentence(PLAYGROUND, "features as a list of one or more different names", _short(features)))
     for name in features:
         check_name(PLAYGROUND, "a feature", name, FEATURES)
+    check_name(PLAYGROUND, "an activation", settings["activation"], ACTIVATIONS)
     check_name(PLAYGROUND, "an optimizer", settings["optimizer"], OPTIMIZERS)
     if settings["schedule"] is not None:
         check_name(PLAYGROUND, "a schedule", settings["schedule"], SCHEDULES)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._support.checks import Array, check_finite, check_integer, check_name, check_number, sentence
+from .._support.checks import Array, check_finite, check_integer, check_name, check_number, require, sentence
 from ..data.batches import split_rows
 from ..data.named import load_named
 
@@ -143,6 +143,7 @@ def _digits(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
 
 def table_columns(text: str) -> dict[str, Array]:
     """Read the columns of a table (CSV or similar): numbers as float64, everything else as text."""
+    require("pyarrow", "tabular", "a table")
     from ..tabular.reading import read_table
 
     table = read_table(io.BytesIO(text.encode()))

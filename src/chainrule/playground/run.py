@@ -33,7 +33,7 @@ class Run:
     """A network, its data and its training, made of settings that are complete."""
 
     def __init__(self, settings: Settings, points: Points, classes: int) -> None:
-        loss = settings["loss"] or USUAL[classes == 0]
+        loss = USUAL[classes == 0] if settings["loss"] is None else settings["loss"]
         if loss not in losses_for(classes):
             raise ValueError(
                 sentence(PLAYGROUND, f"one of the losses {losses_for(classes)} for these data", repr(loss))
