@@ -42,7 +42,7 @@ def _polar(radius: Array, angle: Array) -> Array:
 
 def _spirals(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
     y, t = np.arange(n) % 2, rng.uniform(0.05, 1, n)
-    return _polar(2.8 * t, 3.5 * np.pi * t + np.pi * y), y
+    return _polar(2.8 * t, 3 * np.pi * t + np.pi * y), y
 
 
 def _moons(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -52,10 +52,8 @@ def _moons(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def _circles(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    y = np.arange(n) % 2
-    return _polar(
-        np.where(y, np.sqrt(rng.uniform(0, 1.5, n)), rng.uniform(2, 2.8, n)), rng.uniform(-np.pi, np.pi, n)
-    ), y
+    y, angle = np.arange(n) % 2, rng.uniform(-np.pi, np.pi, n)
+    return _polar(np.where(y, np.sqrt(rng.uniform(0, 1.5, n)), rng.uniform(2, 2.8, n)), angle), y
 
 
 def _gaussians(classes: int) -> Callable[[int, np.random.Generator], tuple[Array, Array]]:

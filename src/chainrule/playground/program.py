@@ -17,9 +17,8 @@ def program(run: Run) -> str:
     size, metric = settings["batch_size"], run.metric
     lines += [f'trainer = cr.Trainer(model, loss, optimizer, batch_size={size}, metrics=["{metric}"])']
     if run.epoch:
-        lines += [
-            f"trainer.fit(x, y, validation=(x_test, y_test), epochs={run.epoch}, every={max(run.epoch // 20, 1)})"
-        ]
+        every = f"every={max(run.epoch // 20, 1)}"
+        lines += [f"trainer.fit(x, y, validation=(x_test, y_test), epochs={run.epoch}, {every})"]
     if run.step_of_epoch:
         lines += _rest(run)
     return "\n".join([*lines, "print(trainer.evaluate(x_test, y_test))", ""])
@@ -37,12 +36,8 @@ def _data(run: Run) -> list[str]:
             "x, y, x_test, y_test = points",
         ]
     noise = "" if settings["data"] == "digits" else f", noise={settings['noise']}"
-    lines = [
-        "from chainrule.playground.data import points",
-        "",
-        f'x, y, x_test, y_test = points("{settings["data"]}", {common}{noise})',
-    ]
-    return lines
+    drawn = f'x, y, x_test, y_test = points("{settings["data"]}", {common}{noise})'
+    return ["from chainrule.playground.data import points", "", drawn]
 
 
 def _network(run: Run) -> list[str]:
@@ -50,8 +45,8 @@ def _network(run: Run) -> list[str]:
     sizes = [run.x.shape[1], *settings["hidden"], run.linear[-1].out_features]
     given = {name: settings[name] for name in ("dropout", "l1", "l2", "initializer") if settings[name]}
     given |= {"rng": settings["seed"], "dtype": "float64"}
-    arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
-    lines = [f'model = cr.MLP({sizes}, "{settings["activation"]}", {arguments})']
+    first = f'{sizes}, "{settings["activation"]}"'
+    lines = [f"model = cr.MLP({_call(first, given)})"]
     if settings["loss"] == "binary_cross_entropy":
         lines.insert(0, "y, y_test = y[:, None], y_test[:, None]")
     return lines
@@ -68,7 +63,9 @@ def _optimizer(run: Run) -> str:
 
 
 def _call(first: str, arguments: dict[str, object]) -> str:
-    return ", ".join([first, *(f"{name}={value!r}" for name, value in arguments.items())])
+    """The arguments of a call; text among them is one of the library's names."""
+    written = {name: f'"{value}"' if isinstance(value, str) else repr(value) for name, value in arguments.items()}
+    return ", ".join([first, *(f"{name}={value}" for name, value in written.items())])
 
 
 def _rest(run: Run) -> list[str]:
