@@ -9,10 +9,10 @@ from .run import Run
 def program(run: Run) -> str:
     """The program, for the steps taken so far."""
     settings = run.settings
-    lines = ["import numpy as np", "", "import chainrule as cr", *_data(run), ""]
+    lines = ["import chainrule as cr", *_data(run), ""]
     if run.plane and settings["features"] != ["x1", "x2"]:
         columns = ", ".join(FEATURES[name][1] for name in settings["features"])
-        lines += ["x, x_test = (np.column_stack([" + columns + "]) for x in (x, x_test))"]
+        lines = ["import numpy as np", "", *lines, f"x, x_test = (np.column_stack([{columns}]) for x in (x, x_test))"]
     lines += [*_network(run), f'loss = "{settings["loss"]}"', f"optimizer = {_optimizer(run)}"]
     size, metric = settings["batch_size"], run.metric
     lines += [f'trainer = cr.Trainer(model, loss, optimizer, batch_size={size}, metrics=["{metric}"])']
@@ -26,17 +26,18 @@ def program(run: Run) -> str:
 
 def _data(run: Run) -> list[str]:
     settings = run.settings
-    common = f"{settings['points']}, test_share={settings['test_share']}, seed={settings['data_seed']}"
+    common = f"test_share={settings['test_share']}, seed={settings['data_seed']}"
+    n = settings["points"]
     if settings["data"] == "table":
         return [
             "from chainrule.playground.data import table_columns, table_points",
             "",
             'columns = table_columns(open("table.csv").read())  # your file',
-            f"points, classes = table_points(columns, {settings['columns']!r}, {settings['target']!r}, {common})",
+            f"points, classes = table_points(columns, {settings['columns']!r}, {settings['target']!r}, {n}, {common})",
             "x, y, x_test, y_test = points",
         ]
-    noise = "" if settings["data"] == "digits" else f", noise={settings['noise']}"
-    drawn = f'x, y, x_test, y_test = points("{settings["data"]}", {common}{noise})'
+    noise = "" if settings["data"] == "digits" else f"noise={settings['noise']}, "
+    drawn = f'x, y, x_test, y_test = points("{settings["data"]}", {n}, {noise}{common})'
     return ["from chainrule.playground.data import points", "", drawn]
 
 
