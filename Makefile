@@ -12,12 +12,13 @@ ALL := tests --doctest-modules --pyargs chainrule
 # A process for each processor; whichever is done first takes tests from the others.
 WORKERS := logical
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
-TESTS = $(PY) -m pytest $(ONLY) --cov $(SIDE_BY_SIDE)
+TESTS = $(PY) -m pytest $(ONLY) $(COVERAGE) $(SIDE_BY_SIDE)
 NUMPY_ALONE := .venv/numpy/site-packages
 LOWEST := .venv/lowest/bin/python
 SEED := 0
-# ONLY=tests/data runs some of them.
+# ONLY=tests/data runs some of them; COVERAGE=--cov measures branch coverage, for a third more time.
 ONLY := $(ALL)
+COVERAGE :=
 
 # What the user's shell may say to Python, pip and pytest about other projects.
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTHONOPTIMIZE PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE PYTHONUSERBASE
@@ -32,11 +33,11 @@ help:  ## list these commands
 demo: .venv/.demo .venv/.installed  ## train on 1,797 real handwritten digits; the results are in ./demo
 	@.venv/bin/chainrule train digits --out demo
 
-test: .venv/.dev .venv/.installed  ## every test and docstring example, with branch coverage
+test: .venv/.dev .venv/.installed  ## every test and docstring example
 	@$(TESTS)
 
-test-numpy: .venv/.dev .venv/.numpy  ## the same on NumPy alone, as installed without a C compiler; no coverage
-	@env -u CHAINRULE_KERNELS PYTHONPATH="$(CURDIR)/$(NUMPY_ALONE)" $(TESTS) --no-cov
+test-numpy: .venv/.dev .venv/.numpy  ## the same on NumPy alone, as installed without a C compiler
+	@env -u CHAINRULE_KERNELS PYTHONPATH="$(CURDIR)/$(NUMPY_ALONE)" $(TESTS)
 
 test-lowest: .venv/.lowest  ## the tests on the lowest versions that pyproject.toml states
 	@$(LOWEST) -m pytest $(ONLY) $(SIDE_BY_SIDE) -W ignore::DeprecationWarning
@@ -44,7 +45,7 @@ test-lowest: .venv/.lowest  ## the tests on the lowest versions that pyproject.t
 test-newest: .venv/.newest test  ## the tests after an update of all that is installed
 
 test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers and MLflow, on the newest versions; NumPy alone; the lowest versions
-	@$(TESTS) benchmarks/tests -m "slow or not slow" --hypothesis-profile thorough
+	@$(TESTS) --cov benchmarks/tests -m "slow or not slow" --hypothesis-profile thorough
 	@$(MAKE) test-numpy
 	@if $(IS_LOWEST); then $(MAKE) test-lowest; else echo "$(NEEDS_LOWEST)"; fi
 
