@@ -29,7 +29,7 @@ ORDER = (
     "model", "data", "proof", "training", "diagnostics",
     # 4 · tools
     "callbacks", "estimators", "tabular", "persistence", "convert", "exercises", "plots", "reporting", "explanation",
-    "cli", "__main__",
+    "playground", "cli", "__main__",
 )  # fmt: skip
 
 # What breaks a rule today. Take out what you mend; put nothing in.
