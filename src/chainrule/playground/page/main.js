@@ -13,6 +13,9 @@ import { guessed, opener } from "./table.js"
 import { Walk } from "./walk.js"
 
 const TINTS = ["--blue", "--pink"]
+/** Says a sentence to those who cannot see the page. */
+const say = text => { find("status").textContent = text }
+
 const state = { runs: [], chosen: 0, playing: false, walking: false, unit: null, columns: [], opening: false }
 const network = new Network(find("diagram"), { toggle, units, edge: look, unit: preview })
 const results = new Results(find("results"), choose)
@@ -21,9 +24,6 @@ const walk = new Walk(find("lens-title"), find("lens-body"), { light: part => ne
 let description
 
 const run = () => state.runs[state.chosen]
-
-/** Says a sentence to those who cannot see the page. */
-const say = text => { find("status").textContent = text }
 
 /** Does some work; what the library refuses is shown in its own words. */
 async function attempt(work) {
@@ -44,12 +44,12 @@ async function attempt(work) {
 function rebuild(settings, chosen = state.chosen) {
   return attempt(() => inTurn(async () => {
     const runs = settings.map((_, k) => new Run("ab"[k], TINTS[k]))
-    for (const [k, made] of runs.entries()) await made.build(settings[k])
-    Object.assign(state, { runs, chosen, unit: null, opening: false })
-    lens.clear()
+    await runs[chosen].build(settings[chosen]) // first what was changed: if it is refused, all stays as it is
+    for (const [k, made] of runs.entries()) if (k !== chosen) await made.build(settings[k])
+    Object.assign(state, { runs, chosen, opening: false })
     showAll()
     history.replaceState(null, "", `#${fragment()}`)
-    if (state.walking) queueMicrotask(beginWalk)
+    lookAgain()
     say(`New network. ${summary()}`)
   }))
 }
@@ -88,8 +88,8 @@ function depth(count) {
 
 function choose(k) {
   state.chosen = k
-  lens.clear()
   showAll()
+  lookAgain()
 }
 
 function openTable(columns) {
@@ -158,6 +158,13 @@ function preview(at, j) {
 }
 
 const beginWalk = () => attempt(() => walk.begin(run()))
+
+/** After the network has changed: the walk begins again, the lens waits for another weight. */
+function lookAgain() {
+  state.unit = null
+  if (state.walking) beginWalk()
+  else lens.clear()
+}
 
 function toggleWalk() {
   state.walking = !state.walking
