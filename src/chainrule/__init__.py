@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .diagnostics.health import diagnose
     from .diagnostics.learning_rate import learning_rate_range_test
     from .estimators import MLPClassifier, MLPRegressor
+    from .explanation import explain
     from .model.data_driven import initialize_from_data
     from .persistence import load, save
     from .persistence.export import export
@@ -42,6 +43,7 @@ _LAZY = {
     "convert": "convert",
     "data": "data",
     "diagnose": "diagnostics.health",
+    "explain": "explanation",
     "export": "persistence.export",
     "initialize_from_data": "model.data_driven",
     "learning_rate_range_test": "diagnostics.learning_rate",
