@@ -1,18 +1,19 @@
 /** The settings: every control is built from the library's own description of it. */
 
 import { keepingFocus, make } from "./element.js"
-import { CLASSES, points } from "./pictures.js"
+import { CLASSES, colour, points } from "./pictures.js"
 import { planes } from "./run.js"
 
 const FOLDED = ["optimizer", "schedule"]
 const SLIDER = 500 // steps; a range of more is a field
 
 /** A small picture of a data set. */
-function thumbnail({ x, y }, classes, [low, high]) {
+function thumbnail({ x, y }, [low, high]) {
   const canvas = make("canvas", { width: 128, height: 128, "aria-hidden": "true" }), context = canvas.getContext("2d")
-  const [targets] = planes({ ...y, shape: [1] }), place = value => (value - low) / (high - low) * 116 + 6
+  const [targets] = planes({ ...y, shape: [1] }), classes = targets.every(Number.isInteger)
+  const place = value => (value - low) / (high - low) * 116 + 6
   const samples = planes(x).map(([a, b], n) => ({ x: place(a), y: 128 - place(b), kind: classes ? targets[n] : undefined, value: targets[n] }))
-  points(context, samples, classes ? 5 : 7, (kind, value) => CLASSES[kind ?? +(value > 0)])
+  points(context, samples, classes ? 5 : 7, (kind, value) => kind === undefined ? colour(value) : CLASSES[kind])
   return canvas
 }
 
@@ -24,7 +25,7 @@ function tiles({ name, label, choices }, value, set, { previews, domain }) {
     make("label", {}, make("input", {
       type: "radio", name, value: choice.value, checked: choice.value === value,
       data: { key: `${name}-${choice.value}` }, onchange: () => set(choice.value),
-    }), previews[choice.value] ? thumbnail(previews[choice.value], choice.classes, domain) : sign(choice.value), choice.label))))
+    }), previews[choice.value] ? thumbnail(previews[choice.value], domain) : sign(choice.value), choice.label))))
 }
 
 const labelled = ({ name, label }, input, ...more) => [make("label", { htmlFor: input.id = `set-${name}` }, label, ...more), input]
@@ -36,9 +37,9 @@ function menu(control, value, set) {
   return labelled(control, select)
 }
 
-function slider(control, value, set) {
+function slider(control, value, set, context) {
   const { name, min, max, step } = control
-  if ((max - min) / step > SLIDER) return field(control, value, set)
+  if ((max - min) / step > SLIDER) return field(control, value, set, context)
   const output = make("output", {}, `${value}`)
   const range = make("input", {
     type: "range", min, max, step, data: { key: name },
@@ -48,26 +49,27 @@ function slider(control, value, set) {
   return labelled(control, range, output)
 }
 
+/** The library's own default for a setting of the chosen optimizer or schedule. */
+const usual = ({ only = {}, defaults = {} }, settings) => defaults[settings[Object.keys(only)[0]]]
+
 /** A field for a number or two; empty means the library's default, which it shows. */
-function field(control, value, set, { settings } = {}) {
-  const { name, kind, only, defaults, min, max } = control, [other] = Object.keys(only ?? {})
-  const usual = defaults?.[settings?.[other]]
+function field(control, value, set, { settings }) {
+  const { name, kind, defaults, min } = control, spaced = numbers => `${numbers ?? ""}`.replace(",", ", ")
   const input = make("input", {
-    type: "text", inputMode: "decimal", data: { key: name }, placeholder: usual === null || usual === undefined ? "" : `${usual}`.replace(",", ", "),
-    value: value === null ? "" : `${value}`.replace(",", ", "), autocomplete: "off",
+    type: "text", inputMode: "decimal", autocomplete: "off", data: { key: name }, placeholder: spaced(usual(control, settings)), value: spaced(value),
   })
   input.onchange = () => {
-    const numbers = input.value.split(/[\s,;]+/).filter(Boolean).map(Number)
-    const fits = numbers.every(number => Number.isFinite(number) && !(number < min) && !(number > max)) && numbers.length === (kind === "pair" ? 2 : 1)
-    input.setCustomValidity(fits || defaults && !numbers.length ? "" : kind === "pair" ? "Two numbers, please." : min === undefined ? "A number, please." : `A number from ${min} to ${max}, please.`)
-    if (input.reportValidity()) set(numbers.length ? kind === "pair" ? numbers : numbers[0] : null)
+    const numbers = input.value.split(/[\s,;]+/).filter(Boolean).map(Number), wanted = kind === "pair" ? 2 : 1
+    const fits = numbers.length === wanted ? numbers.every(number => Number.isFinite(number) && !(number < min)) : defaults && !numbers.length
+    input.setCustomValidity(fits ? "" : `${wanted === 2 ? "Two numbers" : "A number"}${min === undefined ? "" : ` of at least ${min}`}, please.`)
+    if (input.reportValidity()) set(numbers.length ? wanted === 2 ? numbers : numbers[0] : null)
   }
   return labelled(control, input)
 }
 
 function yesNo(control, value, set, { settings }) {
-  const usual = control.defaults?.[settings[Object.keys(control.only ?? {})[0]]]
-  return menu({ ...control, choices: [{ value: null, label: `default: ${usual ? "yes" : "no"}` }, { value: true, label: "yes" }, { value: false, label: "no" }] }, value, set)
+  const choices = [[null, `Default: ${usual(control, settings) ? "yes" : "no"}`], [true, "Yes"], [false, "No"]].map(([value, label]) => ({ value, label }))
+  return menu({ ...control, choices }, value, set)
 }
 
 const named = names => names.map(name => ({ value: name, label: name }))
@@ -85,9 +87,11 @@ const KINDS = { choice: menu, range: slider, number: field, pair: field, boolean
 /** Whether a control applies to these settings. */
 const applies = ({ only = {} }, settings) => Object.entries(only).every(([name, values]) => values.includes(settings[name]))
 
-/** The choices of a loss that fit the number of classes. */
-const fitting = (control, classes) => control.classes
-  ? { ...control, choices: control.choices.filter(({ value }) => control.classes[value].includes(classes > 2 ? 10 : classes)) } : control
+/** A control with only those choices that fit the number of classes. */
+function fitting(control, classes) {
+  const fits = ({ value }) => control.classes[value]?.includes(classes > 2 ? 10 : classes)
+  return control.classes ? { ...control, choices: control.choices.filter(fits) } : control
+}
 
 /** Shows the controls in their groups; features and layers are part of the network's picture. */
 export function showControls(root, description, context, set, extra) {

@@ -8,14 +8,7 @@ export class Lens {
   constructor(title, body) {
     this.title = title
     this.body = body
-    this.clear()
-  }
-
-  clear() {
-    this.place = this.wanted = null
-    this.title.textContent = "Gradient of one weight"
-    this.body.replaceChildren(make("p", { class: "soft" },
-      "Point at a line, tap it, or reach it with Tab and the arrow keys: here is its gradient, how it comes about, and the finite difference that proves it. A unit shows its bias."))
+    this.place = { layer: 0, i: 0, j: 0 }
   }
 
   /** Looks at a weight, or without `i` at a bias; of quick glances only the last is answered. Returns what to say. */
@@ -34,7 +27,15 @@ export class Lens {
 
   /** Looks again when the numbers have moved on, but no more often than an eye can follow. */
   again(run) {
-    if (this.place && performance.now() - this.when > 300) this.look(run, this.place).catch(() => this.clear())
+    if (performance.now() - this.when > 300) this.look(run, this.place).catch(() => {})
+  }
+
+  /** Looks at the same weight of another network, or at its first if it has none there. */
+  reset(run) {
+    const { layer, i, j } = this.place, [inputs, units] = run.facts.shapes[layer] ?? [0, 0]
+    if (i >= inputs || j >= units) this.place = { layer: 0, i: 0, j: 0 }
+    this.look(run, this.place).catch(() => {})
+    return this.place
   }
 
   show(answer, kind) {
@@ -47,6 +48,7 @@ export class Lens {
       make("p", { class: "worked" }, answer.numbers),
       make("p", { class: "equation" }, `∂L/∂w ≈ ${difference.equation}`),
       make("p", { class: "worked" }, difference.numbers),
-      make("p", { class: "soft" }, `h = ${difference.step}. The two differ by ${shown(Math.abs(answer.gradient - difference.value), 2)}.`))
+      make("p", { class: "soft" }, `h = ${difference.step}. The two differ by ${shown(Math.abs(answer.gradient - difference.value), 2)}. `
+        + "For another weight point at a line, tap it, or reach it with Tab and the arrow keys; a unit shows its bias."))
   }
 }

@@ -130,6 +130,7 @@ function pause() {
   if (!run()) return
   show()
   results.describe()
+  if (!state.walking) lens.look(run(), lens.place).catch(() => {})
   if (find("error").hidden) say(`Paused. ${summary()}`)
 }
 
@@ -137,8 +138,8 @@ async function oneBatch() {
   await attempt(() => inTurn(() => tick({ steps: 1 })))
   show()
   results.describe()
-  lens.again(run())
   if (state.walking) await beginWalk()
+  else await lens.look(run(), lens.place).catch(() => {})
   say(summary())
 }
 
@@ -159,24 +160,20 @@ function preview(at, j) {
 
 const beginWalk = () => attempt(() => walk.begin(run()))
 
-/** After the network has changed: the walk begins again, the lens waits for another weight. */
+/** After the network has changed: the walk begins again, the lens looks at the same place. */
 function lookAgain() {
   state.unit = null
   if (state.walking) beginWalk()
-  else lens.clear()
+  else network.lines.mark(lens.reset(run()))
 }
 
 function toggleWalk() {
   state.walking = !state.walking
   find("walk").setAttribute("aria-pressed", `${state.walking}`)
   network.lines.mark(null)
-  if (!state.walking) {
-    walk.end()
-    lens.clear()
-  } else {
-    state.playing = false
-    beginWalk()
-  }
+  if (state.walking) state.playing = false
+  else walk.end()
+  lookAgain()
 }
 
 /* --- showing ----------------------------------------------------------------------------------------------------- */

@@ -37,7 +37,7 @@ class Plane {
   show(unit) {
     const { answers, several } = this.run, { context, width, height } = fitted(this.canvas)
     if (several && !unit) paintClasses(this.small, answers)
-    else paint(this.small, unit ?? answers[0], unit ? largest(unit, .3) : 1)
+    else paint(this.small, unit ?? answers[0], unit ? 1.4 * largest(unit, .3) : 1.4) // paler than the samples
     context.imageSmoothingQuality = "high"
     context.drawImage(this.small, 0, 0, width, height)
     if (unit || !several) border(context, unit ?? answers[0], width, height)
@@ -109,7 +109,7 @@ export class Results {
     this.views.forEach((view, k) => view.show(k === chosen ? unit : undefined))
     this.runs.forEach((run, k) => {
       const { label, text } = run.score()
-      this.scores[k].textContent = k === chosen && unit ? "one unit" : `${label} ${text}`
+      this.scores[k].textContent = k === chosen && unit ? "one unit" : this.runs[1] ? `${label} ${text}` : ""
     })
     drawCurves(this.canvas, this.runs)
   }

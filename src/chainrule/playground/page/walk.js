@@ -36,7 +36,6 @@ export class Walk {
   }
 
   end() {
-    this.run = null
     this.light(null)
   }
 
