@@ -69,7 +69,8 @@ def grid(
             on = lit is not None and lit(i, j)
             corner = (at[0] + j * cell, at[1] - (i + 1) * cell)
             face = color if on else PAPER
-            ax.add_patch(Rectangle(corner, cell, cell, facecolor=face, edgecolor=color, linewidth=1.0, zorder=2))
+            rim = PAPER if on else color
+            ax.add_patch(Rectangle(corner, cell, cell, facecolor=face, edgecolor=rim, linewidth=1.0, zorder=2 - on))
             text = numbers[i][j]
             said = text if isinstance(text, str) else f"{text:g}".replace("-", "−")
             ink = PAPER if on else INK
