@@ -1,4 +1,4 @@
-"""Figures of chapter 4: what folds make of lines, six activations with their slopes, and gradients through many layers."""
+"""Figures of chapter 4: what folds make of lines, six activations with their slopes, gradients in many layers."""
 
 from __future__ import annotations
 

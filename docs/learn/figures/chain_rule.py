@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from .graph import INK, LINE, arrow, canvas, node, note
@@ -37,8 +38,16 @@ def edges() -> None:
     ax = canvas(6.4, 2.6)
     for (start, end), text in EDGES.items():
         road = start != "x"
-        arrow(ax, PLACES[start], PLACES[end], text, INK if road else LINE, INK if road else GREY, gap=0.34,
-              width=1.8 if road else 1.2)  # fmt: skip
+        arrow(
+            ax,
+            PLACES[start],
+            PLACES[end],
+            text,
+            INK if road else LINE,
+            INK if road else GREY,
+            gap=0.34,
+            width=1.8 if road else 1.2,
+        )
     _nodes(ax)
     note(ax, (3.55, 0.45), "through a:  3 · 1 · 8 = 24", INK, size=11, ha="left")
     note(ax, (3.55, 0.15), "straight:        1 · 8 = 8", INK, size=11, ha="left")
@@ -60,7 +69,7 @@ def ladder() -> None:
     """A chain of forks: the number of paths doubles at each, the number of edges grows by two."""
     ax = canvas(6.4, 1.7)
     stops = [(0.5 + 1.3 * k, 0.85) for k in range(5)]
-    for k, (start, end) in enumerate(zip(stops, stops[1:], strict=False)):
+    for k, (start, end) in enumerate(pairwise(stops)):
         for bend in (-0.35, 0.35):
             arrow(ax, start, end, bend=bend, gap=0.22, color=INK)
         note(ax, (end[0], 0.4), f"{2 ** (k + 1)} paths", INK, size=11)
@@ -75,7 +84,7 @@ def sweeps() -> None:
     for left, title, backwards in ((0.0, "one sweep forwards", False), (3.3, "one sweep backwards", True)):
         columns = [[(left + 0.4, 0.35 + 0.5 * i) for i in range(4)], [(left + 1.5, 0.6 + 0.5 * i) for i in range(3)]]
         columns.append([(left + 2.6, 1.1)])
-        for layer, after in zip(columns, columns[1:], strict=False):
+        for layer, after in pairwise(columns):
             for i, a in enumerate(layer):
                 for b in after:
                     lit = backwards or layer is not columns[0] or i == 3
@@ -103,4 +112,3 @@ def centre() -> None:
     node(ax, x, "x", VALUE, radius=0.3, size=14)
     node(ax, m, "m", INK, radius=0.3, size=14)
     node(ax, y, "y", INK, radius=0.3, size=14)
-

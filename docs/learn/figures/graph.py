@@ -32,22 +32,40 @@ def node(ax: Any, at: Point, text: str, color: str = INK, radius: float = 0.27, 
 
 
 def arrow(
-    ax: Any, start: Point, end: Point, label: str = "", color: str = LINE, text: str | None = None, *,
-    where: float = 0.5, bend: float = 0.0, gap: float = 0.3, width: float = 1.4, shift: Point = (0, 0), size: float = 11,
-) -> None:  # fmt: skip
+    ax: Any,
+    start: Point,
+    end: Point,
+    label: str = "",
+    color: str = LINE,
+    text: str | None = None,
+    *,
+    where: float = 0.5,
+    bend: float = 0.0,
+    gap: float = 0.3,
+    width: float = 1.4,
+    size: float = 11,
+) -> None:
     """An arrow between two nodes, with its label on the line: ``text`` is the colour of the label."""
     a, b = np.array(start, dtype=float), np.array(end, dtype=float)
     along = (b - a) / np.linalg.norm(b - a)
     style = f"arc3,rad={bend}"
     ax.add_patch(
         FancyArrowPatch(
-            tuple(a + gap * along), tuple(b - gap * along), arrowstyle="-|>", mutation_scale=12, color=color,
-            linewidth=width, shrinkA=0, shrinkB=0, connectionstyle=style, zorder=2,
+            tuple(a + gap * along),
+            tuple(b - gap * along),
+            arrowstyle="-|>",
+            mutation_scale=12,
+            color=color,
+            linewidth=width,
+            shrinkA=0,
+            shrinkB=0,
+            connectionstyle=style,
+            zorder=2,
         )
-    )  # fmt: skip
+    )
     if label:
         across = np.array([along[1], -along[0]]) * bend * np.linalg.norm(b - a) * 0.5
-        at = a + where * (b - a) + across + np.array(shift)
+        at = a + where * (b - a) + across
         say(ax, (at[0], at[1]), label, text or color, size=size)
 
 
@@ -59,9 +77,16 @@ def say(ax: Any, at: Point, text: str, color: str = INK, size: float = 11, **opt
 
 
 def grid(
-    ax: Any, at: Point, numbers: Sequence[Sequence[Any]], color: str, name: str = "", *,
-    lit: Any = None, cell: float = 0.46, size: float = 11,
-) -> None:  # fmt: skip
+    ax: Any,
+    at: Point,
+    numbers: Sequence[Sequence[Any]],
+    color: str,
+    name: str = "",
+    *,
+    lit: Any = None,
+    cell: float = 0.46,
+    size: float = 11,
+) -> None:
     """A table of numbers with its upper left corner at ``at``; ``lit(i, j)`` says which cells are filled."""
     rows, columns = len(numbers), len(numbers[0])
     for i in range(rows):
@@ -74,8 +99,16 @@ def grid(
             text = numbers[i][j]
             said = text if isinstance(text, str) else f"{text:g}".replace("-", "−")
             ink = PAPER if on else INK
-            ax.text(corner[0] + cell / 2, corner[1] + cell / 2, said, ha="center", va="center", color=ink,
-                    fontsize=size, zorder=3)  # fmt: skip
+            ax.text(
+                corner[0] + cell / 2,
+                corner[1] + cell / 2,
+                said,
+                ha="center",
+                va="center",
+                color=ink,
+                fontsize=size,
+                zorder=3,
+            )
     if name:
         ax.text(at[0] + columns * cell / 2, at[1] + 0.12, name, ha="center", va="bottom", color=color, fontsize=12)
 

@@ -73,7 +73,12 @@ def rates() -> None:
         steps = np.arange(count)
         error = -4 * (1 - 14 * rate) ** steps
         ax.plot(steps, error, "o-", color=color, markersize=4)
-        ax.text(count - 0.85, error[-1] + (0.9 if rate == 0.05 else -0.9 if rate == 0.01 else 0), said, color=color,
-                va="center")  # fmt: skip
+        ax.text(
+            count - 0.85,
+            error[-1] + (0.9 if rate == 0.05 else -0.9 if rate == 0.01 else 0),
+            said,
+            color=color,
+            va="center",
+        )
     ax.axhline(0, color=LINE, linewidth=0.8, zorder=0)
     ax.set(xlabel="step", ylabel="error  y − t", xlim=(-0.2, 7.4), xticks=range(7))
