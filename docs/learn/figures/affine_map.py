@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from .graph import INK, LINE, arrow, canvas, grid, node, note, say
-from .style import GRADIENT, VALUE, WEIGHT
+from .style import GRADIENT, GREY, VALUE, WEIGHT
 
 X = np.array([[2, 3], [1, 0], [4, 1]])
 W = np.array([[3, 1], [1, 2]])
@@ -71,3 +72,24 @@ def outer() -> None:
         say(ax, (left + 1.1, 0.83), "+" if n < 2 else "=", INK, size=15)
     grid(ax, (5.2, 1.25), (X.T @ DY).tolist(), GRADIENT, cell=0.42, lit=lambda *_: True)
     note(ax, (5.62, 0.2), "dW")
+
+
+def shapes() -> None:
+    """The three products as rectangles: the side that two factors share disappears."""
+    ax = canvas(6.4, 4.5)
+    n, i, o = 1.0, 0.55, 0.8
+    rows = (
+        (3.75, ("x", n, i, "NI", VALUE), ("W", i, o, "IO", WEIGHT), ("y", n, o, "NO", VALUE)),
+        (2.25, ("dy", n, o, "NO", GRADIENT), ("Wᵀ", o, i, "OI", WEIGHT), ("dx", n, i, "NI", GRADIENT)),
+        (0.75, ("xᵀ", i, n, "IN", VALUE), ("dy", n, o, "NO", GRADIENT), ("dW", i, o, "IO", GRADIENT)),
+    )
+    for middle, left, right, result in rows:
+        for at, (name, height, width, sides, color) in zip((1.3, 3.2, 5.2), (left, right, result), strict=True):
+            corner = (at - width / 2, middle - height / 2)
+            ax.add_patch(Rectangle(corner, width, height, facecolor=color, alpha=0.18, linewidth=0))
+            ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=color, linewidth=1.4))
+            note(ax, (at, middle), name, color, size=13)
+            note(ax, (corner[0] - 0.13, middle), sides[0], INK if at == 1.3 or at == 5.2 else GREY, size=11)
+            note(ax, (at, corner[1] + height + 0.12), sides[1], GREY if at == 1.3 else INK, size=11)
+        say(ax, (2.25, middle), "·", INK, size=16)
+        say(ax, (4.2, middle), "=", INK, size=15)
