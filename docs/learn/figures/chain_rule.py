@@ -1,4 +1,4 @@
-"""Figures of chapter 3: a graph forwards and backwards, the roads of one weight, paths and edges, two sweeps."""
+"""Figures of chapter 3: a graph forwards and backwards, the paths of one weight, paths and edges, two sweeps."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def forward() -> None:
 
 
 def edges() -> None:
-    """The graph with a derivative on each edge, and the two roads from w to L."""
+    """The graph with a derivative on each edge, and the two paths from w to L."""
     ax = canvas(6.4, 2.6)
     for (start, end), text in EDGES.items():
-        road = start != "x"
+        path = start != "x"
         arrow(
             ax,
             PLACES[start],
             PLACES[end],
             text,
-            INK if road else LINE,
-            INK if road else GREY,
+            INK if path else LINE,
+            INK if path else GREY,
             gap=0.34,
-            width=1.8 if road else 1.2,
+            width=1.8 if path else 1.2,
         )
     _nodes(ax)
     note(ax, (3.55, 0.45), "through a:  3 · 1 · 8 = 24", INK, size=11, ha="left")
@@ -103,7 +103,7 @@ def sweeps() -> None:
 
 
 def centre() -> None:
-    """The graph of y = x − mean x: x has two roads."""
+    """The graph of y = x − mean x: x has two paths."""
     ax = canvas(6.4, 2.1)
     x, m, y = (0.8, 0.9), (3.0, 1.55), (5.2, 0.9)
     arrow(ax, x, m, "÷ I, and add", LINE, INK, gap=0.36)
