@@ -31,7 +31,7 @@ def folds() -> None:
         "two rectifiers: a fold": [ops.relu(x), ops.relu(-x)],
         "three rectifiers: a bump": [ops.relu(x + 1), -2 * ops.relu(x), ops.relu(x - 1)],
     }
-    _, axes = plt.subplots(1, 3, figsize=(6.6, 2.1))
+    _, axes = plt.subplots(1, 3, figsize=(5.9, 2.0))
     for ax, (title, units) in zip(axes, cases.items(), strict=True):
         for unit in units:
             ax.plot(x, unit, color=GREY, linewidth=1, alpha=0.7)
@@ -52,7 +52,7 @@ def gallery() -> None:
         "elu": (ops.elu(x), ops.elu_backward(one, ops.elu(x))),
         "gelu": (ops.gelu(x), ops.gelu_backward(one, x)),
     }
-    _, axes = plt.subplots(2, 3, figsize=(6.6, 3.9), sharex=True, sharey=True)
+    _, axes = plt.subplots(2, 3, figsize=(5.9, 3.7), sharex=True, sharey=True)
     for ax, (title, (y, slope)) in zip(axes.flat, cases.items(), strict=True):
         flat = (np.abs(slope) < 0.05) & (np.abs(np.gradient(slope, x)) < 0.2)
         ax.fill_between(x, -1.3, 2.6, where=flat, color=LINE, alpha=0.25, linewidth=0)
@@ -70,13 +70,13 @@ def vanishing() -> None:
     """The size of the gradient of each layer's weights, in a network of 16 layers, for three activations."""
     rng = np.random.default_rng(0)
     x, t = rng.standard_normal((128, 32)), rng.standard_normal((128, 32))
-    _, ax = plt.subplots(figsize=(6.2, 3.1))
-    for activation, color in (("sigmoid", GRADIENT), ("tanh", VALUE), ("relu", INK)):
+    _, ax = plt.subplots(figsize=(5.6, 2.9))
+    for activation, marker in (("sigmoid", "o-"), ("tanh", "s-"), ("relu", "^-")):
         model = cr.MLP([32] * 17, activation=activation, rng=0, dtype="float64")
         _, dy = cr.SquaredError()(model.forward(x, training=True), t)
         model.backward(dy)
         sizes = [np.linalg.norm(array) for name, array in model.gradients.items() if name.endswith("W")]
-        ax.semilogy(range(1, 17), sizes, "o-", color=color, markersize=3.5)
-        ax.text(0.6, sizes[0], activation, color=color, va="center", ha="right")
+        ax.semilogy(range(1, 17), sizes, marker, color=GRADIENT, markersize=4)
+        ax.text(0.6, sizes[0], activation, color=INK, va="center", ha="right")
     ax.set(xlabel="layer", ylabel="size of dW", xlim=(-1.6, 16.5), xticks=[1, 4, 8, 12, 16])
     ax.grid(axis="y", color=LINE, alpha=0.35, linewidth=0.6)

@@ -24,9 +24,9 @@ def layer() -> None:
     for o, at in enumerate(outputs):
         node(ax, at, "Σ", INK, radius=0.32, size=15)
         arrow(ax, at, (at[0] + 1.35, at[1]), f"y{'₁₂'[o]}", LINE, VALUE, gap=0.36, where=0.47)
-    grid(ax, (4.75, 1.95), [["W₁₁", "W₁₂"], ["W₂₁", "W₂₂"]], WEIGHT, "W", cell=0.72)
-    note(ax, (5.11, 0.36), "neuron 1", size=9.5)
-    note(ax, (5.83, 0.36), "neuron 2", size=9.5)
+    grid(ax, (4.6, 2.05), [["W₁₁", "W₁₂"], ["W₂₁", "W₂₂"]], WEIGHT, "W", cell=0.8)
+    note(ax, (5.0, 0.3), "neuron 1", size=9)
+    note(ax, (5.8, 0.3), "neuron 2", size=9)
 
 
 def sharing() -> None:

@@ -49,8 +49,9 @@ def edges() -> None:
             width=1.8 if path else 1.2,
         )
     _nodes(ax)
-    note(ax, (3.55, 0.45), "through a:  3 · 1 · 8 = 24", INK, size=11, ha="left")
-    note(ax, (3.55, 0.15), "straight:        1 · 8 = 8", INK, size=11, ha="left")
+    for height, path, product in ((0.45, "through a:", "3 · 1 · 8 = 24"), (0.15, "straight:", "1 · 8 =   8")):
+        note(ax, (3.4, height), path, INK, size=11, ha="left")
+        note(ax, (5.7, height), product, INK, size=11, ha="right")
 
 
 def backward() -> None:
@@ -104,8 +105,8 @@ def sweeps() -> None:
 
 def centre() -> None:
     """The graph of y = x − mean x: x has two paths."""
-    ax = canvas(6.4, 2.1)
-    x, m, y = (0.8, 0.9), (3.0, 1.55), (5.2, 0.9)
+    ax = canvas(6.4, 1.8)
+    x, m, y = (1.0, 0.7), (3.2, 1.35), (5.4, 0.7)
     arrow(ax, x, m, "÷ I, and add", LINE, INK, gap=0.36)
     arrow(ax, m, y, "copy, times −1", LINE, INK, gap=0.36)
     arrow(ax, x, y, "entry by entry, times 1", LINE, INK, gap=0.36, bend=0.18)

@@ -1,4 +1,4 @@
-"""Graphs drawn by code: round nodes, arrows with a label on the line, and tables of numbers. One unit is one inch."""
+"""Graphs drawn by code: round nodes, arrows with a label on the line, and tables of numbers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from .style import GREY
 
 INK, LINE, PAPER = "#1F2933", "#9AA5B1", "#FFFFFF"
+INCHES = 0.87  # of one unit; the smaller, the larger the letters are beside the drawing
 Point = tuple[float, float]
 
 
 def canvas(width: float, height: float) -> Any:
-    """An empty drawing of this size in inches, with (0, 0) at the lower left."""
-    figure = plt.figure(figsize=(width, height))
+    """An empty drawing of this size in units, with (0, 0) at the lower left."""
+    figure = plt.figure(figsize=(width * INCHES, height * INCHES))
     figure.set_layout_engine("none")  # constrained layout is for plots with axes
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, width), ylim=(0, height))

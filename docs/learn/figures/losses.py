@@ -38,7 +38,7 @@ def shapes() -> None:
         "absolute": (np.abs(r), np.sign(r)),
         "Huber, δ = 1": (clipped * (r - clipped / 2), clipped),
     }
-    _, axes = plt.subplots(2, 3, figsize=(6.6, 3.5), sharex=True, sharey="row")
+    _, axes = plt.subplots(2, 3, figsize=(5.9, 3.3), sharex=True, sharey="row")
     for column, (title, (value, slope)) in enumerate(cases.items()):
         for row, (curve, color) in enumerate(((value, VALUE), (slope, GRADIENT))):
             ax = axes[row, column]
@@ -61,7 +61,7 @@ def outlier() -> None:
     x = np.linspace(0, 10, 12)
     t = 1 + 0.8 * x + 0.4 * rng.standard_normal(12)
     t[10] = 24
-    _, ax = plt.subplots(figsize=(6.2, 3.0))
+    _, ax = plt.subplots(figsize=(5.6, 2.8))
     ax.plot(np.delete(x, 10), np.delete(t, 10), "o", color=INK, markersize=5)
     ax.plot(x[10], t[10], "o", color=INK, markersize=5, markerfacecolor="white")
     ax.text(x[10] - 0.25, t[10], "a typing error", color=GREY, ha="right", va="center")
@@ -89,7 +89,7 @@ def stability() -> None:
         p = 1 / (1 + np.exp(-z))
         value = -np.log(1 - p)
         gradient = 1 / (1 - p) * p * (1 - p)
-    _, axes = plt.subplots(1, 2, figsize=(6.6, 2.8))
+    _, axes = plt.subplots(1, 2, figsize=(5.9, 2.7))
     for ax, exact, naive, color, said, fails in (
         (axes[0], [one for one, _ in fused], value, VALUE, "value", "naive: infinity"),
         (axes[1], [dz[0, 0] for _, dz in fused], gradient, GRADIENT, "gradient", "naive: NaN"),

@@ -49,7 +49,7 @@ def backward() -> None:
 
 def slope() -> None:
     """The loss against one weight, the others held fixed, with its tangent."""
-    _, ax = plt.subplots(figsize=(6.0, 3.0))
+    _, ax = plt.subplots(figsize=(5.4, 2.8))
     w = np.linspace(-0.4, 6.4, 200)
     ax.plot(w, (2 * (w - 3)) ** 2 / 2, color=VALUE, linewidth=2)
     near = np.array([0.1, 2.0])
@@ -64,11 +64,11 @@ def slope() -> None:
 
 def rates() -> None:
     """The error after each step, for three learning rates."""
-    _, ax = plt.subplots(figsize=(6.0, 3.0))
+    _, ax = plt.subplots(figsize=(5.4, 2.8))
     for rate, count, color, said in (
         (0.01, 7, GREY, "0.01: slow"),
         (0.05, 7, VALUE, "0.05: good"),
-        (0.2, 4, GRADIENT, "0.2: every step overshoots by more"),
+        (0.2, 4, INK, "0.2: every step overshoots by more"),
     ):
         steps = np.arange(count)
         error = -4 * (1 - 14 * rate) ** steps
