@@ -8,7 +8,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from figures.style import GREY, PINK, SKY, VALUE, WEIGHT
+from figures.style import GREY, PINK, SKY, VALUE
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
@@ -27,9 +27,13 @@ def points_and_losses(fits: list[tuple[Any, Any]], x: np.ndarray, y: np.ndarray)
         answers = model.predict(line)[:, 0]
         right.plot(line[:, 0], answers, color=color, linewidth=1.8)
         right.text(4.1, answers[-1], name, color=color, va="center", fontsize=10.5)
-    for level, words in ((4 / 3, "plateau: all answers are the mean, 4/3"), (1 / 3, "valley: 1/3")):
+    for level, words in ((4 / 3, "plateau 4/3"), (1 / 3, "valley 1/3")):
         left.axhline(level, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), xmax=0.8)
-        left.text(99, level * 1.07, words, color=GREY, fontsize=8.5, ha="right", va="bottom")
+        above = level > 1
+        left.text(
+            99, level * (1.07 if above else 0.9), words, color=GREY, fontsize=9.5, ha="right",
+            va="bottom" if above else "top",
+        )
     right.scatter(x[:, 0], y[:, 0], color="black", s=38, zorder=3)
     left.set(xlabel="epoch", ylabel="loss", xlim=(0, 124))
     left.set_xticks([1, 50, 100])
@@ -59,11 +63,11 @@ def error_and_surface(model: Any, history: Any, x: np.ndarray, y: np.ndarray) ->
 def predicted_and_measured(measured: np.ndarray, predicted: np.ndarray, history: Any) -> None:
     """Show the loss over the epochs, and for unseen patients what was predicted against what was measured."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1), width_ratios=[1.15, 1])
-    for name, color, words in (("loss", VALUE, "training"), ("validation_loss", PINK, "test")):
+    for name, color, words, side in (("loss", VALUE, "training", "top"), ("validation_loss", PINK, "test", "bottom")):
         values = history[name]
         left.plot(range(1, len(values) + 1), values, color=color, linewidth=1.8)
-        left.text(len(values) + 4, values[-1], words, color=color, va="center", fontsize=10.5)
-    left.set(xlabel="epoch", ylabel="mean squared error", xlim=(0, 1.22 * len(values)), ylim=(0, None))
+        left.text(len(values) + 4, values[-1], words, color=color, va=side, fontsize=10.5)
+    left.set(xlabel="epoch", ylabel="mean squared error", xlim=(0, 1.22 * len(values)), ylim=(0, 1.2))
     edge = [0, 350]
     right.plot(edge, edge, color=GREY, linewidth=1)
     right.text(345, 352, "exact", color=GREY, fontsize=9.5, ha="right", va="bottom")
@@ -74,13 +78,13 @@ def predicted_and_measured(measured: np.ndarray, predicted: np.ndarray, history:
 
 
 def digits_with_answers(images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray) -> None:
-    """Show a few digits, and below each the probabilities that the network gives to 0, …, 9."""
+    """Show a few digits, and below each the probabilities that the network gives to 0, …, 9; pink is wrong."""
     fig, axes = plt.subplots(2, len(images), figsize=(7.2, 2.2), height_ratios=[1.5, 1])
     for k, (image, p, label) in enumerate(zip(images, probabilities, labels, strict=True)):
         axes[0, k].imshow(image.reshape(8, 8), cmap="gray_r")
-        axes[0, k].set_title(f"{p.argmax()}", fontsize=12, color=WEIGHT if p.argmax() == label else PINK)
+        axes[0, k].set_title(f"{p.argmax()}", fontsize=12, color=VALUE if p.argmax() == label else PINK)
         axes[0, k].axis("off")
-        axes[1, k].bar(range(10), p, color=[VALUE if j == p.argmax() else SKY for j in range(10)])
+        axes[1, k].bar(range(10), p, color=[VALUE if j == label else PINK for j in range(10)])
         axes[1, k].set(ylim=(0, 1), yticks=[], xticks=[0, 9], xlim=(-0.6, 9.6))
         axes[1, k].tick_params(labelsize=7.5, length=2)
         axes[1, k].spines["left"].set_visible(False)
@@ -111,8 +115,8 @@ def mnist_curves() -> None:
     label_end(right, epochs, 100 * columns["validation_accuracy"], PINK, "validation")
     right.axhline(98.42, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), xmax=0.78)
     right.text(1, 98.44, "98.42 %", color=GREY, fontsize=9.5, va="bottom")
-    right.scatter(epochs[-1], test, color=WEIGHT, s=42, zorder=4)
-    right.text(epochs[-1] + 0.25, test, f"test {test:.2f} %", color=WEIGHT, va="center", fontsize=10)
+    right.scatter(epochs[-1], test, color=VALUE, s=42, zorder=4)
+    right.text(epochs[-1] + 0.25, test, f"test {test:.2f} %", color=VALUE, va="center", fontsize=10)
     left.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
     right.set(xlabel="epoch", ylabel="accuracy in %")
     for ax in (left, right):
