@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
-from figures.style import GREY, VALUE
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from figures.style import GREY, VALUE
 
 Place = tuple[float, float]
 CHAPTERS: dict[int, tuple[str, Place]] = {
@@ -30,12 +31,17 @@ WIDTH, HEIGHT = 0.78, 0.62
 
 def picture() -> None:
     """Draw the map, one row for each part of the book."""
-    fig, ax = plt.subplots(figsize=(7.4, 4.4))
+    _, ax = plt.subplots(figsize=(7.4, 4.4))
     for number, (title, (x, y)) in CHAPTERS.items():
         ax.add_patch(
             FancyBboxPatch(
-                (x, y - HEIGHT / 2), WIDTH, HEIGHT, boxstyle="round,pad=0,rounding_size=0.07",
-                facecolor="white", edgecolor=VALUE, linewidth=1.6,
+                (x, y - HEIGHT / 2),
+                WIDTH,
+                HEIGHT,
+                boxstyle="round,pad=0,rounding_size=0.07",
+                facecolor="white",
+                edgecolor=VALUE,
+                linewidth=1.6,
             )
         )
         ax.text(x + 0.04, y + HEIGHT / 2 - 0.05, str(number), ha="left", va="top", fontsize=8.5, color=VALUE)
@@ -44,8 +50,14 @@ def picture() -> None:
         (x0, y0), (x1, y1) = CHAPTERS[start][1], CHAPTERS[end][1]
         ax.add_patch(
             FancyArrowPatch(
-                (x0 + WIDTH, y0), (x1, y1), arrowstyle="-|>", color=GREY, linewidth=1.2, mutation_scale=10,
-                shrinkA=2, shrinkB=2,
+                (x0 + WIDTH, y0),
+                (x1, y1),
+                arrowstyle="-|>",
+                color=GREY,
+                linewidth=1.2,
+                mutation_scale=10,
+                shrinkA=2,
+                shrinkB=2,
             )
         )
     for y, words in PARTS.items():

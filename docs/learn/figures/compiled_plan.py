@@ -8,11 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
-from figures.style import GRADIENT, GREY, SKY, VALUE, YELLOW
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from figures.style import GRADIENT, GREY, SKY, VALUE, YELLOW
 
 ON = {VALUE: "white", GREY: "white", SKY: "black"}  # the colour of words on a block
 
@@ -30,8 +29,8 @@ def shortest(function: Callable[[], Any], repeats: int = 5) -> float:
 def times_of_a_step(measured: dict[str, dict[str, float]]) -> None:
     """Show the microseconds of a step as dots: the arithmetic alone, as a plan, operation by operation."""
     colors = {"arithmetic alone": GREY, "as a plan": VALUE, "operation by operation": YELLOW}
-    fig, ax = plt.subplots(figsize=(7.0, 2.3))
-    for y, (network, times) in enumerate(measured.items()):
+    _, ax = plt.subplots(figsize=(7.0, 2.3))
+    for y, times in enumerate(measured.values()):
         ax.plot([min(times.values()), max(times.values())], [-y, -y], color=GREY, linewidth=0.8, zorder=1)
         for name, seconds in times.items():
             ax.scatter(1e6 * seconds, -y, s=70, color=colors[name], zorder=3)
@@ -42,12 +41,16 @@ def times_of_a_step(measured: dict[str, dict[str, float]]) -> None:
     ax.spines["left"].set_visible(False)
     everything = [1e6 * seconds for times in measured.values() for seconds in times.values()]
     ax.set(
-        xscale="log", xlabel="microseconds of a training step", ylim=(-len(measured) + 0.5, 0.75),
+        xscale="log",
+        xlabel="microseconds of a training step",
+        ylim=(-len(measured) + 0.5, 0.75),
         xlim=(min(everything) / 3, max(everything) * 3),
     )
 
 
-def block(ax: Axes, place: tuple[float, float], size: tuple[float, float], color: str, text: str = "", **style: Any) -> None:
+def block(
+    ax: Axes, place: tuple[float, float], size: tuple[float, float], color: str, text: str = "", **style: Any
+) -> None:
     """Draw a rectangle with a word in it."""
     style = {"alpha": 0.9, "edgecolor": "white", "linewidth": 0.8} | style
     ax.add_patch(Rectangle(place, *size, facecolor=color, **style))
@@ -58,13 +61,16 @@ def block(ax: Axes, place: tuple[float, float], size: tuple[float, float], color
 
 def arrow(ax: Axes, start: Any, end: Any, color: str = GREY) -> None:
     """Draw an arrow."""
-    ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", color=color, linewidth=1.3, mutation_scale=10,
-                                 shrinkA=0, shrinkB=0))
+    ax.add_patch(
+        FancyArrowPatch(
+            start, end, arrowstyle="-|>", color=color, linewidth=1.3, mutation_scale=10, shrinkA=0, shrinkB=0
+        )
+    )
 
 
 def passes() -> None:
     """Show how often the output moves between memory and processor: three operations, or one loop."""
-    fig, ax = plt.subplots(figsize=(7.2, 2.9))
+    _, ax = plt.subplots(figsize=(7.2, 2.9))
     names = ["$xW$", "$+\\,b$", "$\\max(\\cdot, 0)$"]
     for left, fused in ((0.0, False), (8.6, True)):
         width = 7.0 if not fused else 3.6
@@ -78,7 +84,7 @@ def passes() -> None:
         for k, name in enumerate(names):
             x = left + 2.4 * k
             block(ax, (x, 1.8), (2.2, 0.75), VALUE, name)
-            for down in ((True,) if k == 0 else (False, True)):
+            for down in (True,) if k == 0 else (False, True):
                 count += 1
                 at = x + (1.1 if k == 0 else 0.6 if not down else 1.6)
                 arrow(ax, (at, 1.74 if down else 0.68), (at, 0.68 if down else 1.74), VALUE)
@@ -91,21 +97,27 @@ def passes() -> None:
 
 def kept_arrays() -> None:
     """Show which arrays wait for the backward pass: ReLU's output replaces its input, GELU's does not."""
-    fig, ax = plt.subplots(figsize=(7.0, 2.3))
-    for top, name, arrays in ((1.25, "ReLU", [("x", SKY), ("z, then y", VALUE)]),
-                              (0.0, "GELU", [("x", SKY), ("z", VALUE), ("y", VALUE)])):
+    _, ax = plt.subplots(figsize=(7.0, 2.3))
+    for top, name, arrays in (
+        (1.25, "ReLU", [("x", SKY), ("z, then y", VALUE)]),
+        (0.0, "GELU", [("x", SKY), ("z", VALUE), ("y", VALUE)]),
+    ):
         ax.text(-0.3, top + 0.4, name, ha="right", va="center", fontsize=11)
         for k, (text, color) in enumerate(arrays):
             block(ax, (2.5 * k, top), (2.3, 0.8), color, text)
-    ax.text(5.2, 1.65, r"$\mathrm{d}z = \mathrm{d}y\cdot[y > 0]$ needs $y$ alone", va="center", fontsize=11, color=GRADIENT)
-    ax.text(7.7, 0.4, r"$\mathrm{d}z = \mathrm{d}y\cdot g^{\prime}(z)$ needs $z$", va="center", fontsize=11, color=GRADIENT)
+    ax.text(
+        5.2, 1.65, r"$\mathrm{d}z = \mathrm{d}y\cdot[y > 0]$ needs $y$ alone", va="center", fontsize=11, color=GRADIENT
+    )
+    ax.text(
+        7.7, 0.4, r"$\mathrm{d}z = \mathrm{d}y\cdot g^{\prime}(z)$ needs $z$", va="center", fontsize=11, color=GRADIENT
+    )
     ax.set(xlim=(-1.5, 11.7), ylim=(-0.2, 2.2))
     ax.axis("off")
 
 
 def timeline() -> None:
     """Show the interpreter between the operations of one step, and a plan of many steps in one call."""
-    fig, ax = plt.subplots(figsize=(7.2, 2.4))
+    _, ax = plt.subplots(figsize=(7.2, 2.4))
     at = 0.0
     for _ in range(12):
         block(ax, (at, 1.2), (0.62, 0.6), GREY, alpha=0.45)
@@ -125,14 +137,16 @@ def timeline() -> None:
 
 def two_halves() -> None:
     """Show a step of two threads: each its rows through all layers, then each its weights over all rows."""
-    fig, ax = plt.subplots(figsize=(7.2, 3.0))
+    _, ax = plt.subplots(figsize=(7.2, 3.0))
     colors, words = [VALUE, SKY], ["thread 1", "thread 2"]
     for k, (color, word) in enumerate(zip(colors, words, strict=True)):
         y = 1.05 * (1 - k)
         block(ax, (0.0, y), (4.2, 0.95), color, f"{word}: its half of the rows")
         ax.text(2.1, y + 0.16, "forward · loss · backward", ha="center", va="center", fontsize=8.5, color=ON[color])
         block(ax, (5.0, y), (4.2, 0.95), color, f"{word}: its half of the weights")
-        ax.text(7.1, y + 0.16, "gradient over all rows · update", ha="center", va="center", fontsize=8.5, color=ON[color])
+        ax.text(
+            7.1, y + 0.16, "gradient over all rows · update", ha="center", va="center", fontsize=8.5, color=ON[color]
+        )
     for x in (4.6, 9.6):
         ax.plot([x, x], [-0.12, 2.12], color="black", linewidth=2.5)
         ax.text(x, 2.2, "they meet", fontsize=10, ha="center", va="bottom")
@@ -149,4 +163,3 @@ def bytes_of(function: Callable[[], Any]) -> int:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
-

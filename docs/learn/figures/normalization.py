@@ -6,9 +6,10 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from figures.style import GRADIENT, GREY, VALUE, WEIGHT
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from figures.style import GRADIENT, GREY, VALUE, WEIGHT
 
 X = np.array([1.0, 7.0, 9.0, 15.0])
 DY = np.array([1.0, 0.0, 0.0, 0.0])
@@ -31,7 +32,7 @@ def arrow(ax: Axes, start: Any, end: Any, color: str = GREY, bend: float = 0.0, 
 def same_output() -> None:
     """Show a batch, the batch shifted and the batch stretched, and the one output of all three."""
     rows = {"x": X, "x + 8": X + 8, "2 x": 2 * X}
-    fig, (above, below) = plt.subplots(2, 1, figsize=(7.0, 3.3), height_ratios=[3, 1])
+    _, (above, below) = plt.subplots(2, 1, figsize=(7.0, 3.3), height_ratios=[3, 1])
     for place, (name, x) in enumerate(rows.items()):
         y = -float(place)
         mean, deviation = x.mean(), x.std()
@@ -42,7 +43,13 @@ def same_output() -> None:
             above.text(value, y + 0.2, number(value), ha="center", va="bottom", fontsize=9, color=VALUE)
         above.text(-2.2, y, f"${name}$", ha="right", va="center", fontsize=12)
         above.text(
-            34.5, y, f"$\\mu={number(mean)},\\ s={number(deviation)}$", ha="left", va="center", fontsize=10.5, color=GREY
+            34.5,
+            y,
+            f"$\\mu={number(mean)},\\ s={number(deviation)}$",
+            ha="left",
+            va="center",
+            fontsize=10.5,
+            color=GREY,
         )
     above.set(xlim=(-6, 44), ylim=(-2.5, 0.75))
     standard = (X - X.mean()) / X.std()
@@ -71,7 +78,7 @@ def way(ax: Axes, points: list[tuple[float, float]], bends: list[float]) -> None
 
 def three_ways() -> None:
     """Show the graph from x to the output: directly, through the mean, through the deviation."""
-    fig, ax = plt.subplots(figsize=(7.0, 4.1))
+    _, ax = plt.subplots(figsize=(7.0, 4.1))
     x, mean, deviation, y = (0.0, 0.0), (4.2, 0.0), (4.2, -2.9), (8.4, 0.0)
     way(ax, [x, y], [-0.5])
     way(ax, [x, mean, y], [0.0, 0.0])
@@ -113,11 +120,17 @@ def three_terms(x: np.ndarray = X, dy: np.ndarray = DY) -> None:
     """Show dy, what is subtracted from it, and what is left, for a batch of four rows."""
     y = (x - x.mean()) / x.std()
     shift, stretch = np.full(4, dy.mean()), y * np.mean(dy * y)
-    fig, axes = plt.subplots(1, 4, figsize=(7.4, 2.8), sharey=True)
+    _, axes = plt.subplots(1, 4, figsize=(7.4, 2.8), sharey=True)
     bars(axes[0], dy, r"$\mathrm{d}y$", "what the loss\nasks of each output", GRADIENT)
     bars(axes[1], shift, r"$\mathrm{mean}(\mathrm{d}y)$", "the part that moves\nall rows alike", GRADIENT, 0.4)
-    bars(axes[2], stretch, r"$\hat{y}\,\mathrm{mean}(\mathrm{d}y\cdot\hat{y})$", "the part that\nstretches the batch",
-         GRADIENT, 0.4)
+    bars(
+        axes[2],
+        stretch,
+        r"$\hat{y}\,\mathrm{mean}(\mathrm{d}y\cdot\hat{y})$",
+        "the part that\nstretches the batch",
+        GRADIENT,
+        0.4,
+    )
     bars(axes[3], dy - shift - stretch, r"$s\,\mathrm{d}x$", "what is left\nfor the layer before", GRADIENT)
     for ax, sign in zip(axes[1:], (MINUS, MINUS, "="), strict=True):
         ax.text(-1.0, 0.03, sign, ha="center", va="center", fontsize=17, clip_on=False)
@@ -125,7 +138,7 @@ def three_terms(x: np.ndarray = X, dy: np.ndarray = DY) -> None:
 
 def axes_of_batch(rows: int = 5, features: int = 4) -> None:
     """Show the batch as a table: batch normalisation takes a column, layer normalisation a row."""
-    fig, both = plt.subplots(1, 2, figsize=(6.2, 2.7))
+    _, both = plt.subplots(1, 2, figsize=(6.2, 2.7))
     chosen = [("BatchNorm: each column", lambda n, i: i == 1), ("LayerNorm: each row", lambda n, i: n == 1)]
     for ax, (title, inside) in zip(both, chosen, strict=True):
         for n in range(rows):
@@ -143,12 +156,14 @@ def axes_of_batch(rows: int = 5, features: int = 4) -> None:
 
 def running(means: np.ndarray, followed: np.ndarray, true: float) -> None:
     """Show the mean of each batch, and the running mean that follows them."""
-    fig, ax = plt.subplots(figsize=(7.0, 2.8))
+    _, ax = plt.subplots(figsize=(7.0, 2.8))
     steps = np.arange(1, len(means) + 1)
     ax.axhline(true, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
     ax.text(0.6, true + 0.08, "true mean", va="bottom", ha="left", color=GREY, fontsize=10)
     ax.scatter(steps, means, s=16, color=VALUE, alpha=0.45)
     ax.plot(steps, followed, color=WEIGHT, linewidth=2)
     ax.text(steps[-1] + 0.8, followed[-1], "running mean:\nused in prediction", color=WEIGHT, va="center", fontsize=10)
-    ax.text(22, means.min() - 0.05, "mean of one batch: used in training", color=VALUE, va="top", ha="left", fontsize=10)
+    ax.text(
+        22, means.min() - 0.05, "mean of one batch: used in training", color=VALUE, va="top", ha="left", fontsize=10
+    )
     ax.set(xlabel="training step", ylabel="mean of the feature", xlim=(0, steps[-1] + 15), ylim=(-0.4, None))

@@ -6,14 +6,15 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from figures.style import GRADIENT, GREY, PINK, VALUE, YELLOW
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from figures.style import GRADIENT, GREY, PINK, VALUE, YELLOW
 
 
 def secants(h: float = 0.5) -> None:
     """Show x³ at 2 with its tangent, the secant to one side and the secant to both sides."""
-    fig, ax = plt.subplots(figsize=(6.4, 3.6))
+    _, ax = plt.subplots(figsize=(6.4, 3.6))
     x = np.linspace(1.2, 2.8, 100)
     ax.plot(x, x**3, color=VALUE, linewidth=2)
     ax.text(1.22, 4.6, "$f(x)=x^3$", color=VALUE, fontsize=12, ha="left")
@@ -47,7 +48,7 @@ def error_against_h() -> None:
         "central": (central(h), GRADIENT, (4e-4, 4e-6), "error ∝ h²"),
         "extrapolated": ((4 * central(h / 2) - central(h)) / 3, PINK, (2.6e-3, 1.2e-9), "error ∝ h⁴"),
     }
-    fig, ax = plt.subplots(figsize=(7.0, 4.0))
+    _, ax = plt.subplots(figsize=(7.0, 4.0))
     for name, (value, color, place, law) in curves.items():
         error = np.abs(value / right - 1)
         ax.loglog(h, np.where(error > 0, error, np.nan), color=color, linewidth=1.3)
@@ -64,8 +65,13 @@ def box(ax: Axes, place: tuple[float, float], text: str, color: str) -> None:
     """Draw a step of a route as a rounded box."""
     ax.add_patch(
         FancyBboxPatch(
-            (place[0] - 1.75, place[1] - 0.38), 3.5, 0.76, boxstyle="round,pad=0.04,rounding_size=0.16",
-            facecolor="white", edgecolor=color, linewidth=1.6,
+            (place[0] - 1.75, place[1] - 0.38),
+            3.5,
+            0.76,
+            boxstyle="round,pad=0.04,rounding_size=0.16",
+            facecolor="white",
+            edgecolor=color,
+            linewidth=1.6,
         )
     )
     ax.text(*place, text, ha="center", va="center", fontsize=10.5, color=color)
@@ -74,13 +80,15 @@ def box(ax: Axes, place: tuple[float, float], text: str, color: str) -> None:
 def arrow(ax: Axes, start: Any, end: Any, color: str, width: float = 1.6) -> None:
     """Draw an arrow."""
     ax.add_patch(
-        FancyArrowPatch(start, end, arrowstyle="-|>", color=color, linewidth=width, mutation_scale=13, shrinkA=0, shrinkB=0)
+        FancyArrowPatch(
+            start, end, arrowstyle="-|>", color=color, linewidth=width, mutation_scale=13, shrinkA=0, shrinkB=0
+        )
     )
 
 
 def two_routes() -> None:
     """Show both routes from v and w to one number, with the numbers of the example."""
-    fig, ax = plt.subplots(figsize=(7.2, 2.4))
+    _, ax = plt.subplots(figsize=(7.2, 2.4))
     rows = [
         (1.0, VALUE, "$v=(1,-1)$", "forward, by differences", "$Jv=(1,0)$", r"$\cdot\,w$"),
         (-1.0, GRADIENT, "$w=(2,5)$", "backward", r"$J^{\mathsf{T}}w=(11,9)$", r"$\cdot\,v$"),
@@ -101,17 +109,19 @@ def two_routes() -> None:
 
 def blind_ones() -> None:
     """Show that the outputs of a softmax move along a line, at a right angle to (1, 1)."""
-    fig, ax = plt.subplots(figsize=(5.6, 3.9))
+    _, ax = plt.subplots(figsize=(5.6, 3.9))
     ax.plot([0, 1], [1, 0], color=GREY, linewidth=1.2)
     ax.text(1.03, 0.03, "all outputs of a softmax:\n$y_1+y_2=1$", color=GREY, fontsize=10, ha="left", va="bottom")
     y = np.array([0.6, 0.4])
     ax.scatter(*y, color=VALUE, s=42, zorder=4)
     ax.text(y[0] - 0.03, y[1] - 0.03, "$y$", color=VALUE, fontsize=14, ha="right", va="top")
-    arrow(ax, y, y + [-0.3, 0.3], VALUE, 2.2)
+    arrow(ax, y, np.add(y, (-0.3, 0.3)), VALUE, 2.2)
     ax.text(0.31, 0.61, "$Jv$", color=VALUE, fontsize=13, ha="right", va="top")
-    arrow(ax, y, y + [0.33, 0.33], GREY, 2.0)
-    ax.text(0.95, 0.74, "$w=(1,1)$ sees nothing:\n" + r"$\langle w, Jv\rangle = 0$", color=GREY, fontsize=10.5, va="center")
-    arrow(ax, y, y + [-0.12, 0.46], GRADIENT, 2.0)
+    arrow(ax, y, np.add(y, (0.33, 0.33)), GREY, 2.0)
+    ax.text(
+        0.95, 0.74, "$w=(1,1)$ sees nothing:\n" + r"$\langle w, Jv\rangle = 0$", color=GREY, fontsize=10.5, va="center"
+    )
+    arrow(ax, y, np.add(y, (-0.12, 0.46)), GRADIENT, 2.0)
     ax.text(0.5, 0.94, "a random $w$ sees $Jv$", color=GRADIENT, fontsize=10.5, ha="left", va="center")
     ax.set(xlim=(0, 1.75), ylim=(0, 1.05), aspect="equal", xlabel="$y_1$", ylabel="$y_2$", xticks=[0, 1], yticks=[0, 1])
     ax.spines["bottom"].set_bounds(0, 1.0)
@@ -119,7 +129,7 @@ def blind_ones() -> None:
 
 def kink() -> None:
     """Show a ReLU whose kink lies between x − h and x + h: the secant has the mean of two slopes."""
-    fig, ax = plt.subplots(figsize=(6.0, 3.0))
+    _, ax = plt.subplots(figsize=(6.0, 3.0))
     x = np.array([-1.6, 0.0, 1.9])
     ax.plot(x, np.maximum(x, 0), color=VALUE, linewidth=2)
     ax.text(1.75, 1.95, "ReLU", color=VALUE, fontsize=10.5, ha="right")

@@ -8,16 +8,17 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from figures.style import GREY, PINK, SKY, VALUE
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+
+from figures.style import GREY, PINK, SKY, VALUE
 
 MNIST_OUTPUT = Path(__file__).with_name("mnist_classifier.txt")  # what examples/mnist_classifier.py printed
 
 
 def points_and_losses(fits: list[tuple[Any, Any]], x: np.ndarray, y: np.ndarray) -> None:
     """Show the losses of both networks and the bent lines that they arrive at."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1), width_ratios=[1.15, 1])
+    _, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1), width_ratios=[1.15, 1])
     names, colors = ["1-1-1", "1-4-3-1"], [PINK, VALUE]
     line = np.linspace(-2, 4, 241)[:, None]
     for (model, history), name, color in zip(fits, names, colors, strict=True):
@@ -31,7 +32,12 @@ def points_and_losses(fits: list[tuple[Any, Any]], x: np.ndarray, y: np.ndarray)
         left.axhline(level, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), xmax=0.8)
         above = level > 1
         left.text(
-            99, level * (1.07 if above else 0.9), words, color=GREY, fontsize=9.5, ha="right",
+            99,
+            level * (1.07 if above else 0.9),
+            words,
+            color=GREY,
+            fontsize=9.5,
+            ha="right",
             va="bottom" if above else "top",
         )
     right.scatter(x[:, 0], y[:, 0], color="black", s=38, zorder=3)
@@ -62,7 +68,7 @@ def error_and_surface(model: Any, history: Any, x: np.ndarray, y: np.ndarray) ->
 
 def predicted_and_measured(measured: np.ndarray, predicted: np.ndarray, history: Any) -> None:
     """Show the loss over the epochs, and for unseen patients what was predicted against what was measured."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1), width_ratios=[1.15, 1])
+    _, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1), width_ratios=[1.15, 1])
     for name, color, words, side in (("loss", VALUE, "training", "top"), ("validation_loss", PINK, "test", "bottom")):
         values = history[name]
         left.plot(range(1, len(values) + 1), values, color=color, linewidth=1.8)
@@ -79,7 +85,7 @@ def predicted_and_measured(measured: np.ndarray, predicted: np.ndarray, history:
 
 def digits_with_answers(images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray) -> None:
     """Show a few digits, and below each the probabilities that the network gives to 0, …, 9; pink is wrong."""
-    fig, axes = plt.subplots(2, len(images), figsize=(7.2, 2.2), height_ratios=[1.5, 1])
+    _, axes = plt.subplots(2, len(images), figsize=(7.2, 2.2), height_ratios=[1.5, 1])
     for k, (image, p, label) in enumerate(zip(images, probabilities, labels, strict=True)):
         axes[0, k].imshow(image.reshape(8, 8), cmap="gray_r")
         axes[0, k].set_title(f"{p.argmax()}", fontsize=12, color=VALUE if p.argmax() == label else PINK)
@@ -109,7 +115,7 @@ def mnist_curves() -> None:
     columns = stored_columns(text)
     test = float(re.findall(r"accuracy ([\d.]+)%", text)[0])
     epochs = np.arange(1, len(columns["loss"]) + 1)
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1))
+    _, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1))
     for name, color, words in (("loss", VALUE, "training"), ("validation_loss", PINK, "validation")):
         label_end(left, epochs, columns[name], color, words)
     label_end(right, epochs, 100 * columns["validation_accuracy"], PINK, "validation")
