@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,11 +14,9 @@ from .._support.text import printable
 from ..reporting.page import POLICY
 from ..reporting.style import STYLE
 from .contributions import Contributions
+from .journey import Journey
 from .shown import GRADIENTS, RULE, backward_arrays, forward_arrays, number, shown
 from .steps import LossStep, Step
-
-if TYPE_CHECKING:
-    from .result import Explanation
 
 # Okabe and Ito's palette: values blue, gradients orange, weights green; lighter on dark screens.
 OWN = """
@@ -58,7 +55,7 @@ h2 small, h3 small { font-weight: 400; color: var(--soft); margin-left: .4rem; }
 NUMBERS = ("contribution", "mean size", "importance")  # columns whose heads stand over their right ends
 
 
-def page(found: Explanation) -> str:
+def page(found: Journey) -> str:
     """Return the document."""
     title, middle = _text(found.title, 200), []
     if found.contributions is not None:
@@ -95,7 +92,7 @@ def _text(text: object, most: int = 1000) -> str:
     return escape(printable(str(text), most))
 
 
-def _steps(found: Explanation) -> list[str]:
+def _steps(found: Journey) -> list[str]:
     """One card for each layer: the way down on the left, the way back on the right; the loss is the turning point."""
     backward = {} if found.loss is None else backward_arrays(found.steps, found.loss.gradient)
     cards: dict[str, tuple[Step, list[str], list[str]]] = {}
@@ -147,7 +144,7 @@ def _number(value: float, most: float) -> str:
     return f'<td style="--a:{share:.2f}">{number(value)}</td>'
 
 
-def _loss(found: Explanation, loss: LossStep) -> str:
+def _loss(found: Journey, loss: LossStep) -> str:
     penalty = f" + penalty {number(loss.penalty)} = {number(loss.value + loss.penalty)}" if loss.penalty else ""
     return (
         f"<section><h2>{_text(loss.name, 200)}<small>the loss, where forward ends and backward begins</small></h2>"
@@ -163,7 +160,7 @@ def _equation(lines: tuple[str, ...]) -> str:
     return f'<p class="equation">{"".join(f"<span>{_text(line)}</span>" for line in lines)}</p>'
 
 
-def _cells(found: Explanation) -> str:
+def _cells(found: Journey) -> str:
     lines = "".join(
         f'<tr><th scope="row">{_text(cell.column, 60)}</th><td>{_text(cell.value, 120)}</td>'
         f"<td>{_text(cell.how)}</td><td>{_array('', cell.numbers, 'value')}</td></tr>\n"

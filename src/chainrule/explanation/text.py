@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._support.checks import Array
 from .._support.text import MOST, printable
 from .contributions import Contributions
+from .journey import Journey
 from .shown import GRADIENTS, RULE, backward_arrays, forward_arrays, number, shown
 from .steps import Step
-
-if TYPE_CHECKING:
-    from .result import Explanation
 
 WIDTH, NAME, BAR, FEW = 80, 60, 20, 5
 MOST_CELLS = 40
 
 
-def as_text(explanation: Explanation) -> str:
+def as_text(explanation: Journey) -> str:
     """Write it out."""
     lines = [*_wrapped(explanation.title), *_wrapped(explanation.conditions)]
     if explanation.contributions is not None:
@@ -41,7 +38,7 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
     return textwrap.wrap(printable(text, MOST), WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
 
 
-def _cells(explanation: Explanation) -> Iterator[str]:
+def _cells(explanation: Journey) -> Iterator[str]:
     """The first steps of a table: what each column says, and the numbers it becomes."""
     if not explanation.cells:
         return
@@ -56,7 +53,7 @@ def _cells(explanation: Explanation) -> Iterator[str]:
         yield f"  and {len(explanation.cells) - len(some)} more columns"
 
 
-def _forward(explanation: Explanation) -> Iterator[str]:
+def _forward(explanation: Journey) -> Iterator[str]:
     layer = ""
     for step, arrays in forward_arrays(explanation.steps):
         yield from _heading(step, layer)
@@ -66,7 +63,7 @@ def _forward(explanation: Explanation) -> Iterator[str]:
         layer = step.layer
 
 
-def _backward(explanation: Explanation) -> Iterator[str]:
+def _backward(explanation: Journey) -> Iterator[str]:
     loss, layer = explanation.loss, ""
     if loss is None:
         return
@@ -87,7 +84,7 @@ def _heading(step: Step, before: str) -> list[str]:
     return [] if step.layer == before else [f"{step.layer}  {printable(step.name, NAME)}"]
 
 
-def _loss(explanation: Explanation) -> Iterator[str]:
+def _loss(explanation: Journey) -> Iterator[str]:
     loss = explanation.loss
     if loss is None:
         return
