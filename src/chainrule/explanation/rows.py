@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any, Protocol
 
 import numpy as np
 
-from .._support.checks import Array, is_sparse, sentence
+from .._support.checks import Array, as_numeric, check_finite, is_sparse, sentence
 
 WHO = "explain"
 HOW = {
@@ -48,6 +49,8 @@ class Rows(Protocol):
 
 def as_rows(x: Any) -> Any:
     """Return a single row, such as a mapping from names to cells or a pandas Series, as a table of one row."""
+    if x is None or isinstance(x, (str, bytes, Number)):
+        raise TypeError(sentence(WHO, "a row or rows", repr(x)))
     if isinstance(x, Mapping):
         alone = all(np.ndim(value) == 0 for value in x.values())
         return {name: [value] for name, value in x.items()} if alone else x
@@ -90,8 +93,10 @@ class NumberRows:
     def baseline(self, given: Any) -> Baseline:
         if given is not None:
             raw = _dense(given)
-            if raw.ndim != 2 or raw.shape[1] != len(self.columns):
-                raise ValueError(sentence(WHO, f"a baseline of {len(self.columns)} columns", f"shape {raw.shape}"))
+            if raw.ndim != 2 or raw.shape[1] != len(self.columns) or not len(raw):
+                expected = f"a baseline of shape (N, {len(self.columns)})"
+                raise ValueError(sentence(WHO, expected, str(raw.shape)))
+            check_finite(WHO, "the baseline", raw, of=given)
             origin = "the given row" if len(raw) == 1 else "the median of each column"
             raw = np.median(raw, axis=0, keepdims=True)
         else:
@@ -102,7 +107,7 @@ class NumberRows:
 
 
 def _dense(X: Any) -> Array:
-    return np.asarray(X.toarray() if is_sparse(X) else X, np.float64)
+    return as_numeric(WHO, "rows", X.toarray() if is_sparse(X) else X, np.float64)
 
 
 class TableRows:
@@ -162,6 +167,8 @@ class TableRows:
         from ..tabular.columns import rows_of
 
         x, row = self._encoded(columns), {}
+        if not len(x):
+            raise ValueError(sentence(WHO, "a baseline of at least one row", "none"))
         for program in self._encoder.programs:
             name = program.source.name
             part = x[:, self._places(name)]

@@ -81,8 +81,18 @@ def _of_estimator(model: Any, X: Any, y: Any, optimizer: Optimizer) -> Subject:
     answers = [y] if alone else y
     if len(answers) != len(rows.x):
         raise ValueError(sentence(WHO, f"as many values in y as rows in x, {len(rows.x)}", str(len(answers))))
+    if hasattr(model, "classes_") and not model._multilabel:
+        _check_known(np.ravel(np.asarray(answers, object)).tolist(), model.classes_.tolist())
     if is_tabular(model):
         loss, known = model._loss()[0], model._read_targets(answers, fresh=False)
     else:
         loss, known = model._loss, model._check_data(X, answers, reset=False, incremental=True)[1]
     return Subject(model.model_, rows.x, model._targets(known), loss, optimizer, rows)
+
+
+def _check_known(labels: list[Any], classes: list[Any]) -> None:
+    """Raise for a label that is none of the classes."""
+    strange = next((label for label in labels if label not in classes), None)
+    if strange is not None:
+        some = ", ".join(map(str, classes[:5])) + (", ..." if len(classes) > 5 else "")
+        raise ValueError(sentence(WHO, f"y among the classes {some}", repr(strange)))
