@@ -22,7 +22,8 @@ from .steps import LossStep, Step
 OWN = """
 :root { --value: #0072b2; --gradient: #d55e00; --weight: #009e73; }
 @media (prefers-color-scheme: dark) { :root { --value: #4fa8de; --gradient: #f08a3c; --weight: #2fc79b; } }
-h2 small, h3 small { font-weight: 400; color: var(--soft); margin-left: .4rem; }
+h2 { overflow-wrap: anywhere; }
+h2 small { font-weight: 400; color: var(--soft); margin-left: .4rem; }
 .ways { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.6rem; }
 .ways > div { min-width: 0; padding-left: .8rem; border-left: 3px solid var(--value); overflow-x: auto; }
 .ways > div + div { border-color: var(--gradient); }
@@ -30,12 +31,12 @@ h2 small, h3 small { font-weight: 400; color: var(--soft); margin-left: .4rem; }
 .op { margin: 1rem 0 .2rem; font-weight: 600; }
 .equation { margin: 0 0 .5rem; font: .95rem/1.5 "Cambria Math", "STIX Two Math", Cambria, Georgia, serif; }
 .equation span { display: inline-block; margin-right: 1.4rem; color: var(--ink); }
-.array { display: flex; gap: .6rem; align-items: baseline; margin: .15rem 0; font-size: .88rem; }
-.array b { flex: 0 0 3.4rem; text-align: right; font-weight: 600; white-space: nowrap; }
-.array small { flex: 0 0 3.6rem; color: var(--soft); white-space: nowrap; }
+.array { display: flex; gap: .5rem; align-items: baseline; margin: .15rem 0; font-size: .88rem; }
+.array b { flex: 0 0 2.8rem; text-align: right; font-weight: 600; white-space: nowrap; }
+.array small { flex: 0 0 3.3rem; color: var(--soft); white-space: nowrap; }
 .array table { font-size: .88rem; }
 .array td { padding: .1rem .3rem; min-width: 3.7rem; text-align: right; border: 0; white-space: nowrap;
-  background: color-mix(in srgb, var(--tint) calc(var(--a) * 38%), transparent); }
+  vertical-align: baseline; background: color-mix(in srgb, var(--tint) calc(var(--a) * 38%), transparent); }
 .array td.rest { color: var(--soft); background: none; min-width: 0; }
 .value { --tint: var(--value); } .gradient { --tint: var(--gradient); } .weight { --tint: var(--weight); }
 .value b { color: var(--value); } .gradient b { color: var(--gradient); } .weight b { color: var(--weight); }
@@ -132,7 +133,9 @@ def _array(name: str, array: Array, tint: str, rows: int = 0) -> str:
     finite = [abs(value) for line in found.lines for value in line if math.isfinite(value)]
     most = max([*finite, abs(found.largest) if found.place else 0.0]) or 1.0
     lines = ["".join(_number(value, most) for value in line) for line in found.lines]
-    if found.place:
+    if found.place and found.largest == 0:
+        lines = ['<td class="rest">all 0</td>']
+    elif found.place:
         lines[0] += f'<td class="rest">…</td>{_number(found.largest, most)}<td class="rest">at {found.place}</td>'
     inner = "".join(f"<tr>{line}</tr>" for line in lines)
     head = f"<b>{_text(name, 40)}</b><small>{found.shape}</small>" if name else ""

@@ -12,11 +12,6 @@ import numpy as np
 from .._support.checks import Array, as_numeric, check_finite, is_sparse, sentence
 
 WHO = "explain"
-HOW = {
-    "lookup": "a number for each category",
-    "calendar": "time, and places on the circles of year, week and day",
-    "pieces": "pieces of three letters, hashed and summed",
-}
 ORDERED = ("impute", "calendar")  # columns with a middle
 
 
@@ -144,13 +139,14 @@ class TableRows:
         features = [*encoder.feature_names, *(f"code of {name}" for name in encoder.code_names)]
         for program in encoder.programs:
             name, scales = program.source.name, program.scales
+            places = self._places(name)
+            names = tuple(features[place] for place in places)
+            how = ", ".join(names)
             if program.call.op == "impute":
                 clipped = ", clipped smoothly to ±3" if scales.smooth[0] else ""
                 how = f"(x − {scales.center[0]:.4g}) · {scales.factor[0]:.4g}{clipped}"
-            else:
-                how = "a code, which an embedding looks up" if program.is_code else HOW[program.call.op]
-            places = self._places(name)
-            names = tuple(features[place] for place in places)
+            elif program.call.op == "pieces":
+                how = "pieces of three letters, hashed and summed"
             found.append(Cell(name, _text(self._cells[name]), how, names, self.x[0, places]))
         return tuple(found)
 

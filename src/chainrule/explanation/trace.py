@@ -12,7 +12,17 @@ import numpy as np
 from .._support.checks import Array, sentence
 from .._support.overrides import is_of_package
 from .._support.registry import snake_case
-from ..layers import Activation, BatchNorm, Dropout, GaussianNoise, Layer, Linear, ParametricActivation, Workspace
+from ..layers import (
+    Activation,
+    BatchNorm,
+    Dropout,
+    GaussianNoise,
+    Identity,
+    Layer,
+    Linear,
+    ParametricActivation,
+    Workspace,
+)
 from ..layers.base import walk
 from ..layers.chain import backward_through, forward_through
 from ..layers.program import program_of
@@ -23,6 +33,7 @@ from .equations import Equations, affine_equations, equations_of
 from .steps import LossStep, Parameter, Step
 
 WHO = "explain"
+NOISE: dict[type[Layer], str] = {Dropout: "rate", GaussianNoise: "sigma"}
 NONE: Equations = ((), ())
 SPAN = 1e-5  # h of the central difference: float64 leaves about 1e-11 of the loss
 
@@ -86,11 +97,10 @@ class Problem:
 
 def _switch_off(layer: Layer) -> None:
     """Make a layer of the copy compute in ``backward`` the derivative of its prediction."""
-    if isinstance(layer, Dropout):
-        layer.rate = 0.0
-    elif isinstance(layer, GaussianNoise):
-        layer.sigma = 0.0
-    elif type(layer) is BatchNorm:
+    for kind, amount in NOISE.items():
+        if isinstance(layer, kind):
+            setattr(layer, amount, 0.0)
+    if type(layer) is BatchNorm:
         layer.__class__ = RunningNorm
 
 
@@ -159,6 +169,8 @@ class _Recorder:
         self.op = _op_of(original)
         known = isinstance(layer, (Linear, ParametricActivation)) and is_of_package(layer)
         self.equations = affine_equations(layer) if known and isinstance(layer, Linear) else equations_of(layer)
+        if any(isinstance(layer, kind) and getattr(layer, amount) == 0 for kind, amount in NOISE.items()):
+            self.equations = equations_of(Identity())
         self.inner: Activation | None = layer.activation if known else None  # type: ignore[attr-defined]
         self.inner_op = "" if self.inner is None else _op_of(self.inner)
         self.inner_equations = NONE if self.inner is None else equations_of(self.inner)
