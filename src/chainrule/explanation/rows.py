@@ -141,7 +141,7 @@ class TableRows:
             name, scales = program.source.name, program.scales
             places = self._places(name)
             names = tuple(features[place] for place in places)
-            how = ", ".join(names)
+            how = "a number for each value" if names == (name,) else ", ".join(names)
             if program.call.op == "impute":
                 clipped = ", clipped smoothly to ±3" if scales.smooth[0] else ""
                 how = f"(x − {scales.center[0]:.4g}) · {scales.factor[0]:.4g}{clipped}"
