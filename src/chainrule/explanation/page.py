@@ -15,7 +15,7 @@ from ..reporting.page import POLICY
 from ..reporting.style import STYLE
 from .contributions import Contributions
 from .journey import Journey
-from .shown import GRADIENTS, RULE, backward_arrays, forward_arrays, number, shown
+from .shown import GRADIENTS, OF_ROWS, RULE, backward_arrays, forward_arrays, number, shown
 from .steps import LossStep, Step
 
 # Okabe and Ito's palette: values blue, gradients orange, weights green; lighter on dark screens.
@@ -95,13 +95,13 @@ def _text(text: object, most: int = 1000) -> str:
 
 def _steps(found: Journey) -> list[str]:
     """One card for each layer: the way down on the left, the way back on the right; the loss is the turning point."""
-    backward = {} if found.loss is None else backward_arrays(found.steps, found.loss.gradient)
+    backward = [] if found.loss is None else backward_arrays(found.steps, found.loss.gradient)
     cards: dict[str, tuple[Step, list[str], list[str]]] = {}
     for index, (step, arrays) in enumerate(forward_arrays(found.steps)):
         _, down, up = cards.setdefault(step.layer, (step, [], []))
         own = [parameter.name for parameter in step.parameters]
         down.append(_op(step.op, step.equation, arrays, own, found.rows))
-        if index in backward:
+        if backward:
             up.insert(0, _op(step.op, step.gradient_equation, backward[index], own, found.rows))
     shown_cards = [_card(*card) for card in cards.values()]
     return shown_cards if found.loss is None else [*shown_cards, _loss(found, found.loss)]
@@ -116,8 +116,7 @@ def _card(step: Step, down: list[str], up: list[str]) -> str:
 
 
 def _op(op: str, equation: tuple[str, ...], arrays: Mapping[str, Array], own: list[str], rows: int) -> str:
-    of_rows = ("x", "y", "dx", "dy")
-    found = "".join(_array(name, one, _tint(name, own), rows * (name in of_rows)) for name, one in arrays.items())
+    found = "".join(_array(name, one, _tint(name, own), rows * (name in OF_ROWS)) for name, one in arrays.items())
     return f'<p class="op">{_text(op)}</p>{_equation(equation)}{found}'
 
 

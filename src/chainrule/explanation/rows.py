@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Number
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -26,20 +26,8 @@ class Cell:
     numbers: Array
 
 
+#: x⁰ (I,), what it says in each column, and what it is.
 Baseline = tuple[Array, tuple[str, ...], str]
-
-
-class Rows(Protocol):
-    """Rows of an estimator: x (N, I) as its network takes it, and the column behind each of the I numbers."""
-
-    x: Array
-    columns: tuple[str, ...]
-
-    def cells(self) -> tuple[Cell, ...]:
-        """Return the first row, column by column."""
-
-    def baseline(self, given: Any) -> Baseline:
-        """Return a typical row as x⁰ (I,), what it says in each column, and what it is; of the given rows if any."""
 
 
 def as_rows(x: Any) -> Any:
@@ -57,35 +45,35 @@ def as_rows(x: Any) -> Any:
 
 
 class NumberRows:
-    """Rows of an MLPClassifier or MLPRegressor, which its scaler standardises."""
+    """Rows of an MLPClassifier or MLPRegressor, which its scaler standardises.
+
+    x (N, I) is what the network takes, and ``columns`` names the column behind each of the I numbers.
+    """
 
     def __init__(self, model: Any, X: Any) -> None:
         model.predict(X)  # raises where X does not fit
-        self._scaler, self._raw = model.scaler_, _dense(X)
-        self.x = self._encoded(self._raw)
         names = getattr(model, "feature_names_in_", [f"x{place}" for place in range(model.n_features_in_)])
         self.columns = tuple(map(str, names))
+        scaler, zero = model.scaler_, np.zeros(len(self.columns))
+        self._mean = scaler.mean_ if scaler is not None and scaler.with_mean else zero
+        self._scale = zero + 1 if scaler is None else scaler.scale_
+        self._raw = _dense(X)
+        self.x = self._encoded(self._raw)
 
     def _encoded(self, raw: Array) -> Array:
-        return raw if self._scaler is None else np.asarray(self._scaler.transform(raw))
+        x: Array = (raw - self._mean) / self._scale
+        return x
 
     def cells(self) -> tuple[Cell, ...]:
-        scaler = self._scaler
-        means = None if scaler is None or not scaler.with_mean else scaler.mean_
+        """Return the first row, column by column."""
+        parts = zip(self.columns, self._raw[0], self._mean, self._scale, self.x[0, :, None], strict=True)
         return tuple(
-            Cell(
-                name,
-                f"{self._raw[0, at]:.6g}",
-                "unchanged"
-                if scaler is None
-                else f"(x − {0 if means is None else means[at]:.4g}) / {scaler.scale_[at]:.4g}",
-                (name,),
-                self.x[0, at : at + 1],
-            )
-            for at, name in enumerate(self.columns)
+            Cell(name, f"{raw:.6g}", f"(x − {mean:.4g}) / {scale:.4g}", (name,), x)
+            for name, raw, mean, scale, x in parts
         )
 
     def baseline(self, given: Any) -> Baseline:
+        """Return a typical row: of the given rows, or of training."""
         if given is not None:
             raw = _dense(given)
             if raw.ndim != 2 or raw.shape[1] != len(self.columns) or not len(raw):
@@ -95,9 +83,8 @@ class NumberRows:
             origin = "the given row" if len(raw) == 1 else "the median of each column"
             raw = np.median(raw, axis=0, keepdims=True)
         else:
-            has_mean = self._scaler is not None and self._scaler.with_mean
-            raw = self._scaler.mean_[None] if has_mean else np.zeros((1, len(self.columns)))
-            origin = "the mean of each column in training" if has_mean else "zero in each column"
+            raw = self._mean[None]
+            origin = "the mean of each column in training" if raw.any() else "zero in each column"
         return self._encoded(raw)[0], tuple(f"{value:.6g}" for value in raw[0]), origin
 
 
@@ -106,7 +93,7 @@ def _dense(X: Any) -> Array:
 
 
 class TableRows:
-    """Rows of a TabularClassifier or TabularRegressor, which its encoder turns into numbers and codes."""
+    """The same for a TabularClassifier or TabularRegressor, whose encoder makes numbers and codes of the cells."""
 
     def __init__(self, model: Any, X: Any) -> None:
         self._model, self._encoder = model, model.encoder_

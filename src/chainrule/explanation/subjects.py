@@ -15,7 +15,7 @@ from ..optimizers import SGD, Optimizer, get_optimizer
 from ..persistence.estimators import is_ours, is_tabular
 from ..training.inputs import check_input
 from ..training.trainer import Trainer
-from .rows import WHO, NumberRows, Rows, TableRows, as_rows
+from .rows import WHO, NumberRows, TableRows, as_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Subject:
     y: Any
     loss: LossFunction | None
     optimizer: Optimizer
-    rows: Rows | None = None
+    rows: NumberRows | TableRows | None = None
 
 
 def as_subject(model: Any, x: Any, y: Any, loss: Any, optimizer: Any) -> Subject:
@@ -74,7 +74,7 @@ def _of_one(y: Array, outputs: tuple[int, ...]) -> Array:
 
 
 def _of_estimator(model: Any, X: Any, y: Any, optimizer: Optimizer) -> Subject:
-    rows: Rows = TableRows(model, X) if is_tabular(model) else NumberRows(model, X)
+    rows = TableRows(model, X) if is_tabular(model) else NumberRows(model, X)
     if y is None:
         return Subject(model.model_, rows.x, None, None, optimizer, rows)
     alone = np.ndim(y) == 0 or (len(rows.x) == 1 and np.ndim(y) == 1 and len(y) > 1)  # also of several outputs

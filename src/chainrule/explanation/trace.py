@@ -113,29 +113,10 @@ def trace(
     *,
     training: bool = False,
 ) -> tuple[tuple[Step, ...], LossStep | None]:
-    """Follow a batch forward; with a loss, backward too; with an optimizer, through its update. Nothing is modified.
+    """Follow a batch x (N, ...) forward; with a loss, backward too; with an optimizer, through its update.
 
-    Parameters
-    ----------
-    model : Sequential
-        The model.
-    x : array (N, ...)
-        The batch.
-    y : array, optional
-        Targets, in the form that the loss expects.
-    loss : Loss or callable, optional
-        The loss; None stops after the forward pass.
-    optimizer : Optimizer, optional
-        The rule of the update, in its present state.
-    training : bool
-        Whether dropout is drawn and batch normalisation uses the batch, as in a step of training.
-
-    Returns
-    -------
-    steps : tuple of Step
-        The operations in the order of the forward pass. A layer with inner layers comes after them.
-    loss : LossStep or None
-        The loss.
+    Nothing is modified. With ``training``, dropout is drawn and batch normalisation uses the batch, as in a step of
+    training. The steps are in the order of the forward pass; a layer with inner layers comes after them.
     """
     problem = Problem(model, x, training=training)
     order: list[_Recorder] = []
@@ -255,23 +236,9 @@ def difference(
     *,
     training: bool = False,
 ) -> Difference:
-    """Measure the slope of the loss along one entry of a parameter or of x, in float64, on a copy of the model.
+    """Measure the slope of the loss along one entry of a parameter, such as "0.W", or of "x", in float64 on a copy.
 
-        ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h
-
-    Parameters
-    ----------
-    model, x, y, loss, training
-        As for :func:`trace`.
-    parameter : str
-        The name in ``model.parameters``, such as "0.W", or "x".
-    index : tuple of int
-        The place of the entry in that array.
-
-    Returns
-    -------
-    Difference
-        Both losses, h, and the quotient ``slope``.
+    ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h
     """
     problem = Problem(model, x, training=training, dtype=np.float64)
     array = problem.x if parameter == "x" else problem.model.parameters[parameter]
