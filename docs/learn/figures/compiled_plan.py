@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -20,12 +19,18 @@ ON = {VALUE: "white", GREY: "white", SKY: "black"}  # the colour of words on a b
 
 
 def shortest(function: Callable[[], Any], repeats: int = 5) -> float:
-    """Return the seconds of the fastest of a few calls: what disturbs a call only makes it slower."""
+    """Return the seconds that one thread computes for the fastest of a few calls: what disturbs one makes it slower.
+
+    The clock is that of the process, which stands still while other programs have the processor.
+    """
     times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
+    os.environ["CHAINRULE_NUM_THREADS"] = "1"
+    with threadpool_limits(1):
+        for _ in range(repeats):
+            start = time.process_time()
+            function()
+            times.append(time.process_time() - start)
+    del os.environ["CHAINRULE_NUM_THREADS"]
     return min(times)
 
 
@@ -163,15 +168,6 @@ def two_halves() -> None:
     ax.text(9.2, -0.25, "each weight is summed by one thread", ha="right", va="top", fontsize=10, color=GREY)
     ax.set(xlim=(-0.2, 10.4), ylim=(-0.65, 2.6))
     ax.axis("off")
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread inside the block, so that other programs disturb a measurement less."""
-    os.environ["CHAINRULE_NUM_THREADS"] = "1"
-    with threadpool_limits(1):
-        yield
-    del os.environ["CHAINRULE_NUM_THREADS"]
 
 
 def bytes_of(function: Callable[[], Any]) -> int:
