@@ -99,7 +99,7 @@ def _one_draw(
     gradients = backward(w, *inputs)
     expected, got = [np.shape(x) for x in inputs], [np.shape(gradient) for gradient in gradients]
     if got != expected:
-        bare = isinstance(gradients, np.ndarray) and [gradients.shape] == expected
+        bare = [getattr(gradients, "shape", None)] == expected
         remedy = "return the gradient of a single input as [dx]" if bare else ""
         raise ValueError(sentence("check_vjp", f"gradients of the inputs' shapes {expected}", str(got), remedy))
     numeric = float(np.sum(w * Jv))
