@@ -76,7 +76,7 @@ class Fork(Problem):
 
 
 class Residual(Problem):
-    """A residual block: the input goes past a layer of tanh units and is added to what they say."""
+    """A residual block: the input goes through a layer with tanh, and also past it; the two are added."""
 
     chapter = 3
     shapes = "x (N, I), W (I, I), y (N, I)"
