@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .estimators import from_sklearn, to_sklearn
     from .persistence.keras import load_keras_weights
-    from .persistence.onnx.converters import register_skl2onnx
+    from .persistence.onnx.estimator import register_skl2onnx
     from .persistence.onnx.inputs import onnx_inputs
     from .persistence.pytorch import load_state_dict, state_dict
 

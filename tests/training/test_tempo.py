@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.training.tempo import Tempo
+from chainrule.training.compiled import Tempo
 from training.engines import COMPILED, INPUTS, LABELS, X
 
 CALL = 0.05

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .augmentation import MixUp, RandomDistortion
     from .batches import split
-    from .idx import read_idx
-    from .named import load_named
+    from .named import load_named, read_idx
 
     read_table: Any
 

@@ -25,11 +25,8 @@ from ..model import Sequential
 from ..ops.fused import twin
 from ..optimizers import Optimizer
 from ..training.callbacks import Callback, WeightAverage
-from .callbacks import TakesCallbacks, tasks_of
-from .columns import typical_columns
-from .inputs import as_weights, explained
+from .inputs import as_weights, explained, typical_columns
 from .internals import takes_weight
-from .lbfgs import minimize_loss
 from .parameters import (
     CONSTRAINTS,
     OF_THE_NETWORK,
@@ -44,7 +41,7 @@ from .parameters import (
     restore,
     settings,
 )
-from .training import Data, HeldOut, Order, train
+from .training import Data, HeldOut, Order, TakesCallbacks, minimize_loss, tasks_of, train
 
 SPARSE = ["csr", "csc"]
 FLOATS = (np.float64, np.float32)

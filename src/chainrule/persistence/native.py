@@ -28,8 +28,7 @@ from ..model import Sequential, layers_from_config, uninitialized_model
 from ..parameters import as_float_dtype
 from ..training import checkpoint
 from ..training.state import arrays_of
-from .estimators import estimator_of, parts_of
-from .own_code import PREDICTION, TRAINING, check_no_own_code
+from .estimators import PREDICTION, TRAINING, check_no_own_code, estimator_of, parts_of
 
 FORMAT, OF_ESTIMATORS = 2, 3
 KEY = "chainrule"

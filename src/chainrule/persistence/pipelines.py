@@ -19,8 +19,8 @@ from ..layers.program import Call, Program, standardization
 from ..tabular.columns import text_of
 from ..tabular.encoders.program import NUMBERS, WORDS, ColumnProgram, Source
 from ..tabular.encoders.scaling import Scales, joined
-from .columns import chosen_places, does_nothing, steps_of
 from .estimators import is_ours
+from .rows import chosen_places, does_nothing, steps_of
 
 Described = tuple[list[ColumnProgram], list[str]]
 

@@ -20,8 +20,8 @@ from .._support.files import as_path, check_readable, in_our_words, open_tensors
 from ..layers.program import numbers_of
 from ..model import Sequential
 from .agreement import Answers, answers, distance
-from .elementwise import ELEMENTWISE
 from .exchange import Part, by_order, check_shapes, fill, grouped, in_order, parts, slots
+from .programs import ELEMENTWISE
 
 LOAD, DUMP = "load_state_dict", "state_dict"
 COUNTER = "num_batches_tracked"  # of BatchNorm: PyTorch reads it only where momentum is None

@@ -21,7 +21,7 @@ from .._support.notices import warn
 from ..runtime.sharing import started
 from ..runtime.signals import asking
 from .callbacks import Row, StopTraining, Training
-from .callbacks.best import Best
+from .callbacks.ending import Best
 from .callbacks.place import WritesFiles
 from .format1 import upgraded
 from .packing import rows_of, unpack

@@ -19,9 +19,8 @@ from ..tables import TableModel
 from .calls import calls_of
 from .compiled import check, found_compiler
 from .header import SelfTest, costs, header
-from .int8 import quantized
 from .network import OUTPUTS, Network, as_network
-from .steps import Step, calls, run_in_float32
+from .steps import Step, calls, quantized, run_in_float32
 from .table import write_table
 from .text import as_identifier
 

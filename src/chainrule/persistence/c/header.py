@@ -10,9 +10,8 @@ import numpy as np
 from ... import __version__
 from ..._support.checks import Array, check_finite, sentence
 from ..._support.files import digest
-from .calls import Calls, Statement, body
+from .calls import Calls, Statement, body, functions
 from .network import Network
-from .operations import functions
 from .text import array, comment, string
 
 
