@@ -17,7 +17,7 @@ _LAZY = {
     "load_keras_weights": "persistence.keras",
     "load_state_dict": "persistence.pytorch",
     "onnx_inputs": "persistence.onnx.inputs",
-    "register_skl2onnx": "persistence.onnx.converters",
+    "register_skl2onnx": "persistence.onnx.estimator",
     "state_dict": "persistence.pytorch",
     "to_sklearn": "estimators",
 }

@@ -17,7 +17,7 @@ _LAZY = {
     "MixUp": "augmentation",
     "RandomDistortion": "augmentation",
     "load_named": "named",
-    "read_idx": "idx",
+    "read_idx": "named",
     "read_table": ".tabular.reading",  # found here beside the other readers; nothing of data needs it
     "split": "batches",
 }

@@ -97,7 +97,6 @@ def _about_curve(curve: list[float]) -> str:
 
 
 def _about_inputs(estimator: Any, x: Any) -> str:
-    """Describe the widest column of x, if it is wide."""
     wide = _widest(x)
     if wide is None:
         return ""
@@ -108,7 +107,6 @@ def _about_inputs(estimator: Any, x: Any) -> str:
 
 
 def _about_targets(estimator: Any, y: Any) -> str:
-    """Describe the targets of a regression, if they are wide."""
     wide = None if hasattr(estimator, "classes_") else _widest(y)
     return (
         ""

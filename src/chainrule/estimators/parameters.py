@@ -102,7 +102,6 @@ def check_together(estimator: Any) -> None:
 
 
 def _check_rates(estimator: Any, who: str) -> None:
-    """Raise if two rules set the learning rate."""
     schedule, optimizer = estimator.schedule, estimator.optimizer
     if isinstance(schedule, type):
         expected, got = "a schedule object", f"the class {schedule.__name__}"

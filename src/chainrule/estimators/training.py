@@ -58,13 +58,11 @@ class Tasks(Callback):
         self._fit.call_on_fit_task_begin(estimator=estimator, **given)
 
     def begin(self) -> None:
-        """Begin an epoch or iteration, unless one has begun."""
         if self._task is None:
             self._task = self._fit.subcontext(task_name=self.name)
             self._task.call_on_fit_task_begin(estimator=self.estimator, **self.given, **self._as_if_fitted())
 
     def end(self) -> bool:
-        """End it; return whether training should end."""
         task, self._task = self._task, None
         return bool(task.call_on_fit_task_end(estimator=self.estimator, **self.given, **self._as_if_fitted()))
 
@@ -120,7 +118,6 @@ class Data(NamedTuple):
     weight: Array | None
 
     def at(self, rows: Array) -> Data:
-        """Select some of the rows."""
         return Data(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
 
 

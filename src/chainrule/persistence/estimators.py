@@ -76,7 +76,6 @@ def where_network_is(model: Any) -> str:
 
 
 def _way_to_save(model: Any) -> str:
-    """The remedy for a model of another library."""
     place, name = where_network_is(model), type(model).__name__
     if isinstance(model, type) or not hasattr(model, "get_params"):
         return f"save {place}" if place else "write save(model, path)"

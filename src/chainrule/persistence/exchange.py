@@ -159,7 +159,6 @@ def fill(who: str, model: Sequential, ours: Sequence[Slot], theirs: Mapping[str,
 
 
 def _mismatch(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], remedy: str) -> str:
-    """Return an error that lists both sides, each layer beside its group."""
     left = [_listed(f"{part.name} {part.layer!r}", arrays) for part, _, arrays in ours]
     right = [_listed(prefix or "(no name)", group) for prefix, group in theirs.items()]
     lines = [("the model expects", "the file has")]
@@ -232,5 +231,4 @@ def _natural(name: str) -> list[int | str]:
 
 
 def _pattern(name: str) -> str:
-    """The name without its numbers."""
     return re.sub(r"\d+", "#", name)

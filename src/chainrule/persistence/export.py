@@ -155,7 +155,6 @@ def export(
 
 
 def _put(draft: Path, path: Path) -> None:
-    """Replace the file at the path by the draft."""
     with replacing("export", path) as stream, draft.open("rb") as whole:
         shutil.copyfileobj(whole, stream)
 
@@ -177,7 +176,6 @@ def _task(name: str, model: Any, X: Any, options: dict[str, Any]) -> tuple[Task,
 
 
 def _format(path: Path, format: str | None) -> str:
-    """Return the format by its name, or by the suffix."""
     if format is not None:
         return check_name("export", "a format", format, FORMATS)
     for name, (suffix, _, _) in FORMATS.items():

@@ -248,7 +248,6 @@ def _numbered(ops: Sequence[str]) -> list[str]:
 
 
 def _settings(described: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Mapping[str, Any]]:
-    """The settings of each layer that has variables, by its name in files."""
     known = [(OPS[name], settings) for name, settings in described if name in OPS]
     return dict(zip(_numbered([op for op, _ in known]), [settings for _, settings in known], strict=True))
 
@@ -379,7 +378,6 @@ def _our_steps(part: Part) -> Iterator[str]:
 
 
 def _activation(op: str, given: Iterable[Any]) -> str:
-    """Return our name of an activation: ``ReLU``, ``LeakyReLU(0.2)``."""
     name = repr(ACTIVATIONS[op]).removesuffix("()") if op in ACTIVATIONS else op
     text = ", ".join(map(str, given))
     return f"{name}({text})" if text else name

@@ -146,7 +146,6 @@ class _Sampler:
         return list(self.rng.standard_normal((width, self.count)))
 
     def _back(self, step: Any, after: Columns) -> Columns:
-        """Samples through the inverse of the step."""
         if does_nothing(step):
             return [] if self.typed else after
         if hasattr(step, "statistics_"):  # it fills gaps alone
@@ -163,7 +162,6 @@ class _Sampler:
         return [column if np.isfinite(column).all() else None for column in rows.T]
 
     def _drawn(self, step: Any, draws: dict[tuple[str, ...], Any], width: int) -> Columns:
-        """Samples from the statistics of the step."""
         facts = vars(step) if hasattr(step, "__dict__") else {}
         if hasattr(step, "_typical"):  # an estimator of ours
             facts = dict(zip(("mean_", "scale_"), step._typical, strict=True))
@@ -176,7 +174,6 @@ class _Sampler:
 
 
 def _first_known(width: int, found: Sequence[Columns]) -> Columns:
-    """The first available samples of each column."""
     fitting = [columns for columns in found if len(columns) == width]
     return [next((one[index] for one in fitting if one[index] is not None), None) for index in range(width)]
 
@@ -293,7 +290,6 @@ def _network_rows(model: Sequential, normal: Array, rng: np.random.Generator) ->
 
 
 def _seen(layer: BatchNorm, normal: Array) -> Array:
-    """Draw rows with the running mean and variance of a batch normalization."""
     rows: Array = normal * np.sqrt(layer.running_variance) + layer.running_mean
     return rows
 
@@ -323,7 +319,6 @@ def _trained_in_float32(estimator: Any) -> bool:
 
 
 def _frame(estimator: Any, columns: Sequence[Array]) -> Any:
-    """Return the columns under the names that the estimator was fitted with."""
     import pandas as pd
 
     names = getattr(first_step(estimator), "feature_names_in_", range(len(columns)))
@@ -355,7 +350,6 @@ def given_rows(model: Any, rows: Any, shape: Shape | None = None) -> Any:
 
 
 def _as_pandas(frame: Any) -> Any:
-    """Convert another frame, such as polars, to pandas."""
     import pandas as pd
 
     return pd.DataFrame({name: np.asarray(frame[name]) for name in frame.columns})

@@ -69,20 +69,16 @@ class TableModel:
 
     @cached_property
     def scales(self) -> Scales:
-        """Of all features."""
         return joined([column.scales for column in self.columns])
 
     @property
     def is_multilabel(self) -> bool:
-        """Whether a row may have several labels."""
         return self.classes is not None and self.decoding[-1].op == "sigmoid"
 
     def read(self, frame: Any) -> dict[str, Array]:
-        """A frame by its columns (N,)."""
         return inputs_of(f"{WHO}(X=)", frame, self.sources, self.missing)
 
     def answers(self, columns: dict[str, Array]) -> Answers:
-        """What the model itself says of columns."""
         rows = self.frame(columns)
         with np.errstate(all="ignore"):
             if self.classes is not None:

@@ -224,7 +224,6 @@ class Background:
             self._error = error
 
     def look(self) -> None:
-        """Finish the work if it has ended."""
         if self._thread is not None and not self._thread.is_alive():
             self.wait()
 
@@ -284,13 +283,11 @@ def _unlike(state: TrainingState, facts: dict[str, Any], settings: Settings) -> 
 
 
 def _names(callbacks: Any) -> list[Any]:
-    """The classes of the callbacks in a checkpoint."""
     pairs = callbacks if isinstance(callbacks, list) else []
     return [pair[0] if isinstance(pair, list) and pair else pair for pair in pairs]
 
 
 def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
-    """Read a checkpoint, or the newest complete one in a folder."""
     if not path.exists():
         raise FileNotFoundError(sentence("resume", f"a checkpoint at {path}", "no such file or folder", WHERE))
     if not path.is_dir():
@@ -344,7 +341,6 @@ def read_checkpoint(who: str, path: Path) -> tuple[dict[str, Array], dict[str, A
 
 
 def _mapping(text: str | bytes) -> dict[str, Any] | None:
-    """The mapping that is written as JSON, or None."""
     try:
         facts = json.loads(text)
     except (ValueError, RecursionError):

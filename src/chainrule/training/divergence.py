@@ -49,11 +49,9 @@ class Rollback:
 
     @property
     def steps(self) -> int:
-        """The number of steps that the optimizer had taken."""
         return int(self._kept[0].get("optimizer/step", 0))
 
     def restore(self, state: TrainingState) -> None:
-        """Restore the copy."""
         kept = self._kept[0]
         for name, array in arrays_of(state.model):
             array[...] = kept[name]
@@ -175,7 +173,6 @@ def _name(loss: Any) -> str:
 
 
 def _row_of(loss: Any, z: Array, y: Array, rows: Array) -> str:
-    """Name the row for which the loss alone is not finite."""
     with suppress(Exception):  # a user's loss may not accept single rows
         for index, row in enumerate(rows):
             if not isfinite(float(loss(z[index : index + 1], y[index : index + 1], None)[0])):

@@ -102,7 +102,6 @@ class Interpreted:
     def steps(
         self, epoch: EpochState, record_outputs: bool, single_step: bool
     ) -> Generator[list[StepRecord], None, None]:
-        """Take the steps one by one."""
         with blas_threads(self._largest_product()):
             for xb, yb, *rest in self._remaining(epoch):
                 for change in self._parts.augment:
@@ -124,7 +123,6 @@ class Interpreted:
             yield from self._batches.epoch(order, first)
 
     def _record(self, epoch: EpochState, *arrays: Array) -> None:
-        """Copy the batch's arrays to their place in those of the epoch."""
         if not epoch.outputs:
             epoch.outputs = [np.zeros((self._batches.rows, *array.shape[1:]), array.dtype) for array in arrays]
         kinds = [[(array.shape[1:], array.dtype) for array in some] for some in (epoch.outputs, arrays)]
@@ -135,7 +133,6 @@ class Interpreted:
             room[start : start + len(array)] = array
 
     def _largest_product(self) -> int:
-        """Count the operations of the largest matrix product of a step."""
         shapes = self._parts.model.parameters.shapes.values()
         return 2 * self._batches.size * max((math.prod(shape) for shape in shapes if len(shape) == 2), default=0)
 

@@ -37,14 +37,12 @@ def upgraded(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> tuple[dic
 
 
 def _state(name: str, prefix: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
-    """The arrays in the state of a callback."""
     if name in LISTS:
         return {LISTS[name]: _list(f"{prefix}{LISTS[name]}/", arrays)}
     return {key.removeprefix(prefix): {ARRAY: key} for key in arrays if key.startswith(prefix)}
 
 
 def _list(prefix: str, arrays: Mapping[str, Array]) -> list[dict[str, str]]:
-    """The arrays whose names are the prefix and 0, 1, ..."""
     count = sum(name.startswith(prefix) for name in arrays)
     return [{ARRAY: f"{prefix}{index}"} for index in range(count)]
 

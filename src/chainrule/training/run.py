@@ -50,7 +50,6 @@ class Claim:
         self._process = os.getpid()
 
     def add(self, *objects: Any) -> None:
-        """Hold these objects."""
         mine = weakref.ref(self)
         for thing in objects:
             if _HOLDERS.get(id(thing)) is mine:
@@ -116,7 +115,6 @@ class Run:
 
     @property
     def rows(self) -> int:
-        """The number of rows to train on."""
         rows: int = self._data[0].shape[0] if self._chosen is None else len(self._chosen)
         return rows
 
@@ -270,7 +268,6 @@ class Preparation:
         self.steps_per_epoch = len(run.cut(*cut))
 
     def _total_steps(self, new_optimizer: bool) -> int:
-        """Return how many steps the optimizer will have taken at the end."""
         position = self._position
         if new_optimizer:
             position.before = int(self.optimizer.state.get("step", 0)) - self.step

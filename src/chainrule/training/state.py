@@ -85,7 +85,6 @@ class Position:
 
     @property
     def elapsed(self) -> float:
-        """The seconds that training has taken."""
         return self.seconds + (0.0 if self.since is None else time.perf_counter() - self.since)
 
     def check(self, batches: Batches, rows: int) -> None:
@@ -139,7 +138,6 @@ class TrainingState:
 
     @property
     def remembering(self) -> list[Stateful]:
-        """The callbacks that have a state."""
         return [callback for callback in self.callbacks if callback.remembers]
 
     def to_arrays(self) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -202,7 +200,6 @@ class TrainingState:
 
 
 def _position(facts: Mapping[str, Any]) -> Position:
-    """Read and check the position in a checkpoint."""
     current = None
     if (epoch := facts["current"]) is not None:
         arrays = [array for array in (epoch["order"], epoch["keys"], *epoch["outputs"]) if array is not None]
@@ -249,7 +246,6 @@ def watching_schedules(optimizer: Optimizer) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes_of(schedule: Any) -> dict[str, Any]:
-    """Return the state of a schedule: all its attributes."""
     if not hasattr(schedule, "__dict__"):
         who, remedy = type(schedule).__name__, "remove __slots__ from the class"
         raise TypeError(sentence(who, "its attributes in __dict__, to be saved in a checkpoint", "__slots__", remedy))

@@ -244,7 +244,6 @@ class Trainer(Preparation):
             self.model.forget_batches()
 
     def _train_epochs(self, run: Run, callbacks: CallbackList) -> None:
-        """Run the epochs: steps, validation and the record, with callbacks in between."""
         with unforked:
             from .divergence import Rollback  # loaded on demand
 

@@ -258,7 +258,6 @@ class Value:
     start: int = 0  # in the whole row
 
     def part(self, start: int, width: int) -> Value:
-        """Return a part of the row."""
         return Value(width, kept=1, whole=self, start=start)
 
     @property
@@ -268,7 +267,6 @@ class Value:
 
     @property
     def address(self) -> str:
-        """The address in C."""
         if self.whole is None:
             return self.place
         return self.whole.address + (f" + {self.start}" if self.start else "")
@@ -288,7 +286,6 @@ class Statement:
         return f"{name}_{array}{'_' * array[-1].isdigit()}{self.index}"
 
     def text(self, name: str) -> str:
-        """Return the call in C."""
         step, op, width = self.step, self.step.call.op, self.target.width
         places = [*(value.address for value in self.sources), self.target.address]
         places += ["q"] if op == "affine_int8" else []

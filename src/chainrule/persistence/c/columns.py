@@ -196,11 +196,9 @@ class Words:
     gaps: frozenset[str]
 
     def name_of(self, word: str) -> str:
-        """Return the enumerator of a word."""
         return self.missing if word in self.gaps else self.enumerators[self.codes.get(word, self.other)]
 
     def enum(self, name: str) -> str:
-        """Return the enum type."""
         lines = [f"    {own} = {code}," for code, own in self.enumerators.items()]
         lines += [] if self.missing in self.enumerators.values() else [f"    {self.missing} = {self.gap},"]
         return f"/* {comment(repr(self.column))} */\nenum {name}_{self.field}_code {{\n" + "\n".join(lines) + "\n};"
@@ -295,7 +293,6 @@ class Columns:
                 raise ValueError(sentence(WHO, "one encoding of each column of text", got, "export to ONNX"))
 
     def texts(self) -> Iterator[str]:
-        """Return the enums, the struct of a row, and the functions from words to codes."""
         for words in self.words.values():
             yield words.enum(self.name)
         lines = "\n".join(map(self._line, self.model.sources))
@@ -314,6 +311,5 @@ class Columns:
 
     @property
     def flash(self) -> int:
-        """Size of the words in bytes."""
         tables = {tuple(words.table) for words in self.words.values()}
         return sum(len(word.encode()) + 13 for table in tables for word, _ in table)

@@ -34,7 +34,6 @@ class Costs:
     multiplications: int
 
     def lines(self) -> list[str]:
-        """Return the costs as lines, for the notes and the header."""
         return [
             f"flash: {self.flash:,} bytes of constants, and the code",
             f"RAM: {self.memory:,} bytes of buffers",
@@ -115,7 +114,6 @@ def sizes(network: Network, name: str, more: Sequence[str]) -> Iterator[str]:
 
 
 def _class_names(classes: Sequence[str]) -> list[str]:
-    """Return the names as distinct string literals."""
     literals = [string(label) for label in classes]
     if len({text.split(string("\0")[1:-1])[0].rstrip('"') for text in literals}) < len(literals):
         got = "some that differ behind a NUL, in halves of characters, or too far behind"
@@ -135,7 +133,6 @@ def _constants(call: Statement, name: str) -> Iterator[str]:
 
 
 def _check_held(call: Statement, values: Array) -> None:
-    """Raise a ValueError for a constant that is not finite in float32."""
     check_finite("export to C", f"the parameters of {call.step.about}", values)
     with np.errstate(over="ignore"):
         if not np.isfinite(values.astype(np.float32)).all():

@@ -65,7 +65,6 @@ def _cut(text: str) -> str:
 
 
 def _cell(columns: Columns, column: str, value: Any) -> str:
-    """Format a value in C."""
     if column in columns.words:
         return columns.words[column].name_of(value)
     if isinstance(value, str):

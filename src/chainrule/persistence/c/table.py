@@ -36,7 +36,6 @@ class Encode:
     _used: set[str] = field(default_factory=set)
 
     def texts(self) -> Iterator[str]:
-        """Return functions, constants, and the function of a row."""
         model, name = self.columns.model, self.columns.name
         lines: list[str] = []
         start = 0
@@ -58,7 +57,6 @@ static inline void {name}_encode(const {name}_row *row, float *x)
 }}"""
 
     def _constant(self, hint: str, values: Array, kind: str = "double") -> str:
-        """Add a constant, and return its name."""
         name = f"{self.columns.name}_{hint}"
         self._constants.append(array(kind, name, values))
         self.flash += values.size * (8 if kind == "double" else 4)
@@ -168,7 +166,6 @@ class _Table:
 
     @property
     def outputs(self) -> int:
-        """Number of predicted numbers."""
         return self.network.outputs if self.model.classes is not None else self.model.targets * self.model.levels
 
 
@@ -225,7 +222,6 @@ def _answer(table: _Table, steps: Sequence[Step], rows: dict[str, Array], *, nar
 
 
 def _costs(table: _Table) -> Costs:
-    """Add up the costs of the network and its columns."""
     found, more = costs(table.network, table.plan), table.network.inputs
     memory = found.memory + 12 * more + 4 * table.network.outputs
     return replace(found, flash=found.flash + table.columns.flash + table.encode.flash, memory=memory)

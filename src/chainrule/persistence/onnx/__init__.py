@@ -94,7 +94,6 @@ def write(
 
 
 def _check_plain(fitted: Any, precision: bool, outputs: str, input_shape: Any) -> None:
-    """Raise a ValueError for options that a fitted estimator does not take."""
     given = {"precision": precision, "outputs": outputs != "model", "input_shape": input_shape}
     for name in (name for name, is_given in given.items() if is_given):
         remedy = "leave it out, or export the network alone, estimator.model_"
@@ -142,7 +141,6 @@ def check(model: Any, path: Path, rows: Any) -> float | None:
 
 
 def _check_table(model: TableModel, run: Any, columns: dict[str, Any]) -> float:
-    """Compare a table model with its file on a frame."""
     inputs = as_inputs(run.get_modelmeta().custom_metadata_map, as_frame(columns))
     found, expected = run.run(None, inputs), model.answers(columns)
     return distance(Answers(found[-1], found[0] if model.classes is not None else None), expected)

@@ -52,7 +52,6 @@ class _SklearnGraph(Graph):
 
 
 def _begun(scope: Any, operator: Any, container: Any) -> tuple[Graph, str, Program]:
-    """Return the graph, x in the type of the computation, and the estimator's computation."""
     from ...estimators.program import program_of_estimator
 
     fitted, g = operator.raw_operator, _SklearnGraph(scope, operator, container)
@@ -62,7 +61,6 @@ def _begun(scope: Any, operator: Any, container: Any) -> tuple[Graph, str, Progr
 
 
 def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
-    """Convert a classifier: label and probabilities."""
     from skl2onnx.common.utils_classifier import get_label_classes
 
     g, x, (*network, decoding) = _begun(scope, operator, container)
@@ -84,7 +82,6 @@ def _classifier_shapes(operator: Any) -> None:
 
 
 def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
-    """Convert a regressor: the prediction, and with option return_std its standard deviation."""
     fitted = operator.raw_operator
     g, x, program = _begun(scope, operator, container)
     prediction, *std = (output.full_name for output in operator.outputs)
@@ -205,7 +202,6 @@ def _typed(rows: Any) -> Iterator[tuple[str, Array]]:
 
 
 def _options(estimator: Any) -> dict[int, dict[str, Any]]:
-    """Return options that give probabilities as a matrix instead of a mapping per row."""
     return {id(last_step(estimator)): {"zipmap": False}} if hasattr(estimator, "classes_") else {}
 
 
@@ -223,7 +219,6 @@ def feeds(run: Any, rows: Any) -> dict[str, Array]:
 
 
 def _refusal(estimator: Any, error: Exception) -> Exception:
-    """Reword an error of skl2onnx, naming the unsupported step."""
     if isinstance(error, ValueError) and str(error).startswith("skl2onnx expects"):
         return ValueError(str(error).replace("skl2onnx", WHO, 1))
     from skl2onnx._supported_operators import sklearn_operator_name_map as known
@@ -238,7 +233,6 @@ def _refusal(estimator: Any, error: Exception) -> Exception:
 
 
 def _steps(estimator: Any, place: str) -> Iterator[tuple[str, Any]]:
-    """Return the fitted estimators in pipelines and column transformers by name."""
     inner = [(name, step) for name, step in getattr(estimator, "steps", ())]
     inner += [(name, step) for name, step, _ in getattr(estimator, "transformers_", ())]
     inner += [(name, step) for name, step in getattr(estimator, "transformer_list", ())]

@@ -69,7 +69,6 @@ class Graph(ABC):
         return node
 
     def constant(self, value: Any, hint: str = "constant") -> str:
-        """Add a constant, and return its name."""
         name = self._names.get(id(value), f"{self.prefix}{hint}")
         array = np.asarray(value)
         if array.dtype.kind in "fb":
@@ -90,7 +89,6 @@ class Graph(ABC):
         return held
 
     def cast(self, x: str, dtype: Any, out: str | None = None) -> str:
-        """Cast x to another type."""
         from onnx.helper import np_dtype_to_tensor_dtype
 
         return self.Cast(x, out=out, to=np_dtype_to_tensor_dtype(np.dtype(dtype)))

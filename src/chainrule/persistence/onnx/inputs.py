@@ -88,7 +88,6 @@ def as_inputs(facts: dict[str, str], frame: Any) -> dict[str, Array]:
 
 
 def _held(column: Array) -> Array:
-    """Replace characters in text that ONNX Runtime does not take from Python."""
     if column.dtype != object:
         return column
     return np.array([NOT_IN_UTF8.sub("\N{REPLACEMENT CHARACTER}", word).replace("\0", " ") for word in column], object)

@@ -101,7 +101,6 @@ def from_network(
 
 
 def _shapes(model: Sequential, input_shape: Sequence[int] | None) -> tuple[Shape, Shape]:
-    """Return the shapes of one row of inputs and outputs."""
     if input_shape is None:
         given = row_shape(model.layers)
         if given is None:
@@ -153,7 +152,6 @@ def _facts(model: Sequential, given: Shape, result: Shape, kind: str) -> dict[st
 
 
 def _features(model: Sequential) -> Any:
-    """Return the names of the inputs if the metadata hold them."""
     encoder = model.metadata.get("encoder")
     if not isinstance(encoder, dict):
         return model.metadata.get("feature_names")

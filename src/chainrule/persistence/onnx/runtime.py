@@ -54,7 +54,6 @@ def newest_opset() -> int:
 
 
 def _runs(opset: int) -> bool:
-    """Whether ONNX Runtime accepts a graph of one node in this version."""
     from onnx import TensorProto, helper
 
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]

@@ -77,7 +77,6 @@ def _letters(g: ListGraph, x: str, gone: str, known: Collection[int]) -> str:
 
 
 def _threes(g: ListGraph, letters: str, most: int) -> list[str]:
-    """Return the first, second and third of each three consecutive characters."""
     ends = ([0, -2], [1, -1], [2, most])
     return [g.Slice(letters, np.array([start]), np.array([end]), np.array([1])) for start, end in ends]
 
@@ -107,7 +106,6 @@ def features_of(g: ListGraph, model: TableModel, inputs: dict[str, str]) -> str:
 
 
 def _places(columns: Iterable[ColumnProgram]) -> list[list[int]]:
-    """Return the positions of each column's features."""
     places, start = [], 0
     for column in columns:
         places.append(list(range(start, start + len(column.scales))))
@@ -116,7 +114,6 @@ def _places(columns: Iterable[ColumnProgram]) -> list[list[int]]:
 
 
 def _in_order(g: ListGraph, parts: Sequence[tuple[list[int], str]]) -> str:
-    """Join the parts, each feature in its position."""
     found = [place for places, _ in parts for place in places]
     x = g.Concat(*(name for _, name in parts), axis=1) if len(parts) > 1 else parts[0][1]
     return x if found == sorted(found) else g.Gather(x, np.argsort(found), axis=1)
@@ -148,7 +145,6 @@ def _imputed(g: ListGraph, inputs: Sequence[str], calls: Sequence[Call]) -> tupl
 
 
 def _raw(g: ListGraph, column: ColumnProgram, x: str, missing: Collection[str]) -> str:
-    """Compute the raw features (N, I) of an input (N, 1)."""
     call = column.call
     if call.op == "calendar":
         return _calendar(g, call, x)
@@ -165,7 +161,6 @@ def _raw(g: ListGraph, column: ColumnProgram, x: str, missing: Collection[str]) 
 
 
 def _code(g: ListGraph, column: str, call: Call, x: str, missing: Collection[str]) -> str:
-    """Look up the code of each word (N, 1)."""
     table = coded(call, missing) or {"": int(call.numbers["gap"])}
     if odd := [word for word in table if "\0" in word]:
         got = f"{odd[0]!r} in column {column!r}"
@@ -285,14 +280,12 @@ def from_table(model: TableModel, double: bool, opset: int | None) -> tuple[Any,
 
 
 def _name(column: str) -> str:
-    """Return the name of an input: that of the column, never empty."""
     if not encodable(column):
         raise ValueError(sentence(WHO, "names of columns without lone surrogates", repr(column), "rename it"))
     return column or "column"
 
 
 def _answer(g: ListGraph, model: TableModel, z: str, double: bool) -> list[Any]:
-    """Add the nodes of the answer; return the outputs with their types."""
     if model.classes is not None:
         decoding = model.decoding[-1]
         classify(g, z, decoding, model.classes, LABEL, PROBABILITIES)
@@ -307,7 +300,6 @@ def _answer(g: ListGraph, model: TableModel, z: str, double: bool) -> list[Any]:
 
 
 def _end(name: str, dtype: np.dtype[Any], shape: list[int]) -> Any:
-    """Declare an input or output of the graph, for any number of rows."""
     from onnx import TensorProto, helper
 
     kind = TensorProto.STRING if dtype.kind == "O" else helper.np_dtype_to_tensor_dtype(dtype)
@@ -315,7 +307,6 @@ def _end(name: str, dtype: np.dtype[Any], shape: list[int]) -> Any:
 
 
 def _facts(model: TableModel, inputs: dict[str, str]) -> dict[str, str]:
-    """Return the metadata: how to turn a frame into inputs, and names."""
     columns = [[*source.__dict__.values(), inputs[source.name]] for source in model.sources]
     network = model.network
     facts = {
@@ -332,7 +323,6 @@ def _facts(model: TableModel, inputs: dict[str, str]) -> dict[str, str]:
 
 
 def _notes(model: TableModel, inputs: dict[str, str]) -> list[str]:
-    """Return notes on the inputs."""
     notes = ["takes raw rows, one input of shape (N, 1) per column: see chainrule.convert.onnx_inputs"]
     renamed = {name: own for name, own in inputs.items() if name != own}
     if renamed:

@@ -226,7 +226,6 @@ class CallbackList:
         self.watch_epochs = any(callback.live for callback in callbacks)
 
     def begin(self, trainer: Training) -> None:
-        """Call on_train_begin of all."""
         position, (hook, done) = self._position, self._pending
         resumed, position.hook, position.told = position.resumed, "on_train_begin", []
         for callback in self._callbacks:
@@ -257,7 +256,6 @@ class CallbackList:
         return self._pending[0]
 
     def batches_ended(self, trainer: Training, records: list[StepRecord]) -> None:
-        """Call on_batch_end with the loss of each step."""
         if len(records) == 1:
             self.call("on_batch_end", trainer, records[0][0])
             return
@@ -290,7 +288,6 @@ class _Hook:
         self._ours = type(callback).__module__.startswith(PACKAGE)
 
     def call(self, *arguments: Any) -> None:
-        """Call it."""
         if self._ours:
             self._function(*arguments)
         else:

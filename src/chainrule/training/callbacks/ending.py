@@ -35,7 +35,6 @@ class Best:
         self.epoch: int | None = None
 
     def of(self, row: Row) -> float:
-        """Return the monitored number."""
         if self.monitor.startswith("val") and not any(name.startswith("validation_") for name in row):
             got, remedy = "no validation rows", "pass validation=0.1 to fit, or monitor another column"
             raise ValueError(sentence(self.who, f"the column {self.monitor!r} of the History", got, remedy))
