@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..data.scale import extremes
-from ..training.advice import best_constant
+from ..training.divergence import best_constant
 
 WIDE = 1e3  # a column with numbers this large needs scaling
 RECENT = 10  # epochs

@@ -24,9 +24,8 @@ from .callbacks import Row, StopTraining, Training
 from .callbacks.ending import Best
 from .callbacks.place import WritesFiles
 from .format1 import upgraded
-from .packing import rows_of, unpack
 from .settings import Settings, asked, differences, in_code, other_objects, resumed, settings_of, written
-from .state import UNSAID, Position, TrainingState, arrays_of
+from .state import UNSAID, Position, TrainingState, arrays_of, rows_of, unpack
 
 FORMAT = 2
 KEY = "chainrule_checkpoint"  # in the header

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._support.checks import Array
-from .packing import ARRAY, columns_of, refer
-from .state import UNSAID
+from .state import ARRAY, UNSAID, columns_of, refer
 
 LISTS = {"EarlyStopping": "weights", "WeightAverage": "other"}  # of arrays in the state, each under a name of its own
 NEW: dict[str, Any] = {"row": None, "hook": "", "told": [], "steps": None, "before": None}

@@ -169,7 +169,7 @@ class Trainer(Preparation):
             self._train(run, CallbackList(callbacks, self._position), signals)
             if verbose:
                 with unforked:
-                    from .advice import advise
+                    from .divergence import advise
                 advise(self._parts(), data, self.history)
         return self.history
 

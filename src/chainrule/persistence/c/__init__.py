@@ -18,18 +18,16 @@ from ..rows import sample_rows
 from ..tables import TableModel
 from .calls import calls_of
 from .compiled import check, found_compiler
-from .header import SelfTest, costs, header
+from .header import SelfTest, costs, header, self_test, tolerance
 from .network import OUTPUTS, Network, as_network
 from .steps import Step, calls, quantized, run_in_float32
 from .table import write_table
-from .text import as_identifier
+from .text import array, as_identifier
 
 __all__ = ["check", "write"]
 
 PRECISIONS = ("float32", "int8")
 TEST_ROWS = 10
-TOLERANCE = {"float32": 1e-4, "int8": 1e-3}  # differences that other roundings explain
-ROUNDINGS = 20  # how many such roundings may add up
 
 
 def write(
@@ -94,11 +92,11 @@ def write(
     return notes if found_compiler() else [*notes, "not compiled and compared with the model: there is no C compiler"]
 
 
-def _write_network(network: Network, path: Path, precision: str, name: str, self_test: bool, x: Array) -> list[str]:
+def _write_network(network: Network, path: Path, precision: str, name: str, with_test: bool, x: Array) -> list[str]:
     steps = quantized(network.steps) if precision == "int8" else network.steps
     plan = calls_of(steps, network.inputs)
     _check_float32(network, x)
-    test = _self_test_of(steps, x, network.unit, precision) if self_test else None
+    test = [_self_test(name, steps, x, network.unit, precision)] if with_test else []
     write_text("export to C", path, header(network, plan, name, precision, test))
     notes = costs(network, plan).lines() + network.notes
     if network.meaning != OUTPUTS:
@@ -113,13 +111,15 @@ def _write_network(network: Network, path: Path, precision: str, name: str, self
     return notes
 
 
-def _self_test_of(steps: Sequence[Step], x: Array, unit: float | None, precision: str) -> SelfTest:
-    """Return rows, answers, and the tolerance, which is larger if the network amplifies rounding errors."""
+def _self_test(name: str, steps: Sequence[Step], x: Array, unit: float | None, precision: str) -> str:
+    """The tolerance is larger if the network amplifies rounding errors."""
     x = rounded(x)
     y = run(calls(steps), x)  # precise enough that the file is the same with all kernels
     units = spread(y, np.float32) if unit is None else np.full(y.shape[1], unit)
     rounding = largest_difference(run_in_float32(steps, x), y, units)
-    return SelfTest(x[:TEST_ROWS], y[:TEST_ROWS], units, max(TOLERANCE[precision], ROUNDINGS * rounding))
+    test = SelfTest(y[:TEST_ROWS], units, tolerance(precision, rounding))
+    rows = array("float", f"{name}_test_x", x[:TEST_ROWS])
+    return self_test(name, rows, f"{name}_test_x + row * {name.upper()}_INPUTS", "float", test)
 
 
 def _check_float32(network: Network, x: Array) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +16,15 @@ from ...layers.program import Call, run
 from ...tabular.encoders import dates
 from ...tabular.encoders.program import NUMBERS, ColumnProgram
 from ...tabular.encoders.scaling import CLIP
+from ...tabular.moments import NO_MOMENT
 from ..agreement import LIMITS, Answers, distance
 from ..tables import TableModel, rows_of
 from .calls import Calls, calls_of
 from .columns import FUNCTIONS, Columns
-from .header import Costs, costs, introduction, network_function, network_texts, sizes
+from .header import Costs, SelfTest, costs, introduction, network_function, network_texts, self_test, sizes, tolerance
 from .network import Network, labelled
-from .selftest import few, table_test
 from .steps import Step, calls, quantized, run_in_float32
-from .text import array, double
+from .text import array, double, string
 
 
 @dataclass
@@ -142,8 +143,7 @@ static inline void {name}_encode(const {name}_row *row, float *x)
 
 
 WHO = "export to C"
-TOLERANCE = {"float32": 1e-4, "int8": 1e-3}
-ROUNDINGS = 20
+TEST_ROWS, TEST_BYTES = 10, 100  # characters of a text
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def network_of(model: TableModel) -> Network:
 
 
 def write_table(
-    model: TableModel, path: Path, precision: str, name: str, self_test: bool, rows: dict[str, Array] | None
+    model: TableModel, path: Path, precision: str, name: str, with_test: bool, rows: dict[str, Array] | None
 ) -> list[str]:
     """Write the header; return notes."""
     network = network_of(model)
@@ -195,8 +195,8 @@ def write_table(
     steps = quantized(network.steps) if precision == "int8" else network.steps
     columns = Columns(model, name)
     table = _Table(model, network, calls_of(steps, network.inputs), columns, Encode(columns), name)
-    tolerance = _check_float32(table, steps, rows, precision)
-    test = [_self_test(table, steps, rows, tolerance)] if self_test else []
+    limit = _check_float32(table, steps, rows, precision)
+    test = [_self_test(table, steps, rows, limit)] if with_test else []
     write_text(WHO, path, _header(table, precision, test))
     notes = [*_costs(table).lines(), f"{name}_row holds a raw row: see the struct in the file", *model.notes]
     return [*notes, f"y is {network.meaning}"]
@@ -210,7 +210,7 @@ def _check_float32(table: _Table, steps: Sequence[Step], rows: dict[str, Array],
     if found > LIMITS[precision]:
         got = f"answers of which it loses digits: they differ by {found:.2g}"
         raise ValueError(sentence(WHO, "numbers that float32 can hold", got, "export to ONNX in float64"))
-    return max(TOLERANCE[precision], ROUNDINGS * largest_difference(rounded, exact, expected.unit))
+    return tolerance(precision, largest_difference(rounded, exact, expected.unit))
 
 
 def _answer(table: _Table, steps: Sequence[Step], rows: dict[str, Array], *, narrow: bool = False) -> Array:
@@ -227,11 +227,34 @@ def _costs(table: _Table) -> Costs:
     return replace(found, flash=found.flash + table.columns.flash + table.encode.flash, memory=memory)
 
 
-def _self_test(table: _Table, steps: Sequence[Step], rows: dict[str, Array], tolerance: float) -> str:
-    some = {column: few(values) for column, values in rows.items()}
+def _self_test(table: _Table, steps: Sequence[Step], rows: dict[str, Array], limit: float) -> str:
+    name, some = table.name, {column: _few(values) for column, values in rows.items()}
     y, all_of_them = (_answer(table, steps, given) for given in (some, rows))
     units = spread(all_of_them) if table.model.classes is None else np.ones(table.outputs)
-    return table_test(table.columns, some, y, units, _kind(table), tolerance)
+    cells = ([_cell(table.columns, column, value) for value in values] for column, values in some.items())
+    lines = ",\n".join("    {" + ", ".join(row) + "}" for row in zip(*cells, strict=True))
+    text = f"static const {name}_row {name}_test_rows[{len(y)}] = {{\n{lines}\n}};"
+    return self_test(name, text, f"{name}_test_rows + row", _kind(table), SelfTest(y, units, limit, "double"))
+
+
+def _few(values: Array) -> Array:
+    """Select the first and the last (harder) rows of a column; texts are cut to fit on a line."""
+    chosen = np.concatenate([values[: TEST_ROWS // 2], values[-TEST_ROWS // 2 :]])
+    return np.array([_cut(text) for text in chosen], object) if chosen.dtype == object else chosen
+
+
+def _cut(text: str) -> str:
+    return text.encode("utf-8", "replace")[:TEST_BYTES].decode("utf-8", "ignore").replace("\0", " ")
+
+
+def _cell(columns: Columns, column: str, value: Any) -> str:
+    if column in columns.words:
+        return columns.words[column].name_of(value)
+    if isinstance(value, str):
+        return string(value)
+    if isinstance(value, np.integer):
+        return "INT64_MIN" if value == NO_MOMENT else str(int(value))
+    return double(float(value))
 
 
 def _header(table: _Table, precision: str, test: Sequence[str]) -> str:

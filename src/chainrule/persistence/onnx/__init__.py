@@ -20,9 +20,8 @@ from ..agreement import Answers, answers, distance
 from ..rows import sample_rows
 from ..tables import TableModel
 from .estimator import feeds, from_estimator
-from .inputs import as_inputs
 from .network import OUTPUTS, PRECISIONS, WHO, from_network, probabilities
-from .runtime import COMMON_OPSET, check_graph, installed, quantized, session
+from .runtime import COMMON_OPSET, as_inputs, check_graph, installed, quantized, session
 from .table import from_table
 
 OLDEST_OPSET = 13

@@ -102,7 +102,7 @@ def _columns(g: Graph, call: Call, x: str) -> str:
     """Apply each part's program to its columns, side by side."""
     stops = np.cumsum(call.arrays["widths"]).tolist()
     bounds = zip([0, *stops], stops, strict=False)
-    parts = [g.Slice(x, np.array([start]), np.array([stop]), np.array([1])) for start, stop in bounds]
+    parts = [g.Slice(x, [start], [stop], [1]) for start, stop in bounds]
     return g.Concat(*(through(g, branch, part) for branch, part in zip(call.branches, parts, strict=True)), axis=1)
 
 
@@ -113,7 +113,7 @@ def _embedding(g: Graph, call: Call, x: str) -> str:
         got = f"an embedding of {len(E):,}"
         raise ValueError(sentence(g.who, f"at most {CODES_OF_FLOAT16:,} codes for float16", got, "use float32"))
     code = g.Where(g.Equal(x, g.Floor(g.Abs(x))), x, float(len(E)))
-    return g.Reshape(g.Gather(g.constant(E, "E"), g.cast(code, np.int64), axis=0), np.array([0, E.shape[1]]))
+    return g.Reshape(g.Gather(g.constant(E, "E"), g.cast(code, np.int64), axis=0), [0, E.shape[1]])
 
 
 def _pbld(g: Graph, call: Call, x: str) -> str:
@@ -122,12 +122,12 @@ def _pbld(g: Graph, call: Call, x: str) -> str:
     if narrow:
         x, g.dtype = g.cast(x, np.float32), np.dtype(np.float32)
     w1, b1, W2, b2 = (call.arrays[name] for name in ("w1", "b1", "W2", "b2"))
-    u = g.Mul(g.Reshape(x, np.array([0, len(w1), 1, 1])), g.constant(2 * np.pi * w1[:, :, None], "w1"))
+    u = g.Mul(g.Reshape(x, [0, len(w1), 1, 1]), g.constant(2 * np.pi * w1[:, :, None], "w1"))
     # For ONNX Runtime 1.18: cos u = sin(u + π/2), as it has no cosine in float64; and sums of products, as its batched
     # matrix product fails for a batch without rows.
     waves = g.Sin(g.Add(u, g.constant(b1[:, :, None] + np.pi / 2, "b1")))
-    z = g.ReduceSum(g.Mul(waves, g.constant(W2, "W2")), np.array([2]), keepdims=0)
-    z = g.Reshape(g.Add(z, g.constant(b2, "b2")), np.array([0, b2.size]))
+    z = g.ReduceSum(g.Mul(waves, g.constant(W2, "W2")), [2], keepdims=0)
+    z = g.Reshape(g.Add(z, g.constant(b2, "b2")), [0, b2.size])
     y = g.Concat(z, x, axis=1)
     if narrow:
         g.dtype = np.dtype(np.float16)
@@ -151,8 +151,8 @@ def _clamp(g: Graph, call: Call, x: str) -> str:
 def _ascending(g: Graph, call: Call, x: str) -> str:
     """Each ``count`` numbers of a row in ascending order: neighbours exchanged until none is larger than the next"""
     count = int(call.numbers["count"])
-    split = g.Reshape(x, np.array([-1, count]))
-    column = [g.Gather(split, np.array([at]), axis=1) for at in range(count)]
+    split = g.Reshape(x, [-1, count])
+    column = [g.Gather(split, [at], axis=1) for at in range(count)]
     for end in range(count - 1, 0, -1):
         for at in range(end):
             pair = column[at : at + 2]
@@ -194,7 +194,7 @@ def classify(g: Graph, z: str, decoding: Call, classes: Array, label: str, proba
     if decoding.op == "softmax":
         index = g.ArgMax(z, axis=1, keepdims=0)
     else:
-        index = g.Reshape(g.cast(g.Greater(z, 0.0), np.int64), np.array([-1]))
+        index = g.Reshape(g.cast(g.Greater(z, 0.0), np.int64), [-1])
     g.Gather(labels_of(g.who, classes), index, out=label)
 
 
@@ -207,7 +207,7 @@ def regress(g: Graph, z: str, program: Program, targets: int, levels: int, predi
         for name, start in ((prediction, 0), *([(std, targets)] if std else [])):
             g.Gather(y, means + start, axis=1, out=name)
     elif levels > 1 and targets > 1:
-        g.Reshape(y, np.array([-1, targets, levels]), out=prediction)
+        g.Reshape(y, [-1, targets, levels], out=prediction)
     else:
         g.Identity(y, out=prediction)
 

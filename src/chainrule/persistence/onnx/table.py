@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ... import __version__
-from ..._support.checks import Array, sentence
+from ..._support.checks import sentence
 from ..._support.files import digest
 from ...layers.program import Call
 from ...tabular.encoders import dates
@@ -40,25 +40,23 @@ def pieces(g: ListGraph, call: Call, x: str, missing: Collection[str]) -> str:
     buckets = int(call.numbers["buckets"])
     known = dict.fromkeys(call.arrays["alphabet"].tolist())
     first, second, third = _threes(g, _letters(g, x, gone, known), MOST_CHARACTERS + 2)
-    mixed = g.Add(g.Add(g.Mul(first, np.array([P**2])), g.Mul(second, np.array([P]))), third)
-    h = g.Mod(g.Mul(g.Mod(mixed, np.array([Q])), np.array([MIX])), np.array([Q]))
-    odd = g.Mod(g.Div(h, np.array([buckets])), np.array([2]))
-    sign = g.Sub(g.Mul(odd, np.array([2])), np.array([1]))
-    counted = g.cast(g.Where(g.Equal(third, np.array([_END])), np.array([0]), sign), np.float64)
+    mixed = g.Add(g.Add(g.Mul(first, [P**2]), g.Mul(second, [P])), third)
+    h = g.Mod(g.Mul(g.Mod(mixed, [Q]), [MIX]), [Q])
+    odd = g.Mod(g.Div(h, [buckets]), [2])
+    sign = g.Sub(g.Mul(odd, [2]), [1])
+    counted = g.cast(g.Where(g.Equal(third, [_END]), [0], sign), np.float64)
     gap = g.cast(gone, np.float64)
     empty = g.Mul(gap, np.zeros((1, buckets)))
-    place = g.Max(g.Mod(h, np.array([buckets])), np.array([0]))
+    place = g.Max(g.Mod(h, [buckets]), [0])
     sums = g.Mul(g.ScatterElements(empty, place, counted, axis=1, reduction="add"), g.Sub(1.0, gap))
-    length = g.Sqrt(g.ReduceSum(g.Mul(sums, sums), np.array([1]), keepdims=1))
+    length = g.Sqrt(g.ReduceSum(g.Mul(sums, sums), [1], keepdims=1))
     sums = g.Div(sums, g.Where(g.Equal(length, 0.0), 1.0, length))
     return g.Concat(sums, gap, axis=1) if call.numbers["says"] else sums
 
 
 def _letters(g: ListGraph, x: str, gone: str, known: Collection[int]) -> str:
     """Compute the characters (N, L) of ⎵text⎵: lower case for A to Z, 0 for those unseen in training, then _END."""
-    letters = g.Tokenizer(
-        g.Reshape(x, np.array([-1])), domain=MICROSOFT, mark=0, pad_value="", separators=[""], mincharnum=1
-    )
+    letters = g.Tokenizer(g.Reshape(x, [-1]), domain=MICROSOFT, mark=0, pad_value="", separators=[""], mincharnum=1)
     g.add_texts(letters)
     blank = _BLANK if _BLANK in known else 0
     found = {chr(code): code for code in known if not (0xD800 <= code < 0xE000 or chr(code) in ascii_uppercase)}
@@ -67,18 +65,18 @@ def _letters(g: ListGraph, x: str, gone: str, known: Collection[int]) -> str:
     codes = g.LabelEncoder(
         letters, domain=ML, keys_strings=list(found), values_int64s=list(found.values()), default_int64=0
     )
-    codes = g.Slice(codes, np.array([0]), np.array([MOST_CHARACTERS]), np.array([1]))
-    begin = g.Add(g.Mul(gone, np.array([0])), np.array([blank]))
-    end = g.Add(g.Mul(gone, np.array([0])), np.array([_END]))
+    codes = g.Slice(codes, [0], [MOST_CHARACTERS], [1])
+    begin = g.Add(g.Mul(gone, [0]), [blank])
+    end = g.Add(g.Mul(gone, [0]), [_END])
     after = g.Concat(codes, end, axis=1)
     before = g.Concat(begin, codes, axis=1)
-    is_end = g.And(g.Equal(after, np.array([_END])), g.Not(g.Equal(before, np.array([_END]))))
-    return g.Concat(begin, g.Where(is_end, np.array([blank]), after), axis=1)
+    is_end = g.And(g.Equal(after, [_END]), g.Not(g.Equal(before, [_END])))
+    return g.Concat(begin, g.Where(is_end, [blank], after), axis=1)
 
 
 def _threes(g: ListGraph, letters: str, most: int) -> list[str]:
     ends = ([0, -2], [1, -1], [2, most])
-    return [g.Slice(letters, np.array([start]), np.array([end]), np.array([1])) for start, end in ends]
+    return [g.Slice(letters, [start], [end], [1]) for start, end in ends]
 
 
 ML = "ai.onnx.ml"
@@ -156,7 +154,7 @@ def _raw(g: ListGraph, column: ColumnProgram, x: str, missing: Collection[str]) 
     if column.is_code:
         return g.cast(code, np.float64)
     if "table" in call.arrays:
-        return g.Gather(g.held_with_nan(call.arrays["table"]), g.Reshape(code, np.array([-1])), axis=0)
+        return g.Gather(g.held_with_nan(call.arrays["table"]), g.Reshape(code, [-1]), axis=0)
     return g.cast(g.Equal(code, np.arange(1, len(column.scales) + 1)), np.float64)
 
 
@@ -189,14 +187,14 @@ def _lookup_of_number(g: ListGraph, call: Call, x: str) -> str:
 
 def _calendar(g: ListGraph, call: Call, x: str) -> str:
     """Compute the parts of moments in integers; a missing moment is 0 on circles."""
-    gap = g.Equal(x, np.array([NO_MOMENT]))
+    gap = g.Equal(x, [NO_MOMENT])
     at = g.Where(gap, call.arrays["median"], x)
     days, time = _days_and_time(g, at)
     numbers = {
         dates.TIME: lambda: g.Div(g.cast(at, np.float64), float(DAY)),
         dates.YEAR: lambda: g.cast(_year_and_month(g, days)[0], np.float64),
-        dates.MONTH: lambda: _part(g, g.Sub(_year_and_month(g, days)[1], np.array([1])), 12),
-        dates.WEEKDAY: lambda: _part(g, g.Mod(g.Add(days, np.array([3])), np.array([7])), 7),
+        dates.MONTH: lambda: _part(g, g.Sub(_year_and_month(g, days)[1], [1]), 12),
+        dates.WEEKDAY: lambda: _part(g, g.Mod(g.Add(days, [3]), [7]), 7),
         dates.HOUR: lambda: _part(g, time, DAY),
     }
     features = []
@@ -218,30 +216,26 @@ def _part(g: ListGraph, whole: str, of: int) -> str:
 
 def _days_and_time(g: ListGraph, at: str) -> tuple[str, str]:
     """Compute ⌊µs / day⌋ and the remainder; ONNX divides towards zero, and no step overflows 64 bits."""
-    toward = g.Div(at, np.array([DAY]))
-    rest = g.Sub(at, g.Mul(toward, np.array([DAY])))
-    before = g.Less(rest, np.array([0]))
+    toward = g.Div(at, [DAY])
+    rest = g.Sub(at, g.Mul(toward, [DAY]))
+    before = g.Less(rest, [0])
     days = g.Sub(toward, g.cast(before, np.int64))
-    return days, g.Add(rest, g.Mul(g.cast(before, np.int64), np.array([DAY])))
+    return days, g.Add(rest, g.Mul(g.cast(before, np.int64), [DAY]))
 
 
 def _year_and_month(g: ListGraph, days: str) -> tuple[str, str]:
     """Compute :func:`chainrule.tabular.encoders.dates.year_and_month`."""
-
-    def number(value: int) -> Array:
-        return np.array([value])
-
-    since_march = g.Add(days, number(dates.TO_MARCH))
-    of_era = g.Mod(since_march, number(dates.ERA))
-    era = g.Div(g.Sub(since_march, of_era), number(dates.ERA))
-    leaps = g.Sub(g.Div(of_era, number(dates.CENTURY)), g.Div(of_era, number(dates.FOUR - 1)))
-    leaps = g.Sub(leaps, g.Div(of_era, number(dates.ERA - 1)))
-    years = g.Div(g.Add(of_era, leaps), number(dates.YEAR_DAYS))
-    begun = g.Sub(g.Add(g.Mul(years, number(dates.YEAR_DAYS)), g.Div(years, number(4))), g.Div(years, number(100)))
-    from_march = g.Div(g.Add(g.Mul(g.Sub(of_era, begun), number(5)), number(2)), number(153))
-    next_year = g.cast(g.Greater(from_march, number(9)), np.int64)
-    month = g.Sub(g.Add(from_march, number(3)), g.Mul(next_year, number(12)))
-    return g.Add(g.Add(years, g.Mul(era, number(400))), next_year), month
+    since_march = g.Add(days, [dates.TO_MARCH])
+    of_era = g.Mod(since_march, [dates.ERA])
+    era = g.Div(g.Sub(since_march, of_era), [dates.ERA])
+    leaps = g.Sub(g.Div(of_era, [dates.CENTURY]), g.Div(of_era, [dates.FOUR - 1]))
+    leaps = g.Sub(leaps, g.Div(of_era, [dates.ERA - 1]))
+    years = g.Div(g.Add(of_era, leaps), [dates.YEAR_DAYS])
+    begun = g.Sub(g.Add(g.Mul(years, [dates.YEAR_DAYS]), g.Div(years, [4])), g.Div(years, [100]))
+    from_march = g.Div(g.Add(g.Mul(g.Sub(of_era, begun), [5]), [2]), [153])
+    next_year = g.cast(g.Greater(from_march, [9]), np.int64)
+    month = g.Sub(g.Add(from_march, [3]), g.Mul(next_year, [12]))
+    return g.Add(g.Add(years, g.Mul(era, [400])), next_year), month
 
 
 LABEL, PROBABILITIES, NUMBER = "label", "probabilities", "variable"
