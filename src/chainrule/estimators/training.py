@@ -34,21 +34,10 @@ __all__ = ["TakesCallbacks", "Tasks", "tasks_of"]
 
 
 class Tasks(Callback):
-    """Notifies scikit-learn's callbacks of a fit, and of each of its epochs or iterations.
+    """Notifies scikit-learn's callbacks of a fit, and of each of its epochs or iterations, at most ``count``.
 
     They get the user's X and y and, if they need it, a fitted estimator as if training had ended there. A callback that
     returns True ends training by epochs.
-
-    Parameters
-    ----------
-    estimator : MLPClassifier or MLPRegressor
-        The estimator, whose ``set_callbacks`` was called.
-    given : dict
-        X, y and metadata, the arguments of ``fit``.
-    count : int
-        Maximum number of epochs or iterations.
-    name : str
-        "epoch" or "iteration".
     """
 
     def __init__(self, estimator: Any, given: dict[str, Any], count: int, name: str) -> None:

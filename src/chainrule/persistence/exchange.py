@@ -88,18 +88,9 @@ def _has_arrays(layer: Layer) -> bool:
 
 
 def slots(who: str, model: Any, names: Mapping[str, Mapping[str, str]], transposed: bool = False) -> list[Slot]:
-    """Return the parts with arrays, in order.
+    """Return the parts with arrays, in order, under the other library's ``names`` for each op: theirs → ours.
 
-    Parameters
-    ----------
-    who : str
-        The user's call, for errors.
-    model : Sequential
-        The model.
-    names : dict
-        For each op, the other library's name of each array, and ours.
-    transposed : bool
-        Whether its matrices are (O, I).
+    ``transposed`` is whether its matrices are (O, I), and ``who`` the user's call, for errors.
     """
     if not isinstance(model, Sequential):
         place = where_network_is(model)

@@ -20,14 +20,8 @@ if TYPE_CHECKING:
 class Elementwise(NamedTuple):
     """One op in other systems; its own numbers, such as slope, are passed by name.
 
-    Attributes
-    ----------
-    onnx : callable ``(g, x, **numbers)``
-        Writes its nodes, with operators that ONNX Runtime has for float32 and float64.
-    c : str
-        Its value in C99, for one number v.
-    torch : str
-        The equivalent module as Python, with the numbers in braces; empty if there is none.
+    ``onnx`` writes its nodes, with operators that ONNX Runtime has for float32 and float64; ``c`` is its value in C99
+    for one number v; ``torch`` the equivalent module as Python, with the numbers in braces, or empty.
     """
 
     onnx: Callable[..., str]

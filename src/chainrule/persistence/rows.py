@@ -225,22 +225,9 @@ def row_shape(layers: Sequence[Layer]) -> Shape | None:
 
 
 def sample_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> Any:
-    """Return ``count`` rows like the training data, the same at each call.
+    """Return ``count`` rows like the training data, float64 or a pandas frame, the same at each call.
 
-    Parameters
-    ----------
-    model : Sequential or fitted estimator
-        The model.
-    count : int
-        Number of rows.
-    shape : tuple of int, optional
-        Shape of a row, if the layers do not determine it.
-
-    Returns
-    -------
-    array (N, ...) of float64, frame or None
-        A pandas frame for an estimator that selects columns by name or needs text; None if the shape, or the contents
-        of a column, are unknown.
+    None if the shape, or the contents of a column, are unknown. ``shape`` is that of a row, if no layer determines it.
     """
     return drawn_rows(model, count, shape)[0]
 

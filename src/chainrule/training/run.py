@@ -32,14 +32,7 @@ _HOLDERS: dict[int, weakref.ref[Claim]] = {}  # by the id of an object; an abort
 class Claim:
     """Holds objects for one fit until the end of the block; rejects objects that another fit holds.
 
-    Parameters
-    ----------
-    who : str
-        The call that errors name.
-    expected : str
-        What must not be shared, for errors.
-    whole : str
-        What to copy for another fit, for errors.
+    Errors say that ``who`` expects ``expected``, and advise to copy the ``whole``.
     """
 
     def __init__(
@@ -74,20 +67,10 @@ class Claim:
 
 
 class Run:
-    """The steps of a fit.
+    """The steps of a fit to data, or to the ``chosen`` rows of them, beside those that are held out for validation.
 
-    Parameters
-    ----------
-    parts : callable
-        Returns the current parts of a step.
-    data, chosen : arrays
-        The rows, and the numbers of those to train on; None for all.
-    held_out : arrays or None
-        The rows for validation.
-    claim : Claim
-        Claim on what the fit changes.
-    total_steps : callable ``(new_optimizer) -> int``
-        Returns the number of steps that the optimizer will have taken at the end.
+    ``parts`` returns the current parts of a step, and ``total_steps``, called with whether the optimizer is new, the
+    number of steps that it will have taken at the end.
     """
 
     def __init__(

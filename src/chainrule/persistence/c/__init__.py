@@ -38,47 +38,11 @@ def write(
     self_test: bool = True,
     rows: Any = None,
 ) -> list[str]:
-    """Write a model as one C99 header with a function ``NAME_predict`` for one row.
+    """Write a model, of a table or of numbers, as one C99 header with ``NAME_predict`` for one row; return its costs.
 
     It allocates nothing and is re-entrant. Batch normalisation becomes part of the weights, and the scaling of an
     estimator part of the function. A table model takes a struct with a field for each column. Equal models give equal
     files.
-
-    Parameters
-    ----------
-    model : Sequential, MLPClassifier, MLPRegressor or TableModel
-        A network, a fitted estimator, or a :class:`~chainrule.persistence.tables.TableModel`.
-    path : path
-        The file to write, usually with the suffix ``.h``.
-    precision : {"float32", "int8"}
-        "int8" stores the weights in a quarter of the space.
-    name : str or None
-        Prefix of all names in the header; by default, it follows from the file name.
-    self_test : bool
-        Whether to include ten rows and a function that compares them, compiled if ``NAME_SELF_TEST`` is defined.
-    rows : array (N, ...) or columns, optional
-        Rows for ``model.predict``; random ones by default.
-
-    Returns
-    -------
-    list of str
-        The costs in flash, RAM and multiply-adds, and what was lost.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If a layer is your own, C does not allow the name, parameters are not finite, or the model is of another kind.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> import chainrule as cr
-    >>> from chainrule.persistence import c
-    >>> model = cr.MLP([4, 8, 3], rng=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     notes = c.write(model, pathlib.Path(folder) / "iris.h")
-    >>> notes
-    ['flash: 268 bytes of constants, and the code', 'RAM: 32 bytes of buffers', '56 multiply-adds a row']
     """
     check_name("export to C", "a precision", precision, PRECISIONS)
     path = as_path("export to C", path)

@@ -14,6 +14,19 @@ from ..programs import ELEMENTWISE
 from .steps import NOTHING, Step
 from .text import number
 
+
+def _loop(head: str, *lines: str) -> str:
+    """Return a function of n numbers that runs these lines for each i."""
+    body = "\n".join(f"        {line}" for line in lines)
+    return f"""\
+static inline void NAME_{head}
+{{
+    for (size_t i = 0; i < n; i++) {{
+{body}
+    }}
+}}"""
+
+
 # Scalars: no exponent is positive, so nothing overflows.
 _SIGMOID_OF = """\
 static inline float NAME_sigmoid_of(float v)
@@ -131,29 +144,14 @@ static inline void NAME_deviations(const float *x, float *y, const float *spread
     }
 }"""
 
-_ADD = """\
-static inline void NAME_add(const float *a, const float *b, float *y, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        y[i] = a[i] + b[i];
-    }
-}"""
+_ADD = _loop("add(const float *a, const float *b, float *y, size_t n)", "y[i] = a[i] + b[i];")
 
-_PARAMETRIC = """\
-static inline void NAME_parametric(const float *x, const float *f, float *y, const float *amount, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        y[i] = (1.0f - amount[i]) * x[i] + amount[i] * f[i];
-    }
-}"""
+_PARAMETRIC = _loop(
+    "parametric(const float *x, const float *f, float *y, const float *amount, size_t n)",
+    "y[i] = (1.0f - amount[i]) * x[i] + amount[i] * f[i];",
+)
 
-_COPY = """\
-static inline void NAME_copy(const float *x, float *y, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        y[i] = x[i];
-    }
-}"""
+_COPY = _loop("copy(const float *x, float *y, size_t n)", "y[i] = x[i];")
 
 _EMBEDDING = """\
 /* The row of E whose number x is; not a number, where there is no such row. */
@@ -226,14 +224,9 @@ def _text(step: Step) -> str:
         return ROWS[op]
     constants = "".join(f"const float *{name}, " for name in step.arrays)
     constants += "".join(f"float {name}, " for name in step.call.numbers)
-    return f"""\
-{COMMENTS.get(op, "")}static inline void NAME_{function_of(step)}(const float *x, float *y, {constants}size_t n)
-{{
-    for (size_t i = 0; i < n; i++) {{
-        const float v = x[i];
-        y[i] = {EACH[op]}{" + bias[i]" * ("bias" in step.arrays)};
-    }}
-}}"""
+    value = EACH[op] + " + bias[i]" * ("bias" in step.arrays)
+    head = f"{function_of(step)}(const float *x, float *y, {constants}size_t n)"
+    return COMMENTS.get(op, "") + _loop(head, "const float v = x[i];", f"y[i] = {value};")
 
 
 def functions(name: str, steps: Iterable[Step]) -> Iterator[str]:

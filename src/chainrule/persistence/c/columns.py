@@ -168,22 +168,9 @@ WHO = "export to C"
 
 @dataclass(frozen=True)
 class Words:
-    """A column of words.
+    """A column of words, its field in the struct, the enumerator of each code and the code of each word.
 
-    Attributes
-    ----------
-    column, field : str
-        The name of the column, and of its field in the struct.
-    enumerators : dict
-        The enumerator of each code.
-    missing, gap : str, int
-        The enumerator and the code of a missing word.
-    codes : dict
-        The code of each word that is not missing.
-    other : int
-        The code of all other words.
-    gaps : sequence of str
-        The words for a missing value.
+    ``gaps`` are the words for a missing value, which has the enumerator ``missing`` and the code ``gap``.
     """
 
     column: str
@@ -261,15 +248,7 @@ MEANING = {
 
 @dataclass
 class Columns:
-    """The columns of a model, whose names in C begin with ``name``.
-
-    Attributes
-    ----------
-    fields : dict of str to str
-        The name of each column in the struct.
-    words : dict of str to Words
-        The words of each column that has an enum.
-    """
+    """The columns of a model, whose names in C begin with ``name``: their fields in the struct, and their enums."""
 
     model: TableModel
     name: str

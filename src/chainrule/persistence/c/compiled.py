@@ -123,27 +123,7 @@ int main(void)
 
 
 def check(model: Any, path: str | os.PathLike[str], rows: Any) -> float | None:
-    """Compile a header that :func:`write` wrote, and compare its answers with the model's.
-
-    Parameters
-    ----------
-    model : Sequential or fitted estimator
-        The model that was written.
-    path : path
-        The header.
-    rows : array (N, ...)
-        Rows for ``model.predict``.
-
-    Returns
-    -------
-    float or None
-        The distance, by :mod:`chainrule.persistence.agreement`; None without a C compiler.
-
-    Raises
-    ------
-    ValueError
-        If the file is not such a header, or does not compile.
-    """
+    """Return the distance of a header that :func:`write` wrote from its model; None without a C compiler."""
     path = Path(path)
     if isinstance(model, TableModel):
         return check_table(model, path, rows)

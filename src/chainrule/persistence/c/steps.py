@@ -39,19 +39,7 @@ SCALES = ("scale", "standardize")
 
 @dataclass
 class Step:
-    """One call on the device.
-
-    Attributes
-    ----------
-    call : Call
-        The computation.
-    width : int
-        Number of outputs.
-    about : str
-        Where the step comes from.
-    branches : list of list of Step
-        The steps of each inner program; those of an ``add`` are added to their input.
-    """
+    """One call on the device, the number of its outputs, its origin, and the steps of each inner program."""
 
     call: Call
     width: int

@@ -82,94 +82,15 @@ def _numbers(kind: str, row: Array) -> list[str]:
 
 LONGEST = 63  # characters that C99 distinguishes
 _NUMBER = 5  # of these, for a number at the end
-RESERVED = frozenset(
-    [
-        "alignas",
-        "alignof",
-        "and",
-        "asm",
-        "auto",
-        "bitand",
-        "bitor",
-        "bool",
-        "break",
-        "case",
-        "catch",
-        "char",
-        "class",
-        "compl",
-        "concept",
-        "const",
-        "constexpr",
-        "continue",
-        "decltype",
-        "default",
-        "delete",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "explicit",
-        "export",
-        "extern",
-        "false",
-        "float",
-        "for",
-        "friend",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "mutable",
-        "namespace",
-        "new",
-        "noexcept",
-        "not",
-        "nullptr",
-        "operator",
-        "or",
-        "private",
-        "protected",
-        "public",
-        "register",
-        "reinterpret_cast",
-        "requires",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "template",
-        "this",
-        "throw",
-        "true",
-        "try",
-        "typedef",
-        "typeid",
-        "typename",
-        "typeof",
-        "union",
-        "unsigned",
-        "using",
-        "virtual",
-        "void",
-        "volatile",
-        "wchar_t",
-        "while",
-        "xor",
-        "errno",
-        "linux",
-        "unix",
-        "i386",
-        "NULL",
-        "NAN",
-        "INFINITY",
-    ]
-)
+_WORDS = """
+alignas alignof and asm auto bitand bitor bool break case catch char class compl concept const constexpr
+continue decltype default delete do double else enum explicit export extern false float for friend goto if
+inline int long mutable namespace new noexcept not nullptr operator or private protected public register
+reinterpret_cast requires restrict return short signed sizeof static struct switch template this throw true try
+typedef typeid typename typeof union unsigned using virtual void volatile wchar_t while xor errno linux unix
+i386 NULL NAN INFINITY
+"""
+RESERVED = frozenset(_WORDS.split())
 
 
 class Names:

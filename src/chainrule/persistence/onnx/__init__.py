@@ -40,30 +40,9 @@ def write(
     input_shape: Sequence[int] | None = None,
     opset: int | None = COMMON_OPSET,
 ) -> list[str]:
-    """Write the file atomically.
+    """Write the file atomically, with the options of :func:`~chainrule.export`; return notes about it.
 
-    Parameters
-    ----------
-    model : Sequential or fitted estimator
-        The model; skl2onnx converts estimators and pipelines.
-    path : Path
-        The file to write.
-    rows : array or frame, optional
-        Some rows for the model, which determine the types of the columns of a frame.
-    precision : {"float32", "float64", "float16", "int8"}
-        Precision of the computation, inputs and outputs. "float16" keeps float32 inputs and outputs; "int8" stores
-        the weights of Linear layers as integers and rounds their inputs at run time.
-    outputs : {"model", "probabilities"}
-        The outputs of ``model.predict``, or their softmax (sigmoid of a single output).
-    input_shape : tuple of int, optional
-        Shape of one row, if the layers do not determine it; a first Flatten takes flat rows otherwise.
-    opset : int or None
-        Version of the ONNX operators, at least 13 (browsers and phones run 21); None for the newest that runs here.
-
-    Returns
-    -------
-    list of str
-        Notes about the file.
+    The rows, some for the model, determine the types of the columns of a frame.
     """
     require("onnx", "onnx", WHO)
     check_name(WHO, "a precision", precision, PRECISIONS)
@@ -108,22 +87,7 @@ def _check_opset(opset: int | None) -> None:
 
 
 def check(model: Any, path: Path, rows: Any) -> float | None:
-    """Compare the outputs of a file in ONNX Runtime with the model's in float64; None without ONNX Runtime.
-
-    Parameters
-    ----------
-    model : Sequential or fitted estimator
-        The model given to :func:`write`.
-    path : Path
-        The file that it wrote.
-    rows : array (N, ...) or frame
-        The rows to compare on.
-
-    Returns
-    -------
-    float
-        The distance, by :mod:`chainrule.persistence.agreement`.
-    """
+    """Return the distance of a file in ONNX Runtime from the model in float64; None without ONNX Runtime."""
     if not installed():
         return None
     run = session(path.read_bytes())

@@ -15,21 +15,9 @@ from ...layers.base import Layer, walk
 class Graph(ABC):
     """Build nodes by calls: ``g.Add(x, 1.0)`` adds a node and returns the name of its output; numbers become constants.
 
-    Constants have the ``dtype`` of the computation, unless they are integers or text.
-
-    Parameters
-    ----------
-    dtype : dtype
-        The dtype of the computation.
-    layers : sequence of Layer
-        Layers whose parameters and statistics keep their names.
-
-    Attributes
-    ----------
-    who : str
-        The call that errors name.
-    prefix, kind : str
-        Position of the current layer and its op ("2.", "gelu"), for names.
+    Constants have the ``dtype`` of the computation, unless they are integers or text; parameters and statistics of the
+    layers keep their names. ``prefix`` and ``kind`` are the position of the current layer and its op ("2.", "gelu"),
+    for names, and ``who`` is the call that errors name.
     """
 
     who: str

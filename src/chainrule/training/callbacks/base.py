@@ -202,14 +202,8 @@ class CallbackList:
 
     Any of them may write a checkpoint at that moment. The position therefore records the hook and the callbacks that it
     has reached; a resumed training calls the others. Signals interrupt hooks of users' callbacks at once; hooks of this
-    package, which change weights and states, finish first.
-
-    Attributes
-    ----------
-    single_step : bool
-        Whether a callback must see the model after every step.
-    watch_epochs : bool
-        Whether a callback must see the model after every epoch.
+    package, which change weights and states, finish first. With ``single_step`` a callback must see the model after
+    every step, with ``watch_epochs`` after every epoch.
     """
 
     def __init__(self, callbacks: Sequence[Callback], position: Position) -> None:

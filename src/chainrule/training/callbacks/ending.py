@@ -15,14 +15,7 @@ from .base import Callback, Training, learned
 class Best:
     """The best value of a column so far and its epoch; the last epoch in a tie.
 
-    Parameters
-    ----------
-    who : str
-        The callback that errors name.
-    monitor : str
-        A column of the History.
-    higher_is_better : bool or None
-        None means True unless the name ends in "loss" or "error".
+    Higher is better unless the name of the column ends in "loss" or "error", or the user says so.
     """
 
     def __init__(self, who: str, monitor: Any, higher_is_better: bool | None = None) -> None:
