@@ -23,9 +23,8 @@ from ..runtime.signals import asking
 from .callbacks import Row, StopTraining, Training
 from .callbacks.ending import Best
 from .callbacks.place import WritesFiles
-from .format1 import upgraded
 from .settings import Settings, asked, differences, in_code, other_objects, resumed, settings_of, written
-from .state import UNSAID, Position, TrainingState, arrays_of, rows_of, unpack
+from .state import UNSAID, Position, TrainingState, arrays_of, rows_of, unpack, upgraded
 
 FORMAT = 2
 KEY = "chainrule_checkpoint"  # in the header

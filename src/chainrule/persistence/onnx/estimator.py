@@ -17,8 +17,7 @@ from ...model import Sequential
 from ..foreign import reason
 from ..programs import check_program
 from ..rows import last_step, needs_frame
-from .graph import Graph
-from .network import DOUBLE, WHO
+from .graph import DOUBLE, WHO, Graph
 from .nodes import NODES, classify, labels_of, regress, through
 from .runtime import add_facts
 

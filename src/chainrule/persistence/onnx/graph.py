@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..._support.checks import Array, check_finite, sentence
 from ...layers.base import Layer, walk
+
+WHO = "export to ONNX"
+DOUBLE = "x and y are float64"
 
 
 class Graph(ABC):
@@ -80,3 +83,46 @@ class Graph(ABC):
         from onnx.helper import np_dtype_to_tensor_dtype
 
         return self.Cast(x, out=out, to=np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+
+class ListGraph(Graph):
+    """A graph that collects nodes and constants in lists."""
+
+    who = WHO
+
+    def __init__(self, dtype: Any, layers: Sequence[Layer]) -> None:
+        super().__init__(dtype, layers)
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.known: list[Any] = []
+        self._taken: set[str] = set()
+
+    def new_name(self, hint: str) -> str:
+        name, number = hint, 1
+        while name in self._taken:
+            number += 1
+            name = f"{hint}_{number}"
+        self._taken.add(name)
+        return name
+
+    def add_node(self, op: str, inputs: list[str], output: str, attributes: dict[str, Any]) -> None:
+        from onnx.helper import make_node
+
+        self.nodes.append(make_node(op, inputs, [output], name=output, **attributes))
+
+    def held_with_nan(self, array: Array) -> str:
+        """Add a constant in which NaN stands for missing answers, and return its name."""
+        name = self.new_name("table")
+        self.add_constant(name, array.astype(self.dtype))
+        return name
+
+    def add_texts(self, name: str) -> None:
+        """Declare that a value is a matrix of text, if it comes from an operator that onnx does not know."""
+        from onnx import TensorProto, helper
+
+        self.known.append(helper.make_tensor_value_info(name, TensorProto.STRING, ["rows", None]))
+
+    def add_constant(self, name: str, array: Array) -> None:
+        from onnx.numpy_helper import from_array
+
+        self.constants.append(from_array(array, name))

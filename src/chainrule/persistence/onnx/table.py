@@ -24,7 +24,7 @@ from ...tabular.encoders.texts import MIX, MOST_CHARACTERS, P, Q
 from ...tabular.moments import DAY, NO_MOMENT
 from ..programs import check_program, layer_programs
 from ..tables import TableModel, coded, encodable
-from .network import WHO, ListGraph
+from .graph import WHO, ListGraph
 from .nodes import NODES, classify, kind_of_labels, regress, through
 from .runtime import add_facts, as_model, newest_opset
 
