@@ -89,7 +89,6 @@ class Compiled:
             yield list(zip(losses, weights[first : epoch.done], rates, strict=True))
 
     def _check(self, epoch: EpochState) -> None:
-        """Raise unless the kernel accepts the arrays of the epoch."""
         keys, expected = epoch.keys, (epoch.count * len(self._batches), self._kernel.dropouts)
         if keys is not None and not (keys.shape == expected and keys.dtype == np.uint64):
             raise ValueError(
@@ -210,7 +209,6 @@ class _Origin:
         self._values = values_of(parts.loss)
 
     def is_that_of(self, parts: Parts) -> bool:
-        """Whether a plan of these parts would be the same."""
         return (
             same(parts.identities(), self._identities)
             and same(self._within(parts), self._objects)
@@ -218,7 +216,6 @@ class _Origin:
         )
 
     def _within(self, parts: Parts) -> list[Any]:
-        """List the objects inside the parts."""
         model, optimizer = parts.model, parts.optimizer
         objects: list[Any] = [len(vars(model)), len(vars(optimizer))]  # one more if a method is replaced
         objects += [model.parameters.vector, model.gradients.vector, *optimizer.state.values()]
@@ -229,13 +226,11 @@ class _Origin:
 
 
 def _work_of(stages: list[Stage], batch: int) -> int:
-    """Count the multiplications of a step."""
     products = sum(stage.inputs * stage.outputs for stage in stages if stage.kind == "affine")
     waves = sum(arrays[0].size for stage in stages for op, _, arrays in stage.parts if op == "pbld")
     return 3 * batch * (products + MULTIPLICATIONS_OF_A_WAVE * waves)
 
 
 def _has_lone_row(model: Sequential, batches: Batches) -> bool:
-    """Whether BatchNorm would get a batch of one row."""
     lone = batches.size == 1 or batches.rows % batches.size == 1
     return lone and any(isinstance(layer, BatchNorm) for layer in model.layers)
