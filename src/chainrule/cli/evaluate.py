@@ -10,9 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from .facts import add_model_argument
 from .labelled import labelled
-from .models import open_model
+from .models import add_model_argument, open_model
 from .reading import add_reading_options
 from .scores import per_class, scores_of_classes, scores_of_numbers, written
 

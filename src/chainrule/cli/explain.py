@@ -17,13 +17,11 @@ import numpy as np
 from .._support.checks import check_name, sentence
 from ..explanation import Explanation, explain
 from ..tabular.columns import Frame
-from .facts import add_model_argument, model_path, output_path
 from .labelled import note_unseen
-from .models import NetworkModel, Trained, network_of, open_model
-from .named import test_set
+from .models import NetworkModel, Trained, add_model_argument, model_path, network_of, open_model, output_path
 from .reading import add_reading_options, naming_rows, read_rows
 from .scores import class_codes, numbers_of
-from .sources import STDIN, resolve
+from .sources import STDIN, resolve, test_set
 
 EXAMPLE = "chainrule explain houses-model houses.csv --row 3 --out houses-3.html"
 WHO = "explain"

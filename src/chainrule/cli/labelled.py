@@ -11,12 +11,10 @@ import numpy as np
 
 from .._support.checks import Array, sentence
 from ..tabular.columns import Frame
-from .facts import Facts
-from .models import Trained
-from .named import test_set
+from .models import Facts, Trained
 from .reading import naming_rows, read_rows
 from .scores import GAP, class_codes, numbers_of
-from .sources import resolve
+from .sources import resolve, test_set
 
 MOST_NOTES = 3  # of columns with values that training never saw
 

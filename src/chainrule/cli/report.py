@@ -18,9 +18,8 @@ from .. import reporting
 from .._support.checks import Array, sentence
 from .._support.files import read_facts
 from . import runs
-from .facts import Facts
 from .labelled import Labelled, labelled
-from .models import Trained, network_of, open_model
+from .models import Facts, Trained, network_of, open_model
 from .reading import add_reading_options
 from .tables import set_aside
 

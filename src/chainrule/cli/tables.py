@@ -22,17 +22,16 @@ from .._support.files import digest
 from ..persistence import save
 from ..runtime.signals import asking
 from ..tabular.columns import Frame, Moments, Numbers, Words, as_words, rows_of, text_of
-from . import beside, pictures, runs
-from .facts import MODEL_FILE, Facts
+from . import runs
 from .images import SIGNALLED
 from .labelled import Labelled, with_answers
-from .models import Trained
+from .models import MODEL_FILE, Facts, Trained
+from .outputs import draw_figures
 from .reading import REMEMBERED, options_of, read_rows
-from .saying import HISTORY_FILE, say, say_command, trained_in, write_history
-from .scores import NEVER, scores_of_classes, scores_of_numbers, written
+from .scores import NEVER, better_than, scores_beside, scores_of_classes, scores_of_numbers, written, written_beside
+from .screen import HISTORY_FILE, say, say_command, trained_in, write_history
 from .sources import Source, resolve
-from .splits import Parts, divide
-from .targets import Target, check_learnable, class_weights, metric_of, target_of, weights_of
+from .targets import Parts, Target, check_learnable, class_weights, divide, metric_of, target_of, weights_of
 from .understanding import Understood, tell, understand_table
 
 VALIDATION, TEST = 0.2, 0.2  # shares: of the rows that are not for the test, and of all rows
@@ -110,7 +109,7 @@ class Tables:
         runs.remove_results(record.folder)
         save(model, record.folder / MODEL_FILE)
         write_history(record.folder, model.history_)
-        drawn = pictures.draw(record.folder, facts, model.history_, said, true)
+        drawn = draw_figures(record.folder, facts, model.history_, said, true)
         arrays = {**model.model_.parameters, **model.model_.buffers}
         record.finish(arrays, epochs=model.n_epochs_, interrupted=interrupted, scores=scores)
         best = f"best epoch {model.best_epoch_} of {model.n_epochs_}"
@@ -190,9 +189,9 @@ class Tables:
     def _say_beside(self, model: Any, scores: Mapping[str, float], true: Array) -> None:
         train, classes = self.parts.train, len(model.classes_) if self.target.is_class else 0
         y = _codes(self.target.y[train], model.classes_) if classes else self.target.y[train]
-        found = beside.scores_beside(model.encoder_, (self.rows(train), y), (self.rows(self.parts.test), true), classes)
-        say("beside", beside.told(found))
-        for line in beside.warnings_of(scores, found):
+        found = scores_beside(model.encoder_, (self.rows(train), y), (self.rows(self.parts.test), true), classes)
+        say("beside", written_beside(found))
+        for line in better_than(scores, found):
             print(f"note: {line}", file=sys.stderr)
 
     def _data_line(self) -> str:

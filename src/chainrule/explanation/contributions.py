@@ -152,7 +152,7 @@ def _importance(model: Any, columns: Sequence[str], X: Any, y: Any) -> tuple[Arr
     """Return permutation importances of the columns, and what they measure."""
     from ..reporting.answers import ask
     from ..reporting.inputs import names_of
-    from ..reporting.permutation import permutation
+    from ..reporting.tables import permutation
 
     answers = ask(model, X, y, None)
     names, falls = permutation(answers, names_of(answers.x) or columns)

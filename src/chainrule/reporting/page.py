@@ -18,10 +18,8 @@ from .._support.text import printable
 from ..ops import softmax
 from .answers import Answers
 from .inputs import columns_of, taken
-from .permutation import MOST_ROWS, permutation
-from .pictures import as_image, as_small_images
-from .style import STYLE
-from .tables import GUESS, NAMES, ClassRow, percent, worst_rows, written
+from .style import STYLE, as_image, as_small_images
+from .tables import GUESS, MOST_ROWS, NAMES, ClassRow, percent, permutation, worst_rows, written
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
