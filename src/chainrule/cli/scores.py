@@ -19,8 +19,8 @@ from .._support.text import printable
 from ..losses.classification import FLOOR
 from ..metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from ..tabular.columns import Column, as_words
-from ..tabular.encoders.numbers import read
-from ..tabular.judging.targets import is_no_class
+from ..tabular.encoders.quantities import read_numbers
+from ..tabular.judging.named import is_no_class
 from ..tabular.numerals import COMMA, POINT
 from ..tabular.words import truth
 
@@ -56,7 +56,7 @@ def _code(word: str, known: Mapping[str, int], flags: Mapping[Any, int]) -> int:
 
 def numbers_of(name: str, column: Column, form: str = "") -> Array:
     """Return the numbers of a target (N,), NaN if missing."""
-    x = read(name, column, (), COMMA if form == COMMA else POINT)
+    x = read_numbers(name, column, (), COMMA if form == COMMA else POINT)
     return np.where(np.isfinite(x), x, np.nan)
 
 
@@ -102,6 +102,8 @@ def per_class(class_names: Sequence[str], said: Array, codes: Array) -> str:
 def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.2f} %" if whole else "–"
 
+
+# --- what a model must beat -----------------------------------------------------------------------------------------
 
 MOST_ROWS, MOST_COLUMNS = 10_000, 1_000  # for the linear model, which takes about a second
 ITERATIONS = 100

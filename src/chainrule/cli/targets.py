@@ -15,7 +15,7 @@ from .._support.checks import Array, check_name, nearest, sentence
 from ..data.batches import split_rows
 from ..tabular.columns import Frame, Numbers, as_words, text_of
 from ..tabular.judging.facts import NUMBER
-from ..tabular.judging.targets import MOST_CLASSES, is_no_class
+from ..tabular.judging.named import MOST_CLASSES, is_no_class
 from ..tabular.kinds import ColumnKind
 from ..tabular.numerals import numeral
 from .scores import numbers_of
@@ -133,6 +133,8 @@ def class_weights(given: str | None, labels: Sequence[Any]) -> Any:
         raise ValueError(sentence("train", "a class that counts, for --class-weight", repr(given)))
     return found
 
+
+# --- the parts ------------------------------------------------------------------------------------------------------
 
 LEAST_ROWS = 5  # three for training, one for validation, one for the test
 

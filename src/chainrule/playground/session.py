@@ -28,10 +28,8 @@ from .._support.checks import Array, as_numeric, check_integer, check_name, chec
 from ..runtime.threads import blas_threads
 from .choices import FEATURES, PLAYGROUND, completed, controls
 from .data import DOMAIN, KINDS, MOST_ROWS, class_names, points, table_columns, table_points
-from .edge import edge
-from .operations import operations
-from .program import program
-from .run import Run, grid, packed
+from .operations import edge, operations
+from .run import Run, grid, packed, program
 
 RUNS = ("a", "b")
 MOST_CHARACTERS = 1_000_000  # of a request

@@ -157,6 +157,8 @@ def _write_cells(ax: Axes, image: Any, text: Array, share: Array) -> None:
         ax.text(place, row, word, ha="center", va="center", color=ink, fontsize=size)
 
 
+# --- calibration ----------------------------------------------------------------------------------------------------
+
 SURE = 1.96  # standard deviations, for 95 %
 
 
@@ -242,6 +244,9 @@ def _dots(ax: Axes, confidence: Array, right: Array, place: Array, counts: Array
     reach = np.clip([share - (middle - half), middle + half - share], 0, None)
     ax.errorbar(mean, share, reach, fmt="o", color=BLUE, ecolor=GRAY, elinewidth=1.2, markersize=6)
     ax.containers[-1].set_label("share, with 95 % interval")
+
+
+# --- regression -----------------------------------------------------------------------------------------------------
 
 
 def predictions(y_true: Any, y_pred: Any, target: str = "value", ax: Axes | None = None) -> Figure:

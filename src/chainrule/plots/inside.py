@@ -141,6 +141,9 @@ def _draw_units(ax: Axes, x: float, heights: Array, count: int) -> None:
     ax.text(x, float(np.nanmin(heights)) - 0.2, f"{count:,}", ha="center", va="top", size="small")
 
 
+# --- weights --------------------------------------------------------------------------------------------------------
+
+
 def first_layer_weights(
     model_or_W: Any,
     image_shape: tuple[int, int],
@@ -225,6 +228,8 @@ def _mosaic(images: Array) -> Array:
         mosaic[top : top + height, left : left + width] = image
     return mosaic
 
+
+# --- distributions --------------------------------------------------------------------------------------------------
 
 GREEN = PALETTE[2]
 BINS, LONGEST_LABEL = 60, 32

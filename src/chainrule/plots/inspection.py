@@ -138,6 +138,9 @@ def _percent(share: float) -> str:
     return f"{math.floor(100 * share)} %" if share > 0.995 else f"{100 * share:.0f} %"
 
 
+# --- inputs ---------------------------------------------------------------------------------------------------------
+
+
 def importances(
     values: Any, names: Sequence[Any], label: str = "importance", count: int = 20, ax: Axes | None = None
 ) -> Figure:

@@ -190,6 +190,8 @@ def _rate_panel(ax: Axes, epochs: Array, rate: Array) -> None:
 
 GREEN, ORANGE, BLACK = PALETTE[2], PALETTE[4], PALETTE[6]
 LONGEST_NAME, LONGEST_LINE = 32, 130  # characters
+# --- diagnosis ------------------------------------------------------------------------------------------------------
+
 WIDE_RANGE = 100.0  # outputs beyond it are drawn on a logarithmic scale, linear within ±1
 
 

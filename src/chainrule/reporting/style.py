@@ -13,6 +13,7 @@ from .answers import WHO
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 STYLE = """
 :root { --ink: #1c2530; --soft: #5b6775; --line: #dde3e9; --paper: #ffffff; --back: #f4f6f8; --warn: #fff6e0; }
 @media (prefers-color-scheme: dark) {
@@ -88,6 +89,29 @@ tr > :last-child { padding-right: 0; }
 
 DOTS_PER_INCH = 144
 PIXELS_PER_INCH = 96  # of CSS
+
+
+def document(title: str, header: str, main: str, style: str = "") -> str:
+    """Return a page that loads nothing and runs no scripts; its parts must be escaped."""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>{STYLE}{style}</style>
+</head>
+<body>
+<header>
+{header}</header>
+<main>
+{main}</main>
+</body>
+</html>
+"""
 
 
 def as_image(figure: Figure, description: str) -> str:

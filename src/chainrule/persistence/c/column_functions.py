@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from ...tabular.encoders import dates, texts
+from ...tabular.encoders import quantities as dates
+from ...tabular.encoders import texts
 from ...tabular.moments import DAY
 
 IS_MISSING = """\

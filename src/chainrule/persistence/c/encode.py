@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..._support.checks import Array
-from ...tabular.encoders import dates
+from ...tabular.encoders import quantities as dates
 from ...tabular.encoders.program import NUMBERS, ColumnProgram
 from ...tabular.encoders.scaling import CLIP
 from .column_functions import FUNCTIONS

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..._support.checks import Array, sentence
 from ...layers.program import Call
-from ...tabular.encoders import dates
+from ...tabular.encoders import quantities as dates
 from ...tabular.encoders.program import NUMBERS, ColumnProgram
 from ...tabular.encoders.scaling import CLIP, Scales
 from ...tabular.moments import DAY, NO_MOMENT
@@ -166,7 +166,7 @@ def _days_and_time(g: ListGraph, at: str) -> tuple[str, str]:
 
 
 def _year_and_month(g: ListGraph, days: str) -> tuple[str, str]:
-    """Compute :func:`chainrule.tabular.encoders.dates.year_and_month`."""
+    """Compute :func:`chainrule.tabular.encoders.quantities.year_and_month`."""
 
     def number(value: int) -> Array:
         return np.array([value])

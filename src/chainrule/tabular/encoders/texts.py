@@ -23,9 +23,8 @@ from ...layers.program import Call
 from ..columns import Column, Words, as_words
 from ..words import is_missing
 from . import facts
-from .numbers import indicator_scales
-from .program import WORDS, ColumnProgram, Source
-from .rule import Rule, indicator, is_missing_name, refuse_others
+from .program import WORDS, ColumnProgram, Rule, Source, indicator, is_missing_name, refuse_others
+from .quantities import indicator_scales
 from .scaling import STANDARD, Scales, fit_scales, joined
 
 P, Q, MIX = 1_000_003, 2**31 - 1, 48_271

@@ -20,8 +20,7 @@ from ...estimators.parameters import keep_parameters
 from ...layers.program import Call, Program
 from ...losses import BinaryCrossEntropy, CrossEntropy, Loss
 from .. import recipe
-from .base import CONSTRAINTS, BaseTabular
-from .documentation import OF_TABLES
+from .base import CONSTRAINTS, OF_TABLES, BaseTabular
 
 LOG_LOSS, ACCURACY = "log_loss", "accuracy"
 

@@ -19,8 +19,7 @@ from ...estimators.parameters import keep_parameters
 from ...layers.program import Call, Program, run
 from ...losses import HalfSquaredError, Loss, Quantile
 from .. import recipe
-from .base import CONSTRAINTS, BaseTabular
-from .documentation import OF_TABLES
+from .base import CONSTRAINTS, OF_TABLES, BaseTabular
 
 RMSE, MAE = "root_mean_squared_error", "mean_absolute_error"
 

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from ..columns import Column, Moments, Numbers, Others
 from .facts import DROP, Facts
+from .named import judge_stated
 from .numbers import judge_moments, judge_numbers
-from .stated import judge_stated
 from .texts import judge_words
 
 __all__ = ["Facts", "judge"]
