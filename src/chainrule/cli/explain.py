@@ -110,7 +110,6 @@ def _cells(given: Sequence[str], columns: Sequence[str]) -> dict[str, list[str |
 
 
 def _of_image(args: argparse.Namespace, model: Trained) -> Explanation:
-    """One image of the test set, and its class."""
     if args.table is None or args.cell:
         raise ValueError(sentence(WHO, "the name of a data set for a model of images", "cells", "omit --cell"))
     data = test_set(WHO, model.facts, resolve(WHO, args.table))

@@ -55,7 +55,6 @@ class Recipe:
     epochs: int = LEAST_EPOCHS
 
     def make_model(self, inputs: int, outputs: int, seed: int) -> Sequential:
-        """Build a multilayer perceptron."""
         return MLP([inputs, *self.hidden, outputs], self.activation, dropout=self.dropout, rng=seed)
 
     def make_optimizer(self) -> Optimizer:
@@ -94,7 +93,6 @@ class Images:
 
     @property
     def data(self) -> dict[str, Any]:
-        """Facts that identify these rows."""
         parts = {"training": self.train_rows, "validation": self.validation, "test": self.test}
         arrays: dict[str, Array] = {}
         for name, part in parts.items():
@@ -110,7 +108,6 @@ class Images:
 
     @property
     def varies(self) -> list[str]:
-        """Reasons why equal runs may differ."""
         return []
 
     def train(self, args: argparse.Namespace, record: runs.Run) -> int:

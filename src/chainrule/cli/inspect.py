@@ -117,7 +117,6 @@ def _keras(path: Path) -> Iterator[str]:
 
 
 def _datasets(path: Path, group: Any, prefix: str, depth: int = 0) -> Iterator[Row]:
-    """Yield the datasets in the file itself."""
     import h5py
 
     for name in group:

@@ -49,7 +49,6 @@ class Facts:
 
     @property
     def task(self) -> str:
-        """Classification or regression."""
         return "classification" if self.class_names else "regression"
 
     @property
@@ -136,7 +135,6 @@ class Trained:
 
     @property
     def has_quantiles(self) -> bool:
-        """Whether the model predicts quantiles."""
         return getattr(self.model, "quantiles", None) is not None
 
     def numbers(self, rows: Any) -> Array:
@@ -152,7 +150,6 @@ class Trained:
         return p
 
     def labels(self, p: Array) -> Array:
-        """Return the most probable classes (N,)."""
         found: Array = np.asarray(self.model.classes_)[p.argmax(axis=1)]
         return found
 
@@ -191,11 +188,9 @@ class NetworkModel:
             self.classes_ = np.array([text_of(label) for label in classes], object)
 
     def predict(self, rows: Any) -> Array:
-        """Predict numbers in the units of the target (N,)."""
         return self._decode(self.network.predict(self.encode(rows)))
 
     def predict_proba(self, rows: Any) -> Array:
-        """Predict the probabilities of the classes (N, K)."""
         p: Array = softmax(self.network.predict(self.encode(rows)).astype(np.float64))
         return p
 

@@ -85,7 +85,6 @@ def _kept(given: Sequence[str]) -> list[str]:
 
 
 def _answers(args: argparse.Namespace, model: Trained, rows: Any) -> Columns:
-    """Return the predictions of rows, by the names of the output columns."""
     if not model.facts.class_names:
         found: Columns = {"prediction": _plain(model.numbers(rows), model)}
     else:
@@ -100,7 +99,6 @@ def _answers(args: argparse.Namespace, model: Trained, rows: Any) -> Columns:
 
 
 def _as_written(labels: Array) -> Array:
-    """Convert labels to text, unless they are integers."""
     return labels if labels.dtype.kind in "iu" else np.array([text_of(label) for label in labels.tolist()], object)
 
 

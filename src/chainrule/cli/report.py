@@ -76,11 +76,9 @@ class _Answering:
         self.encoding_ = getattr(model.model, "encoding_", None)
 
     def predict(self, x: Any) -> Array:
-        """Predict numbers in the units of the target."""
         return self._model.numbers(x)
 
     def predict_proba(self, x: Any) -> Array:
-        """Probabilities of the classes (N, K)."""
         return self._model.probabilities(x)
 
 
@@ -105,7 +103,6 @@ def _rows(args: argparse.Namespace, model: Trained, record: Mapping[str, Any]) -
 
 
 def _set_aside(facts: Facts, record: Mapping[str, Any]) -> Labelled:
-    """Return the test rows, by dividing the same table in the same way."""
     remedy = f"name a table with the column {facts.target!r}"
     settings = record.get("settings")
     if not isinstance(settings, dict) or not runs.are_settings(settings, runs.SETTINGS):

@@ -64,12 +64,10 @@ class Tables:
 
     @property
     def varies(self) -> list[str]:
-        """Reasons why equal runs may differ."""
         return [] if self.args.time_limit is None else ["--time-limit ends it by the clock"]
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        """Facts that identify these rows."""
         named = zip(("training", "validation", "test"), self.parts, strict=True)
         rows = {name: self.target.rows[part] for name, part in named}
         arrays: dict[str, Array] = dict(rows)
@@ -170,7 +168,6 @@ class Tables:
         return {name: rows_of(self.found.columns.column(name), places) for name in self.names}
 
     def facts(self, model: Any) -> Facts:
-        """Return the facts about the table for the model file."""
         classes = tuple(text_of(label) for label in model.classes_.tolist()) if self.target.is_class else ()
         return table_facts(self.found, self.source, self.args, classes, tuple(model.encoder_.columns))
 
@@ -214,7 +211,6 @@ def _codes(y: Array, classes: Array) -> Array:
 
 
 def _add(arrays: dict[str, Array], header: dict[str, str], place: str, name: str, column: Any) -> None:
-    """Add a column to the digest."""
     if isinstance(column, Numbers):
         arrays |= {f"{place}/values": column.values, f"{place}/missing": column.missing}
     elif isinstance(column, Moments):

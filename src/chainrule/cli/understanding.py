@@ -39,7 +39,6 @@ class Understood:
 
     @property
     def target(self) -> ColumnKind:
-        """The column to predict."""
         return next(kind for kind in self.kinds if kind.is_target)
 
     @property
@@ -61,7 +60,6 @@ class Understood:
 
     @property
     def texts(self) -> list[str]:
-        """The columns with text."""
         return [name for name in self.columns.names if isinstance(self.columns.column(name), Words)]
 
 

@@ -42,13 +42,11 @@ class Answers:
 
     @property
     def probabilities(self) -> Array:
-        """The probabilities (N, K)."""
         p: Array = softmax(self.z)
         return p
 
     @property
     def said(self) -> Array:
-        """The predicted labels (N,)."""
         labels: Array = self.z.argmax(axis=1)
         return labels
 

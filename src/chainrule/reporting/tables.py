@@ -132,7 +132,6 @@ class _Asked:
     """The estimator interface that scikit-learn needs; it is never fitted here."""
 
     def fit(self, x: Array, y: Array) -> _Asked:
-        """Do nothing."""
         return self
 
 

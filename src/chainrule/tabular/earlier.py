@@ -42,7 +42,6 @@ class Numbers:
         return ("",)
 
     def encode(self, table: Frame, name: str) -> Array:
-        """Return the input (N, 1)."""
         x = read_numbers(name, table.column(name), (), POINT)
         if np.isnan(x).any():
             _refuse_gap(name, int(np.argmax(np.isnan(x))))
@@ -57,11 +56,9 @@ class Categories:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the suffixes of the column's name."""
         return tuple(f"={value}" for value in self.values)
 
     def encode(self, table: Frame, name: str) -> Array:
-        """Return the inputs (N, K)."""
         found = as_words(table.column(name))
         index = {value: at for at, value in enumerate(self.values)}
         gaps = [is_missing(word) and word not in index for word in found.words]
@@ -125,12 +122,10 @@ class EarlierEncoder:
             raise ValueError(sentence(WHO, "the encoder that was written", reason, "save it again")) from None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the description."""
         return self._facts
 
     @property
     def columns(self) -> list[str]:
-        """Names of the columns that it needs, in order."""
         return list(self._rules)
 
     @property
@@ -140,11 +135,9 @@ class EarlierEncoder:
 
     @property
     def feature_names(self) -> list[str]:
-        """Names of the I inputs."""
         return [name + more for name, rule in self._rules.items() for more in rule.names]
 
     def transform(self, frame: Any) -> Array:
-        """Return the inputs x (N, I) for the rows of a frame."""
         table = Frame(WHO, frame)
         parts = [rule.encode(table, name) for name, rule in self._rules.items()]
         with np.errstate(over="ignore"):

@@ -189,7 +189,6 @@ def _as_kind(name: str, facts: Facts, *, is_target: bool) -> ColumnKind:
 
 
 def _checked(table: Frame, columns: Mapping[str, str], target: str | None) -> dict[str, tuple[str, str]]:
-    """Return the kind and form that the user sets for a column."""
     for name in [*columns, *([] if target is None else [target])]:
         check_name(_WHO, "a column", name, table.names)
     chosen = {}

@@ -101,7 +101,6 @@ class Rule(ABC):
         """Return the features (N, I)."""
 
     def fill(self, out: Array, column: Column, missing: Collection[str]) -> None:
-        """Write the features into ``out`` (N, I)."""
         out[:] = self.encode(column, missing)
 
     @abstractmethod
@@ -127,7 +126,6 @@ class Rule(ABC):
         return 0, []
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to JSON values."""
         return {"name": self.name, "kind": self.kind, "scales": self.scales.to_dict(), **self.details()}
 
 

@@ -44,7 +44,6 @@ class NumberRule(Rule):
 
     @staticmethod
     def fit(name: str, column: Column, missing: Collection[str], form: str, how: str) -> NumberRule:
-        """Fit the rule to a column of training rows."""
         decimal = COMMA if form == COMMA else POINT
         x = read_numbers(name, column, missing, decimal)
         gaps = np.isnan(x)
@@ -57,33 +56,27 @@ class NumberRule(Rule):
 
     @property
     def features(self) -> list[str]:
-        """The name of the column, and that of the missing indicator."""
         return [self.name, is_missing_name(self.name)][: 1 + self.has_missing]
 
     @property
     def roles(self) -> list[str]:
-        """A number, and an indicator."""
         return ["number", "missing"][: 1 + self.has_missing]
 
     def encode(self, column: Column, missing: Collection[str]) -> Array:
-        """Return the features (N, 1) or (N, 2)."""
         x = read_numbers(self.name, column, missing, self.decimal)
         gaps = np.isnan(x)
         raw = np.where(gaps, self.median, x)[:, None]
         return self.scales.apply(np.hstack([raw, indicator(gaps)]) if self.has_missing else raw)
 
     def program(self) -> ColumnProgram:
-        """Return the program: the median for a missing number."""
         call = Call("impute", {"value": np.array([self.median])}, {"says": self.has_missing})
         return ColumnProgram(Source(self.name, NUMBERS, self.decimal), call, self.scales)
 
     def details(self) -> dict[str, Any]:
-        """Return the median and how numbers are written."""
         return {"has_missing": self.has_missing, "median": self.median, "decimal": self.decimal}
 
     @staticmethod
     def from_dict(name: str, entry: dict[str, Any]) -> NumberRule:
-        """Read a rule from its description."""
         has_missing = facts.get(entry, "has_missing", bool)
         (median,) = facts.numbers({"median": [entry.get("median")]}, "median", 1)
         scales = Scales.from_dict(facts.get(entry, "scales", dict), 1 + has_missing)
@@ -148,7 +141,6 @@ class DateRule(Rule):
 
     @staticmethod
     def fit(name: str, column: Column, missing: Collection[str], form: str, how: str) -> DateRule:
-        """Fit the rule to a column of training rows."""
         moments = read_moments(name, column, missing, form)
         gaps = moments == NO_MOMENT
         there = moments[~gaps]
@@ -165,7 +157,6 @@ class DateRule(Rule):
 
     @property
     def roles(self) -> list[str]:
-        """Dates, and an indicator."""
         return ["date"] * (len(self.features) - self.has_missing) + ["missing"] * self.has_missing
 
     def encode(self, column: Column, missing: Collection[str]) -> Array:
@@ -178,18 +169,15 @@ class DateRule(Rule):
         return self.scales.apply(np.hstack(raw)) if raw else np.zeros((len(moments), 0))
 
     def program(self) -> ColumnProgram:
-        """Return the program: the parts of a moment."""
         arrays = {"parts": np.array(self.parts, np.str_), "median": np.array([self.median])}
         call = Call("calendar", arrays, {"says": self.has_missing})
         return ColumnProgram(Source(self.name, MOMENTS, self.form), call, self.scales)
 
     def details(self) -> dict[str, Any]:
-        """Return the parts, the median, and how dates are written."""
         return {"has_missing": self.has_missing, "median": self.median, "form": self.form, "parts": list(self.parts)}
 
     @staticmethod
     def from_dict(name: str, entry: dict[str, Any]) -> DateRule:
-        """Read a rule from its description."""
         has_missing, parts = facts.get(entry, "has_missing", bool), facts.words(entry, "parts")
         if not set(parts) <= set(PARTS):
             raise ValueError(f"parts {parts}")

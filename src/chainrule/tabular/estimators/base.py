@@ -97,7 +97,6 @@ class Part(NamedTuple):
     weight: Array | None
 
     def at(self, chosen: Array) -> Part:
-        """Select rows."""
         return Part(
             tables.take(self.columns, chosen), self.y[chosen], None if self.weight is None else self.weight[chosen]
         )

@@ -114,7 +114,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         return float(super().score(X, as_labels(type(self).__name__, "y", y), sample_weight))
 
     def decoding_(self) -> Program:
-        """Return the program that turns logits into probabilities."""
         return (Call("sigmoid" if self._multilabel else "softmax"),)
 
     def _read_targets(self, y: Any, *, fresh: bool) -> Array:

@@ -55,7 +55,6 @@ class Plan:
         return replace(self, types=types, doubtful=self.doubtful | set(places))
 
     def numbers(self, *kinds: str) -> list[int]:
-        """Return the positions of the chosen columns of these types."""
         return [at for at in self.chosen if self.types[at] in kinds]
 
     def corrected(self, at: int, word: str) -> Plan:
@@ -67,7 +66,6 @@ class Plan:
 
 
 def _type(words: Sequence[str], decimal: str) -> str:
-    """Infer the type of a column from its first words."""
     if not words or any(map(is_code, words)) or not all(is_plain(word, decimal) for word in words):
         return TEXT
     if not all(map(is_whole, words)):
@@ -188,7 +186,6 @@ def _orders(rows: Rows, plan: Plan, options: Options, least: int = LEAST_BLOCK) 
 
 
 def _learn(source: Source, plan: Plan, error: str, attempt: int) -> Plan:
-    """Correct the plan by Arrow's error."""
     if found := _CONVERSION.match(error):
         if attempt >= _SINGLE:
             return plan.with_text(plan.numbers(INTEGER, FLOAT))

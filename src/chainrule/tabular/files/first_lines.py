@@ -154,7 +154,6 @@ def names_values(texts: Iterable[int], below: Sequence[Sequence[str]]) -> bool:
 
 
 def _of_texts(source: Source, texts: dict[int, str], again: dict[int, str]) -> bool:
-    """Judge a row of texts above columns of text."""
     if not again:
         return True
     if 2 * len(again) > len(texts):
@@ -164,7 +163,6 @@ def _of_texts(source: Source, texts: dict[int, str], again: dict[int, str]) -> b
 
 
 def _of_numbers(source: Source, names: list[str], counting: bool, below: Sequence[Sequence[str]]) -> bool:
-    """Judge a row of numbers."""
     if not counting:
         return False
     rows = [row for row in zip(*(column[:20] for column in below), strict=False) if len(row) == len(names)]
@@ -225,7 +223,6 @@ def make_names(
 
 
 def _without_twins(names: list[str], notes: list[str]) -> list[str]:
-    """Add a number to each repeated name."""
     counts, taken, renamed = Counter[str](), set(names), []
     for at, name in enumerate(names):
         counts[name] += 1

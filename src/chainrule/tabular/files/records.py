@@ -54,7 +54,6 @@ def as_table(source: Source, names: Sequence[str], rows: Iterable[Sequence[Any]]
 
 
 def _take(arrow: Any, batch: Sequence[Sequence[Any]], columns: list[list[Any]]) -> None:
-    """Append a batch of rows to the columns."""
     for parts, values in zip(columns, zip(*batch, strict=True), strict=False):
         parts.append(_array(arrow, values))
 
@@ -132,7 +131,6 @@ def read_json_lines(source: Source, options: Options) -> tuple[Any, list[str]]:
 
 
 def _records(source: Source, options: Options) -> Iterator[dict[str, Any]]:
-    """Yield the objects."""
     with unpacked(source) as chunks:
         encoding = find_encoding(source, next(chunks, b""), options.encoding)
     with unpacked(source) as chunks:

@@ -94,7 +94,6 @@ def staged(source: Any) -> Iterator[Source]:
 
 @contextmanager
 def _copied(stream: Any, name: str) -> Iterator[Source]:
-    """Copy a stream to a temporary file."""
     with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
         copy = Source(Path(folder, "table"), name)
         with copy.path.open("wb") as file:
@@ -183,7 +182,6 @@ def _bounded(source: Source, stream: BinaryIO, most: int) -> Iterator[bytes]:
 
 @contextmanager
 def _only_member(source: Source, file: zipfile.ZipFile) -> Iterator[BinaryIO]:
-    """Open the only file in a zip file."""
     hidden = ("__MACOSX/", ".")
     inside = [info for info in file.infolist() if not info.is_dir() and not info.filename.startswith(hidden)]
     if len(inside) != 1:

@@ -28,11 +28,9 @@ class Stream(io.RawIOBase):
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
-        """Return True."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer as far as possible."""
         while not self._rest:
             chunk = next(self._chunks, None)
             if chunk is None:

@@ -26,7 +26,6 @@ class Facts:
     form: str = ""
 
     def left_out(self, why: str, kind: str = "") -> Facts:
-        """Return the facts for a column that is left out."""
         return replace(self, kind=kind or self.kind, why=f"left out: {why}")
 
     def of_one(self) -> Facts:
