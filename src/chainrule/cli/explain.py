@@ -17,11 +17,10 @@ import numpy as np
 from .._support.checks import check_name, sentence
 from ..explanation import Explanation, explain
 from ..tabular.columns import Frame
-from .labelled import note_unseen
 from .models import NetworkModel, Trained, add_model_argument, model_path, network_of, open_model, output_path
 from .reading import add_reading_options, naming_rows, read_rows
 from .scores import class_codes, numbers_of
-from .sources import STDIN, resolve, test_set
+from .sources import STDIN, note_unseen, resolve, test_set
 
 EXAMPLE = "chainrule explain houses-model houses.csv --row 3 --out houses-3.html"
 WHO = "explain"

@@ -18,11 +18,10 @@ import numpy as np
 
 from .._support.checks import Array, sentence
 from ..tabular.columns import text_of
-from .labelled import note_unseen
 from .models import Trained, add_model_argument, model_path, open_model, output_path
 from .outputs import write_predictions
 from .reading import add_reading_options, blocks_of_rows, naming_rows
-from .sources import STDIN, pixels, resolve, test_set
+from .sources import STDIN, note_unseen, pixels, resolve, test_set
 
 EXAMPLE = "chainrule predict flowers-model new.csv --probabilities --keep id --out predictions.csv"
 Columns: TypeAlias = "dict[str, Any]"

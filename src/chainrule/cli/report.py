@@ -18,9 +18,9 @@ from .. import reporting
 from .._support.checks import Array, sentence
 from .._support.files import read_facts
 from . import runs
-from .labelled import Labelled, labelled
 from .models import Facts, Trained, network_of, open_model
 from .reading import add_reading_options
+from .sources import Labelled, labelled
 from .tables import set_aside
 
 EXAMPLE = "chainrule report flowers-model more-flowers.csv"

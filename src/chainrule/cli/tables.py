@@ -24,13 +24,12 @@ from ..runtime.signals import asking
 from ..tabular.columns import Frame, Moments, Numbers, Words, as_words, rows_of, text_of
 from . import runs
 from .images import SIGNALLED
-from .labelled import Labelled, with_answers
 from .models import MODEL_FILE, Facts, Trained
 from .outputs import draw_figures
 from .reading import REMEMBERED, options_of, read_rows
 from .scores import NEVER, better_than, scores_beside, scores_of_classes, scores_of_numbers, written, written_beside
 from .screen import HISTORY_FILE, say, say_command, trained_in, write_history
-from .sources import Source, resolve
+from .sources import Labelled, Source, resolve, with_answers
 from .targets import Parts, Target, check_learnable, class_weights, divide, metric_of, target_of, weights_of
 from .understanding import Understood, tell, understand_table
 

@@ -16,8 +16,7 @@ from .. import __version__, plots
 from .._support.checks import Array
 from .._support.text import printable
 from ..ops import softmax
-from .answers import Answers
-from .inputs import columns_of, taken
+from .answers import Answers, columns_of, taken
 from .style import as_image, as_small_images, document
 from .tables import GUESS, MOST_ROWS, NAMES, ClassRow, percent, permutation, worst_rows, written
 

@@ -15,8 +15,7 @@ from .._support.checks import Array, require
 from .._support.text import printable
 from ..metrics import METRICS, confusion_matrix
 from ..metrics.probability import sample_losses
-from .answers import WHO, Answers
-from .inputs import exchanged, is_frame, taken
+from .answers import WHO, Answers, exchanged, is_frame, taken
 
 #: Each score: its name in the metrics, its title, and its meaning.
 FOR_CLASSES = {

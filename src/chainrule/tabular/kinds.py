@@ -22,8 +22,8 @@ from .._support.checks import check_name, sentence
 from .._support.text import printable
 from .columns import Frame
 from .judging import Facts, judge
-from .judging.facts import CONSTANT, DROP, ID, INTEGER, KINDS
 from .judging.named import judge_target
+from .judging.rules import CONSTANT, DROP, ID, INTEGER, KINDS
 
 _GAP = 2  # spaces between columns
 _MOST = (24, 9, 9, 9, 16)  # maximum widths of columns; the last takes the rest

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..columns import Column, Moments, Numbers, Others
-from .facts import DROP, Facts
 from .named import judge_stated
-from .numbers import judge_moments, judge_numbers
-from .texts import judge_words
+from .rules import DROP, Facts, judge_moments, judge_numbers, judge_words
 
 __all__ = ["Facts", "judge"]
 

@@ -13,9 +13,23 @@ from ..columns import Column, Moments, Numbers, Others, Words, as_words
 from ..moments import DAY_FIRST, NO_MOMENT, microseconds
 from ..numerals import COMMA, POINT, is_whole, style, values
 from ..words import is_missing, is_missing_number
-from .facts import CATEGORY, COMPACT, DATE, DROP, FLAG, NUMBER, Facts, first_of, gaps, used_words
-from .numbers import are_whole, days_of, example_of
-from .texts import date_form, numbers_in
+from .rules import (
+    CATEGORY,
+    COMPACT,
+    DATE,
+    DROP,
+    FLAG,
+    NUMBER,
+    Facts,
+    are_whole,
+    date_form,
+    days_of,
+    example_of,
+    first_of,
+    gaps,
+    numbers_in,
+    used_words,
+)
 
 
 def judge_stated(who: str, name: str, column: Column, missing: Collection[str], kind: str, form: str) -> Facts:
