@@ -160,7 +160,7 @@ def _find_layout(source: Source, options: Options, encoding: str, suffix: str, n
         _refuse_width(source, rows[0], width)
     if not header:
         columns = columns_of(rows, width)
-    names = make_names(source, rows[0] if header else None, columns, notes)
+    names = make_names(rows[0] if header else None, columns, notes)
     skip = dialect.stated + (_line_of_second(text, dialect.delimiter) if header else 0)
     return Layout(encoding, dialect, skip, names, columns, max(map(len, sample.split("\n"))))
 

@@ -199,9 +199,7 @@ def _count(cells: Sequence[str]) -> bool:
     return (even and (len(steps) > 1 or steps[0] == 1)) or len(numbers) > MANY
 
 
-def make_names(
-    source: Source, header: Sequence[str] | None, columns: Sequence[Sequence[str]], notes: list[str]
-) -> list[str]:
+def make_names(header: Sequence[str] | None, columns: Sequence[Sequence[str]], notes: list[str]) -> list[str]:
     """Return distinct names for the columns; empty for an index, and for a column without name and values.
 
     ``header`` is None in a file without one. It is one cell shorter than the rows if R wrote row names, or if every row

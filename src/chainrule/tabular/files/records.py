@@ -215,7 +215,7 @@ def _select(source: Source, connection: sqlite3.Connection) -> str:
 def _fetched(source: Source, cursor: sqlite3.Cursor, options: Options) -> tuple[Any, list[str]]:
     notes: list[str] = []
     header = [str(entry[0]) for entry in cursor.description]
-    names = make_names(source, header, [["?"]] * len(header), notes)
+    names = make_names(header, [["?"]] * len(header), notes)
     chosen = choose(source, names, options)
     rows: Iterator[list[Any]] = ([row[at] for at in chosen] for row in cursor)
     table = as_table(source, [names[at] for at in chosen], rows)
@@ -290,7 +290,7 @@ def _read(source: Source, rows: Iterator[list[Any]], options: Options, notes: li
     header = has_header(source, texts[0], below) if options.header is None else options.header
     if header and len(first) == 1:
         source.refuse("rows under the header of", "a header alone")
-    names = make_names(source, texts[0] if header else None, below, notes)
+    names = make_names(texts[0] if header else None, below, notes)
     chosen = choose(source, names, options)
     body = _chosen(source, [*first[header:]], rows, chosen, width)
     table = as_table(source, [names[at] for at in chosen], body)
