@@ -20,7 +20,7 @@ from ..losses.classification import FLOOR
 from ..metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from ..tabular.columns import Column, as_words
 from ..tabular.encoders.quantities import read_numbers
-from ..tabular.judging.named import is_no_class
+from ..tabular.judging import is_no_class
 from ..tabular.numerals import COMMA, POINT
 from ..tabular.words import truth
 

@@ -14,8 +14,7 @@ import numpy as np
 from .._support.checks import Array, check_name, nearest, sentence
 from ..data.batches import split_rows
 from ..tabular.columns import Frame, Numbers, as_words, text_of
-from ..tabular.judging.named import MOST_CLASSES, is_no_class
-from ..tabular.judging.rules import NUMBER
+from ..tabular.judging import MOST_CLASSES, NUMBER, is_no_class
 from ..tabular.kinds import ColumnKind
 from ..tabular.numerals import numeral
 from .scores import numbers_of

@@ -15,7 +15,7 @@ from typing import Any
 from .._support.checks import check_name, sentence
 from .._support.text import MOST, printable
 from ..tabular.columns import Frame, Words
-from ..tabular.judging.rules import CATEGORY, CONSTANT, DATE, DROP, ID, NUMBER, TEXT
+from ..tabular.judging import CATEGORY, CONSTANT, DATE, DROP, ID, NUMBER, TEXT
 from ..tabular.kinds import ColumnKind, Kinds, understand
 from ..tabular.leaks import find_leaks
 from ..tabular.reading import Table, UnknownColumnError, read_table

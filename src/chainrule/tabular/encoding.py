@@ -17,7 +17,7 @@ from .encoders.program import WHO, ColumnProgram, Rule
 from .encoders.quantities import DateRule, NumberRule
 from .encoders.scaling import ROBUST, STANDARD
 from .encoders.texts import MOST_BUCKETS, TextRule
-from .judging.rules import CATEGORY, DATE, FLAG, NUMBER, TEXT
+from .judging import CATEGORY, DATE, FLAG, NUMBER, TEXT
 from .kinds import ColumnKind, inputs, understand
 
 __all__ = ["Encoded", "TableEncoder"]

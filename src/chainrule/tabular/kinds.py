@@ -21,9 +21,7 @@ from typing import Any
 from .._support.checks import check_name, sentence
 from .._support.text import printable
 from .columns import Frame
-from .judging import Facts, judge
-from .judging.named import judge_target
-from .judging.rules import CONSTANT, DROP, ID, INTEGER, KINDS
+from .judging import CONSTANT, DROP, ID, INTEGER, KINDS, Facts, judge, judge_target
 
 _GAP = 2  # spaces between columns
 _MOST = (24, 9, 9, 9, 16)  # maximum widths of columns; the last takes the rest

@@ -20,7 +20,7 @@ import numpy as np
 from ..._support.checks import Array, sentence
 from ...layers.program import Call
 from ..columns import Column, Moments, Numbers, Words, as_words
-from ..judging.rules import COMPACT, days_of
+from ..judging import COMPACT, days_of
 from ..moments import DAY, DAY_FIRST, MONTH_FIRST, NO_MOMENT, microseconds
 from ..numerals import COMMA, POINT, value
 from ..words import is_missing, is_missing_number

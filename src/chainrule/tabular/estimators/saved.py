@@ -13,7 +13,7 @@ from ...model import Sequential
 from ...training.callbacks import History
 from ..encoders import facts
 from ..encoding import TableEncoder
-from ..judging.rules import KINDS
+from ..judging import KINDS
 from ..kinds import ColumnKind, Kinds
 from .learners import TabularClassifier, TabularRegressor
 

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_non_negative
 from ..._support.checks import Array, sentence
 from ..._support.notices import warn
 from ..columns import Column, Frame, rows_of
-from ..judging.rules import NUMBER
+from ..judging import NUMBER
 from ..kinds import Kinds, understand
 
 Columns: TypeAlias = "dict[str, Column]"
