@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import math
 import zipfile
@@ -44,12 +43,6 @@ def kind_of(path: Path, start: bytes) -> str | None:
         return "onnx"
     check_no_pickle(WHO, path)
     return None
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of the whole file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def table(rows: Iterable[Row]) -> Iterator[str]:
@@ -201,7 +194,7 @@ def _of_file(path: Path) -> Iterator[str]:
             yield f"{path}: {path.stat().st_size:,} bytes, tensors in safetensors"
             yield from table([(name, *form) for name, form in forms.items()])
             yield from (_line(name, value) for name, value in header.items())
-            yield _line("SHA-256", sha256(path))
+            yield _line("SHA-256", runs.file_sha256(path))
     else:
         title, lines = KINDS[kind]
         yield f"{path}: {path.stat().st_size:,} bytes, {title}"
@@ -209,7 +202,7 @@ def _of_file(path: Path) -> Iterator[str]:
             yield from lines(path)
         except ModuleNotFoundError as error:
             yield _line("note", error)
-        yield _line("SHA-256", sha256(path))
+        yield _line("SHA-256", runs.file_sha256(path))
 
 
 def _of_model(path: Path, header: Mapping[str, str], forms: Mapping[str, Any]) -> Iterator[str]:

@@ -211,7 +211,8 @@ def open_model(who: str, path: str) -> Trained:
 
 def trained(found: Any) -> Trained:
     """Wrap a loaded model; raise a ValueError if the shell did not write it."""
-    metadata = metadata_of(found)
+    network = found if isinstance(found, Sequential) else found.model_
+    metadata: dict[str, Any] = network.metadata
     facts = Facts.from_metadata(metadata)
     if not isinstance(found, Sequential):
         classes = tuple(map(text_of, np.ravel(getattr(found, "classes_", ())).tolist()))
@@ -226,13 +227,6 @@ def trained(found: Any) -> Trained:
         raise ValueError(sentence("a model file", f"{len(facts.class_names)} classes", repr(encoder.classes)))
     facts = Facts(facts.source, facts.target, facts.class_names, columns=tuple(encoder.columns), texts=texts)
     return Trained(NetworkModel(found, encoder.classes, encoder.transform, encoder.decode, encoder), facts)
-
-
-def metadata_of(found: Any) -> dict[str, Any]:
-    """Return the metadata that the shell wrote."""
-    network = found if isinstance(found, Sequential) else found.model_
-    metadata: dict[str, Any] = network.metadata
-    return metadata
 
 
 def network_of(model: Trained) -> Sequential:

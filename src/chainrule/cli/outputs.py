@@ -89,7 +89,6 @@ def _as_arrow(arrow: Any, values: Any) -> Any:
 
 
 DOTS_PER_INCH = 150
-FILES = ("curves.png", "confusion.png", "predictions.png")
 
 
 def draw_figures(out: Path, facts: Facts, history: History, said: Array, true: Array) -> list[str]:

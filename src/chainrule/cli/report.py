@@ -20,11 +20,12 @@ from .._support.files import read_facts
 from . import runs
 from .models import Facts, Trained, network_of, open_model
 from .reading import add_reading_options
+from .screen import HISTORY_FILE
 from .sources import Labelled, labelled
 from .tables import set_aside
 
 EXAMPLE = "chainrule report flowers-model more-flowers.csv"
-PAGE, HISTORY, RUN = "report.html", "history.json", "run.json"
+PAGE = "report.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
     if not folder.is_dir():
         raise NotADirectoryError(sentence("report", "the output folder of train", str(folder)))
     model = open_model("report", str(folder))
-    facts, record = model.facts, _read(folder / RUN)
+    facts, record = model.facts, _read(folder / runs.RECORD)
     rows, what, note = _rows(args, model, record)
-    history = _read(folder / HISTORY).get("rows")
+    history = _read(folder / HISTORY_FILE).get("rows")
     if note:
         print(f"note: {note}", file=sys.stderr)
     found = reporting.report(
@@ -106,7 +107,9 @@ def _set_aside(facts: Facts, record: Mapping[str, Any]) -> Labelled:
     remedy = f"name a table with the column {facts.target!r}"
     settings = record.get("settings")
     if not isinstance(settings, dict) or not runs.are_settings(settings, runs.SETTINGS):
-        raise ValueError(sentence("report", "a SOURCE", f"none, and no {RUN} that says how rows were divided", remedy))
+        raise ValueError(
+            sentence("report", "a SOURCE", f"none, and no {runs.RECORD} that says how rows were divided", remedy)
+        )
     rows, data = set_aside(settings, facts)
     if data["sha256"] != (record.get("data") or {}).get("sha256"):
         expected = f"{settings['source']} as it was when the model was trained"

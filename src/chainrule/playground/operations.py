@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, check_integer, check_number
+from .._support.checks import Array
 from ..explanation.equations import equations_of
 from ..explanation.trace import difference, trace
-from .choices import PLAYGROUND
+from .choices import at_most
 from .run import Run
 
 SHOWN_ROWS, SHOWN_LINES, SHOWN_TERMS = 16, 12, 4
@@ -145,15 +145,15 @@ def number(value: float, digits: int = 6) -> str:
 
 def edge(run: Run, layer: int, i: int | None, j: int) -> dict[str, Any]:
     """The weight from input i to unit j of a dense layer, or without i the unit's bias."""
-    dense = run.linear[_index("layer", layer, len(run.linear))]
-    j = _index("j", j, dense.out_features)
+    dense = run.linear[at_most("layer", layer, len(run.linear) - 1)]
+    j = at_most("j", j, dense.out_features - 1)
     batch = run.model, run.xb, run.yb, run.trainer.loss
     step: Any = [step for step in trace(*batch, training=True)[0] if step.parameters][layer]
     x, dz, penalty = None, step.output_gradient[:, j], 0.0
     place: tuple[int, ...] = (j,)
     right = f"Σₙ dz{layer + 1}[n, {j}]"
     if i is not None:
-        place = _index("i", i, dense.in_features), j
+        place = at_most("i", i, dense.in_features - 1), j
         x, weight = step.inputs[:, i], float(dense.W[place])
         penalty = dense.l1 * float(np.sign(weight)) + 2 * dense.l2 * weight
         right = f"Σₙ {f'h{layer}' if layer else 'x'}[n, {i}] · dz{layer + 1}[n, {j}]"
@@ -183,7 +183,3 @@ def edge(run: Run, layer: int, i: int | None, j: int) -> dict[str, Any]:
             "relative_difference": abs(found.slope - gradient) / max(abs(found.slope), abs(gradient), 1e-12),
         },
     }
-
-
-def _index(name: str, value: int, count: int) -> int:
-    return int(check_number(PLAYGROUND, name, check_integer(PLAYGROUND, name, value, minimum=0), maximum=count - 1))
