@@ -57,7 +57,7 @@ class Visitor:
     def __init__(self, process: subprocess.Popen[str], server: Server, folder: Path) -> None:
         self.process, self.server, self.folder = process, server, folder
 
-    def __call__(self, code: str, **values: Any) -> Any:
+    def __call__(self, code: str, /, **values: Any) -> Any:
         """Run code in Node, with these values in scope."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -121,8 +121,8 @@ def visiting(folder: Path) -> Iterator[Visitor]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         visitor = Visitor(process, server, needed)
-        visitor("await page.evaluateOnNewDocument(code)", code=RECORDER)
         try:
+            visitor("await page.evaluateOnNewDocument(code)", code=RECORDER)
             yield visitor
         finally:
             assert process.stdin is not None

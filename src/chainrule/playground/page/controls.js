@@ -28,7 +28,7 @@ function tiles({ name, label, choices }, value, set, { previews, domain }) {
     }), previews[choice.value] ? thumbnail(previews[choice.value], domain) : sign(choice.value), choice.label))))
 }
 
-const labelled = ({ name, label }, input, ...more) => [make("label", { htmlFor: input.id = `set-${name}` }, label, ...more), input]
+const labelled = ({ name, label }, input) => [make("label", { htmlFor: input.id = `set-${name}` }, label), input]
 
 function menu(control, value, set) {
   const { name, choices } = control
@@ -46,7 +46,8 @@ function slider(control, value, set, context) {
     oninput: () => { output.value = range.value }, onchange: () => set(+range.value),
   })
   range.value = value
-  return labelled(control, range, output)
+  const [label] = labelled(control, range)
+  return [label, make("div", { class: "slide" }, range, output)]
 }
 
 /** The library's own default for a setting of the chosen optimizer or schedule. */

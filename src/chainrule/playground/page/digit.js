@@ -5,8 +5,10 @@ import { ask, inTurn } from "./library.js"
 import { paint } from "./pictures.js"
 
 export class Digit {
-  constructor(run) {
+  /** `read()` is called when the network has read a drawing: `run.picture` and `run.outputs` say what and how. */
+  constructor(run, read) {
     this.run = run
+    this.done = read
     const { facts: { image: [, side] }, samples } = run
     this.side = side
     this.examples = samples.filter(({ test }) => test)
@@ -20,7 +22,7 @@ export class Digit {
     this.bars = run.facts.classes.map(name => ({ name, meter: make("meter", { min: 0, max: 1, "aria-label": name }), text: make("span") }))
     this.parts = [
       make("div", { class: "surface" }, this.canvas, this.cursor),
-      make("div", { class: "row legend" }, make("button", { onclick: () => this.example() }, "Another digit"), make("button", { onclick: () => this.set(new Float32Array(side * side)) }, "Clear")),
+      make("div", { class: "row" }, make("button", { onclick: () => this.example() }, "Another digit"), make("button", { onclick: () => this.set(new Float32Array(side * side)) }, "Clear")),
       make("div", { class: "bars" }, ...this.bars.flatMap(({ name, meter, text }) => [make("span", {}, name), meter, text])),
     ]
     this.example()
@@ -42,13 +44,15 @@ export class Digit {
     const asked = this.asked = this.pixels.slice()
     inTurn(async () => {
       if (this.asked !== asked) return
-      const [answer] = (await ask("predict", { run: this.run.name, x: [[...asked]] })).answers
+      const { answers: [answer], outputs } = await ask("predict", { run: this.run.name, x: [[...asked]] })
+      Object.assign(this.run, { picture: asked, outputs: [...outputs.slice(0, -1).map(([values]) => values), answer] })
       this.bars.forEach(({ meter, text }, k) => {
         meter.value = answer[k]
         text.textContent = `${(answer[k] * 100).toFixed(1)} %`
       })
       this.best = this.bars[answer.indexOf(Math.max(...answer))].name
       this.describe()
+      this.done()
     }).catch(() => {})
   }
 

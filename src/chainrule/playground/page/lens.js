@@ -42,6 +42,7 @@ export class Lens {
     const difference = answer.finite_difference
     const box = (name, kindOf, value) => make("div", { class: kindOf }, make("dt", {}, name), make("dd", {}, shown(value, 6)))
     this.title.textContent = `${answer.name}, a ${kind}`
+    this.title.classList.toggle("line", kind === "weight")
     this.body.replaceChildren(
       make("dl", { class: "numbers" }, box("Value", "value", answer.value), box("Gradient", "gradient", answer.gradient), box("Finite difference", "difference", difference.value)),
       make("p", { class: "equation" }, answer.equation),

@@ -18,7 +18,7 @@ const say = text => { find("status").textContent = text }
 
 const state = { runs: [], chosen: 0, playing: false, walking: false, unit: null, columns: [], opening: false }
 const network = new Network(find("diagram"), { toggle, units, edge: look, unit: preview })
-const results = new Results(find("results"), choose)
+const results = new Results(find("results"), { choose, read: () => network.show() })
 const lens = new Lens(find("lens-title"), find("lens-body"))
 const walk = new Walk(find("lens-title"), find("lens-body"), { light: part => network.light(part), step: oneBatch, say })
 let description
@@ -99,9 +99,17 @@ function openTable(columns) {
 
 /* --- training ---------------------------------------------------------------------------------------------------- */
 
+/** Trains a little: the first run by an amount, the second to the same part of an epoch. */
+async function train([first, second], amount) {
+  const frame = await first.advance(amount)
+  if (!second) return [frame]
+  const { steps_per_epoch: each } = first.facts, { steps_per_epoch: other } = second.facts
+  return [frame, await second.advance({ steps: Math.max(0, Math.round(frame.step / each * other) - second.frame.step) })]
+}
+
 /** Trains all runs a little, and shows the last moment in the meantime. */
 async function tick(amount) {
-  const coming = Promise.all(state.runs.map(one => one.advance(amount)))
+  const coming = train(state.runs, amount)
   show(performance.now())
   const [frames] = await Promise.all([coming, new Promise(requestAnimationFrame)])
   state.runs.forEach((one, k) => one.take(frames[k]))
@@ -223,6 +231,7 @@ function showAll() {
   showSettings()
   network.build(run(), description)
   find("depth").replaceChildren("Hidden layers", ...counter(run().settings.hidden.length, [0, hidden.max_layers], "hidden layer", "depth", depth))
+  find("network-title").textContent = b ? `Network of run ${"AB"[state.chosen]}` : "Network"
   showButtons()
   show()
   results.describe()

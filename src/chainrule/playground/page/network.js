@@ -44,6 +44,7 @@ export class Network {
     this.columns = columnsOf(run, description)
     const most = Math.max(...this.columns.map(({ units }) => units.length)), limits = description.controls.find(({ name }) => name === "hidden")
     this.root.style.setProperty("--units", most)
+    this.root.classList.toggle("dense", this.columns.length > 5)
     keepingFocus(() => {
       this.tiles = this.columns.map((column, at) => column.units.map((unit, j) => this.tile(unit, at, j)))
       this.root.replaceChildren(this.lines.canvas, this.lines.svg, ...this.columns.map((column, at) => this.column(column, at, limits)))
@@ -88,16 +89,16 @@ export class Network {
     this.lines.draw(this.run)
   }
 
-  /** Shows the numbers of the present moment. */
+  /** Shows the numbers of the present moment: units as surfaces, or for a digit as weights and outputs. */
   show(time) {
-    const { frame, facts, units, answers, several } = this.run, last = this.columns.length - 1
-    for (let at = 1; at < last; at++) this.tiles[at].forEach(({ firstChild: canvas }, j) => {
-      const values = units ? units[at - 1][j] : facts.image && at === 1 ? frame.layers[0].W.map(row => row[j]) : [frame.layers[at - 1].mean[j]]
-      paint(canvas, values, largest(values, .3))
-    })
-    this.tiles[last].forEach(({ firstChild: canvas }, j) => {
-      const values = answers ? answers[several ? j : 0] : [frame.layers.at(-1).mean[j]]
-      paint(canvas, values, several || this.tiles[last].length === 1 || j ? 1 : -1)
+    const { frame, units, answers, several, picture, outputs } = this.run, last = this.columns.length - 1
+    if (picture) paint(this.tiles[0][0].firstChild, picture)
+    for (let at = 1; at <= last; at++) this.tiles[at].forEach(({ firstChild: canvas }, j) => {
+      if (answers && at === last) paint(canvas, answers[several ? j : 0], several || this.tiles[last].length === 1 || j ? 1 : -1)
+      else {
+        const values = units?.[at - 1][j] ?? (at === 1 ? frame.layers[0].W.map(row => row[j]) : [outputs?.[at - 1][j] ?? 0])
+        paint(canvas, values, values.length === 1 ? 1 : largest(values, .3))
+      }
     })
     this.lines.draw(this.run, time)
   }

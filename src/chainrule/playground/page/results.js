@@ -25,7 +25,7 @@ class Plane {
     const samples = make("div", { class: "legend" })
     if (!classes.length) return [make("div", { class: "ramp" }), make("div", { class: "ends" }, ...range.map(value => make("span", {}, shown(value, 3)))), samples]
     classes.forEach((name, k) => {
-      const mark = key(["square", "", "square", "square"][k % 4], `class ${name}`)
+      const mark = key(["square", "", "triangle", "diamond"][k % 4], `class ${name}`)
       mark.firstChild.style.color = CLASSES[k % CLASSES.length]
       samples.append(mark)
     })
@@ -36,6 +36,7 @@ class Plane {
   /** Draws the answer, or the surface of a unit, under the samples. */
   show(unit) {
     const { answers, several } = this.run, { context, width, height } = fitted(this.canvas)
+    if (!width) return // out of sight
     if (several && !unit) paintClasses(this.small, answers)
     else paint(this.small, unit ?? answers[0], unit ? 1.4 * largest(unit, .3) : 1.4) // paler than the samples
     context.imageSmoothingQuality = "high"
@@ -71,17 +72,16 @@ class Plane {
 }
 
 export class Results {
-  /** `choose(k)` is called when a run of two is chosen. */
-  constructor(root, choose) {
-    this.root = root
-    this.choose = choose
+  /** `choose(k)` is called when a run of two is chosen, `read()` when a network has read a digit. */
+  constructor(root, { choose, read }) {
+    Object.assign(this, { root, choose, read })
     this.canvas = make("canvas", { role: "img" })
   }
 
   /** Panels for these runs; `changed` says in which settings they differ. */
   build(runs, chosen, domain, changed) {
     this.runs = runs
-    this.views = runs.map(run => run.facts.plane ? new Plane(run, domain) : new Digit(run))
+    this.views = runs.map(run => run.facts.plane ? new Plane(run, domain) : new Digit(run, this.read))
     this.scores = runs.map(() => make("small"))
     const panels = this.views.map((view, k) => make("section", { class: "panel result", "aria-label": runs[1] ? `Run ${"AB"[k]}` : "Output" },
       make("h2", {}, runs[1] ? this.chooser(k, k === chosen) : "Output", this.scores[k]), ...view.parts))

@@ -72,7 +72,7 @@ export class Run {
 
 /** A number with so many significant digits, as a person writes it. */
 export function shown(number, digits = 4) {
-  if (!Number.isFinite(number)) return `${number}`
+  if (!number || !Number.isFinite(number)) return `${number}`
   const size = Math.abs(number)
-  return (size && (size < 1e-4 || size >= 1e6) ? number.toExponential(digits - 1) : number.toPrecision(digits)).replace("-", "−")
+  return (size < 1e-4 || size >= 1e6 ? number.toExponential(digits - 1) : number.toPrecision(digits)).replace("-", "−")
 }
