@@ -40,7 +40,7 @@ def another(name: str) -> Any:
     if control["kind"] == "boolean":
         return not next(iter(control["defaults"].values()))
     if control["kind"] == "range":
-        return control["min"] + 2 * control["step"]
+        return control["min"] + 3 * control["step"]
     return 3 if name in ("iterations", "every", "patience") or name.endswith("seed") else 0.25
 
 

@@ -1,7 +1,7 @@
 /** The playground: what the parts of the page do together. */
 
 import { showControls } from "./controls.js"
-import { find, make } from "./element.js"
+import { find, keepingFocus, make } from "./element.js"
 import { Lens } from "./lens.js"
 import { ask, inTurn } from "./library.js"
 import { VIEWS } from "./lines.js"
@@ -63,8 +63,8 @@ function set(name, value) {
     return showSettings()
   }
   const next = { ...run().asked, [name]: value }
-  if (name === "data") Object.assign(next, { loss: null }, value === "table" ? guessed(state.columns) : { columns: null, target: null })
-  if (name === "target" || name === "columns") next.loss = null
+  if (["data", "target", "columns"].includes(name)) next.loss = null
+  if (name === "data") Object.assign(next, value === "table" ? guessed(state.columns) : { columns: null, target: null })
   return replace(next)
 }
 
@@ -188,8 +188,9 @@ function toggleWalk() {
 
 function summary() {
   return state.runs.map((one, k) => {
-    const { frame } = one, { label, text } = one.score(), name = state.runs[1] ? `Run ${"AB"[k]}, epoch` : "Epoch"
-    return `${name} ${frame.epoch}: training loss ${shown(frame.train.loss)}, test loss ${shown(frame.test.loss)}, ${label} ${text} on the test points.`
+    const { frame: { epoch, train, test } } = one, { label, text } = one.score()
+    const name = state.runs[1] ? `Run ${"AB"[k]}, epoch` : "Epoch"
+    return `${name} ${epoch}: training loss ${shown(train.loss)}, test loss ${shown(test.loss)}, test ${label} ${text}.`
   }).join(" ")
 }
 
@@ -199,8 +200,8 @@ const showResults = () => results.show(state.chosen, state.unit && network.surfa
 function show(time) {
   network.show(time)
   showResults()
-  const { frame } = run(), { label, text } = run().score()
-  const figures = [["Epoch", frame.epoch], ["Training loss", shown(frame.train.loss)], ["Test loss", shown(frame.test.loss)], [`Test ${label}`, text]]
+  const { frame: { epoch, train, test } } = run(), { label, text } = run().score()
+  const figures = [["Epoch", epoch], ["Training loss", shown(train.loss)], ["Test loss", shown(test.loss)], [`Test ${label}`, text]]
   const boxes = find("figures").children
   figures.forEach(([name, value], k) => {
     const box = boxes[k] ?? find("figures").appendChild(make("div", {}, make("dt"), make("dd")))
@@ -225,12 +226,13 @@ function showButtons() {
 
 /** Everything, after runs or settings changed. */
 function showAll() {
-  const hidden = description.controls.find(({ name }) => name === "hidden"), [a, b] = state.runs
+  const { max_layers: most } = description.controls.find(({ name }) => name === "hidden"), [a, b] = state.runs
   document.querySelector("main").classList.toggle("comparing", Boolean(b))
   results.build(state.runs, state.chosen, description.domain, b ? differences(description.controls, a.settings, b.settings) : [])
   showSettings()
   network.build(run(), description)
-  find("depth").replaceChildren("Hidden layers", ...counter(run().settings.hidden.length, [0, hidden.max_layers], "hidden layer", "depth", depth))
+  const layers = counter(run().settings.hidden.length, [0, most], "hidden layer", "depth", depth)
+  keepingFocus(() => find("depth").replaceChildren("Hidden layers", ...layers))
   find("network-title").textContent = b ? `Network of run ${"AB"[state.chosen]}` : "Network"
   showButtons()
   show()
@@ -244,6 +246,11 @@ function showDialog(title, text, code) {
   find("copy").textContent = "Copy"
   find("dialog").showModal()
 }
+
+const showCode = () => attempt(async () => {
+  const { code } = await inTurn(() => ask("code", { run: run().name }))
+  showDialog("The same in Python", "This program trains the same network on the same data, to the same numbers.", code)
+})
 
 async function copy() {
   const code = find("dialog-code"), range = document.createRange()
@@ -293,9 +300,11 @@ function wire() {
   find("reset").onclick = () => rebuild(state.runs.map(({ asked }) => asked))
   find("walk").onclick = toggleWalk
   find("compare").onclick = () => state.runs[1] ? rebuild([run().asked], 0) : rebuild([run().asked, run().asked], 1)
-  find("code").onclick = () => attempt(async () => showDialog("The same in Python", "This program trains the same network on the same data, to the same numbers.",
-    (await inTurn(() => ask("code", { run: run().name }))).code))
-  find("share").onclick = () => showDialog("Share", `The settings are in the part after #: it works in every playground.${run().settings.data === "table" ? " Your table is not part of it." : ""}`, location.href)
+  find("code").onclick = showCode
+  find("share").onclick = () => {
+    const but = run().settings.data === "table" ? " Your table is not part of it." : ""
+    showDialog("Share", `The settings are in the part after #: it works in every playground.${but}`, location.href)
+  }
   find("copy").onclick = copy
   find("close").onclick = () => find("dialog").close()
   window.addEventListener("hashchange", () => rebuild(opened(), 0))

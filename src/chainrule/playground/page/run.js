@@ -66,7 +66,8 @@ export class Run {
   /** The name of the metric, and its value as text. */
   score(part = "test") {
     const { metric } = this.facts, value = this.frame[part][metric]
-    return { label: metric.replaceAll("_", " "), text: metric.includes("accuracy") ? `${(value * 100).toFixed(1)} %` : shown(value) }
+    const text = metric.includes("accuracy") ? `${(value * 100).toFixed(1)} %` : shown(value)
+    return { label: metric.replaceAll("_", " "), text }
   }
 }
 

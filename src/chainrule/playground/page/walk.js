@@ -12,14 +12,17 @@ const PHASES = { forward: "Forward", loss: "Loss", backward: "Backward", update:
 function grid({ name, shape, data }, batch, sample) {
   const rows = Array.isArray(data[0]) ? data : [data], own = shape.length > 1 && shape[0] === batch && sample < rows.length
   const top = largest(rows.flat(), 1e-12), from = own ? sample : 0
-  const lines = rows.slice(from, from + ROWS).map((row, k) => make("tr", { class: own && !k ? "own" : "" }, ...row.slice(0, COLUMNS).map(value => {
-    const cell = make("td", {}, Number.isInteger(value) ? `${value}` : shown(value, 3))
-    cell.style.background = colour(.6 * value / top)
-    return cell
-  })))
+  const cell = value => {
+    const made = make("td", {}, Number.isInteger(value) ? `${value}` : shown(value, 3))
+    made.style.background = colour(.6 * value / top)
+    return made
+  }
+  const lines = rows.slice(from, from + ROWS).map((row, k) =>
+    make("tr", { class: own && !k ? "own" : "" }, ...row.slice(0, COLUMNS).map(cell)))
   const whole = shape.length ? shape.join(" × ") : "a number", cut = rows.length - from > ROWS || rows[0].length > COLUMNS
   const note = `${whole}${own ? `, from sample ${sample}` : ""}${cut ? ", in part" : ""}`
-  return make("figure", { tabIndex: 0 }, make("figcaption", {}, `${name} `, make("small", {}, note)), make("table", {}, make("tbody", {}, ...lines)))
+  const caption = make("figcaption", {}, `${name} `, make("small", {}, note))
+  return make("figure", { tabIndex: 0 }, caption, make("table", {}, make("tbody", {}, ...lines)))
 }
 
 export class Walk {
@@ -52,21 +55,22 @@ export class Walk {
     this.say(`${this.title.textContent}. ${equations.join(", ")}. ${numbers[0] ?? ""}`)
     keepingFocus(() => this.body.replaceChildren(this.bar(), this.list(),
       ...equations.map(line => make("p", { class: "equation" }, line)),
-      make("div", { class: "scroll worked", tabIndex: 0, role: "group", "aria-label": "Numbers" }, ...numbers.map(line => make("p", {}, line))),
+      make("div", { class: "scroll worked", tabIndex: 0, role: "group", "aria-label": "Numbers" },
+        ...numbers.map(line => make("p", {}, line))),
       make("div", { class: "arrays" }, ...values.map(value => grid(value, this.rows, this.sample)))))
   }
 
   bar() {
-    const last = this.at === this.operations.length - 1, go = (text, key, disabled, onclick) => make("button", { disabled, onclick, data: { key } }, text)
+    const last = this.at === this.operations.length - 1
     const sample = make("input", { type: "number", id: "sample", min: 0, max: this.rows - 1, value: this.sample, data: { key: "sample" } })
     sample.onchange = () => {
       this.sample = Math.max(0, Math.min(this.rows - 1, Math.round(+sample.value) || 0))
       this.begin(this.run, this.at)
     }
     return make("div", { class: "row" },
-      go("Back", "walk-back", this.at === 0, () => this.to(this.at - 1)),
-      last ? make("button", { class: "primary", data: { key: "walk-next" }, onclick: () => this.step() }, "Take this step")
-        : make("button", { class: "primary", data: { key: "walk-next" }, onclick: () => this.to(this.at + 1) }, "Next operation"),
+      make("button", { disabled: this.at === 0, data: { key: "walk-back" }, onclick: () => this.to(this.at - 1) }, "Back"),
+      make("button", { class: "primary", data: { key: "walk-next" }, onclick: () => last ? this.step() : this.to(this.at + 1) },
+        last ? "Take this step" : "Next operation"),
       make("span", { class: "soft count" }, `${this.at + 1} of ${this.operations.length}`),
       make("label", { class: "inline" }, `Sample of the batch (0 to ${this.rows - 1}) `, sample))
   }
