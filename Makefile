@@ -12,19 +12,22 @@ ALL := tests --doctest-modules --pyargs chainrule
 # A process for each processor; whichever is done first takes tests from the others.
 WORKERS := logical
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
-TESTS = $(PY) -m pytest $(ONLY) --cov $(SIDE_BY_SIDE)
+TESTS = $(PY) -m pytest $(ONLY) $(COVERAGE) $(SIDE_BY_SIDE)
 NUMPY_ALONE := .venv/numpy/site-packages
 LOWEST := .venv/lowest/bin/python
 SEED := 0
-# ONLY=tests/data runs some of them.
+DOCS := $(CURDIR)/.venv/docs
+MATHJAX := mathjax@3.2.2
+# ONLY=tests/data runs some of them; COVERAGE=--cov measures branch coverage, for a third more time.
 ONLY := $(ALL)
+COVERAGE :=
 
 # What the user's shell may say to Python, pip and pytest about other projects.
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTHONOPTIMIZE PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE PYTHONUSERBASE
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_NO_DEPS PIP_ONLY_BINARY PIP_NO_BINARY PIP_REQUIRE_HASHES
 unexport PIP_REQUIRE_VIRTUALENV PIP_NO_BUILD_ISOLATION PYTEST_ADDOPTS MPLBACKEND FORCE_COLOR PY_COLORS COLUMNS
 .NOTPARALLEL:
-.PHONY: help demo test test-numpy test-newest test-lowest test-all fuzz lint bench bench-peers clean
+.PHONY: help demo docs test test-numpy test-newest test-lowest test-all fuzz lint bench bench-peers clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -32,19 +35,25 @@ help:  ## list these commands
 demo: .venv/.demo .venv/.installed  ## train on 1,797 real handwritten digits; the results are in ./demo
 	@.venv/bin/chainrule train digits --out demo
 
-test: .venv/.dev .venv/.installed  ## every test and docstring example, with branch coverage
+docs: .venv/.docs .venv/.installed $(DOCS)/.fresh $(DOCS)/static/tex-svg.js  ## build the site into site/; PAGES="start/index learn/01-one-neuron" some pages
+	@env -u CHAINRULE_KERNELS DOCS_PAGES="$(PAGES)" $(PY) -m sphinx --fail-on-warning --keep-going --quiet --jobs 2 \
+		--doctree-dir $(DOCS)/doctrees -D nb_execution_mode=cache -D nb_execution_cache_path=$(DOCS)/cache docs site
+	@echo "The site is in site/index.html"
+
+test: .venv/.dev .venv/.installed  ## every test and docstring example
 	@$(TESTS)
 
-test-numpy: .venv/.dev .venv/.numpy  ## the same on NumPy alone, as installed without a C compiler; no coverage
-	@env -u CHAINRULE_KERNELS PYTHONPATH="$(CURDIR)/$(NUMPY_ALONE)" $(TESTS) --no-cov
+test-numpy: .venv/.dev .venv/.numpy  ## the same on NumPy alone, as installed without a C compiler
+	@env -u CHAINRULE_KERNELS PYTHONPATH="$(CURDIR)/$(NUMPY_ALONE)" $(TESTS)
 
 test-lowest: .venv/.lowest  ## the tests on the lowest versions that pyproject.toml states
 	@$(LOWEST) -m pytest $(ONLY) $(SIDE_BY_SIDE) -W ignore::DeprecationWarning
 
 test-newest: .venv/.newest test  ## the tests after an update of all that is installed
 
-test-all: .venv/.all .venv/.newest .venv/.installed  ## longer proofs, fuzzers and MLflow, on the newest versions; NumPy alone; the lowest versions
-	@$(TESTS) benchmarks/tests -m "slow or not slow" --hypothesis-profile thorough
+test-all: .venv/.all .venv/.newest .venv/.installed  ## the site; longer proofs, fuzzers and MLflow, on the newest versions; NumPy alone; the lowest versions
+	@$(MAKE) docs
+	@$(TESTS) --cov benchmarks/tests -m "slow or not slow" --hypothesis-profile thorough
 	@$(MAKE) test-numpy
 	@if $(IS_LOWEST); then $(MAKE) test-lowest; else echo "$(NEEDS_LOWEST)"; fi
 
@@ -63,7 +72,7 @@ bench: .venv/.bench .venv/.installed  ## compare our speed with that of the libr
 bench-peers: .venv/.peers  ## install the libraries to compare with, gigabytes: PyTorch, JAX, ONNX Runtime
 
 clean:  ## remove all that these commands made
-	rm -rf .venv demo build dist src/chainrule.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv demo site docs/reference build dist src/chainrule.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What a build needs. Without Cython the install still works, on NumPy alone.
@@ -99,11 +108,12 @@ OURSELVES = "chainrule==$$($(PY) -c 'from importlib.metadata import version; pri
 # What it needs beside NumPy: once, and again when pyproject.toml changes.
 .venv/.demo: NEEDS := "chainrule[sklearn,plots]"
 .venv/.dev: NEEDS := --group dev
-.venv/.all: NEEDS := --group dev --group works-with "chainrule[mlflow]"
+.venv/.docs: NEEDS := --group docs
+.venv/.all: NEEDS := --group docs --group works-with "chainrule[mlflow]"
 # PyTorch and JAX are timed where they are installed; `make bench` does not fetch their gigabytes.
 .venv/.bench: NEEDS := "chainrule[sklearn]"
 .venv/.peers: NEEDS := --group bench
-.venv/.demo .venv/.dev .venv/.all .venv/.bench .venv/.peers: pyproject.toml | .venv/.installed
+.venv/.demo .venv/.dev .venv/.docs .venv/.all .venv/.bench .venv/.peers: pyproject.toml | .venv/.installed
 	@echo Installing $(NEEDS)
 	@$(PIP) $(NEEDS) $(OURSELVES)
 	@touch $@
@@ -111,6 +121,19 @@ OURSELVES = "chainrule==$$($(PY) -c 'from importlib.metadata import version; pri
 .venv/.newest: .venv/.dev
 	@echo Updating
 	@$(PIP) --upgrade --upgrade-strategy eager --group dev $(OURSELVES)
+
+# What a page printed is kept until its code changes, or the library, or what draws the figures.
+$(DOCS)/.fresh: .venv/.installed .venv/.docs docs/conf.py $(wildcard docs/_ext/* docs/learn/figures/*.py)
+	@rm -rf $(DOCS)/cache $(DOCS)/doctrees $(DOCS)/notebooks
+	@mkdir -p $(DOCS)
+	@touch $@
+
+# MathJax, for the formulas, is one file of the site.
+$(DOCS)/static/tex-svg.js:
+	@command -v npm >/dev/null || { echo "make docs needs npm, which comes with Node.js: it fetches MathJax for the formulas"; exit 1; }
+	@mkdir -p $(DOCS)/static
+	@cd $(DOCS) && npm pack --silent $(MATHJAX) >/dev/null && tar -xzf mathjax-*.tgz && rm mathjax-*.tgz
+	@cp $(DOCS)/package/es5/tex-svg.js $@
 
 LOWEST_PIP := $(LOWEST) -m pip install --quiet --disable-pip-version-check
 IS_LOWEST := $(PY) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'

@@ -28,7 +28,7 @@ ORDER = (
     # 3 · whole
     "model", "data", "proof", "training", "diagnostics",
     # 4 · tools
-    "callbacks", "estimators", "tabular", "persistence", "convert", "plots", "reporting", "explanation",
+    "callbacks", "estimators", "tabular", "persistence", "convert", "exercises", "plots", "reporting", "explanation",
     "playground", "cli", "__main__",
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Each block of docs/works-with.md runs after the first, where the library that it shows is installed."""
+"""Each block of docs/how-to/works-with.md runs after the first, where the library that it shows is installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "works-with.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "how-to" / "works-with.md"
 DATA, *BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 

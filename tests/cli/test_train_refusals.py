@@ -107,10 +107,10 @@ def test_bad_tables_are_refused(refuses, shell, tmp_path: Path, content: str, sa
 @pytest.mark.parametrize(
     ("column", "options", "says"),
     [
-        ("w", ["--sample-weight", "w"], "weights of at least 0 in column 'w', got -1 at row 1"),
-        ("gap", ["--sample-weight", "gap"], "got none at row 1"),
+        ("w", ["--sample-weight", "w"], "weights of at least 0 in column 'w', got -1 in row 2"),
+        ("gap", ["--sample-weight", "gap"], "got none in row 2"),
         ("zero", ["--sample-weight", "zero"], "zeros alone"),
-        ("gap", ["--time", "gap"], "a time in every row of column 'gap', got none at row 1"),
+        ("gap", ["--time", "gap"], "a time in every row of column 'gap', got none in row 2"),
     ],
 )
 def test_columns_that_say_nothing_of_rows_are_refused(

@@ -153,6 +153,22 @@ def test_several_rows_with_answers_stand_beside_permutation_importances() -> Non
     assert np.isfinite(importance).all()
 
 
+@pytest.mark.parametrize("name", ["labels", "quantiles"])
+def test_of_several_answers_for_a_row_there_are_no_importances(name: str) -> None:
+    model, x, y = fitted(name)
+    found = cr.explain(model, x, y).contributions
+    assert found.importance is None
+    assert (found.error <= 0.01).all()
+
+
+def test_of_many_rows_a_hundred_are_explained() -> None:
+    model, x, _ = fitted("numbers")
+    found = cr.explain(model, np.tile(x, (4, 1)))
+    assert len(found.contributions.values) == len(found.contributions.rows) == 100
+    assert found.contributions.rows[[0, -1]].tolist() == [0, 239]
+    assert found.conditions == "240 rows; contributions of 100 of them"
+
+
 def test_a_row_is_read_in_every_form() -> None:
     model, x, _ = fitted("table, numbers")
     expected = cr.explain(model, x.iloc[[2]]).contributions.values
@@ -166,8 +182,6 @@ def test_a_row_is_read_in_every_form() -> None:
 
 def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
     model, x, y = fitted("table, classes")
-    with pytest.raises(ValueError, match="at most 100 rows"):
-        cr.explain(model, pd.concat([x, x]))
     with pytest.raises(ValueError, match="no loss beside an estimator"):
         cr.explain(model, x.iloc[[0]], y[0], loss="cross_entropy")
     with pytest.raises(ValueError, match="as many values in y"):

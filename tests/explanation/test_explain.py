@@ -55,8 +55,7 @@ def test_a_small_network_is_written_out_whole() -> None:
     model.parameters.vector[:] = 2.0, 1.0, 0.5
     assert str(cr.explain(model, [1.0, 3.0], 6.0, loss="half_squared_error")).splitlines() == [
         "Sequential([Linear(2 → 1)])",
-        "1 row; dropout and noise off, as in prediction; one step of",
-        "  SGD(learning_rate=0.1)",
+        "1 row; dropout and noise off, as in prediction",
         "",
         "forward",
         "0  Linear(2 → 1)",
@@ -74,6 +73,10 @@ def test_a_small_network_is_written_out_whole() -> None:
         "     dz             1  -0.5",
         "",
         "backward",
+        "   dx is ∂L/∂x, the gradient of the loss L with respect to x; dW and db",
+        "     likewise.",
+        "   W ← by SGD(learning_rate=0.1): v ← μ v + (1 − τ) g,  v = 0 at first   w ← w −",
+        "     η v   or, with Nesterov,  w ← w − η (g + μ v)",
         "0  Linear(2 → 1)",
         "   affine: dx = dy Wᵀ   dW = xᵀ dy   db = Σₙ dyₙ",
         "     dx             2  -1         -0.5",
@@ -132,7 +135,7 @@ def test_a_trainer_brings_its_loss_and_its_optimizer() -> None:
     model = trainer.model
     taken = trainer.optimizer.steps_taken
     found = cr.explain(trainer, X[0], Y[0])
-    assert "Adam(learning_rate=0.25)" in found.conditions
+    assert "Adam(learning_rate=0.25)" in found.optimizer
     assert trainer.optimizer.steps_taken == taken
     z = model.forward(X[:1], training=True)
     model.backward(cr.CrossEntropy()(z, Y[:1])[1])

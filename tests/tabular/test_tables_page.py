@@ -14,8 +14,9 @@ from chainrule.cli import main
 pytest.importorskip("pyarrow")
 pytest.importorskip("onnx")
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
-BLOCKS = re.findall(r"^```(python|sh)\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "tables.md"
+FENCED = re.compile(r"^```(?:\{code-cell\} )?(python|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = FENCED.findall(PAGE.read_text(encoding="utf-8"))
 
 
 def run_commands(lines: str) -> None:

@@ -85,9 +85,9 @@ def weights_of(columns: Frame, name: str | None) -> Array | None:
     weights = numbers_of(name, columns.column(name))
     wrong = np.flatnonzero(~(weights >= 0))
     if len(wrong):
-        got = (
-            f"{weights[wrong[0]]:g} at row {wrong[0]}" if np.isfinite(weights[wrong[0]]) else f"none at row {wrong[0]}"
-        )
+        first = weights[wrong[0]]
+        got = f"{first:g}" if np.isfinite(first) else "none"
+        got += f" in row {wrong[0] + 1}"
         raise ValueError(sentence("train", f"weights of at least 0 in column {name!r}", got, "fill or drop such rows"))
     if not weights.any():
         raise ValueError(sentence("train", f"weights in column {name!r}", "zeros alone"))

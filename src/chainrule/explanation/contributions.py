@@ -12,16 +12,16 @@ Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks (2017), sect
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, sentence
+from .._support.checks import Array
 from ..layers import Embedding, Workspace
 from ..layers.columns import code_columns
 from .outputs import Output, outputs_of
-from .rows import WHO, as_rows
+from .rows import as_rows
 from .subjects import Subject
 from .trace import Problem
 
@@ -39,13 +39,15 @@ class Contributions:
     columns : tuple of str
         The C columns.
     values : array (N, C)
-        The contributions to F(x) − F(x⁰), in the units of F.
+        The contributions to F(x) − F(x⁰), in the units of F, for each of N rows: all, or 100 evenly spaced ones.
     output : tuple of str
         What F is, for each of the N rows.
     end, start : arrays (N,)
         F of the row, and of the baseline.
     error : array (N,)
         |Σ c − (F(x) − F(x⁰))| / |F(x) − F(x⁰)|.
+    rows : array (N,)
+        Which rows these are.
     cells, baseline : tuple of str
         What the first row and the baseline say in each column; ``origin`` says what the baseline is.
     importance : array (C,) or None
@@ -58,11 +60,44 @@ class Contributions:
     end: Array
     start: Array
     error: Array
+    rows: Array
     cells: tuple[str, ...]
     baseline: tuple[str, ...]
     origin: str
     importance: Array | None = None
     measure: str = ""
+
+    @property
+    def sizes(self) -> Array:
+        """The contributions (C,) of a single row; of several rows, their mean magnitudes."""
+        sizes: Array = self.values[0] if len(self.values) == 1 else np.abs(self.values).mean(axis=0)
+        return sizes
+
+    @property
+    def order(self) -> list[int]:
+        """The columns, the largest contribution first."""
+        order: list[int] = np.argsort(-np.abs(self.sizes), kind="stable").tolist()
+        return order
+
+    @property
+    def heading(self) -> str:
+        """What the numbers are."""
+        several = "the log-odds of the class predicted for each row"
+        of = self.output[0] if len(set(self.output)) == 1 else several
+        return f"{'mean size of ' * (len(self.values) > 1)}what each column contributed to {of}"
+
+    @property
+    def notes(self) -> list[str]:
+        """What there is to say about the baseline, the sum, and the numbers beside the contributions."""
+        notes = [f"compared with {self.origin}"]
+        if len(self.values) == 1:
+            start, total, end = (float(part) for part in (self.start[0], self.values.sum(), self.end[0]))
+            notes.append(f"{start:.4g} there {'−+'[total >= 0]} {abs(total):.4g} in sum = {end:.4g} here")
+        if self.importance is not None:
+            notes.append(f"second number: importance by permutation, the {self.measure}")
+        if (worst := float(self.error.max())) > ALLOWED:
+            notes.append(f"the sum misses the difference by {worst:.1%}: the network bends too sharply on the way")
+        return notes
 
 
 class Between(Embedding):
@@ -88,64 +123,42 @@ class Between(Embedding):
         return dx[:, None]
 
 
-def contributions(model: Any, subject: Subject, baseline: Any, X: Any) -> Contributions | None:
-    """Return the contributions to the answer for each row of an estimator; of a network alone there are none.
+def contributions(model: Any, subject: Subject, baseline: Any, X: Any, y: Any) -> Contributions | None:
+    """Return the contributions to the answer for rows of an estimator; of a network alone there are none.
 
-    Without a ``baseline``, several rows X are compared with the typical one of them.
+    Without a ``baseline``, several rows X are compared with the typical one of them; with y, they have importances.
     """
     rows = subject.rows
     if rows is None:
         return None
-    if len(rows.x) > MOST_ROWS:
-        raise ValueError(sentence(WHO, f"at most {MOST_ROWS} rows", f"{len(rows.x):,}", "pass some of them"))
-    given = baseline if baseline is not None or len(rows.x) == 1 else X
+    several = len(rows.x) > 1
+    given = X if baseline is None and several else baseline
     x0, said, origin = rows.baseline(given if given is None else as_rows(given))
-    names, functions = zip(*outputs_of(model, subject.network.predict(rows.x)), strict=True)
+    chosen = np.unique(np.linspace(0, len(rows.x) - 1, MOST_ROWS).astype(np.intp))
+    names, functions = zip(*outputs_of(model, subject.network.predict(rows.x[chosen])), strict=True)
     path = _Path(subject)
-    found = [path.integral(of, x, x0) for of, x in zip(functions, rows.x.astype(np.float64), strict=True)]
+    found = [path.integral(of, x, x0) for of, x in zip(functions, rows.x[chosen].astype(np.float64), strict=True)]
     values, end, start, error = (np.array(part) for part in zip(*found, strict=True))
     cells = rows.cells()
     columns = tuple(cell.column for cell in cells)
     joined = np.stack([values[:, [name == one for name in rows.columns]].sum(axis=1) for one in columns], axis=1)
-    values_of_cells = tuple(cell.value for cell in cells)
-    return Contributions(columns, joined, names, end, start, error, values_of_cells, said, origin)
+    first = tuple(cell.value for cell in cells)
+    alone = several and y is not None and np.ndim(model.predict(X)) == 1  # importances are those of one answer
+    beside = _importance(model, columns, X, y) if alone else (None, "")
+    return Contributions(columns, joined, names, end, start, error, chosen, first, said, origin, *beside)
 
 
-def compared(model: Any, found: Contributions | None, X: Any, y: Any) -> Contributions | None:
-    """Add permutation importances, of several rows with their answers."""
-    if found is None or y is None or len(found.values) < 2:
-        return found
+def _importance(model: Any, columns: Sequence[str], X: Any, y: Any) -> tuple[Array, str]:
+    """Return permutation importances of the columns, and what they measure."""
     from ..reporting.answers import ask
     from ..reporting.inputs import names_of
     from ..reporting.permutation import permutation
 
     answers = ask(model, X, y, None)
-    names = names_of(answers.x) or list(found.columns)
-    columns, falls = permutation(answers, names)
-    sizes = dict(zip(columns, falls.mean(axis=1).tolist(), strict=True))
+    names, falls = permutation(answers, names_of(answers.x) or columns)
+    sizes = dict(zip(names, falls.mean(axis=1).tolist(), strict=True))
     measure = "fall of the accuracy" if answers.class_names else "rise of the RMSE"
-    importance = np.array([sizes.get(name, np.nan) for name in found.columns])
-    return replace(found, importance=importance, measure=f"{measure} when the column is shuffled")
-
-
-def what(found: Contributions) -> str:
-    """Return what the contributions add up to, of one row or of several."""
-    return found.output[0] if len(set(found.output)) == 1 else "the log-odds of each row's predicted class"
-
-
-def summed(found: Contributions) -> list[str]:
-    """Return what there is to say about the sum, and about the numbers beside the contributions."""
-    lines = []
-    if len(found.values) == 1:
-        start, total, end = (float(part) for part in (found.start[0], found.values.sum(), found.end[0]))
-        lines.append(
-            f"{start:.4g} at the baseline {'+' if total >= 0 else '−'} {abs(total):.4g} in sum = {end:.4g} here."
-        )
-    if found.importance is not None:
-        lines.append(f"The second number is the permutation importance: the {found.measure}.")
-    if (worst := float(found.error.max())) > ALLOWED:
-        lines.append(f"The sum misses the difference by {worst:.1%}: the network bends too sharply on the way.")
-    return lines
+    return np.array([sizes.get(name, np.nan) for name in columns]), f"{measure} when the column is shuffled"
 
 
 class _Path:

@@ -27,7 +27,7 @@ def equations_of(thing: Any) -> Equations:
     if isinstance(thing, Activation) and isinstance(op, str) and is_of_package(thing):
         return _split(getattr(ops, op).__doc__)
     of_loss = getattr(thing, "from_logits", None)
-    return _split(type(thing).__doc__, None if of_loss is None else bool(of_loss))
+    return _split(thing.__doc__, None if of_loss is None else bool(of_loss))
 
 
 def affine_equations(layer: Linear) -> Equations:

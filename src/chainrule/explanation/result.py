@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .._support.files import as_path, write_text
-from .contributions import Contributions, compared, contributions
+from .contributions import Contributions, contributions
+from .equations import equations_of
 from .rows import WHO, Cell, as_rows
 from .steps import LossStep, Step
 from .subjects import as_subject
@@ -35,6 +36,8 @@ class Explanation:
         parameter has ``name``, ``value``, ``gradient`` and ``update``. Empty for several rows of a table.
     loss : LossStep or None
         The loss: ``value``, ``penalty``, ``gradient``, ``equation``; None without y.
+    optimizer, rule : str, tuple of str
+        The optimizer of the updates, and its equations.
     contributions : Contributions or None
         For a table, what each column contributed: ``columns``, ``values``, ``output``, ``start``, ``end``, ``error``.
 
@@ -61,6 +64,8 @@ class Explanation:
     cells: tuple[Cell, ...]
     steps: tuple[Step, ...]
     loss: LossStep | None
+    optimizer: str
+    rule: tuple[str, ...]
     contributions: Contributions | None
 
     def __str__(self) -> str:
@@ -115,7 +120,8 @@ def explain(
 
         cᵢ = (xᵢ − x⁰ᵢ) ∫₀¹ ∂F/∂xᵢ(x⁰ + t (x − x⁰)) dt,    Σᵢ cᵢ = F(x) − F(x⁰)
 
-    F is the log-odds of the predicted class, or the predicted number, and x⁰ a typical row. One-hot features, vectors
+    F is the log-odds of the predicted class, or the (first) predicted number, before it is limited to the range of
+    training; x⁰ is a typical row. One-hot features, vectors
     of embeddings, indicators of missing values and parts of dates count for their column. Nothing is modified: the
     pass, the backward and the step of the optimizer run on copies.
 
@@ -125,7 +131,7 @@ def explain(
         The model; of estimators those of this library.
     x : array, frame, mapping or pandas Series
         One sample, with or without the axis of the batch. Also several rows: of a network, a batch that is followed
-        together; of an estimator, rows whose contributions are averaged.
+        together; of an estimator, rows whose contributions are averaged, those of 100 of them if there are more.
     y : optional
         The answer for each row, as in training; without it, the pass ends at the outputs.
     loss : str, Loss or callable, optional
@@ -170,7 +176,7 @@ def explain(
     """
     subject = as_subject(model, x, y, loss, optimizer)
     several = len(subject.x) > 1
-    found = compared(model, contributions(model, subject, baseline, x), x, y)
+    found = contributions(model, subject, baseline, x, y)
     steps: tuple[Step, ...] = ()
     loss_step: LossStep | None = None
     if subject.rows is None or not several:
@@ -178,13 +184,17 @@ def explain(
             subject.network, subject.x, subject.y, subject.loss, subject.optimizer, training=bool(training)
         )
     cells = () if subject.rows is None or several else subject.rows.cells()
-    conditions = [f"{len(subject.x)} row{'s' * several}"]
+    conditions = [f"{len(subject.x):,} row{'s' * several}"]
+    if found is not None and len(found.rows) < len(subject.x):
+        conditions.append(f"contributions of {len(found.rows)} of them")
     if steps:
         drawn = "dropout drawn, statistics of the batch" if training else "dropout and noise off, as in prediction"
-        conditions += [drawn] + [f"one step of {subject.optimizer!r}"] * (loss_step is not None)
+        conditions.append(drawn)
     if subject.rows is not None and not several:
         conditions.append(f"answer: {_said(model, x)}")
-    return Explanation(repr(model), "; ".join(conditions), len(subject.x), cells, steps, loss_step, found)
+    rule = equations_of(subject.optimizer)[0]
+    words = repr(model), "; ".join(conditions), len(subject.x)
+    return Explanation(*words, cells, steps, loss_step, repr(subject.optimizer), rule, found)
 
 
 def _said(model: Any, x: Any) -> str:

@@ -16,6 +16,7 @@ from .._support.checks import Array
 from .steps import Step
 
 FIRST = 4
+GRADIENTS = "dx is ∂L/∂x, the gradient of the loss L with respect to x; dW and db likewise."
 RULE = f"Of long arrays: the first {FIRST} numbers, then the one of largest magnitude and its place."
 
 

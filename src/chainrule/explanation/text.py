@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._support.checks import Array
-from .._support.text import printable
-from .contributions import Contributions, summed, what
-from .shown import RULE, backward_arrays, forward_arrays, number, shown
+from .._support.text import MOST, printable
+from .contributions import Contributions
+from .shown import GRADIENTS, RULE, backward_arrays, forward_arrays, number, shown
 from .steps import Step
 
 if TYPE_CHECKING:
@@ -29,14 +29,16 @@ def as_text(explanation: Explanation) -> str:
     if explanation.steps:
         lines += [*_cells(explanation), "", "forward", *_forward(explanation)]
     if explanation.loss is not None:
-        lines += ["", "loss", *_loss(explanation), "", "backward", *_backward(explanation)]
+        lines += ["", "loss", *_loss(explanation), "", "backward", *_wrapped(GRADIENTS, "   ")]
+        lines += [*_wrapped(f"W ← by {explanation.optimizer}: {'   '.join(explanation.rule)}", "   ")]
+        lines += _backward(explanation)
     if any(" … " in line for line in lines):
         lines += ["", *_wrapped(RULE)]
     return "\n".join(line.rstrip() for line in lines)
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(printable(text), WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
+    return textwrap.wrap(printable(text, MOST), WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
 
 
 def _cells(explanation: Explanation) -> Iterator[str]:
@@ -115,18 +117,16 @@ def _array(name: str, array: Array, rows: int = 0, indent: int = 5) -> Iterator[
 
 
 def _contributions(found: Contributions) -> Iterator[str]:
-    several = len(found.values) > 1
-    size = "mean size of what each column contributed to" if several else "what each column contributed to"
-    yield from _wrapped(f"{size} {what(found)}")
-    yield from _wrapped(f"compared with {found.origin}")
-    sizes = np.abs(found.values).mean(axis=0) if several else found.values[0]
-    order = np.argsort(-np.abs(sizes), kind="stable")[:MOST_CELLS]
+    sizes, order = found.sizes, found.order[:MOST_CELLS]
+    yield from _wrapped(found.heading)
+    sign = "+" if len(found.values) == 1 else ""
     largest = float(np.abs(sizes).max()) or 1.0
     wide = min(max(len(printable(found.columns[at])) for at in order), 20)
     for at in order:
         bar = "█" * round(abs(sizes[at]) / largest * BAR)
-        beside = f"  {found.importance[at]:>10.4g}" if found.importance is not None else ""
-        said = "" if several else printable(f"{found.cells[at]} (not {found.baseline[at]})", WIDTH - wide - BAR - 18)
-        yield f"  {printable(found.columns[at], 20):<{wide}}  {sizes[at]:>+10.4g}{beside}  {bar:<{BAR}}  {said}"
-    for line in summed(found):
+        beside = "" if found.importance is None else f"  {found.importance[at]:>10.4g}"
+        said = f"{found.cells[at]} (not {found.baseline[at]})" if len(found.values) == 1 else ""
+        said = printable(said, WIDTH - wide - BAR - 18)
+        yield f"  {printable(found.columns[at], 20):<{wide}}  {sizes[at]:>{sign}10.4g}{beside}  {bar:<{BAR}}  {said}"
+    for line in found.notes:
         yield from _wrapped(line, "  ")

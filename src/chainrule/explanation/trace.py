@@ -136,7 +136,8 @@ def trace(
         return tuple(step for recorder in order for step in recorder.steps({})), None
     z = z.copy()
     value, dz = loss(z, y)
-    found = LossStep(repr(loss), *equations_of(loss), z, np.array(y), float(value), problem.model.penalty(), dz.copy())
+    name = getattr(loss, "__name__", repr(loss))
+    found = LossStep(name, *equations_of(loss), z, np.array(y), float(value), problem.model.penalty(), dz.copy())
     problem.gradient(dz)
     updates = {} if optimizer is None else updates_of(problem.model, optimizer)
     return tuple(step for recorder in order for step in recorder.steps(updates)), found
@@ -156,8 +157,8 @@ class _Recorder:
     def __init__(self, place: str, original: Layer, layer: Layer) -> None:
         self.place, self.name, self.layer, self.seen = place, repr(original), layer, dict[str, Array]()
         self.op = _op_of(original)
-        self.equations = affine_equations(layer) if isinstance(layer, Linear) else equations_of(layer)
         known = isinstance(layer, (Linear, ParametricActivation)) and is_of_package(layer)
+        self.equations = affine_equations(layer) if known and isinstance(layer, Linear) else equations_of(layer)
         self.inner: Activation | None = layer.activation if known else None  # type: ignore[attr-defined]
         self.inner_op = "" if self.inner is None else _op_of(self.inner)
         self.inner_equations = NONE if self.inner is None else equations_of(self.inner)

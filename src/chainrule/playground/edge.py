@@ -14,7 +14,7 @@ import numpy as np
 from .._support.checks import check_integer, check_number
 from ..explanation.trace import difference, trace
 from .choices import PLAYGROUND
-from .operations import products, terms
+from .operations import factor, number, products, terms
 from .run import Run
 
 
@@ -36,13 +36,14 @@ def edge(run: Run, layer: int, i: int | None, j: int) -> dict[str, Any]:
     gradient = float(parameter.gradient[place])
     found = difference(*batch, f"{step.layer}.{parameter.name}", place, training=True)
     name = f"{parameter.name}{layer + 1}[{', '.join(map(str, place))}]"
-    written = (terms(dz) if x is None else products(x, dz)) + (f" + ({penalty:.4g})" if penalty else "")
+    quotient = f"({number(found.above, 12)} − {number(found.below, 12)}) / (2 · {found.span:.5f})"
+    written = (terms(dz) if x is None else products(x, dz)) + (f" + {factor(penalty)}" if penalty else "")
     return {
         "name": name,
         "value": float(parameter.value[place]),
         "gradient": gradient,
         "equation": f"∂L/∂{name} = {right}{' + λ₁ sign W + 2 λ₂ W' if penalty else ''}",
-        "numbers": f"{written} = {gradient:.10g}",
+        "numbers": f"{written} = {number(gradient, 10)}",
         "rows": run.rows.tolist(),
         "x": None if x is None else x.tolist(),
         "dz": dz.tolist(),
@@ -53,7 +54,7 @@ def edge(run: Run, layer: int, i: int | None, j: int) -> dict[str, Any]:
             "above": found.above,
             "below": found.below,
             "equation": "(L(w + h) − L(w − h)) / 2h",
-            "numbers": f"({found.above:.12g} − {found.below:.12g}) / {2 * found.span:g} = {found.slope:.10g}",
+            "numbers": f"{quotient} = {number(found.slope, 10)}",
             "relative_difference": abs(found.slope - gradient) / max(abs(found.slope), abs(gradient), 1e-12),
         },
     }

@@ -55,40 +55,45 @@ def _operation(
 def _forward(step: Any, layer: int, n: int) -> Operation:
     x, y = step.inputs, step.outputs
     if not step.parameters:
-        lines = [f"y[{j}] = {step.op}({a:.6g}) = {b:.6g}" for j, (a, b) in enumerate(zip(x[n], y[n], strict=True))]
+        lines = [
+            f"y[{j}] = {step.op}({number(a)}) = {number(b)}" for j, (a, b) in enumerate(zip(x[n], y[n], strict=True))
+        ]
         return _operation(("forward", layer, "units"), step.op, step.equation, lines, x=x, y=y)
     W, b = (parameter.value for parameter in step.parameters)
-    lines = [f"y[{j}] = {products(x[n], W[:, j])} + ({b[j]:.4g}) = {y[n, j]:.6g}" for j in range(len(b))]
+    lines = [f"y[{j}] = {products(x[n], W[:, j])} + {factor(b[j])} = {number(y[n, j])}" for j in range(len(b))]
     return _operation(("forward", layer, "edges"), step.op, step.equation, lines, x=x, W=W, b=b, y=y)
 
 
 def _loss(loss: Any, layer: int, n: int) -> Operation:
-    penalty = f", and a penalty of {loss.penalty:.6g}" if loss.penalty else ""
-    lines = [f"L = {loss.value:.10g}, the mean over the batch{penalty}"]
-    lines += [f"dz[{j}] = {value:.6g}" for j, value in enumerate(loss.gradient[n])]
+    penalty = f", and a penalty of {number(loss.penalty)}" if loss.penalty else ""
+    lines = [f"L = {number(loss.value, 10)}, the mean over the batch{penalty}"]
+    lines += [f"dz[{j}] = {number(value)}" for j, value in enumerate(loss.gradient[n])]
     equations = (*loss.equation, *loss.gradient_equation)
     arrays = {"z": loss.outputs, "y": loss.target, "dz": loss.gradient}
-    return _operation(("loss", layer, "output"), loss.name, equations, lines, **arrays)
+    return _operation(("loss", layer, "output"), loss.name.removesuffix("()"), equations, lines, **arrays)
 
 
 def _backward(step: Any, layer: int, n: int) -> list[Operation]:
-    x, dy, dx = step.inputs, step.output_gradient + 0.0, step.input_gradient + 0.0  # −0 would look odd
+    x, dy, dx = step.inputs, step.output_gradient, step.input_gradient
     edges, units = ("backward", layer, "edges"), ("backward", layer, "units")
     if not step.parameters:
-        lines = [f"dx[{j}] = {a:.6g}, dy[{j}] being {b:.6g}" for j, (a, b) in enumerate(zip(dx[n], dy[n], strict=True))]
+        lines = [
+            f"dx[{j}] = {number(a)}, dy[{j}] being {number(b)}"
+            for j, (a, b) in enumerate(zip(dx[n], dy[n], strict=True))
+        ]
         return [_operation(units, step.op, step.gradient_equation, lines, dy=dy, y=step.outputs, dx=dx)]
     W, b = step.parameters
     penalty = W.gradient - x.T @ dy if any("λ" in line for line in step.gradient_equation) else None
     lines = [
-        f"dW[{i}, {j}] = {products(x[:, i], dy[:, j])}{'' if penalty is None else f' + ({penalty[i, j]:.4g})'}"
-        f" = {W.gradient[i, j] + 0.0:.6g}"
+        f"dW[{i}, {j}] = {products(x[:, i], dy[:, j])}{'' if penalty is None else f' + {factor(penalty[i, j])}'}"
+        f" = {number(W.gradient[i, j])}"
         for i, j in np.ndindex(W.value.shape)
     ]
     found = [_operation(edges, "gradient of W", _of("dW", step), lines, x=x, dy=dy, dW=W.gradient)]
-    lines = [f"db[{j}] = {terms(dy[:, j])} = {value + 0.0:.6g}" for j, value in enumerate(b.gradient)]
+    lines = [f"db[{j}] = {terms(dy[:, j])} = {number(value)}" for j, value in enumerate(b.gradient)]
     found.append(_operation(units, "gradient of b", _of("db", step), lines, dy=dy, db=b.gradient))
     if layer > 1:
-        lines = [f"dx[{i}] = {products(dy[n], W.value[i])} = {value:.6g}" for i, value in enumerate(dx[n])]
+        lines = [f"dx[{i}] = {products(dy[n], W.value[i])} = {number(value)}" for i, value in enumerate(dx[n])]
         found.append(_operation(edges, "gradient of x", _of("dx", step), lines, dy=dy, W=W.value, dx=dx))
     return found
 
@@ -98,23 +103,33 @@ def _of(name: str, step: Any) -> list[str]:
 
 
 def _update(parameter: Any, layer: int, rule: Sequence[str]) -> Operation:
-    name, w, change = parameter.name, parameter.value, parameter.update + 0.0
+    name, w, change = parameter.name, parameter.value, parameter.update
     after = w + change
     places = list(np.ndindex(w.shape))
-    lines = [f"{name}{list(at)} = {w[at]:.6g} + ({change[at]:.4g}) = {after[at]:.6g}" for at in places]
+    lines = [f"{name}{list(at)} = {number(w[at])} + {factor(change[at])} = {number(after[at])}" for at in places]
     place = "update", layer, "edges" if name == "W" else "units"
     return _operation(place, f"update of {name}", rule, lines, **{name: w, "change": change})
 
 
 def products(x: Array, w: Array) -> str:
     """The first products of Σ x w, with their numbers."""
-    return _sum([f"{a + 0.0:.4g}·({b + 0.0:.4g})" for a, b in zip(x[:SHOWN_TERMS], w, strict=False)], len(x))
+    return _sum([f"{factor(a)}·{factor(b)}" for a, b in zip(x[:SHOWN_TERMS], w, strict=False)], len(x))
 
 
 def terms(x: Array) -> str:
     """The first terms of Σ x."""
-    return _sum([f"({a + 0.0:.4g})" for a in x[:SHOWN_TERMS]], len(x))
+    return _sum([factor(a) for a in x[:SHOWN_TERMS]], len(x))
 
 
 def _sum(shown: list[str], count: int) -> str:
     return " + ".join(shown) + (f" + {count - len(shown)} more" if count > len(shown) else "")
+
+
+def factor(value: float) -> str:
+    """A number as part of a sum or product: in brackets if it is negative."""
+    return f"({number(value, 4)})" if value < 0 else number(value, 4)
+
+
+def number(value: float, digits: int = 6) -> str:
+    """A number as a person writes it."""
+    return f"{value + 0.0:.{digits}g}".replace("-", "−")  # −0 would look odd
