@@ -117,7 +117,10 @@ def visiting(folder: Path) -> Iterator[Visitor]:
     needed = packages(folder)
     own = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
     command = [node, str(Path(__file__).with_name("visitor.mjs")), str(needed), own]
-    with Server() as server, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        Server() as server,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+    ):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         visitor = Visitor(process, server, needed)
@@ -130,4 +133,3 @@ def visiting(folder: Path) -> Iterator[Visitor]:
             process.wait(60)
             server.shutdown()
             thread.join()
-

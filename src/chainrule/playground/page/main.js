@@ -272,7 +272,7 @@ function flow(time) {
 
 function showViews() {
   const views = Object.entries(VIEWS).map(([name, { label, hint }]) => make("label", {}, make("input", {
-    type: "radio", name: "flow", value: name, checked: name === "weights", onchange: () => {
+    type: "radio", name: "flow", value: name, checked: name === "weights", data: { key: `flow-${name}` }, onchange: () => {
       const moved = network.lines.moving
       network.lines.view = name
       find("hint").textContent = `The thicker, the larger. ${hint}`
