@@ -295,6 +295,10 @@ function opened() {
 }
 
 function wire() {
+  find("skip").onclick = event => { // the fragment belongs to the settings
+    event.preventDefault()
+    find("network").focus()
+  }
   find("play").onclick = () => state.playing ? pause() : play()
   find("step").onclick = oneBatch
   find("reset").onclick = () => rebuild(state.runs.map(({ asked }) => asked))
