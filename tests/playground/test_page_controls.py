@@ -159,6 +159,20 @@ def test_stepping_through_shows_each_operation_and_takes_the_step(visitor: Visit
     np.testing.assert_allclose(after, W[0][0] + change[0][0], rtol=1e-12)
 
 
+def test_a_training_that_diverges_says_so_and_can_be_reset(visitor: Visitor) -> None:
+    visitor.open("data=ripples&optimizer=sgd&learning_rate=3&activation=relu")
+    start = visitor.read("document.getElementById('figures').textContent")
+    visitor("await page.select('#speed', '1'); await page.click('#play')")
+    visitor.until("!document.getElementById('error').hidden")
+    visitor("await idle()")
+    assert "lower the learning rate" in visitor.read("document.getElementById('error').textContent")
+    assert visitor.read("document.getElementById('play').textContent") == "Play"
+    visitor.do("document.getElementById('reset').click()")
+    assert visitor.read("document.getElementById('error').hidden")
+    assert visitor.read("document.getElementById('figures').textContent") == start
+    assert visitor("return faults") == []
+
+
 def test_change_one_thing_compares_two_runs(visitor: Visitor) -> None:
     visitor.open()
     visitor.do("document.getElementById('compare').click()")

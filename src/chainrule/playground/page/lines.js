@@ -24,6 +24,7 @@ export class Lines {
     this.canvas.setAttribute("aria-hidden", "true")
     this.svg = document.createElementNS(SVG, "svg")
     this.svg.setAttribute("role", "group")
+    this.svg.setAttribute("tabindex", "-1") // one that listens to focus would be a stop of its own
     this.svg.setAttribute("aria-label", "Weights. Up and down: next weight. Left and right: next layer.")
     this.choose = choose
     this.view = "weights"
