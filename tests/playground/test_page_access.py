@@ -71,7 +71,7 @@ def test_axe_finds_no_fault(settings: str, scheme: str, states: list[str], visit
         found = visitor("""
             await page.evaluate(axe)
             const { violations } = await page.evaluate(() => window.axe.run())
-            return violations.map(({ id, nodes }) => `${id}: ${nodes.map(node => `${node.html} ${node.failureSummary}`).slice(0, 3)}`)
+            return violations.map(({ id, nodes: [{ html, failureSummary }] }) => `${id}: ${html} ${failureSummary}`)
         """)
         assert found == [], name
         assert visitor("return faults") == []
