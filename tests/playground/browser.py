@@ -16,7 +16,7 @@ import pytest
 from chainrule.playground.server import Server
 
 NEEDS = ("puppeteer-core", "@sparticuz/chromium", "axe-core", "pyodide")
-#: Before the page's own scripts: counts frames, and remembers each request with its answer.
+#: Before the page's own scripts: counts frames, and remembers the latest requests with their answers.
 RECORDER = """
 window.frames_seen = 0
 window.asked = []
@@ -27,6 +27,7 @@ window.fetch = async (...details) => {
   if (details[1]?.body) {
     const request = JSON.parse(details[1].body)
     if (request.do !== "advance") window.asked.push({ request, answer: await answer.clone().json() })
+    window.asked.splice(0, window.asked.length - 20)
   }
   return answer
 }
