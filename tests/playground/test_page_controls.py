@@ -196,6 +196,7 @@ def test_a_table_of_ones_own(visitor: Visitor, tmp_path: Any) -> None:
     path.write_text(TABLE, encoding="utf-8")
     visitor.open()
     visitor.do("document.querySelector('input[name=data][value=table]').click()")
+    assert visitor.read("document.getElementById('set-target')") is None  # before there are columns
     visitor(
         "await (await page.$('#table-file')).uploadFile(path); await page.waitForSelector('#set-target'); await idle()",
         path=str(path),

@@ -79,7 +79,8 @@ function yesNo(control, value, set, { settings }) {
 }
 
 const named = names => names.map(name => ({ value: name, label: name }))
-const column = (control, value, set, { columns }) => menu({ ...control, choices: named(columns.map(({ name }) => name)) }, value, set)
+const column = (control, value, set, { columns }) =>
+  columns.length ? menu({ ...control, choices: named(columns.map(({ name }) => name)) }, value, set) : []
 
 /** Two columns of numbers for the two axes. */
 function columnPair(control, value, set, { columns }) {
@@ -110,7 +111,7 @@ export function showControls(root, description, context, set, extra) {
     const controls = shown.filter(control => control.group === group).map(control => {
       const { name, kind } = control, build = name === "data" ? tiles : KINDS[kind]
       const parts = build(fitting(control, classes), settings[name], value => set(name, value), { ...description, ...context })
-      return make("div", { class: "control" }, ...[parts].flat())
+      return parts.length !== 0 && make("div", { class: "control" }, ...[parts].flat())
     })
     return make("details", { open: open.get(group) ?? !(narrow || FOLDED.includes(group)), data: { group } },
       make("summary", { data: { key: `group-${group}` } }, group), ...controls, group === "data" && extra)
