@@ -6,7 +6,7 @@ from typing import Any
 
 import chainrule as cr
 
-NAMESPACES = ("callbacks", "convert", "data", "schedules")
+NAMESPACES = ("callbacks", "convert", "data", "exercises", "schedules")
 
 
 def public_things() -> dict[str, Any]:

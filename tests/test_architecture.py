@@ -28,7 +28,8 @@ ORDER = (
     # 3 · whole
     "model", "data", "proof", "training", "diagnostics",
     # 4 · tools
-    "callbacks", "estimators", "tabular", "persistence", "convert", "plots", "reporting", "cli", "__main__",
+    "callbacks", "estimators", "tabular", "persistence", "convert", "exercises", "plots", "reporting", "explanation",
+    "playground", "cli", "__main__",
 )  # fmt: skip
 
 # What breaks a rule today. Take out what you mend; put nothing in.

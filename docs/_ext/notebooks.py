@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 from pathlib import Path
 from typing import Any
 
 import myst_nb.sphinx_ext
 from docutils import nodes
+from portable import portable
 from sphinx.application import Sphinx
 
 
@@ -23,12 +24,12 @@ def offer(app: Sphinx, page: str, template: str, context: dict[str, Any], doctre
 
 
 def copy(app: Sphinx, exception: Exception | None) -> None:
-    """Copy the notebooks into the site."""
+    """Write the notebooks into the site, each such that it runs anywhere."""
     for file in [] if exception else folder(app).rglob("*.ipynb"):
         target = Path(app.outdir) / "notebooks" / file.relative_to(folder(app))
-        if target != file:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
+        notebook = portable(json.loads(file.read_text(encoding="utf-8")), Path(app.srcdir) / "learn" / "figures")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(notebook, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

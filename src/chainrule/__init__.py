@@ -19,10 +19,11 @@ from .training.callbacks import Callback
 from .training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from . import callbacks, convert, data, plots
+    from . import callbacks, convert, data, exercises, plots
     from .diagnostics.health import diagnose
     from .diagnostics.learning_rate import learning_rate_range_test
     from .estimators import MLPClassifier, MLPRegressor
+    from .explanation import explain
     from .model.data_driven import initialize_from_data
     from .persistence import load, save
     from .persistence.export import export
@@ -42,6 +43,8 @@ _LAZY = {
     "convert": "convert",
     "data": "data",
     "diagnose": "diagnostics.health",
+    "exercises": "exercises",
+    "explain": "explanation",
     "export": "persistence.export",
     "initialize_from_data": "model.data_driven",
     "learning_rate_range_test": "diagnostics.learning_rate",

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule import plots
 from chainrule.diagnostics.health import Diagnosis
 from plots.figures import HISTORY, Figure, Model
@@ -27,8 +28,14 @@ DRAWERS = {
     "predictions": lambda ax=None: plots.predictions([1.0, 2.0], [1.5, 1.5], ax=ax),
     "reliability": lambda ax=None: plots.reliability([0.1, 0.8, 0.6], [0, 1, 0], ax=ax),
     "worst": lambda ax=None: plots.worst([0.1, 0.8, 0.6], [0, 1, 0], np.eye(3, 6), (2, 3), ax=ax),
+    "network": lambda ax=None: plots.network(cr.MLP([3, 20, 1], rng=0), ax=ax),
+    "landscape": lambda ax=None: plots.landscape(cr.MLP([2, 1], rng=0), MOONS, MOONS[:, :1], resolution=3, ax=ax),
     "importances": lambda ax=None: plots.importances([[0.1, 0.2], [0.4, 0.3]], ["a", "b"], ax=ax),
 }
+WITH_PANELS = [
+    lambda: plots.health(Diagnosis([], 0.5, [])),
+    lambda: plots.gradients(cr.MLP([2, 1], rng=0), MOONS, MOONS[:, :1]),
+]
 drawer = pytest.mark.parametrize("draw", DRAWERS.values(), ids=DRAWERS.keys())
 
 
@@ -62,7 +69,7 @@ def test_axes_of_another_type_are_refused(draw):
         draw(ax=Figure())
 
 
-@pytest.mark.parametrize("draw", [*DRAWERS.values(), lambda: plots.health(Diagnosis([], 0.5, []))])
+@pytest.mark.parametrize("draw", [*DRAWERS.values(), *WITH_PANELS])
 def test_a_missing_matplotlib_is_one_sentence(draw, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ModuleNotFoundError, match=r"needs matplotlib.*pip install 'chainrule\[plots\]'"):

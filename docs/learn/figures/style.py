@@ -15,14 +15,16 @@ def use() -> None:
     """Draw as SVG, in the style of the book."""
     set_matplotlib_formats("svg")
     plt.rcdefaults()
-    plt.rcParams.update({
-        "figure.figsize": (7.0, 3.2),
-        "figure.constrained_layout.use": True,
-        "font.size": 10.5,
-        "mathtext.fontset": "cm",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.prop_cycle": mpl.cycler(color=[VALUE, GRADIENT, WEIGHT, YELLOW, PINK, SKY, GREY]),
-        "svg.fonttype": "path",
-        "svg.hashsalt": "chainrule",
-    })
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7.0, 3.2),
+            "figure.constrained_layout.use": True,
+            "font.size": 10.5,
+            "mathtext.fontset": "cm",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": mpl.cycler(color=[VALUE, GRADIENT, WEIGHT, YELLOW, PINK, SKY, GREY]),
+            "svg.fonttype": "path",
+            "svg.hashsalt": "chainrule",
+        }
+    )

@@ -11,7 +11,7 @@ from typing import NoReturn
 from .. import __version__
 from .._support.checks import check_name
 from .._support.text import printable
-from . import check, config, evaluate, export, inspect, predict, report, train
+from . import check, config, evaluate, explain, export, inspect, playground, predict, report, train
 from .screen import forsake_streams, screens
 from .words import in_the_shell
 
@@ -20,10 +20,12 @@ COMMANDS = {
     "predict": predict,
     "evaluate": evaluate,
     "report": report,
+    "explain": explain,
     "inspect": inspect,
     "export": export,
     "check": check,
     "config": config,
+    "playground": playground,
 }
 FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # as in argparse and the shells
 

@@ -82,7 +82,7 @@ class NetworkModel:
         decode: Callable[[Array], Array],
         encoder: Any = None,
     ) -> None:
-        self.network, self._encode, self._decode = network, encode, decode
+        self.network, self.encode, self._decode = network, encode, decode
         if encoder is not None:
             self.encoder_ = encoder
         if classes:
@@ -90,11 +90,11 @@ class NetworkModel:
 
     def predict(self, rows: Any) -> Array:
         """Predict numbers in the units of the target (N,)."""
-        return self._decode(self.network.predict(self._encode(rows)))
+        return self._decode(self.network.predict(self.encode(rows)))
 
     def predict_proba(self, rows: Any) -> Array:
         """Predict the probabilities of the classes (N, K)."""
-        p: Array = softmax(self.network.predict(self._encode(rows)).astype(np.float64))
+        p: Array = softmax(self.network.predict(self.encode(rows)).astype(np.float64))
         return p
 
 

@@ -146,9 +146,13 @@ def _about_model(model: Trained) -> dict[str, Any]:
 
 
 def _about_run(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the record of the run, with a heading for each part."""
-    parts = {f"Run: {name}": value for name, value in record.items() if isinstance(value, Mapping)}
-    others = {name: value for name, value in record.items() if not isinstance(value, Mapping)}
+    """Return the record of the run, with a heading for each part, without the options that were not given."""
+    parts = {
+        f"Run: {name}": {option: given for option, given in value.items() if given is not None}
+        for name, value in record.items()
+        if isinstance(value, Mapping)
+    }
+    others = {name: value for name, value in record.items() if not isinstance(value, Mapping) and value != []}
     return parts | ({"Run": others} if others else {})
 
 

@@ -79,7 +79,7 @@ def _add_table_options(group: argparse._ArgumentGroup) -> None:
         "--test-fraction",
         metavar="X",
         type=float,
-        help=f"fraction of rows held out for the test (default: {tables.TEST}, or {tables.MOST_TESTED:,} rows if fewer)",
+        help=f"fraction of rows held out for the test (default: {tables.TEST}, at most {tables.MOST_TESTED:,} rows)",
     )
 
 

@@ -119,12 +119,7 @@ def diagnose(
     >>> print(cr.diagnose(cr.MLP([3, 8, 2], rng=0), x, y).findings[0])
     Column 2 of x has a spread of 9.55e+05, the median column 1.09: standardise x.
     """
-    if not isinstance(model, Sequential):
-        raise TypeError(sentence("diagnose", "a Sequential model", repr(model), _remedy(model)))
-    model = copy.deepcopy(model)
-    x, y, _ = as_data("diagnose", model, x, y, None)
-    x, y = x[:MOST_ROWS], y[:MOST_ROWS]
-    loss = _loss_for(model, y, loss)
+    model, x, y, loss = examined("diagnose", model, x, y, loss)
     value, states = _states(model, x, y, loss, copy.deepcopy(get_optimizer(optimizer)))
     findings = [
         *about_scale(x),
@@ -136,8 +131,37 @@ def diagnose(
     return Diagnosis(states, value, findings)
 
 
-def _remedy(model: Any) -> str:
-    return "pass trainer.model" if isinstance(getattr(model, "model", None), Sequential) else ""
+@np.errstate(over="ignore", invalid="ignore")
+def examined(
+    who: str, model: Sequential, x: Any, y: Any, loss: str | LossFunction | None
+) -> tuple[Sequential, Array, Array, LossFunction]:
+    """Return a copy of the model, the first rows as arrays, and the loss."""
+    check_model(who, model)
+    model = copy.deepcopy(model)
+    x, y, _ = as_data(who, model, x, y, None)
+    x, y = x[:MOST_ROWS], y[:MOST_ROWS]
+    loss = _loss_for(model, y, loss)
+    single = y.ndim == 1 and model.predict(x[:1]).shape[1:] == (1,)
+    return model, x, y[:, None] if single else y, loss
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def one_pass(model: Sequential, x: Array, y: Array, loss: LossFunction) -> tuple[list[Array], float]:
+    """Return each layer's outputs (N, ...) and the loss, and leave the gradients in the model."""
+    outputs, work, signal = [], Workspace(False, model.rng), x
+    for index, layer in enumerate(model.layers):
+        signal = layer.forward(signal, work.child(index))
+        outputs.append(signal.reshape(len(signal), -1).astype(np.float64))
+    value, dz = loss(model.forward(x, training=True), y, None)
+    model.backward(dz)
+    return outputs, float(value) + model.penalty()
+
+
+def check_model(who: str, model: Any) -> None:
+    """Raise unless this is a Sequential model."""
+    if not isinstance(model, Sequential):
+        remedy = "pass trainer.model" if isinstance(getattr(model, "model", None), Sequential) else ""
+        raise TypeError(sentence(who, "a Sequential model", repr(model), remedy))
 
 
 def _loss_for(model: Sequential, y: Array, loss: str | LossFunction | None) -> LossFunction:
@@ -153,14 +177,7 @@ def _states(
     model: Sequential, x: Array, y: Array, loss: LossFunction, optimizer: Optimizer
 ) -> tuple[float, list[LayerState]]:
     """Take one step of training on a copy, and record the state of each layer."""
-    outputs, work, signal = [], Workspace(False, model.rng), x
-    for index, layer in enumerate(model.layers):
-        signal = layer.forward(signal, work.child(index))
-        outputs.append(signal.reshape(len(signal), -1).astype(np.float64))
-    z = model.forward(x, training=True)
-    single = z.shape[1:] == (1,) and y.ndim == 1
-    value, dz = loss(z, y[:, None] if single else y, None)
-    model.backward(dz)
+    outputs, value = one_pass(model, x, y, loss)
     weights = {name: array.copy() for name, array in model.parameters.items()}
     optimizer.setup(model.parameters, total_steps=1000)
     optimizer.step(model.parameters.vector, model.gradients.vector)
@@ -169,7 +186,7 @@ def _states(
         _state(layer, output, *(_norm(arrays, f"{index}.") for arrays in (weights, model.gradients, steps)))
         for index, (layer, output) in enumerate(zip(model.layers, outputs, strict=True))
     ]
-    return float(value) + model.penalty(), states
+    return value, states
 
 
 def _norm(arrays: Mapping[str, Array], prefix: str) -> float:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from .calibration import reliability
 from .diagnosis import health
+from .distributions import gradients
 from .examples import worst
 from .inputs import importances
 from .matrix import confusion
 from .regions import decision_regions
 from .regression import predictions
+from .structure import network
+from .surface import landscape
 from .training import curves, learning_rates
 from .weights import first_layer_weights
 
@@ -23,9 +26,12 @@ __all__ = [
     "curves",
     "decision_regions",
     "first_layer_weights",
+    "gradients",
     "health",
     "importances",
+    "landscape",
     "learning_rates",
+    "network",
     "predictions",
     "reliability",
     "worst",

@@ -1,0 +1,144 @@
+"""Exercises of chapters 4 to 6: activations, losses, the softmax and the cross-entropy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._support.checks import Array
+from .problem import Generator, Problem, Sizes, Terms
+
+
+class Softplus(Problem):
+    """A smooth version of max(0, x)."""
+
+    chapter = 4
+    shapes = "x (N, I), y (N, I)"
+
+    @staticmethod
+    def forward(x: Array) -> Any:
+        return np.log(1 + np.exp(x))
+
+    @staticmethod
+    def terms(dy: Array, x: Array) -> Terms:
+        return {"dx": {"dy·σ(x)": dy / (1 + np.exp(-x))}}
+
+    @staticmethod
+    def mistakes(dy: Array, x: Array) -> Terms:
+        s = 1 / (1 + np.exp(-x))
+        return {"dx": {"takes the derivative of σ(x) for σ(x)": dy * s * (1 - s)}}
+
+
+class Swish(Problem):
+    """x times its own sigmoid σ(x) = 1/(1 + exp(−x)): a product of two functions of x."""
+
+    chapter = 4
+    shapes = "x (N, I), y (N, I)"
+
+    @staticmethod
+    def forward(x: Array) -> Any:
+        s = 1 / (1 + np.exp(-x))
+        return x * s
+
+    @staticmethod
+    def terms(dy: Array, x: Array) -> Terms:
+        s = 1 / (1 + np.exp(-x))
+        return {"dx": {"dy·σ(x)": dy * s, "dy·x·σ(x)(1 − σ(x))": dy * x * s * (1 - s)}}
+
+
+class SquaredError(Problem):
+    """The squared error: summed over the outputs of a sample, averaged over the samples. y is the target.
+
+    A loss starts the chain: no gradient comes in. Return dz, the gradient of the loss with respect to z.
+    """
+
+    chapter = 5
+    shapes = "z (N, O), y (N, O), L ()"
+
+    @staticmethod
+    def forward(z: Array, y: Array) -> Any:
+        return np.sum((z - y) ** 2) / len(z)
+
+    @staticmethod
+    def terms(z: Array, y: Array) -> Terms:
+        return {"dz": {"2 (z − y)/N": 2 * (z - y) / len(z)}}
+
+
+class Huber(Problem):
+    """Huber's loss: half the square of a small residual, and linear beyond 1, so that outliers pull less.
+
+    Averaged over the samples, summed over their outputs. Return dz; y is the target.
+    """
+
+    chapter = 5
+    shapes = "z (N, O), y (N, O), L ()"
+
+    @staticmethod
+    def forward(z: Array, y: Array) -> Any:
+        r = np.abs(z - y)
+        return np.sum(np.where(r <= 1, r**2 / 2, r - 1 / 2)) / len(z)
+
+    @staticmethod
+    def terms(z: Array, y: Array) -> Terms:
+        r = z - y
+        small = np.abs(r) <= 1
+        return {
+            "dz": {
+                "(z − y)/N where |z − y| ≤ 1": small * r / len(z),
+                "sign(z − y)/N where |z − y| > 1": ~small * np.sign(r) / len(z),
+            }
+        }
+
+    @staticmethod
+    def mistakes(z: Array, y: Array) -> Terms:
+        return {"dz": {"is right for small residuals, and wrong where |z − y| > 1": (z - y) / len(z)}}
+
+
+class Softmax(Problem):
+    """The softmax of each row: positive numbers that sum to 1. The backward is given the output y."""
+
+    chapter = 6
+    shapes = "x (N, K), y (N, K)"
+
+    @staticmethod
+    def forward(x: Array) -> Any:
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    @staticmethod
+    def terms(dy: Array, y: Array) -> Terms:
+        return {"dx": {"y·dy": y * dy, "−y·Σₖ yₖ dyₖ": -y * (y * dy).sum(axis=1, keepdims=True)}}
+
+    @staticmethod
+    def mistakes(dy: Array, y: Array) -> Terms:
+        return {
+            "dx": {
+                "leaves out that each y depends on all x of its row": y * (1 - y) * dy,
+                "sums dy without the weights y": y * (dy - dy.sum(axis=1, keepdims=True)),
+            }
+        }
+
+
+class CrossEntropy(Problem):
+    """The cross-entropy of logits z with the classes 0 … K−1 of the samples, averaged over the samples.
+
+    Softmax and logarithm are one function here, and their gradient is simpler than either's. Return dz.
+    """
+
+    chapter = 6
+    shapes = "z (N, K), classes (N,), L ()"
+
+    def draw(self, rng: Generator, sizes: Sizes) -> dict[str, Array]:
+        return super().draw(rng, sizes) | {"classes": rng.integers(0, sizes["K"], sizes["N"])}
+
+    @staticmethod
+    def forward(z: Array, classes: Array) -> Any:
+        log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+        return -np.mean(log_p[np.arange(len(z)), classes])
+
+    @staticmethod
+    def terms(z: Array, classes: Array) -> Terms:
+        p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+        t = np.eye(z.shape[1])[classes]
+        return {"dz": {"softmax(z)/N": p / len(z), "−onehot(classes)/N": -t / len(z)}}

@@ -1,0 +1,203 @@
+"""``explain(model, x, y)``: the steps of a sample through the model, and what each column contributed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._support.files import as_path, write_text
+from .contributions import Contributions, contributions
+from .equations import equations_of
+from .rows import WHO, Cell, as_rows
+from .steps import LossStep, Step
+from .subjects import as_subject
+from .trace import trace
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """Result of :func:`explain`: print it, show it in a notebook, or save it as a page.
+
+    Parameters
+    ----------
+    title, conditions : str
+        What was explained, and how: the number of rows, whether dropout was on, the optimizer.
+    rows : int
+        The number N of rows.
+    cells : tuple of Cell
+        For a table, each column of the row and the numbers it becomes: ``column``, ``value``, ``how``, ``features``,
+        ``numbers``.
+    steps : tuple of Step
+        The operations in the order of the forward pass: ``layer``, ``name``, ``op``, ``equation``,
+        ``gradient_equation``, ``inputs``, ``outputs``, ``output_gradient``, ``input_gradient``, ``parameters``. Each
+        parameter has ``name``, ``value``, ``gradient`` and ``update``. Empty for several rows of a table.
+    loss : LossStep or None
+        The loss: ``value``, ``penalty``, ``gradient``, ``equation``; None without y.
+    optimizer, rule : str, tuple of str
+        The optimizer of the updates, and its equations.
+    contributions : Contributions or None
+        For a table, what each column contributed: ``columns``, ``values``, ``output``, ``start``, ``end``, ``error``.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> model = cr.Sequential([cr.Linear(2, 1, bias=False, initializer="ones")])
+    >>> print(cr.explain(model, [1.0, 3.0]))
+    Sequential([Linear(2 → 1, no bias)])
+    1 row; dropout and noise off, as in prediction
+    <BLANKLINE>
+    forward
+    0  Linear(2 → 1, no bias)
+       affine: y = xW + b
+         x              2  1          3
+         W          2 × 1  1
+                           1
+         y              1  4
+    """
+
+    title: str
+    conditions: str
+    rows: int
+    cells: tuple[Cell, ...]
+    steps: tuple[Step, ...]
+    loss: LossStep | None
+    optimizer: str
+    rule: tuple[str, ...]
+    contributions: Contributions | None
+
+    def __str__(self) -> str:
+        from .text import as_text
+
+        return as_text(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The page, as a notebook shows it."""
+        from .._support import notebook
+
+        return notebook.page(self.to_html(), self.title)
+
+    def to_html(self) -> str:
+        """Return a self-contained HTML page, for light and dark screens, that loads nothing and runs no scripts.
+
+        Returns
+        -------
+        str
+            The document.
+        """
+        from .page import page
+
+        return page(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page of :meth:`to_html` to a file, which is replaced atomically.
+
+        Parameters
+        ----------
+        path : path
+            The file, such as ``"explained.html"``.
+        """
+        write_text(WHO, as_path(WHO, path), self.to_html())
+
+
+def explain(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    loss: Any = None,
+    optimizer: Any = None,
+    training: bool = False,
+    baseline: Any = None,
+) -> Explanation:
+    """Follow a sample through every layer, forward and backward, with numbers, equations and updates.
+
+    For an estimator, also what each column contributed to the answer, by integrated gradients:
+
+        cᵢ = (xᵢ − x⁰ᵢ) ∫₀¹ ∂F/∂xᵢ(x⁰ + t (x − x⁰)) dt,    Σᵢ cᵢ = F(x) − F(x⁰)
+
+    F is the log-odds of the predicted class, or the (first) predicted number, before it is limited to the range of
+    training; x⁰ is a typical row. One-hot features, vectors
+    of embeddings, indicators of missing values and parts of dates count for their column. Nothing is modified: the
+    pass, the backward and the step of the optimizer run on copies.
+
+    Parameters
+    ----------
+    model : Sequential, Trainer or fitted estimator
+        The model; of estimators those of this library.
+    x : array, frame, mapping or pandas Series
+        One sample, with or without the axis of the batch. Also several rows: of a network, a batch that is followed
+        together; of an estimator, rows whose contributions are averaged, those of 100 of them if there are more.
+    y : optional
+        The answer for each row, as in training; without it, the pass ends at the outputs.
+    loss : str, Loss or callable, optional
+        The loss, for a Sequential; a Trainer or an estimator has its own.
+    optimizer : str or Optimizer, optional
+        The rule of the update, in its present state; by default the trainer's, and otherwise ``SGD(0.1)``.
+    training : bool
+        Whether to draw dropout and noise, and to normalise by the batch. By default they are off, as in prediction.
+    baseline : row or rows, optional
+        The row x⁰; of several rows, the middle of each number and date and the most frequent category are taken. By
+        default those of x if it has several rows; otherwise medians or means that the estimator knows from training,
+        and no known category.
+
+    Returns
+    -------
+    Explanation
+        Plain arrays and words; print it, show it in a notebook, or save it as a page.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If x, y, the loss or the baseline do not fit the model.
+
+    Notes
+    -----
+    With several rows and y, an estimator's contributions stand beside permutation importances, which need scikit-learn.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> model = cr.Sequential([cr.Linear(2, 1, "tanh")], rng=0)
+    >>> found = cr.explain(model, [1.0, 3.0], 0.5, loss="squared_error")
+    >>> [(step.op, step.outputs.shape) for step in found.steps]
+    [('affine', (1, 1)), ('tanh', (1, 1))]
+    >>> W = found.steps[0].parameters[0]
+    >>> bool(abs(W.update + 0.1 * W.gradient).max() < 1e-7)
+    True
+
+    References
+    ----------
+    Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks (2017), section 3.
+    """
+    subject = as_subject(model, x, y, loss, optimizer)
+    several = len(subject.x) > 1
+    found = contributions(model, subject, baseline, x, y)
+    steps: tuple[Step, ...] = ()
+    loss_step: LossStep | None = None
+    if subject.rows is None or not several:
+        steps, loss_step = trace(
+            subject.network, subject.x, subject.y, subject.loss, subject.optimizer, training=bool(training)
+        )
+    cells = () if subject.rows is None or several else subject.rows.cells()
+    conditions = [f"{len(subject.x):,} row{'s' * several}"]
+    if found is not None and len(found.rows) < len(subject.x):
+        conditions.append(f"contributions of {len(found.rows)} of them")
+    if steps:
+        drawn = "dropout drawn, statistics of the batch" if training else "dropout and noise off, as in prediction"
+        conditions.append(drawn)
+    if subject.rows is not None and not several:
+        conditions.append(f"answer: {_said(model, x)}")
+    rule = equations_of(subject.optimizer)[0]
+    words = repr(model), "; ".join(conditions), len(subject.x)
+    return Explanation(*words, cells, steps, loss_step, repr(subject.optimizer), rule, found)
+
+
+def _said(model: Any, x: Any) -> str:
+    """Return the estimator's answer for the row."""
+    answer = np.ravel(model.predict(as_rows(x))).tolist()
+    return ", ".join(f"{value:.6g}" if isinstance(value, float) else str(value) for value in answer)

@@ -1,0 +1,83 @@
+"""What is shown of an array, in a terminal and on a page alike, and in what order.
+
+Of an array that is longer than there is room for, the first 4 numbers are shown, and the one of largest magnitude with
+its place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._support.checks import Array
+from .steps import Step
+
+FIRST = 4
+GRADIENTS = "dx is ∂L/∂x, the gradient of the loss L with respect to x; dW and db likewise."
+RULE = f"Of long arrays: the first {FIRST} numbers, then the one of largest magnitude and its place."
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An array as lines of numbers; ``largest`` and ``place`` are set if these are not all."""
+
+    shape: str
+    lines: tuple[tuple[float, ...], ...]
+    largest: float = math.nan
+    place: str = ""
+
+
+def shown(array: Array, rows: int, most: int) -> Shown:
+    """Select the numbers to show, all if no side is longer than ``most``; of a batch of one row, this row."""
+    a = np.asarray(array)
+    a = a[0] if rows == 1 and a.ndim > 1 and len(a) == 1 else a
+    shape = " × ".join(map(str, a.shape)) or "1"
+    if a.ndim <= 2 and all(length <= most for length in a.shape):
+        return Shown(shape, tuple(tuple(line) for line in np.atleast_2d(a).astype(float).tolist()))
+    flat = a.reshape(-1).astype(float)
+    place = int(np.nanargmax(np.abs(flat))) if not np.isnan(flat).all() else 0
+    where = ", ".join(str(int(index)) for index in np.unravel_index(place, a.shape))
+    return Shown(shape, (tuple(flat[:FIRST].tolist()),), float(flat[place]), where)
+
+
+def number(value: float) -> str:
+    """Write a number with four significant digits."""
+    return f"{value + 0.0:.4g}"  # −0 is 0
+
+
+def forward_arrays(steps: tuple[Step, ...]) -> Iterator[tuple[Step, dict[str, Array]]]:
+    """Yield each step with what it shows of the forward pass; x only where it is not the y before it."""
+    before: Array | None = None
+    for step in steps:
+        new = before is None or not _same(before, step.inputs)
+        yield (
+            step,
+            ({"x": step.inputs} if new else {}) | {p.name: p.value for p in step.parameters} | {"y": step.outputs},
+        )
+        before = step.outputs
+
+
+def backward_arrays(steps: tuple[Step, ...], dz: Array) -> dict[int, dict[str, Array]]:
+    """Return what each step shows of the backward pass, by its index; dy only where it is not the dx of the next."""
+    found, after = {}, dz
+    for index, step in reversed(list(enumerate(steps))):
+        arrays: dict[str, Array] = {}
+        dy, dx = step.output_gradient, step.input_gradient
+        if dy is not None and not _same(after, dy):
+            arrays["dy"] = dy
+        if dx is not None:
+            arrays["dx"], after = dx, dx
+        for p in step.parameters:
+            if p.gradient is not None:
+                arrays["d" + p.name] = p.gradient
+            if p.update is not None:
+                arrays[p.name + " ←"] = p.value + p.update
+        found[index] = arrays
+    return found
+
+
+def _same(a: Array, b: Array) -> bool:
+    return a.shape == b.shape and bool(np.array_equal(a, b, equal_nan=True))

@@ -1,0 +1,273 @@
+"""Follow a batch through a copy of the model: each layer, on the copy, reports what enters and what leaves it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .._support.checks import Array, sentence
+from .._support.overrides import is_of_package
+from .._support.registry import snake_case
+from ..layers import Activation, BatchNorm, Dropout, GaussianNoise, Layer, Linear, ParametricActivation, Workspace
+from ..layers.base import walk
+from ..layers.chain import backward_through, forward_through
+from ..layers.program import program_of
+from ..losses import LossFunction
+from ..model import Sequential
+from ..optimizers import Optimizer
+from .equations import Equations, affine_equations, equations_of
+from .steps import LossStep, Parameter, Step
+
+WHO = "explain"
+NONE: Equations = ((), ())
+SPAN = 1e-5  # h of the central difference: float64 leaves about 1e-11 of the loss
+
+
+class RunningNorm(BatchNorm):
+    """Standardise each feature with the running statistics, as in prediction, where they are constants.
+
+        y = gain · ŷ + bias,    ŷ = (x − μ) / √(σ² + ε)
+
+        dx = gain · dy / √(σ² + ε)      dgain = Σₙ dyₙ ŷₙ      dbias = Σₙ dyₙ
+
+    Its ``backward`` exists for explanations alone: training uses the statistics of the batch.
+    """
+
+    def forward(self, x: Array, work: Workspace) -> Array:
+        self._check_input(x)
+        work["standard"] = ((x - self.running_mean) * self._factor()).astype(x.dtype)
+        return self.gain * work["standard"] + self.bias
+
+    def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
+        self.dgain[:], self.dbias[:] = (dy * work["standard"]).sum(axis=0), dy.sum(axis=0)
+        return (dy * self.gain * self._factor()).astype(dy.dtype)
+
+    def _factor(self) -> Array:
+        factor: Array = 1 / np.sqrt(self.running_variance + self.epsilon)
+        return factor
+
+
+class Problem:
+    """The loss of a batch as a function of the parameters, on a copy of the model that may be changed.
+
+    Each pass draws the same dropout. Without ``training``, dropout and noise are off, and batch normalisation uses its
+    running statistics.
+    """
+
+    def __init__(self, model: Sequential, x: Array, *, training: bool, dtype: Any = None) -> None:
+        self.model = copy.deepcopy(model) if dtype is None else model.astype(dtype)
+        self.x, self.training = np.array(x, self.model.dtype), training
+        self.work = Workspace(training, self.model.rng)
+        self._drawn = copy.deepcopy(self.model.rng.bit_generator.state)
+        for _, layer in walk(self.model.layers) if not training else ():
+            _switch_off(layer)
+
+    def outputs(self) -> Array:
+        """Run forward."""
+        self.model.rng.bit_generator.state = self._drawn
+        self.work.forget()
+        return forward_through(self.model.layers, self.x, self.work)
+
+    def gradient(self, dz: Array) -> Array:
+        """Run backward, and return dx; the gradients of the parameters are the model's."""
+        try:
+            dx = backward_through(self.model.layers, dz, self.work, True)
+        except KeyError as error:
+            got, remedy = f"one that needs {error} of a training pass", "pass training=True"
+            raise ValueError(sentence(WHO, "layers whose backward follows any forward", got, remedy)) from None
+        if dx is None:
+            raise TypeError(sentence(f"backward of {self.model.layers[0]!r}", "to return dx", "None"))
+        return dx
+
+
+def _switch_off(layer: Layer) -> None:
+    """Make a layer of the copy compute in ``backward`` the derivative of its prediction."""
+    if isinstance(layer, Dropout):
+        layer.rate = 0.0
+    elif isinstance(layer, GaussianNoise):
+        layer.sigma = 0.0
+    elif type(layer) is BatchNorm:
+        layer.__class__ = RunningNorm
+
+
+def trace(
+    model: Sequential,
+    x: Array,
+    y: Any = None,
+    loss: LossFunction | None = None,
+    optimizer: Optimizer | None = None,
+    *,
+    training: bool = False,
+) -> tuple[tuple[Step, ...], LossStep | None]:
+    """Follow a batch forward; with a loss, backward too; with an optimizer, through its update. Nothing is modified.
+
+    Parameters
+    ----------
+    model : Sequential
+        The model.
+    x : array (N, ...)
+        The batch.
+    y : array, optional
+        Targets, in the form that the loss expects.
+    loss : Loss or callable, optional
+        The loss; None stops after the forward pass.
+    optimizer : Optimizer, optional
+        The rule of the update, in its present state.
+    training : bool
+        Whether dropout is drawn and batch normalisation uses the batch, as in a step of training.
+
+    Returns
+    -------
+    steps : tuple of Step
+        The operations in the order of the forward pass. A layer with inner layers comes after them.
+    loss : LossStep or None
+        The loss.
+    """
+    problem = Problem(model, x, training=training)
+    order: list[_Recorder] = []
+    for (prefix, own), (_, layer) in zip(walk(model.layers), walk(problem.model.layers), strict=True):
+        _Recorder(prefix[:-1], own, layer).listen(order)
+    z = problem.outputs()
+    if loss is None:
+        return tuple(step for recorder in order for step in recorder.steps({})), None
+    z = z.copy()
+    value, dz = loss(z, y)
+    name = getattr(loss, "__name__", repr(loss))
+    found = LossStep(name, *equations_of(loss), z, np.array(y), float(value), problem.model.penalty(), dz.copy())
+    problem.gradient(dz)
+    updates = {} if optimizer is None else updates_of(problem.model, optimizer)
+    return tuple(step for recorder in order for step in recorder.steps(updates)), found
+
+
+def updates_of(model: Sequential, optimizer: Optimizer) -> dict[str, Array]:
+    """Return what one step of a copy of the optimizer would add to each parameter, by name."""
+    rule, parameters = copy.deepcopy(optimizer), copy.deepcopy(model.parameters)
+    rule.setup(parameters, rule.total_steps)
+    rule.step(parameters.vector, model.gradients.vector)
+    return {name: parameters[name] - before for name, before in model.parameters.items()}
+
+
+class _Recorder:
+    """Listens to one layer of the copy, and to the activation inside it."""
+
+    def __init__(self, place: str, original: Layer, layer: Layer) -> None:
+        self.place, self.name, self.layer, self.seen = place, repr(original), layer, dict[str, Array]()
+        self.op = _op_of(original)
+        known = isinstance(layer, (Linear, ParametricActivation)) and is_of_package(layer)
+        self.equations = affine_equations(layer) if known and isinstance(layer, Linear) else equations_of(layer)
+        self.inner: Activation | None = layer.activation if known else None  # type: ignore[attr-defined]
+        self.inner_op = "" if self.inner is None else _op_of(self.inner)
+        self.inner_equations = NONE if self.inner is None else equations_of(self.inner)
+
+    def listen(self, order: list[_Recorder]) -> None:
+        """Put a listener between the layer and its callers."""
+        self._tap(self.layer, "forward", "x", "y", lambda: order.append(self))
+        self._tap(self.layer, "backward", "dy", "dx")
+        if self.inner is not None:
+            self._tap(self.inner, "apply_blocked", "inner x", "inner y")
+            self._tap(self.inner, "pull_back_blocked", "inner dy", "inner dx")
+
+    def _tap(self, layer: Layer, method: str, enters: str, leaves: str, after: Callable[[], Any] | None = None) -> None:
+        original: Callable[..., Any] = getattr(layer, method)
+
+        def tapped(first: Array, *rest: Any, **options: Any) -> Any:
+            self.seen[enters] = np.array(first)  # copies: workspaces are written again
+            result = original(first, *rest, **options)
+            if result is not None:
+                self.seen[leaves] = np.array(result)
+            if after is not None:
+                after()
+            return result
+
+        vars(layer)[method] = tapped
+
+    def steps(self, updates: dict[str, Array]) -> list[Step]:
+        """Return the layer's own operation and, in the order of computation, that of its activation."""
+        own = self._step(self.op, self.equations, "", self._parameters(updates))
+        if self.inner is None:
+            return [own]
+        inner = self._step(self.inner_op, self.inner_equations, "inner ")
+        if isinstance(self.layer, Linear):
+            return [replace(own, outputs=inner.inputs, output_gradient=inner.input_gradient), inner]
+        return [inner, own]
+
+    def _step(self, op: str, equations: Equations, of: str, parameters: tuple[Parameter, ...] = ()) -> Step:
+        x, y = self.seen[of + "x"], self.seen[of + "y"]
+        dy, dx = self.seen.get(of + "dy"), self.seen.get(of + "dx")
+        return Step(self.place, self.name, op, *equations, x, y, dy, dx, parameters)
+
+    def _parameters(self, updates: dict[str, Array]) -> tuple[Parameter, ...]:
+        layer, backward = self.layer, "dy" in self.seen
+        return tuple(
+            Parameter(
+                name,
+                getattr(layer, name).copy(),
+                getattr(layer, "d" + name).copy() if backward else None,
+                updates.get(f"{self.place}.{name}"),
+            )
+            for name in layer.parameter_shapes()
+        )
+
+
+def _op_of(layer: Layer) -> str:
+    """The first primitive of the layer's program, or the name of its class."""
+    program = program_of(layer, training=True)
+    return program[0].op if program else snake_case(type(layer).__name__)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The central difference (L(θ + h) − L(θ − h)) / 2h of the loss along one entry θ."""
+
+    above: float
+    below: float
+    span: float
+
+    @property
+    def slope(self) -> float:
+        """The quotient: an estimate of ∂L/∂θ."""
+        return (self.above - self.below) / (2 * self.span)
+
+
+def difference(
+    model: Sequential,
+    x: Array,
+    y: Any,
+    loss: LossFunction,
+    parameter: str,
+    index: tuple[int, ...],
+    *,
+    training: bool = False,
+) -> Difference:
+    """Measure the slope of the loss along one entry of a parameter or of x, in float64, on a copy of the model.
+
+        ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h
+
+    Parameters
+    ----------
+    model, x, y, loss, training
+        As for :func:`trace`.
+    parameter : str
+        The name in ``model.parameters``, such as "0.W", or "x".
+    index : tuple of int
+        The place of the entry in that array.
+
+    Returns
+    -------
+    Difference
+        Both losses, h, and the quotient ``slope``.
+    """
+    problem = Problem(model, x, training=training, dtype=np.float64)
+    array = problem.x if parameter == "x" else problem.model.parameters[parameter]
+    here = array[index]
+
+    def at(value: float) -> float:
+        array[index] = value
+        z = problem.outputs()
+        return float(loss(z, y)[0]) + problem.model.penalty()
+
+    return Difference(at(here + SPAN), at(here - SPAN), SPAN)

@@ -1,0 +1,1 @@
+"""``chainrule playground``: a page that trains networks with this library, and the protocol behind it."""

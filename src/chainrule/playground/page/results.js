@@ -1,0 +1,125 @@
+/** What a run has learned: its answer over the plane with the samples, or over drawn digits; and the losses. */
+
+import { Digit } from "./digit.js"
+import { drawCurves } from "./curves.js"
+import { make } from "./element.js"
+import { CLASSES, border, colour, fitted, largest, paint, paintClasses, points } from "./pictures.js"
+import { shown } from "./run.js"
+
+const key = (mark, text) => make("span", {}, make("i", { class: mark }), text)
+
+/** The answer of one run over the plane. */
+class Plane {
+  constructor(run, [low, high]) {
+    this.run = run
+    this.low = low
+    this.wide = high - low
+    this.small = document.createElement("canvas")
+    this.dots = document.createElement("canvas")
+    this.canvas = make("canvas", { role: "img" })
+    this.parts = [make("div", { class: "surface" }, this.canvas), ...this.legend()]
+  }
+
+  legend() {
+    const { classes, range } = this.run.facts
+    const samples = make("div", { class: "legend" })
+    if (!classes.length) return [make("div", { class: "ramp" }), make("div", { class: "ends" }, ...range.map(value => make("span", {}, shown(value, 3)))), samples]
+    classes.forEach((name, k) => {
+      const mark = key(["square", "", "square", "square"][k % 4], `class ${name}`)
+      mark.firstChild.style.color = CLASSES[k % CLASSES.length]
+      samples.append(mark)
+    })
+    samples.append(key("ink", "training"), key("ink hollow", "test"))
+    return [samples]
+  }
+
+  /** Draws the answer, or the surface of a unit, under the samples. */
+  show(unit) {
+    const { answers, several } = this.run, { context, width, height } = fitted(this.canvas)
+    if (several && !unit) paintClasses(this.small, answers)
+    else paint(this.small, unit ?? answers[0], unit ? 1.4 * largest(unit, .3) : 1.4) // paler than the samples
+    context.imageSmoothingQuality = "high"
+    context.drawImage(this.small, 0, 0, width, height)
+    if (unit || !several) border(context, unit ?? answers[0], width, height)
+    context.drawImage(this.marks(width, height), 0, 0, width, height)
+  }
+
+  /** The samples, drawn once for each size. */
+  marks(width, height) {
+    if (this.dots.width !== this.canvas.width || this.drawn !== this.run.samples) {
+      const ratio = this.canvas.width / width, place = value => (value - this.low) / this.wide
+      this.dots.width = this.canvas.width
+      this.dots.height = this.canvas.height
+      const context = this.dots.getContext("2d")
+      context.scale(ratio, ratio)
+      const samples = this.run.samples.map(({ x, y, ...rest }) => ({ ...rest, x: place(x) * width, y: (1 - place(y)) * height }))
+      points(context, samples, width > 240 ? 3.4 : 2.6, (kind, value) => kind === undefined ? colour(value) : CLASSES[kind % CLASSES.length])
+      this.drawn = this.run.samples
+    }
+    return this.dots
+  }
+
+  /** What a person who cannot see the picture needs to know. */
+  describe() {
+    const { facts } = this.run, { label, text } = this.run.score(), [low, high] = [this.low, this.low + this.wide]
+    const meaning = facts.classes.length
+      ? `Colours show which of the classes ${facts.classes.join(", ")} the network expects at each point`
+      : "Blue where the answer is high, orange where it is low"
+    this.canvas.setAttribute("aria-label",
+      `Answer of the network over the plane from ${low} to ${high}. ${meaning}. On the test points: ${label} ${text}.`)
+  }
+}
+
+export class Results {
+  /** `choose(k)` is called when a run of two is chosen. */
+  constructor(root, choose) {
+    this.root = root
+    this.choose = choose
+    this.canvas = make("canvas", { role: "img" })
+  }
+
+  /** Panels for these runs; `changed` says in which settings they differ. */
+  build(runs, chosen, domain, changed) {
+    this.runs = runs
+    this.views = runs.map(run => run.facts.plane ? new Plane(run, domain) : new Digit(run))
+    this.scores = runs.map(() => make("small"))
+    const panels = this.views.map((view, k) => make("section", { class: "panel result", "aria-label": runs[1] ? `Run ${"AB"[k]}` : "Output" },
+      make("h2", {}, runs[1] ? this.chooser(k, k === chosen) : "Output", this.scores[k]), ...view.parts))
+    const tints = runs[1] ? ["blue", "pink"] : ["blue"]
+    const legend = make("div", { class: "legend" }, ...runs.flatMap((_, k) => [["solid", "training"], ["dash", "test"]]
+      .map(([line, name]) => key(`${line} ${tints[k]}`, runs[1] ? `${"AB"[k]} ${name}` : name))))
+    const curves = make("section", { class: "panel curves", "aria-label": "Loss" }, make("h2", {}, "Loss"), this.canvas, legend)
+    if (runs[1]) curves.append(this.difference(changed))
+    this.root.replaceChildren(...panels, curves)
+  }
+
+  chooser(k, checked) {
+    return make("label", {}, make("input", { type: "radio", name: "run", checked, data: { key: `run-${k}` }, onchange: () => this.choose(k) }), ` Run ${"AB"[k]}`)
+  }
+
+  difference(changed) {
+    const said = changed.length
+      ? changed.flatMap(({ label, from, to }, k) => [k ? "; " : "", make("b", {}, label), `: A ${from}, B ${to}`])
+      : ["Both runs are equal so far. Change one thing: it applies to the run that is chosen."]
+    return make("p", { class: "changed" }, ...said)
+  }
+
+  /** Draws the present moment; `unit` is the surface of a unit to look at, in the run `chosen`. */
+  show(chosen, unit) {
+    this.views.forEach((view, k) => view.show(k === chosen ? unit : undefined))
+    this.runs.forEach((run, k) => {
+      const { label, text } = run.score()
+      this.scores[k].textContent = k === chosen && unit ? "one unit" : this.runs[1] ? `${label} ${text}` : ""
+    })
+    drawCurves(this.canvas, this.runs)
+  }
+
+  /** Puts into words what the pictures show. */
+  describe() {
+    for (const view of this.views) view.describe()
+    this.canvas.setAttribute("aria-label", this.runs.map(({ frame, history }, k) => {
+      const first = history.points[0], name = this.runs[1] ? `Run ${"AB"[k]}: ` : ""
+      return `${name}training loss from ${shown(first.train)} to ${shown(frame.train.loss)}, test loss from ${shown(first.test)} to ${shown(frame.test.loss)} in ${frame.epoch} epochs.`
+    }).join(" "))
+  }
+}

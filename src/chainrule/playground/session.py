@@ -1,0 +1,195 @@
+"""The protocol of the playground: JSON in, JSON out, whatever carries it (the local server, or a web worker).
+
+A request is an object whose ``do`` names one of the methods of :class:`Session`, with its arguments beside it:
+
+    describe                          the controls with their choices, defaults, previews
+    build     run, settings           a new network and its data in place of run "a" or "b"
+    advance   run, steps, epochs, milliseconds, side, unit_side      train, then the numbers and surfaces of the moment
+    edge      run, layer, i, j        a weight (bias, without i), its gradient, its equation, the finite difference
+    trace     run, sample             each operation of the next step, forward and backward, with its numbers
+    predict   run, x                  answers and units' outputs for points, or for a drawn digit
+    code      run                     the Python program that does the same
+    table     text                    a table of one's own, for "data": "table"
+
+An answer is an object, ``{"error": "one sentence"}`` if the request was refused. A moment is the present weights and
+the batch that comes next: all gradients are those that the next step will use.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from .._support.checks import Array, as_numeric, check_integer, check_name, check_number, check_shape, sentence
+from ..runtime.threads import blas_threads
+from .choices import FEATURES, PLAYGROUND, completed, controls
+from .data import DOMAIN, KINDS, MOST_ROWS, class_names, points, table_columns, table_points
+from .edge import edge
+from .operations import operations
+from .program import program
+from .run import Run, grid, packed
+
+RUNS = ("a", "b")
+MOST_CHARACTERS = 1_000_000  # of a request
+MOST_STEPS, MOST_EPOCHS, MOST_MILLISECONDS, MOST_SIDE, MOST_PICTURES = 1000, 20, 200, 100, 60
+#: Arguments of ``advance`` for the speeds that the page offers.
+SPEEDS = [
+    {"label": "One batch a frame", "advance": {"steps": 1}},
+    {"label": "One epoch a frame", "advance": {"epochs": 1}},
+    {"label": "As fast as possible", "advance": {"milliseconds": 15}},
+]
+
+
+class Session:
+    """What one page trains: two runs side by side, and a table of its own.
+
+    Examples
+    --------
+    >>> from chainrule.playground.session import Session
+    >>> session = Session()
+    >>> built = session.handle({"do": "build", "run": "a", "settings": {"data": "xor", "hidden": [4]}})
+    >>> frame = session.handle({"do": "advance", "run": "a", "epochs": 10})
+    >>> frame["epoch"], frame["train"]["loss"] < built["frame"]["train"]["loss"]
+    (10, True)
+    """
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Run] = {}
+        self.columns: dict[str, Any] = {}
+
+    def handle(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer a request; both are of JSON types."""
+        try:
+            if not isinstance(request, dict):
+                raise TypeError(sentence(PLAYGROUND, "a request as an object", type(request).__name__))
+            arguments = dict(request)
+            do = ACTIONS[check_name(PLAYGROUND, "a request", str(arguments.pop("do", "")), ACTIONS)]
+            known = do.__code__.co_varnames[1 : do.__code__.co_argcount]
+            for name in arguments:
+                check_name(PLAYGROUND, "an argument", name, known)
+            with np.errstate(over="ignore", invalid="ignore"), blas_threads(0):  # overflow ends in a DivergenceError
+                answer: dict[str, Any] = do(self, **arguments)
+            return answer
+        except (ValueError, TypeError, OverflowError, ModuleNotFoundError) as error:
+            return {"error": str(error)}
+
+    def describe(self) -> dict[str, Any]:
+        """The controls of the page with their choices, a preview of each kind of data, and what cannot change."""
+        return {
+            "version": __version__,
+            "domain": [-DOMAIN, DOMAIN],
+            "controls": controls(),
+            "defaults": completed({}),
+            "previews": {name: _drawn(*points(name, 100, test_share=0.4)[:2]) for name in KINDS},
+            "features": {name: packed(_picture(feature)) for name, (_, _, feature) in FEATURES.items()},
+            "speeds": SPEEDS,
+        }
+
+    def build(self, run: str = "a", settings: Any = None) -> dict[str, Any]:
+        """A new network and its data in place of a run: what stays the same, and the first frame."""
+        check_name(PLAYGROUND, "a run", run, RUNS)
+        chosen = completed({} if settings is None else settings)
+        common = {"n": chosen["points"], "test_share": chosen["test_share"], "seed": chosen["data_seed"]}
+        if chosen["data"] == "table":
+            found, classes = table_points(self.columns, chosen["columns"], chosen["target"], **common)
+        else:
+            found = points(chosen["data"], noise=chosen["noise"], **common)
+            classes = class_names(chosen["data"])
+        made = self.runs[run] = Run(chosen, found, len(classes))
+        drawn = {"train": _drawn(found.x, found.y), "test": _drawn(found.x_test, found.y_test)}
+        return {"run": run, "classes": classes} | made.facts() | {"points": drawn, "frame": made.frame()}
+
+    def advance(
+        self,
+        run: str = "a",
+        steps: int = 0,
+        epochs: int = 0,
+        milliseconds: float = 0,
+        side: int = 0,
+        unit_side: int = 0,
+    ) -> dict[str, Any]:
+        """Train, then the frame, with surfaces if ``side`` is given."""
+        found = self._run(run)
+        found.advance(
+            _at_most("steps", steps, MOST_STEPS),
+            _at_most("epochs", epochs, MOST_EPOCHS),
+            check_number(PLAYGROUND, "milliseconds", milliseconds, minimum=0, maximum=MOST_MILLISECONDS),
+        )
+        sides = _at_most("side", side, MOST_SIDE), _at_most("unit_side", unit_side, MOST_SIDE)
+        return {"run": run} | found.frame() | (found.surfaces(*sides) if side else {})
+
+    def edge(self, run: str = "a", layer: int = 0, i: int | None = None, j: int = 0) -> dict[str, Any]:
+        """A weight or bias, its gradient term by term, and the finite difference beside it."""
+        return {"run": run} | edge(self._run(run), layer, i, j)
+
+    def trace(self, run: str = "a", sample: int = 0) -> dict[str, Any]:
+        """The operations of the next step; numbers of one sample of its batch are written out."""
+        found = self._run(run)
+        n = _at_most("sample", sample, len(found.rows) - 1)
+        return {"run": run, "sample": n, "rows": found.rows.tolist(), "operations": operations(found, n)}
+
+    def predict(self, run: str = "a", x: Any = None) -> dict[str, Any]:
+        """Answers and the outputs of each layer for points in the plane, or for pictures of pixels in 0 … 1."""
+        found = self._run(run)
+        rows = as_numeric(PLAYGROUND, "x", x, np.float64)
+        check_shape(PLAYGROUND, "x", rows, ("N", found.points.x.shape[1]))
+        if not 1 <= len(rows) <= MOST_ROWS or not np.isfinite(rows).all():
+            raise ValueError(sentence(PLAYGROUND, f"1 to {MOST_ROWS} finite rows", f"shape {rows.shape}"))
+        outputs = found.outputs(found.features(rows))
+        return {"run": run, "answers": found.answers(outputs[-1]).tolist(), "outputs": [y.tolist() for y in outputs]}
+
+    def code(self, run: str = "a") -> dict[str, Any]:
+        """The Python program that trains the same network, up to the present step."""
+        return {"run": run, "code": program(self._run(run))}
+
+    def table(self, text: str = "") -> dict[str, Any]:
+        """Keep a table for ``"data": "table"``, and say what its columns are."""
+        if not isinstance(text, str):
+            raise TypeError(sentence(PLAYGROUND, "text of a table", type(text).__name__))
+        self.columns = table_columns(text)
+        columns = [{"name": name, "numbers": column.dtype.kind == "f"} for name, column in self.columns.items()]
+        return {"columns": columns, "rows": len(next(iter(self.columns.values()), ()))}
+
+    def _run(self, name: str) -> Run:
+        if check_name(PLAYGROUND, "a run", name, RUNS) not in self.runs:
+            raise ValueError(sentence(PLAYGROUND, f"run {name!r} to be built first", "none", "build it"))
+        return self.runs[name]
+
+
+def _drawn(x: Array, y: Array) -> dict[str, Any]:
+    """Points as the page draws them; of pictures the first few."""
+    few = slice(None) if x.shape[1] == 2 else slice(MOST_PICTURES)
+    return {"x": packed(x[few]), "y": packed(y[few].reshape(-1))}
+
+
+def _picture(feature: Callable[[Array], Array], side: int = 24) -> Array:
+    return feature(grid(side)).reshape(side, side)
+
+
+def _at_most(name: str, value: int, most: int) -> int:
+    return int(check_number(PLAYGROUND, name, check_integer(PLAYGROUND, name, value, minimum=0), maximum=most))
+
+
+ACTIONS = {
+    name: getattr(Session, name)
+    for name in ("describe", "build", "advance", "edge", "trace", "predict", "code", "table")
+}
+
+
+def handle_json(text: str, session: Session) -> str:
+    """Answer a request in JSON, whatever it is, in JSON."""
+    try:
+        if len(text) > MOST_CHARACTERS:
+            raise ValueError(sentence(PLAYGROUND, f"at most {MOST_CHARACTERS:,} characters", f"{len(text):,}"))
+        request = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return json.dumps({"error": sentence(PLAYGROUND, "a request in JSON", str(error))})
+    try:
+        return json.dumps(session.handle(request), ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        remedy = "lower the learning rate, and reset the network"
+        return json.dumps({"error": sentence(PLAYGROUND, "finite numbers", "others", remedy)})

@@ -1,0 +1,83 @@
+"""The number of threads follows the machine: on simulated machines, whose steps last as long as they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import cycle
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.training.tempo import Tempo
+from training.engines import COMPILED, INPUTS, LABELS, X
+
+CALL = 0.05
+
+
+def trained(tempo: Tempo, seconds_of_a_step: Callable[[int, float], float], until: float, now: float = 0.0) -> float:
+    """The seconds of a step, on average, of calls that last as long as they do in training."""
+    start, taken, most = now, 0, 1
+    while now < until:
+        threads, steps = tempo.choose(most)
+        elapsed = steps * seconds_of_a_step(threads, now)
+        tempo.learn(threads, steps, elapsed)
+        now, taken = now + elapsed, taken + steps
+        most = max(1, min(int(steps * CALL / elapsed), 2 * most + 8))
+    return (now - start) / taken
+
+
+def quiet(threads: int, now: float) -> float:
+    return 1e-3 / threads
+
+
+def contended(threads: int, now: float) -> float:
+    """A processor is taken: more than one thread waits for time slices."""
+    return 1e-3 if threads == 1 else 5e-3
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 7, 16])
+def test_a_quiet_machine_is_used_in_full(most: int) -> None:
+    assert trained(Tempo(most), quiet, 10.0) < 1.03 * quiet(most, 0)
+
+
+@pytest.mark.parametrize("most", [2, 3, 4, 16])
+def test_beside_a_busy_program_one_thread_is_left(most: int) -> None:
+    assert trained(Tempo(most), contended, 10.0) < 1.1 * contended(1, 0)
+
+
+def test_both_ways_as_other_programs_come_and_go() -> None:
+    tempo = Tempo(2)
+    for begin in range(0, 40, 10):
+        machine = contended if begin % 20 else quiet
+        best = min(machine(1, 0), machine(2, 0))
+        assert trained(tempo, machine, begin + 10.0, begin) < 1.2 * best
+
+
+def test_threads_that_do_not_pay_are_not_used() -> None:
+    assert trained(Tempo(4), lambda threads, now: 1e-3 * (1 + 0.1 * abs(threads - 2)), 10.0) < 1.02e-3
+
+
+@COMPILED
+def test_the_number_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.training.compiled.WORK_A_THREAD", 1)
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "3")
+
+    def parameters() -> np.ndarray:
+        model = cr.MLP([INPUTS, 20, 5], dropout=0.2, rng=0)
+        cr.Trainer(model, "cross_entropy", "adam", batch_size=32).fit(X, LABELS, epochs=9, verbose=0)
+        return model.parameters.vector
+
+    expected = parameters()
+    chosen = cycle([(1, 1), (3, 2), (2, 3)])
+    used = []
+
+    def choose(tempo: Tempo, steps: int) -> tuple[int, int]:
+        threads, most = next(chosen)
+        used.append(threads)
+        return threads, min(most, steps)
+
+    monkeypatch.setattr(Tempo, "choose", choose)
+    monkeypatch.setattr(Tempo, "learn", lambda tempo, *call: None)
+    np.testing.assert_array_equal(parameters(), expected)
+    assert set(used) == {1, 2, 3}
