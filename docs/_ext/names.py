@@ -51,7 +51,9 @@ class Names(SphinxTransform):
             try:
                 attrgetter(found[1])(cr)
             except AttributeError:
-                log.warning("there is no %s in chainrule", found[1], location=code)
+                if found[0].startswith("cr."):  # chainrule.toml may be a file
+                    log.warning("there is no %s in chainrule", found[1], location=code)
+                continue
             if page := page_of(found[1]):
                 address = "../" * self.env.docname.count("/") + f"reference/{page}.html"
                 code.replace_self(nodes.reference("", "", code.deepcopy(), refuri=address))
