@@ -14,7 +14,8 @@ HOSTILE: list[Any] = [
     None, 3, "describe", [], {}, {"do": "fly"}, {"do": "__init__"}, {"do": ["build"]}, {"do": "handle"},
     {"do": "advance"}, {"do": "advance", "run": "c"}, {"do": "advance", "self": 1}, {"do": "build", "run": "../a"},
     {"do": "build", "settings": []}, {"do": "build", "settings": {"fun": 1}}, {"do": "edge"}, {"do": "table"},
-    {"do": "table", "text": 3}, {"do": "table", "text": "\0\1\2"}, {"do": "build", "settings": {"data": "table"}},
+    {"do": "table", "text": 3}, {"do": "table", "text": "\ud800"}, {"do": "table", "text": "\0\1\2"},
+    {"do": "build", "settings": {"data": "table"}},
 ]  # fmt: skip
 SETTINGS: list[dict[str, Any]] = [
     {"data": "mnist"}, {"data": ["xor"]}, {"points": 10**9}, {"points": 2.5}, {"points": True}, {"noise": -1},

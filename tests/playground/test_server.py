@@ -105,7 +105,9 @@ def test_foreign_requests_are_refused_in_one_sentence(server: Server, case: str)
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, b'{"do": NaN}', b"[]", b"3", b'{"do": 1e999}'])
+@pytest.mark.parametrize(
+    "body", [b"{", b"\xff\xfe", b"[" * 100_000, b'{"do": NaN}', b"[]", b"3", b'{"do": 1e999}', b'{"do": "\\ud800"}']
+)
 def test_bad_json_is_refused_in_one_sentence(server: Server, body: bytes) -> None:
     status, answer, _ = send(server, "POST", "/api", body)
     assert status in (200, 400)

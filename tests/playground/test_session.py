@@ -179,6 +179,7 @@ def test_a_training_that_diverges_says_what_to_do_and_can_be_built_again() -> No
     assert "error" not in session.handle({"do": "advance", "epochs": 1})
 
 
+@pytest.mark.slow
 def test_memory_stands_still_over_2000_frames() -> None:
     session = built(HARD)
     request = json.dumps({"do": "advance", "steps": 1, "side": 8, "unit_side": 4})

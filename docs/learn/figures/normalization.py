@@ -163,7 +163,5 @@ def running(means: np.ndarray, followed: np.ndarray, true: float) -> None:
     ax.scatter(steps, means, s=16, color=VALUE, alpha=0.45)
     ax.plot(steps, followed, color=WEIGHT, linewidth=2)
     ax.text(steps[-1] + 0.8, followed[-1], "running mean:\nused in prediction", color=WEIGHT, va="center", fontsize=10)
-    ax.text(
-        22, means.min() - 0.05, "mean of one batch: used in training", color=VALUE, va="top", ha="left", fontsize=10
-    )
+    ax.text(22, means.min() - 0.3, "mean of one batch: used in training", color=VALUE, va="top", ha="left", fontsize=10)
     ax.set(xlabel="training step", ylabel="mean of the feature", xlim=(0, steps[-1] + 15), ylim=(-0.4, None))

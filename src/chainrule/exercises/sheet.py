@@ -34,7 +34,10 @@ class Sheet:
 
     def _repr_html_(self) -> str:
         """The parts, as a notebook shows them."""
-        tags = {"code": "<pre><code>{}</code></pre>", "text": '<p style="white-space:pre-line">{}</p>'}
+        tags = {
+            "code": '<pre style="margin-bottom:1em"><code>{}</code></pre>',
+            "text": '<p style="white-space:pre-line">{}</p>',
+        }
         shown = "".join(tags[kind].format(escape(text)) for kind, text in self.parts)
         return f"<p><strong>{escape(self.title)}</strong></p>{shown}"
 

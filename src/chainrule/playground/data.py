@@ -144,7 +144,7 @@ def table_columns(text: str) -> dict[str, Array]:
     require("pyarrow", "tabular", "a table")
     from ..tabular.reading import read_table
 
-    table = read_table(io.BytesIO(text.encode()))
+    table = read_table(io.BytesIO(text.encode(errors="replace")))
     columns = {name: np.asarray(table[name].to_list()) for name in table}
     return {name: a.astype(np.float64) if a.dtype.kind in "fiub" else a.astype(str) for name, a in columns.items()}
 

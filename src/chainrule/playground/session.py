@@ -189,7 +189,7 @@ def handle_json(text: str, session: Session) -> str:
     except (ValueError, RecursionError) as error:
         return json.dumps({"error": sentence(PLAYGROUND, "a request in JSON", str(error))})
     try:
-        return json.dumps(session.handle(request), ensure_ascii=False, allow_nan=False)
+        return json.dumps(session.handle(request), allow_nan=False)
     except ValueError:
         remedy = "lower the learning rate, and reset the network"
         return json.dumps({"error": sentence(PLAYGROUND, "finite numbers", "others", remedy)})

@@ -151,7 +151,7 @@ cdef class Plan:
     cdef int set_data(self, x, y, weight, Size inputs, Size outputs, loss) except -1:
         cdef PlanStruct *p = &self.plan
         cdef double *parameters = <double *> self.room(MOST_PARAMETERS, float)
-        x, y, weight = (None if array is None else np.require(array, requirements="CA") for array in (x, y, weight))
+        x, y, weight = [None if array is None else np.require(array, requirements="CA") for array in (x, y, weight)]
         kind, numbers = loss
         if not 0 <= kind < LOSS_COUNT or not read_parameters(kind, tuple(numbers), parameters):
             raise ValueError(sentence("fit", "a loss with the parameters of its kernel", repr(loss)))
