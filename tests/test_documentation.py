@@ -63,7 +63,6 @@ PAGES = {
         ["passed", "town    category       66         3  Kiel        words"],
         ["digits.safetensors", "houses.safetensors"],
     ),
-    "docs/how-to/explain.md": (["pyarrow"], ["True"], []),
     "docs/how-to/speed.md": ([], ["512 rows a batch"], []),
     "docs/how-to/coming-from-pytorch.md": ([], ["0.9", "True"], []),
     "docs/how-to/coming-from-keras.md": ([], ["epochs"], []),
