@@ -97,7 +97,9 @@ def three_ways() -> None:
         ax.text(4.2, height, term, ha="center", va="center", fontsize=13, color=GRADIENT)
     ax.text(-0.75, 0, r"$\mathrm{d}x$", ha="right", va="center", fontsize=15, color=GRADIENT)
     ax.text(9.15, 0, r"$\mathrm{d}y$", ha="left", va="center", fontsize=15, color=GRADIENT)
-    ax.set(xlim=(-1.9, 10.3), ylim=(-3.6, 3.3))
+    ax.text(-0.75, -0.75, "= 1 + 2 + 3", ha="right", va="center", fontsize=10, color=GRADIENT)
+    ax.text(8.75, -0.95, r"$\hat{y} = (x - \mu)\,/\,s$", ha="left", va="center", fontsize=12, color=VALUE)
+    ax.set(xlim=(-2.5, 11.4), ylim=(-3.6, 3.3))
     ax.axis("off")
 
 

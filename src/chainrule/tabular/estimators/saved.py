@@ -6,17 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from ...estimators.description import check_names, labels_as_json, labels_from_json, parameters_as_json, with_parameters
-from ...estimators.saved import check_network
+from ...estimators.saved import (
+    check_names,
+    check_network,
+    labels_as_json,
+    labels_from_json,
+    parameters_as_json,
+    with_parameters,
+)
 from ...losses import Quantile
 from ...model import Sequential
 from ...training.callbacks import History
 from ..encoders import facts
 from ..encoding import TableEncoder
-from ..judging.facts import KINDS
+from ..judging import KINDS
 from ..kinds import ColumnKind, Kinds
-from .classifier import TabularClassifier
-from .regressor import TabularRegressor
+from .learners import TabularClassifier, TabularRegressor
 
 CLASSES = {cls.__name__: cls for cls in (TabularClassifier, TabularRegressor)}
 _RANGES = ("mean_", "scale_", "low_", "high_")
