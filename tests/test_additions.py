@@ -50,7 +50,7 @@ ADDITIONS = [
     ),
     Addition(
         "Signs",
-        "optimizers/sgd.py",
+        "optimizers/momentum.py",
         "class Signs(Optimizer):\n    def direction(self, g, *others):\n        return np.sign(g)\n",
         {},
         TRAIN.format(loss='"huber"', optimizer='"signs"', metric=""),

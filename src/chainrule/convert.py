@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .estimators import from_sklearn, to_sklearn
     from .persistence.keras import load_keras_weights
-    from .persistence.onnx.converters import register_skl2onnx
-    from .persistence.onnx.inputs import onnx_inputs
+    from .persistence.onnx.estimator import register_skl2onnx
+    from .persistence.onnx.runtime import onnx_inputs
     from .persistence.pytorch import load_state_dict, state_dict
 
 _LAZY = {
     "from_sklearn": "estimators",
     "load_keras_weights": "persistence.keras",
     "load_state_dict": "persistence.pytorch",
-    "onnx_inputs": "persistence.onnx.inputs",
-    "register_skl2onnx": "persistence.onnx.converters",
+    "onnx_inputs": "persistence.onnx.runtime",
+    "register_skl2onnx": "persistence.onnx.estimator",
     "state_dict": "persistence.pytorch",
     "to_sklearn": "estimators",
 }

@@ -45,7 +45,7 @@ def softsign_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
         "ACTIVATIONS: Registry",
         '__all__ += ["Softsign"]\n\n\nclass Softsign(Elementwise, op="softsign"):\n    """y = x / (1 + |x|)"""\n\n\n',
     ),
-    "persistence/elementwise.py": (
+    "persistence/programs.py": (
         '    "relu": Elementwise(',
         '    "softsign": Elementwise(\n'
         '        lambda g, x: g.Div(x, g.Add(g.Abs(x), 1.0)), "v / (1.0f + fabsf(v))", "nn.Softsign()"\n    ),\n',

@@ -11,9 +11,9 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.layers.activations import ACTIVATIONS
 from chainrule.layers.program import Call, every_call, programs, run
-from chainrule.persistence.c.operations import OPS
-from chainrule.persistence.elementwise import ELEMENTWISE
+from chainrule.persistence.c.calls import OPS
 from chainrule.persistence.onnx.nodes import NODES
+from chainrule.persistence.programs import ELEMENTWISE
 from chainrule.proof.table import LAYERS
 
 FAR = np.float32([[-1e4, -300], [-88, -30], [-1, -1e-3], [0, 1e-6], [0.5, 1], [30, 88], [300, 1e4]])

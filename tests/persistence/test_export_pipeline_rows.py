@@ -20,8 +20,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, Normalizer, PolynomialFeatures, StandardScaler
 
 import chainrule as cr
-from chainrule.persistence.columns import without_idle_steps
-from chainrule.persistence.rows import drawn_rows
+from chainrule.persistence.rows import drawn_rows, without_idle_steps
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),

@@ -73,7 +73,7 @@ def test_invalid_options(options, says, tmp_path):
 
 
 def test_a_model_too_large_for_a_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(tool.network, "MOST_BYTES", 100)
+    monkeypatch.setattr(tool, "MOST_BYTES", 100)
     with pytest.raises(ValueError, match="expects a model of less than 100 bytes, got 620 bytes of parameters"):
         cr.export(network(), tmp_path / "n.onnx")
 

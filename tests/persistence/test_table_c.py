@@ -13,8 +13,8 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 pytest.importorskip("narwhals", reason="narwhals is not installed")
 
 import chainrule as cr
-from chainrule.persistence.c import trial
-from chainrule.persistence.c.names import Names
+from chainrule.persistence.c import compiled
+from chainrule.persistence.c.text import Names
 from chainrule.persistence.tables import table_model
 from persistence.table_models import KINDS, SPECIES, answer, fitted, frame, odd_frame, quiet
 
@@ -52,8 +52,8 @@ def test_a_row_is_answered_as_by_the_model(kind, exported, tmp_path) -> None:
     model, rows = fitted(kind), odd_frame()
     table = table_model(model)
     columns = table.read(rows)
-    told = run(tmp_path, exported(kind).path, trial.reading(table, "trees"), given=trial.in_bytes(columns))
-    found, expected = trial.read_answers(table, told, len(rows["height"])), answer(model, rows)
+    told = run(tmp_path, exported(kind).path, compiled.reading(table, "trees"), given=compiled.in_bytes(columns))
+    found, expected = compiled.read_answers(table, told, len(rows["height"])), answer(model, rows)
     unit = 1.0 if hasattr(model, "classes_") else expected.std(axis=0)
     assert (np.abs(found.numbers - expected) / unit).max() < 2e-5
     if hasattr(model, "classes_"):

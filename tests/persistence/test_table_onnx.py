@@ -161,7 +161,7 @@ def test_metadata_that_were_changed_are_refused(columns, exported, tmp_path) -> 
 
 
 def test_a_file_that_answers_something_else_is_refused(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("chainrule.persistence.onnx.columns.DAY", 1000)
+    monkeypatch.setattr("chainrule.persistence.onnx.table.DAY", 1000)
     with pytest.raises(ValueError, match=r"export expects a file that answers as the model does"):
         cr.export(fitted("a number"), tmp_path / "a.onnx", X=frame())
     assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import chainrule as cr
-from chainrule.persistence.c import trial
+from chainrule.persistence.c import compiled
 from chainrule.persistence.c.compiled import answered
 from chainrule.persistence.tables import table_model
 from persistence.table_models import quiet
@@ -118,8 +118,8 @@ def test_pipelines_answer_raw_rows_as_onnx_and_as_c(name, tmp_path) -> None:
     if not shutil.which("cc"):
         return
     header = cr.export(fitted, tmp_path / "trees.h", X=FRAME)
-    told = answered(header.path, "trees", trial.reading(table, "trees"), trial.in_bytes(table.read(rows)))
-    answers = trial.read_answers(table, told, ROWS)
+    told = answered(header.path, "trees", compiled.reading(table, "trees"), compiled.in_bytes(table.read(rows)))
+    answers = compiled.read_answers(table, told, ROWS)
     assert np.abs(answers.numbers - fitted.predict_proba(rows)).max() < 1e-5
     assert (answers.labels == fitted.predict(rows)).all()
     assert header.checked < 1e-5

@@ -17,10 +17,9 @@ import onnxruntime
 
 import chainrule as cr
 from chainrule.persistence.agreement import Answers
-from chainrule.persistence.c import trial
+from chainrule.persistence.c import compiled
 from chainrule.persistence.c.compiled import answered
-from chainrule.persistence.table_rows import rows_of
-from chainrule.persistence.tables import table_model
+from chainrule.persistence.tables import rows_of, table_model
 from chainrule.tabular.reading import read_table
 from persistence.table_models import quiet
 
@@ -65,7 +64,7 @@ def asserted_equal(found: Answers, expected: Answers) -> None:
 def test_a_real_table_answers_raw_rows_as_the_model(name, format, data_dir: Path, tmp_path, monkeypatch) -> None:
     if not (data_dir / name).is_file():
         pytest.skip(f"the folder named by CHAINRULE_DATA holds no {name}")
-    monkeypatch.setattr("chainrule.persistence.table_rows.ROWS", HELD_OUT)
+    monkeypatch.setattr("chainrule.persistence.tables.ROWS", HELD_OUT)
     model, held_out = fitted(data_dir / name, TARGETS[name])
     table = table_model(model)
     columns, _ = rows_of(table, held_out)
@@ -77,5 +76,5 @@ def test_a_real_table_answers_raw_rows_as_the_model(name, format, data_dir: Path
         asserted_equal(Answers(numbers, *labels), expected)
     elif shutil.which("cc"):
         header = cr.export(model, tmp_path / "m.h", X=held_out, name="m").path
-        told = answered(header, "m", trial.reading(table, "m"), trial.in_bytes(columns))
-        asserted_equal(trial.read_answers(table, told, 2 * HELD_OUT), expected)
+        told = answered(header, "m", compiled.reading(table, "m"), compiled.in_bytes(columns))
+        asserted_equal(compiled.read_answers(table, told, 2 * HELD_OUT), expected)

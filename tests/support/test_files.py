@@ -161,7 +161,7 @@ READERS = {"safe_open", "GzipFile", "decompress"}
 ELSEWHERE = {
     (Path("persistence", "c", "compiled.py"), "write_text"),  # into a temporary folder, for the compiler
     (Path("training", "callbacks", "logs.py"), "open a"),  # lines that are added to a log
-    (Path("persistence", "hdf5.py"), "decompress"),  # a piece, of which no more is taken than it may hold
+    (Path("persistence", "keras.py"), "decompress"),  # a piece, of which no more is taken than it may hold
     (Path("_support", "locks.py"), "open ab"),  # a lock, into which nothing is written
     (Path("tabular", "files", "sources.py"), "open wb"),  # what comes through a pipe, into a temporary folder
     (Path("cli", "screen.py"), "open w"),  # the null device, where the shell closed a stream

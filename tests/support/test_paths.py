@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import chainrule as cr
-from chainrule.data.idx import read_idx
+from chainrule.data.named import read_idx
 
 
 def model() -> cr.Sequential:

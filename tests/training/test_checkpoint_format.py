@@ -13,7 +13,7 @@ import pytest
 
 import chainrule as cr
 from chainrule._support import files
-from chainrule.training import checkpoint, packing
+from chainrule.training import checkpoint, state
 
 X, Y = np.eye(4, dtype="f4"), np.array([[0.0], [1.0], [1.0], [0.0]], "f4")
 
@@ -80,9 +80,9 @@ def test_columns_with_gaps_of_any_kind_of_number_come_back(tmp_path: Path) -> No
 def test_a_history_of_a_hundred_thousand_epochs_is_packed_and_unpacked() -> None:
     rows = [{"loss": 1 / epoch, "seconds": 0.1, "learning_rate": 0.5} for epoch in range(1, 100_001)]
     arrays: dict[str, np.ndarray] = {}
-    facts = packing.refer(packing.columns_of(rows), "history", arrays)
+    facts = state.refer(state.columns_of(rows), "history", arrays)
     assert len(json.dumps(facts)) < 300
-    assert packing.rows_of(packing.unpack(facts, arrays)) == rows
+    assert state.rows_of(state.unpack(facts, arrays)) == rows
 
 
 @pytest.mark.parametrize("value", ["low", None, [1.0], object()])

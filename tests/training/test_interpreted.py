@@ -8,8 +8,7 @@ import pytest
 import chainrule as cr
 from chainrule.data.batches import Batches
 from chainrule.runtime.threads import blas_libraries
-from chainrule.training.engine import Parts
-from chainrule.training.interpreted import Interpreted
+from chainrule.training.engine import Interpreted, Parts
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(50, 3)), RNG.integers(0, 2, 50)

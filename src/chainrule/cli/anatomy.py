@@ -12,8 +12,7 @@ from typing import Any
 
 from .._support.checks import require
 from .._support.files import open_tensors, refusal
-from ..persistence.hdf5 import child, is_hdf5, opened
-from ..persistence.keras import layers_of
+from ..persistence.keras import child, is_hdf5, layers_of, opened
 from ..persistence.pytorch import check_no_pickle
 
 WHO = "inspect"

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .augmentation import MixUp, RandomDistortion
     from .batches import split
-    from .idx import read_idx
-    from .named import load_named
+    from .named import load_named, read_idx
 
     read_table: Any
 
@@ -18,7 +17,7 @@ _LAZY = {
     "MixUp": "augmentation",
     "RandomDistortion": "augmentation",
     "load_named": "named",
-    "read_idx": "idx",
+    "read_idx": "named",
     "read_table": ".tabular.reading",  # found here beside the other readers; nothing of data needs it
     "split": "batches",
 }

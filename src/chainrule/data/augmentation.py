@@ -67,7 +67,6 @@ class MixUp:
 
 
 def _mixed(a: Array, b: Array, share: float) -> Array:
-    """Return the mixture, in the dtype of a."""
     mixed: Array = a * a.dtype.type(share) + b * a.dtype.type(1 - share)
     return mixed
 
@@ -171,7 +170,6 @@ class RandomDistortion:
         return np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)
 
     def _bends(self, n: int, rng: np.random.Generator) -> Array:
-        """Return u, (2, n, height, width)."""
         noise = rng.random((2, n, *self.shape), dtype=np.float32)
         noise *= 2
         noise -= 1

@@ -112,7 +112,6 @@ def steps_per_epoch(rows: int, size: int | None, drop_last: bool, sample: Sample
 
 
 def _order(rows: int, size: int, rng: np.random.Generator, shuffle: bool, sample: Sample) -> Array | None:
-    """Return row numbers in the order of the epoch, or None for the rows in their own order."""
     if callable(sample):
         return _row_numbers(sample(rows), rows)
     if sample == "one":

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..data.scale import extremes
-from ..training.advice import best_constant
+from ..training.divergence import best_constant
 
 WIDE = 1e3  # a column with numbers this large needs scaling
 RECENT = 10  # epochs
@@ -97,7 +97,6 @@ def _about_curve(curve: list[float]) -> str:
 
 
 def _about_inputs(estimator: Any, x: Any) -> str:
-    """Describe the widest column of x, if it is wide."""
     wide = _widest(x)
     if wide is None:
         return ""
@@ -108,7 +107,6 @@ def _about_inputs(estimator: Any, x: Any) -> str:
 
 
 def _about_targets(estimator: Any, y: Any) -> str:
-    """Describe the targets of a regression, if they are wide."""
     wide = None if hasattr(estimator, "classes_") else _widest(y)
     return (
         ""

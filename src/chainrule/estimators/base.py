@@ -25,11 +25,8 @@ from ..model import Sequential
 from ..ops.fused import twin
 from ..optimizers import Optimizer
 from ..training.callbacks import Callback, WeightAverage
-from .callbacks import TakesCallbacks, tasks_of
-from .columns import typical_columns
-from .inputs import as_weights, explained
+from .inputs import as_weights, explained, typical_columns
 from .internals import takes_weight
-from .lbfgs import minimize_loss
 from .parameters import (
     CONSTRAINTS,
     OF_THE_NETWORK,
@@ -44,7 +41,7 @@ from .parameters import (
     restore,
     settings,
 )
-from .training import Data, HeldOut, Order, train
+from .training import Data, HeldOut, Order, TakesCallbacks, minimize_loss, tasks_of, train
 
 SPARSE = ["csr", "csc"]
 FLOATS = (np.float64, np.float32)
@@ -144,7 +141,6 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         return self
 
     def _begin(self, X: Any, y: Array, weight: Array | None, random: np.random.RandomState) -> None:
-        """Build a new model, and reset the records."""
         self.n_iter_ = self.t_ = 0
         for name in RECORDS:
             self.__dict__.pop(name, None)
@@ -153,7 +149,6 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         self._new_network(X.dtype, random)
 
     def _keep_records(self) -> None:
-        """Continue with the present model and optimizer."""
         self.loss_curve_: list[float] = getattr(self, "loss_curve_", [])
         self.validation_loss_curve_: list[float] = getattr(self, "validation_loss_curve_", [])
         if not self.early_stopping:
@@ -224,7 +219,6 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         return [self._averages[one] if isinstance(one, WeightAverage) else one for one in given]
 
     def _go_on(self) -> None:
-        """Continue with the present network and the loss of the present parameters."""
         who, remedy = type(self).__name__, "set warm_start=False, or call clone() for a new estimator"
         have = [layer.out_features for layer in linear_layers(self.model_)]
         if have[:-1] != hidden_sizes(self):
@@ -259,7 +253,6 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         return Data(self._inputs(X), self._targets(y), self._row_weights(y, weight))
 
     def _given_validation(self, X_val: Any, y_val: Any, weight_val: Any) -> HeldOut | None:
-        """Check the user's validation rows."""
         if X_val is None and y_val is None:
             if weight_val is not None:
                 raise ValueError(sentence(type(self).__name__, "X_val and y_val", "sample_weight_val alone"))
@@ -306,7 +299,6 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
     # Prediction.
 
     def _outputs(self, X: Any) -> Array:
-        """Compute the network's outputs: logits or numbers."""
         check_is_fitted(self)
         check_no_times(type(self).__name__, "X", X)
         with explained(type(self).__name__, X):

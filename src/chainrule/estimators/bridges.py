@@ -160,14 +160,12 @@ def _agree(estimator: Any, twin: Any) -> bool:
 
 
 def _without_names(estimator: Any) -> Any:
-    """Copy the estimator without its column names."""
     nameless = copy.copy(estimator)
     nameless.__dict__.pop("feature_names_in_", None)
     return nameless
 
 
 def _with_parameters(cls: type[Any], estimator: Any, **changed: Any) -> Any:
-    """Create an estimator with copies of the parameters that both have."""
     known = cls().get_params()
     given = {name: value for name, value in estimator.get_params().items() if name in known} | changed
     if given.get("loss", "squared_error") != "squared_error" and "loss" not in known:

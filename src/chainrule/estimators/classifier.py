@@ -302,7 +302,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return CrossEntropy(label_smoothing=float(self.label_smoothing)), count, "softmax"
 
     def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
-        """Multiply the rows' weights by those of their classes."""
         if self.class_weight is None:
             return weight
         if self._multilabel:

@@ -135,6 +135,5 @@ def documented(shared: Mapping[str, str]) -> Callable[[Class], Class]:
 
 
 def _entries(section: str) -> dict[str, str]:
-    """Split a section into its entries, by name."""
     entries = re.split(r"\n(?=\S)", section.strip())
     return {entry.partition(" : ")[0]: entry for entry in entries}

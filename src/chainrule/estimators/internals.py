@@ -14,7 +14,7 @@ from typing import Any
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from ..training.claim import Claim
+from ..training.run import Claim
 
 __all__ = ["Interval", "Options", "StrOptions", "fitting", "takes_weight"]
 

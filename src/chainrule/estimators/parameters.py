@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -14,11 +15,10 @@ from .._support.checks import Array, sentence
 from ..layers import BatchNorm, Dropout, Layer, LayerNorm, Linear
 from ..layers.activations import ACTIVATIONS, Activation, get_activation
 from ..model import Sequential
-from ..optimizers import OPTIMIZERS, SGD, Optimizer
+from ..optimizers import OPTIMIZERS, SGD, Adam, Optimizer
 from ..schedules import CosLog4, FlatCos, OneCycle, ReduceOnPlateau, Schedule, WarmupCosine
 from ..training.callbacks import Callback
 from ..training.callbacks.base import learned
-from .adam import AdamOfKingma
 from .internals import Interval, Options, StrOptions
 
 SCHEDULES: dict[str, type[Any]] = {
@@ -102,7 +102,6 @@ def check_together(estimator: Any) -> None:
 
 
 def _check_rates(estimator: Any, who: str) -> None:
-    """Raise if two rules set the learning rate."""
     schedule, optimizer = estimator.schedule, estimator.optimizer
     if isinstance(schedule, type):
         expected, got = "a schedule object", f"the class {schedule.__name__}"
@@ -249,3 +248,25 @@ def restore(model: Sequential, taken: list[Array]) -> None:
     """Restore the snapshot."""
     for array, value in zip(learned(model), taken, strict=True):
         array[...] = value
+
+
+@dataclass(eq=False, repr=False)
+class AdamOfKingma(Adam):
+    """Adam in the form of the paper's section 2, which scikit-learn uses: ε is added before the correction.
+
+        w ← w − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)
+
+    :class:`~chainrule.Adam`, like PyTorch, adds ε to √v̂. The two differ if gradients are as small as ε: for weights
+    that only the penalty changes, such as those of an empty column.
+
+    References
+    ----------
+    Kingma and Ba, Adam: A Method for Stochastic Optimization (2015), section 2, last paragraph.
+    """
+
+    kernel = "adam"
+
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """Return 1 − β₁, 1 − β₂, and the factors of √v and ε."""
+        first, second, root, _ = super().coefficients(t, rate)
+        return first, second, root, root * self.epsilon

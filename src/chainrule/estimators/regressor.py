@@ -185,7 +185,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return float(r2_score(y, self._middle(self.predict(X)), sample_weight=sample_weight))
 
     def _numbers(self, z: Array) -> Array:
-        """What the network's outputs predict, in the units of y."""
         z = z.reshape(len(z), -1, self._levels) if self._levels > 1 else z[:, : self.n_outputs_]
         if isinstance(self._loss, PoissonNLL):
             return self._shaped(_exp(z))
@@ -246,7 +245,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     @property
     def _standardises(self) -> bool:
-        """Whether y is standardised."""
         loss = LOSSES[self.loss] if isinstance(self.loss, str) else type(self.loss)
         return bool(self.scale) and loss is not PoissonNLL
 

@@ -1,4 +1,4 @@
-"""Training in batches: scikit-learn's rules for its end, and its records."""
+"""Training in batches, by scikit-learn's rules for its end, or by L-BFGS; with scikit-learn's callbacks and records."""
 
 from __future__ import annotations
 
@@ -7,17 +7,94 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from .._support.checks import Array, sentence
 from .._support.errors import DivergenceError
 from .._support.notices import warn
 from ..layers import BatchNorm
+from ..model import Sequential
 from ..runtime.signals import released
+from ..runtime.threads import blas_threads
 from ..training.callbacks import Callback, MaxNorm, Training
 from ..training.trainer import Trainer
-from .advice import after_divergence, after_last_iteration, after_learning_nothing
-from .parameters import set_penalty, set_rate, snapshot
+from .advice import after_divergence, after_last_iteration, after_last_step, after_learning_nothing
+from .parameters import linear_layers, set_penalty, set_rate, snapshot
+
+try:
+    from sklearn.callback import CallbackSupportMixin as TakesCallbacks
+except ImportError:
+
+    class TakesCallbacks:  # type: ignore[no-redef]
+        """No ``set_callbacks``."""
+
+
+__all__ = ["TakesCallbacks", "Tasks", "tasks_of"]
+
+
+class Tasks(Callback):
+    """Notifies scikit-learn's callbacks of a fit, and of each of its epochs or iterations, at most ``count``.
+
+    They get the user's X and y and, if they need it, a fitted estimator as if training had ended there. A callback that
+    returns True ends training by epochs.
+    """
+
+    def __init__(self, estimator: Any, given: dict[str, Any], count: int, name: str) -> None:
+        self.estimator, self.given, self.name = estimator, given, name
+        self._task: Any = None
+        self._fit = estimator._init_callback_context(max_subtasks=count)
+        self._fit.call_on_fit_task_begin(estimator=estimator, **given)
+
+    def begin(self) -> None:
+        if self._task is None:
+            self._task = self._fit.subcontext(task_name=self.name)
+            self._task.call_on_fit_task_begin(estimator=self.estimator, **self.given, **self._as_if_fitted())
+
+    def end(self) -> bool:
+        task, self._task = self._task, None
+        return bool(task.call_on_fit_task_end(estimator=self.estimator, **self.given, **self._as_if_fitted()))
+
+    def finish(self) -> None:
+        """End the fit, perhaps in the middle of an iteration."""
+        if self._task is not None:
+            self.end()
+        self._fit.call_on_fit_task_end(estimator=self.estimator, **self.given, **self._as_if_fitted())
+
+    def on_epoch_begin(self, trainer: Training) -> None:
+        self.begin()
+
+    def on_epoch_end(self, trainer: Training, row: dict[str, float]) -> None:
+        trainer.stop = self.end() or trainer.stop
+
+    def after_iteration(self, vector: Array) -> None:
+        """The callback of ``scipy.optimize.minimize``, with the parameters after an iteration."""
+        self.estimator.model_.parameters.vector[:] = vector
+        self.end()
+
+    def _as_if_fitted(self) -> dict[str, Any]:
+        return {"reconstruction_attributes": lambda: {"model_": self._model()}}
+
+    def _model(self) -> Sequential:
+        """Return a copy of the model, with the averaged weights if there are any."""
+        model, average = self.estimator.model_, self.estimator._average
+        if average is None or not average.in_training:
+            return copy.deepcopy(model)
+        average.swap(model)
+        try:
+            return copy.deepcopy(model)
+        finally:
+            average.swap(model)
+
+
+def tasks_of(estimator: Any, X: Any, y: Any, weight: Any, count: int) -> Tasks | None:
+    """Return a new fit if the estimator has scikit-learn callbacks."""
+    if not getattr(estimator, "_skl_callbacks", None):
+        return None
+    metadata = None if weight is None else {"sample_weight": weight}
+    name = "iteration" if estimator.solver == "lbfgs" else "epoch"
+    return Tasks(estimator, {"X": X, "y": y, "metadata": metadata}, count, name)
+
 
 LEAST_RATE = 1e-6  # learning_rate="adaptive" stops below it
 
@@ -30,7 +107,6 @@ class Data(NamedTuple):
     weight: Array | None
 
     def at(self, rows: Array) -> Data:
-        """Select some of the rows."""
         return Data(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
 
 
@@ -192,3 +268,46 @@ def train(
     elif watch.converged and score is None and (message := after_learning_nothing(estimator, data)):
         warn(message, ConvergenceWarning)
     return watch.converged
+
+
+def minimize_loss(estimator: Any, data: Data, tasks: Tasks | None = None) -> None:
+    """Minimise the loss of all rows over the estimator's model, and set ``loss_`` and ``n_iter_``.
+
+    L(θ) = (Σₙ wₙ l(f(xₙ; θ), yₙ) + α/2 ΣW²) / Σₙ wₙ
+    """
+    model, loss = estimator.model_, estimator._loss
+    x, y, weight = data
+    total = x.shape[0] if weight is None else float(weight.sum(dtype=np.float64))
+    if not total > 0:
+        expected = "a row whose weight, times that of its class, is above 0"
+        raise ValueError(sentence(type(estimator).__name__, expected, "none"))
+    set_penalty(model, float(estimator.alpha / total))
+
+    def value_and_gradient(vector: Array) -> tuple[float, Array]:
+        if tasks:
+            tasks.begin()
+        model.parameters.vector[:] = vector
+        value, dz = loss(model.forward(x, training=True), y, weight)
+        model.backward(dz)
+        return value + model.penalty(), model.gradients.vector.astype(np.float64)
+
+    largest = max(2 * x.shape[0] * layer.in_features * layer.out_features for layer in linear_layers(model))
+    try:
+        with blas_threads(largest), np.errstate(over="ignore", invalid="ignore"):
+            result = minimize(
+                value_and_gradient,
+                model.parameters.vector.astype(np.float64),
+                method="L-BFGS-B",
+                jac=True,
+                callback=tasks.after_iteration if tasks else None,
+                options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
+            )
+    finally:
+        model.forget_batches()  # activations of all rows
+    model.parameters.vector[:] = result.x
+    estimator.loss_ = float(result.fun)
+    if not (np.isfinite(estimator.loss_) and np.isfinite(result.x).all()):
+        raise DivergenceError(after_divergence(estimator, data, ""))
+    estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
+    if result.status != 0:
+        warn(after_last_step(estimator, str(result.message)), ConvergenceWarning)

@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._support.registry import Registry, concrete
-from . import adaptive, lion, muon, sgd
+from . import adaptive, momentum
 from .adaptive import *  # noqa: F403
 from .base import Optimizer
-from .lion import *  # noqa: F403
-from .muon import *  # noqa: F403
-from .sgd import *  # noqa: F403
+from .momentum import *  # noqa: F403
 
 __all__ = ["OPTIMIZERS", "Optimizer", "get_optimizer"]
 __all__ += adaptive.__all__
-__all__ += lion.__all__
-__all__ += muon.__all__
-__all__ += sgd.__all__
+__all__ += momentum.__all__
 
 OPTIMIZERS: Registry[type[Optimizer]] = Registry(
     "an optimizer",

@@ -13,8 +13,8 @@ from .._support.checks import Array
 from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, FRACTION, Checks
 from ..schedules import Schedule
 from .base import Optimizer
+from .checks import check_betas
 from .rule import Coefficients, Scratch, Slots, approach
-from .settings import check_betas
 
 __all__ = ["Adagrad", "Adam", "AdamW", "NAdam", "RMSprop"]
 

@@ -3,22 +3,65 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .._support.checks import Array, check_integer, check_name, check_number, sentence
+from .._support.errors import DivergenceError
 from .._support.settings import Checks, checked, is_unknown, refuse_unknown
 from ..ops.fused import compiled
 from ..parameters import Parameters
 from ..schedules import Schedule
-from .checks import NEEDS_SETUP, check_gradient, check_state_fits, check_vector, copy_state, count_of, own_state
-from .clipping import clip, norm_factor, square_norm
-from .groups import Groups, Run, divide, merge, resolve_groups
+from .checks import (
+    COMMON,
+    NEEDS_SETUP,
+    Groups,
+    Run,
+    check_coefficients,
+    check_gradient,
+    check_state_fits,
+    check_vector,
+    copy_state,
+    count_of,
+    divide,
+    merge,
+    own_state,
+    resolve_groups,
+)
 from .rule import Coefficients, Rule, Scratch, Slots, rule_kernel
-from .settings import COMMON, check_coefficients
+
+
+def clip(g: Array, value: float | None, factor: float, out: Array) -> Array:
+    """factor · min(max(g, −value), value), written to ``out``; g itself where nothing is to be done."""
+    if value is not None:
+        g = np.clip(g, -value, value, out=out)
+    return g if factor == 1 else np.multiply(g, factor, out=out)
+
+
+def norm_factor(who: str, norm: float, square: float) -> float:
+    """min(1, norm / ‖g‖), given ‖g‖²."""
+    length = math.sqrt(square) if square >= 0 else math.nan
+    if not math.isfinite(length):
+        remedy = "lower the learning rate, or look for NaN and overflow in the loss"
+        raise DivergenceError(
+            sentence(who, "a gradient whose norm is finite, to clip it", f"the norm {length}", remedy)
+        )
+    return min(1.0, norm / length) if length > 0 else 1.0
+
+
+def square_norm(blocks: Iterable[Array]) -> float:
+    """Σ g² over all blocks of the gradient together."""
+    return sum(_square(g) for g in blocks)
+
+
+def _square(g: Array) -> float:
+    """Σ g²; where it overflows float32, as from elements of 2e19 on, once more in float64, ten times slower."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = float(np.dot(g, g))
+        return square if math.isfinite(square) else float(np.einsum("i,i->", g, g, dtype=np.float64))
 
 
 @dataclass(eq=False, repr=False)

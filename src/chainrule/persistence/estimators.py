@@ -1,4 +1,4 @@
-"""The network of a fitted estimator, and the JSON facts about its outputs: classes and names."""
+"""What a file may hold of a model: its network, without its user's own code, and JSON facts about the outputs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import sys
 from typing import Any
 
 from .._support.checks import sentence
+from .._support.overrides import has_own_methods
+from ..layers import Layer
+from ..layers.base import walk
 from ..model import Sequential
 
 
@@ -73,7 +76,6 @@ def where_network_is(model: Any) -> str:
 
 
 def _way_to_save(model: Any) -> str:
-    """The remedy for a model of another library."""
     place, name = where_network_is(model), type(model).__name__
     if isinstance(model, type) or not hasattr(model, "get_params"):
         return f"save {place}" if place else "write save(model, path)"
@@ -99,3 +101,27 @@ def facts_of(estimator: Any) -> dict[str, Any]:
     names = getattr(estimator, "feature_names_in_", None)
     facts["feature_names"] = None if names is None else [str(name) for name in names]
     return facts | {"output_activation": estimator.out_activation_}
+
+
+PREDICTION = ("forward", "predict")
+TRAINING = ("backward", "penalty")
+
+
+def check_no_own_code(who: str, model: Sequential, methods: tuple[str, ...] = PREDICTION) -> None:
+    """Raise if the model's class overrides one of these methods, or one was replaced on the model or a layer."""
+    changed = next((name for name in methods if getattr(type(model), name) is not getattr(Sequential, name)), None)
+    replaced = ["the model"] if has_own_methods(model) else []
+    replaced += [f"layer {place.rstrip('.')}" for place, layer in walk(model.layers) if _is_hooked(layer)]
+    if changed:
+        expected, got = "a network with the methods of Sequential", f"{type(model).__name__}, which overrides {changed}"
+    elif replaced:
+        expected, got = "methods that belong to a class", f"one that was replaced on {replaced[0]}"
+    else:
+        return
+    remedy = "put what it does into a layer of your own, or do it outside the network"
+    raise TypeError(sentence(who, expected, got, remedy))
+
+
+def _is_hooked(layer: Layer) -> bool:
+    """Whether a method was replaced on the layer, or on a layer that is its attribute, such as an activation."""
+    return any(map(has_own_methods, (layer, *(value for value in vars(layer).values() if isinstance(value, Layer)))))

@@ -88,18 +88,9 @@ def _has_arrays(layer: Layer) -> bool:
 
 
 def slots(who: str, model: Any, names: Mapping[str, Mapping[str, str]], transposed: bool = False) -> list[Slot]:
-    """Return the parts with arrays, in order.
+    """Return the parts with arrays, in order, under the other library's ``names`` for each op: theirs → ours.
 
-    Parameters
-    ----------
-    who : str
-        The user's call, for errors.
-    model : Sequential
-        The model.
-    names : dict
-        For each op, the other library's name of each array, and ours.
-    transposed : bool
-        Whether its matrices are (O, I).
+    ``transposed`` is whether its matrices are (O, I), and ``who`` the user's call, for errors.
     """
     if not isinstance(model, Sequential):
         place = where_network_is(model)
@@ -159,7 +150,6 @@ def fill(who: str, model: Sequential, ours: Sequence[Slot], theirs: Mapping[str,
 
 
 def _mismatch(who: str, ours: Sequence[Slot], theirs: Mapping[str, Arrays], remedy: str) -> str:
-    """Return an error that lists both sides, each layer beside its group."""
     left = [_listed(f"{part.name} {part.layer!r}", arrays) for part, _, arrays in ours]
     right = [_listed(prefix or "(no name)", group) for prefix, group in theirs.items()]
     lines = [("the model expects", "the file has")]
@@ -232,5 +222,4 @@ def _natural(name: str) -> list[int | str]:
 
 
 def _pattern(name: str) -> str:
-    """The name without its numbers."""
     return re.sub(r"\d+", "#", name)

@@ -9,18 +9,19 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from .._support.checks import check_name, sentence
+from .._support.checks import check_finite, check_name, sentence
 from .._support.files import as_path, replacing
-from .agreement import gives_probabilities
-from .columns import without_idle_steps
-from .drafts import SPREAD, Task, written
-from .exportable import check_model
-from .rows import drawn_rows, given_rows
-from .table_rows import rows_of
-from .tables import table_model
+from ..model import Sequential
+from .agreement import LIMITS, answers, float32_distance, gives_probabilities, lost_columns
+from .estimators import check_no_own_code, is_ours
+from .foreign import got_of, in_a_sentence
+from .rows import drawn_rows, first_step, given_rows, last_step, without_idle_steps
+from .tables import rows_of, table_model
 
 #: name → (suffix, module of this folder, its precisions in the order in which they are tried where none is asked for).
 #: Each module has ``write(model, path, rows, **options)``, which gives notes, and ``check(model, path, rows)``: the
@@ -30,6 +31,7 @@ FORMATS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "c": (".h", "c", ("float32",)),
     "pytorch": (".safetensors", "pytorch", ()),
 }
+SPREAD = "as a part of the spread of its outputs"
 TAKE_TABLES = ("onnx", "c")
 OWN_ROWS = "pass X=rows, some rows of your data, where the random ones are not like them"
 
@@ -153,7 +155,6 @@ def export(
 
 
 def _put(draft: Path, path: Path) -> None:
-    """Replace the file at the path by the draft."""
     with replacing("export", path) as stream, draft.open("rb") as whole:
         shutil.copyfileobj(whole, stream)
 
@@ -175,7 +176,6 @@ def _task(name: str, model: Any, X: Any, options: dict[str, Any]) -> tuple[Task,
 
 
 def _format(path: Path, format: str | None) -> str:
-    """Return the format by its name, or by the suffix."""
     if format is not None:
         return check_name("export", "a format", format, FORMATS)
     for name, (suffix, _, _) in FORMATS.items():
@@ -189,3 +189,128 @@ def _check_options(write: Callable[..., list[str]], options: dict[str, Any]) -> 
     known = [name for name in inspect.signature(write).parameters if name not in ("model", "path", "rows")]
     for name in options:
         check_name("export", "an option of this format", name, known)
+
+
+UNKNOWN_STEP = "do the step that is not known outside the file"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is written and compared: a model by the tool of a format, on some rows.
+
+    Attributes
+    ----------
+    name, tool : of the format, whose ``write`` and ``check`` are called
+    model, rows : as these take them
+    options : of ``write``
+    unit : str, of distances
+    remedy : what to do about rows that are not like the user's, or nothing
+    """
+
+    name: str
+    tool: ModuleType
+    model: Any
+    rows: Any
+    options: dict[str, Any]
+    unit: str
+    remedy: str = ""
+
+
+def written(task: Task, path: Path, precisions: tuple[str | None, ...]) -> tuple[list[str], float | None]:
+    """Write the file in the first of the precisions that answers as the model does; its notes, and the distance."""
+    refused: list[_Wrong | ValueError] = []
+    for precision in precisions:
+        given = task.options if precision is None else task.options | {"precision": precision}
+        try:
+            with in_a_sentence("export", f"a model that can be written as {task.name} and run", UNKNOWN_STEP):
+                notes: list[str] = task.tool.write(task.model, path, rows=task.rows, **given)
+                checked, wrong = _compared(task, path, precision)
+        except ValueError as error:  # it may be of a number that only the next precision can hold
+            refused.append(error)
+            continue
+        if wrong is None:
+            return notes, checked
+        refused.append(wrong)
+    raise _refusal(refused, task)
+
+
+@dataclass(frozen=True)
+class _Wrong:
+    """A file that answers something else: by how much, and the columns of which its type loses digits."""
+
+    precision: str
+    distance: float
+    lost: str
+
+
+def _compared(task: Task, path: Path, precision: str | None) -> tuple[float | None, _Wrong | None]:
+    """The distance between file and model, and what is wrong with it."""
+    model, rows = task.model, task.rows
+    if rows is None:
+        return None, None
+    checked: float | None = task.tool.check(model, path, rows)
+    answer, limit = partial(answers, model), LIMITS[precision or "float32"]
+    narrow = precision not in (None, "float64") and not isinstance(rows, dict)  # columns come with all their digits
+    found = float32_distance(answer, rows) if checked is None and narrow else checked
+    if found is None or found <= limit:
+        return checked, None
+    lost = lost_columns(answer, rows, getattr(model, "feature_names_in_", ()), limit) if narrow else ""
+    return checked, _Wrong(precision or "as in the model", found, lost)
+
+
+def _refusal(refused: list[_Wrong | ValueError], task: Task) -> ValueError:
+    """The error for a model of which no precision gives a file: the last that answered, and what hindered the next."""
+    wrong, hindered = None, ""
+    for one in refused:
+        if isinstance(one, _Wrong):
+            wrong, hindered = one, ""
+        else:
+            hindered += f", and float64 does not help: {got_of(one)}"
+    if wrong is None:
+        return next(one for one in refused if isinstance(one, ValueError))
+    remedies = []
+    if wrong.lost:
+        remedies.append("shift and scale such a column before training")
+    elif wrong.precision in ("float16", "int8"):
+        remedies.append('take precision="float32"')
+    elif wrong.precision == "float32":
+        which = "the columns or the target" if task.unit == SPREAD else "the columns"
+        remedies.append(f"shift and scale {which} before training")
+    if (wrong.lost or wrong.precision == "float32") and not hindered:
+        remedies.append("export to ONNX in float64")
+    if task.remedy:
+        remedies.append(task.remedy)
+    lost = f": float32 loses digits of {wrong.lost}" if wrong.lost else ""
+    got = f"one that differs by {wrong.distance:.2g}, {task.unit}{lost}{hindered}"
+    expected = f"a file that answers as the model does (precision {wrong.precision})"
+    return ValueError(sentence("export", expected, got, ", or ".join(remedies)))
+
+
+def check_model(model: Any) -> None:
+    """Raise for any other."""
+    network = model if isinstance(model, Sequential) else getattr(last_step(model), "model_", None)
+    if isinstance(network, Sequential):
+        check_no_own_code("export", network)
+        for name, array in {**network.parameters, **network.buffers}.items():
+            check_finite("export", name, array)
+    if isinstance(model, Sequential):
+        return
+    if is_ours(last_step(model)):
+        from ..estimators.base import check_no_own_answers
+
+        check_no_own_answers("export", last_step(model))
+    if not hasattr(model, "get_params"):
+        remedy = "write export(model, path)"
+        raise TypeError(sentence("export", "a Sequential model or a fitted estimator", type(model).__name__, remedy))
+    if not hasattr(model, "predict"):
+        raise TypeError(sentence("export", "an estimator that predicts", type(model).__name__))
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(model)
+    except ValueError:
+        raise ValueError(sentence("export", "a fitted estimator", f"{model!r}", "fit it first")) from None
+    if not hasattr(model, "n_features_in_"):
+        got = f"{type(model).__name__}, whose first step is {type(first_step(model)).__name__}"
+        remedy = "export the steps that take columns, and do what comes before them outside the file"
+        raise ValueError(sentence("export", "a model that takes a table of columns", got, remedy))

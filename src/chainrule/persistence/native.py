@@ -28,8 +28,7 @@ from ..model import Sequential, layers_from_config, uninitialized_model
 from ..parameters import as_float_dtype
 from ..training import checkpoint
 from ..training.state import arrays_of
-from .estimators import estimator_of, parts_of
-from .own_code import PREDICTION, TRAINING, check_no_own_code
+from .estimators import PREDICTION, TRAINING, check_no_own_code, estimator_of, parts_of
 
 FORMAT, OF_ESTIMATORS = 2, 3
 KEY = "chainrule"
@@ -188,7 +187,6 @@ def _estimator(path: Path, described: dict[str, Any], model: Sequential) -> Any:
 
 
 def _checked_classes(custom_layers: Any) -> dict[str, type[Layer]]:
-    """Return the layer classes by name, with the user's."""
     own = {} if custom_layers is None else custom_layers
     pairs = own.items() if isinstance(own, Mapping) else [(None, own)]
     for name, cls in pairs:
@@ -203,7 +201,6 @@ def _arrays(model: Sequential) -> dict[str, Array]:
 
 
 def _of_checkpoint(path: Path, own: dict[str, type[Layer]]) -> Sequential:
-    """Load the model of a checkpoint."""
     arrays, facts = checkpoint.read_checkpoint("load", path)
     if not isinstance(facts.get("model"), dict):
         raise _refusal(path, "to describe its model", reprlib.repr(facts.get("model")))
@@ -326,7 +323,6 @@ def _build(
 
 
 def _described(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield the description of each layer, inner ones included."""
     if isinstance(value, dict) and "type" in value:
         yield value
     if isinstance(value, (dict, list)):
@@ -362,7 +358,6 @@ def _check_sizes(description: Mapping[str, Any], own: Mapping[str, type[Layer]],
 
 
 def _expected_forms(layers: Sequence[Layer], dtype: np.dtype[Any]) -> dict[str, Form]:
-    """The tensors of a model file: parameters and buffers by name."""
     expected: dict[str, Form] = {name: (shape, _DTYPES[dtype.name]) for name, shape in parameter_shapes(layers).items()}
     for prefix, layer in walk(layers):
         for name, array in layer.buffers().items():
@@ -371,7 +366,6 @@ def _expected_forms(layers: Sequence[Layer], dtype: np.dtype[Any]) -> dict[str, 
 
 
 def _forms_in_checkpoint(layers: Sequence[Layer], dtype: np.dtype[Any]) -> dict[str, Form]:
-    """The tensors of a checkpoint: all parameters as one vector."""
     parameters = parameter_shapes(layers)
     buffers = {name: form for name, form in _expected_forms(layers, dtype).items() if name not in parameters}
     vector: Form = (sum(map(math.prod, parameters.values())),), _DTYPES[dtype.name]

@@ -19,8 +19,8 @@ from ..layers.program import Call, Program, standardization
 from ..tabular.columns import text_of
 from ..tabular.encoders.program import NUMBERS, WORDS, ColumnProgram, Source
 from ..tabular.encoders.scaling import Scales, joined
-from .columns import chosen_places, does_nothing, steps_of
 from .estimators import is_ours
+from .rows import chosen_places, does_nothing, steps_of
 
 Described = tuple[list[ColumnProgram], list[str]]
 
@@ -96,7 +96,6 @@ def _notes(column: ColumnProgram) -> Iterator[str]:
 
 
 def _entry(chooser: Any, name: str, step: Any, chosen: Any) -> list[ColumnProgram]:
-    """The programs of the columns of one entry, in the order of its features."""
     columns = _names(chooser, chosen)
     if not columns or (isinstance(step, str) and step == "drop"):
         return []
@@ -110,13 +109,11 @@ def _entry(chooser: Any, name: str, step: Any, chosen: Any) -> list[ColumnProgra
 
 
 def _names(chooser: Any, chosen: Any) -> list[str]:
-    """The columns of an entry."""
     names = list(chooser.feature_names_in_)
     return [str(one if isinstance(one, str) else names[one]) for one in chosen_places(chosen, len(names))]
 
 
 def _flat(step: Any) -> list[Any]:
-    """The steps of pipelines within."""
     if hasattr(step, "steps"):
         return [inner for one in steps_of(step) for inner in _flat(one)]
     return [] if does_nothing(step) or isinstance(step, str) else [step]
@@ -134,7 +131,6 @@ class _Affine(NamedTuple):
 
 
 def _affine(step: Any, width: int) -> _Affine:
-    """A step that scales so many columns."""
     if type(step).__name__ != "StandardScaler" or step.n_features_in_ != width:
         raise _UnknownStepError
     center = step.mean_ if step.with_mean else np.zeros(width)
@@ -190,7 +186,6 @@ def _numbers(names: Sequence[str], steps: Sequence[Any]) -> list[ColumnProgram]:
 
 
 def _fillers(step: Any, width: int) -> Sequence[Any]:
-    """What fills the gaps of each column."""
     if step.n_features_in_ != width or not _is_nan(step.missing_values):
         raise _UnknownStepError
     return list(step.statistics_)
@@ -215,7 +210,6 @@ def _gap(name: str, scales: Scales) -> ColumnProgram:
 
 
 def _categories(names: Sequence[str], steps: Sequence[Any], at: int) -> list[ColumnProgram]:
-    """Columns of categories: filled or not, encoded, scaled or not."""
     before, encoder, after = steps[:at], steps[at], steps[at + 1 :]
     if type(encoder).__name__ not in ("OneHotEncoder", "OrdinalEncoder") or len(before) > 1:
         raise _UnknownStepError

@@ -20,8 +20,8 @@ from .._support.files import as_path, check_readable, in_our_words, open_tensors
 from ..layers.program import numbers_of
 from ..model import Sequential
 from .agreement import Answers, answers, distance
-from .elementwise import ELEMENTWISE
 from .exchange import Part, by_order, check_shapes, fill, grouped, in_order, parts, slots
+from .programs import ELEMENTWISE
 
 LOAD, DUMP = "load_state_dict", "state_dict"
 COUNTER = "num_batches_tracked"  # of BatchNorm: PyTorch reads it only where momentum is None
@@ -177,7 +177,6 @@ def write(model: Sequential, path: str | os.PathLike[str], precision: str | None
 
 
 def _held(name: str, array: Array, dtype: Any) -> Array:
-    """Convert the array to the dtype of the file; raise a ValueError if a number would become infinite."""
     check_finite("export to PyTorch", name, array)
     with np.errstate(over="ignore"):
         held: Array = np.ascontiguousarray(array, dtype)
@@ -208,7 +207,6 @@ def check(model: Sequential, path: str | os.PathLike[str], rows: Array) -> float
 
 
 def _network(modules: Sequence[Part]) -> str:
-    """Return Python code that builds the network in PyTorch."""
     return f"nn.Sequential({', '.join(map(_module, modules))})"
 
 
@@ -229,7 +227,6 @@ def _module(part: Part) -> str:
 
 
 def _made(nn: Any, expression: ast.expr) -> Any:
-    """Build the module of an expression from :func:`_network`."""
     if not isinstance(expression, ast.Call):
         return ast.literal_eval(expression)
     given = [_made(nn, argument) for argument in expression.args]
@@ -265,7 +262,6 @@ def check_no_pickle(who: str, path: Path) -> None:
 
 
 def _as_arrays(source: Mapping[Any, Any]) -> dict[str, Array]:
-    """Convert the values to arrays; tensors may be on any device."""
     arrays = {}
     for name, value in source.items():
         if not isinstance(name, str):

@@ -21,12 +21,10 @@ from .._support.notices import warn
 from ..runtime.sharing import started
 from ..runtime.signals import asking
 from .callbacks import Row, StopTraining, Training
-from .callbacks.best import Best
+from .callbacks.ending import Best
 from .callbacks.place import WritesFiles
-from .format1 import upgraded
-from .packing import rows_of, unpack
 from .settings import Settings, asked, differences, in_code, other_objects, resumed, settings_of, written
-from .state import UNSAID, Position, TrainingState, arrays_of
+from .state import UNSAID, Position, TrainingState, arrays_of, rows_of, unpack, upgraded
 
 FORMAT = 2
 KEY = "chainrule_checkpoint"  # in the header
@@ -224,7 +222,6 @@ class Background:
             self._error = error
 
     def look(self) -> None:
-        """Finish the work if it has ended."""
         if self._thread is not None and not self._thread.is_alive():
             self.wait()
 
@@ -284,13 +281,11 @@ def _unlike(state: TrainingState, facts: dict[str, Any], settings: Settings) -> 
 
 
 def _names(callbacks: Any) -> list[Any]:
-    """The classes of the callbacks in a checkpoint."""
     pairs = callbacks if isinstance(callbacks, list) else []
     return [pair[0] if isinstance(pair, list) and pair else pair for pair in pairs]
 
 
 def _read(path: Path) -> tuple[Path, dict[str, Array], dict[str, Any]]:
-    """Read a checkpoint, or the newest complete one in a folder."""
     if not path.exists():
         raise FileNotFoundError(sentence("resume", f"a checkpoint at {path}", "no such file or folder", WHERE))
     if not path.is_dir():
@@ -344,7 +339,6 @@ def read_checkpoint(who: str, path: Path) -> tuple[dict[str, Array], dict[str, A
 
 
 def _mapping(text: str | bytes) -> dict[str, Any] | None:
-    """The mapping that is written as JSON, or None."""
     try:
         facts = json.loads(text)
     except (ValueError, RecursionError):

@@ -31,7 +31,7 @@ from .engine import ENDLESS_GRADIENT, Parts, same, values_of
 from .inputs import Targets
 from .stages import Stage, stages_of
 from .state import EpochState, StepRecord
-from .tempo import Tempo
+from .tempo import Tempo, Way
 
 CALL_SECONDS = 0.05  # of a call, between which Ctrl-C and progress are handled
 ROWS_A_THREAD = 8  # fewer rows would leave half of the registers of a product's tile empty
@@ -51,7 +51,8 @@ class Compiled:
         self.failure: str | None = None
         self._kernel, self._parts, self._batches = kernel, parts, batches
         threads: int = min(available_threads(), compiled.MOST_THREADS)
-        self._tempo = Tempo(max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD)))
+        most = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
+        self._tempo = Tempo(most, at_once=not parts.optimizer.slots())
         #: How many steps fit into CALL_SECONDS: first a cautious guess, then measured.
         self.pace = CALL_SECONDS / (work / SLOWEST + 1e-6)
         self._origin = _Origin(parts)
@@ -88,7 +89,6 @@ class Compiled:
             yield list(zip(losses, weights[first : epoch.done], rates, strict=True))
 
     def _check(self, epoch: EpochState) -> None:
-        """Raise unless the kernel accepts the arrays of the epoch."""
         keys, expected = epoch.keys, (epoch.count * len(self._batches), self._kernel.dropouts)
         if keys is not None and not (keys.shape == expected and keys.dtype == np.uint64):
             raise ValueError(
@@ -98,7 +98,7 @@ class Compiled:
         if epoch.outputs and (epoch.outputs[0].shape, epoch.outputs[0].dtype) != (shape, self._parts.model.dtype):
             raise ValueError(sentence("fit", f"outputs of shape {shape}", f"{epoch.outputs[0].shape}"))
 
-    def _call(self, epoch: EpochState, threads: int, count: int) -> tuple[list[float], list[float]]:
+    def _call(self, epoch: EpochState, way: Way, count: int) -> tuple[list[float], list[float]]:
         """Take steps, and return their losses and learning rates; if there is a failure, the last was not taken."""
         first, outputs, optimizer = epoch.done, epoch.outputs[0] if epoch.outputs else None, self._parts.optimizer
         updates, losses = optimizer.plan(count), np.empty(count)
@@ -106,9 +106,9 @@ class Compiled:
         start = time.perf_counter()
         with atomic:
             self._kernel.begin(epoch.order, first, updates, keys, losses, outputs)
-            taken: int = self._kernel.run(threads)
+            taken: int = self._kernel.run(*way)
         elapsed = max(time.perf_counter() - start, 1e-9)  # a mocked clock may stand still
-        self._tempo.learn(threads, count, elapsed)
+        self._tempo.learn(way, count, elapsed)
         self.pace = min(count * CALL_SECONDS / elapsed, 2 * self.pace + 8)
         known = slice(min(taken + 1, count))
         if not np.isfinite(last := losses[known][-1]):
@@ -209,7 +209,6 @@ class _Origin:
         self._values = values_of(parts.loss)
 
     def is_that_of(self, parts: Parts) -> bool:
-        """Whether a plan of these parts would be the same."""
         return (
             same(parts.identities(), self._identities)
             and same(self._within(parts), self._objects)
@@ -217,7 +216,6 @@ class _Origin:
         )
 
     def _within(self, parts: Parts) -> list[Any]:
-        """List the objects inside the parts."""
         model, optimizer = parts.model, parts.optimizer
         objects: list[Any] = [len(vars(model)), len(vars(optimizer))]  # one more if a method is replaced
         objects += [model.parameters.vector, model.gradients.vector, *optimizer.state.values()]
@@ -228,13 +226,11 @@ class _Origin:
 
 
 def _work_of(stages: list[Stage], batch: int) -> int:
-    """Count the multiplications of a step."""
     products = sum(stage.inputs * stage.outputs for stage in stages if stage.kind == "affine")
     waves = sum(arrays[0].size for stage in stages for op, _, arrays in stage.parts if op == "pbld")
     return 3 * batch * (products + MULTIPLICATIONS_OF_A_WAVE * waves)
 
 
 def _has_lone_row(model: Sequential, batches: Batches) -> bool:
-    """Whether BatchNorm would get a batch of one row."""
     lone = batches.size == 1 or batches.rows % batches.size == 1
     return lone and any(isinstance(layer, BatchNorm) for layer in model.layers)

@@ -1,18 +1,24 @@
-"""The protocol of the two engines that take the steps of training, and the parts of a step."""
+"""The protocol of the two engines that take the steps of training, and the one that takes them by operations."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import math
+from collections.abc import Generator, Iterator
 from operator import is_
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..data.batches import Augmentation
+from .._support.checks import Array, sentence
+from .._support.errors import DivergenceError
+from ..data.batches import Augmentation, Batches
 from ..losses import LossFunction
+from ..losses.base import total_weight
 from ..model import Sequential
 from ..optimizers import Optimizer
-from .state import EpochState, StepRecord
+from ..runtime.signals import atomic
+from ..runtime.threads import blas_threads
+from .state import SAME_DATA, EpochState, StepRecord
 
 ENDLESS_GRADIENT = "a gradient whose norm is not finite"
 
@@ -75,3 +81,87 @@ def _copied(value: Any) -> Any:
 def same(now: list[Any], then: list[Any]) -> bool:
     """Whether these are the same objects."""
     return len(now) == len(then) and all(map(is_, now, then))
+
+
+class Interpreted:
+    """The engine for any layers, loss and optimizer: each step is a few Python calls."""
+
+    def __init__(self, parts: Parts, batches: Batches) -> None:
+        self.failure: str | None = None
+        self._parts, self._batches = parts, batches
+        self._identities = parts.identities()
+
+    def obeys(self, parts: Parts) -> bool:
+        """Whether the parts are the same objects; their attributes are read at every step."""
+        return same(parts.identities(), self._identities)
+
+    def begin(self, most: int) -> EpochState:
+        """Draw one epoch: its dropout draws numbers between this order and the next."""
+        return EpochState(self._batches.order())
+
+    def steps(
+        self, epoch: EpochState, record_outputs: bool, single_step: bool
+    ) -> Generator[list[StepRecord], None, None]:
+        with blas_threads(self._largest_product()):
+            for xb, yb, *rest in self._remaining(epoch):
+                for change in self._parts.augment:
+                    xb, yb = change(xb, yb, self._parts.rng)
+                rate = self._parts.optimizer.current_learning_rate
+                loss, z = self._step(xb, yb, rest[0] if rest else None)
+                weight = float(rest[0].sum(dtype=np.float64)) if rest else float(len(yb))
+                if record_outputs:
+                    self._record(epoch, z, yb, *rest)
+                epoch.done += 1
+                yield [(loss, weight, rate)]
+
+    def _remaining(self, epoch: EpochState) -> Iterator[tuple[Array, ...]]:
+        """Yield the remaining batches; a compiled engine may have drawn the order of several epochs."""
+        each, rows = len(self._batches), self._batches.rows
+        while epoch.done < epoch.count * each:
+            index, first = divmod(epoch.done, each)
+            order = None if epoch.order is None else epoch.order[index * rows : (index + 1) * rows]
+            yield from self._batches.epoch(order, first)
+
+    def _record(self, epoch: EpochState, *arrays: Array) -> None:
+        if not epoch.outputs:
+            epoch.outputs = [np.zeros((self._batches.rows, *array.shape[1:]), array.dtype) for array in arrays]
+        kinds = [[(array.shape[1:], array.dtype) for array in some] for some in (epoch.outputs, arrays)]
+        if kinds[0] != kinds[1]:
+            raise ValueError(sentence("fit", "to continue with the outputs of this network", "others", SAME_DATA))
+        start = epoch.done * self._batches.size
+        for room, array in zip(epoch.outputs, arrays, strict=True):
+            room[start : start + len(array)] = array
+
+    def _largest_product(self) -> int:
+        shapes = self._parts.model.parameters.shapes.values()
+        return 2 * self._batches.size * max((math.prod(shape) for shape in shapes if len(shape) == 2), default=0)
+
+    @np.errstate(over="ignore", invalid="ignore")  # what overflows ends in a DivergenceError
+    def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
+        """Take a step; return the batch's loss, penalties included, and its outputs. A failure changes no parameter."""
+        model, function, optimizer = self._parts[:3]
+        z = model.forward(xb, training=True)
+        result = function(z, yb, wb)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(sentence(repr(function), "to return (value, dz)", type(result).__name__))
+        total = total_weight(function, z, yb, wb) if self._parts.average_penalty else 1.0
+        share = 1 / total if total else 0.0
+        value, dz = float(result[0]) + share * model.penalty(), result[1]
+        if not math.isfinite(value):
+            self.failure = f"a loss of {value}"
+            return value, z
+        self._backward(dz, total, share)
+        try:
+            with atomic:
+                optimizer.step(model.parameters.vector, model.gradients.vector)
+        except DivergenceError:
+            self.failure = ENDLESS_GRADIENT
+        return value, z
+
+    def _backward(self, dz: Array, total: float, share: float) -> None:
+        """Compute ∂L/∂θ + share · ∂P/∂θ: backward adds all of ∂P/∂θ, here to ``total`` · ∂L/∂θ."""
+        model = self._parts.model
+        model.backward(dz if total == 1 else np.multiply(dz, total))
+        if share != 1:
+            gradient = model.gradients.vector
+            gradient *= share

@@ -209,7 +209,6 @@ def _loss(trainer: _Checked, loss: Any) -> LossFunction:
 
 
 def _metrics(trainer: _Checked, metrics: Any) -> dict[str, Metric]:
-    """Return metrics by name."""
     return metrics if isinstance(metrics, dict) else named_metrics(as_list("metrics", metrics), COLUMNS)
 
 

@@ -1,38 +1,76 @@
-"""What a fit needs while it runs: the data, their batches, and the engine that takes the steps."""
+"""What a fit needs: objects of its own, checked data and batches, a position, and the engine of its steps."""
 
 from __future__ import annotations
 
 import copy
+import os
 import time
+import weakref
 from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
 
-from .._support.checks import Array
-from ..data.batches import Batches, Sample
-from .claim import Claim
+import numpy as np
+
+from .._support.checks import Array, sentence
+from ..data.batches import Augmentation, Batches, Sample
+from ..losses import LossFunction
+from ..metrics import Metric
+from ..model import Sequential
+from ..optimizers import Optimizer
+from .callbacks import Callback, History
+from .callbacks.base import CallbackList
 from .compiled import CALL_SECONDS, Compiled, compiled_engine
-from .engine import Engine, Parts, same, values_of
-from .inputs import Data, Targets, check_layers, check_output_fits, check_targets
-from .interpreted import Interpreted
-from .state import EpochState, StepRecord
+from .engine import Engine, Interpreted, Parts, same, values_of
+from .inputs import Data, Targets, Validation, as_validation, check_layers, check_output_fits, check_targets
+from .settings import settings_of
+from .state import EpochState, Position, StepRecord, TrainingState, watching_schedules
+
+_HOLDERS: dict[int, weakref.ref[Claim]] = {}  # by the id of an object; an aborted fit holds nothing
+
+
+class Claim:
+    """Holds objects for one fit until the end of the block; rejects objects that another fit holds.
+
+    Errors say that ``who`` expects ``expected``, and advise to copy the ``whole``.
+    """
+
+    def __init__(
+        self, who: str, expected: str = "a trainer, model and optimizer of its own", whole: str = "Trainer"
+    ) -> None:
+        self._who, self._expected, self._whole = who, expected, whole
+        self._held: list[Any] = []  # a reference, so no other object gets their ids
+        self._process = os.getpid()
+
+    def add(self, *objects: Any) -> None:
+        mine = weakref.ref(self)
+        for thing in objects:
+            if _HOLDERS.get(id(thing)) is mine:
+                continue
+            self._held.append(thing)
+            holder = _HOLDERS.setdefault(id(thing), mine)()  # atomic
+            if holder is None or holder._process != os.getpid():  # a parent process's, before a fork
+                _HOLDERS[id(thing)], holder = mine, self
+            if holder is not self:
+                got = f"a {type(thing).__name__} that another fit is using"
+                remedy = f"wait for it to end, or train a copy.deepcopy of the {self._whole}"
+                raise ValueError(sentence(self._who, self._expected, got, remedy))
+
+    def __enter__(self) -> Claim:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for thing in self._held:
+            if (holder := _HOLDERS.get(id(thing))) is not None and holder() is self:
+                del _HOLDERS[id(thing)]
+        self._held = []
 
 
 class Run:
-    """The steps of a fit.
+    """The steps of a fit to data, or to the ``chosen`` rows of them, beside those that are held out for validation.
 
-    Parameters
-    ----------
-    parts : callable
-        Returns the current parts of a step.
-    data, chosen : arrays
-        The rows, and the numbers of those to train on; None for all.
-    held_out : arrays or None
-        The rows for validation.
-    claim : Claim
-        Claim on what the fit changes.
-    total_steps : callable ``(new_optimizer) -> int``
-        Returns the number of steps that the optimizer will have taken at the end.
+    ``parts`` returns the current parts of a step, and ``total_steps``, called with whether the optimizer is new, the
+    number of steps that it will have taken at the end.
     """
 
     def __init__(
@@ -60,7 +98,6 @@ class Run:
 
     @property
     def rows(self) -> int:
-        """The number of rows to train on."""
         rows: int = self._data[0].shape[0] if self._chosen is None else len(self._chosen)
         return rows
 
@@ -128,3 +165,99 @@ class Run:
         if isinstance(self._engine, Compiled):
             engine.pace = self._engine.pace
         return engine
+
+
+class Preparation:
+    """The attributes of a trainer, and what it does before the loop."""
+
+    model: Sequential
+    loss: LossFunction
+    optimizer: Optimizer
+    batch_size: int | None
+    metrics: dict[str, Metric]
+    callbacks: list[Callback]
+    rng: np.random.Generator
+    sample: Sample
+    augment: list[Augmentation]
+    drop_last: bool
+    average_penalty: bool
+    epoch: int
+    epochs: int
+    steps_per_epoch: int
+    stop: bool
+    history: History
+    _position: Position
+    _resuming: bool
+
+    @property
+    def step(self) -> int:
+        """Number of steps taken, including those before a checkpoint."""
+        return self._position.steps or 0
+
+    @property
+    def resumed(self) -> bool:
+        """Whether training was resumed from a checkpoint."""
+        return self._position.resumed
+
+    @property
+    def seconds(self) -> float:
+        """Duration of training in seconds, including the time before a checkpoint."""
+        return self._position.elapsed
+
+    @property
+    def state(self) -> TrainingState:
+        """The complete state by reference: checkpoints write it, and :meth:`resume` restores it."""
+        self._position.stopped = self.stop
+        rows, position = self.history.rows, self._position
+        return TrainingState(self, self.model, self.optimizer, self.callbacks, self.rng, rows, position)
+
+    def _parts(self) -> Parts:
+        return Parts(self.model, self.loss, self.optimizer, self.rng, self.average_penalty, tuple(self.augment))
+
+    def _begin(self, data: Data, validation: Validation, epochs: int, claim: Claim) -> Run:
+        """Check the data, and set the position and the generators to the start or to the checkpoint."""
+        position = self._position if self._resuming else Position()
+        if position.generators_at_first is not None:
+            self.state.generators = position.generators_at_first
+        position.generators_at_first = self.state.generators
+        held_out, chosen = as_validation(data, validation, self.model, self.loss, self.rng)
+        run = Run(self._parts, data, chosen, held_out, claim, self._total_steps)
+        self._cut(run, position)
+        position.check(run.batches, run.rows)
+        if position.generators is not None:
+            self.state.generators = position.generators
+        if position.steps is None:  # an old checkpoint
+            position.steps = position.epoch * self.steps_per_epoch + len(position.records)
+        if position.before is None or not position.resumed:
+            position.before = self.optimizer.steps_taken - position.steps
+        if not position.resumed:
+            self.history = History()
+        position.length, position.data_rows, self._resuming = run.rows, None, False
+        if position.first is None or position.first["epochs"] != epochs:  # otherwise keep what training has changed
+            self.epochs = epochs
+        self._position, self.epoch, self.stop = position, position.epoch, position.stopped
+        if any(callback.saves for callback in self.callbacks):
+            position.first = (position.first or settings_of(self)) | {"epochs": epochs}
+        run.engine()  # also checks the data
+        check_targets(self.model, self.loss, held_out)  # now, not after an epoch
+        return run
+
+    def _cut(self, run: Run, position: Position) -> None:
+        """Cut the data into batches by the present settings; those of a running epoch keep theirs."""
+        cut = position.cut
+        if position.current is None or cut is None:
+            cut = [self.batch_size, self.drop_last, self.sample]
+            position.cut = [*cut[:2], self.sample if isinstance(self.sample, str) else "all"]  # as in a file
+        self.steps_per_epoch = len(run.cut(*cut))
+
+    def _total_steps(self, new_optimizer: bool) -> int:
+        position = self._position
+        if new_optimizer:
+            position.before = int(self.optimizer.state.get("step", 0)) - self.step
+        ahead = (self.epochs - position.epoch) * self.steps_per_epoch
+        return (position.before or 0) + self.step - len(position.records) + ahead
+
+    def _epochs_ahead(self, run: Run, callbacks: CallbackList) -> int:
+        """Return how many epochs may run in one call: one, if anything needs the end of each."""
+        needs_epoch_end = [run.held_out, *self.metrics, *watching_schedules(self.optimizer)]
+        return 1 if any(needs_epoch_end) or callbacks.watch_epochs else self.epochs - self._position.epoch

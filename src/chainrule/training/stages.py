@@ -80,7 +80,6 @@ def _program(model: Sequential) -> list[Call] | None:
 
 
 def _activate(call: Call, width: int, stages: list[Stage]) -> None:
-    """Add an activation to the dense stage before it, or as a stage of its own."""
     if not stages or stages[-1].kind != "affine" or stages[-1].activation != IDENTITY:
         stages.append(Stage("activation", width, width))
     stage = stages[-1]

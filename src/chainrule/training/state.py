@@ -1,4 +1,4 @@
-"""The complete state of training: checkpoints write it, rollbacks copy it, and resume restores it."""
+"""The complete state of training, and how files hold it: checkpoints write it, rollbacks copy it, resume takes it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import operator
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -15,8 +16,64 @@ from .._support.checks import Array, sentence, within
 from ..data.batches import Batches
 from ..model import Sequential
 from ..optimizers import Optimizer
-from .packing import columns_of, refer, rows_of, unpack
 from .settings import Configured, Settings, assign, settings_of
+
+ARRAY = "$array"  # stands for an array in the facts, with its name
+KINDS = "biuf"  # of the numbers that a file holds
+
+
+def refer(value: Any, name: str, arrays: dict[str, Array]) -> Any:
+    """Convert the value to JSON types; its arrays go into ``arrays``, under names that begin with ``name``."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in KINDS:
+        arrays[name] = value
+        return {ARRAY: name}
+    if isinstance(value, dict):
+        return {key: refer(item, f"{name}/{key}", arrays) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [refer(item, f"{name}/{index}", arrays) for index, item in enumerate(value)]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def unpack(value: Any, arrays: Mapping[str, Array]) -> Any:
+    """Restore the value from :func:`refer`, with lists for tuples and Python numbers for NumPy's."""
+    if isinstance(value, dict):
+        if value.keys() == {ARRAY}:
+            return arrays[value[ARRAY]]
+        return {key: unpack(item, arrays) for key, item in value.items()}
+    return [unpack(item, arrays) for item in value] if isinstance(value, list) else value
+
+
+def columns_of(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Return the number of rows and each column: its name, its values, and the rows that have one if not all do."""
+    found: dict[str, tuple[list[float], list[int]]] = {}
+    for index, row in enumerate(rows):
+        for name, value in row.items():
+            values, places = found.setdefault(name, ([], []))
+            values.append(value)
+            places.append(index)
+    columns = []
+    for name, (values, places) in found.items():
+        array = np.array(values)
+        if array.dtype.kind not in KINDS or array.ndim != 1:
+            got = f"a value like {values[0]!r} in column {name!r}"
+            raise TypeError(sentence("Checkpoint", "numbers in the rows of the history", got))
+        columns.append([name, array, None if len(places) == len(rows) else np.array(places)])
+    return {"count": len(rows), "columns": columns}
+
+
+def rows_of(history: Mapping[str, Any]) -> list[dict[str, float]]:
+    """Restore the rows from :func:`columns_of`."""
+    count, columns = history["count"], history["columns"]
+    if count > sum(len(values) for _, values, _ in columns):
+        raise ValueError(f"{count} rows of fewer numbers")
+    rows: list[dict[str, float]] = [{} for _ in range(count)]
+    for name, values, places in columns:
+        chosen = rows if places is None else [rows[place] for place in places.tolist()]
+        for row, value in zip(chosen, values.tolist(), strict=True):
+            isfinite(value)  # raises unless it is a number
+            row[name] = value
+    return rows
+
 
 SAME_DATA = "pass the data that were trained on"
 
@@ -85,7 +142,6 @@ class Position:
 
     @property
     def elapsed(self) -> float:
-        """The seconds that training has taken."""
         return self.seconds + (0.0 if self.since is None else time.perf_counter() - self.since)
 
     def check(self, batches: Batches, rows: int) -> None:
@@ -139,7 +195,6 @@ class TrainingState:
 
     @property
     def remembering(self) -> list[Stateful]:
-        """The callbacks that have a state."""
         return [callback for callback in self.callbacks if callback.remembers]
 
     def to_arrays(self) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -202,7 +257,6 @@ class TrainingState:
 
 
 def _position(facts: Mapping[str, Any]) -> Position:
-    """Read and check the position in a checkpoint."""
     current = None
     if (epoch := facts["current"]) is not None:
         arrays = [array for array in (epoch["order"], epoch["keys"], *epoch["outputs"]) if array is not None]
@@ -249,7 +303,6 @@ def watching_schedules(optimizer: Optimizer) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes_of(schedule: Any) -> dict[str, Any]:
-    """Return the state of a schedule: all its attributes."""
     if not hasattr(schedule, "__dict__"):
         who, remedy = type(schedule).__name__, "remove __slots__ from the class"
         raise TypeError(sentence(who, "its attributes in __dict__, to be saved in a checkpoint", "__slots__", remedy))
@@ -262,3 +315,47 @@ def arrays_of(model: Sequential) -> Iterator[tuple[str, Array]]:
     yield "model/parameters", model.parameters.vector
     for name, array in model.buffers.items():
         yield f"buffer/{name}", array
+
+
+# --- files of format 1 --------------------------------------------------------------------------------------------
+
+LISTS = {"EarlyStopping": "weights", "WeightAverage": "other"}  # of arrays in the state, each under a name of its own
+NEW: dict[str, Any] = {"row": None, "hook": "", "told": [], "steps": None, "before": None}
+NEW |= {"seconds": 0.0, "stopped": False} | UNSAID
+
+
+def upgraded(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the arrays and facts in format 2."""
+    arrays = dict(arrays)
+    schedule, done = facts.get("schedule"), facts["done"]
+    callbacks = [
+        [name, state | _state(name, f"callback/{index}/", arrays)]
+        for index, (name, state) in enumerate(facts["callbacks"])
+    ]
+    current = None
+    if done is not None:
+        epoch = {name: _reference(f"epoch/{name}", arrays) for name in ("order", "keys")}
+        current = epoch | {"done": done, "outputs": _list("epoch/seen/", arrays)}
+    changed = {
+        "schedules": {"learning_rate": schedule} if schedule else {},
+        "callbacks": callbacks,
+        "history": refer(columns_of(facts["rows"]), "history", arrays),
+        "records": [] if done is None else _reference("epoch/taken", arrays),
+        "current": current,
+    }
+    return arrays, NEW | dict(facts) | changed
+
+
+def _state(name: str, prefix: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
+    if name in LISTS:
+        return {LISTS[name]: _list(f"{prefix}{LISTS[name]}/", arrays)}
+    return {key.removeprefix(prefix): {ARRAY: key} for key in arrays if key.startswith(prefix)}
+
+
+def _list(prefix: str, arrays: Mapping[str, Array]) -> list[dict[str, str]]:
+    count = sum(name.startswith(prefix) for name in arrays)
+    return [{ARRAY: f"{prefix}{index}"} for index in range(count)]
+
+
+def _reference(name: str, arrays: Mapping[str, Array]) -> dict[str, str] | None:
+    return {ARRAY: name} if name in arrays else None

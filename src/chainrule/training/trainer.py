@@ -21,12 +21,10 @@ from ..ops.fused import warn_if_absent
 from ..optimizers import Optimizer
 from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
-from .callbacks.callback_list import CallbackList
-from .claim import Claim
+from .callbacks.base import CallbackList
 from .evaluation import evaluated, rows_of_epochs
 from .inputs import CHECKS, Validation, as_data, own_targets
-from .preparation import Preparation
-from .run import Run
+from .run import Claim, Preparation, Run
 from .settings import settings_of
 from .state import EpochState, Position, StepRecord, TrainingState, watching_schedules
 
@@ -171,7 +169,7 @@ class Trainer(Preparation):
             self._train(run, CallbackList(callbacks, self._position), signals)
             if verbose:
                 with unforked:
-                    from .advice import advise
+                    from .divergence import advise
                 advise(self._parts(), data, self.history)
         return self.history
 
@@ -246,7 +244,6 @@ class Trainer(Preparation):
             self.model.forget_batches()
 
     def _train_epochs(self, run: Run, callbacks: CallbackList) -> None:
-        """Run the epochs: steps, validation and the record, with callbacks in between."""
         with unforked:
             from .divergence import Rollback  # loaded on demand
 

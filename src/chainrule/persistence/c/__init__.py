@@ -18,19 +18,16 @@ from ..rows import sample_rows
 from ..tables import TableModel
 from .calls import calls_of
 from .compiled import check, found_compiler
-from .header import SelfTest, costs, header
-from .int8 import quantized
+from .header import SelfTest, costs, header, self_test, tolerance
 from .network import OUTPUTS, Network, as_network
-from .steps import Step, calls, run_in_float32
+from .steps import Step, calls, quantized, run_in_float32
 from .table import write_table
-from .text import as_identifier
+from .text import array, as_identifier
 
 __all__ = ["check", "write"]
 
 PRECISIONS = ("float32", "int8")
 TEST_ROWS = 10
-TOLERANCE = {"float32": 1e-4, "int8": 1e-3}  # differences that other roundings explain
-ROUNDINGS = 20  # how many such roundings may add up
 
 
 def write(
@@ -41,47 +38,11 @@ def write(
     self_test: bool = True,
     rows: Any = None,
 ) -> list[str]:
-    """Write a model as one C99 header with a function ``NAME_predict`` for one row.
+    """Write a model, of a table or of numbers, as one C99 header with ``NAME_predict`` for one row; return its costs.
 
     It allocates nothing and is re-entrant. Batch normalisation becomes part of the weights, and the scaling of an
     estimator part of the function. A table model takes a struct with a field for each column. Equal models give equal
     files.
-
-    Parameters
-    ----------
-    model : Sequential, MLPClassifier, MLPRegressor or TableModel
-        A network, a fitted estimator, or a :class:`~chainrule.persistence.tables.TableModel`.
-    path : path
-        The file to write, usually with the suffix ``.h``.
-    precision : {"float32", "int8"}
-        "int8" stores the weights in a quarter of the space.
-    name : str or None
-        Prefix of all names in the header; by default, it follows from the file name.
-    self_test : bool
-        Whether to include ten rows and a function that compares them, compiled if ``NAME_SELF_TEST`` is defined.
-    rows : array (N, ...) or columns, optional
-        Rows for ``model.predict``; random ones by default.
-
-    Returns
-    -------
-    list of str
-        The costs in flash, RAM and multiply-adds, and what was lost.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If a layer is your own, C does not allow the name, parameters are not finite, or the model is of another kind.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> import chainrule as cr
-    >>> from chainrule.persistence import c
-    >>> model = cr.MLP([4, 8, 3], rng=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     notes = c.write(model, pathlib.Path(folder) / "iris.h")
-    >>> notes
-    ['flash: 268 bytes of constants, and the code', 'RAM: 32 bytes of buffers', '56 multiply-adds a row']
     """
     check_name("export to C", "a precision", precision, PRECISIONS)
     path = as_path("export to C", path)
@@ -95,11 +56,11 @@ def write(
     return notes if found_compiler() else [*notes, "not compiled and compared with the model: there is no C compiler"]
 
 
-def _write_network(network: Network, path: Path, precision: str, name: str, self_test: bool, x: Array) -> list[str]:
+def _write_network(network: Network, path: Path, precision: str, name: str, with_test: bool, x: Array) -> list[str]:
     steps = quantized(network.steps) if precision == "int8" else network.steps
     plan = calls_of(steps, network.inputs)
     _check_float32(network, x)
-    test = _self_test_of(steps, x, network.unit, precision) if self_test else None
+    test = [_self_test(name, steps, x, network.unit, precision)] if with_test else []
     write_text("export to C", path, header(network, plan, name, precision, test))
     notes = costs(network, plan).lines() + network.notes
     if network.meaning != OUTPUTS:
@@ -114,13 +75,15 @@ def _write_network(network: Network, path: Path, precision: str, name: str, self
     return notes
 
 
-def _self_test_of(steps: Sequence[Step], x: Array, unit: float | None, precision: str) -> SelfTest:
-    """Return rows, answers, and the tolerance, which is larger if the network amplifies rounding errors."""
+def _self_test(name: str, steps: Sequence[Step], x: Array, unit: float | None, precision: str) -> str:
+    """The tolerance is larger if the network amplifies rounding errors."""
     x = rounded(x)
     y = run(calls(steps), x)  # precise enough that the file is the same with all kernels
     units = spread(y, np.float32) if unit is None else np.full(y.shape[1], unit)
     rounding = largest_difference(run_in_float32(steps, x), y, units)
-    return SelfTest(x[:TEST_ROWS], y[:TEST_ROWS], units, max(TOLERANCE[precision], ROUNDINGS * rounding))
+    test = SelfTest(y[:TEST_ROWS], units, tolerance(precision, rounding))
+    rows = array("float", f"{name}_test_x", x[:TEST_ROWS])
+    return self_test(name, rows, f"{name}_test_x + row * {name.upper()}_INPUTS", "float", test)
 
 
 def _check_float32(network: Network, x: Array) -> None:

@@ -1,12 +1,14 @@
-"""Compile a header with the system's C compiler, and run it."""
+"""Compile a header with the system's C compiler, and run it in a program that reads rows and writes the answers."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,92 @@ import numpy as np
 from ..._support.checks import Array, sentence
 from ..._support.differences import largest_difference
 from ..._support.files import check_readable
-from ..agreement import distance
+from ...tabular.encoders.program import WORDS
+from ..agreement import Answers, distance
 from ..tables import TableModel
+from .columns import Columns
 from .network import as_network, check_rows
-from .trial import in_bytes, read_answers, reading
+
+_TABLE_PROGRAM = """\
+#include <stdio.h>
+#include <stdlib.h>
+#include "model.h"
+
+static int read_text(char **text)
+{
+    uint32_t size;
+    if (fread(&size, sizeof size, 1, stdin) != 1) {
+        return 0;
+    }
+    free(*text);
+    *text = calloc(size + 1u, 1);
+    return *text != NULL && fread(*text, 1, size, stdin) == size;
+}
+
+int main(void)
+{
+    static NAME_row row;
+    static KIND y[UPPER_OUTPUTS];
+    static char *text[COLUMNS];
+    for (;;) {
+READING
+        ASKING
+        fwrite(y, sizeof y, 1, stdout);
+    }
+}
+"""
+
+
+def reading(model: TableModel, name: str) -> str:
+    """Return the program for this model."""
+    fields = "\n".join(f"        if (!({one})) {{\n            return 0;\n        }}" for one in _fields(model, name))
+    asking = f"{name}_predict(&row, y);"
+    if model.classes is not None and not model.is_multilabel:
+        asking = f"const int64_t label = (int64_t){asking}\n        fwrite(&label, sizeof label, 1, stdout);"
+    parts = {"READING": fields, "ASKING": asking, "COLUMNS": str(len(model.sources)), "UPPER": name.upper()}
+    text = _TABLE_PROGRAM.replace("KIND", "double" if model.classes is None else "float").replace("NAME", name)
+    for part, meaning in parts.items():
+        text = text.replace(part, meaning)
+    return text
+
+
+def _fields(model: TableModel, name: str) -> Iterator[str]:
+    """Return an expression for each field that reads it and is true on success."""
+    columns = Columns(model, name)
+    for at, source in enumerate(model.sources):
+        own = columns.fields[source.name]
+        if source.takes != WORDS:
+            yield f"fread(&row.{own}, sizeof row.{own}, 1, stdin) == 1"
+        elif source.name in columns.words:
+            yield f"read_text(&text[{at}]) && (row.{own} = {name}_{own}_from_text(text[{at}]), 1)"
+        else:
+            yield f"read_text(&text[{at}]) && (row.{own} = text[{at}], 1)"
+
+
+def in_bytes(columns: dict[str, Array]) -> bytes:
+    """Convert rows to the bytes that the program reads."""
+    parts = []
+    for row in zip(*columns.values(), strict=True):
+        for value in row:
+            if isinstance(value, str):
+                text = value.encode("utf-8", "replace").replace(b"\0", b" ")
+                parts.append(struct.pack("=I", len(text)) + text)
+            else:
+                parts.append(np.asarray(value).tobytes())
+    return b"".join(parts)
+
+
+def read_answers(model: TableModel, told: bytes, count: int) -> Answers:
+    """Parse the program's answers for this many rows."""
+    if model.classes is None:
+        return Answers(np.frombuffer(told, np.float64).reshape(count, -1))
+    width = len(model.classes)
+    if model.is_multilabel:
+        p = np.frombuffer(told, np.float32).reshape(count, width)
+        return Answers(p, (p > 0.5).astype(np.int64))
+    rows = np.frombuffer(told, np.dtype([("label", np.int64), ("p", np.float32, (width,))]))
+    return Answers(rows["p"], model.classes[rows["label"]])
+
 
 COMPILERS = ("cc", "gcc", "clang")
 _PREDICT = re.compile(r"^static inline (?:void|size_t) (\w+)_predict\(", re.MULTILINE)
@@ -39,27 +123,7 @@ int main(void)
 
 
 def check(model: Any, path: str | os.PathLike[str], rows: Any) -> float | None:
-    """Compile a header that :func:`write` wrote, and compare its answers with the model's.
-
-    Parameters
-    ----------
-    model : Sequential or fitted estimator
-        The model that was written.
-    path : path
-        The header.
-    rows : array (N, ...)
-        Rows for ``model.predict``.
-
-    Returns
-    -------
-    float or None
-        The distance, by :mod:`chainrule.persistence.agreement`; None without a C compiler.
-
-    Raises
-    ------
-    ValueError
-        If the file is not such a header, or does not compile.
-    """
+    """Return the distance of a header that :func:`write` wrote from its model; None without a C compiler."""
     path = Path(path)
     if isinstance(model, TableModel):
         return check_table(model, path, rows)

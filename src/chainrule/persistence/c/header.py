@@ -10,20 +10,27 @@ import numpy as np
 from ... import __version__
 from ..._support.checks import Array, check_finite, sentence
 from ..._support.files import digest
-from .calls import Calls, Statement, body
+from .calls import Calls, Statement, body, functions
 from .network import Network
-from .operations import functions
 from .text import array, comment, string
+
+TOLERANCE = {"float32": 1e-4, "int8": 1e-3}  # differences that other roundings explain
+ROUNDINGS = 20  # how many such roundings may add up
+
+
+def tolerance(precision: str, rounding: float) -> float:
+    """Return the largest difference on a correct device, if float32 makes one of ``rounding``."""
+    return max(TOLERANCE[precision], ROUNDINGS * rounding)
 
 
 @dataclass(frozen=True)
 class SelfTest:
-    """Rows x, answers y, and the tolerance in units on a correct device."""
+    """Answers y, the tolerance in units on a correct device, and the type in C of what is compared."""
 
-    x: Array
     y: Array
     units: Array
     tolerance: float
+    kind: str = "float"
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,6 @@ class Costs:
     multiplications: int
 
     def lines(self) -> list[str]:
-        """Return the costs as lines, for the notes and the header."""
         return [
             f"flash: {self.flash:,} bytes of constants, and the code",
             f"RAM: {self.memory:,} bytes of buffers",
@@ -51,7 +57,7 @@ def costs(network: Network, plan: Calls) -> Costs:
     return Costs(flash, plan.memory, sum(call.step.multiplications for call in plan.calls))
 
 
-def header(network: Network, plan: Calls, name: str, precision: str, test: SelfTest | None) -> str:
+def header(network: Network, plan: Calls, name: str, precision: str, test: Sequence[str]) -> str:
     """Return the whole file."""
     upper = name.upper()
     call = [f"float x[{upper}_INPUTS], y[{upper}_OUTPUTS];", f"{name}_predict(x, y);"]
@@ -61,7 +67,7 @@ def header(network: Network, plan: Calls, name: str, precision: str, test: SelfT
         *sizes(network, name, ["stdint"] if precision == "int8" else []),
         *network_texts(plan, name),
         network_function(plan, name, "predict"),
-        *([] if test is None else [_self_test(name, test)]),
+        *test,
         f"#endif /* {name.upper()}_H */",
     ]
     return "\n\n".join(parts) + "\n"
@@ -116,7 +122,6 @@ def sizes(network: Network, name: str, more: Sequence[str]) -> Iterator[str]:
 
 
 def _class_names(classes: Sequence[str]) -> list[str]:
-    """Return the names as distinct string literals."""
     literals = [string(label) for label in classes]
     if len({text.split(string("\0")[1:-1])[0].rstrip('"') for text in literals}) < len(literals):
         got = "some that differ behind a NUL, in halves of characters, or too far behind"
@@ -136,7 +141,6 @@ def _constants(call: Statement, name: str) -> Iterator[str]:
 
 
 def _check_held(call: Statement, values: Array) -> None:
-    """Raise a ValueError for a constant that is not finite in float32."""
     check_finite("export to C", f"the parameters of {call.step.about}", values)
     with np.errstate(over="ignore"):
         if not np.isfinite(values.astype(np.float32)).all():
@@ -157,31 +161,47 @@ static inline void {name}_{function}(const float *x, float *y)
 }}"""
 
 
-def _self_test(name: str, test: SelfTest) -> str:
-    upper, x = name.upper(), test.x
+#: How a self-test computes and compares the difference of one answer from what is expected.
+_COMPARED = {
+    "float": """\
+            const float expected = NAME_test_y[row * UPPER_OUTPUTS + i];
+            const float difference = fabsf(y[i] - expected) / NAME_test_unit[i];
+            if (!(difference <= largest)) {
+                largest = difference;
+            }""",
+    "double": """\
+            const double difference = fabs((double)y[i] - NAME_test_y[row * UPPER_OUTPUTS + i]);
+            if (!(difference / NAME_test_unit[i] <= largest)) {
+                largest = difference / NAME_test_unit[i];
+            }""",
+}
+
+
+def self_test(name: str, rows: str, row: str, answer: str, test: SelfTest) -> str:
+    """Return the self-test, compiled if NAME_SELF_TEST is defined: rows, answers, and a function.
+
+    ``rows`` is the text of their constant, ``row`` the address of one in C, and ``answer`` the type of y.
+    """
+    kind, upper, count = test.kind, name.upper(), len(test.y)
     return f"""\
 #ifdef {upper}_SELF_TEST
 
-{array("float", f"{name}_test_x", x)}
+{rows}
 
-{array("float", f"{name}_test_y", test.y)}
+{array(kind, f"{name}_test_y", test.y)}
 
-{array("float", f"{name}_test_unit", test.units)}
+{array(kind, f"{name}_test_unit", test.units)}
 
-/* The largest difference from what the library answers for {len(x)} rows, in units of {name}_test_unit: the spread of
+/* The largest difference from what the library answers for {count} rows, in units of {name}_test_unit: the spread of
    each number over the rows, or 1 for probabilities. On a sound device it is at most {test.tolerance:.1g}. */
-static inline float {name}_self_test(void)
+static inline {kind} {name}_self_test(void)
 {{
-    float largest = 0.0f;
-    for (size_t row = 0; row < {len(x)}; row++) {{
-        float y[{upper}_OUTPUTS];
-        {name}_predict({name}_test_x + row * {upper}_INPUTS, y);
+    {kind} largest = 0.0{"f" * (kind == "float")};
+    for (size_t row = 0; row < {count}; row++) {{
+        {answer} y[{upper}_OUTPUTS];
+        {name}_predict({row}, y);
         for (size_t i = 0; i < {upper}_OUTPUTS; i++) {{
-            const float expected = {name}_test_y[row * {upper}_OUTPUTS + i];
-            const float difference = fabsf(y[i] - expected) / {name}_test_unit[i];
-            if (!(difference <= largest)) {{
-                largest = difference;
-            }}
+{_COMPARED[kind].replace("NAME", name).replace("UPPER", upper)}
             if (largest != largest) {{
                 return largest; /* not a number */
             }}

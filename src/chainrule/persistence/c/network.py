@@ -16,7 +16,7 @@ from ...model import Sequential
 from ..agreement import gives_probabilities
 from ..estimators import is_ours, where_network_is
 from ..programs import layer_programs
-from .operations import OPS
+from .calls import OPS
 from .steps import Labelled, Step, steps_of, width_of_input
 
 WHO = "export to C"
@@ -54,7 +54,6 @@ class Network:
 
     @property
     def outputs(self) -> int:
-        """Number of outputs."""
         return self.steps[-1].width
 
     def rows_for(self, rows: Any) -> Array:
@@ -67,7 +66,6 @@ class Network:
         return flat
 
     def follow(self, scaling: Program, layers: list[Labelled], decoding: Program) -> None:
-        """Append these steps."""
         first = (("scaling of the columns", call) for call in scaling)
         last = (("back to the target's units", call) for call in decoding)
         self.steps = steps_of([*first, *layers, *last], self.inputs)
@@ -148,7 +146,6 @@ def _decode(network: Network, facts: dict[str, Any]) -> Program:
 
 
 def _encoded(entry: dict[str, Any]) -> list[str]:
-    """Describe the inputs that come from one column."""
     if "values" in entry:
         return [f"1 where {entry['name']!r} is {value!r}, else 0" for value in entry["values"]]
     return [f"({entry['name']!r} - {entry['mean']!r}) / {entry['scale']!r}"]
@@ -176,7 +173,6 @@ def _of_estimator(estimator: Any) -> Network:
 
 
 def _classify(network: Network, estimator: Any) -> None:
-    """Append the probability of each class."""
     network.classes = [str(label) for label in estimator.classes_]
     network.meaning, network.unit = "the probability of each class", 1.0
     network.answer = estimator.predict_proba
@@ -185,7 +181,6 @@ def _classify(network: Network, estimator: Any) -> None:
 
 
 def _regress(network: Network, estimator: Any) -> None:
-    """Append the conversion to the target's units."""
     levels = estimator._levels
     network.meaning = "the prediction, in the units of the target"
     network.answer = lambda x: np.reshape(estimator.predict(x), (len(x), -1))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,22 +13,137 @@ from ..._support.checks import Array, sentence
 from ..._support.differences import largest_difference, spread
 from ..._support.files import write_text
 from ...layers.program import Call, run
+from ...tabular.encoders import dates
+from ...tabular.encoders.program import NUMBERS, ColumnProgram
+from ...tabular.encoders.scaling import CLIP
+from ...tabular.moments import NO_MOMENT
 from ..agreement import LIMITS, Answers, distance
-from ..table_rows import rows_of
-from ..tables import TableModel
+from ..tables import TableModel, rows_of
 from .calls import Calls, calls_of
-from .columns import Columns
-from .encode import Encode
-from .header import Costs, costs, introduction, network_function, network_texts, sizes
-from .int8 import quantized
+from .columns import FUNCTIONS, Columns
+from .header import Costs, SelfTest, costs, introduction, network_function, network_texts, self_test, sizes, tolerance
 from .network import Network, labelled
-from .selftest import few, table_test
-from .steps import Step, calls, run_in_float32
-from .text import array
+from .steps import Step, calls, quantized, run_in_float32
+from .text import array, double, string
+
+
+@dataclass
+class Encode:
+    """The C text for the columns; ``flash`` is the size of its constants in bytes."""
+
+    columns: Columns
+    flash: int = 0
+    _constants: list[str] = field(default_factory=list)
+    _used: set[str] = field(default_factory=set)
+
+    def texts(self) -> Iterator[str]:
+        model, name = self.columns.model, self.columns.name
+        lines: list[str] = []
+        start = 0
+        for column in model.columns:
+            lines += self._lines(column, start) if len(column.scales) else []
+            start += len(column.scales)
+        lines += self._scaling(start)
+        for function, text in FUNCTIONS.items():
+            if function in self._used:
+                yield text.replace("NAME", name)
+        yield from self._constants
+        body = "\n".join(f"    {line}" for line in lines)
+        yield f"""\
+/* A row as the network takes it. */
+static inline void {name}_encode(const {name}_row *row, float *x)
+{{
+    {name.upper()}_BUFFER double raw[{start}];
+{body}
+}}"""
+
+    def _constant(self, hint: str, values: Array, kind: str = "double") -> str:
+        name = f"{self.columns.name}_{hint}"
+        self._constants.append(array(kind, name, values))
+        self.flash += values.size * (8 if kind == "double" else 4)
+        return name
+
+    def _scaling(self, width: int) -> Iterator[str]:
+        """z = (x − center) · factor within ±farthest, 0 if the factor is 0; then z / √(1 + (z/3)²) if smooth."""
+        scales, farthest = self.columns.model.scales, self.columns.model.farthest
+        center, factor = self._constant("center", scales.center), self._constant("factor", scales.factor)
+        yield f"for (size_t i = 0; i < {width}; i++) {{"
+        yield f"    double z = {factor}[i] == 0.0 ? 0.0 : (raw[i] - {center}[i]) * {factor}[i];"
+        if np.isfinite(farthest):
+            far = double(farthest)
+            yield f"    z = z > {far} ? {far} : z < -{far} ? -{far} : z;"
+        if scales.smooth.any():
+            third = self._constant("smooth", np.where(scales.smooth, 1 / CLIP, 0.0))
+            yield f"    z /= sqrt(1.0 + z * {third}[i] * (z * {third}[i]));"
+        yield "    x[i] = (float)z;"
+        yield "}"
+
+    def _lines(self, column: ColumnProgram, at: int) -> Iterator[str]:
+        """Return the statements that write the raw features of a column, starting at raw[at]."""
+        value = f"row->{self.columns.fields[column.source.name]}"
+        write = {"impute": self._impute, "lookup": self._lookup, "calendar": self._calendar, "pieces": self._pieces}
+        return write[column.call.op](column, value, at)
+
+    def _impute(self, column: ColumnProgram, value: str, at: int) -> Iterator[str]:
+        instead = double(float(column.call.arrays["value"][0]))
+        yield f"raw[{at}] = isnan({value}) ? {instead} : {value};"
+        if column.call.numbers["says"]:
+            yield f"raw[{at + 1}] = isnan({value}) ? 1.0 : 0.0;"
+
+    def _lookup(self, column: ColumnProgram, value: str, at: int) -> Iterator[str]:
+        call, width = column.call, len(column.scales)
+        other, gap = int(call.numbers["other"]), int(call.numbers["gap"])
+        yield "{"
+        if column.source.takes == NUMBERS:
+            known, place = call.arrays["words"], "-1"
+            if len(known):
+                self._used.add("place_of")
+                values = self._constant(f"values{at}", known)
+                place = f"{self.columns.name}_place_of({value}, {values}, {len(known)})"
+            yield f"    const int place = {place};"
+            yield f"    const size_t code = isnan({value}) ? {gap} : place < 0 ? {other} : (size_t)place + 1;"
+        else:
+            count = len(call.arrays["labels"])
+            yield f"    const size_t code = (size_t){value} < {count} ? (size_t){value} : {other};"
+        if column.is_code:
+            yield f"    raw[{at}] = (double)code;"
+        else:
+            table = self._constant(f"table{at}", call.arrays["table"]) if "table" in call.arrays else ""
+            made = f"{table}[code * {width} + i]" if table else "code == i + 1 ? 1.0 : 0.0"
+            yield f"    for (size_t i = 0; i < {width}; i++) {{"
+            yield f"        raw[{at} + i] = {made};"
+            yield "    }"
+        yield "}"
+
+    def _calendar(self, column: ColumnProgram, value: str, at: int) -> Iterator[str]:
+        name, median = self.columns.name, int(column.call.arrays["median"][0])
+        self._used.add("date")
+        yield "{"
+        yield f"    const int gone = {value} == INT64_MIN;"
+        yield f"    const struct {name}_date date = {name}_date_of(gone ? {median} : {value});"
+        for part in column.call.arrays["parts"].tolist():
+            is_line = part in (dates.TIME, dates.YEAR)
+            for made in (
+                [f"date.{part}"] if is_line else [f"gone ? 0.0 : {turn}(date.{part})" for turn in ("sin", "cos")]
+            ):
+                yield f"    raw[{at}] = {made};"
+                at += 1
+        if column.call.numbers["says"]:
+            yield f"    raw[{at}] = gone ? 1.0 : 0.0;"
+        yield "}"
+
+    def _pieces(self, column: ColumnProgram, value: str, at: int) -> Iterator[str]:
+        self._used.add("pieces")
+        call, name = column.call, self.columns.name
+        letters, buckets = call.arrays["alphabet"], int(call.numbers["buckets"])
+        alphabet = self._constant(f"alphabet{at}", letters, "uint32_t")
+        yield f"{name}_pieces({value}, {alphabet}, {len(letters)}, {buckets}, raw + {at});"
+        if call.numbers["says"]:
+            yield f"raw[{at + buckets}] = {name}_is_missing({value}) ? 1.0 : 0.0;"
+
 
 WHO = "export to C"
-TOLERANCE = {"float32": 1e-4, "int8": 1e-3}
-ROUNDINGS = 20
+TEST_ROWS, TEST_BYTES = 10, 100  # characters of a text
 
 
 @dataclass(frozen=True)
@@ -50,7 +166,6 @@ class _Table:
 
     @property
     def outputs(self) -> int:
-        """Number of predicted numbers."""
         return self.network.outputs if self.model.classes is not None else self.model.targets * self.model.levels
 
 
@@ -72,7 +187,7 @@ def network_of(model: TableModel) -> Network:
 
 
 def write_table(
-    model: TableModel, path: Path, precision: str, name: str, self_test: bool, rows: dict[str, Array] | None
+    model: TableModel, path: Path, precision: str, name: str, with_test: bool, rows: dict[str, Array] | None
 ) -> list[str]:
     """Write the header; return notes."""
     network = network_of(model)
@@ -80,8 +195,8 @@ def write_table(
     steps = quantized(network.steps) if precision == "int8" else network.steps
     columns = Columns(model, name)
     table = _Table(model, network, calls_of(steps, network.inputs), columns, Encode(columns), name)
-    tolerance = _check_float32(table, steps, rows, precision)
-    test = [_self_test(table, steps, rows, tolerance)] if self_test else []
+    limit = _check_float32(table, steps, rows, precision)
+    test = [_self_test(table, steps, rows, limit)] if with_test else []
     write_text(WHO, path, _header(table, precision, test))
     notes = [*_costs(table).lines(), f"{name}_row holds a raw row: see the struct in the file", *model.notes]
     return [*notes, f"y is {network.meaning}"]
@@ -95,7 +210,7 @@ def _check_float32(table: _Table, steps: Sequence[Step], rows: dict[str, Array],
     if found > LIMITS[precision]:
         got = f"answers of which it loses digits: they differ by {found:.2g}"
         raise ValueError(sentence(WHO, "numbers that float32 can hold", got, "export to ONNX in float64"))
-    return max(TOLERANCE[precision], ROUNDINGS * largest_difference(rounded, exact, expected.unit))
+    return tolerance(precision, largest_difference(rounded, exact, expected.unit))
 
 
 def _answer(table: _Table, steps: Sequence[Step], rows: dict[str, Array], *, narrow: bool = False) -> Array:
@@ -107,17 +222,39 @@ def _answer(table: _Table, steps: Sequence[Step], rows: dict[str, Array], *, nar
 
 
 def _costs(table: _Table) -> Costs:
-    """Add up the costs of the network and its columns."""
     found, more = costs(table.network, table.plan), table.network.inputs
     memory = found.memory + 12 * more + 4 * table.network.outputs
     return replace(found, flash=found.flash + table.columns.flash + table.encode.flash, memory=memory)
 
 
-def _self_test(table: _Table, steps: Sequence[Step], rows: dict[str, Array], tolerance: float) -> str:
-    some = {column: few(values) for column, values in rows.items()}
+def _self_test(table: _Table, steps: Sequence[Step], rows: dict[str, Array], limit: float) -> str:
+    name, some = table.name, {column: _few(values) for column, values in rows.items()}
     y, all_of_them = (_answer(table, steps, given) for given in (some, rows))
     units = spread(all_of_them) if table.model.classes is None else np.ones(table.outputs)
-    return table_test(table.columns, some, y, units, _kind(table), tolerance)
+    cells = ([_cell(table.columns, column, value) for value in values] for column, values in some.items())
+    lines = ",\n".join("    {" + ", ".join(row) + "}" for row in zip(*cells, strict=True))
+    text = f"static const {name}_row {name}_test_rows[{len(y)}] = {{\n{lines}\n}};"
+    return self_test(name, text, f"{name}_test_rows + row", _kind(table), SelfTest(y, units, limit, "double"))
+
+
+def _few(values: Array) -> Array:
+    """Select the first and the last (harder) rows of a column; texts are cut to fit on a line."""
+    chosen = np.concatenate([values[: TEST_ROWS // 2], values[-TEST_ROWS // 2 :]])
+    return np.array([_cut(text) for text in chosen], object) if chosen.dtype == object else chosen
+
+
+def _cut(text: str) -> str:
+    return text.encode("utf-8", "replace")[:TEST_BYTES].decode("utf-8", "ignore").replace("\0", " ")
+
+
+def _cell(columns: Columns, column: str, value: Any) -> str:
+    if column in columns.words:
+        return columns.words[column].name_of(value)
+    if isinstance(value, str):
+        return string(value)
+    if isinstance(value, np.integer):
+        return "INT64_MIN" if value == NO_MOMENT else str(int(value))
+    return double(float(value))
 
 
 def _header(table: _Table, precision: str, test: Sequence[str]) -> str:

@@ -7,25 +7,44 @@ model: ``class_names``, ``feature_names``, ``encoder`` (of a table) and all othe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ... import __version__
-from ..._support.checks import check_integer, check_name, require, sentence
-from ..._support.files import replacing
+from ..._support.checks import Array, check_integer, check_name, require, sentence
+from ..._support.files import digest, replacing
+from ...layers.base import Shape
+from ...layers.program import Call, Program, program_of, run
 from ...model import Sequential
 from ...tabular.inputs import as_frame
 from ..agreement import Answers, answers, distance
-from ..rows import sample_rows
+from ..programs import layer_programs
+from ..rows import row_shape, sample_rows
 from ..tables import TableModel
 from .estimator import feeds, from_estimator
-from .inputs import as_inputs
-from .network import OUTPUTS, PRECISIONS, WHO, from_network, probabilities
-from .runtime import COMMON_OPSET, check_graph, installed, quantized, session
+from .graph import DOUBLE, WHO, ListGraph
+from .nodes import NODES, through
+from .runtime import (
+    COMMON_OPSET,
+    add_facts,
+    as_inputs,
+    as_model,
+    check_graph,
+    installed,
+    newest_opset,
+    quantized,
+    session,
+)
 from .table import from_table
 
 OLDEST_OPSET = 13
+PRECISIONS = ("float32", "float64", "float16", "int8")
+OUTPUTS = ("model", "probabilities")
+MOST_BYTES = 1 << 31  # of a protobuf message
 FLOATS = ("float32", "float64")
 
 __all__ = ["check", "write"]
@@ -41,30 +60,9 @@ def write(
     input_shape: Sequence[int] | None = None,
     opset: int | None = COMMON_OPSET,
 ) -> list[str]:
-    """Write the file atomically.
+    """Write the file atomically, with the options of :func:`~chainrule.export`; return notes about it.
 
-    Parameters
-    ----------
-    model : Sequential or fitted estimator
-        The model; skl2onnx converts estimators and pipelines.
-    path : Path
-        The file to write.
-    rows : array or frame, optional
-        Some rows for the model, which determine the types of the columns of a frame.
-    precision : {"float32", "float64", "float16", "int8"}
-        Precision of the computation, inputs and outputs. "float16" keeps float32 inputs and outputs; "int8" stores
-        the weights of Linear layers as integers and rounds their inputs at run time.
-    outputs : {"model", "probabilities"}
-        The outputs of ``model.predict``, or their softmax (sigmoid of a single output).
-    input_shape : tuple of int, optional
-        Shape of one row, if the layers do not determine it; a first Flatten takes flat rows otherwise.
-    opset : int or None
-        Version of the ONNX operators, at least 13 (browsers and phones run 21); None for the newest that runs here.
-
-    Returns
-    -------
-    list of str
-        Notes about the file.
+    The rows, some for the model, determine the types of the columns of a frame.
     """
     require("onnx", "onnx", WHO)
     check_name(WHO, "a precision", precision, PRECISIONS)
@@ -94,7 +92,6 @@ def write(
 
 
 def _check_plain(fitted: Any, precision: bool, outputs: str, input_shape: Any) -> None:
-    """Raise a ValueError for options that a fitted estimator does not take."""
     given = {"precision": precision, "outputs": outputs != "model", "input_shape": input_shape}
     for name in (name for name, is_given in given.items() if is_given):
         remedy = "leave it out, or export the network alone, estimator.model_"
@@ -110,22 +107,7 @@ def _check_opset(opset: int | None) -> None:
 
 
 def check(model: Any, path: Path, rows: Any) -> float | None:
-    """Compare the outputs of a file in ONNX Runtime with the model's in float64; None without ONNX Runtime.
-
-    Parameters
-    ----------
-    model : Sequential or fitted estimator
-        The model given to :func:`write`.
-    path : Path
-        The file that it wrote.
-    rows : array (N, ...) or frame
-        The rows to compare on.
-
-    Returns
-    -------
-    float
-        The distance, by :mod:`chainrule.persistence.agreement`.
-    """
+    """Return the distance of a file in ONNX Runtime from the model in float64; None without ONNX Runtime."""
     if not installed():
         return None
     run = session(path.read_bytes())
@@ -142,7 +124,137 @@ def check(model: Any, path: Path, rows: Any) -> float | None:
 
 
 def _check_table(model: TableModel, run: Any, columns: dict[str, Any]) -> float:
-    """Compare a table model with its file on a frame."""
     inputs = as_inputs(run.get_modelmeta().custom_metadata_map, as_frame(columns))
     found, expected = run.run(None, inputs), model.answers(columns)
     return distance(Answers(found[-1], found[0] if model.classes is not None else None), expected)
+
+
+# --- networks -----------------------------------------------------------------------------------------------------
+
+
+def from_network(
+    model: Sequential, precision: str, outputs: str, input_shape: Sequence[int] | None, opset: int | None
+) -> tuple[Any, list[str]]:
+    """Return the graph and the notes."""
+    double, half = precision == "float64", precision == "float16"
+    size = (8 if double else 4) * model.parameters.vector.size
+    if size > MOST_BYTES:
+        got = f"{size:,} bytes of parameters"
+        raise ValueError(sentence(WHO, f"a model of less than {MOST_BYTES:,} bytes", got))
+    programs = layer_programs(WHO, model.layers, NODES)
+    g = ListGraph(np.float16 if half else np.float64 if double else np.float32, model.layers)
+    y = g.cast("x", g.dtype) if half else "x"
+    for index, (_, program) in enumerate(programs):
+        g.prefix = f"{index}."
+        y = through(g, program, y)
+    g.prefix = ""
+    given, result = _shapes(model, input_shape)
+    if outputs == "probabilities":
+        y = _add_probabilities(g, model, result, y)
+    name = "probabilities" if outputs == "probabilities" else "y"
+    if half:
+        g.cast(y, np.float32, out=name)
+    else:
+        g.Identity(y, out=name)
+    kind = "float64" if double else "float32"
+    proto = _proto(g, given, result, opset or newest_opset(), name, kind)
+    add_facts(proto, _facts(model, given, result, kind))
+    return proto, _notes(model, given, precision)
+
+
+def _shapes(model: Sequential, input_shape: Sequence[int] | None) -> tuple[Shape, Shape]:
+    if input_shape is None:
+        given = row_shape(model.layers)
+        if given is None:
+            remedy = "pass input_shape=(I,)"
+            raise ValueError(sentence(WHO, "to know the shape of one row", "layers that do not determine it", remedy))
+    else:
+        given = tuple(check_integer(WHO, "each of input_shape", size) for size in input_shape)
+    shape: Shape | None = given
+    for layer in model.layers:
+        shape = layer.output_shape(shape)
+    return given, shape or given
+
+
+def _proto(g: ListGraph, given: Shape, result: Shape, opset: int, name: str, kind: str) -> Any:
+    from onnx import helper
+
+    tensor = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    ends = [
+        helper.make_tensor_value_info(end, tensor, ["rows", *shape]) for end, shape in (("x", given), (name, result))
+    ]
+    return as_model(helper.make_graph(g.nodes, "chainrule", ends[:1], ends[1:], g.constants), opset)
+
+
+def _facts(model: Sequential, given: Shape, result: Shape, kind: str) -> dict[str, str]:
+    """Return the metadata: text by name; the user's entries as JSON."""
+    meta = dict(model.metadata)
+    known: dict[str, Any] = {}
+    features = _features(model)
+    if isinstance(features, list | tuple) and (len(features),) == given:
+        known["feature_names"] = features
+    classes = meta.get("class_names")
+    if isinstance(classes, list | tuple) and (len(classes),) in (result, (2,) if result == (1,) else ()):
+        known["class_names"] = classes
+    known |= {"encoder": meta["encoder"]} if isinstance(meta.get("encoder"), dict) else {}
+    known |= {"metadata": rest} if (rest := {name: value for name, value in meta.items() if name not in known}) else {}
+    who = ", as the encoder gives them" if "encoder" in known else ""
+    try:
+        texts = {name: json.dumps(value, allow_nan=False) for name, value in known.items()}
+    except (TypeError, ValueError, RecursionError) as error:
+        remedy = "turn arrays into lists, and NaN into None"
+        got = f"some that it cannot ({error})"
+        raise TypeError(sentence(WHO, "metadata that JSON can hold", got, remedy)) from None
+    return {
+        "chainrule": __version__,
+        "parameters_sha256": digest({**model.parameters, **model.buffers}, {}),
+        "input": f"x: {kind}, rows of {' × '.join(map(str, given))} numbers{who}",
+        **texts,
+    }
+
+
+def _features(model: Sequential) -> Any:
+    encoder = model.metadata.get("encoder")
+    if not isinstance(encoder, dict):
+        return model.metadata.get("feature_names")
+    from ...tabular.earlier import EarlierEncoder
+
+    try:
+        return EarlierEncoder.from_dict(encoder).feature_names
+    except ValueError:  # set by somebody else
+        return None
+
+
+def _notes(model: Sequential, given: Shape, precision: str) -> list[str]:
+    notes = []
+    if precision == "float64":
+        notes.append(DOUBLE)
+    elif model.dtype != np.float32:
+        notes.append(f"the model computes in {model.dtype.name}, the file in float32")
+    if isinstance(model.metadata.get("encoder"), dict):
+        notes.append(
+            f"x holds {given[0]} numbers per row as the model's TableEncoder gives them; its rules are in the metadata"
+        )
+    if isinstance(model.metadata.get("scaling"), dict):
+        notes.append("x holds standardised columns, (x - mean) / scale; both are in the metadata")
+    if isinstance(model.metadata.get("target_scaling"), dict):
+        notes.append("y is standardised: times scale, plus mean it is the prediction; both are in the metadata")
+    return notes
+
+
+def _add_probabilities(g: ListGraph, model: Sequential, result: Shape, y: str) -> str:
+    if model.metadata.get("task") == "regression" or len(result) != 1:
+        remedy = "leave outputs out"
+        raise ValueError(sentence(WHO, 'a classifier for outputs="probabilities"', "a regression model", remedy))
+    return through(g, _decoding(model, result[0]), y)
+
+
+def probabilities(model: Sequential, y: Array) -> Array:
+    """Return the outputs of a file with outputs="probabilities" if the model's are y."""
+    return run(_decoding(model, y.shape[1]), y)
+
+
+def _decoding(model: Sequential, outputs: int) -> Program:
+    """Return the op that turns this many outputs into probabilities, if the model lacks it."""
+    given = any(call.op in ("softmax", "sigmoid") for call in (program_of(model.layers[-1]) or ())[-1:])
+    return () if given else (Call("sigmoid" if outputs == 1 else "softmax"),)

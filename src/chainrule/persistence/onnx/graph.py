@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,25 +11,16 @@ import numpy as np
 from ..._support.checks import Array, check_finite, sentence
 from ...layers.base import Layer, walk
 
+WHO = "export to ONNX"
+DOUBLE = "x and y are float64"
+
 
 class Graph(ABC):
     """Build nodes by calls: ``g.Add(x, 1.0)`` adds a node and returns the name of its output; numbers become constants.
 
-    Constants have the ``dtype`` of the computation, unless they are integers or text.
-
-    Parameters
-    ----------
-    dtype : dtype
-        The dtype of the computation.
-    layers : sequence of Layer
-        Layers whose parameters and statistics keep their names.
-
-    Attributes
-    ----------
-    who : str
-        The call that errors name.
-    prefix, kind : str
-        Position of the current layer and its op ("2.", "gelu"), for names.
+    Constants have the ``dtype`` of the computation, unless they are integers or text; parameters and statistics of the
+    layers keep their names. ``prefix`` and ``kind`` are the position of the current layer and its op ("2.", "gelu"),
+    for names, and ``who`` is the call that errors name.
     """
 
     who: str
@@ -69,7 +60,6 @@ class Graph(ABC):
         return node
 
     def constant(self, value: Any, hint: str = "constant") -> str:
-        """Add a constant, and return its name."""
         name = self._names.get(id(value), f"{self.prefix}{hint}")
         array = np.asarray(value)
         if array.dtype.kind in "fb":
@@ -90,7 +80,49 @@ class Graph(ABC):
         return held
 
     def cast(self, x: str, dtype: Any, out: str | None = None) -> str:
-        """Cast x to another type."""
         from onnx.helper import np_dtype_to_tensor_dtype
 
         return self.Cast(x, out=out, to=np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+
+class ListGraph(Graph):
+    """A graph that collects nodes and constants in lists."""
+
+    who = WHO
+
+    def __init__(self, dtype: Any, layers: Sequence[Layer]) -> None:
+        super().__init__(dtype, layers)
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.known: list[Any] = []
+        self._taken: set[str] = set()
+
+    def new_name(self, hint: str) -> str:
+        name, number = hint, 1
+        while name in self._taken:
+            number += 1
+            name = f"{hint}_{number}"
+        self._taken.add(name)
+        return name
+
+    def add_node(self, op: str, inputs: list[str], output: str, attributes: dict[str, Any]) -> None:
+        from onnx.helper import make_node
+
+        self.nodes.append(make_node(op, inputs, [output], name=output, **attributes))
+
+    def held_with_nan(self, array: Array) -> str:
+        """Add a constant in which NaN stands for missing answers, and return its name."""
+        name = self.new_name("table")
+        self.add_constant(name, array.astype(self.dtype))
+        return name
+
+    def add_texts(self, name: str) -> None:
+        """Declare that a value is a matrix of text, if it comes from an operator that onnx does not know."""
+        from onnx import TensorProto, helper
+
+        self.known.append(helper.make_tensor_value_info(name, TensorProto.STRING, ["rows", None]))
+
+    def add_constant(self, name: str, array: Array) -> None:
+        from onnx.numpy_helper import from_array
+
+        self.constants.append(from_array(array, name))

@@ -1,14 +1,16 @@
-"""The primitives of programs as ONNX nodes, precise far from zero too: one table, :data:`NODES`."""
+"""The primitives of programs as ONNX nodes, precise far from zero too, one table, :data:`NODES`; and their outcome."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from ..._support.checks import Array, sentence
-from ...layers.program import Call, numbers_of, simplified
-from ..elementwise import ELEMENTWISE
+from ...layers.program import Call, Program, numbers_of, simplified
+from ..programs import ELEMENTWISE
 from .graph import Graph
 
 CODES_OF_FLOAT16 = 2048  # which holds no larger odd number
@@ -100,7 +102,7 @@ def _columns(g: Graph, call: Call, x: str) -> str:
     """Apply each part's program to its columns, side by side."""
     stops = np.cumsum(call.arrays["widths"]).tolist()
     bounds = zip([0, *stops], stops, strict=False)
-    parts = [g.Slice(x, np.array([start]), np.array([stop]), np.array([1])) for start, stop in bounds]
+    parts = [g.Slice(x, [start], [stop], [1]) for start, stop in bounds]
     return g.Concat(*(through(g, branch, part) for branch, part in zip(call.branches, parts, strict=True)), axis=1)
 
 
@@ -111,7 +113,7 @@ def _embedding(g: Graph, call: Call, x: str) -> str:
         got = f"an embedding of {len(E):,}"
         raise ValueError(sentence(g.who, f"at most {CODES_OF_FLOAT16:,} codes for float16", got, "use float32"))
     code = g.Where(g.Equal(x, g.Floor(g.Abs(x))), x, float(len(E)))
-    return g.Reshape(g.Gather(g.constant(E, "E"), g.cast(code, np.int64), axis=0), np.array([0, E.shape[1]]))
+    return g.Reshape(g.Gather(g.constant(E, "E"), g.cast(code, np.int64), axis=0), [0, E.shape[1]])
 
 
 def _pbld(g: Graph, call: Call, x: str) -> str:
@@ -120,12 +122,12 @@ def _pbld(g: Graph, call: Call, x: str) -> str:
     if narrow:
         x, g.dtype = g.cast(x, np.float32), np.dtype(np.float32)
     w1, b1, W2, b2 = (call.arrays[name] for name in ("w1", "b1", "W2", "b2"))
-    u = g.Mul(g.Reshape(x, np.array([0, len(w1), 1, 1])), g.constant(2 * np.pi * w1[:, :, None], "w1"))
+    u = g.Mul(g.Reshape(x, [0, len(w1), 1, 1]), g.constant(2 * np.pi * w1[:, :, None], "w1"))
     # For ONNX Runtime 1.18: cos u = sin(u + π/2), as it has no cosine in float64; and sums of products, as its batched
     # matrix product fails for a batch without rows.
     waves = g.Sin(g.Add(u, g.constant(b1[:, :, None] + np.pi / 2, "b1")))
-    z = g.ReduceSum(g.Mul(waves, g.constant(W2, "W2")), np.array([2]), keepdims=0)
-    z = g.Reshape(g.Add(z, g.constant(b2, "b2")), np.array([0, b2.size]))
+    z = g.ReduceSum(g.Mul(waves, g.constant(W2, "W2")), [2], keepdims=0)
+    z = g.Reshape(g.Add(z, g.constant(b2, "b2")), [0, b2.size])
     y = g.Concat(z, x, axis=1)
     if narrow:
         g.dtype = np.dtype(np.float16)
@@ -149,8 +151,8 @@ def _clamp(g: Graph, call: Call, x: str) -> str:
 def _ascending(g: Graph, call: Call, x: str) -> str:
     """Each ``count`` numbers of a row in ascending order: neighbours exchanged until none is larger than the next"""
     count = int(call.numbers["count"])
-    split = g.Reshape(x, np.array([-1, count]))
-    column = [g.Gather(split, np.array([at]), axis=1) for at in range(count)]
+    split = g.Reshape(x, [-1, count])
+    column = [g.Gather(split, [at], axis=1) for at in range(count)]
     for end in range(count - 1, 0, -1):
         for at in range(end):
             pair = column[at : at + 2]
@@ -178,3 +180,55 @@ NODES: dict[str, Callable[[Graph, Call, str], str]] = {
     "standardize": _standardize,
     "two_classes": lambda g, call, x: g.Concat(g.Sigmoid(g.Neg(x)), g.Sigmoid(x), axis=1),
 }
+
+
+NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+
+
+def classify(g: Graph, z: str, decoding: Call, classes: Array, label: str, probabilities: str) -> None:
+    """Add label and probabilities of network outputs."""
+    g.Identity(through(g, [decoding], z), out=probabilities)
+    if decoding.op == "sigmoid":
+        g.cast(g.Greater(z, 0.0), np.int64, out=label)
+        return
+    if decoding.op == "softmax":
+        index = g.ArgMax(z, axis=1, keepdims=0)
+    else:
+        index = g.Reshape(g.cast(g.Greater(z, 0.0), np.int64), [-1])
+    g.Gather(labels_of(g.who, classes), index, out=label)
+
+
+def regress(g: Graph, z: str, program: Program, targets: int, levels: int, prediction: str, std: str = "") -> None:
+    """Add the numbers or quantiles of each target and, if it has a name, the standard deviation."""
+    has_spread = bool(program) and program[-1].op == "deviations"
+    y = through(g, program if std else [call for call in program if call.op != "deviations"], z)
+    if has_spread:
+        means = np.arange(targets)
+        for name, start in ((prediction, 0), *([(std, targets)] if std else [])):
+            g.Gather(y, means + start, axis=1, out=name)
+    elif levels > 1 and targets > 1:
+        g.Reshape(y, [-1, targets, levels], out=prediction)
+    else:
+        g.Identity(y, out=prediction)
+
+
+def labels_of(who: str, classes: Array) -> Array:
+    """Convert labels for ONNX: text or 64-bit integers."""
+    if len(classes) < 2:
+        remedy = "train on rows of two classes or more"
+        raise ValueError(sentence(who, "at least two classes", repr(classes.tolist()), remedy))
+    if classes.dtype.kind in "OUT":
+        expected, remedy = "labels of text without NUL or lone surrogates", "rename such classes first"
+        odd = [one for one in classes.tolist() if not isinstance(one, str) or NO_TEXT.search(one)]
+    else:
+        expected, remedy = "labels that are text or integers of 64 bits", "train on text, y.astype(str)"
+        number = classes.dtype.kind in "iufb"
+        odd = [one for one in classes.tolist() if not (number and -(2**63) <= one < 2**63)]
+    if odd:
+        raise ValueError(sentence(who, expected, repr(odd[0]), remedy))
+    return classes.astype(object if classes.dtype.kind in "OUT" else np.int64)
+
+
+def kind_of_labels(classes: Array, is_multilabel: bool) -> Any:
+    """Return the type of the output."""
+    return object if classes.dtype.kind in "OUT" and not is_multilabel else np.int64

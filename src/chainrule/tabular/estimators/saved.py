@@ -6,8 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ...estimators.description import check_names, labels_as_json, labels_from_json, parameters_as_json, with_parameters
-from ...estimators.saved import check_network
+from ...estimators.saved import (
+    check_names,
+    check_network,
+    labels_as_json,
+    labels_from_json,
+    parameters_as_json,
+    with_parameters,
+)
 from ...losses import Quantile
 from ...model import Sequential
 from ...training.callbacks import History

@@ -7,8 +7,7 @@ from ..state import Row
 from .base import Callback, Training
 from .ending import EarlyStopping, TerminateOnDivergence, TimeLimit
 from .record import History, Progress
-from .scheduler import LayerScheduler
-from .weights import MaxNorm, WeightAverage
+from .weights import LayerScheduler, MaxNorm, WeightAverage
 
 __all__ = [
     "Callback",

@@ -104,7 +104,6 @@ class CSVLog(WritesFiles, _Log):
         self._write_history(trainer)
 
     def _write_history(self, trainer: Training) -> None:
-        """Write the whole file, with the rows kept from earlier runs."""
         rows = trainer.history.rows
         with in_our_words("CSVLog", f"to write {self.path}", WRITABLE):
             if self.path.exists() and not self.path.is_file():
@@ -154,7 +153,6 @@ class CSVLog(WritesFiles, _Log):
             raise ValueError(sentence("CSVLog", f"a log in {self.path} to append to", got, "choose another file"))
 
     def _rewrite(self, lines: Sequence[dict[str, Any]]) -> None:
-        """Replace the file by these lines, with the columns of all of them."""
         self._columns = list(dict.fromkeys(name for line in lines for name in line))
         text = io.StringIO(newline="")
         table = csv.DictWriter(text, self._columns, lineterminator="\n")

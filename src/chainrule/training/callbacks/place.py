@@ -29,7 +29,6 @@ class WritesFiles(Callback):
         setattr(self, self.place_name, self._given)
 
     def own_place(self) -> Path:
-        """Return the path to write to; for a copy, a new one."""
         if self._copied:
             setattr(self, self.place_name, self._beside(self._given, secrets.token_hex(4)))
             self._copied = False
@@ -49,7 +48,6 @@ class WritesFiles(Callback):
             raise ValueError(sentence(who, f"{place} to be written to by one run at a time", "two", remedy))
 
     def unlock(self) -> None:
-        """Release the place."""
         if self._lock is not None:
             self._lock.release()
         self._lock = None

@@ -1,4 +1,4 @@
-"""Changes to the weights between the optimizer's steps."""
+"""Changes to the weights between the optimizer's steps, and to settings of layers between epochs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..._support.checks import Array, check_number, sentence
+from ..._support.checks import Array, check_name, check_number, sentence
+from ...layers.base import Layer, all_within, arguments_of
 from ...model import Sequential
 from ...runtime.signals import atomic
+from ...schedules import Schedule
 from .base import Callback, Training, learned
 
 
@@ -154,3 +156,62 @@ class WeightAverage(Callback):
                 aside = array.copy()
                 array[...] = other
                 other[...] = aside
+
+
+class LayerScheduler(Callback):
+    """Changes a setting of the model's layers, such as the dropout rate, by a schedule.
+
+        value = schedule(epoch − 1, epochs)          before each epoch, which counts from 1
+
+    The value changes once per epoch, so compiled kernels can take all steps of an epoch in one call; the schedule's
+    steps are epochs. Each fit starts at epoch 1, and the layers keep the value of the last epoch.
+
+    Parameters
+    ----------
+    layer : class
+        Class of the layers, such as ``cr.Dropout``, including inner layers and activations.
+    name : str
+        The attribute to set: "rate", "sigma", "l2", ...
+    schedule : callable ``(step, total_steps) -> value``
+        A schedule, as in :mod:`chainrule.schedules`.
+
+    Raises
+    ------
+    ValueError
+        When training begins, if the model has no such layer; later, if the layer does not accept a value.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> model = cr.MLP([1, 8, 1], dropout=0.2, rng=0)
+    >>> fading = cr.callbacks.LayerScheduler(cr.Dropout, "rate", cr.schedules.FlatCos(0.2))
+    >>> trainer = cr.Trainer(model, "squared_error", callbacks=[fading])
+    >>> history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=4, verbose=0)
+    >>> round(model.layers[1].rate, 3)  # half of the initial rate, after three quarters
+    0.1
+    """
+
+    def __init__(self, layer: type[Layer], name: str, schedule: Schedule) -> None:
+        who = "LayerScheduler"
+        if not (isinstance(layer, type) and issubclass(layer, Layer)):
+            raise TypeError(sentence(who, "the class of layers", repr(layer), "for instance cr.Dropout"))
+        settings = [one for one in arguments_of(layer) if one not in layer._made_with]
+        if not callable(schedule) or isinstance(schedule, type) or hasattr(schedule, "observe"):
+            remedy = "for instance cr.schedules.FlatCos(0.2)"
+            raise TypeError(sentence(who, "a schedule that is a function of the step", repr(schedule), remedy))
+        self.layer, self.name, self.schedule = layer, check_name(who, "a setting", name, settings), schedule
+
+    def _layers(self, trainer: Training) -> list[Any]:
+        return [layer for layer in all_within(trainer.model.layers) if isinstance(layer, self.layer)]
+
+    def on_train_begin(self, trainer: Training) -> None:
+        if not self._layers(trainer):
+            raise ValueError(
+                sentence("LayerScheduler", f"a model with {self.layer.__name__} layers", "none in this one")
+            )
+
+    def on_epoch_begin(self, trainer: Training) -> None:
+        value = self.schedule(trainer.epoch - 1, trainer.epochs)
+        for layer in self._layers(trainer):
+            if getattr(layer, self.name) != value:  # an equal number in another object would count as a change
+                setattr(layer, self.name, value)
