@@ -171,7 +171,7 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
 
-def test_the_package_and_the_citation_name_the_repository_and_nothing_else_does() -> None:
+def test_the_repository_is_named_by_package_and_citation_alone() -> None:
     urls = metadata("chainrule").get_all("Project-URL") or []
     assert [url for url in urls if url.startswith("Source")] == ([f"Source, {REPOSITORY}"] if REPOSITORY else [])
     cited = re.findall(r"^repository-code: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)

@@ -11,8 +11,7 @@ import numpy as np
 from .. import __version__
 from .._support.checks import Array
 from .._support.text import printable
-from ..reporting.page import POLICY
-from ..reporting.style import STYLE
+from ..reporting.style import document
 from .contributions import Contributions
 from .journey import Journey
 from .shown import GRADIENTS, OF_ROWS, RULE, backward_arrays, forward_arrays, number, shown
@@ -65,28 +64,10 @@ def page(found: Journey) -> str:
         middle.append(_cells(found))
     middle += _steps(found)
     rule = f"<p>{RULE}</p>" if any('class="rest"' in part for part in middle) else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>{STYLE}{OWN}</style>
-</head>
-<body>
-<header>
-<h1>{"Step by step" if found.steps else "Column by column"}</h1>
-<p>{title}</p>
-<p>{_text(found.conditions)} · chainrule {__version__}</p>
-</header>
-<main>
-{"".join(middle)}{rule}</main>
-</body>
-</html>
-"""
+    heading = "Step by step" if found.steps else "Column by column"
+    about = f"{_text(found.conditions)} · chainrule {__version__}"
+    header = f"<h1>{heading}</h1>\n<p>{title}</p>\n<p>{about}</p>\n"
+    return document(title, header, "".join(middle) + rule, OWN)
 
 
 def _text(text: object, most: int = 1000) -> str:

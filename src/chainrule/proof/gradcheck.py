@@ -29,7 +29,7 @@ from .._support.checks import (
     check_number,
     sentence,
 )
-from .._support.frozen import frozen
+from .._support.settings import frozen
 from ..layers.columns import code_columns
 from ..losses import LossFunction, get_loss
 from ..model import Sequential
