@@ -76,6 +76,9 @@ def _threes(g: ListGraph, letters: str, most: int) -> list[str]:
     return [g.Slice(letters, [start], [end], [1]) for start, end in ends]
 
 
+# --- columns ------------------------------------------------------------------------------------------------------
+
+
 ML = "ai.onnx.ml"
 
 
@@ -233,6 +236,9 @@ def _year_and_month(g: ListGraph, days: str) -> tuple[str, str]:
     next_year = g.cast(g.Greater(from_march, [9]), np.int64)
     month = g.Sub(g.Add(from_march, [3]), g.Mul(next_year, [12]))
     return g.Add(g.Add(years, g.Mul(era, [400])), next_year), month
+
+
+# --- the graph ----------------------------------------------------------------------------------------------------
 
 
 LABEL, PROBABILITIES, NUMBER = "label", "probabilities", "variable"
