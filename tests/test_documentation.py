@@ -71,6 +71,7 @@ PAGES = {
         ["the same bits: True", "column 20 of x has a spread of", "try a learning rate of about"],
         ["report.html"],
     ),
+    "docs/how-to/explain.md": (["pandas", "narwhals"], ["True", "what each column contributed to the predicted"], []),
     "docs/how-to/shipping.md": (["onnxruntime", "onnx"], 2 * ["the same bits: True"], []),
 }
 

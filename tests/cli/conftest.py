@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.cli import main, pictures
+from chainrule.cli import main, outputs
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def lines_of(out: str) -> dict[str, str]:
 @pytest.fixture
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than all else."""
-    monkeypatch.setattr(pictures, "write", lambda *args: [])
+    monkeypatch.setattr(outputs, "write_figures", lambda *args: [])
 
 
 def write_flowers(path: Path, rows: int = 120, seed: int = 0) -> Path:

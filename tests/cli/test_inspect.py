@@ -14,8 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import chainrule as cr
-from chainrule.cli.facts import Facts
-from chainrule.cli.models import trained
+from chainrule.cli.models import Facts, trained
 from chainrule.persistence import pytorch
 
 

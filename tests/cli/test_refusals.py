@@ -15,7 +15,7 @@ import pytest
 
 import chainrule as cr
 from chainrule._support import locks
-from chainrule.cli import COMMANDS, main, train, words
+from chainrule.cli import COMMANDS, main, screen, train
 from chainrule.cli.screen import Screen
 
 from .conftest import trained, write_flowers
@@ -234,7 +234,7 @@ def test_a_warning_is_a_note(shell: Callable[..., object], monkeypatch: pytest.M
 
 
 def test_memory_that_is_not_there_is_told() -> None:
-    assert words.in_the_shell(MemoryError(), "train") == "train expects enough memory, got too little."
+    assert screen.in_the_shell(MemoryError(), "train") == "train expects enough memory, got too little."
 
 
 def test_a_run_that_is_under_way_is_not_joined_by_another(

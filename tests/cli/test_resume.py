@@ -32,8 +32,8 @@ def small(tmp_path: Path, shell) -> Path:
 
 SCRIPT = """
 import sys
-from chainrule.cli import main, pictures, runs
-pictures.write = lambda *arguments: []
+from chainrule.cli import main, outputs, runs
+outputs.write_figures = lambda *arguments: []
 runs.SECONDS = 1e-9
 sys.exit(main(sys.argv[1:]))
 """

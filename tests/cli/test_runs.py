@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.cli import images, recipe, runs
-from chainrule.cli.facts import Facts
+from chainrule.cli import images, runs
+from chainrule.cli.models import Facts
 from cli.records import MODEL, RECORD, change_record, record_of
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
@@ -74,7 +74,7 @@ def test_a_named_data_set_has_no_file(shell, tmp_path: Path) -> None:
     record = record_of(tmp_path)
     assert record["data"]["file_sha256"] is None
     assert record["settings"]["target"] is None
-    assert record["settings"]["dropout"] == recipe.IMAGE_DROPOUT
+    assert record["settings"]["dropout"] == images.IMAGE_DROPOUT
 
 
 # --- repeating ---
@@ -143,7 +143,7 @@ def test_neither_python_nor_the_order_of_the_libraries_nor_their_threads_count()
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_threads_count_where_no_plan_takes_the_steps(optimizer: str) -> None:
-    job = images.Images(Facts("", "", ()), recipe.Recipe(optimizer=optimizer), *[()] * 4)  # type: ignore[arg-type]
+    job = images.Images(Facts("", "", ()), images.Recipe(optimizer=optimizer), *[()] * 4)  # type: ignore[arg-type]
     now = runs.this_machine()
     then = now | {"threads": now["threads"] | {"available": 77}}
     by_plan = optimizer == "adamw" and now["kernels"]["in_use"] == "fused"

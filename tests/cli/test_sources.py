@@ -9,7 +9,7 @@ import pytest
 
 from chainrule.cli import images
 from chainrule.cli.sources import Source, resolve
-from chainrule.cli.splits import divide
+from chainrule.cli.targets import divide
 
 FRACTIONS = {"test": 0.2, "validation": 0.25, "seed": 0}
 

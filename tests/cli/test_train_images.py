@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 import chainrule as cr
-from chainrule.cli import images, recipe
+from chainrule.cli import images
 from chainrule.training.trainer import Trainer
 
 from .conftest import lines_of
@@ -104,11 +104,11 @@ def test_control_c_keeps_what_was_learned(
 
 
 def test_a_small_table_is_gone_through_more_often_than_a_large_one() -> None:
-    epochs = [recipe.default_epochs(rows, 128) for rows in (1, 100, 1294, 54_000)]
+    epochs = [images.default_epochs(rows, 128) for rows in (1, 100, 1294, 54_000)]
     assert epochs == sorted(epochs, reverse=True)
-    assert epochs[0] == recipe.MOST_EPOCHS
-    assert epochs[-1] == recipe.LEAST_EPOCHS
-    assert 1294 / 128 * epochs[2] == pytest.approx(recipe.LEAST_STEPS, rel=0.1)
+    assert epochs[0] == images.MOST_EPOCHS
+    assert epochs[-1] == images.LEAST_EPOCHS
+    assert 1294 / 128 * epochs[2] == pytest.approx(images.LEAST_STEPS, rel=0.1)
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "nadam", "sgd", "rmsprop", "adagrad", "lion", "muon"])
@@ -119,7 +119,7 @@ def test_every_optimizer_has_a_rate_that_learns(name: str, shell, tmp_path: Path
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    schedule = recipe.Recipe(learning_rate=0.5).make_optimizer().learning_rate
+    schedule = images.Recipe(learning_rate=0.5).make_optimizer().learning_rate
     rates = [schedule(step, 1000) for step in range(1000)]
     assert max(rates) == pytest.approx(0.5)
     assert rates[0] < 0.1

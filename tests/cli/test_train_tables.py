@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.cli import beside, pictures, tables
+from chainrule.cli import outputs, scores, tables
 
 from .conftest import lines_of, trained, write_flowers
 
@@ -272,7 +272,7 @@ def test_the_linear_models_are_those_of_scikit_learn() -> None:
     a -= a.mean(axis=0)
     y = a @ [1, 2, 3, 4] + rng.normal(size=90) + 7
     scaled = linear.Ridge(alpha=1.0).fit(a, y)
-    np.testing.assert_allclose(beside._ridge(a, y, b), scaled.predict(b), rtol=1e-9)
+    np.testing.assert_allclose(scores._ridge(a, y, b), scaled.predict(b), rtol=1e-9)
 
 
 # --- files ---
@@ -382,7 +382,7 @@ def test_pictures_that_fail_for_another_reason_are_told(shell, flowers: Path, tm
     def fail(*args: Any) -> None:
         raise ImportError("libpng is broken")
 
-    monkeypatch.setattr(pictures, "write", fail)
+    monkeypatch.setattr(outputs, "write_figures", fail)
     answer = shell("train", flowers, *QUICK, "--out", tmp_path)
     assert answer.code == 0
     assert "note: no figures written: libpng is broken\n" in answer.err

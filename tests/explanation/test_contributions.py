@@ -188,7 +188,16 @@ def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
         cr.explain(model, x.iloc[:3], y[:2])
     with pytest.raises(ValueError, match="the column 'height'"):
         cr.explain(model, x.iloc[[0]].drop(columns="height"))
+    for thing in (None, "row", 3):
+        with pytest.raises(TypeError, match="explain expects a row or rows, got"):
+            cr.explain(model, thing)
     with pytest.raises(ValueError, match="before fit; call fit first"):
         cr.explain(cr.TabularClassifier(), x)
-    with pytest.raises(ValueError, match="baseline of 4 columns"):
+    with pytest.raises(ValueError, match=r"a baseline of shape \(N, 4\), got \(60, 3\)"):
         cr.explain(fitted("numbers")[0], X[0], baseline=X[:, :3])
+    with pytest.raises(ValueError, match="a baseline of at least one row, got none"):
+        cr.explain(model, x.iloc[[0]], baseline=x.iloc[:0])
+    for kind, strange in (("table, classes", 3), ("two classes", "maybe"), ("three classes", np.nan)):
+        model, x, _ = fitted(kind)
+        with pytest.raises(ValueError, match=r"explain expects y among the classes .*, got "):
+            cr.explain(model, x.iloc[[0]] if hasattr(x, "iloc") else x[0], strange)

@@ -124,9 +124,15 @@ def test_training_draws_dropout_and_prediction_leaves_it_out() -> None:
     drawn = cr.explain(model, X, Y[:, None], loss="squared_error", training=True)
     np.testing.assert_array_equal(drawn.steps[-1].outputs, expected)
     assert "dropout drawn" in drawn.conditions
+    assert drawn.steps[0].equation[0] == "y = x · m"
     off = cr.explain(model, X, Y[:, None], loss="squared_error")
     np.testing.assert_array_equal(off.steps[0].outputs, X.astype("float32"))
     assert "dropout and noise off" in off.conditions
+    assert (off.steps[0].op, off.steps[0].equation, off.steps[0].gradient_equation) == (
+        "dropout",
+        ("y = x",),
+        ("dx = dy",),
+    )
 
 
 def test_a_trainer_brings_its_loss_and_its_optimizer() -> None:

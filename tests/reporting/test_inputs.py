@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import chainrule as cr
-from chainrule.reporting.permutation import permutation
+from chainrule.reporting.tables import permutation
 
 X, Y = load_iris(return_X_y=True)
 D, T = load_diabetes(return_X_y=True)

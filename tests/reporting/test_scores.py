@@ -153,7 +153,7 @@ def test_other_things_than_models_are_refused() -> None:
 
 
 def test_inputs_of_one_name_are_shuffled_together(rng) -> None:
-    permutation = pytest.importorskip("chainrule.reporting.permutation").permutation
+    permutation = pytest.importorskip("chainrule.reporting.tables").permutation
     kind = rng.integers(3, size=300)
     x = np.column_stack([rng.normal(size=300), np.eye(3)[kind], rng.normal(size=300)])
     y = 2.0 * kind + x[:, 0]

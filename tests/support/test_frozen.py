@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError, asdict, dataclass, fields, is_datac
 
 import pytest
 
-from chainrule._support.frozen import frozen
+from chainrule._support.settings import frozen
 
 
 @frozen

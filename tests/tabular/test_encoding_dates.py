@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.tabular.encoders.dates import year_and_month
+from chainrule.tabular.encoders.quantities import year_and_month
 from chainrule.tabular.encoding import TableEncoder
 
 DAYS = [datetime.datetime(2011, 1, 1, 7) + datetime.timedelta(hours=31 * at) for at in range(400)]

@@ -13,7 +13,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from joblib import Parallel, delayed
 
 import chainrule as cr
-from chainrule.tabular.estimators import rows, watching
+from chainrule.tabular.estimators import tables, watching
 
 ROWS = 160
 RNG = np.random.default_rng(0)
@@ -84,10 +84,10 @@ def test_equal_epochs_do_not_count_as_better():
 def test_each_class_keeps_its_share_and_its_only_row():
     labels = np.repeat([0, 1, 2], [100, 40, 1])
     for seed in range(20):
-        chosen = rows.set_aside(labels, 141, 0.2, np.random.default_rng(seed))
+        chosen = tables.set_aside(labels, 141, 0.2, np.random.default_rng(seed))
         assert np.abs(np.bincount(labels[chosen], minlength=3) - [20, 8, 0]).max() <= 1
         assert not chosen[-1]
-    assert not rows.set_aside(None, 2, 0.999, np.random.default_rng(0)).all()
+    assert not tables.set_aside(None, 2, 0.999, np.random.default_rng(0)).all()
 
 
 def test_rows_of_weight_zero_are_as_if_they_were_not_there():

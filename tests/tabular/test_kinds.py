@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.tabular.kinds import KINDS, understand
-from chainrule.tabular.printing import cells_of
+from chainrule.tabular.kinds import KINDS, cells_of, understand
 
 from .frames import FRAMES
 

@@ -28,8 +28,8 @@ def folds() -> None:
     x = np.linspace(-2, 2, 401)
     cases = {
         "three lines: a line": [0.9 * x + 0.5, -1.3 * x + 0.2, 0.9 * x - 0.3],
-        "two rectifiers: a fold": [ops.relu(x), ops.relu(-x)],
-        "three rectifiers: a bump": [ops.relu(x + 1), -2 * ops.relu(x), ops.relu(x - 1)],
+        "two ReLUs: a fold": [ops.relu(x), ops.relu(-x)],
+        "three ReLUs: a bump": [ops.relu(x + 1), -2 * ops.relu(x), ops.relu(x - 1)],
     }
     _, axes = plt.subplots(1, 3, figsize=(5.9, 2.0))
     for ax, (title, units) in zip(axes, cases.items(), strict=True):

@@ -97,7 +97,9 @@ def three_ways() -> None:
         ax.text(4.2, height, term, ha="center", va="center", fontsize=13, color=GRADIENT)
     ax.text(-0.75, 0, r"$\mathrm{d}x$", ha="right", va="center", fontsize=15, color=GRADIENT)
     ax.text(9.15, 0, r"$\mathrm{d}y$", ha="left", va="center", fontsize=15, color=GRADIENT)
-    ax.set(xlim=(-1.9, 10.3), ylim=(-3.6, 3.3))
+    ax.text(-0.75, -0.75, "= 1 + 2 + 3", ha="right", va="center", fontsize=10, color=GRADIENT)
+    ax.text(8.75, -0.95, r"$\hat{y} = (x - \mu)\,/\,s$", ha="left", va="center", fontsize=12, color=VALUE)
+    ax.set(xlim=(-2.5, 11.4), ylim=(-3.6, 3.3))
     ax.axis("off")
 
 
@@ -163,7 +165,5 @@ def running(means: np.ndarray, followed: np.ndarray, true: float) -> None:
     ax.scatter(steps, means, s=16, color=VALUE, alpha=0.45)
     ax.plot(steps, followed, color=WEIGHT, linewidth=2)
     ax.text(steps[-1] + 0.8, followed[-1], "running mean:\nused in prediction", color=WEIGHT, va="center", fontsize=10)
-    ax.text(
-        22, means.min() - 0.05, "mean of one batch: used in training", color=VALUE, va="top", ha="left", fontsize=10
-    )
+    ax.text(22, means.min() - 0.3, "mean of one batch: used in training", color=VALUE, va="top", ha="left", fontsize=10)
     ax.set(xlabel="training step", ylabel="mean of the feature", xlim=(0, steps[-1] + 15), ylim=(-0.4, None))

@@ -56,9 +56,11 @@ def race() -> HTML:
   <circle cx="{_x(START[0])}" cy="{_y(START[1])}" r="7" fill="{WEIGHT}"/>
   {"".join(_mover(k, *racer) for k, racer in enumerate(_racers().items()))}
 </svg>
-<figcaption><p><button type="button" class="sd-btn sd-btn-outline-primary" style="padding: .2em 1em"
-  onclick="this.closest('figure').querySelector('animate').beginElement()">Play</button>
-  <span class="caption-text">Sixty steps of each optimizer.</span></p></figcaption>
+<figcaption style="text-align: center; color: inherit">
+  <button type="button" onclick="this.closest('figure').querySelector('animate').beginElement()"
+    style="padding: .2em 1em; color: inherit; background: none; border: 1px solid currentColor; border-radius: .3em">
+    Play</button> sixty steps of each optimizer
+</figcaption>
 </figure>""")
 
 

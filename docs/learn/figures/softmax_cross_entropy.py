@@ -73,7 +73,7 @@ def together() -> None:
     ax.text(-5.6, 700, "logarithm: $1/p_y$", color=PINK, ha="left")
     ax.text(-3.6, 0.006, "softmax: $p_y(1 - p_y)$", color=SKY, ha="left")
     ax.text(-7.9, 1.45, "product: $1 - p_y$", color=GRADIENT, ha="left")
-    ax.text(-7.9, 0.012, "with the squared error", color=GREY, ha="left")
+    ax.text(-7.9, 0.05, "with the squared error", color=GREY, ha="left")
     ax.set(yscale="log", ylim=(2e-4, 4e3), xlim=(-8, 8), ylabel="size of the slope")
     ax.set_xlabel("logit of the true class − logit of the other\n← certain and wrong        certain and right →")
 

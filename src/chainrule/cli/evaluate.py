@@ -10,11 +10,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from .facts import add_model_argument
-from .labelled import labelled
-from .models import open_model
+from .models import add_model_argument, open_model
 from .reading import add_reading_options
 from .scores import per_class, scores_of_classes, scores_of_numbers, written
+from .sources import labelled
 
 EXAMPLE = "chainrule evaluate flowers-model/model.safetensors more-flowers.csv"
 MAX_CLASSES = 30  # maximum number of classes for the table with a line per class

@@ -17,13 +17,10 @@ import numpy as np
 from .._support.checks import check_name, sentence
 from ..explanation import Explanation, explain
 from ..tabular.columns import Frame
-from .facts import add_model_argument, model_path, output_path
-from .labelled import note_unseen
-from .models import NetworkModel, Trained, network_of, open_model
-from .named import test_set
+from .models import NetworkModel, Trained, add_model_argument, model_path, network_of, open_model, output_path
 from .reading import add_reading_options, naming_rows, read_rows
 from .scores import class_codes, numbers_of
-from .sources import STDIN, resolve
+from .sources import STDIN, note_unseen, resolve, test_set
 
 EXAMPLE = "chainrule explain houses-model houses.csv --row 3 --out houses-3.html"
 WHO = "explain"
@@ -112,7 +109,6 @@ def _cells(given: Sequence[str], columns: Sequence[str]) -> dict[str, list[str |
 
 
 def _of_image(args: argparse.Namespace, model: Trained) -> Explanation:
-    """One image of the test set, and its class."""
     if args.table is None or args.cell:
         raise ValueError(sentence(WHO, "the name of a data set for a model of images", "cells", "omit --cell"))
     data = test_set(WHO, model.facts, resolve(WHO, args.table))

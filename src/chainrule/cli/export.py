@@ -12,7 +12,7 @@ import argparse
 
 from ..persistence import load
 from ..persistence.export import FORMATS, export
-from .facts import add_model_argument, model_path, output_path
+from .models import add_model_argument, model_path, output_path
 
 EXAMPLE = "chainrule export flowers-model --out flowers.onnx"
 

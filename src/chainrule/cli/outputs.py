@@ -1,4 +1,4 @@
-"""Write predictions block by block to a file or the screen: CSV, or Parquet by the suffix of the file."""
+"""Write predictions block by block to a file or the screen, as CSV or Parquet; and the figures of ``train``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .._support.checks import require
+from .. import plots
+from .._support.checks import Array, require
 from .._support.files import replacing
 from ..tabular.columns import text_of
+from ..training.callbacks import History
+from .models import Facts
 
 PARQUET = (".parquet", ".pq")
 _PROBABILITY = "probability_"
@@ -83,3 +86,29 @@ def _write_parquet(stream: BinaryIO, parts: Iterable[Mapping[str, Any]]) -> int:
 
 def _as_arrow(arrow: Any, values: Any) -> Any:
     return arrow.array(values.tolist()) if isinstance(values, np.ndarray) else values.to_native()
+
+
+DOTS_PER_INCH = 150
+
+
+def draw_figures(out: Path, facts: Facts, history: History, said: Array, true: Array) -> list[str]:
+    """Save the figures and return the names of the files; without Matplotlib, print a note instead."""
+    try:
+        return write_figures(out, facts, history, said, true)
+    except ImportError as error:
+        print(f"note: no figures written: {error}", file=sys.stderr)
+        return []
+
+
+def write_figures(out: Path, facts: Facts, history: History, said: Array, true: Array) -> list[str]:
+    """Save the learning curves and the test results; y are class indices or numbers (N,)."""
+    figures = {"curves.png": plots.curves(history)} if len(history) else {}
+    if facts.class_names:
+        known = true >= 0
+        figures["confusion.png"] = plots.confusion(true[known], said[known], facts.class_names)
+    else:
+        figures["predictions.png"] = plots.predictions(true, said, facts.target)
+    for name, figure in figures.items():
+        with replacing("train", out / name) as stream:
+            figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
+    return list(figures)

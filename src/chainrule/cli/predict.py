@@ -18,13 +18,10 @@ import numpy as np
 
 from .._support.checks import Array, sentence
 from ..tabular.columns import text_of
-from .facts import add_model_argument, model_path, output_path
-from .labelled import note_unseen
-from .models import Trained, open_model
-from .named import pixels, test_set
+from .models import Trained, add_model_argument, model_path, open_model, output_path
 from .outputs import write_predictions
 from .reading import add_reading_options, blocks_of_rows, naming_rows
-from .sources import STDIN, resolve
+from .sources import STDIN, note_unseen, pixels, resolve, test_set
 
 EXAMPLE = "chainrule predict flowers-model new.csv --probabilities --keep id --out predictions.csv"
 Columns: TypeAlias = "dict[str, Any]"
@@ -87,7 +84,6 @@ def _kept(given: Sequence[str]) -> list[str]:
 
 
 def _answers(args: argparse.Namespace, model: Trained, rows: Any) -> Columns:
-    """Return the predictions of rows, by the names of the output columns."""
     if not model.facts.class_names:
         found: Columns = {"prediction": _plain(model.numbers(rows), model)}
     else:
@@ -102,7 +98,6 @@ def _answers(args: argparse.Namespace, model: Trained, rows: Any) -> Columns:
 
 
 def _as_written(labels: Array) -> Array:
-    """Convert labels to text, unless they are integers."""
     return labels if labels.dtype.kind in "iu" else np.array([text_of(label) for label in labels.tolist()], object)
 
 

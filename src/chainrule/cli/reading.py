@@ -127,7 +127,6 @@ def _chosen(facts: Any, needed: Sequence[str], more: Sequence[str]) -> dict[str,
 def _lacking(
     who: str, facts: Any, source: str, needed: Sequence[str], more: Sequence[str], error: UnknownColumnError
 ) -> ValueError:
-    """Return the error for absent columns."""
     known = error.known
     lost = [name for name in needed if name not in known]
     shown = ", ".join(map(repr, lost[:5])) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")

@@ -18,14 +18,14 @@ from .. import reporting
 from .._support.checks import Array, sentence
 from .._support.files import read_facts
 from . import runs
-from .facts import Facts
-from .labelled import Labelled, labelled
-from .models import Trained, network_of, open_model
+from .models import Facts, Trained, network_of, open_model
 from .reading import add_reading_options
+from .screen import HISTORY_FILE
+from .sources import Labelled, labelled
 from .tables import set_aside
 
 EXAMPLE = "chainrule report flowers-model more-flowers.csv"
-PAGE, HISTORY, RUN = "report.html", "history.json", "run.json"
+PAGE = "report.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
     if not folder.is_dir():
         raise NotADirectoryError(sentence("report", "the output folder of train", str(folder)))
     model = open_model("report", str(folder))
-    facts, record = model.facts, _read(folder / RUN)
+    facts, record = model.facts, _read(folder / runs.RECORD)
     rows, what, note = _rows(args, model, record)
-    history = _read(folder / HISTORY).get("rows")
+    history = _read(folder / HISTORY_FILE).get("rows")
     if note:
         print(f"note: {note}", file=sys.stderr)
     found = reporting.report(
@@ -77,11 +77,9 @@ class _Answering:
         self.encoding_ = getattr(model.model, "encoding_", None)
 
     def predict(self, x: Any) -> Array:
-        """Predict numbers in the units of the target."""
         return self._model.numbers(x)
 
     def predict_proba(self, x: Any) -> Array:
-        """Probabilities of the classes (N, K)."""
         return self._model.probabilities(x)
 
 
@@ -106,11 +104,12 @@ def _rows(args: argparse.Namespace, model: Trained, record: Mapping[str, Any]) -
 
 
 def _set_aside(facts: Facts, record: Mapping[str, Any]) -> Labelled:
-    """Return the test rows, by dividing the same table in the same way."""
     remedy = f"name a table with the column {facts.target!r}"
     settings = record.get("settings")
     if not isinstance(settings, dict) or not runs.are_settings(settings, runs.SETTINGS):
-        raise ValueError(sentence("report", "a SOURCE", f"none, and no {RUN} that says how rows were divided", remedy))
+        raise ValueError(
+            sentence("report", "a SOURCE", f"none, and no {runs.RECORD} that says how rows were divided", remedy)
+        )
     rows, data = set_aside(settings, facts)
     if data["sha256"] != (record.get("data") or {}).get("sha256"):
         expected = f"{settings['source']} as it was when the model was trained"

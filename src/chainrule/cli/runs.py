@@ -87,7 +87,6 @@ class Run:
         return self.result is not None and not self.result["interrupted"]
 
     def write(self) -> None:
-        """Write the record atomically."""
         held = {name: value for name, value in asdict(self).items() if name != "folder"}
         write_text("train", self.folder / RECORD, json.dumps({"format": FORMAT} | held, indent=1) + "\n")
 
@@ -281,7 +280,6 @@ def remove_results(folder: Path) -> None:
 
 
 def _beside(folder: Path, out: str | None) -> Path:
-    """Return the folder of the repetition."""
     named = folder if folder.name not in ("", "..") else folder.resolve()
     chosen = named.with_name(named.name + "-repeat") if out is None else Path(out)
     if chosen.resolve() == folder.resolve():

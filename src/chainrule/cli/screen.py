@@ -1,4 +1,4 @@
-"""Filter all output of the command to standard output and standard error."""
+"""What the command prints: through streams that let nothing harmful pass, the lines of train, errors in its words."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import contextlib
 import io
 import os
 import re
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
-from .._support.files import in_our_words
+from .._support.files import in_our_words, write_text
 from .._support.text import printable
+from ..training.callbacks import History
 
 _SUSPECT = re.compile(r"[^\n\t]*[^\n\t\x20-\x7e][^\n\t]*")  # a stretch of text that is not plain ASCII
 
@@ -82,3 +86,75 @@ def forsake_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+HISTORY_FILE = "history.json"
+
+
+def say(name: str, line: str) -> None:
+    """Print one line of the report, under its name."""
+    print(f"{name:<9}{line}", flush=True)
+
+
+def say_command(name: str, *words: object) -> None:
+    """Print a command that can be copied as it is."""
+    say(name, shlex.join([*_program(), *map(str, words)]))
+
+
+def _program() -> list[str]:
+    """Return the words that run this command: ``chainrule`` if it is on the path, otherwise as called."""
+    if shutil.which("chainrule"):
+        return ["chainrule"]
+    return [sys.argv[0]] if Path(sys.argv[0]).stem == "chainrule" else [sys.executable, "-m", "chainrule"]
+
+
+def write_history(out: Path, history: History) -> None:
+    """Write the history, one line per epoch."""
+    write_text("train", out / HISTORY_FILE, history.to_json() + "\n")
+
+
+def trained_in(seconds: float, epochs: int, planned: int, *, interrupted: bool) -> str:
+    """Return the end of the result line."""
+    stopped = f", interrupted after {epochs} of {planned} epochs" if interrupted else ""
+    return f"trained in {seconds:.1f} s{stopped}"
+
+
+OURS = (ValueError, TypeError, OSError, ImportError, MemoryError)  # these state what to do; all others are our bugs
+#: Arguments of Python functions in remedies, and the options of the shell instead.
+_ARGUMENTS = [
+    (re.compile(pattern), option)
+    for pattern, option in (
+        (r"header=True if it names the columns \(--header\)", "--header if it names the columns"),
+        (r"header=False if it is data \(--no-header\)", "--no-header if it is data"),
+        (r"missing=\[(['\"])(.*?)\1\] \(--missing\)", r"--missing '\2'"),
+        (r"decimal='\.' or ',', or", "--decimal with . or a comma, or"),
+        (r"decimal='\.' if the comma separates thousands, or decimal=',' \(--decimal\)",
+         "--decimal . if the comma separates thousands, otherwise --decimal ,"),
+        (r"columns=\{'(.*?)': '(\w+):(\S+)'\}(.*?) '\w+:(\S+)'", r"--\2 '\1:\3'\4 --\2 '\1:\5'"),
+        (r"list the column in text=\[\.\.\.\]", "take it as it is, with --category"),
+        (r"columns=\[\.\.\.\]", "--columns"),
+        (r"query=\.\.\.", "--query"),
+        (r"encoding='([\w-]+)'", r"--encoding \1"),
+        (r"pass its encoding, as in", "pass"),
+    )
+]  # fmt: skip
+_OF_TRAINING = re.compile(r"(, or|; otherwise|;) take it as it is, with --category")
+_SPEAKER = re.compile(r"(?!resume )[\w.]+(\(.*?\))? expects ")  # load, read_table, AdamW(1e-3); not --resume
+
+
+def in_the_shell(error: Exception, command: str) -> str:
+    """Return one line: what ``command`` expects, what it got, and what to do."""
+    message = " ".join(str(error).split())
+    if not isinstance(error, OURS):
+        kind = f"{type(error).__name__}{': ' if message else ''}{message}"
+        report = "please report it, with what chainrule config prints, and this command's output with CHAINRULE_DEBUG=1"
+        return f"{command} failed with an internal error, {kind}; {report}."
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"cannot open {error.filename}: {error.strerror}."
+    if isinstance(error, MemoryError):
+        return f"{command} expects enough memory, got {message or 'too little'}."
+    for argument, option in _ARGUMENTS:
+        message = argument.sub(option, message)
+    if command != "train":  # which alone decides the kind of a column
+        message = _OF_TRAINING.sub("", message)
+    return _SPEAKER.sub(f"{command} expects ", message, count=1) if _SPEAKER.match(message) else message

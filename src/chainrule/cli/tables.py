@@ -22,17 +22,15 @@ from .._support.files import digest
 from ..persistence import save
 from ..runtime.signals import asking
 from ..tabular.columns import Frame, Moments, Numbers, Words, as_words, rows_of, text_of
-from . import beside, pictures, runs
-from .facts import MODEL_FILE, Facts
+from . import runs
 from .images import SIGNALLED
-from .labelled import Labelled, with_answers
-from .models import Trained
+from .models import MODEL_FILE, Facts, Trained
+from .outputs import draw_figures
 from .reading import REMEMBERED, options_of, read_rows
-from .saying import HISTORY_FILE, say, say_command, trained_in, write_history
-from .scores import NEVER, scores_of_classes, scores_of_numbers, written
-from .sources import Source, resolve
-from .splits import Parts, divide
-from .targets import Target, check_learnable, class_weights, metric_of, target_of, weights_of
+from .scores import NEVER, better_than, scores_beside, scores_of_classes, scores_of_numbers, written, written_beside
+from .screen import HISTORY_FILE, say, say_command, trained_in, write_history
+from .sources import Labelled, Source, resolve, with_answers
+from .targets import Parts, Target, check_learnable, class_weights, divide, metric_of, target_of, weights_of
 from .understanding import Understood, tell, understand_table
 
 VALIDATION, TEST = 0.2, 0.2  # shares: of the rows that are not for the test, and of all rows
@@ -65,12 +63,10 @@ class Tables:
 
     @property
     def varies(self) -> list[str]:
-        """Reasons why equal runs may differ."""
         return [] if self.args.time_limit is None else ["--time-limit ends it by the clock"]
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        """Facts that identify these rows."""
         named = zip(("training", "validation", "test"), self.parts, strict=True)
         rows = {name: self.target.rows[part] for name, part in named}
         arrays: dict[str, Array] = dict(rows)
@@ -110,7 +106,7 @@ class Tables:
         runs.remove_results(record.folder)
         save(model, record.folder / MODEL_FILE)
         write_history(record.folder, model.history_)
-        drawn = pictures.draw(record.folder, facts, model.history_, said, true)
+        drawn = draw_figures(record.folder, facts, model.history_, said, true)
         arrays = {**model.model_.parameters, **model.model_.buffers}
         record.finish(arrays, epochs=model.n_epochs_, interrupted=interrupted, scores=scores)
         best = f"best epoch {model.best_epoch_} of {model.n_epochs_}"
@@ -171,7 +167,6 @@ class Tables:
         return {name: rows_of(self.found.columns.column(name), places) for name in self.names}
 
     def facts(self, model: Any) -> Facts:
-        """Return the facts about the table for the model file."""
         classes = tuple(text_of(label) for label in model.classes_.tolist()) if self.target.is_class else ()
         return table_facts(self.found, self.source, self.args, classes, tuple(model.encoder_.columns))
 
@@ -190,9 +185,9 @@ class Tables:
     def _say_beside(self, model: Any, scores: Mapping[str, float], true: Array) -> None:
         train, classes = self.parts.train, len(model.classes_) if self.target.is_class else 0
         y = _codes(self.target.y[train], model.classes_) if classes else self.target.y[train]
-        found = beside.scores_beside(model.encoder_, (self.rows(train), y), (self.rows(self.parts.test), true), classes)
-        say("beside", beside.told(found))
-        for line in beside.warnings_of(scores, found):
+        found = scores_beside(model.encoder_, (self.rows(train), y), (self.rows(self.parts.test), true), classes)
+        say("beside", written_beside(found))
+        for line in better_than(scores, found):
             print(f"note: {line}", file=sys.stderr)
 
     def _data_line(self) -> str:
@@ -215,7 +210,6 @@ def _codes(y: Array, classes: Array) -> Array:
 
 
 def _add(arrays: dict[str, Array], header: dict[str, str], place: str, name: str, column: Any) -> None:
-    """Add a column to the digest."""
     if isinstance(column, Numbers):
         arrays |= {f"{place}/values": column.values, f"{place}/missing": column.missing}
     elif isinstance(column, Moments):

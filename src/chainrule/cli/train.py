@@ -21,9 +21,9 @@ from .._support.checks import check_integer, sentence
 from .._support.files import as_path, writable_folder
 from .._support.locks import alone_in
 from . import images, runs, tables
+from .images import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, MOST_EPOCHS, Recipe
 from .reading import add_reading_options, names
-from .recipe import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, MOST_EPOCHS, Recipe
-from .saying import say, say_command
+from .screen import say, say_command
 from .sources import STDIN, Source, resolve
 from .understanding import add_overrules
 

@@ -15,7 +15,7 @@ from typing import Any
 from .._support.checks import check_name, sentence
 from .._support.text import MOST, printable
 from ..tabular.columns import Frame, Words
-from ..tabular.judging.facts import CATEGORY, CONSTANT, DATE, DROP, ID, NUMBER, TEXT
+from ..tabular.judging import CATEGORY, CONSTANT, DATE, DROP, ID, NUMBER, TEXT
 from ..tabular.kinds import ColumnKind, Kinds, understand
 from ..tabular.leaks import find_leaks
 from ..tabular.reading import Table, UnknownColumnError, read_table
@@ -39,7 +39,6 @@ class Understood:
 
     @property
     def target(self) -> ColumnKind:
-        """The column to predict."""
         return next(kind for kind in self.kinds if kind.is_target)
 
     @property
@@ -61,7 +60,6 @@ class Understood:
 
     @property
     def texts(self) -> list[str]:
-        """The columns with text."""
         return [name for name in self.columns.names if isinstance(self.columns.column(name), Words)]
 
 

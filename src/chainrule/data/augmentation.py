@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 
 from .._support.checks import Array, check_integer, check_number, check_shape, require, sentence
-from .._support.frozen import frozen
+from .._support.settings import frozen
 
 
 @frozen

@@ -27,7 +27,13 @@ class Softplus(Problem):
     @staticmethod
     def mistakes(dy: Array, x: Array) -> Terms:
         s = 1 / (1 + np.exp(-x))
-        return {"dx": {"takes the derivative of σ(x) for σ(x)": dy * s * (1 - s)}}
+        return {
+            "dx": {
+                "takes the derivative of σ(x) for σ(x)": dy * s * (1 - s),
+                "takes σ(−x) for σ(x): mind the sign of the exponent": dy * (1 - s),
+                "takes the slope of max(0, x), which this only resembles": dy * (x > 0),
+            }
+        }
 
 
 class Swish(Problem):
@@ -45,6 +51,17 @@ class Swish(Problem):
     def terms(dy: Array, x: Array) -> Terms:
         s = 1 / (1 + np.exp(-x))
         return {"dx": {"dy·σ(x)": dy * s, "dy·x·σ(x)(1 − σ(x))": dy * x * s * (1 - s)}}
+
+    @staticmethod
+    def mistakes(dy: Array, x: Array) -> Terms:
+        s = 1 / (1 + np.exp(-x))
+        y = x * s
+        return {
+            "dx": {
+                "takes y for σ(x) in σ(x)(1 − σ(x))": dy * (s + x * y * (1 - y)),
+                "leaves out the factor x of the derivative of σ(x)": dy * (s + s * (1 - s)),
+            }
+        }
 
 
 class SquaredError(Problem):
@@ -92,7 +109,15 @@ class Huber(Problem):
 
     @staticmethod
     def mistakes(z: Array, y: Array) -> Terms:
-        return {"dz": {"is right for small residuals, and wrong where |z − y| > 1": (z - y) / len(z)}}
+        r = z - y
+        return {
+            "dz": {
+                "is right for small residuals, and wrong where |z − y| > 1": r / len(z),
+                "is wrong where z − y < −1: the slope there is −1": np.where(np.abs(r) <= 1, r, 1) / len(z),
+                "is not limited where z − y < −1": np.minimum(r, 1) / len(z),
+                "takes the sign of small residuals, too; their slope is z − y itself": np.sign(r) / len(z),
+            }
+        }
 
 
 class Softmax(Problem):

@@ -66,11 +66,17 @@ class Fork(Problem):
     @staticmethod
     def mistakes(dy: Array, x: Array) -> Terms:
         s = x.sum(axis=1, keepdims=True)
-        return {"dx": {"takes dy·x of its own place for the sum over the row, Σᵢ dyᵢ xᵢ": dy * (s + x)}}
+        return {
+            "dx": {
+                "takes dy·x of its own place for the sum over the row, Σᵢ dyᵢ xᵢ": dy * (s + x),
+                "sums dy·x over the whole batch; s is a sum within its row": dy * s + (dy * x).sum(),
+                "sums dy along the row without the factor x": dy * s + dy.sum(axis=1, keepdims=True),
+            }
+        }
 
 
 class Residual(Problem):
-    """A residual block: the input goes past a layer of tanh units and is added to what they say."""
+    """A residual block: the input goes through a layer with tanh, and also past it; the two are added."""
 
     chapter = 3
     shapes = "x (N, I), W (I, I), y (N, I)"
@@ -88,5 +94,20 @@ class Residual(Problem):
 
     @staticmethod
     def mistakes(dy: Array, x: Array, W: Array) -> Terms:
-        without = "the derivative of tanh is missing"
-        return {"dx": {without: dy + dy @ W.T}, "dW": {without: x.T @ dy}}
+        z = x @ W
+        without, swapped = "the derivative of tanh is missing", "takes z for tanh(z) in 1 − tanh²(z)"
+        slope, of_z = 1 - np.tanh(z) ** 2, 1 - z**2
+        return {
+            "dx": {
+                without: dy + dy @ W.T,
+                swapped: dy + (dy * of_z) @ W.T,
+                "takes 1 for dy on the path past the layer": 1 + (dy * slope) @ W.T,
+                "takes W for Wᵀ; as W is square here, the shapes do not show it": dy + (dy * slope) @ W,
+            },
+            "dW": {
+                without: x.T @ dy,
+                swapped: x.T @ (dy * of_z),
+                "adds xᵀ dy; the path past the layer does not meet W": x.T @ (dy * slope + dy),
+                "is the transpose; as W is square here, the shapes do not show it": (dy * slope).T @ x,
+            },
+        }

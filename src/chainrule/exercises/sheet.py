@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from textwrap import indent
 
-from .._support.frozen import frozen
+from .._support.settings import frozen
 from .problem import Problem
 
 

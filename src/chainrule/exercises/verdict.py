@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array
-from .._support.frozen import frozen
+from .._support.settings import frozen
 from .._support.text import printable
 from ..proof.gradcheck import check_vjp
 from .answer import Answer, Fault

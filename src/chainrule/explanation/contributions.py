@@ -150,9 +150,8 @@ def contributions(model: Any, subject: Subject, baseline: Any, X: Any, y: Any) -
 
 def _importance(model: Any, columns: Sequence[str], X: Any, y: Any) -> tuple[Array, str]:
     """Return permutation importances of the columns, and what they measure."""
-    from ..reporting.answers import ask
-    from ..reporting.inputs import names_of
-    from ..reporting.permutation import permutation
+    from ..reporting.answers import ask, names_of
+    from ..reporting.tables import permutation
 
     answers = ask(model, X, y, None)
     names, falls = permutation(answers, names_of(answers.x) or columns)

@@ -5,27 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import __version__
 from .._support.checks import Array
 from .._support.text import printable
-from ..reporting.page import POLICY
-from ..reporting.style import STYLE
+from ..reporting.style import document
 from .contributions import Contributions
-from .shown import GRADIENTS, RULE, backward_arrays, forward_arrays, number, shown
+from .journey import Journey
+from .shown import GRADIENTS, OF_ROWS, RULE, backward_arrays, forward_arrays, number, shown
 from .steps import LossStep, Step
-
-if TYPE_CHECKING:
-    from .result import Explanation
 
 # Okabe and Ito's palette: values blue, gradients orange, weights green; lighter on dark screens.
 OWN = """
 :root { --value: #0072b2; --gradient: #d55e00; --weight: #009e73; }
 @media (prefers-color-scheme: dark) { :root { --value: #4fa8de; --gradient: #f08a3c; --weight: #2fc79b; } }
-h2 small, h3 small { font-weight: 400; color: var(--soft); margin-left: .4rem; }
+h2 { overflow-wrap: anywhere; }
+h2 small { font-weight: 400; color: var(--soft); margin-left: .4rem; }
 .ways { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.6rem; }
 .ways > div { min-width: 0; padding-left: .8rem; border-left: 3px solid var(--value); overflow-x: auto; }
 .ways > div + div { border-color: var(--gradient); }
@@ -33,12 +30,12 @@ h2 small, h3 small { font-weight: 400; color: var(--soft); margin-left: .4rem; }
 .op { margin: 1rem 0 .2rem; font-weight: 600; }
 .equation { margin: 0 0 .5rem; font: .95rem/1.5 "Cambria Math", "STIX Two Math", Cambria, Georgia, serif; }
 .equation span { display: inline-block; margin-right: 1.4rem; color: var(--ink); }
-.array { display: flex; gap: .6rem; align-items: baseline; margin: .15rem 0; font-size: .88rem; }
-.array b { flex: 0 0 3.4rem; text-align: right; font-weight: 600; white-space: nowrap; }
-.array small { flex: 0 0 3.6rem; color: var(--soft); white-space: nowrap; }
+.array { display: flex; gap: .5rem; align-items: baseline; margin: .15rem 0; font-size: .88rem; }
+.array b { flex: 0 0 2.8rem; text-align: right; font-weight: 600; white-space: nowrap; }
+.array small { flex: 0 0 3.3rem; color: var(--soft); white-space: nowrap; }
 .array table { font-size: .88rem; }
 .array td { padding: .1rem .3rem; min-width: 3.7rem; text-align: right; border: 0; white-space: nowrap;
-  background: color-mix(in srgb, var(--tint) calc(var(--a) * 38%), transparent); }
+  vertical-align: baseline; background: color-mix(in srgb, var(--tint) calc(var(--a) * 38%), transparent); }
 .array td.rest { color: var(--soft); background: none; min-width: 0; }
 .value { --tint: var(--value); } .gradient { --tint: var(--gradient); } .weight { --tint: var(--weight); }
 .value b { color: var(--value); } .gradient b { color: var(--gradient); } .weight b { color: var(--weight); }
@@ -58,7 +55,7 @@ h2 small, h3 small { font-weight: 400; color: var(--soft); margin-left: .4rem; }
 NUMBERS = ("contribution", "mean size", "importance")  # columns whose heads stand over their right ends
 
 
-def page(found: Explanation) -> str:
+def page(found: Journey) -> str:
     """Return the document."""
     title, middle = _text(found.title, 200), []
     if found.contributions is not None:
@@ -67,43 +64,25 @@ def page(found: Explanation) -> str:
         middle.append(_cells(found))
     middle += _steps(found)
     rule = f"<p>{RULE}</p>" if any('class="rest"' in part for part in middle) else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>{STYLE}{OWN}</style>
-</head>
-<body>
-<header>
-<h1>{"Step by step" if found.steps else "Column by column"}</h1>
-<p>{title}</p>
-<p>{_text(found.conditions)} · chainrule {__version__}</p>
-</header>
-<main>
-{"".join(middle)}{rule}</main>
-</body>
-</html>
-"""
+    heading = "Step by step" if found.steps else "Column by column"
+    about = f"{_text(found.conditions)} · chainrule {__version__}"
+    header = f"<h1>{heading}</h1>\n<p>{title}</p>\n<p>{about}</p>\n"
+    return document(title, header, "".join(middle) + rule, OWN)
 
 
 def _text(text: object, most: int = 1000) -> str:
     return escape(printable(str(text), most))
 
 
-def _steps(found: Explanation) -> list[str]:
+def _steps(found: Journey) -> list[str]:
     """One card for each layer: the way down on the left, the way back on the right; the loss is the turning point."""
-    backward = {} if found.loss is None else backward_arrays(found.steps, found.loss.gradient)
+    backward = [] if found.loss is None else backward_arrays(found.steps, found.loss.gradient)
     cards: dict[str, tuple[Step, list[str], list[str]]] = {}
     for index, (step, arrays) in enumerate(forward_arrays(found.steps)):
         _, down, up = cards.setdefault(step.layer, (step, [], []))
         own = [parameter.name for parameter in step.parameters]
         down.append(_op(step.op, step.equation, arrays, own, found.rows))
-        if index in backward:
+        if backward:
             up.insert(0, _op(step.op, step.gradient_equation, backward[index], own, found.rows))
     shown_cards = [_card(*card) for card in cards.values()]
     return shown_cards if found.loss is None else [*shown_cards, _loss(found, found.loss)]
@@ -118,8 +97,7 @@ def _card(step: Step, down: list[str], up: list[str]) -> str:
 
 
 def _op(op: str, equation: tuple[str, ...], arrays: Mapping[str, Array], own: list[str], rows: int) -> str:
-    of_rows = ("x", "y", "dx", "dy")
-    found = "".join(_array(name, one, _tint(name, own), rows * (name in of_rows)) for name, one in arrays.items())
+    found = "".join(_array(name, one, _tint(name, own), rows * (name in OF_ROWS)) for name, one in arrays.items())
     return f'<p class="op">{_text(op)}</p>{_equation(equation)}{found}'
 
 
@@ -135,7 +113,9 @@ def _array(name: str, array: Array, tint: str, rows: int = 0) -> str:
     finite = [abs(value) for line in found.lines for value in line if math.isfinite(value)]
     most = max([*finite, abs(found.largest) if found.place else 0.0]) or 1.0
     lines = ["".join(_number(value, most) for value in line) for line in found.lines]
-    if found.place:
+    if found.place and found.largest == 0:
+        lines = ['<td class="rest">all 0</td>']
+    elif found.place:
         lines[0] += f'<td class="rest">…</td>{_number(found.largest, most)}<td class="rest">at {found.place}</td>'
     inner = "".join(f"<tr>{line}</tr>" for line in lines)
     head = f"<b>{_text(name, 40)}</b><small>{found.shape}</small>" if name else ""
@@ -147,7 +127,7 @@ def _number(value: float, most: float) -> str:
     return f'<td style="--a:{share:.2f}">{number(value)}</td>'
 
 
-def _loss(found: Explanation, loss: LossStep) -> str:
+def _loss(found: Journey, loss: LossStep) -> str:
     penalty = f" + penalty {number(loss.penalty)} = {number(loss.value + loss.penalty)}" if loss.penalty else ""
     return (
         f"<section><h2>{_text(loss.name, 200)}<small>the loss, where forward ends and backward begins</small></h2>"
@@ -163,7 +143,7 @@ def _equation(lines: tuple[str, ...]) -> str:
     return f'<p class="equation">{"".join(f"<span>{_text(line)}</span>" for line in lines)}</p>'
 
 
-def _cells(found: Explanation) -> str:
+def _cells(found: Journey) -> str:
     lines = "".join(
         f'<tr><th scope="row">{_text(cell.column, 60)}</th><td>{_text(cell.value, 120)}</td>'
         f"<td>{_text(cell.how)}</td><td>{_array('', cell.numbers, 'value')}</td></tr>\n"

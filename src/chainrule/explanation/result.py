@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,14 @@ import numpy as np
 from .._support.files import as_path, write_text
 from .contributions import Contributions, contributions
 from .equations import equations_of
-from .rows import WHO, Cell, as_rows
+from .journey import Journey
+from .rows import WHO, as_rows
 from .steps import LossStep, Step
-from .subjects import as_subject
+from .subjects import Subject, as_subject
 from .trace import trace
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class Explanation(Journey):
     """Result of :func:`explain`: print it, show it in a notebook, or save it as a page.
 
     Parameters
@@ -57,16 +56,6 @@ class Explanation:
                            1
          y              1  4
     """
-
-    title: str
-    conditions: str
-    rows: int
-    cells: tuple[Cell, ...]
-    steps: tuple[Step, ...]
-    loss: LossStep | None
-    optimizer: str
-    rule: tuple[str, ...]
-    contributions: Contributions | None
 
     def __str__(self) -> str:
         from .text import as_text
@@ -114,58 +103,42 @@ def explain(
     training: bool = False,
     baseline: Any = None,
 ) -> Explanation:
-    """Follow a sample through every layer, forward and backward, with numbers, equations and updates.
+    """Follow a sample through every layer: forward, backward, and through one step of the optimizer.
 
-    For an estimator, also what each column contributed to the answer, by integrated gradients:
+    For an estimator, also what each column contributed to the answer F, by integrated gradients:
 
         cᵢ = (xᵢ − x⁰ᵢ) ∫₀¹ ∂F/∂xᵢ(x⁰ + t (x − x⁰)) dt,    Σᵢ cᵢ = F(x) − F(x⁰)
 
-    F is the log-odds of the predicted class, or the (first) predicted number, before it is limited to the range of
-    training; x⁰ is a typical row. One-hot features, vectors
-    of embeddings, indicators of missing values and parts of dates count for their column. Nothing is modified: the
-    pass, the backward and the step of the optimizer run on copies.
+    F is the log-odds of the predicted class, or the first number, before it is limited to the range of training; x⁰ is
+    a typical row. What one column becomes, such as one-hot features, counts for that column. Nothing is modified.
 
     Parameters
     ----------
     model : Sequential, Trainer or fitted estimator
         The model; of estimators those of this library.
     x : array, frame, mapping or pandas Series
-        One sample, with or without the axis of the batch. Also several rows: of a network, a batch that is followed
-        together; of an estimator, rows whose contributions are averaged, those of 100 of them if there are more.
+        One sample, or several: of a network a batch, of an estimator rows whose contributions are averaged.
     y : optional
-        The answer for each row, as in training; without it, the pass ends at the outputs.
+        The answers, as in training; without them, the pass ends at the outputs.
     loss : str, Loss or callable, optional
-        The loss, for a Sequential; a Trainer or an estimator has its own.
+        The loss, for a Sequential; others have their own.
     optimizer : str or Optimizer, optional
-        The rule of the update, in its present state; by default the trainer's, and otherwise ``SGD(0.1)``.
+        The rule of the update, in its present state; by default the trainer's, or ``SGD(0.1)``.
     training : bool
-        Whether to draw dropout and noise, and to normalise by the batch. By default they are off, as in prediction.
+        Whether to draw dropout and noise, and to normalise by the batch; by default as in prediction.
     baseline : row or rows, optional
-        The row x⁰; of several rows, the middle of each number and date and the most frequent category are taken. By
-        default those of x if it has several rows; otherwise medians or means that the estimator knows from training,
-        and no known category.
+        The row x⁰; of several rows the typical one: the middle of numbers and dates, the most frequent category. By
+        default that of several x, or else medians of training and no known category.
 
     Returns
     -------
     Explanation
         Plain arrays and words; print it, show it in a notebook, or save it as a page.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If x, y, the loss or the baseline do not fit the model.
-
-    Notes
-    -----
-    With several rows and y, an estimator's contributions stand beside permutation importances, which need scikit-learn.
-
     Examples
     --------
     >>> import chainrule as cr
-    >>> model = cr.Sequential([cr.Linear(2, 1, "tanh")], rng=0)
-    >>> found = cr.explain(model, [1.0, 3.0], 0.5, loss="squared_error")
-    >>> [(step.op, step.outputs.shape) for step in found.steps]
-    [('affine', (1, 1)), ('tanh', (1, 1))]
+    >>> found = cr.explain(cr.MLP([2, 1], rng=0), [1.0, 3.0], 0.5, loss="squared_error")
     >>> W = found.steps[0].parameters[0]
     >>> bool(abs(W.update + 0.1 * W.gradient).max() < 1e-7)
     True
@@ -175,26 +148,27 @@ def explain(
     Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks (2017), section 3.
     """
     subject = as_subject(model, x, y, loss, optimizer)
-    several = len(subject.x) > 1
-    found = contributions(model, subject, baseline, x, y)
+    return _explained(model, subject, contributions(model, subject, baseline, x, y), x, bool(training))
+
+
+def _explained(model: Any, subject: Subject, found: Contributions | None, x: Any, training: bool) -> Explanation:
+    """Follow the rows, unless they are several of a table, and state the conditions."""
+    count, of_table = len(subject.x), subject.rows is not None
     steps: tuple[Step, ...] = ()
-    loss_step: LossStep | None = None
-    if subject.rows is None or not several:
-        steps, loss_step = trace(
-            subject.network, subject.x, subject.y, subject.loss, subject.optimizer, training=bool(training)
-        )
-    cells = () if subject.rows is None or several else subject.rows.cells()
-    conditions = [f"{len(subject.x):,} row{'s' * several}"]
-    if found is not None and len(found.rows) < len(subject.x):
+    loss: LossStep | None = None
+    conditions = [f"{count:,} row{'s' * (count > 1)}"]
+    if found is not None and len(found.rows) < count:
         conditions.append(f"contributions of {len(found.rows)} of them")
-    if steps:
+    if count == 1 or not of_table:
+        what = subject.network, subject.x, subject.y, subject.loss, subject.optimizer
+        steps, loss = trace(*what, training=training)
         drawn = "dropout drawn, statistics of the batch" if training else "dropout and noise off, as in prediction"
         conditions.append(drawn)
-    if subject.rows is not None and not several:
+    if count == 1 and of_table:
         conditions.append(f"answer: {_said(model, x)}")
-    rule = equations_of(subject.optimizer)[0]
-    words = repr(model), "; ".join(conditions), len(subject.x)
-    return Explanation(*words, cells, steps, loss_step, repr(subject.optimizer), rule, found)
+    cells = subject.rows.cells() if subject.rows is not None and count == 1 else ()
+    rule, words = equations_of(subject.optimizer)[0], (repr(model), "; ".join(conditions), count)
+    return Explanation(*words, cells, steps, loss, repr(subject.optimizer), rule, found)
 
 
 def _said(model: Any, x: Any) -> str:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from numbers import Number
+from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, is_sparse, sentence
+from .._support.checks import Array, as_numeric, check_finite, is_sparse, sentence
 
 WHO = "explain"
-HOW = {
-    "lookup": "a number for each category",
-    "calendar": "time, and places on the circles of year, week and day",
-    "pieces": "pieces of three letters, hashed and summed",
-}
 ORDERED = ("impute", "calendar")  # columns with a middle
 
 
@@ -30,24 +26,14 @@ class Cell:
     numbers: Array
 
 
+#: x⁰ (I,), what it says in each column, and what it is.
 Baseline = tuple[Array, tuple[str, ...], str]
-
-
-class Rows(Protocol):
-    """Rows of an estimator: x (N, I) as its network takes it, and the column behind each of the I numbers."""
-
-    x: Array
-    columns: tuple[str, ...]
-
-    def cells(self) -> tuple[Cell, ...]:
-        """Return the first row, column by column."""
-
-    def baseline(self, given: Any) -> Baseline:
-        """Return a typical row as x⁰ (I,), what it says in each column, and what it is; of the given rows if any."""
 
 
 def as_rows(x: Any) -> Any:
     """Return a single row, such as a mapping from names to cells or a pandas Series, as a table of one row."""
+    if x is None or isinstance(x, (str, bytes, Number)):
+        raise TypeError(sentence(WHO, "a row or rows", repr(x)))
     if isinstance(x, Mapping):
         alone = all(np.ndim(value) == 0 for value in x.values())
         return {name: [value] for name, value in x.items()} if alone else x
@@ -59,54 +45,55 @@ def as_rows(x: Any) -> Any:
 
 
 class NumberRows:
-    """Rows of an MLPClassifier or MLPRegressor, which its scaler standardises."""
+    """Rows of an MLPClassifier or MLPRegressor, which its scaler standardises.
+
+    x (N, I) is what the network takes, and ``columns`` names the column behind each of the I numbers.
+    """
 
     def __init__(self, model: Any, X: Any) -> None:
         model.predict(X)  # raises where X does not fit
-        self._scaler, self._raw = model.scaler_, _dense(X)
-        self.x = self._encoded(self._raw)
         names = getattr(model, "feature_names_in_", [f"x{place}" for place in range(model.n_features_in_)])
         self.columns = tuple(map(str, names))
+        scaler, zero = model.scaler_, np.zeros(len(self.columns))
+        self._mean = scaler.mean_ if scaler is not None and scaler.with_mean else zero
+        self._scale = zero + 1 if scaler is None else scaler.scale_
+        self._raw = _dense(X)
+        self.x = self._encoded(self._raw)
 
     def _encoded(self, raw: Array) -> Array:
-        return raw if self._scaler is None else np.asarray(self._scaler.transform(raw))
+        x: Array = (raw - self._mean) / self._scale
+        return x
 
     def cells(self) -> tuple[Cell, ...]:
-        scaler = self._scaler
-        means = None if scaler is None or not scaler.with_mean else scaler.mean_
+        """Return the first row, column by column."""
+        parts = zip(self.columns, self._raw[0], self._mean, self._scale, self.x[0, :, None], strict=True)
         return tuple(
-            Cell(
-                name,
-                f"{self._raw[0, at]:.6g}",
-                "unchanged"
-                if scaler is None
-                else f"(x − {0 if means is None else means[at]:.4g}) / {scaler.scale_[at]:.4g}",
-                (name,),
-                self.x[0, at : at + 1],
-            )
-            for at, name in enumerate(self.columns)
+            Cell(name, f"{raw:.6g}", f"(x − {mean:.4g}) / {scale:.4g}", (name,), x)
+            for name, raw, mean, scale, x in parts
         )
 
     def baseline(self, given: Any) -> Baseline:
+        """Return a typical row: of the given rows, or of training."""
         if given is not None:
             raw = _dense(given)
-            if raw.ndim != 2 or raw.shape[1] != len(self.columns):
-                raise ValueError(sentence(WHO, f"a baseline of {len(self.columns)} columns", f"shape {raw.shape}"))
+            if raw.ndim != 2 or raw.shape[1] != len(self.columns) or not len(raw):
+                expected = f"a baseline of shape (N, {len(self.columns)})"
+                raise ValueError(sentence(WHO, expected, str(raw.shape)))
+            check_finite(WHO, "the baseline", raw, of=given)
             origin = "the given row" if len(raw) == 1 else "the median of each column"
             raw = np.median(raw, axis=0, keepdims=True)
         else:
-            has_mean = self._scaler is not None and self._scaler.with_mean
-            raw = self._scaler.mean_[None] if has_mean else np.zeros((1, len(self.columns)))
-            origin = "the mean of each column in training" if has_mean else "zero in each column"
+            raw = self._mean[None]
+            origin = "the mean of each column in training" if raw.any() else "zero in each column"
         return self._encoded(raw)[0], tuple(f"{value:.6g}" for value in raw[0]), origin
 
 
 def _dense(X: Any) -> Array:
-    return np.asarray(X.toarray() if is_sparse(X) else X, np.float64)
+    return as_numeric(WHO, "rows", X.toarray() if is_sparse(X) else X, np.float64)
 
 
 class TableRows:
-    """Rows of a TabularClassifier or TabularRegressor, which its encoder turns into numbers and codes."""
+    """The same for a TabularClassifier or TabularRegressor, whose encoder makes numbers and codes of the cells."""
 
     def __init__(self, model: Any, X: Any) -> None:
         self._model, self._encoder = model, model.encoder_
@@ -139,13 +126,14 @@ class TableRows:
         features = [*encoder.feature_names, *(f"code of {name}" for name in encoder.code_names)]
         for program in encoder.programs:
             name, scales = program.source.name, program.scales
+            places = self._places(name)
+            names = tuple(features[place] for place in places)
+            how = "a number for each value" if names == (name,) else ", ".join(names)
             if program.call.op == "impute":
                 clipped = ", clipped smoothly to ±3" if scales.smooth[0] else ""
                 how = f"(x − {scales.center[0]:.4g}) · {scales.factor[0]:.4g}{clipped}"
-            else:
-                how = "a code, which an embedding looks up" if program.is_code else HOW[program.call.op]
-            places = self._places(name)
-            names = tuple(features[place] for place in places)
+            elif program.call.op == "pieces":
+                how = "pieces of three letters, hashed and summed"
             found.append(Cell(name, _text(self._cells[name]), how, names, self.x[0, places]))
         return tuple(found)
 
@@ -162,6 +150,8 @@ class TableRows:
         from ..tabular.columns import rows_of
 
         x, row = self._encoded(columns), {}
+        if not len(x):
+            raise ValueError(sentence(WHO, "a baseline of at least one row", "none"))
         for program in self._encoder.programs:
             name = program.source.name
             part = x[:, self._places(name)]

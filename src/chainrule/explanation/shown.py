@@ -16,6 +16,7 @@ from .._support.checks import Array
 from .steps import Step
 
 FIRST = 4
+OF_ROWS = ("x", "y", "dx", "dy")  # arrays with the axis of the batch
 GRADIENTS = "dx is ∂L/∂x, the gradient of the loss L with respect to x; dW and db likewise."
 RULE = f"Of long arrays: the first {FIRST} numbers, then the one of largest magnitude and its place."
 
@@ -60,23 +61,20 @@ def forward_arrays(steps: tuple[Step, ...]) -> Iterator[tuple[Step, dict[str, Ar
         before = step.outputs
 
 
-def backward_arrays(steps: tuple[Step, ...], dz: Array) -> dict[int, dict[str, Array]]:
-    """Return what each step shows of the backward pass, by its index; dy only where it is not the dx of the next."""
-    found, after = {}, dz
-    for index, step in reversed(list(enumerate(steps))):
+def backward_arrays(steps: tuple[Step, ...], dz: Array) -> list[dict[str, Array]]:
+    """Return what each step shows of the backward pass; dy only where it is not the dx of the step after it."""
+    found, after = [], dz
+    for step in reversed(steps):
         arrays: dict[str, Array] = {}
-        dy, dx = step.output_gradient, step.input_gradient
-        if dy is not None and not _same(after, dy):
-            arrays["dy"] = dy
-        if dx is not None:
-            arrays["dx"], after = dx, dx
+        if step.output_gradient is not None and not _same(after, step.output_gradient):
+            arrays["dy"] = step.output_gradient
+        if step.input_gradient is not None:
+            arrays["dx"] = after = step.input_gradient
         for p in step.parameters:
-            if p.gradient is not None:
-                arrays["d" + p.name] = p.gradient
-            if p.update is not None:
-                arrays[p.name + " ←"] = p.value + p.update
-        found[index] = arrays
-    return found
+            arrays |= {} if p.gradient is None else {"d" + p.name: p.gradient}
+            arrays |= {} if p.update is None else {p.name + " ←": p.value + p.update}
+        found.append(arrays)
+    return found[::-1]
 
 
 def _same(a: Array, b: Array) -> bool:

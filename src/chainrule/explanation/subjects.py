@@ -15,7 +15,7 @@ from ..optimizers import SGD, Optimizer, get_optimizer
 from ..persistence.estimators import is_ours, is_tabular
 from ..training.inputs import check_input
 from ..training.trainer import Trainer
-from .rows import WHO, NumberRows, Rows, TableRows, as_rows
+from .rows import WHO, NumberRows, TableRows, as_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Subject:
     y: Any
     loss: LossFunction | None
     optimizer: Optimizer
-    rows: Rows | None = None
+    rows: NumberRows | TableRows | None = None
 
 
 def as_subject(model: Any, x: Any, y: Any, loss: Any, optimizer: Any) -> Subject:
@@ -74,15 +74,25 @@ def _of_one(y: Array, outputs: tuple[int, ...]) -> Array:
 
 
 def _of_estimator(model: Any, X: Any, y: Any, optimizer: Optimizer) -> Subject:
-    rows: Rows = TableRows(model, X) if is_tabular(model) else NumberRows(model, X)
+    rows = TableRows(model, X) if is_tabular(model) else NumberRows(model, X)
     if y is None:
         return Subject(model.model_, rows.x, None, None, optimizer, rows)
     alone = np.ndim(y) == 0 or (len(rows.x) == 1 and np.ndim(y) == 1 and len(y) > 1)  # also of several outputs
     answers = [y] if alone else y
     if len(answers) != len(rows.x):
         raise ValueError(sentence(WHO, f"as many values in y as rows in x, {len(rows.x)}", str(len(answers))))
+    if hasattr(model, "classes_") and not model._multilabel:
+        _check_known(np.ravel(np.asarray(answers, object)).tolist(), model.classes_.tolist())
     if is_tabular(model):
         loss, known = model._loss()[0], model._read_targets(answers, fresh=False)
     else:
         loss, known = model._loss, model._check_data(X, answers, reset=False, incremental=True)[1]
     return Subject(model.model_, rows.x, model._targets(known), loss, optimizer, rows)
+
+
+def _check_known(labels: list[Any], classes: list[Any]) -> None:
+    """Raise for a label that is none of the classes."""
+    strange = next((label for label in labels if label not in classes), None)
+    if strange is not None:
+        some = ", ".join(map(str, classes[:5])) + (", ..." if len(classes) > 5 else "")
+        raise ValueError(sentence(WHO, f"y among the classes {some}", repr(strange)))

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from .._support.checks import Array
 from .._support.text import MOST, printable
 from .contributions import Contributions
-from .shown import GRADIENTS, RULE, backward_arrays, forward_arrays, number, shown
-from .steps import Step
-
-if TYPE_CHECKING:
-    from .result import Explanation
+from .journey import Journey
+from .shown import GRADIENTS, OF_ROWS, RULE, backward_arrays, forward_arrays, number, shown
+from .steps import LossStep, Step
 
 WIDTH, NAME, BAR, FEW = 80, 60, 20, 5
 MOST_CELLS = 40
 
 
-def as_text(explanation: Explanation) -> str:
+def as_text(explanation: Journey) -> str:
     """Write it out."""
     lines = [*_wrapped(explanation.title), *_wrapped(explanation.conditions)]
     if explanation.contributions is not None:
         lines += ["", *_contributions(explanation.contributions)]
     if explanation.steps:
         lines += [*_cells(explanation), "", "forward", *_forward(explanation)]
-    if explanation.loss is not None:
-        lines += ["", "loss", *_loss(explanation), "", "backward", *_wrapped(GRADIENTS, "   ")]
+    if (loss := explanation.loss) is not None:
+        lines += ["", "loss", *_loss(loss, explanation.rows), "", "backward", *_wrapped(GRADIENTS, "   ")]
         lines += [*_wrapped(f"W ← by {explanation.optimizer}: {'   '.join(explanation.rule)}", "   ")]
-        lines += _backward(explanation)
+        lines += _backward(explanation, loss.gradient)
     if any(" … " in line for line in lines):
         lines += ["", *_wrapped(RULE)]
     return "\n".join(line.rstrip() for line in lines)
@@ -41,7 +38,7 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
     return textwrap.wrap(printable(text, MOST), WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
 
 
-def _cells(explanation: Explanation) -> Iterator[str]:
+def _cells(explanation: Journey) -> Iterator[str]:
     """The first steps of a table: what each column says, and the numbers it becomes."""
     if not explanation.cells:
         return
@@ -56,46 +53,34 @@ def _cells(explanation: Explanation) -> Iterator[str]:
         yield f"  and {len(explanation.cells) - len(some)} more columns"
 
 
-def _forward(explanation: Explanation) -> Iterator[str]:
+def _forward(explanation: Journey) -> Iterator[str]:
+    steps = forward_arrays(explanation.steps)
+    return _operations(explanation.rows, ((step, step.equation, arrays) for step, arrays in steps))
+
+
+def _backward(explanation: Journey, dz: Array) -> Iterator[str]:
+    shown_arrays = backward_arrays(explanation.steps, dz)
+    steps = reversed(list(zip(explanation.steps, shown_arrays, strict=True)))
+    return _operations(explanation.rows, ((step, step.gradient_equation, arrays) for step, arrays in steps))
+
+
+def _operations(rows: int, found: Iterable[tuple[Step, tuple[str, ...], dict[str, Array]]]) -> Iterator[str]:
     layer = ""
-    for step, arrays in forward_arrays(explanation.steps):
-        yield from _heading(step, layer)
-        yield from _wrapped(f"{step.op}: {'   '.join(step.equation)}", "   ")
+    for step, equation, arrays in found:
+        if step.layer != layer:
+            yield f"{step.layer}  {printable(step.name, NAME)}"
+        layer = step.layer
+        yield from _wrapped(f"{step.op}: {'   '.join(equation)}", "   ")
         for name, array in arrays.items():
-            yield from _array(name, array, 0 if name in _names(step) else explanation.rows)
-        layer = step.layer
+            yield from _array(name, array, rows * (name in OF_ROWS))
 
 
-def _backward(explanation: Explanation) -> Iterator[str]:
-    loss, layer = explanation.loss, ""
-    if loss is None:
-        return
-    shown_arrays = backward_arrays(explanation.steps, loss.gradient)
-    for index, step in reversed(list(enumerate(explanation.steps))):
-        yield from _heading(step, layer)
-        yield from _wrapped(f"{step.op}: {'   '.join(step.gradient_equation)}", "   ")
-        for name, array in shown_arrays[index].items():
-            yield from _array(name, array, explanation.rows if name in ("dx", "dy") else 0)
-        layer = step.layer
-
-
-def _names(step: Step) -> list[str]:
-    return [parameter.name for parameter in step.parameters]
-
-
-def _heading(step: Step, before: str) -> list[str]:
-    return [] if step.layer == before else [f"{step.layer}  {printable(step.name, NAME)}"]
-
-
-def _loss(explanation: Explanation) -> Iterator[str]:
-    loss = explanation.loss
-    if loss is None:
-        return
+def _loss(loss: LossStep, rows: int) -> Iterator[str]:
     yield from _wrapped(f"{loss.name}: {'   '.join([*loss.equation, *loss.gradient_equation])}", "   ")
-    yield from _array("target", loss.target, explanation.rows)
+    yield from _array("target", loss.target, rows)
     penalty = f" + penalty {number(loss.penalty)} = {number(loss.value + loss.penalty)}" if loss.penalty else ""
     yield f"     {'L':<18}{number(loss.value)}{penalty}"
-    yield from _array("dz", loss.gradient, explanation.rows)
+    yield from _array("dz", loss.gradient, rows)
 
 
 def _array(name: str, array: Array, rows: int = 0, indent: int = 5) -> Iterator[str]:

@@ -12,7 +12,17 @@ import numpy as np
 from .._support.checks import Array, sentence
 from .._support.overrides import is_of_package
 from .._support.registry import snake_case
-from ..layers import Activation, BatchNorm, Dropout, GaussianNoise, Layer, Linear, ParametricActivation, Workspace
+from ..layers import (
+    Activation,
+    BatchNorm,
+    Dropout,
+    GaussianNoise,
+    Identity,
+    Layer,
+    Linear,
+    ParametricActivation,
+    Workspace,
+)
 from ..layers.base import walk
 from ..layers.chain import backward_through, forward_through
 from ..layers.program import program_of
@@ -23,6 +33,7 @@ from .equations import Equations, affine_equations, equations_of
 from .steps import LossStep, Parameter, Step
 
 WHO = "explain"
+NOISE: dict[type[Layer], str] = {Dropout: "rate", GaussianNoise: "sigma"}
 NONE: Equations = ((), ())
 SPAN = 1e-5  # h of the central difference: float64 leaves about 1e-11 of the loss
 
@@ -86,11 +97,10 @@ class Problem:
 
 def _switch_off(layer: Layer) -> None:
     """Make a layer of the copy compute in ``backward`` the derivative of its prediction."""
-    if isinstance(layer, Dropout):
-        layer.rate = 0.0
-    elif isinstance(layer, GaussianNoise):
-        layer.sigma = 0.0
-    elif type(layer) is BatchNorm:
+    for kind, amount in NOISE.items():
+        if isinstance(layer, kind):
+            setattr(layer, amount, 0.0)
+    if type(layer) is BatchNorm:
         layer.__class__ = RunningNorm
 
 
@@ -103,29 +113,10 @@ def trace(
     *,
     training: bool = False,
 ) -> tuple[tuple[Step, ...], LossStep | None]:
-    """Follow a batch forward; with a loss, backward too; with an optimizer, through its update. Nothing is modified.
+    """Follow a batch x (N, ...) forward; with a loss, backward too; with an optimizer, through its update.
 
-    Parameters
-    ----------
-    model : Sequential
-        The model.
-    x : array (N, ...)
-        The batch.
-    y : array, optional
-        Targets, in the form that the loss expects.
-    loss : Loss or callable, optional
-        The loss; None stops after the forward pass.
-    optimizer : Optimizer, optional
-        The rule of the update, in its present state.
-    training : bool
-        Whether dropout is drawn and batch normalisation uses the batch, as in a step of training.
-
-    Returns
-    -------
-    steps : tuple of Step
-        The operations in the order of the forward pass. A layer with inner layers comes after them.
-    loss : LossStep or None
-        The loss.
+    Nothing is modified. With ``training``, dropout is drawn and batch normalisation uses the batch, as in a step of
+    training. The steps are in the order of the forward pass; a layer with inner layers comes after them.
     """
     problem = Problem(model, x, training=training)
     order: list[_Recorder] = []
@@ -159,6 +150,8 @@ class _Recorder:
         self.op = _op_of(original)
         known = isinstance(layer, (Linear, ParametricActivation)) and is_of_package(layer)
         self.equations = affine_equations(layer) if known and isinstance(layer, Linear) else equations_of(layer)
+        if any(isinstance(layer, kind) and getattr(layer, amount) == 0 for kind, amount in NOISE.items()):
+            self.equations = equations_of(Identity())
         self.inner: Activation | None = layer.activation if known else None  # type: ignore[attr-defined]
         self.inner_op = "" if self.inner is None else _op_of(self.inner)
         self.inner_equations = NONE if self.inner is None else equations_of(self.inner)
@@ -243,23 +236,9 @@ def difference(
     *,
     training: bool = False,
 ) -> Difference:
-    """Measure the slope of the loss along one entry of a parameter or of x, in float64, on a copy of the model.
+    """Measure the slope of the loss along one entry of a parameter, such as "0.W", or of "x", in float64 on a copy.
 
-        ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h
-
-    Parameters
-    ----------
-    model, x, y, loss, training
-        As for :func:`trace`.
-    parameter : str
-        The name in ``model.parameters``, such as "0.W", or "x".
-    index : tuple of int
-        The place of the entry in that array.
-
-    Returns
-    -------
-    Difference
-        Both losses, h, and the quotient ``slope``.
+    ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h
     """
     problem = Problem(model, x, training=training, dtype=np.float64)
     array = problem.x if parameter == "x" else problem.model.parameters[parameter]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._support.checks import Array, check_number
-from .._support.frozen import frozen
-from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, checking
+from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, checking, frozen
 from .base import Initializer
 
 __all__ = ["Normal", "Ones", "Orthogonal", "Uniform", "Zeros"]

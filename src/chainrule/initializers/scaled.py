@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .._support.checks import Array
-from .._support.frozen import frozen
+from .._support.settings import frozen
 from .base import Initializer
 
 __all__ = [

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_integer, check_number, sentence
-from .._support.frozen import frozen
-from .._support.settings import FRACTION, checking, optional
+from .._support.settings import FRACTION, checking, frozen, optional
 from ..ops import sigmoid, softplus
 from .base import Kernel, Loss, check_target, within
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, as_numeric, check_number, sentence
-from .._support.frozen import frozen
-from .._support.settings import ABOVE_ZERO, checking
+from .._support.settings import ABOVE_ZERO, checking, frozen
 from .base import Kernel, Loss, check_target, within
 
 __all__ = ["GaussianNLL", "PoissonNLL", "Quantile"]

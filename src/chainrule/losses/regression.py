@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._support.checks import Array
-from .._support.frozen import frozen
-from .._support.settings import ABOVE_ZERO, checking
+from .._support.settings import ABOVE_ZERO, checking, frozen
 from .base import Kernel, Loss
 
 __all__ = ["AbsoluteError", "HalfSquaredError", "Huber", "LogCosh", "SquaredError"]

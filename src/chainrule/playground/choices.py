@@ -166,6 +166,11 @@ def completed(given: Any) -> Settings:
     return settings
 
 
+def at_most(name: str, value: int, most: int) -> int:
+    """A whole number from 0 to the most."""
+    return int(check_number(PLAYGROUND, name, check_integer(PLAYGROUND, name, value, minimum=0), maximum=most))
+
+
 def _short(value: Any) -> str:
     return repr(value)[:80]
 

@@ -1,4 +1,11 @@
-"""The next step, one operation at a time: forward, loss, backward, update, each with its equation and its numbers."""
+"""The next step, one operation at a time, each with its equation and its numbers; and one number seen closely.
+
+Of a weight or bias its gradient is shown term by term, and the finite difference beside it:
+
+dW[i, j] = Σₙ x[n, i] · dz[n, j] + λ₁ sign W[i, j] + 2 λ₂ W[i, j]        db[j] = Σₙ dz[n, j]
+
+∂L/∂w ≈ (L(w + h) − L(w − h)) / 2h,   n over the batch that comes next
+"""
 
 from __future__ import annotations
 
@@ -9,7 +16,8 @@ import numpy as np
 
 from .._support.checks import Array
 from ..explanation.equations import equations_of
-from ..explanation.trace import trace
+from ..explanation.trace import difference, trace
+from .choices import at_most
 from .run import Run
 
 SHOWN_ROWS, SHOWN_LINES, SHOWN_TERMS = 16, 12, 4
@@ -133,3 +141,45 @@ def factor(value: float) -> str:
 def number(value: float, digits: int = 6) -> str:
     """A number as a person writes it."""
     return f"{value + 0.0:.{digits}g}".replace("-", "−")  # −0 would look odd
+
+
+def edge(run: Run, layer: int, i: int | None, j: int) -> dict[str, Any]:
+    """The weight from input i to unit j of a dense layer, or without i the unit's bias."""
+    dense = run.linear[at_most("layer", layer, len(run.linear) - 1)]
+    j = at_most("j", j, dense.out_features - 1)
+    batch = run.model, run.xb, run.yb, run.trainer.loss
+    step: Any = [step for step in trace(*batch, training=True)[0] if step.parameters][layer]
+    x, dz, penalty = None, step.output_gradient[:, j], 0.0
+    place: tuple[int, ...] = (j,)
+    right = f"Σₙ dz{layer + 1}[n, {j}]"
+    if i is not None:
+        place = at_most("i", i, dense.in_features - 1), j
+        x, weight = step.inputs[:, i], float(dense.W[place])
+        penalty = dense.l1 * float(np.sign(weight)) + 2 * dense.l2 * weight
+        right = f"Σₙ {f'h{layer}' if layer else 'x'}[n, {i}] · dz{layer + 1}[n, {j}]"
+    parameter = step.parameters[0 if i is not None else 1]
+    gradient = float(parameter.gradient[place])
+    found = difference(*batch, f"{step.layer}.{parameter.name}", place, training=True)
+    name = f"{parameter.name}{layer + 1}[{', '.join(map(str, place))}]"
+    quotient = f"({number(found.above, 12)} − {number(found.below, 12)}) / (2 · {found.span:.5f})"
+    written = (terms(dz) if x is None else products(x, dz)) + (f" + {factor(penalty)}" if penalty else "")
+    return {
+        "name": name,
+        "value": float(parameter.value[place]),
+        "gradient": gradient,
+        "equation": f"∂L/∂{name} = {right}{' + λ₁ sign W + 2 λ₂ W' if penalty else ''}",
+        "numbers": f"{written} = {number(gradient, 10)}",
+        "rows": run.rows.tolist(),
+        "x": None if x is None else x.tolist(),
+        "dz": dz.tolist(),
+        "penalty": penalty,
+        "finite_difference": {
+            "value": found.slope,
+            "step": found.span,
+            "above": found.above,
+            "below": found.below,
+            "equation": "(L(w + h) − L(w − h)) / 2h",
+            "numbers": f"{quotient} = {number(found.slope, 10)}",
+            "relative_difference": abs(found.slope - gradient) / max(abs(found.slope), abs(gradient), 1e-12),
+        },
+    }

@@ -24,14 +24,12 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from .._support.checks import Array, as_numeric, check_integer, check_name, check_number, check_shape, sentence
+from .._support.checks import Array, as_numeric, check_name, check_number, check_shape, sentence
 from ..runtime.threads import blas_threads
-from .choices import FEATURES, PLAYGROUND, completed, controls
+from .choices import FEATURES, PLAYGROUND, at_most, completed, controls
 from .data import DOMAIN, KINDS, MOST_ROWS, class_names, points, table_columns, table_points
-from .edge import edge
-from .operations import operations
-from .program import program
-from .run import Run, grid, packed
+from .operations import edge, operations
+from .run import Run, grid, packed, program
 
 RUNS = ("a", "b")
 MOST_CHARACTERS = 1_000_000  # of a request
@@ -115,11 +113,11 @@ class Session:
         """Train, then the frame, with surfaces if ``side`` is given."""
         found = self._run(run)
         found.advance(
-            _at_most("steps", steps, MOST_STEPS),
-            _at_most("epochs", epochs, MOST_EPOCHS),
+            at_most("steps", steps, MOST_STEPS),
+            at_most("epochs", epochs, MOST_EPOCHS),
             check_number(PLAYGROUND, "milliseconds", milliseconds, minimum=0, maximum=MOST_MILLISECONDS),
         )
-        sides = _at_most("side", side, MOST_SIDE), _at_most("unit_side", unit_side, MOST_SIDE)
+        sides = at_most("side", side, MOST_SIDE), at_most("unit_side", unit_side, MOST_SIDE)
         return {"run": run} | found.frame() | (found.surfaces(*sides) if side else {})
 
     def edge(self, run: str = "a", layer: int = 0, i: int | None = None, j: int = 0) -> dict[str, Any]:
@@ -129,7 +127,7 @@ class Session:
     def trace(self, run: str = "a", sample: int = 0) -> dict[str, Any]:
         """The operations of the next step; numbers of one sample of its batch are written out."""
         found = self._run(run)
-        n = _at_most("sample", sample, len(found.rows) - 1)
+        n = at_most("sample", sample, len(found.rows) - 1)
         return {"run": run, "sample": n, "rows": found.rows.tolist(), "operations": operations(found, n)}
 
     def predict(self, run: str = "a", x: Any = None) -> dict[str, Any]:
@@ -168,10 +166,6 @@ def _drawn(x: Array, y: Array) -> dict[str, Any]:
 
 def _picture(feature: Callable[[Array], Array], side: int = 24) -> Array:
     return feature(grid(side)).reshape(side, side)
-
-
-def _at_most(name: str, value: int, most: int) -> int:
-    return int(check_number(PLAYGROUND, name, check_integer(PLAYGROUND, name, value, minimum=0), maximum=most))
 
 
 ACTIONS = {

@@ -8,18 +8,11 @@ Save a figure with ``figure.savefig("curves.png", dpi=150)``; a notebook shows i
 
 from __future__ import annotations
 
-from .calibration import reliability
-from .diagnosis import health
-from .distributions import gradients
-from .examples import worst
-from .inputs import importances
-from .matrix import confusion
-from .regions import decision_regions
-from .regression import predictions
-from .structure import network
-from .surface import landscape
-from .training import curves, learning_rates
-from .weights import first_layer_weights
+from .answers import confusion, predictions, reliability
+from .inside import first_layer_weights, gradients, network
+from .inspection import importances, worst
+from .surfaces import decision_regions, landscape
+from .training import curves, health, learning_rates
 
 __all__ = [
     "confusion",
@@ -39,4 +32,4 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    return __all__  # `weights` and `diagnosis` are files, not plots
+    return __all__  # `answers` and `inside` are files, not plots

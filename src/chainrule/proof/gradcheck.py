@@ -29,7 +29,7 @@ from .._support.checks import (
     check_number,
     sentence,
 )
-from .._support.frozen import frozen
+from .._support.settings import frozen
 from ..layers.columns import code_columns
 from ..losses import LossFunction, get_loss
 from ..model import Sequential
@@ -99,7 +99,9 @@ def _one_draw(
     gradients = backward(w, *inputs)
     expected, got = [np.shape(x) for x in inputs], [np.shape(gradient) for gradient in gradients]
     if got != expected:
-        raise ValueError(sentence("check_vjp", f"gradients of the inputs' shapes {expected}", str(got)))
+        bare = [getattr(gradients, "shape", None)] == expected
+        remedy = "return the gradient of a single input as [dx]" if bare else ""
+        raise ValueError(sentence("check_vjp", f"gradients of the inputs' shapes {expected}", str(got), remedy))
     numeric = float(np.sum(w * Jv))
     analytic = sum(float(np.sum(gradient * direction)) for gradient, direction in zip(gradients, v, strict=True))
     size = np.linalg.norm(w)

@@ -16,12 +16,9 @@ from .. import __version__, plots
 from .._support.checks import Array
 from .._support.text import printable
 from ..ops import softmax
-from .answers import Answers
-from .inputs import columns_of, taken
-from .permutation import MOST_ROWS, permutation
-from .pictures import as_image, as_small_images
-from .style import STYLE
-from .tables import GUESS, NAMES, ClassRow, percent, worst_rows, written
+from .answers import Answers, columns_of, taken
+from .style import as_image, as_small_images, document
+from .tables import GUESS, MOST_ROWS, NAMES, ClassRow, percent, permutation, worst_rows, written
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +27,6 @@ MOST_CLASSES = 30  # in a confusion matrix that can be read
 MOST_LINES, MOST_HEADINGS = 200, 20  # of a table, of the facts
 WORST, IMAGES, MOST_COLUMNS = 12, 24, 24  # of the examples shown
 MOST_CHARACTERS, UNBROKEN = 200, 30  # of a value, and in one line
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,29 +61,11 @@ def page(
     note = f'<p class="note">{escape(printable(details.note))}</p>' if details.note else ""
     count, date = len(answers.true), time.strftime("%Y-%m-%d")
     task = f"Classification into {len(answers.class_names)} classes" if answers.class_names else "Regression"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<header>
-<h1>{title}</h1>
-<p>{task} · {count:,} row{"s" * (count != 1)} · {date} · chainrule {__version__}</p>
-{note}</header>
-<main>
-<div class="halves">
-{"".join(halves)}</div>
-{_worst(answers, details)}{_facts(details.about)}</main>
-</body>
-</html>
-"""
+    about = f"{task} · {count:,} row{'s' * (count != 1)} · {date} · chainrule {__version__}"
+    below = f"{_worst(answers, details)}{_facts(details.about)}"
+    return document(
+        title, f"<h1>{title}</h1>\n<p>{about}</p>\n{note}", f'<div class="halves">\n{"".join(halves)}</div>\n{below}'
+    )
 
 
 def _section(name: str, *parts: str) -> str:

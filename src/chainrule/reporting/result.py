@@ -12,8 +12,7 @@ import numpy as np
 from .._support.checks import sentence
 from .._support.files import as_path, write_text
 from ..training.trainer import Trainer
-from .answers import WHO, Answers, ask
-from .inputs import names_of
+from .answers import WHO, Answers, ask, names_of
 from .page import Details, page
 from .tables import ClassRow, as_text, baseline, class_rows, scores
 

@@ -1,7 +1,19 @@
-"""The style of the page: light and dark screens, phones, and paper."""
+"""The look of the page: its style for light and dark screens, phones and paper, and figures embedded in it."""
 
 from __future__ import annotations
 
+import base64
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+from .._support.checks import Array, require
+from .answers import WHO
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 STYLE = """
 :root { --ink: #1c2530; --soft: #5b6775; --line: #dde3e9; --paper: #ffffff; --back: #f4f6f8; --warn: #fff6e0; }
 @media (prefers-color-scheme: dark) {
@@ -73,3 +85,56 @@ tr > :last-child { padding-right: 0; }
   .scroll { overflow: visible; }
 }
 """
+
+
+DOTS_PER_INCH = 144
+PIXELS_PER_INCH = 96  # of CSS
+
+
+def document(title: str, header: str, main: str, style: str = "") -> str:
+    """Return a page that loads nothing and runs no scripts; its parts must be escaped."""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>{STYLE}{style}</style>
+</head>
+<body>
+<header>
+{header}</header>
+<main>
+{main}</main>
+</body>
+</html>
+"""
+
+
+def as_image(figure: Figure, description: str) -> str:
+    """Return an ``<img>`` of the figure with its size in CSS pixels; the description must be escaped."""
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # letters that the font lacks are drawn as boxes
+        figure.savefig(stream, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    width, height = (round(PIXELS_PER_INCH * inches) for inches in figure.get_size_inches())
+    return f'<img alt="{description}" width="{width}" height="{height}" src="{_data(stream)}">'
+
+
+def as_small_images(images: Array) -> list[str]:
+    """Return an ``<img>`` of each image of (M, height, width); large values are dark."""
+    imsave = require("matplotlib.image", "plots", WHO).imsave
+    low, high = float(images.min()), float(images.max())
+    found = []
+    for image in images:
+        stream = io.BytesIO()
+        imsave(stream, image, cmap="gray_r", vmin=low, vmax=high if high > low else low + 1, format="png")
+        found.append(f'<img alt="" src="{_data(stream)}">')
+    return found
+
+
+def _data(stream: io.BytesIO) -> str:
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

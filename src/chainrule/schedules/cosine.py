@@ -7,8 +7,7 @@ import math
 import numpy as np
 
 from .._support.checks import check_integer, check_number, sentence
-from .._support.frozen import frozen
-from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, FRACTION, checking
+from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, FRACTION, checking, frozen
 from .base import check_total, cosine, elapsed
 
 __all__ = ["CosLog4", "FlatCos", "OneCycle", "WarmupCosine"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from .._support.checks import check_integer
-from .._support.frozen import frozen
-from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, checking
+from .._support.settings import ABOVE_ZERO, AT_LEAST_ZERO, checking, frozen
 
 __all__ = ["Constant", "Exponential", "InverseScaling", "StepDecay"]
 

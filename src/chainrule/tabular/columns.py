@@ -43,7 +43,6 @@ class Words:
         return len(self.codes)
 
     def counts(self) -> Array:
-        """Count each word."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.words))
 
 
@@ -114,7 +113,6 @@ class Frame:
 
     @property
     def names(self) -> list[str]:
-        """The names of all columns, in order."""
         return list(self._columns)
 
     def column(self, name: str) -> Column:

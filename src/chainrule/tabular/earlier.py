@@ -19,7 +19,7 @@ import numpy as np
 
 from .._support.checks import Array, check_finite, check_name, check_shape, sentence
 from .columns import Frame, Words, as_words
-from .encoders.numbers import read
+from .encoders.quantities import read_numbers
 from .numerals import POINT
 from .words import is_missing
 
@@ -42,8 +42,7 @@ class Numbers:
         return ("",)
 
     def encode(self, table: Frame, name: str) -> Array:
-        """Return the input (N, 1)."""
-        x = read(name, table.column(name), (), POINT)
+        x = read_numbers(name, table.column(name), (), POINT)
         if np.isnan(x).any():
             _refuse_gap(name, int(np.argmax(np.isnan(x))))
         return ((x - self.mean) / self.scale)[:, None]
@@ -57,11 +56,9 @@ class Categories:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the suffixes of the column's name."""
         return tuple(f"={value}" for value in self.values)
 
     def encode(self, table: Frame, name: str) -> Array:
-        """Return the inputs (N, K)."""
         found = as_words(table.column(name))
         index = {value: at for at, value in enumerate(self.values)}
         gaps = [is_missing(word) and word not in index for word in found.words]
@@ -109,7 +106,7 @@ class EarlierEncoder:
         self.classes = read_values(target["classes"], str, int, float) if target["classes"] else ()
         if (len(self.classes) >= 2) != (self.task == "classification"):
             raise ValueError(f"{len(self.classes)} classes for {self.task}")
-        self._scaling = read_numbers(target)
+        self._scaling = read_scaling(target)
         self._rules = {checked(entry["name"], str): read_rule(entry) for entry in inputs}
         if len(self._rules) != len(inputs) or not inputs or self.target in self._rules:
             raise ValueError("no inputs, or duplicate names")
@@ -125,12 +122,10 @@ class EarlierEncoder:
             raise ValueError(sentence(WHO, "the encoder that was written", reason, "save it again")) from None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the description."""
         return self._facts
 
     @property
     def columns(self) -> list[str]:
-        """Names of the columns that it needs, in order."""
         return list(self._rules)
 
     @property
@@ -140,11 +135,9 @@ class EarlierEncoder:
 
     @property
     def feature_names(self) -> list[str]:
-        """Names of the I inputs."""
         return [name + more for name, rule in self._rules.items() for more in rule.names]
 
     def transform(self, frame: Any) -> Array:
-        """Return the inputs x (N, I) for the rows of a frame."""
         table = Frame(WHO, frame)
         parts = [rule.encode(table, name) for name, rule in self._rules.items()]
         with np.errstate(over="ignore"):
@@ -180,7 +173,7 @@ def checked(value: Any, *kinds: type) -> Any:
     return value
 
 
-def read_numbers(entry: Mapping[str, Any]) -> Numbers:
+def read_scaling(entry: Mapping[str, Any]) -> Numbers:
     """Read a finite mean and a finite, positive scale."""
     numbers = Numbers(float(checked(entry["mean"], float, int)), float(checked(entry["scale"], float, int)))
     if not (math.isfinite(numbers.mean) and 0 < numbers.scale < math.inf):
@@ -190,7 +183,7 @@ def read_numbers(entry: Mapping[str, Any]) -> Numbers:
 
 def read_rule(entry: Mapping[str, Any]) -> Numbers | Categories:
     """Read the rule of a column."""
-    return Categories(read_values(entry["values"], str)) if "values" in entry else read_numbers(entry)
+    return Categories(read_values(entry["values"], str)) if "values" in entry else read_scaling(entry)
 
 
 def read_values(values: Any, *kinds: type) -> tuple[Any, ...]:

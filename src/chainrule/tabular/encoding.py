@@ -12,15 +12,12 @@ import numpy as np
 from .._support.checks import Array, check_integer, check_name, sentence
 from .columns import Column, Frame
 from .encoders import facts
-from .encoders.categories import CategoryRule, Limits
-from .encoders.dates import DateRule
-from .encoders.flags import FlagRule
-from .encoders.numbers import NumberRule
-from .encoders.program import ColumnProgram
-from .encoders.rule import WHO, Rule
+from .encoders.categories import CategoryRule, FlagRule, Limits
+from .encoders.program import WHO, ColumnProgram, Rule
+from .encoders.quantities import DateRule, NumberRule
 from .encoders.scaling import ROBUST, STANDARD
 from .encoders.texts import MOST_BUCKETS, TextRule
-from .judging.facts import CATEGORY, DATE, FLAG, NUMBER, TEXT
+from .judging import CATEGORY, DATE, FLAG, NUMBER, TEXT
 from .kinds import ColumnKind, inputs, understand
 
 __all__ = ["Encoded", "TableEncoder"]

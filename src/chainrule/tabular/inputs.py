@@ -13,9 +13,8 @@ import numpy as np
 
 from .._support.checks import Array
 from .columns import Frame, as_words
-from .encoders import dates, numbers
-from .encoders.program import MOMENTS, NUMBERS, Source
-from .encoders.rule import WHO, refuse_others
+from .encoders.program import MOMENTS, NUMBERS, WHO, Source, refuse_others
+from .encoders.quantities import read_moments, read_numbers
 from .moments import NO_MOMENT
 from .numerals import POINT
 from .words import MISSING
@@ -33,9 +32,9 @@ def inputs_of(who: str, frame: Any, sources: Iterable[Source], missing: Collecti
 def _values(table: Frame, source: Source, missing: Collection[str]) -> Array:
     column = table.column(source.name)
     if source.takes == NUMBERS:
-        return numbers.read(source.name, column, missing, source.form or POINT)
+        return read_numbers(source.name, column, missing, source.form or POINT)
     if source.takes == MOMENTS:
-        return dates.read(source.name, column, missing, source.form)
+        return read_moments(source.name, column, missing, source.form)
     refuse_others(source.name, column, "texts")
     found = as_words(column)
     return np.array([*found.words, ""], object)[found.codes]

@@ -13,16 +13,47 @@ Every decision has a reason, is printed before training, and can be overridden b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .._support.checks import check_name, sentence
+from .._support.text import printable
 from .columns import Frame
-from .judging import Facts, judge
-from .judging.facts import CONSTANT, DROP, ID, INTEGER, KINDS
-from .judging.targets import judge_target
-from .printing import as_lines
+from .judging import CONSTANT, DROP, ID, INTEGER, KINDS, Facts, judge, judge_target
+
+_GAP = 2  # spaces between columns
+_MOST = (24, 9, 9, 9, 16)  # maximum widths of columns; the last takes the rest
+
+
+def as_lines(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, right: Collection[int]) -> list[str]:
+    """Format rows below their head; columns in ``right`` are right-aligned."""
+    table = [[printable(cell, 200) for cell in row] for row in (head, *rows)]
+    widths = [min(max(map(cells_of, column)), _limit(at)) for at, column in enumerate(zip(*table, strict=True))]
+    left = width - sum(widths[:-1]) - _GAP * (len(widths) - 1)
+    widths[-1] = max(min(widths[-1], left), 1)
+    return ["  ".join(_set(cell, widths[at], at in right) for at, cell in enumerate(row)).rstrip() for row in table]
+
+
+def _limit(column: int) -> int:
+    return _MOST[column] if column < len(_MOST) else 200
+
+
+def cells_of(text: str) -> int:
+    """Count the terminal cells of a text: two for a wide character, none for a combining mark."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _set(text: str, width: int, right: bool) -> str:
+    """Pad a text to the width of its column, or cut its end."""
+    if cells_of(text) > width:
+        while cells_of(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    gap = " " * (width - cells_of(text))
+    return gap + text if right else text + gap
+
 
 __all__ = ["KINDS", "ColumnKind", "Kinds", "understand"]
 
@@ -156,7 +187,6 @@ def _as_kind(name: str, facts: Facts, *, is_target: bool) -> ColumnKind:
 
 
 def _checked(table: Frame, columns: Mapping[str, str], target: str | None) -> dict[str, tuple[str, str]]:
-    """Return the kind and form that the user sets for a column."""
     for name in [*columns, *([] if target is None else [target])]:
         check_name(_WHO, "a column", name, table.names)
     chosen = {}

@@ -16,14 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from .._support.checks import require
 from .._support.text import MOST, printable
-from .files.characters import find_encoding
 from .files.columnar import columnar_blocks, read_columnar
-from .files.database import read_sqlite
 from .files.delimited import delimited_blocks, read_delimited
-from .files.json_lines import is_json, read_json_lines
-from .files.options import Options, UnknownColumnError
-from .files.sources import WHO, Source, kind, staged, unpacked
-from .files.workbook import read_workbook
+from .files.records import is_json, read_json_lines, read_sqlite, read_workbook
+from .files.sources import WHO, Options, Source, UnknownColumnError, kind, staged, unpacked
+from .files.streams import find_encoding
 
 if TYPE_CHECKING:
     import narwhals as nw

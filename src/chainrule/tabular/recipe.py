@@ -102,7 +102,6 @@ def _part(role: str, count: int) -> tuple[int, Sequence[Layer]]:
 
 
 def _width(part: tuple[int, Sequence[Layer]]) -> int:
-    """Return the width of a part's output."""
     count, layers = part
     shape: tuple[int, ...] = (count,)
     for layer in layers:

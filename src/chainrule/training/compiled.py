@@ -4,17 +4,12 @@ The interpreter needs some microseconds for every operation; a small network nee
 layers, the loss and the optimizer all have compiled kernels, they become a list of stages over fixed arrays, and one
 call takes as many steps as fit into a twentieth of a second. A network without a plan, because of a user's layer for
 example, is trained operation by operation, with the same result to rounding.
-
-Threads meet twice a step. Where another program holds the processor of one, the others wait for it, for milliseconds,
-and one thread alone would have been done sooner. The bits do not depend on the number of threads, so it may follow the
-machine: now and then a short call is made with fewer or more of them, and the faster number is kept.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from math import inf
 from operator import itemgetter
 from typing import Any
 
@@ -36,46 +31,7 @@ from .engine import ENDLESS_GRADIENT, Parts, same, values_of
 from .inputs import Targets
 from .stages import Stage, stages_of
 from .state import EpochState, StepRecord
-
-FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0  # seconds of training between two trials; one that changes nothing doubles it
-PART = 8  # a trial has this part of a call's steps
-SLOWER = 1.5  # times as long as before: something has changed, so try at once
-
-
-class Tempo:
-    """The number of threads for the next call: at first as many as there may be."""
-
-    def __init__(self, most: int) -> None:
-        self._numbers = sorted({most, *(2**power for power in range(most.bit_length()))})  # 1, 2, 4 … most
-        self._at = len(self._numbers) - 1
-        self._toward = -1
-        self._seconds = inf  # of a step at this number, in the last call
-        self._wait = self._left = FIRST_WAIT
-
-    def choose(self, steps: int) -> tuple[int, int]:
-        """Return how many threads the next call has, and how many of its steps it takes."""
-        if self._left > 0 or len(self._numbers) == 1:
-            return self._numbers[self._at], steps
-        if not 0 <= self._at + self._toward < len(self._numbers):
-            self._toward = -self._toward
-        return self._numbers[self._at + self._toward], max(1, steps // PART)
-
-    def learn(self, threads: int, steps: int, elapsed: float) -> None:
-        """Take note of a call that was made as chosen, and lasted ``elapsed`` seconds."""
-        seconds = elapsed / steps
-        if threads == self._numbers[self._at]:
-            if seconds > SLOWER * self._seconds:
-                self._wait = self._left = 0
-            self._left -= elapsed
-            self._seconds = seconds
-        elif seconds < self._seconds or (seconds == self._seconds and self._toward < 0):
-            self._at += self._toward
-            self._seconds = seconds
-            self._wait = self._left = FIRST_WAIT
-        else:
-            self._toward = -self._toward
-            self._wait = self._left = min(max(2 * self._wait, FIRST_WAIT), LONGEST_WAIT)
-
+from .tempo import Tempo, Way
 
 CALL_SECONDS = 0.05  # of a call, between which Ctrl-C and progress are handled
 ROWS_A_THREAD = 8  # fewer rows would leave half of the registers of a product's tile empty
@@ -95,7 +51,8 @@ class Compiled:
         self.failure: str | None = None
         self._kernel, self._parts, self._batches = kernel, parts, batches
         threads: int = min(available_threads(), compiled.MOST_THREADS)
-        self._tempo = Tempo(max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD)))
+        most = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
+        self._tempo = Tempo(most, at_once=not parts.optimizer.slots())
         #: How many steps fit into CALL_SECONDS: first a cautious guess, then measured.
         self.pace = CALL_SECONDS / (work / SLOWEST + 1e-6)
         self._origin = _Origin(parts)
@@ -141,7 +98,7 @@ class Compiled:
         if epoch.outputs and (epoch.outputs[0].shape, epoch.outputs[0].dtype) != (shape, self._parts.model.dtype):
             raise ValueError(sentence("fit", f"outputs of shape {shape}", f"{epoch.outputs[0].shape}"))
 
-    def _call(self, epoch: EpochState, threads: int, count: int) -> tuple[list[float], list[float]]:
+    def _call(self, epoch: EpochState, way: Way, count: int) -> tuple[list[float], list[float]]:
         """Take steps, and return their losses and learning rates; if there is a failure, the last was not taken."""
         first, outputs, optimizer = epoch.done, epoch.outputs[0] if epoch.outputs else None, self._parts.optimizer
         updates, losses = optimizer.plan(count), np.empty(count)
@@ -149,9 +106,9 @@ class Compiled:
         start = time.perf_counter()
         with atomic:
             self._kernel.begin(epoch.order, first, updates, keys, losses, outputs)
-            taken: int = self._kernel.run(threads)
+            taken: int = self._kernel.run(*way)
         elapsed = max(time.perf_counter() - start, 1e-9)  # a mocked clock may stand still
-        self._tempo.learn(threads, count, elapsed)
+        self._tempo.learn(way, count, elapsed)
         self.pace = min(count * CALL_SECONDS / elapsed, 2 * self.pace + 8)
         known = slice(min(taken + 1, count))
         if not np.isfinite(last := losses[known][-1]):

@@ -49,7 +49,7 @@ cdef extern from "kernels/plan.h" nogil:
         void *state2
         Size size
         Run *runs
-        int run_count
+        int run_count, at_once
         double clip_norm, clip_value
         const double *updates
         int coefficients
@@ -151,7 +151,7 @@ cdef class Plan:
     cdef int set_data(self, x, y, weight, Size inputs, Size outputs, loss) except -1:
         cdef PlanStruct *p = &self.plan
         cdef double *parameters = <double *> self.room(MOST_PARAMETERS, float)
-        x, y, weight = (None if array is None else np.require(array, requirements="CA") for array in (x, y, weight))
+        x, y, weight = [None if array is None else np.require(array, requirements="CA") for array in (x, y, weight)]
         kind, numbers = loss
         if not 0 <= kind < LOSS_COUNT or not read_parameters(kind, tuple(numbers), parameters):
             raise ValueError(sentence("fit", "a loss with the parameters of its kernel", repr(loss)))
@@ -322,8 +322,11 @@ cdef class Plan:
         """Where in the order a step's batch begins."""
         return step // self.plan.epoch_steps * self.plan.epoch_rows + step % self.plan.epoch_steps * self.plan.batch
 
-    def run(self, int threads):
-        """Take the steps on so many threads, on fewer where the system gives no more; their number changes no bit.
+    def run(self, int threads, bint at_once):
+        """Take the steps on so many threads, on fewer where the system gives no more.
+
+        Each weight is updated at once, while its gradient is in the registers, or after all gradients: the one moves
+        fewer numbers, the other reads them in order. Neither choice changes a bit.
 
         Returns how many steps were taken, by which ``optimizer.state["step"]`` has risen, too.
         """
@@ -337,7 +340,7 @@ cdef class Plan:
             raise ValueError(sentence("fit", "one training at a time", "a second one", "make another Trainer"))
         for held in self.kept + self.passing:
             held.check()
-        self.running = True
+        self.running, self.plan.at_once = True, at_once
         with nogil:
             chainrule_run_plan(self.kernels, &self.plan, threads)
         self.running, self.passing = False, []

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..._support.checks import sentence
-from ...tabular.encoders import dates, texts
+from ...tabular.encoders import quantities as dates
+from ...tabular.encoders import texts
 from ...tabular.encoders.program import MOMENTS, NUMBERS, WORDS, ColumnProgram, Source
 from ...tabular.moments import DAY
 from ..tables import TableModel, coded, encodable

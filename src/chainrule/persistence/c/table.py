@@ -13,7 +13,7 @@ from ..._support.checks import Array, sentence
 from ..._support.differences import largest_difference, spread
 from ..._support.files import write_text
 from ...layers.program import Call, run
-from ...tabular.encoders import dates
+from ...tabular.encoders import quantities as dates
 from ...tabular.encoders.program import NUMBERS, ColumnProgram
 from ...tabular.encoders.scaling import CLIP
 from ...tabular.moments import NO_MOMENT

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..._support.checks import sentence
 from ...layers.program import Call
-from ...tabular.encoders import dates
+from ...tabular.encoders import quantities as dates
 from ...tabular.encoders.program import MOMENTS, NUMBERS, WORDS, ColumnProgram
 from ...tabular.encoders.scaling import CLIP, Scales
 from ...tabular.encoders.texts import MIX, MOST_CHARACTERS, P, Q
@@ -224,7 +224,7 @@ def _days_and_time(g: ListGraph, at: str) -> tuple[str, str]:
 
 
 def _year_and_month(g: ListGraph, days: str) -> tuple[str, str]:
-    """Compute :func:`chainrule.tabular.encoders.dates.year_and_month`."""
+    """Compute :func:`chainrule.tabular.encoders.quantities.year_and_month`."""
     since_march = g.Add(days, [dates.TO_MARCH])
     of_era = g.Mod(since_march, [dates.ERA])
     era = g.Div(g.Sub(since_march, of_era), [dates.ERA])

@@ -44,12 +44,10 @@ class Scales:
         return scaled
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to JSON values."""
         return {"center": self.center.tolist(), "factor": self.factor.tolist(), "smooth": self.smooth.tolist()}
 
     @staticmethod
     def from_dict(description: Any, count: int) -> Scales:
-        """Read the scales of this many features."""
         center, factor = (facts.numbers(description, name, count) for name in ("center", "factor"))
         smooth = facts.get(description, "smooth", list)
         if len(smooth) != count or not all(type(value) is bool for value in smooth):
@@ -104,7 +102,6 @@ def _quartiles(values: Array) -> tuple[float, float]:
 
 
 def _moments(values: Array) -> tuple[float, float]:
-    """Return mean and standard deviation."""
     return float(values.mean()), float(values.std())
 
 

@@ -23,9 +23,8 @@ from ...layers.program import Call
 from ..columns import Column, Words, as_words
 from ..words import is_missing
 from . import facts
-from .numbers import indicator_scales
-from .program import WORDS, ColumnProgram, Source
-from .rule import Rule, indicator, is_missing_name, refuse_others
+from .program import WORDS, ColumnProgram, Rule, Source, indicator, is_missing_name, refuse_others
+from .quantities import indicator_scales
 from .scaling import STANDARD, Scales, fit_scales, joined
 
 P, Q, MIX = 1_000_003, 2**31 - 1, 48_271
@@ -46,7 +45,6 @@ class TextRule(Rule):
 
     @staticmethod
     def fit(name: str, column: Column, missing: Collection[str], how: str, buckets: int) -> TextRule:
-        """Fit the rule to a column of training rows."""
         refuse_others(name, column, "texts")
         words = as_words(column)
         alphabet = _alphabet(words.words)
@@ -65,11 +63,9 @@ class TextRule(Rule):
 
     @property
     def roles(self) -> list[str]:
-        """Texts, and an indicator."""
         return ["text"] * self.buckets + ["missing"] * self.has_missing
 
     def encode(self, column: Column, missing: Collection[str]) -> Array:
-        """Return the features (N, B)."""
         refuse_others(self.name, column, "texts")
         sums, gaps = _sums(as_words(column), missing, self.alphabet, self.buckets)
         return self.scales.apply(np.hstack([sums, indicator(gaps)]) if self.has_missing else sums)
@@ -82,18 +78,15 @@ class TextRule(Rule):
             out[rows] = self.encode(Words(words.words, words.codes[rows]), missing)
 
     def program(self) -> ColumnProgram:
-        """Return the program: the sums of pieces."""
         arrays = {"alphabet": np.array(list(map(ord, self.alphabet)), np.int64)}
         call = Call("pieces", arrays, {"buckets": self.buckets, "says": self.has_missing})
         return ColumnProgram(Source(self.name, WORDS), call, self.scales)
 
     def details(self) -> dict[str, Any]:
-        """Return the characters and the number of buckets."""
         return {"has_missing": self.has_missing, "alphabet": self.alphabet, "buckets": self.buckets}
 
     @staticmethod
     def from_dict(name: str, entry: dict[str, Any]) -> TextRule:
-        """Read a rule from its description."""
         has_missing, alphabet = facts.get(entry, "has_missing", bool), facts.get(entry, "alphabet", str)
         if len(alphabet) > MOST_ALPHABET or sorted(set(alphabet)) != list(alphabet):
             raise ValueError("an alphabet that is not in order")

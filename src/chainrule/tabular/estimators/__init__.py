@@ -6,7 +6,6 @@ from ..._support.checks import require
 
 require("sklearn", "tabular", "chainrule.tabular.estimators")
 
-from .classifier import TabularClassifier  # noqa: E402
-from .regressor import TabularRegressor  # noqa: E402
+from .learners import TabularClassifier, TabularRegressor  # noqa: E402
 
 __all__ = ["TabularClassifier", "TabularRegressor"]

@@ -19,10 +19,9 @@ from ...model import Sequential
 from ...training.callbacks import History
 from ..encoders import facts
 from ..encoding import TableEncoder
-from ..judging.facts import KINDS
+from ..judging import KINDS
 from ..kinds import ColumnKind, Kinds
-from .classifier import TabularClassifier
-from .regressor import TabularRegressor
+from .learners import TabularClassifier, TabularRegressor
 
 CLASSES = {cls.__name__: cls for cls in (TabularClassifier, TabularRegressor)}
 _RANGES = ("mean_", "scale_", "low_", "high_")

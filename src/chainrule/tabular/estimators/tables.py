@@ -1,19 +1,23 @@
-"""Read X as columns: frames by name, matrices by position."""
+"""Read X as columns: frames by name, matrices by position; its rows for training and validation, and their weights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from numbers import Number
 from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
+from sklearn.utils.validation import check_non_negative
 
-from ..._support.checks import sentence
+from ..._support.checks import Array, sentence
 from ..._support.notices import warn
 from ..columns import Column, Frame, rows_of
-from ..judging.facts import NUMBER
+from ..judging import NUMBER
 from ..kinds import Kinds, understand
 
 Columns: TypeAlias = "dict[str, Column]"
@@ -80,3 +84,55 @@ def as_in_training(who: str, X: Any, names: Sequence[str], needed: Sequence[str]
     if not by_place:
         warn(f"X does not have valid feature names, but {who} was fitted with feature names")
     return dict(zip(names, columns.values(), strict=True))
+
+
+def weights_of(who: str, name: str, weight: Any, count: int) -> Array | None:
+    """Convert sample weights to float64 (N,); a single number applies to all rows."""
+    if weight is None:
+        return None
+    if isinstance(weight, Number):
+        weight = np.full(count, weight)
+    found: Array = check_array(weight, ensure_2d=False, dtype=np.float64, input_name=name)
+    if found.shape != (count,):
+        raise ValueError(sentence(who, f"{name} of shape ({count},), one for each row", f"{found.shape}"))
+    check_non_negative(found, f"`{name}`")
+    if not found.any():
+        raise ValueError(sentence(who, f"a {name} that is not zero", "zeros alone"))
+    return found
+
+
+def set_aside(labels: Array | None, count: int, fraction: float, rng: np.random.Generator) -> Array:
+    """Choose validation rows: a random share, stratified by label, that leaves each label at least one row."""
+    order = rng.permutation(count)
+    if labels is not None:
+        order = order[np.argsort(labels[order], kind="stable")]
+    passed = np.floor(np.arange(count + 1) * fraction + rng.random())
+    chosen = np.zeros(count, bool)
+    chosen[order] = np.diff(passed) > 0
+    if labels is not None:
+        chosen[order[np.unique(labels[order], return_index=True)[1]]] = False
+    elif chosen.all():
+        chosen[order[0]] = False
+    return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedRows:
+    """x (N, I + J) as the network takes it, and the column of the table from which each of its columns comes."""
+
+    x: Array
+    columns: tuple[str, ...]
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for place, name in enumerate(self.columns):
+            found.setdefault(name, []).append(place)
+        return found
+
+    def exchanged(self, names: Collection[str], rows: Array) -> EncodedRows:
+        """The same with these columns of the table taken from other rows; a column is encoded without the others."""
+        which = [place for name in names for place in self._places.get(name, ())]
+        x = self.x.copy()
+        x[:, which] = x[np.ix_(rows, np.array(which, np.intp))]
+        return EncodedRows(x, self.columns)

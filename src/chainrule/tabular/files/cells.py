@@ -35,11 +35,9 @@ class Findings:
         return next(iter(self.marks)) if len(self.marks) == 1 else ""
 
     def say(self, what: str, name: str) -> None:
-        """Record a finding about a column."""
         self.said.setdefault(what, []).append(name)
 
     def notes(self, most: int = 3) -> list[str]:
-        """Return a sentence for each finding."""
         return [
             f"{what} in {', '.join(map(repr, names[:most]))}" + (f" and {len(names) - most} more" * (len(names) > most))
             for what, names in self.said.items()
@@ -61,7 +59,6 @@ class Cells:
         return int(counts[[word in chosen for word in self.words]].sum())
 
     def refuse(self, expected: str, got: str, remedy: str) -> None:
-        """Raise a ValueError that names the column."""
         self.source.refuse(f"{expected} in column {self.name!r} of", got, remedy)
 
 

@@ -25,14 +25,33 @@ from ..._support.files import CHUNK
 from ..moments import is_moment
 from ..numerals import COMMA, POINT, numeral
 from .cells import COMMA_SAID, Findings, resolve
-from .characters import SAID, NotUtf8Error, as_utf8, find_encoding, guess_encoding
-from .dialect import BLANK, Dialect, columns_of, find_dialect, first_rows, rows_of
-from .engine import RefusedError, Rows, blocks, parse, settle
-from .header import ROWS, has_header, make_names, names_values
-from .options import Options
-from .plan import TEXT, Plan
-from .sources import WHO, Source, unpacked
-from .streams import Seen, Stream, lines_of, one_blank, watched, without_lines
+from .engine import TEXT, Plan, RefusedError, Rows, blocks, parse, settle
+from .first_lines import (
+    BLANK,
+    ROWS,
+    Dialect,
+    columns_of,
+    find_dialect,
+    first_rows,
+    has_header,
+    make_names,
+    names_values,
+    rows_of,
+)
+from .sources import WHO, Options, Source, unpacked
+from .streams import (
+    SAID,
+    NotUtf8Error,
+    Seen,
+    Stream,
+    as_utf8,
+    find_encoding,
+    guess_encoding,
+    lines_of,
+    one_blank,
+    watched,
+    without_lines,
+)
 
 SAMPLE, LINES = 4 << 20, 2 * ROWS  # bytes, or lines, that determine delimiter, header and types
 _CELLS = 500_000  # of them
@@ -141,7 +160,7 @@ def _find_layout(source: Source, options: Options, encoding: str, suffix: str, n
         _refuse_width(source, rows[0], width)
     if not header:
         columns = columns_of(rows, width)
-    names = make_names(source, rows[0] if header else None, columns, notes)
+    names = make_names(rows[0] if header else None, columns, notes)
     skip = dialect.stated + (_line_of_second(text, dialect.delimiter) if header else 0)
     return Layout(encoding, dialect, skip, names, columns, max(map(len, sample.split("\n"))))
 

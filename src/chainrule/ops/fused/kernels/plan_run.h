@@ -98,7 +98,7 @@ static double NAME(penalties)(const Plan *p) {
 
 /* What thread `thread` does of the plan. All threads of the plan must be in here at the same time. */
 static void NAME(run_plan)(Plan *p, int thread) {
-    const int at_once = p->clip_norm == 0 && p->clip_value == 0 && p->batch <= DEPTH;
+    const int at_once = p->at_once && p->clip_norm == 0 && p->clip_value == 0 && p->batch <= DEPTH;
     NAME(Step) s = {.plan = p, .thread = thread};
     for (Size index = 0; index < p->steps; index++) {
         const Size step = p->first + index, in_epoch = step % p->epoch_steps * p->batch;

@@ -1,5 +1,7 @@
-"""Dates: a linear time, the year, and the position in the year, week and day as points on circles.
+"""Numbers and dates, which become features on a line or, of a moment, points on circles.
 
+A number is scaled; a missing one becomes the median, and a second feature marks it if training had one. A date is a
+linear time, the year, and the position in the year, week and day as points on circles.
 All of it follows from microseconds since 1970, d = ⌊µs / day⌋, in integers, so every language computes the same:
 from the day of a year that begins in March (the leap day is then its last).
 
@@ -17,16 +19,107 @@ import numpy as np
 
 from ..._support.checks import Array, sentence
 from ...layers.program import Call
-from ..columns import Column, Moments, Numbers, as_words
-from ..judging.facts import COMPACT
-from ..judging.numbers import days_of
+from ..columns import Column, Moments, Numbers, Words, as_words
+from ..judging import COMPACT, days_of
 from ..moments import DAY, DAY_FIRST, MONTH_FIRST, NO_MOMENT, microseconds
-from ..words import is_missing
+from ..numerals import COMMA, POINT, value
+from ..words import is_missing, is_missing_number
 from . import facts
-from .numbers import indicator_scales
-from .program import MOMENTS, ColumnProgram, Source
-from .rule import WHO, Rule, indicator, is_missing_name, refuse_others
-from .scaling import Scales, fit_scales, joined, unscaled
+from .program import MOMENTS, NUMBERS, WHO, ColumnProgram, Rule, Source, indicator, is_missing_name, refuse_others
+from .scaling import Scales, fit_lookup, fit_scales, joined, unscaled
+
+_YES_NO = np.array([[0.0], [1.0]])
+
+
+@dataclass(frozen=True)
+class NumberRule(Rule):
+    """A column of numbers; ``decimal`` is the decimal mark of numbers in texts."""
+
+    has_missing: bool
+    median: float
+    decimal: str
+
+    kind = "number"
+
+    @staticmethod
+    def fit(name: str, column: Column, missing: Collection[str], form: str, how: str) -> NumberRule:
+        decimal = COMMA if form == COMMA else POINT
+        x = read_numbers(name, column, missing, decimal)
+        gaps = np.isnan(x)
+        finite = x[np.isfinite(x)]
+        parts = [fit_scales(x, how)]
+        if gaps.any():
+            parts.append(indicator_scales(gaps, how))
+        median = float(np.sort(finite)[len(finite) // 2]) if len(finite) else 0.0
+        return NumberRule(name, joined(parts), bool(gaps.any()), median, decimal)
+
+    @property
+    def features(self) -> list[str]:
+        return [self.name, is_missing_name(self.name)][: 1 + self.has_missing]
+
+    @property
+    def roles(self) -> list[str]:
+        return ["number", "missing"][: 1 + self.has_missing]
+
+    def encode(self, column: Column, missing: Collection[str]) -> Array:
+        x = read_numbers(self.name, column, missing, self.decimal)
+        gaps = np.isnan(x)
+        raw = np.where(gaps, self.median, x)[:, None]
+        return self.scales.apply(np.hstack([raw, indicator(gaps)]) if self.has_missing else raw)
+
+    def program(self) -> ColumnProgram:
+        call = Call("impute", {"value": np.array([self.median])}, {"says": self.has_missing})
+        return ColumnProgram(Source(self.name, NUMBERS, self.decimal), call, self.scales)
+
+    def details(self) -> dict[str, Any]:
+        return {"has_missing": self.has_missing, "median": self.median, "decimal": self.decimal}
+
+    @staticmethod
+    def from_dict(name: str, entry: dict[str, Any]) -> NumberRule:
+        has_missing = facts.get(entry, "has_missing", bool)
+        (median,) = facts.numbers({"median": [entry.get("median")]}, "median", 1)
+        scales = Scales.from_dict(facts.get(entry, "scales", dict), 1 + has_missing)
+        return NumberRule(name, scales, has_missing, float(median), facts.choice(entry, "decimal", (POINT, COMMA)))
+
+
+def indicator_scales(gaps: Array, how: str) -> Scales:
+    """Fit the scales of the feature that marks missing values."""
+    return fit_lookup(_YES_NO, np.bincount(gaps.astype(np.intp), minlength=2), how)
+
+
+def read_numbers(name: str, column: Column, missing: Collection[str], decimal: str) -> Array:
+    """Read a column as float64 (N,), missing values as NaN; raise a ValueError if a value is not a number."""
+    refuse_others(name, column, "numbers")
+    if isinstance(column, Numbers):
+        return np.where(column.missing, np.nan, column.values.astype(np.float64))
+    if not isinstance(column, Words):
+        raise ValueError(sentence(WHO, f"numbers in column {name!r}", "dates", "pass them as in training"))
+    return _of_words(name, column, missing, decimal)
+
+
+def _of_words(name: str, column: Words, missing: Collection[str], decimal: str) -> Array:
+    numbers = np.full(len(column.words) + 1, np.nan)
+    for at, word in enumerate(column.words):
+        if is_missing_number(word, missing):
+            continue
+        found = value(word, decimal)
+        if found is None:
+            row = int(np.argmax(column.codes == at))
+            if column.codes[row] != at:  # it does not occur
+                continue
+            raise ValueError(sentence(WHO, f"numbers in column {name!r}", f"{word!r} at row {row}", "correct it"))
+        numbers[at] = _as_float(found)
+    return numbers[column.codes]
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # of a long integer
+        return np.inf if number > 0 else -np.inf
+
+
+# --- dates ----------------------------------------------------------------------------------------------------------
 
 TIME, YEAR, MONTH, WEEKDAY, HOUR = PARTS = ("time", "year", "month", "weekday", "hour")
 _FORMS = ("", DAY_FIRST, MONTH_FIRST, COMPACT)
@@ -47,8 +140,7 @@ class DateRule(Rule):
 
     @staticmethod
     def fit(name: str, column: Column, missing: Collection[str], form: str, how: str) -> DateRule:
-        """Fit the rule to a column of training rows."""
-        moments = read(name, column, missing, form)
+        moments = read_moments(name, column, missing, form)
         gaps = moments == NO_MOMENT
         there = moments[~gaps]
         median = int(np.sort(there)[len(there) // 2]) if len(there) else 0
@@ -64,12 +156,11 @@ class DateRule(Rule):
 
     @property
     def roles(self) -> list[str]:
-        """Dates, and an indicator."""
         return ["date"] * (len(self.features) - self.has_missing) + ["missing"] * self.has_missing
 
     def encode(self, column: Column, missing: Collection[str]) -> Array:
         """Return the features (N, I); a missing date is at the centre of the circles."""
-        moments = read(self.name, column, missing, self.form)
+        moments = read_moments(self.name, column, missing, self.form)
         gaps = moments == NO_MOMENT
         moments = np.where(gaps, self.median, moments)
         raw = [_circle(part, _part(moments, part), gaps) for part in self.parts]
@@ -77,18 +168,15 @@ class DateRule(Rule):
         return self.scales.apply(np.hstack(raw)) if raw else np.zeros((len(moments), 0))
 
     def program(self) -> ColumnProgram:
-        """Return the program: the parts of a moment."""
         arrays = {"parts": np.array(self.parts, np.str_), "median": np.array([self.median])}
         call = Call("calendar", arrays, {"says": self.has_missing})
         return ColumnProgram(Source(self.name, MOMENTS, self.form), call, self.scales)
 
     def details(self) -> dict[str, Any]:
-        """Return the parts, the median, and how dates are written."""
         return {"has_missing": self.has_missing, "median": self.median, "form": self.form, "parts": list(self.parts)}
 
     @staticmethod
     def from_dict(name: str, entry: dict[str, Any]) -> DateRule:
-        """Read a rule from its description."""
         has_missing, parts = facts.get(entry, "has_missing", bool), facts.words(entry, "parts")
         if not set(parts) <= set(PARTS):
             raise ValueError(f"parts {parts}")
@@ -98,7 +186,7 @@ class DateRule(Rule):
         return DateRule(name, scales, has_missing, median, rule.form, parts)
 
 
-def read(name: str, column: Column, missing: Collection[str], form: str) -> Array:
+def read_moments(name: str, column: Column, missing: Collection[str], form: str) -> Array:
     """Read a column as microseconds since 1970 (N,); raise a ValueError if a value is not a date."""
     refuse_others(name, column, "dates")
     if isinstance(column, Moments):
