@@ -102,6 +102,9 @@ def _refusal(path: Path, expected: str, got: str) -> str:
     return sentence(_READ, f"{path} to hold {expected}", got, "download or copy the file again")
 
 
+# --- data sets ----------------------------------------------------------------------------------------------------
+
+
 _WHO = "load_named"
 _CHUNK = 1 << 16
 _TIMEOUT_SECONDS = 30

@@ -72,6 +72,9 @@ def _matching(who: str, pattern: str, parameters: Parameters) -> list[str]:
     return found
 
 
+# --- vectors, gradients and states --------------------------------------------------------------------------------
+
+
 NEEDS_SETUP = "call optimizer.setup(model.parameters) first"
 
 
@@ -158,6 +161,9 @@ def _check_array(who: str, what: str, array: Any) -> None:
     if not isinstance(array, np.ndarray):
         remedy = "pass model.parameters.vector and model.gradients.vector"
         raise TypeError(sentence(who, f"{what} as a NumPy array", type(array).__name__, remedy))
+
+
+# --- settings -----------------------------------------------------------------------------------------------------
 
 
 called_elsewhere({"lr": "learning_rate"})

@@ -191,6 +191,9 @@ def _check_options(write: Callable[..., list[str]], options: dict[str, Any]) -> 
         check_name("export", "an option of this format", name, known)
 
 
+# --- a draft, and its comparison with the model -------------------------------------------------------------------
+
+
 UNKNOWN_STEP = "do the step that is not known outside the file"
 
 
@@ -284,6 +287,9 @@ def _refusal(refused: list[_Wrong | ValueError], task: Task) -> ValueError:
     got = f"one that differs by {wrong.distance:.2g}, {task.unit}{lost}{hindered}"
     expected = f"a file that answers as the model does (precision {wrong.precision})"
     return ValueError(sentence("export", expected, got, ", or ".join(remedies)))
+
+
+# --- models that can be exported ----------------------------------------------------------------------------------
 
 
 def check_model(model: Any) -> None:

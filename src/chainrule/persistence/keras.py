@@ -142,6 +142,9 @@ def is_hdf5(start: bytes) -> bool:
     return start.startswith(b"\x89HDF\r\n\x1a\n")
 
 
+# --- weights ------------------------------------------------------------------------------------------------------
+
+
 WHO = "load_keras_weights"
 
 

@@ -164,6 +164,9 @@ static inline void NAME_pieces(const char *text, const uint32_t *alphabet, size_
 FUNCTIONS = {"place_of": _PLACE_OF, "date": _DATE, "pieces": _PIECES}
 
 
+# --- words --------------------------------------------------------------------------------------------------------
+
+
 WHO = "export to C"
 
 
@@ -237,6 +240,9 @@ static inline {kind} {name}_{words.field}_from_text(const char *text)
 {{
     return ({kind})({name}_is_missing(text) ? {words.gap} : {found});
 }}"""
+
+
+# --- rows ---------------------------------------------------------------------------------------------------------
 
 
 TYPES = {NUMBERS: "double ", MOMENTS: "int64_t ", WORDS: "const char *"}

@@ -142,6 +142,9 @@ static inline void {name}_encode(const {name}_row *row, float *x)
             yield f"raw[{at + buckets}] = {name}_is_missing({value}) ? 1.0 : 0.0;"
 
 
+# --- the header ---------------------------------------------------------------------------------------------------
+
+
 WHO = "export to C"
 TEST_ROWS, TEST_BYTES = 10, 100  # characters of a text
 

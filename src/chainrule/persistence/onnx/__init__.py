@@ -16,7 +16,7 @@ import numpy as np
 
 from ... import __version__
 from ..._support.checks import Array, check_integer, check_name, require, sentence
-from ..._support.files import digest, replacing
+from ..._support.files import replacing
 from ...layers.base import Shape
 from ...layers.program import Call, Program, program_of, run
 from ...model import Sequential
@@ -26,16 +26,13 @@ from ..programs import layer_programs
 from ..rows import row_shape, sample_rows
 from ..tables import TableModel
 from .estimator import feeds, from_estimator
-from .graph import DOUBLE, WHO, ListGraph
-from .nodes import NODES, through
+from .graph import DOUBLE, WHO, ListGraph, declared, facts_of
+from .nodes import NODES, through, through_layers
 from .runtime import (
     COMMON_OPSET,
-    add_facts,
     as_inputs,
-    as_model,
     check_graph,
     installed,
-    newest_opset,
     quantized,
     session,
 )
@@ -144,10 +141,7 @@ def from_network(
     programs = layer_programs(WHO, model.layers, NODES)
     g = ListGraph(np.float16 if half else np.float64 if double else np.float32, model.layers)
     y = g.cast("x", g.dtype) if half else "x"
-    for index, (_, program) in enumerate(programs):
-        g.prefix = f"{index}."
-        y = through(g, program, y)
-    g.prefix = ""
+    y = through_layers(g, programs, y)
     given, result = _shapes(model, input_shape)
     if outputs == "probabilities":
         y = _add_probabilities(g, model, result, y)
@@ -157,8 +151,8 @@ def from_network(
     else:
         g.Identity(y, out=name)
     kind = "float64" if double else "float32"
-    proto = _proto(g, given, result, opset or newest_opset(), name, kind)
-    add_facts(proto, _facts(model, given, result, kind))
+    ends = declared("x", kind, *given), declared(name, kind, *result)
+    proto = g.finished([ends[0]], [ends[1]], opset, _facts(model, given, result, kind))
     return proto, _notes(model, given, precision)
 
 
@@ -174,16 +168,6 @@ def _shapes(model: Sequential, input_shape: Sequence[int] | None) -> tuple[Shape
     for layer in model.layers:
         shape = layer.output_shape(shape)
     return given, shape or given
-
-
-def _proto(g: ListGraph, given: Shape, result: Shape, opset: int, name: str, kind: str) -> Any:
-    from onnx import helper
-
-    tensor = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
-    ends = [
-        helper.make_tensor_value_info(end, tensor, ["rows", *shape]) for end, shape in (("x", given), (name, result))
-    ]
-    return as_model(helper.make_graph(g.nodes, "chainrule", ends[:1], ends[1:], g.constants), opset)
 
 
 def _facts(model: Sequential, given: Shape, result: Shape, kind: str) -> dict[str, str]:
@@ -206,8 +190,7 @@ def _facts(model: Sequential, given: Shape, result: Shape, kind: str) -> dict[st
         got = f"some that it cannot ({error})"
         raise TypeError(sentence(WHO, "metadata that JSON can hold", got, remedy)) from None
     return {
-        "chainrule": __version__,
-        "parameters_sha256": digest({**model.parameters, **model.buffers}, {}),
+        **facts_of(model),
         "input": f"x: {kind}, rows of {' × '.join(map(str, given))} numbers{who}",
         **texts,
     }

@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ... import __version__
 from ..._support.checks import Array, check_finite, sentence
+from ..._support.files import digest
 from ...layers.base import Layer, walk
+from ...model import Sequential
+from .runtime import add_facts, as_model, newest_opset
 
 WHO = "export to ONNX"
 DOUBLE = "x and y are float64"
@@ -118,11 +122,33 @@ class ListGraph(Graph):
 
     def add_texts(self, name: str) -> None:
         """Declare that a value is a matrix of text, if it comes from an operator that onnx does not know."""
-        from onnx import TensorProto, helper
-
-        self.known.append(helper.make_tensor_value_info(name, TensorProto.STRING, ["rows", None]))
+        self.known.append(declared(name, object, None))
 
     def add_constant(self, name: str, array: Array) -> None:
         from onnx.numpy_helper import from_array
 
         self.constants.append(from_array(array, name))
+
+    def finished(self, inputs: list[Any], outputs: list[Any], opset: int | None, facts: dict[str, str]) -> Any:
+        """Return the model of this version, or of the newest, with metadata."""
+        from onnx.helper import make_graph
+
+        graph = make_graph(self.nodes, "chainrule", inputs, outputs, self.constants, value_info=self.known)
+        proto = as_model(graph, opset or newest_opset())
+        add_facts(proto, facts)
+        return proto
+
+
+def declared(name: str, dtype: Any, *sizes: int | None) -> Any:
+    """Declare a value of the graph for any number of rows; objects are text."""
+    from onnx import TensorProto, helper
+
+    dtype = np.dtype(dtype)
+    kind = TensorProto.STRING if dtype.kind == "O" else helper.np_dtype_to_tensor_dtype(dtype)
+    return helper.make_tensor_value_info(name, kind, ["rows", *sizes])
+
+
+def facts_of(network: Sequential) -> dict[str, str]:
+    """Return the metadata of all files."""
+    parameters = digest({**network.parameters, **network.buffers}, {})
+    return {"chainrule": __version__, "parameters_sha256": parameters}

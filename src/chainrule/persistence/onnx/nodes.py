@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..._support.checks import Array, sentence
+from ...layers import Layer
 from ...layers.program import Call, Program, numbers_of, simplified
 from ..programs import ELEMENTWISE
 from .graph import Graph
@@ -23,6 +24,15 @@ def through(g: Graph, program: Iterable[Call], x: str) -> str:
         g.kind = call.op
         x = NODES[call.op](g, call, x)
     g.kind = kind
+    return x
+
+
+def through_layers(g: Graph, programs: Iterable[tuple[Layer, Program]], x: str) -> str:
+    """Apply the programs of layers to x, whose places are part of the names."""
+    for index, (_, program) in enumerate(programs):
+        g.prefix = f"{index}."
+        x = through(g, program, x)
+    g.prefix = ""
     return x
 
 

@@ -13,9 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import __version__
 from ..._support.checks import sentence
-from ..._support.files import digest
 from ...layers.program import Call
 from ...tabular.encoders import quantities as dates
 from ...tabular.encoders.program import MOMENTS, NUMBERS, WORDS, ColumnProgram
@@ -24,9 +22,8 @@ from ...tabular.encoders.texts import MIX, MOST_CHARACTERS, P, Q
 from ...tabular.moments import DAY, NO_MOMENT
 from ..programs import check_program, layer_programs
 from ..tables import TableModel, coded, encodable
-from .graph import WHO, ListGraph
-from .nodes import NODES, classify, kind_of_labels, regress, through
-from .runtime import add_facts, as_model, newest_opset
+from .graph import WHO, ListGraph, declared, facts_of
+from .nodes import NODES, classify, kind_of_labels, regress, through, through_layers
 
 MICROSOFT = "com.microsoft"
 _END = -1  # after the last character
@@ -77,6 +74,9 @@ def _letters(g: ListGraph, x: str, gone: str, known: Collection[int]) -> str:
 def _threes(g: ListGraph, letters: str, most: int) -> list[str]:
     ends = ([0, -2], [1, -1], [2, most])
     return [g.Slice(letters, [start], [end], [1]) for start, end in ends]
+
+
+# --- columns ------------------------------------------------------------------------------------------------------
 
 
 ML = "ai.onnx.ml"
@@ -238,8 +238,11 @@ def _year_and_month(g: ListGraph, days: str) -> tuple[str, str]:
     return g.Add(g.Add(years, g.Mul(era, [400])), next_year), month
 
 
+# --- the graph ----------------------------------------------------------------------------------------------------
+
+
 LABEL, PROBABILITIES, NUMBER = "label", "probabilities", "variable"
-DTYPES = {NUMBERS: np.dtype(np.float64), WORDS: np.dtype(object), MOMENTS: np.dtype(np.int64)}
+DTYPES: dict[str, Any] = {NUMBERS: np.float64, WORDS: object, MOMENTS: np.int64}
 MEANING = {
     NUMBERS: "numbers as double, NaN if missing",
     WORDS: 'text, "" if missing',
@@ -259,17 +262,10 @@ def from_table(model: TableModel, double: bool, opset: int | None) -> tuple[Any,
     z = features_of(g, model, inputs)
     g.dtype = np.dtype(np.float64 if double else np.float32)
     z = z if double else g.cast(z, g.dtype)
-    for index, (_, program) in enumerate(programs):
-        g.prefix = f"{index}."
-        z = through(g, program, z)
-    g.prefix = ""
+    z = through_layers(g, programs, z)
     ends = _answer(g, model, z, double)
-    given = [_end(inputs[source.name], DTYPES[source.takes], [1]) for source in model.sources]
-    from onnx import helper
-
-    graph = helper.make_graph(g.nodes, "chainrule", given, ends, g.constants, value_info=g.known)
-    proto = as_model(graph, opset or newest_opset())
-    add_facts(proto, _facts(model, inputs))
+    given = [declared(inputs[source.name], DTYPES[source.takes], 1) for source in model.sources]
+    proto = g.finished(given, ends, opset, _facts(model, inputs))
     return proto, [*_notes(model, inputs), *model.notes]
 
 
@@ -284,28 +280,19 @@ def _answer(g: ListGraph, model: TableModel, z: str, double: bool) -> list[Any]:
         decoding = model.decoding[-1]
         classify(g, z, decoding, model.classes, LABEL, PROBABILITIES)
         several = decoding.op == "sigmoid"
-        label = _end(LABEL, np.dtype(kind_of_labels(model.classes, several)), [len(model.classes)] * several)
-        return [label, _end(PROBABILITIES, g.dtype, [len(model.classes)])]
+        count = len(model.classes)
+        label = declared(LABEL, kind_of_labels(model.classes, several), *[count] * several)
+        return [label, declared(PROBABILITIES, g.dtype, count)]
     z = z if double else g.cast(z, np.float64)
     g.dtype = np.dtype(np.float64)  # 2e9 ± 50 has more digits than float32
     regress(g, z, model.decoding, model.targets, model.levels, NUMBER)
     shape = [size for size in (model.targets, model.levels) if size > 1] or [1]
-    return [_end(NUMBER, g.dtype, shape)]
-
-
-def _end(name: str, dtype: np.dtype[Any], shape: list[int]) -> Any:
-    from onnx import TensorProto, helper
-
-    kind = TensorProto.STRING if dtype.kind == "O" else helper.np_dtype_to_tensor_dtype(dtype)
-    return helper.make_tensor_value_info(name, kind, ["rows", *shape])
+    return [declared(NUMBER, g.dtype, *shape)]
 
 
 def _facts(model: TableModel, inputs: dict[str, str]) -> dict[str, str]:
     columns = [[*source.__dict__.values(), inputs[source.name]] for source in model.sources]
-    network = model.network
-    facts = {
-        "chainrule": __version__,
-        "parameters_sha256": digest({**network.parameters, **network.buffers}, {}),
+    facts = facts_of(model.network) | {
         "input": "; ".join(MEANING[takes] for takes in DTYPES if any(one.takes == takes for one in model.sources)),
         "feature_names": json.dumps([source.name for source in model.sources]),
         "columns": json.dumps(columns),
