@@ -1,6 +1,7 @@
-/** The settings: every control is built from the library's own description of it. */
+/** The settings: controls built from the library's own description of them, a table of one's own, the link. */
 
 import { keepingFocus, make } from "./element.js"
+import { ask, inTurn } from "./library.js"
 import { CLASSES, colour, points } from "./pictures.js"
 import { planes } from "./run.js"
 
@@ -117,4 +118,80 @@ export function showControls(root, description, context, set, extra) {
       make("summary", { data: { key: `group-${group}` } }, group), ...controls, group === "data" && extra)
   })
   keepingFocus(() => root.replaceChildren(...boxes))
+}
+
+/** The place where a file is opened; `done(columns)` is called when the library has read it, `failed` when it cannot. */
+export function opener(done, failed) {
+  const input = make("input", { type: "file", accept: ".csv,.tsv,.txt,text/csv", id: "table-file", data: { key: "table-file" } })
+  input.onchange = async () => {
+    try {
+      const text = await input.files[0].text()
+      done((await inTurn(() => ask("table", { text }))).columns)
+    } catch (error) {
+      failed(error)
+    }
+  }
+  return make("div", { class: "control" }, make("label", { htmlFor: "table-file" }, "CSV file; it stays on this computer"), input)
+}
+
+/** Settings for a table: the first two columns of numbers, and the last other column as the target. */
+export function guessed(columns) {
+  const numbers = columns.filter(column => column.numbers).slice(0, 2).map(({ name }) => name)
+  const target = columns.findLast(({ name }) => !numbers.includes(name))?.name ?? columns.at(-1)?.name
+  return { data: "table", columns: numbers, target }
+}
+
+const PARSERS = {
+  features: text => text.split(","),
+  layers: text => text ? text.split(",").map(Number) : [],
+  pair: text => text.split(",").map(Number),
+  columns: text => text.split(","),
+  column: text => text,
+  range: Number,
+  number: Number,
+  boolean: text => text === "true",
+}
+
+/** The value that text in a link stands for. */
+function parsed(control, text) {
+  if (control.kind !== "choice") return PARSERS[control.kind](text)
+  return control.choices.find(choice => `${choice.value}` === text)?.value
+}
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b)
+
+/** The settings in which two runs differ, with the words of the controls. */
+export function differences(controls, a, b) {
+  const word = (control, value) => control.choices?.find(choice => choice.value === value)?.label
+    ?? (Array.isArray(value) ? value.join("–") || "none" : `${value ?? "default"}`)
+  return controls.filter(({ name }) => !same(a[name], b[name]))
+    .map(control => ({ label: control.label, from: word(control, a[control.name]), to: word(control, b[control.name]) }))
+}
+
+/** The fragment for one run, or for two of which the second tells only what differs. */
+export function written(controls, defaults, a, b) {
+  const found = new URLSearchParams()
+  const put = (prefix, settings, base) => controls.forEach(({ name }) => {
+    if (!same(settings[name], base[name])) found.set(prefix + name, `${settings[name]}`)
+  })
+  put("", a, defaults)
+  if (b) {
+    found.set("compare", "b")
+    put("b.", b, a)
+  }
+  return `${found}`.replaceAll("%2C", ",")
+}
+
+/** The settings that a fragment holds: those of the first run, and of the second if there is one. */
+export function read(controls, fragment) {
+  const given = new URLSearchParams(fragment), take = prefix => {
+    const found = {}
+    for (const control of controls) {
+      const text = given.get(prefix + control.name), value = text === "null" ? null : text === null ? undefined : parsed(control, text)
+      if (value !== undefined && ![value].flat().some(Number.isNaN)) found[control.name] = value
+    }
+    return found
+  }
+  const a = take("")
+  return { a, b: given.has("compare") ? { ...a, ...take("b.") } : null }
 }

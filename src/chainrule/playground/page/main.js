@@ -1,16 +1,12 @@
 /** The playground: what the parts of the page do together. */
 
-import { showControls } from "./controls.js"
+import { differences, guessed, opener, read, showControls, written } from "./controls.js"
 import { find, keepingFocus, make } from "./element.js"
-import { Lens } from "./lens.js"
+import { Lens, Walk } from "./inside.js"
 import { ask, inTurn } from "./library.js"
-import { VIEWS } from "./lines.js"
-import { Network, counter } from "./network.js"
+import { counter, Network, VIEWS } from "./network.js"
 import { Results } from "./results.js"
 import { Run, shown } from "./run.js"
-import { differences, read, written } from "./share.js"
-import { guessed, opener } from "./table.js"
-import { Walk } from "./walk.js"
 
 const TINTS = ["--blue", "--pink"]
 /** Says a sentence to those who cannot see the page. */
