@@ -275,7 +275,7 @@ def _moments(call: Call, rng: np.random.Generator, center: float, factor: float)
 def _texts(call: Call, rng: np.random.Generator, center: float, factor: float) -> Array:
     letters = [*map(chr, call.arrays["alphabet"].tolist()), "\N{SNOWMAN}", " ", "A"]
     letters = [letter for letter in letters if not "\ud800" <= letter <= "\udfff"]
-    texts = ["".join(rng.choice(letters, size)) for size in rng.integers(1, 60, ROWS)]
+    texts = ["".join(rng.choice(letters, size)).strip() for size in rng.integers(1, 60, ROWS)]  # as tables are read
     return np.array(texts, object)
 
 
