@@ -124,7 +124,7 @@ def _of_estimator(fitted: Any) -> TableModel:
 
 
 def _of_pipeline(pipeline: Any) -> TableModel | None:
-    from ..estimators.program import decoding, scaling
+    from ..estimators.bridges import decoding, scaling
 
     last = steps_of(pipeline)[-1]
     found = columns_of_pipeline(pipeline, scaling(last))

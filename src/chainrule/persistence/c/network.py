@@ -157,7 +157,7 @@ def _encoded(entry: dict[str, Any]) -> list[str]:
 def _of_estimator(estimator: Any) -> Network:
     from sklearn.utils.validation import check_is_fitted
 
-    from ...estimators.program import decoding, scaling
+    from ...estimators.bridges import decoding, scaling
 
     check_is_fitted(estimator)
     nameless = copy.copy(estimator)  # it takes arrays without column names
