@@ -230,7 +230,6 @@ def _takes_strange(call: Call) -> bool:
 
 
 def _drawn(model: TableModel, rng: np.random.Generator) -> Columns:
-    """Values of each column as the first call that takes it knows them."""
     found: Columns = {}
     for column, center, factor in zip(model.columns, *_centers(model), strict=True):
         if column.source.name not in found:
