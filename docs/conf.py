@@ -10,13 +10,17 @@ from pathlib import Path
 import chainrule
 
 DOCS = Path(__file__).resolve().parent
-STATIC = DOCS.parent / ".venv" / "docs" / "static"  # what `make docs` fetches
+MADE = DOCS.parent / ".venv" / "docs"  # what `make docs` fetches and keeps
 PROJECT = DOCS.parent / "pyproject.toml"
 
 sys.path.insert(0, str(DOCS / "_ext"))
-# The kernels that run the pages find the book's figures, and one thread too many costs no more than one.
+# The kernels that run the pages find the book's figures.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(DOCS / "learn"), os.environ.get("PYTHONPATH", "")])
-os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")
+# They do not see what a developer's own IPython does at its start, and say nothing of how they are connected.
+os.environ["IPYTHONDIR"] = str(MADE / "ipython")
+(MADE / "ipython" / "profile_default").mkdir(parents=True, exist_ok=True)
+settings = MADE / "ipython" / "profile_default" / "ipython_kernel_config.json"
+settings.write_text('{"IPKernelApp": {"log_level": 40}}', encoding="utf-8")
 
 project = "chainrule"
 author = copyright = "The chainrule authors"
@@ -64,7 +68,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 # ---- HTML
 html_theme = "pydata_sphinx_theme"
 html_title = "chainrule"
-html_static_path = [str(path) for path in (DOCS / "_static", STATIC) if path.is_dir()]
+html_static_path = [str(path) for path in (DOCS / "_static", MADE / "static") if path.is_dir()]
 templates_path = ["_templates"]
 html_css_files = ["site.css"]
 html_logo = html_favicon = "_static/logo.svg"

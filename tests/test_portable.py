@@ -115,6 +115,16 @@ def test_what_only_sphinx_understands_becomes_plain(figures: Path, page: str, no
     assert made(figures, text(page)) == [text(notebook)]
 
 
+def test_the_answer_to_an_exercise_is_a_cell_of_code(figures: Path) -> None:
+    answer = 'def backward(dy, x):\n    ...\n    return dx\n\n\nexercises.check("fork", backward)'
+    page = text(f"Copy:\n\n```python\nx = 1\n```\n\n**1.** Write it.\n\n```python\n{answer}\n```\n\n**2.** More.")
+    before, asked, after = made(figures, page | {"id": "a"})
+    assert (asked["cell_type"], asked["source"]) == ("code", answer)
+    assert before["source"].endswith("```\n\n**1.** Write it.")
+    assert after["source"] == "**2.** More."
+    assert [cell["id"] for cell in (before, asked, after)] == ["a-0", "a-1", "a-2"]
+
+
 LEARN = Path(__file__).resolve().parents[1] / "docs" / "learn"
 CHAPTERS = sorted(LEARN.glob("[0-9]*.md"))
 BLOCK = re.compile(r"^```\{code-cell\}[^\n]*\n(---\n.*?^---\n)?((?::[^\n]*\n)*)(.*?)^```", re.MULTILINE | re.DOTALL)

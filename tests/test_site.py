@@ -10,6 +10,7 @@ import shutil
 import tomllib
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -91,14 +92,15 @@ def test_pages_of_names_that_are_gone_are_removed_and_others_left_alone(tmp_path
         ("y = x      dx = dy", ["$y=x", None, r"$\mathrm{d}x=\mathrm{d}y"]),
         ("l = Σ |r| / 2", [r"$l=\frac{\sum \lvert r\rvert }{2}"]),
         ("p < 1e-12", ["$p<10^{-12}"]),
+        ("c = ∫₀¹ f(t) dt", [r"$c=\int _{0}^{1}\,f(t)\,\mathrm{d}t"]),
     ],
 )
 def test_an_equation_in_unicode_becomes_tex_and_words(equation: str, tex: list[str | None]) -> None:
     assert unicode_tex.rows(equation) == [tex]
 
 
-@pytest.mark.parametrize("equation", ["y = f(x", "y = x)", "y = √", "y = x / "])
-def test_an_equation_that_is_not_whole_is_refused(equation: str) -> None:
+@pytest.mark.parametrize("equation", ["y = f(x", "y = x)", "y = √", "y = x / ", "y = ∮ x"])
+def test_an_equation_that_cannot_be_read_is_refused(equation: str) -> None:
     with pytest.raises(ValueError, match="an equation"):
         unicode_tex.rows(equation)
 
@@ -148,11 +150,17 @@ def test_what_leads_nowhere_or_comes_from_elsewhere_is_found(tmp_path) -> None:
 
 
 def slugs(file: Path) -> set[str]:
-    """The anchors that a Markdown file has for its headings, as GitHub and the site make them, and those it names."""
+    """The anchors that a Markdown file has for its headings, as GitHub and the site make them."""
     text = re.sub(r"^```.*?^```", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    named = re.findall(r"^\((.*)\)=$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings} | set(named)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@cache
+def labels() -> set[str]:
+    """The anchors that a page of the site names, to which every page may link."""
+    text = "\n".join(file.read_text(encoding="utf-8") for file in ROOT.glob("docs/**/*.md"))
+    return set(re.findall(r"^\((.*)\)=$", text, re.MULTILINE)) | set(re.findall(r"^ *name: (.*)$", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("file", MARKDOWN, ids=lambda file: str(file.relative_to(ROOT)))
@@ -162,7 +170,7 @@ def test_the_links_of_a_page_lead_somewhere(file: Path) -> None:
         path = (file.parent / target).resolve() if target else file
         assert path.exists() or "docs/reference/" in path.as_posix(), f"{target} of {file.name}"
         if path.suffix == ".md" and anchor:
-            assert anchor in slugs(path), f"{target}#{anchor} of {file.name}"
+            assert anchor in slugs(path) | labels(), f"{target}#{anchor} of {file.name}"
     for source in re.findall(r"\{source\}`([^`:]*)", text):
         assert any((root / source).is_file() for root in (ROOT / "src" / "chainrule", ROOT)), source
 
@@ -171,7 +179,7 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
 
-def test_the_package_and_the_citation_name_the_repository_and_nothing_else_does() -> None:
+def test_the_package_and_the_citation_name_the_repository() -> None:
     urls = metadata("chainrule").get_all("Project-URL") or []
     assert [url for url in urls if url.startswith("Source")] == ([f"Source, {REPOSITORY}"] if REPOSITORY else [])
     cited = re.findall(r"^repository-code: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)

@@ -51,12 +51,12 @@ class Names(SphinxTransform):
             try:
                 attrgetter(found[1])(cr)
             except AttributeError:
-                log.warning("there is no %s in chainrule", found[1], location=code)
+                if found[0].startswith("cr."):  # chainrule.toml may be a file
+                    log.warning("there is no %s in chainrule", found[1], location=code)
+                continue
             if page := page_of(found[1]):
-                options = {"refdoc": self.env.docname, "refdomain": "std", "reftype": "doc", "refexplicit": True}
-                link = pending_xref("", reftarget=f"/reference/{page}", **options)
-                code.replace_self(link)
-                link += code
+                address = "../" * self.env.docname.count("/") + f"reference/{page}.html"
+                code.replace_self(nodes.reference("", "", code.deepcopy(), refuri=address))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -2,7 +2,7 @@
 
 A page draws its figures with modules that stand beside it, and speaks to Sphinx. In the notebook, what depends on such
 a module is shown as it came out, as pictures and text; all other code stays code. Functions that a page imports from
-such a module by name are written out.
+such a module by name are written out. The blocks in which a reader answers an exercise become code.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ FOR_SPHINX = (
     (re.compile(r"^:::+ *(?:\{[\w-]+\} *(.*))?$", re.MULTILINE), r"\1"),
     (re.compile(r"\]\((?!\w+:)([^)#\s]+)\.md([)#])"), r"](\1.ipynb\2"),
 )
+ANSWER = re.compile(r"^```python\n((?:(?!^```).)*?\bexercises\.check\((?:(?!^```).)*)^```$", re.MULTILINE | re.DOTALL)
 
 
 def portable(notebook: dict[str, Any], figures: Path) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def _portable(cell: Cell, strange: set[str], figures: Path) -> Iterator[Cell]:
     if cell["cell_type"] != "code":
         for pattern, plain in FOR_SPHINX:
             source = pattern.sub(plain, source)
-        yield cell | {"source": source}
+        yield from _with_answers(cell | {"source": source})
         return
     kept: list[str] = []
     changed = shown = False
@@ -58,6 +59,19 @@ def _portable(cell: Cell, strange: set[str], figures: Path) -> Iterator[Cell]:
         yield _as_shown(cell, "" if "remove-input" in tags else source)
     elif kept:
         yield cell | {"source": "\n".join(kept)}
+
+
+def _with_answers(cell: Cell) -> Iterator[Cell]:
+    """A cell of Markdown; where it asks for an answer to an exercise, split by cells of code."""
+    empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    parts = ANSWER.split(cell["source"])
+    if len(parts) == 1:
+        yield cell
+        return
+    for number, part in enumerate(parts):
+        own = {"source": part.strip()} | ({"id": f"{cell['id']}-{number}"} if "id" in cell else {})
+        if own["source"]:
+            yield empty | own if number % 2 else cell | own
 
 
 def _names(node: ast.AST, use: type[ast.expr_context]) -> set[str]:

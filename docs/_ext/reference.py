@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from functools import cache
 from io import StringIO
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,9 +98,16 @@ def proved() -> dict[str, list[tuple[str, float]]]:
     return found
 
 
+@cache
+def classes() -> list[type]:
+    """The public classes."""
+    return [thing for thing in public_names().values() if inspect.isclass(thing)]
+
+
 def sentence(thing: Any) -> str:
-    """The first sentence of a docstring."""
+    """The first sentence of a docstring, whose references, made for the page of the name, become code."""
     first = " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+    first = re.sub(r":\w+:`~?([^`]+)`", r"``\1``", first)
     return first if inspect.isclass(thing) or callable(thing) else ""
 
 
@@ -113,17 +122,26 @@ def source_of(thing: Any) -> str:
     return f"{'/'.join(inside)}:{line}"
 
 
+def members(thing: type) -> Iterator[str]:
+    """The methods and properties that a class introduces, or a base that has no page of its own."""
+    bases = [base for base in thing.__mro__ if base.__module__.startswith("chainrule.")]
+    hidden = [base for base in bases if base is thing or base not in classes()]
+    for name in sorted({name for base in hidden for name in vars(base) if not name.startswith("_")}):
+        value = next(vars(base)[name] for base in thing.__mro__ if name in vars(base))
+        if isinstance(value, (FunctionType, property, classmethod)) and value.__doc__:
+            yield name
+
+
 def directive(name: str, thing: Any) -> str:
     """What autodoc documents, and how."""
     namespace, _, own = f"chainrule.{name}".rpartition(".")
     if inspect.isclass(thing):
-        kind, options = "class", ["members", "show-inheritance"]
-        if name in ("MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor"):
-            options.append("inherited-members: BaseEstimator")
+        kind, options = "class", [f"members: {', '.join(members(thing))}"] if any(members(thing)) else []
+        options += ["show-inheritance"] if set(thing.__bases__) & set(classes()) else []
     else:
         kind, options = ("function", []) if callable(thing) and inspect.isroutine(thing) else ("data", ["no-value"])
-    lines = [f".. currentmodule:: {namespace}", "", f".. auto{kind}:: {own}", *(f"   :{option}:" for option in options)]
-    return "\n".join(line.replace("BaseEstimator:", "BaseEstimator") for line in lines)
+    options = [f"   :{option}" if ":" in option else f"   :{option}:" for option in options]
+    return "\n".join([f".. currentmodule:: {namespace}", "", f".. auto{kind}:: {own}", *options])
 
 
 def proof_of(name: str, rows: list[tuple[str, float]]) -> str:
@@ -217,7 +235,17 @@ def index(kept: list[tuple[str, str, str]], groups: dict[str, list[str]], rows: 
     yield from ["", ".. toctree::", "   :hidden:", "", *(f"   {page}" for page, *_ in kept), "   command-line", ""]
 
 
+def public_bases(app: Sphinx, name: str, thing: type, options: Any, bases: list[type]) -> None:
+    """Show no base that has no page."""
+    bases[:] = [base for base in bases if base in classes()]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages before Sphinx looks for them."""
+    from numpydoc.docscrape_sphinx import SphinxDocString
+
+    app.connect("autodoc-process-bases", public_bases)
+    entry = SphinxDocString._process_param  # keeps what a docstring says of an attribute that is a property
+    SphinxDocString._process_param = lambda self, name, says, _: entry(self, name, says, False)
     app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "reference"))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,7 +20,15 @@ SUPERSCRIPTS |= {"ᵀ": r"\mathsf{T}", "′": r"\prime "}
 GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau"
 GREEK += " upsilon phi chi psi omega"
 LETTERS = {chr(0x3B1 + place): rf"\{name} " for place, name in enumerate(GREEK.split())}
-LETTERS |= {"ε": r"\varepsilon ", "φ": r"\varphi ", "Φ": r"\Phi ", "Π": r"\Pi ", "Σ": r"\sum ", "½": r"\tfrac12 "}
+LETTERS |= {
+    "ε": r"\varepsilon ",
+    "φ": r"\varphi ",
+    "Φ": r"\Phi ",
+    "Π": r"\Pi ",
+    "Σ": r"\sum ",
+    "∫": r"\int ",
+    "½": r"\tfrac12 ",
+}
 LETTERS |= {"…": r"\dots ", "...": r"\dots ", "⋯": r"\cdots ", "!": "!"}
 RELATIONS = {"=": "=", "<": "<", ">": ">", "≤": r"\le ", "≥": r"\ge ", "<=": r"\le ", ">=": r"\ge ", "~": r"\sim "}
 RELATIONS |= {"∈": r"\in ", "←": r"\leftarrow ", "≈": r"\approx "}
@@ -321,6 +329,8 @@ def bare(tex: str) -> str:
 
 def letter(text: str) -> str:
     """A letter, a Greek one or a name."""
+    if not text.isascii() and text not in LETTERS:
+        raise ValueError(f"an equation has {text!r}, whose TeX is not known")
     return LETTERS.get(text) or (rf"\mathit{{{escaped(text)}}}" if len(text) > 1 else text)
 
 

@@ -142,6 +142,7 @@ USES: dict[str, tuple[list[list[str]], tuple[str, ...]]] = {
             *(["config", "x"], ["report", "text.txt"], ["explain", "classes"], ["explain", "classes", "digits"]),
             *(["explain", "classes", "t.csv", "--row", "999"], ["explain", "classes", "--cell", "height=3"]),
             *(["explain", "classes", "t.csv", "--row", "x"], ["explain", "numbers", "--cell", "width"]),
+            *(["playground", "--port", port] for port in ("-1", "x", "99999")),
         ],
         ("",),
     ),

@@ -16,7 +16,7 @@ import pytest
 from chainrule.playground.server import Server
 
 NEEDS = ("puppeteer-core", "@sparticuz/chromium", "axe-core", "pyodide")
-#: Before the page's own scripts: counts frames, and remembers each request with its answer.
+#: Before the page's own scripts: counts frames, and remembers the latest requests with their answers.
 RECORDER = """
 window.frames_seen = 0
 window.asked = []
@@ -27,6 +27,7 @@ window.fetch = async (...details) => {
   if (details[1]?.body) {
     const request = JSON.parse(details[1].body)
     if (request.do !== "advance") window.asked.push({ request, answer: await answer.clone().json() })
+    window.asked.splice(0, window.asked.length - 20)
   }
   return answer
 }
@@ -57,7 +58,7 @@ class Visitor:
     def __init__(self, process: subprocess.Popen[str], server: Server, folder: Path) -> None:
         self.process, self.server, self.folder = process, server, folder
 
-    def __call__(self, code: str, **values: Any) -> Any:
+    def __call__(self, code: str, /, **values: Any) -> Any:
         """Run code in Node, with these values in scope."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -117,12 +118,15 @@ def visiting(folder: Path) -> Iterator[Visitor]:
     needed = packages(folder)
     own = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
     command = [node, str(Path(__file__).with_name("visitor.mjs")), str(needed), own]
-    with Server() as server, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        Server() as server,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+    ):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         visitor = Visitor(process, server, needed)
-        visitor("await page.evaluateOnNewDocument(code)", code=RECORDER)
         try:
+            visitor("await page.evaluateOnNewDocument(code)", code=RECORDER)
             yield visitor
         finally:
             assert process.stdin is not None
@@ -130,4 +134,3 @@ def visiting(folder: Path) -> Iterator[Visitor]:
             process.wait(60)
             server.shutdown()
             thread.join()
-

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from playground.browser import Visitor
-
 from chainrule.playground.choices import controls
+from playground.browser import Visitor
 
 pytestmark = pytest.mark.slow
 CONTROLS = {control["name"]: control for control in controls()}
@@ -40,7 +39,7 @@ def another(name: str) -> Any:
     if control["kind"] == "boolean":
         return not next(iter(control["defaults"].values()))
     if control["kind"] == "range":
-        return control["min"] + 2 * control["step"]
+        return control["min"] + 3 * control["step"]
     return 3 if name in ("iterations", "every", "patience") or name.endswith("seed") else 0.25
 
 
@@ -69,7 +68,9 @@ def test_a_control_changes_its_setting(name: str, visitor: Visitor) -> None:
     assert visitor.read("document.body.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("name", [choice["value"] for choice in CONTROLS["data"]["choices"] if choice["value"] != "table"])
+@pytest.mark.parametrize(
+    "name", [choice["value"] for choice in CONTROLS["data"]["choices"] if choice["value"] != "table"]
+)
 def test_every_kind_of_data_is_drawn_and_trained_on(name: str, visitor: Visitor) -> None:
     visitor.open("points=60")
     visitor.do(f"document.querySelector('input[name=data][value={name}]').click()")
@@ -158,12 +159,26 @@ def test_stepping_through_shows_each_operation_and_takes_the_step(visitor: Visit
     np.testing.assert_allclose(after, W[0][0] + change[0][0], rtol=1e-12)
 
 
+def test_a_training_that_diverges_says_so_and_can_be_reset(visitor: Visitor) -> None:
+    visitor.open("data=ripples&optimizer=sgd&learning_rate=3&activation=relu")
+    start = visitor.read("document.getElementById('figures').textContent")
+    visitor("await page.select('#speed', '1'); await page.click('#play')")
+    visitor.until("!document.getElementById('error').hidden")
+    visitor("await idle()")
+    assert "lower the learning rate" in visitor.read("document.getElementById('error').textContent")
+    assert visitor.read("document.getElementById('play').textContent") == "Play"
+    visitor.do("document.getElementById('reset').click()")
+    assert visitor.read("document.getElementById('error').hidden")
+    assert visitor.read("document.getElementById('figures').textContent") == start
+    assert visitor("return faults") == []
+
+
 def test_change_one_thing_compares_two_runs(visitor: Visitor) -> None:
     visitor.open()
     visitor.do("document.getElementById('compare').click()")
     assert "equal so far" in visitor.read("document.querySelector('.changed').textContent")
     visitor("await page.select('#set-activation', 'relu'); await idle()")
-    assert visitor.read("document.querySelector('.changed').textContent") .startswith("Activation: A ")
+    assert visitor.read("document.querySelector('.changed').textContent").startswith("Activation: A ")
     assert visitor.read("document.querySelectorAll('.result').length") == 2
     visitor("await page.click('#play')")
     visitor.until("frames_seen > 3")
@@ -181,13 +196,20 @@ def test_a_table_of_ones_own(visitor: Visitor, tmp_path: Any) -> None:
     path.write_text(TABLE, encoding="utf-8")
     visitor.open()
     visitor.do("document.querySelector('input[name=data][value=table]').click()")
-    visitor("await (await page.$('#table-file')).uploadFile(path); await page.waitForSelector('#set-target'); await idle()", path=str(path))
+    assert visitor.read("document.getElementById('set-target')") is None  # before there are columns
+    visitor(
+        "await (await page.$('#table-file')).uploadFile(path); await page.waitForSelector('#set-target'); await idle()",
+        path=str(path),
+    )
     settings = setting(visitor)
     assert (settings["data"], settings["columns"], settings["target"]) == ("table", ["width", "height"], "price")
     visitor("await page.select('#set-target', 'name'); await idle()")
     assert visitor.answers("build")[-1]["answer"]["classes"] == ["item0", "item1", "item2"]
     path.write_text("a,b\n1,2\n", encoding="utf-8")
-    visitor("await (await page.$('#table-file')).uploadFile(path); await page.waitForSelector('#error:not([hidden])')", path=str(path))
+    visitor(
+        "await (await page.$('#table-file')).uploadFile(path); await page.waitForSelector('#error:not([hidden])')",
+        path=str(path),
+    )
     assert "expects" in visitor.read("document.getElementById('error').textContent")
 
 
@@ -195,7 +217,13 @@ def test_a_digit_is_drawn_by_pointer_and_by_keys(visitor: Visitor) -> None:
     visitor.open("data=digits&hidden=16")
     clear = "document.querySelectorAll('.result .row button')[1].click()"
     visitor.do(clear)
-    visitor("const box = await (await page.$('.pad')).boundingBox(); await page.mouse.click(box.x + box.width * .56, box.y + box.height * .3); await idle()")
+    visitor(
+        """
+        const { x, y, width, height } = await (await page.$('.pad')).boundingBox()
+        await page.mouse.click(x + width * .56, y + height * .3)
+        await idle()
+        """
+    )
     x = np.reshape(visitor.answers("predict")[-1]["request"]["x"], (8, 8))
     assert np.unravel_index(x.argmax(), x.shape) == (2, 4)
     visitor.do(clear)

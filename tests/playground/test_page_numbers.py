@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from playground.browser import Visitor
 
 pytestmark = pytest.mark.slow
@@ -40,7 +41,10 @@ def executed(code: str) -> dict[str, Any]:
     return scope
 
 
-@pytest.mark.parametrize("settings", ["", "data=ripples&hidden=5&l2=0.001&features=x1,x2,x1^2", "optimizer=sgd&momentum=0.9&loss=binary_cross_entropy"])
+@pytest.mark.parametrize(
+    "settings",
+    ["", "data=ripples&hidden=5&l2=0.001&features=x1,x2,x1^2", "optimizer=sgd&momentum=0.9&loss=binary_cross_entropy"],
+)
 def test_numbers_equal_those_of_the_program_to_copy(settings: str, visitor: Visitor) -> None:
     visitor.open(settings)
     visitor("await page.select('#speed', '1'); await page.click('#play')")
@@ -61,7 +65,9 @@ def test_numbers_equal_those_of_the_program_to_copy(settings: str, visitor: Visi
         assert_shown(score, metric)
     visitor("await page.click('#close')")
     visitor.do("document.querySelectorAll('.edge')[1].focus()")
-    value, gradient, difference = visitor.read("[...document.querySelectorAll('#lens dd')].map(each => each.textContent)")
+    value, gradient, difference = visitor.read(
+        "[...document.querySelectorAll('#lens dd')].map(each => each.textContent)"
+    )
     assert_shown(value, model.layers[0].W[1, 0])
     edge = visitor.answers("edge")[-1]["answer"]
     assert_shown(gradient, edge["gradient"])
@@ -99,7 +105,9 @@ def test_spirals_are_learned_while_one_watches(visitor: Visitor, capsys: pytest.
     assert frames > 1
 
 
-def test_frames_come_while_a_network_of_8_and_8_units_learns(visitor: Visitor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_frames_come_while_a_network_of_8_and_8_units_learns(
+    visitor: Visitor, capsys: pytest.CaptureFixture[str]
+) -> None:
     visitor.open("points=500&hidden=8,8")
     for speed, name in enumerate(visitor.read("[...document.getElementById('speed').options].map(each => each.text)")):
         visitor("await page.select('#speed', `${speed}`); await page.click('#play')", speed=speed)

@@ -9,7 +9,7 @@ const load = async name => (await import(pathToFileURL(require.resolve(name)))).
 const puppeteer = await load("puppeteer-core"), chromium = own ? null : await load("@sparticuz/chromium")
 const browser = await puppeteer.launch({
   executablePath: own || await chromium.executablePath(),
-  args: [...own ? [] : chromium.args, "--no-sandbox"],
+  args: ["--no-sandbox", "--disable-gpu"], // not those of the package: they put all into one process
   headless: "shell",
 })
 const page = await browser.newPage(), faults = []

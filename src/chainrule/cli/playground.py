@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import webbrowser
 
-from .._support.checks import check_integer, sentence
+from .._support.checks import check_integer, check_number, sentence
 
 EXAMPLE = "chainrule playground"
+MOST = 65_535  # a port has 16 bits
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +25,10 @@ def run(args: argparse.Namespace) -> int:
     from ..playground.server import Server
 
     port = check_integer("playground", "--port", args.port, minimum=0)
+    check_number("playground", "--port", port, maximum=MOST)
     try:
         server = Server(port)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         remedy = "leave --port out"
         raise ValueError(sentence("playground", f"to listen on port {port}", str(error), remedy)) from None
     with server:

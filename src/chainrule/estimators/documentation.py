@@ -89,7 +89,7 @@ ATTRIBUTES = """
 model_ : Sequential
     The network; its outputs are logits, or predictions before the exponential or the scale of y.
 coefs_, intercepts_ : lists of arrays
-    Weights and biases, views into model_.
+    Weights and biases, views into ``model_``.
 loss_curve_, loss_, best_loss_ : list of float, float, float
     Loss of each epoch, of the last, and the minimum.
 validation_scores_, best_validation_score_ : list of float, float

@@ -141,6 +141,9 @@ class Softmax(Problem):
             "dx": {
                 "leaves out that each y depends on all x of its row": y * (1 - y) * dy,
                 "sums dy without the weights y": y * (dy - dy.sum(axis=1, keepdims=True)),
+                "takes the plain mean of dy for the one weighted by y": y * (dy - dy.mean(axis=1, keepdims=True)),
+                "leaves out the factor y in front": dy - (y * dy).sum(axis=1, keepdims=True),
+                "sums over the whole batch; each row is a softmax of its own": y * (dy - (y * dy).sum()),
             }
         }
 
@@ -167,3 +170,15 @@ class CrossEntropy(Problem):
         p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
         t = np.eye(z.shape[1])[classes]
         return {"dz": {"softmax(z)/N": p / len(z), "−onehot(classes)/N": -t / len(z)}}
+
+    @staticmethod
+    def mistakes(z: Array, classes: Array) -> Terms:
+        e = np.exp(z)
+        p = e / e.sum(axis=1, keepdims=True)
+        t = np.eye(z.shape[1])[classes]
+        return {
+            "dz": {
+                "subtracts the number of the class, and not 1 at its place": (p - classes[:, None]) / len(z),
+                "divides by the sum over the whole batch; each row is a softmax of its own": (e / e.sum() - t) / len(z),
+            }
+        }

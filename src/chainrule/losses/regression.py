@@ -151,7 +151,7 @@ class LogCosh(Loss):
     Notes
     -----
     z and y are (N, O). Computed as log cosh r = log(1 + 2 sinh²(r/2)), which is exact near 0, where log cosh r ≈ r²/2;
-    beyond |r| = 20 it is |r| − log 2 to the last bit, so that the straight line carries on from there.
+    beyond ``|r| = 20`` it is ``|r| − log 2`` to the last bit, so that the straight line carries on from there.
 
     Examples
     --------

@@ -24,7 +24,7 @@ def dropout(
     rate : float in [0, 1)
         Probability that an entry becomes zero.
     rng : numpy.random.Generator
-        Source of one key for the whole batch; :func:`dropout_by_key` derives the mask from it.
+        Source of one key for the whole batch, from which the mask is derived.
     out, mask : arrays of x's shape, optional
         Where to write y and m.
 

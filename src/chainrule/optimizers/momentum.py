@@ -181,7 +181,7 @@ class Muon(Optimizer):
     The iteration drives each singular value above ‖D‖/300 to about 1 (0.68 to 1.21), so X ≈ UVᵀ where D = USVᵀ.
     With the factor 0.2 √max(I, O) the update has the root mean square of an AdamW update, so one learning rate and one
     weight decay serve both: biases, gains and all other arrays that are not matrices are updated as by :class:`AdamW`.
-    Call :meth:`setup` first, which gives it the shapes. It computes in the dtype of the parameters.
+    Call :meth:`Optimizer.setup` first, which gives it the shapes. It computes in the dtype of the parameters.
 
     Parameters
     ----------

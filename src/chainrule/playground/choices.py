@@ -95,7 +95,7 @@ def controls() -> list[Control]:
 
 def _of_data() -> list[Control]:
     data = {name: kind.title for name, kind in KINDS.items()}
-    data |= {"digits": "Handwritten digits", "table": "Your own table"}
+    data |= {"digits": "Drawn digits", "table": "Your own table"}
     drawn, table = {"data": list(KINDS)}, {"data": ["table"]}
     return [
         _choice("data", "data", "Data", "spirals", data),

@@ -12,7 +12,8 @@ function thumbnail({ x, y }, [low, high]) {
   const canvas = make("canvas", { width: 128, height: 128, "aria-hidden": "true" }), context = canvas.getContext("2d")
   const [targets] = planes({ ...y, shape: [1] }), classes = targets.every(Number.isInteger)
   const place = value => (value - low) / (high - low) * 116 + 6
-  const samples = planes(x).map(([a, b], n) => ({ x: place(a), y: 128 - place(b), kind: classes ? targets[n] : undefined, value: targets[n] }))
+  const samples = planes(x).map(([a, b], n) =>
+    ({ x: place(a), y: 128 - place(b), kind: classes ? targets[n] : undefined, value: targets[n] }))
   points(context, samples, classes ? 5 : 7, (kind, value) => kind === undefined ? colour(value) : CLASSES[kind])
   return canvas
 }
@@ -28,7 +29,7 @@ function tiles({ name, label, choices }, value, set, { previews, domain }) {
     }), previews[choice.value] ? thumbnail(previews[choice.value], domain) : sign(choice.value), choice.label))))
 }
 
-const labelled = ({ name, label }, input, ...more) => [make("label", { htmlFor: input.id = `set-${name}` }, label, ...more), input]
+const labelled = ({ name, label }, input) => [make("label", { htmlFor: input.id = `set-${name}` }, label), input]
 
 function menu(control, value, set) {
   const { name, choices } = control
@@ -46,7 +47,8 @@ function slider(control, value, set, context) {
     oninput: () => { output.value = range.value }, onchange: () => set(+range.value),
   })
   range.value = value
-  return labelled(control, range, output)
+  const [label] = labelled(control, range)
+  return [label, make("div", { class: "slide" }, range, output)]
 }
 
 /** The library's own default for a setting of the chosen optimizer or schedule. */
@@ -56,30 +58,36 @@ const usual = ({ only = {}, defaults = {} }, settings) => defaults[settings[Obje
 function field(control, value, set, { settings }) {
   const { name, kind, defaults, min } = control, spaced = numbers => `${numbers ?? ""}`.replace(",", ", ")
   const input = make("input", {
-    type: "text", inputMode: "decimal", autocomplete: "off", data: { key: name }, placeholder: spaced(usual(control, settings)), value: spaced(value),
+    type: "text", inputMode: "decimal", autocomplete: "off", data: { key: name },
+    placeholder: spaced(usual(control, settings)), value: spaced(value),
   })
   input.onchange = () => {
     const numbers = input.value.split(/[\s,;]+/).filter(Boolean).map(Number), wanted = kind === "pair" ? 2 : 1
-    const fits = numbers.length === wanted ? numbers.every(number => Number.isFinite(number) && !(number < min)) : defaults && !numbers.length
-    input.setCustomValidity(fits ? "" : `${wanted === 2 ? "Two numbers" : "A number"}${min === undefined ? "" : ` of at least ${min}`}, please.`)
+    const allowed = number => Number.isFinite(number) && !(number < min)
+    const fits = numbers.length === wanted ? numbers.every(allowed) : defaults && !numbers.length
+    const least = min === undefined ? "" : ` of at least ${min}`
+    input.setCustomValidity(fits ? "" : `${wanted === 2 ? "Two numbers" : "A number"}${least}, please.`)
     if (input.reportValidity()) set(numbers.length ? wanted === 2 ? numbers : numbers[0] : null)
   }
   return labelled(control, input)
 }
 
 function yesNo(control, value, set, { settings }) {
-  const choices = [[null, `Default: ${usual(control, settings) ? "yes" : "no"}`], [true, "Yes"], [false, "No"]].map(([value, label]) => ({ value, label }))
+  const words = [[null, `Default: ${usual(control, settings) ? "yes" : "no"}`], [true, "Yes"], [false, "No"]]
+  const choices = words.map(([value, label]) => ({ value, label }))
   return menu({ ...control, choices }, value, set)
 }
 
 const named = names => names.map(name => ({ value: name, label: name }))
-const column = (control, value, set, { columns }) => menu({ ...control, choices: named(columns.map(({ name }) => name)) }, value, set)
+const column = (control, value, set, { columns }) =>
+  columns.length ? menu({ ...control, choices: named(columns.map(({ name }) => name)) }, value, set) : []
 
 /** Two columns of numbers for the two axes. */
 function columnPair(control, value, set, { columns }) {
   const choices = named(columns.filter(({ numbers }) => numbers).map(({ name }) => name))
-  return value ? ["x₁", "x₂"].flatMap((axis, k) => menu({ name: `${control.name}-${k}`, label: `Column for ${axis}`, choices }, value[k],
-    chosen => set(value.map((old, place) => place === k ? chosen : old)))) : []
+  if (!value) return []
+  return ["x₁", "x₂"].flatMap((axis, k) => menu({ name: `${control.name}-${k}`, label: `Column for ${axis}`, choices },
+    value[k], chosen => set(value.map((old, place) => place === k ? chosen : old))))
 }
 
 const KINDS = { choice: menu, range: slider, number: field, pair: field, boolean: yesNo, column, columns: columnPair }
@@ -95,14 +103,15 @@ function fitting(control, classes) {
 
 /** Shows the controls in their groups; features and layers are part of the network's picture. */
 export function showControls(root, description, context, set, extra) {
-  const { settings, classes } = context, open = new Map([...root.querySelectorAll("details")].map(box => [box.dataset.group, box.open]))
+  const { settings, classes } = context
+  const open = new Map([...root.querySelectorAll("details")].map(box => [box.dataset.group, box.open]))
   const shown = description.controls.filter(control => control.kind in KINDS && applies(control, settings))
   const narrow = matchMedia("(max-width: 640px)").matches
   const boxes = [...new Set(shown.map(({ group }) => group))].map(group => {
     const controls = shown.filter(control => control.group === group).map(control => {
-      const build = control.name === "data" ? tiles : KINDS[control.kind]
-      const parts = build(fitting(control, classes), settings[control.name], value => set(control.name, value), { ...description, ...context })
-      return make("div", { class: "control" }, ...[parts].flat())
+      const { name, kind } = control, build = name === "data" ? tiles : KINDS[kind]
+      const parts = build(fitting(control, classes), settings[name], value => set(name, value), { ...description, ...context })
+      return parts.length !== 0 && make("div", { class: "control" }, ...[parts].flat())
     })
     return make("details", { open: open.get(group) ?? !(narrow || FOLDED.includes(group)), data: { group } },
       make("summary", { data: { key: `group-${group}` } }, group), ...controls, group === "data" && extra)

@@ -21,7 +21,8 @@ export class Lens {
       this.place = place
       this.when = performance.now()
       this.show(answer, place.i === null ? "bias" : "weight")
-      return `Value ${shown(answer.value)}, gradient ${shown(answer.gradient)}, finite difference ${shown(answer.finite_difference.value)}.`
+      const [value, gradient, difference] = [answer.value, answer.gradient, answer.finite_difference.value].map(one => shown(one))
+      return `Value ${value}, gradient ${gradient}, finite difference ${difference}.`
     })
   }
 
@@ -39,16 +40,18 @@ export class Lens {
   }
 
   show(answer, kind) {
-    const difference = answer.finite_difference
+    const difference = answer.finite_difference, apart = shown(Math.abs(answer.gradient - difference.value), 2)
     const box = (name, kindOf, value) => make("div", { class: kindOf }, make("dt", {}, name), make("dd", {}, shown(value, 6)))
     this.title.textContent = `${answer.name}, a ${kind}`
+    this.title.classList.toggle("line", kind === "weight")
     this.body.replaceChildren(
-      make("dl", { class: "numbers" }, box("Value", "value", answer.value), box("Gradient", "gradient", answer.gradient), box("Finite difference", "difference", difference.value)),
+      make("dl", { class: "numbers" }, box("Value", "value", answer.value), box("Gradient", "gradient", answer.gradient),
+        box("Finite difference", "difference", difference.value)),
       make("p", { class: "equation" }, answer.equation),
       make("p", { class: "worked" }, answer.numbers),
       make("p", { class: "equation" }, `∂L/∂w ≈ ${difference.equation}`),
       make("p", { class: "worked" }, difference.numbers),
-      make("p", { class: "soft" }, `h = ${difference.step}. The two differ by ${shown(Math.abs(answer.gradient - difference.value), 2)}. `
+      make("p", { class: "soft" }, `h = ${difference.step}. The two differ by ${apart}. `
         + "For another weight point at a line, tap it, or reach it with Tab and the arrow keys; a unit shows its bias."))
   }
 }

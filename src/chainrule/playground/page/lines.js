@@ -24,6 +24,7 @@ export class Lines {
     this.canvas.setAttribute("aria-hidden", "true")
     this.svg = document.createElementNS(SVG, "svg")
     this.svg.setAttribute("role", "group")
+    this.svg.setAttribute("tabindex", "-1") // one that listens to focus would be a stop of its own
     this.svg.setAttribute("aria-label", "Weights. Up and down: next weight. Left and right: next layer.")
     this.choose = choose
     this.view = "weights"
@@ -97,13 +98,14 @@ export class Lines {
     this.layers.forEach((places, layer) => {
       const { W, dW } = frame.layers[layer], spread = layer ? frame.layers[layer - 1].std : facts.input_std
       const dim = this.lit === null || this.lit === layer ? 1 : .12
+      const widest = Math.min(4.4, (places.to[0][0] - places.from[0][0]) / 12)
       for (const { path, share, positive } of this.strokes(places, { W, dW, spread })) {
         context.globalAlpha = dim * (.16 + .8 * share)
         context.strokeStyle = positive ? blue : orange
-        context.lineWidth = .6 + (places.from.length > 16 ? 2 : 4.4) * share
+        context.lineWidth = .6 + (places.from.length > 16 ? widest / 2 : widest) * share
         context.setLineDash([])
         context.stroke(path)
-        if (VIEWS[this.view].flow && share > .04) this.pulse(context, path, share, ink, time)
+        if (VIEWS[this.view].flow && share > .04) this.pulse(context, path, ink, time)
       }
     })
     context.globalAlpha = 1
@@ -118,9 +120,9 @@ export class Lines {
   }
 
   /** Dots that travel along a line, forward or backward; they stand where motion is unwanted. */
-  pulse(context, path, share, ink, time) {
+  pulse(context, path, ink, time) {
     context.strokeStyle = ink
-    context.lineWidth = 1.5 + 2 * share
+    context.lineWidth += .7
     context.setLineDash([.1, 26])
     context.lineDashOffset = still.matches ? 0 : -VIEWS[this.view].flow * time / 28 % 26.1
     context.stroke(path)

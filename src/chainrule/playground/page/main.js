@@ -1,7 +1,7 @@
 /** The playground: what the parts of the page do together. */
 
 import { showControls } from "./controls.js"
-import { find, make } from "./element.js"
+import { find, keepingFocus, make } from "./element.js"
 import { Lens } from "./lens.js"
 import { ask, inTurn } from "./library.js"
 import { VIEWS } from "./lines.js"
@@ -18,7 +18,7 @@ const say = text => { find("status").textContent = text }
 
 const state = { runs: [], chosen: 0, playing: false, walking: false, unit: null, columns: [], opening: false }
 const network = new Network(find("diagram"), { toggle, units, edge: look, unit: preview })
-const results = new Results(find("results"), choose)
+const results = new Results(find("results"), { choose, read: () => network.show() })
 const lens = new Lens(find("lens-title"), find("lens-body"))
 const walk = new Walk(find("lens-title"), find("lens-body"), { light: part => network.light(part), step: oneBatch, say })
 let description
@@ -63,8 +63,8 @@ function set(name, value) {
     return showSettings()
   }
   const next = { ...run().asked, [name]: value }
-  if (name === "data") Object.assign(next, { loss: null }, value === "table" ? guessed(state.columns) : { columns: null, target: null })
-  if (name === "target" || name === "columns") next.loss = null
+  if (["data", "target", "columns"].includes(name)) next.loss = null
+  if (name === "data") Object.assign(next, value === "table" ? guessed(state.columns) : { columns: null, target: null })
   return replace(next)
 }
 
@@ -99,9 +99,17 @@ function openTable(columns) {
 
 /* --- training ---------------------------------------------------------------------------------------------------- */
 
+/** Trains a little: the first run by an amount, the second to the same part of an epoch. */
+async function train([first, second], amount) {
+  const frame = await first.advance(amount)
+  if (!second) return [frame]
+  const { steps_per_epoch: each } = first.facts, { steps_per_epoch: other } = second.facts
+  return [frame, await second.advance({ steps: Math.max(0, Math.round(frame.step / each * other) - second.frame.step) })]
+}
+
 /** Trains all runs a little, and shows the last moment in the meantime. */
 async function tick(amount) {
-  const coming = Promise.all(state.runs.map(one => one.advance(amount)))
+  const coming = train(state.runs, amount)
   show(performance.now())
   const [frames] = await Promise.all([coming, new Promise(requestAnimationFrame)])
   state.runs.forEach((one, k) => one.take(frames[k]))
@@ -180,8 +188,9 @@ function toggleWalk() {
 
 function summary() {
   return state.runs.map((one, k) => {
-    const { frame } = one, { label, text } = one.score(), name = state.runs[1] ? `Run ${"AB"[k]}, epoch` : "Epoch"
-    return `${name} ${frame.epoch}: training loss ${shown(frame.train.loss)}, test loss ${shown(frame.test.loss)}, ${label} ${text} on the test points.`
+    const { frame: { epoch, train, test } } = one, { label, text } = one.score()
+    const name = state.runs[1] ? `Run ${"AB"[k]}, epoch` : "Epoch"
+    return `${name} ${epoch}: training loss ${shown(train.loss)}, test loss ${shown(test.loss)}, test ${label} ${text}.`
   }).join(" ")
 }
 
@@ -191,8 +200,8 @@ const showResults = () => results.show(state.chosen, state.unit && network.surfa
 function show(time) {
   network.show(time)
   showResults()
-  const { frame } = run(), { label, text } = run().score()
-  const figures = [["Epoch", frame.epoch], ["Training loss", shown(frame.train.loss)], ["Test loss", shown(frame.test.loss)], [`Test ${label}`, text]]
+  const { frame: { epoch, train, test } } = run(), { label, text } = run().score()
+  const figures = [["Epoch", epoch], ["Training loss", shown(train.loss)], ["Test loss", shown(test.loss)], [`Test ${label}`, text]]
   const boxes = find("figures").children
   figures.forEach(([name, value], k) => {
     const box = boxes[k] ?? find("figures").appendChild(make("div", {}, make("dt"), make("dd")))
@@ -217,12 +226,14 @@ function showButtons() {
 
 /** Everything, after runs or settings changed. */
 function showAll() {
-  const hidden = description.controls.find(({ name }) => name === "hidden"), [a, b] = state.runs
+  const { max_layers: most } = description.controls.find(({ name }) => name === "hidden"), [a, b] = state.runs
   document.querySelector("main").classList.toggle("comparing", Boolean(b))
   results.build(state.runs, state.chosen, description.domain, b ? differences(description.controls, a.settings, b.settings) : [])
   showSettings()
   network.build(run(), description)
-  find("depth").replaceChildren("Hidden layers", ...counter(run().settings.hidden.length, [0, hidden.max_layers], "hidden layer", "depth", depth))
+  const layers = counter(run().settings.hidden.length, [0, most], "hidden layer", "depth", depth)
+  keepingFocus(() => find("depth").replaceChildren("Hidden layers", ...layers))
+  find("network-title").textContent = b ? `Network of run ${"AB"[state.chosen]}` : "Network"
   showButtons()
   show()
   results.describe()
@@ -235,6 +246,11 @@ function showDialog(title, text, code) {
   find("copy").textContent = "Copy"
   find("dialog").showModal()
 }
+
+const showCode = () => attempt(async () => {
+  const { code } = await inTurn(() => ask("code", { run: run().name }))
+  showDialog("The same in Python", "This program trains the same network on the same data, to the same numbers.", code)
+})
 
 async function copy() {
   const code = find("dialog-code"), range = document.createRange()
@@ -256,7 +272,7 @@ function flow(time) {
 
 function showViews() {
   const views = Object.entries(VIEWS).map(([name, { label, hint }]) => make("label", {}, make("input", {
-    type: "radio", name: "flow", value: name, checked: name === "weights", onchange: () => {
+    type: "radio", name: "flow", value: name, checked: name === "weights", data: { key: `flow-${name}` }, onchange: () => {
       const moved = network.lines.moving
       network.lines.view = name
       find("hint").textContent = `The thicker, the larger. ${hint}`
@@ -279,14 +295,20 @@ function opened() {
 }
 
 function wire() {
+  find("skip").onclick = event => { // the fragment belongs to the settings
+    event.preventDefault()
+    find("network").focus()
+  }
   find("play").onclick = () => state.playing ? pause() : play()
   find("step").onclick = oneBatch
   find("reset").onclick = () => rebuild(state.runs.map(({ asked }) => asked))
   find("walk").onclick = toggleWalk
   find("compare").onclick = () => state.runs[1] ? rebuild([run().asked], 0) : rebuild([run().asked, run().asked], 1)
-  find("code").onclick = () => attempt(async () => showDialog("The same in Python", "This program trains the same network on the same data, to the same numbers.",
-    (await inTurn(() => ask("code", { run: run().name }))).code))
-  find("share").onclick = () => showDialog("Share", `The settings are in the part after #: it works in every playground.${run().settings.data === "table" ? " Your table is not part of it." : ""}`, location.href)
+  find("code").onclick = showCode
+  find("share").onclick = () => {
+    const but = run().settings.data === "table" ? " Your table is not part of it." : ""
+    showDialog("Share", `The settings are in the part after #: it works in every playground.${but}`, location.href)
+  }
   find("copy").onclick = copy
   find("close").onclick = () => find("dialog").close()
   window.addEventListener("hashchange", () => rebuild(opened(), 0))

@@ -30,7 +30,7 @@ function buffer(canvas, width, height) {
   if (found?.image.width !== width || found?.image.height !== height) {
     canvas.width = width
     canvas.height = height
-    const context = canvas.getContext("2d"), image = context.createImageData(width, height)
+    const context = canvas.getContext("2d", { willReadFrequently: true }), image = context.createImageData(width, height)
     buffers.set(canvas, found = { context, image, pixels: new Uint32Array(image.data.buffer) })
   }
   return found

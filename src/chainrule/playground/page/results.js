@@ -8,6 +8,8 @@ import { shown } from "./run.js"
 
 const key = (mark, text) => make("span", {}, make("i", { class: mark }), text)
 
+const tint = (kind, value) => kind === undefined ? colour(value) : CLASSES[kind % CLASSES.length]
+
 /** The answer of one run over the plane. */
 class Plane {
   constructor(run, [low, high]) {
@@ -23,9 +25,10 @@ class Plane {
   legend() {
     const { classes, range } = this.run.facts
     const samples = make("div", { class: "legend" })
-    if (!classes.length) return [make("div", { class: "ramp" }), make("div", { class: "ends" }, ...range.map(value => make("span", {}, shown(value, 3)))), samples]
+    const ends = range.map(value => make("span", {}, shown(value, 3)))
+    if (!classes.length) return [make("div", { class: "ramp" }), make("div", { class: "ends" }, ...ends)]
     classes.forEach((name, k) => {
-      const mark = key(["square", "", "square", "square"][k % 4], `class ${name}`)
+      const mark = key(["square", "", "triangle", "diamond"][k % 4], `class ${name}`)
       mark.firstChild.style.color = CLASSES[k % CLASSES.length]
       samples.append(mark)
     })
@@ -36,6 +39,7 @@ class Plane {
   /** Draws the answer, or the surface of a unit, under the samples. */
   show(unit) {
     const { answers, several } = this.run, { context, width, height } = fitted(this.canvas)
+    if (!width) return // out of sight
     if (several && !unit) paintClasses(this.small, answers)
     else paint(this.small, unit ?? answers[0], unit ? 1.4 * largest(unit, .3) : 1.4) // paler than the samples
     context.imageSmoothingQuality = "high"
@@ -53,7 +57,7 @@ class Plane {
       const context = this.dots.getContext("2d")
       context.scale(ratio, ratio)
       const samples = this.run.samples.map(({ x, y, ...rest }) => ({ ...rest, x: place(x) * width, y: (1 - place(y)) * height }))
-      points(context, samples, width > 240 ? 3.4 : 2.6, (kind, value) => kind === undefined ? colour(value) : CLASSES[kind % CLASSES.length])
+      points(context, samples, width > 240 ? 3.4 : 2.6, tint)
       this.drawn = this.run.samples
     }
     return this.dots
@@ -71,17 +75,16 @@ class Plane {
 }
 
 export class Results {
-  /** `choose(k)` is called when a run of two is chosen. */
-  constructor(root, choose) {
-    this.root = root
-    this.choose = choose
+  /** `choose(k)` is called when a run of two is chosen, `read()` when a network has read a digit. */
+  constructor(root, { choose, read }) {
+    Object.assign(this, { root, choose, read })
     this.canvas = make("canvas", { role: "img" })
   }
 
   /** Panels for these runs; `changed` says in which settings they differ. */
   build(runs, chosen, domain, changed) {
     this.runs = runs
-    this.views = runs.map(run => run.facts.plane ? new Plane(run, domain) : new Digit(run))
+    this.views = runs.map(run => run.facts.plane ? new Plane(run, domain) : new Digit(run, this.read))
     this.scores = runs.map(() => make("small"))
     const panels = this.views.map((view, k) => make("section", { class: "panel result", "aria-label": runs[1] ? `Run ${"AB"[k]}` : "Output" },
       make("h2", {}, runs[1] ? this.chooser(k, k === chosen) : "Output", this.scores[k]), ...view.parts))
@@ -94,7 +97,8 @@ export class Results {
   }
 
   chooser(k, checked) {
-    return make("label", {}, make("input", { type: "radio", name: "run", checked, data: { key: `run-${k}` }, onchange: () => this.choose(k) }), ` Run ${"AB"[k]}`)
+    const button = make("input", { type: "radio", name: "run", checked, data: { key: `run-${k}` }, onchange: () => this.choose(k) })
+    return make("label", {}, button, ` Run ${"AB"[k]}`)
   }
 
   difference(changed) {
@@ -118,8 +122,9 @@ export class Results {
   describe() {
     for (const view of this.views) view.describe()
     this.canvas.setAttribute("aria-label", this.runs.map(({ frame, history }, k) => {
-      const first = history.points[0], name = this.runs[1] ? `Run ${"AB"[k]}: ` : ""
-      return `${name}training loss from ${shown(first.train)} to ${shown(frame.train.loss)}, test loss from ${shown(first.test)} to ${shown(frame.test.loss)} in ${frame.epoch} epochs.`
+      const { train, test } = history.points[0], name = this.runs[1] ? `Run ${"AB"[k]}: ` : ""
+      return `${name}in ${frame.epoch} epochs the training loss went from ${shown(train)} to ${shown(frame.train.loss)}, `
+        + `the test loss from ${shown(test)} to ${shown(frame.test.loss)}.`
     }).join(" "))
   }
 }

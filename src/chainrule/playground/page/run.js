@@ -66,13 +66,14 @@ export class Run {
   /** The name of the metric, and its value as text. */
   score(part = "test") {
     const { metric } = this.facts, value = this.frame[part][metric]
-    return { label: metric.replaceAll("_", " "), text: metric.includes("accuracy") ? `${(value * 100).toFixed(1)} %` : shown(value) }
+    const text = metric.includes("accuracy") ? `${(value * 100).toFixed(1)} %` : shown(value)
+    return { label: metric.replaceAll("_", " "), text }
   }
 }
 
 /** A number with so many significant digits, as a person writes it. */
 export function shown(number, digits = 4) {
-  if (!Number.isFinite(number)) return `${number}`
+  if (!number || !Number.isFinite(number)) return `${number}`
   const size = Math.abs(number)
-  return (size && (size < 1e-4 || size >= 1e6) ? number.toExponential(digits - 1) : number.toPrecision(digits)).replace("-", "−")
+  return (size < 1e-4 || size >= 1e6 ? number.toExponential(digits - 1) : number.toPrecision(digits)).replace("-", "−")
 }

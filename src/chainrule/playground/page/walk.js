@@ -5,19 +5,24 @@ import { ask, inTurn } from "./library.js"
 import { colour, largest } from "./pictures.js"
 import { shown } from "./run.js"
 
-const ROWS = 6, COLUMNS = 8
+const ROWS = 5, COLUMNS = 6
 const PHASES = { forward: "Forward", loss: "Loss", backward: "Backward", update: "Update" }
 
-/** The first numbers of an array as a table, coloured by sign and size. */
-function grid({ name, shape, data }) {
-  const rows = Array.isArray(data[0]) ? data : [data], top = largest(rows.flat(), 1e-12)
-  const cells = rows.slice(0, ROWS).map(row => make("tr", {}, ...row.slice(0, COLUMNS).map(value => {
-    const cell = make("td", {}, Number.isInteger(value) ? `${value}` : shown(value, 3))
-    cell.style.background = colour(.6 * value / top)
-    return cell
-  })))
-  const whole = shape.length ? shape.join(" × ") : "a number", cut = shape[0] > ROWS || shape.at(-1) > COLUMNS ? ", the first of them" : ""
-  return make("figure", { tabIndex: 0 }, make("figcaption", {}, `${name} `, make("small", {}, `${whole}${cut}`)), make("table", {}, make("tbody", {}, ...cells)))
+/** The first numbers of an array as a table, coloured by sign and size; those of a batch begin with the sample. */
+function grid({ name, shape, data }, batch, sample) {
+  const rows = Array.isArray(data[0]) ? data : [data], own = shape.length > 1 && shape[0] === batch && sample < rows.length
+  const top = largest(rows.flat(), 1e-12), from = own ? sample : 0
+  const cell = value => {
+    const made = make("td", {}, Number.isInteger(value) ? `${value}` : shown(value, 3))
+    made.style.background = colour(.6 * value / top)
+    return made
+  }
+  const lines = rows.slice(from, from + ROWS).map((row, k) =>
+    make("tr", { class: own && !k ? "own" : "" }, ...row.slice(0, COLUMNS).map(cell)))
+  const whole = shape.length ? shape.join(" × ") : "a number", cut = rows.length - from > ROWS || rows[0].length > COLUMNS
+  const note = `${whole}${own ? `, from sample ${sample}` : ""}${cut ? ", in part" : ""}`
+  const caption = make("figcaption", {}, `${name} `, make("small", {}, note))
+  return make("figure", { tabIndex: 0 }, caption, make("table", {}, make("tbody", {}, ...lines)))
 }
 
 export class Walk {
@@ -45,32 +50,37 @@ export class Walk {
     const { phase, layer, part, title, equations, numbers, values } = this.operations[this.at]
     const backward = phase !== "forward"
     this.light(part === "edges" ? { lines: layer - 1, column: null, backward } : { lines: -1, column: layer, backward })
+    this.title.classList.remove("line")
     this.title.textContent = `${PHASES[phase]}${phase === "loss" ? "" : `, layer ${layer}`}: ${title}`
     this.say(`${this.title.textContent}. ${equations.join(", ")}. ${numbers[0] ?? ""}`)
     keepingFocus(() => this.body.replaceChildren(this.bar(), this.list(),
       ...equations.map(line => make("p", { class: "equation" }, line)),
-      make("div", { class: "scroll worked", tabIndex: 0, role: "group", "aria-label": "Numbers" }, ...numbers.map(line => make("p", {}, line))),
-      make("div", { class: "arrays" }, ...values.map(grid))))
+      make("div", { class: "scroll worked", tabIndex: 0, role: "group", "aria-label": "Numbers" },
+        ...numbers.map(line => make("p", {}, line))),
+      make("div", { class: "arrays" }, ...values.map(value => grid(value, this.rows, this.sample)))))
   }
 
   bar() {
-    const last = this.at === this.operations.length - 1, go = (text, key, disabled, onclick) => make("button", { disabled, onclick, data: { key } }, text)
+    const last = this.at === this.operations.length - 1
     const sample = make("input", { type: "number", id: "sample", min: 0, max: this.rows - 1, value: this.sample, data: { key: "sample" } })
     sample.onchange = () => {
       this.sample = Math.max(0, Math.min(this.rows - 1, Math.round(+sample.value) || 0))
       this.begin(this.run, this.at)
     }
     return make("div", { class: "row" },
-      go("Back", "walk-back", this.at === 0, () => this.to(this.at - 1)),
-      last ? make("button", { class: "primary", data: { key: "walk-next" }, onclick: () => this.step() }, "Take this step")
-        : make("button", { class: "primary", data: { key: "walk-next" }, onclick: () => this.to(this.at + 1) }, "Next operation"),
+      make("button", { disabled: this.at === 0, data: { key: "walk-back" }, onclick: () => this.to(this.at - 1) }, "Back"),
+      make("button", { class: "primary", data: { key: "walk-next" }, onclick: () => last ? this.step() : this.to(this.at + 1) },
+        last ? "Take this step" : "Next operation"),
       make("span", { class: "soft count" }, `${this.at + 1} of ${this.operations.length}`),
       make("label", { class: "inline" }, `Sample of the batch (0 to ${this.rows - 1}) `, sample))
   }
 
   list() {
-    return make("ol", { class: "steps" }, ...this.operations.map(({ phase, title, layer }, k) => make("li", { class: phase },
-      make("button", { "aria-current": k === this.at ? "step" : undefined, data: { key: `walk-${k}` }, onclick: () => this.to(k) },
-        phase === "loss" ? title : `${layer} ${title}`))))
+    const step = ({ phase, title, layer }, k) => make("li", {}, make("button",
+      { "aria-current": k === this.at ? "step" : undefined, data: { key: `walk-${k}` }, onclick: () => this.to(k) },
+      phase === "loss" ? title : `${layer} ${title}`))
+    const steps = this.operations.map((operation, k) => ({ phase: operation.phase, button: step(operation, k) }))
+    return make("div", { class: "steps" }, ...Object.entries(PHASES).flatMap(([phase, name]) => [make("span", {}, name),
+      make("ol", { class: phase, "aria-label": name }, ...steps.filter(each => each.phase === phase).map(each => each.button))]))
   }
 }
