@@ -10,7 +10,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from scipy.sparse import csr_matrix
 
 import chainrule as cr
-from chainrule.estimators.program import decoding, program_of_estimator
+from chainrule.estimators.bridges import decoding, program_of_estimator
 from chainrule.layers.program import run
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -15,7 +15,8 @@ pytest.importorskip("narwhals", reason="narwhals is not installed")
 import chainrule as cr
 from chainrule.persistence.c import compiled
 from chainrule.persistence.c.text import Names
-from chainrule.persistence.tables import table_model
+from chainrule.persistence.tables import rows_of, table_model
+from chainrule.tabular.inputs import as_frame
 from persistence.table_models import KINDS, SPECIES, answer, fitted, frame, odd_frame, quiet
 
 COMPILERS = [one for one in ("gcc", "clang") if shutil.which(one)]
@@ -179,3 +180,11 @@ def test_without_a_compiler_the_notes_say_that_nothing_was_compared(tmp_path, mo
     done = cr.export(fitted("a number"), tmp_path / "a.h", X=frame())
     assert done.checked is None
     assert done.notes[-1] == "not compiled and compared with the model: there is no C compiler"
+
+
+def test_drawn_rows_are_as_the_model_reads_them() -> None:
+    """It drops blanks around words, which a header would take into account."""
+    table = table_model(fitted("classes"))
+    rows, _ = rows_of(table, None)
+    for name, read in table.read(as_frame(rows)).items():
+        np.testing.assert_array_equal(rows[name], read, err_msg=name)

@@ -279,7 +279,6 @@ def _read_part(path: Path, file: IdxFile) -> Array:
 
 
 def _collect(name: str, image_set: ImageSet, folders: Sequence[Path], progress: bool) -> list[Path]:
-    """Return the paths of the four files, after downloading missing ones into the last folder."""
     found = {file: _find(file, folders) for file in image_set.files}
     for file, path in found.items():
         if path is None or path.suffix != ".gz":

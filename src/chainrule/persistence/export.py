@@ -247,7 +247,6 @@ class _Wrong:
 
 
 def _compared(task: Task, path: Path, precision: str | None) -> tuple[float | None, _Wrong | None]:
-    """The distance between file and model, and what is wrong with it."""
     model, rows = task.model, task.rows
     if rows is None:
         return None, None

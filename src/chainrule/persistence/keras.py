@@ -349,7 +349,6 @@ def _check_epsilon(path: Path, ours: Iterable[tuple[str, Slot]], settings: Mappi
 def _check_steps(
     path: Path, model: Sequential, config: Any, described: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> None:
-    """Raise if a Keras Sequential has other steps between its weights than the model."""
     if isinstance(config, dict) and config.get("class_name") == "Sequential" and described:
         theirs = [step for name, settings in described for step in _their_steps(name, settings)]
         ours = [step for part in parts(model.layers) for step in _our_steps(part)]

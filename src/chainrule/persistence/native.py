@@ -304,7 +304,6 @@ def _build(
     own: dict[str, type[Layer]],
     expected: Expected,
 ) -> Sequential:
-    """Build the model of this description, after checking that the file holds its arrays."""
     try:
         if not description.keys() <= {"layers", "dtype"}:
             raise ValueError(sentence("a model", "layers and a dtype", reprlib.repr(sorted(description))))

@@ -77,7 +77,6 @@ def as_pandas(pipeline: Any, columns: dict[str, Array]) -> Any:
 
 
 def _gaps(chooser: Any) -> dict[str, Any]:
-    """What a missing word is to the encoder of its column."""
     found: dict[str, Any] = {}
     for _, step, chosen in chooser.transformers_:
         for encoder in (one for one in _flat(step) if hasattr(one, "categories_")):
@@ -227,7 +226,6 @@ def _categories(names: Sequence[str], steps: Sequence[Any], at: int) -> list[Col
 
 
 def _width(encoder: Any, place: int) -> int:
-    """How many features it makes of this column."""
     if type(encoder).__name__ == "OrdinalEncoder":
         return 1
     rare = getattr(encoder, "infrequent_categories_", None)

@@ -116,7 +116,6 @@ class _Sampler:
     typed: bool
 
     def columns(self, step: Any, width: int, after: Columns) -> Columns:
-        """Samples from the step's own knowledge, or else from its inverse."""
         if steps := steps_of(step):
             for one in reversed(steps):
                 after = self.columns(one, getattr(one, "n_features_in_", width), after)

@@ -124,7 +124,7 @@ def _of_estimator(fitted: Any) -> TableModel:
 
 
 def _of_pipeline(pipeline: Any) -> TableModel | None:
-    from ..estimators.program import decoding, scaling
+    from ..estimators.bridges import decoding, scaling
 
     last = steps_of(pipeline)[-1]
     found = columns_of_pipeline(pipeline, scaling(last))
@@ -230,7 +230,6 @@ def _takes_strange(call: Call) -> bool:
 
 
 def _drawn(model: TableModel, rng: np.random.Generator) -> Columns:
-    """Values of each column as the first call that takes it knows them."""
     found: Columns = {}
     for column, center, factor in zip(model.columns, *_centers(model), strict=True):
         if column.source.name not in found:
@@ -275,7 +274,7 @@ def _moments(call: Call, rng: np.random.Generator, center: float, factor: float)
 def _texts(call: Call, rng: np.random.Generator, center: float, factor: float) -> Array:
     letters = [*map(chr, call.arrays["alphabet"].tolist()), "\N{SNOWMAN}", " ", "A"]
     letters = [letter for letter in letters if not "\ud800" <= letter <= "\udfff"]
-    texts = ["".join(rng.choice(letters, size)) for size in rng.integers(1, 60, ROWS)]
+    texts = ["".join(rng.choice(letters, size)).strip() for size in rng.integers(1, 60, ROWS)]  # as tables are read
     return np.array(texts, object)
 
 

@@ -58,7 +58,6 @@ class Compiled:
         self._origin = _Origin(parts)
 
     def obeys(self, parts: Parts) -> bool:
-        """Whether no object that it was made from was replaced."""
         return self._origin.is_that_of(parts)
 
     def begin(self, most: int) -> EpochState:

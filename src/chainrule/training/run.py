@@ -243,7 +243,6 @@ class Preparation:
         return run
 
     def _cut(self, run: Run, position: Position) -> None:
-        """Cut the data into batches by the present settings; those of a running epoch keep theirs."""
         cut = position.cut
         if position.current is None or cut is None:
             cut = [self.batch_size, self.drop_last, self.sample]

@@ -70,6 +70,19 @@ class Network:
         last = (("back to the target's units", call) for call in decoding)
         self.steps = steps_of([*first, *layers, *last], self.inputs)
 
+    def classify(self, labels: Any, of: str = "class") -> None:
+        """Its outputs are the probability of each class, or of each label."""
+        self.classes, self.unit = [str(label) for label in labels], 1.0
+        self.meaning = f"the probability of each {of}"
+        if len(self.classes) < 2:
+            raise ValueError(sentence(WHO, "at least two classes", repr(self.classes)))
+
+    def regress(self, levels: int) -> None:
+        """Its outputs are numbers, or so many quantiles of each."""
+        self.meaning = "the prediction, in the units of the target"
+        if levels > 1:
+            self.meaning += f"; of each target its {levels} quantiles"
+
 
 def as_network(model: Any) -> Network:
     """Return the network of a model or a fitted estimator."""
@@ -157,7 +170,7 @@ def _encoded(entry: dict[str, Any]) -> list[str]:
 def _of_estimator(estimator: Any) -> Network:
     from sklearn.utils.validation import check_is_fitted
 
-    from ...estimators.program import decoding, scaling
+    from ...estimators.bridges import decoding, scaling
 
     check_is_fitted(estimator)
     nameless = copy.copy(estimator)  # it takes arrays without column names
@@ -166,29 +179,15 @@ def _of_estimator(estimator: Any) -> Network:
     network = Network(model, estimator.n_features_in_, model.predict, columns=columns)
     network.follow(scaling(estimator), labelled(model), decoding(estimator))
     if hasattr(estimator, "classes_"):
-        _classify(network, nameless)
-    else:
-        _regress(network, nameless)
-    return network
-
-
-def _classify(network: Network, estimator: Any) -> None:
-    network.classes = [str(label) for label in estimator.classes_]
-    network.meaning, network.unit = "the probability of each class", 1.0
-    network.answer = estimator.predict_proba
-    if len(network.classes) < 2:
-        raise ValueError(sentence(WHO, "at least two classes", repr(network.classes)))
-
-
-def _regress(network: Network, estimator: Any) -> None:
-    levels = estimator._levels
-    network.meaning = "the prediction, in the units of the target"
-    network.answer = lambda x: np.reshape(estimator.predict(x), (len(x), -1))
-    if levels > 1:
-        network.meaning += f"; of each target its {levels} quantiles"
+        network.classify(estimator.classes_)
+        network.answer = nameless.predict_proba
+        return network
+    network.regress(estimator._levels)
+    network.answer = lambda x: np.reshape(nameless.predict(x), (len(x), -1))
     if network.steps[-1].call.op == "deviations":
         network.meaning += ", then its standard deviation"
-        network.answer = lambda x: np.hstack([np.reshape(one, (len(x), -1)) for one in estimator.predict(x, True)])
+        network.answer = lambda x: np.hstack([np.reshape(one, (len(x), -1)) for one in nameless.predict(x, True)])
+    return network
 
 
 def check_rows(network: Network, rows: Any) -> Array:

@@ -22,7 +22,7 @@ from ..tables import TableModel, rows_of
 from .calls import Calls, calls_of
 from .columns import FUNCTIONS, Columns
 from .header import Costs, SelfTest, costs, introduction, network_function, network_texts, self_test, sizes, tolerance
-from .network import Network, labelled
+from .network import WHO, Network, labelled
 from .steps import Step, calls, quantized, run_in_float32
 from .text import array, double, string
 
@@ -145,7 +145,6 @@ static inline void {name}_encode(const {name}_row *row, float *x)
 # --- the header ---------------------------------------------------------------------------------------------------
 
 
-WHO = "export to C"
 TEST_ROWS, TEST_BYTES = 10, 100  # characters of a text
 
 
@@ -175,17 +174,11 @@ class _Table:
 def network_of(model: TableModel) -> Network:
     """Return the network; for a classifier, with probabilities."""
     network = Network(model.network, len(model.scales), lambda x: x)
-    is_classifier = model.classes is not None
-    network.follow((), labelled(model.network), model.decoding if is_classifier else ())
-    if model.classes is not None:
-        network.classes, network.unit = [str(label) for label in model.classes], 1.0
-        network.meaning = "the probability of each label" if model.is_multilabel else "the probability of each class"
-        if len(network.classes) < 2:
-            raise ValueError(sentence(WHO, "at least two classes", repr(network.classes)))
-        return network
-    network.meaning = "the prediction, in the units of the target"
-    if model.levels > 1:
-        network.meaning += f"; of each target its {model.levels} quantiles"
+    network.follow((), labelled(model.network), () if model.classes is None else model.decoding)
+    if model.classes is None:
+        network.regress(model.levels)
+    else:
+        network.classify(model.classes, "label" if model.is_multilabel else "class")
     return network
 
 

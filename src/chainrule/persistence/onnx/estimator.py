@@ -51,7 +51,7 @@ class _SklearnGraph(Graph):
 
 
 def _begun(scope: Any, operator: Any, container: Any) -> tuple[Graph, str, Program]:
-    from ...estimators.program import program_of_estimator
+    from ...estimators.bridges import program_of_estimator
 
     fitted, g = operator.raw_operator, _SklearnGraph(scope, operator, container)
     program = program_of_estimator(g.who, fitted)

@@ -109,7 +109,6 @@ def _prelu(g: Graph, call: Call, x: str) -> str:
 
 
 def _columns(g: Graph, call: Call, x: str) -> str:
-    """Apply each part's program to its columns, side by side."""
     stops = np.cumsum(call.arrays["widths"]).tolist()
     bounds = zip([0, *stops], stops, strict=False)
     parts = [g.Slice(x, [start], [stop], [1]) for start, stop in bounds]
