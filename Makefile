@@ -126,6 +126,7 @@ OURSELVES = "chainrule==$$($(PY) -c 'from importlib.metadata import version; pri
 $(DOCS)/.fresh: .venv/.installed .venv/.docs docs/conf.py $(wildcard docs/_ext/* docs/learn/figures/*.py)
 	@rm -rf $(DOCS)/cache $(DOCS)/doctrees $(DOCS)/notebooks
 	@mkdir -p $(DOCS)
+	@$(PY) -c 'from jupyter_cache import get_cache; get_cache("$(DOCS)/cache").list_cache_records()' # two jobs would both make it
 	@touch $@
 
 # MathJax, for the formulas, is one file of the site.
