@@ -75,7 +75,9 @@ def test_zeros_are_counted_and_not_drawn():
 def test_models_without_a_distribution_are_drawn(value):
     model = cr.MLP([4, 3, 3], rng=0)
     model.parameters.vector[:] = value
-    plots.gradients(model, X, LABELS).draw_without_rendering()
+    figure = plots.gradients(model, X, LABELS)
+    figure.draw_without_rendering()
+    assert len(figure.axes) == 3
 
 
 def test_the_model_is_not_modified():

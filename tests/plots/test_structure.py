@@ -84,7 +84,9 @@ def test_a_change_of_width_between_linear_layers_has_no_edges():
 def test_weights_of_zeros_and_of_no_numbers_are_drawn(value):
     model = cr.MLP([2, 2], rng=0)
     model.parameters.vector[:] = value
-    plots.network(model).draw_without_rendering()
+    figure = plots.network(model)
+    figure.draw_without_rendering()
+    assert units(figure) == [2, 2]
 
 
 def test_what_is_no_model_or_has_no_edges_is_refused():

@@ -101,15 +101,21 @@ def test_the_model_is_not_modified_and_the_same_seed_draws_the_same(monkeypatch)
     assert not np.array_equal(first, other)
 
 
-def test_a_loss_that_overflows_somewhere_leaves_a_hole():
+def test_a_loss_that_overflows_somewhere_leaves_a_hole(monkeypatch):
+    given = asked(monkeypatch)
     model = cr.Sequential([cr.Linear(2, 1, bias=False)])
     figure = plots.landscape(model, X, Y, "squared_error", directions=[[1e30, 0.0], [0.0, 1.0]], resolution=3)
     figure.draw_without_rendering()
+    ((_, _, losses),) = given
+    assert np.ma.getmaskarray(losses).tolist() == 3 * [[True, False, True]]
 
 
-def test_a_constant_loss_is_drawn():
+def test_a_constant_loss_is_drawn(monkeypatch):
+    given = asked(monkeypatch)
     figure = plots.landscape(line(), X, Y, lambda z, y, weight: (1.0, 0 * z), resolution=3)
     figure.draw_without_rendering()
+    ((_, _, losses),) = given
+    assert np.ma.getdata(losses).tolist() == 3 * [[1.0, 1.0, 1.0]]
 
 
 @pytest.mark.parametrize(

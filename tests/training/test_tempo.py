@@ -1,4 +1,4 @@
-"""The way of taking steps follows the machine: on simulated machines, whose steps last as long as they are told."""
+"""The way of taking steps follows the machine: on simulated machines, whose steps have known durations."""
 
 from __future__ import annotations
 
