@@ -166,7 +166,9 @@ def test_every_name_from_outside_is_escaped() -> None:
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({HOSTILE: X[:, 0], "kind": [HOSTILE, "b", "c"] * 10})
     labels = np.where(Y > 0, HOSTILE, "other")
-    model = cr.TabularClassifier(max_epochs=2, random_state=0).fit(frame, labels)
+    settings = dict(columns={"kind": "category"}, early_stopping=False, validation_fraction=0.25)
+    model = cr.TabularClassifier(max_epochs=2, random_state=0, **settings).fit(frame, labels)
+    assert "\n" in repr(model)
     one = cr.explain(model, frame.iloc[[3]], labels[3], baseline=frame)
     several = cr.explain(model, frame, labels)
     layer = type(HOSTILE, (cr.Identity,), {"__doc__": f"{HOSTILE}.", "__repr__": lambda self: HOSTILE})()
@@ -180,6 +182,7 @@ def test_every_name_from_outside_is_escaped() -> None:
             assert "\u202e" not in text
             assert all(line.isprintable() for line in text.splitlines())
         assert max(map(len, str(found).splitlines())) <= 80
+        assert "  " not in found.title
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def _explained(model: Any, subject: Subject, found: Contributions | None, x: Any
     if count == 1 and of_table:
         conditions.append(f"answer: {_said(model, x)}")
     cells = subject.rows.cells() if subject.rows is not None and count == 1 else ()
-    rule, words = equations_of(subject.optimizer)[0], (repr(model), "; ".join(conditions), count)
+    rule, words = equations_of(subject.optimizer)[0], (" ".join(repr(model).split()), "; ".join(conditions), count)
     return Explanation(*words, cells, steps, loss, repr(subject.optimizer), rule, found)
 
 
