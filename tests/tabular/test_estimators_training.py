@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from joblib import Parallel, delayed
 
 import chainrule as cr
-from chainrule.tabular.estimators import tables, watching
+from chainrule.tabular.estimators import members, tables, watching
 
 ROWS = 160
 RNG = np.random.default_rng(0)
@@ -27,6 +28,12 @@ def take(chosen):
     return {name: column[chosen] for name, column in TABLE.items()}
 
 
+def scored(model, metric):
+    """The validation error of each epoch that has one."""
+    rows = enumerate(model.history_, start=1)
+    return {epoch: row[f"validation_{metric}"] for epoch, row in rows if f"validation_{metric}" in row}
+
+
 # --- the best epoch -----------------------------------------------------------------------------------------------
 
 
@@ -34,9 +41,9 @@ def take(chosen):
 def test_the_weights_of_the_best_epoch_are_kept(metric):
     model = cr.TabularClassifier(**FEW, metric=metric)
     model.fit(take(slice(100)), CLASSES[:100], X_val=take(slice(100, None)), y_val=CLASSES[100:])
-    errors = model.history_[f"validation_{metric}"]
-    best = len(errors) - 1 - int(np.argmin(errors[::-1]))
-    assert (model.best_epoch_, model.n_epochs_) == (best + 1, 15)
+    errors = scored(model, metric)
+    best = max(epoch for epoch, error in errors.items() if error == min(errors.values()))
+    assert (model.best_epoch_, model.n_epochs_, model.validation_error_) == (best, 15, errors[best])
     if metric == "accuracy":
         found = 1 - model.score(take(slice(100, None)), CLASSES[100:])
     else:
@@ -62,11 +69,20 @@ def test_without_validation_rows_the_last_epoch_is_kept():
     assert "validation_root_mean_squared_error" not in model.history_
 
 
-def test_training_ends_when_nothing_improves_any_more():
+def test_only_epochs_near_a_zero_of_the_learning_rate_are_scored():
+    model = cr.TabularRegressor(max_epochs=60, random_state=0, early_stopping=False).fit(TABLE, NUMBERS)
+    rate = cr.schedules.CosLog4(1.0)
+    epochs = scored(model, "root_mean_squared_error")
+    assert {4, 12, 28, 60} <= set(epochs)
+    assert len(epochs) < 30
+    assert all(rate(epoch, 60) < 0.3 for epoch in epochs)
+
+
+def test_training_ends_with_a_cycle_that_improves_nothing():
     noise = np.random.default_rng(1).normal(size=ROWS)
-    model = cr.TabularRegressor(max_epochs=1000, random_state=0).fit(TABLE, noise)
-    assert model.n_epochs_ < 1000
-    assert model.n_epochs_ > 3 * model.best_epoch_ + 40 - 1
+    model = cr.TabularRegressor(max_epochs=150, random_state=0).fit(TABLE, noise)
+    assert model.n_epochs_ in (30, 70)  # the end of the second or the third cycle
+    assert model.best_epoch_ <= {30: 10, 70: 30}[model.n_epochs_]
     assert cr.TabularRegressor(max_epochs=60, random_state=0, early_stopping=False).fit(TABLE, noise).n_epochs_ == 60
 
 
@@ -75,7 +91,7 @@ def test_equal_epochs_do_not_count_as_better():
     model = cr.MLP([1, 1], rng=0)
     trainer = cr.Trainer(model, "squared_error", callbacks=[stops])
     trainer.fit([[1.0]], [[1.0]], epochs=100, verbose=0)
-    assert (stops.epoch, len(trainer.history)) == (44, 44)
+    assert (stops.epoch, len(trainer.history)) == (20, 20)
 
 
 # --- rows and weights ---------------------------------------------------------------------------------------------
@@ -136,15 +152,30 @@ class Clock:
 
 
 def limited(monkeypatch, step: float, limit: float, **settings):
-    monkeypatch.setattr(watching, "time", Clock(step))
-    monkeypatch.setattr("chainrule.tabular.estimators.base.time", watching.time)
-    return cr.TabularRegressor(random_state=0, time_limit=limit, early_stopping=False, **settings).fit(TABLE, NUMBERS)
+    clock = Clock(step)
+    for module in ("base", "members", "watching"):
+        monkeypatch.setattr(f"chainrule.tabular.estimators.{module}.time", clock)
+    model = cr.TabularRegressor(random_state=0, time_limit=limit, early_stopping=False, **settings)
+    return model.fit(TABLE, NUMBERS), clock.now
+
+
+def test_the_schedule_is_planned_for_the_time(monkeypatch):
+    monkeypatch.setattr(members.Task, "seconds_per_epoch", lambda task, threads: 1.0)
+    model, _ = limited(monkeypatch, 1e-6, 100.0)
+    assert model.plan_["epochs"] == model.n_epochs_ == 84
+    rates = model.history_["learning_rate"]
+    assert rates[-1] < 0.05 * max(rates)
+    again = cr.TabularRegressor(plan=model.plan_, early_stopping=False).fit(TABLE, NUMBERS)
+    assert np.array_equal(again.predict(TABLE), model.predict(TABLE))
 
 
 def test_the_schedule_ends_when_the_time_does(monkeypatch):
-    model = limited(monkeypatch, 1.0, 100.0)
+    """Training is slower than planned."""
+    monkeypatch.setattr(members.Task, "seconds_per_epoch", lambda task, threads: 0.0)
+    model, now = limited(monkeypatch, 1.0, 100.0)
+    assert model.plan_["epochs"] == 256
     assert 10 < model.n_epochs_ < 60
-    assert watching.time.now <= 100 + 2  # the looks after the last step
+    assert now <= 100 + 2  # the looks after the last step
     assert model.history_.reason == ""
     rates = model.history_["learning_rate"]
     assert rates[-1] < 0.05 * max(rates)
@@ -153,7 +184,7 @@ def test_the_schedule_ends_when_the_time_does(monkeypatch):
 def test_weights_of_an_epoch_that_time_cut_short_are_scored(monkeypatch):
     scores = iter([3.0, 2.0, 1.0])
     best = watching.BestEpoch("error", lambda: next(scores), stops=False)
-    limit = watching.Deadline(1e9, 0.0)
+    limit = watching.Deadline(1e9, 1e9)
     model = cr.MLP([1, 1], rng=0)
 
     class Cut(cr.Callback):
@@ -174,22 +205,24 @@ def test_weights_of_an_epoch_that_time_cut_short_are_scored(monkeypatch):
 
 
 def test_ample_time_changes_nothing(monkeypatch):
-    model = limited(monkeypatch, 1e-6, 100.0, max_epochs=15)
+    model, _ = limited(monkeypatch, 1e-6, 100.0, max_epochs=15)
     other = cr.TabularRegressor(**FEW, early_stopping=False).fit(TABLE, NUMBERS)
     assert model.n_epochs_ == 15
     assert np.array_equal(model.predict(TABLE), other.predict(TABLE))
 
 
 def test_no_time_at_all_gives_a_model_still(monkeypatch):
-    model = limited(monkeypatch, 1000.0, 0.1)
+    model, _ = limited(monkeypatch, 1000.0, 0.1)
+    assert model.plan_["epochs"] == 1
     assert np.isfinite(model.predict(TABLE)).all()
 
 
 def test_lines_say_how_much_time_is_left(capsys):
     cr.TabularRegressor(**FEW, verbose=True).fit(TABLE, NUMBERS)
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 15
-    assert "validation_root_mean_squared_error" in lines[0]
+    assert re.fullmatch(r"about [\d.e-]+ s: a network of 15 epochs", lines[0])
+    assert len(lines) == 16
+    assert "validation_root_mean_squared_error" in lines[1]
     assert "seconds left 0" in lines[-1]
 
 

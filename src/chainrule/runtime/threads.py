@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from threading import get_ident
+from threading import get_ident, local
 from typing import Any
 
 from .._support.checks import sentence
@@ -47,7 +47,27 @@ def available_threads() -> int:
     ...     available_threads()
     1
     """
-    return chosen_threads() or min([processors(), *_LIMIT.before()])
+    known = chosen_threads() or min([processors(), *_LIMIT.before()])
+    return min(known, getattr(_OWN, "most", known))
+
+
+_OWN = local()
+
+
+class own_threads(Temporary):  # noqa: N801, as contextlib names such classes
+    """Limits training steps and predictions that this thread begins inside the block to ``most`` threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._before = most, dict(vars(_OWN))
+
+    def begin(self) -> None:
+        """Limit them."""
+        _OWN.most = self._most
+
+    def end(self) -> None:
+        """Restore the limit of the block around, if there is one."""
+        vars(_OWN).clear()
+        vars(_OWN).update(self._before)
 
 
 def chosen_threads() -> int:

@@ -35,8 +35,6 @@ from .encoding import TableEncoder
 
 WIDTHS = (256, 256, 256)
 EMBEDDING = 8
-BATCH = 256
-EPOCHS = 256
 SMOOTHING = 0.1  # of labels, if the metric is accuracy
 DECAY = 0.02
 BETAS = (0.9, 0.95)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
@@ -15,64 +16,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..._support.checks import Array, sentence
 from ..._support.notices import warn
-from ...estimators.internals import Interval, fitting
+from ...estimators.internals import Interval, StrOptions, fitting
 from ...layers.program import Program, run
 from ...losses import Loss
 from ...model import Sequential
 from ...ops.fused import KERNELS
-from ...training.callbacks import Callback, History
-from ...training.trainer import Trainer
+from ...runtime.threads import available_threads
+from ...training.callbacks import History
 from .. import recipe
 from ..encoding import TableEncoder
 from ..kinds import Kinds
+from ..plans import MARGIN, PRESETS, Plan, planned, read_plan
 from . import tables
+from .members import Crew, Rows, Task, Trained, joined, scale_outputs
 from .tables import Columns, EncodedRows
-from .watching import BestEpoch, Deadline, Lines
-
-PARAMETERS = """
-columns : mapping of column to kind, optional
-    Overrides, such as ``{"zip": "category", "id": "drop"}``. The kinds are number, category, flag, date, text and drop.
-validation_fraction : float in [0, 1)
-    Share of the rows, stratified by class, that is set aside to find the best epoch, unless ``fit`` gets ``X_val``; 0
-    keeps the last epoch.
-early_stopping : bool
-    Whether to stop once the epoch exceeds 3b + 40, where b is the last epoch that improved the metric.
-max_epochs : int
-    Number of planned epochs.
-time_limit : float or None
-    Maximum time in seconds. The number of epochs and the fall of the learning rate are fitted to it.
-random_state : int, RandomState or None
-    Seed. The same integer gives the same network, bit for bit, unless there is a time limit.
-verbose : bool
-    Whether to print progress and the time left.
-"""
-
-ATTRIBUTES = """
-column_kinds_ : Kinds
-    The kind of each column and the reason for it; prints as a table.
-encoder_ : TableEncoder
-    The encoding of the columns as inputs of the network.
-model_ : :class:`~chainrule.Sequential`
-    The network. Its outputs are logits, or standardised numbers.
-best_epoch_, n_epochs_ : int
-    The epoch whose weights are kept, and the number of epochs trained.
-history_ : :class:`~chainrule.callbacks.History`
-    The training loss and the validation metric of each epoch.
-n_features_in_, feature_names_in_, n_outputs_ : int, array of str, int
-    As in scikit-learn.
-"""
-
-NOTES = """
-Prediction finds the columns by name, in any order, and ignores others. Missing and unseen values are safe. The columns
-of a matrix are named x0, x1, ...; in a matrix of numbers, all of them are numbers.
-"""
-
-REFERENCES = """
-Holzmüller, Grinsztajn and Steinwart, Better by Default (2024), arXiv:2407.04491.
-"""
-
-OF_TABLES = {"Parameters": PARAMETERS, "Attributes": ATTRIBUTES, "Notes": NOTES, "References": REFERENCES}
-
+from .watching import Lines
 
 AT_ONCE = 1 << 16  # rows encoded together in prediction
 FEWEST = 2  # rows
@@ -80,9 +38,11 @@ FEWEST = 2  # rows
 #: Allowed values of the parameters, in scikit-learn's terms, so that scikit-learn words the errors.
 CONSTRAINTS: dict[str, list[Any]] = {
     "columns": [Mapping, None],
+    "preset": [StrOptions(set(PRESETS))],
     "validation_fraction": [Interval(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean"],
-    "max_epochs": [Interval(Integral, 1, None, closed="left")],
+    **{name: [Interval(Integral, 1, None, closed="left"), None] for name in ("n_ensemble", "n_folds", "max_epochs")},
+    "plan": [Mapping, None],
     "time_limit": [Interval(Real, 0, None, closed="neither"), None],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -90,16 +50,16 @@ CONSTRAINTS: dict[str, list[Any]] = {
 
 
 class Part(NamedTuple):
-    """Some rows: columns, internal form of y, and weights or None."""
+    """Some rows: columns, internal form of y, weights or None, and their places in the table."""
 
     columns: Columns
     y: Array
     weight: Array | None
+    places: Array
 
     def at(self, chosen: Array) -> Part:
-        return Part(
-            tables.take(self.columns, chosen), self.y[chosen], None if self.weight is None else self.weight[chosen]
-        )
+        weight = None if self.weight is None else self.weight[chosen]
+        return Part(tables.take(self.columns, chosen), self.y[chosen], weight, self.places[chosen])
 
 
 class BaseTabular(BaseEstimator):
@@ -113,6 +73,10 @@ class BaseTabular(BaseEstimator):
     history_: History
     best_epoch_: int
     n_epochs_: int
+    plan_: dict[str, int]
+    members_: list[dict[str, Any]]
+    validation_error_: float | None
+    oof_predictions_: Array
     n_features_in_: int
     n_outputs_: int
     _names: list[str]
@@ -186,7 +150,6 @@ class BaseTabular(BaseEstimator):
             This estimator.
         """
         began, who = time.monotonic(), type(self).__name__
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=4))
         columns = tables.read(who, X)
         self.__dict__.pop("model_", None)  # an estimator whose fit fails is not fitted
         self._by_place = tables.is_matrix(X)
@@ -197,10 +160,12 @@ class BaseTabular(BaseEstimator):
         part = self._part(columns, y, sample_weight, "sample_weight", fresh=True)
         with tables.speaking_as(who):
             self.column_kinds_ = tables.kinds_of(X, part.columns, self.columns)
-            train, held_out = self._split(part, X_val, y_val, sample_weight_val, rng)
+            own = self._own_validation(X_val, y_val, sample_weight_val)
+            plan = self._planned(len(part.y), own is not None)
+            train, held_out = (part, own) if own is not None or plan.n_folds > 1 else self._split(part, plan.seed)
             self.encoder_ = TableEncoder().fit(train.columns, self.column_kinds_)
             self._see(train.y)
-            self._train(train, held_out, rng, began)
+            self._train(plan, train, held_out, tables.count_rows(columns), began)
         return self
 
     def _part(self, columns: Columns, y: Any, weight: Any, name: str, *, fresh: bool) -> Part:
@@ -211,22 +176,49 @@ class BaseTabular(BaseEstimator):
         targets = self._read_targets(y, fresh=fresh)
         if len(targets) != count:
             raise ValueError(sentence(who, f"as many values in y as rows in X, {count}", f"{len(targets)}"))
-        part = Part(columns, targets, tables.weights_of(who, name, weight, count))
+        part = Part(columns, targets, tables.weights_of(who, name, weight, count), np.arange(count))
         return part if part.weight is None or part.weight.all() else part.at(np.flatnonzero(part.weight))
 
-    def _split(self, part: Part, X_val: Any, y_val: Any, weight_val: Any, rng: np.random.Generator) -> Any:
-        """Return training rows, and validation rows or None: the user's own, or a share of all rows."""
+    def _own_validation(self, X_val: Any, y_val: Any, weight_val: Any) -> Part | None:
+        """Return the user's validation rows."""
         who = type(self).__name__
         if (X_val is None) != (y_val is None):
             raise ValueError(sentence(who, "X_val and y_val together", "one of them"))
-        if X_val is not None:
-            needed = [kind.name for kind in self.column_kinds_ if kind.is_input]
-            columns = tables.as_in_training(who, X_val, self._names, needed, by_place=self._by_place)
-            return part, self._part(columns, y_val, weight_val, "sample_weight_val", fresh=False)
-        if weight_val is not None:
-            raise ValueError(sentence(who, "X_val and y_val", "sample_weight_val alone"))
-        if len(part.y) < FEWEST:
-            raise ValueError(sentence(who, f"at least {FEWEST} rows to learn from", f"n_samples = {len(part.y)}"))
+        if X_val is None:
+            if weight_val is not None:
+                raise ValueError(sentence(who, "X_val and y_val", "sample_weight_val alone"))
+            return None
+        needed = [kind.name for kind in self.column_kinds_ if kind.is_input]
+        columns = tables.as_in_training(who, X_val, self._names, needed, by_place=self._by_place)
+        return self._part(columns, y_val, weight_val, "sample_weight_val", fresh=False)
+
+    def _planned(self, rows: int, has_validation: bool) -> Plan:
+        """Plan a training with as many rows in all, before the time limit."""
+        who, folds = type(self).__name__, self.n_folds
+        if self.plan is not None:
+            plan = read_plan(who, self.plan)
+        else:
+            seed, least = self.random_state, PRESETS[self.preset]
+            if not isinstance(seed, Integral):
+                seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
+            folds = min(least.n_folds, rows) if folds is None else folds
+            members = least.n_ensemble if self.n_ensemble is None else self.n_ensemble
+            if has_validation and self.n_folds is None:
+                folds, members = 1, (least.n_folds * members if self.n_ensemble is None else members)
+            share = 0.0 if has_validation else 1 / folds if folds > 1 else float(self.validation_fraction)
+            learned = max(int(rows * (1 - share)), 1)
+            plan = planned(self.preset, learned, int(seed), members, folds, self.max_epochs)
+        if has_validation and plan.n_folds > 1:
+            raise ValueError(sentence(who, "either X_val or folds", "both", "leave out X_val, or pass n_folds=1"))
+        least_rows = FEWEST if not has_validation else 1
+        if rows < max(plan.n_folds, least_rows):
+            got = f"n_samples = {rows}"
+            raise ValueError(sentence(who, f"at least {max(plan.n_folds, least_rows)} rows to learn from", got))
+        return plan
+
+    def _split(self, part: Part, seed: int) -> tuple[Part, Part | None]:
+        """Return training rows, and validation rows or None: a share of all."""
+        rng = np.random.default_rng(seed)
         chosen = tables.set_aside(self._strata(part.y), len(part.y), float(self.validation_fraction), rng)
         return (part.at(~chosen), part.at(chosen)) if chosen.any() else (part, None)
 
@@ -234,34 +226,83 @@ class BaseTabular(BaseEstimator):
         """Return the labels by which rows are stratified when some are set aside."""
         return None
 
-    def _train(self, train: Part, held_out: Part | None, rng: np.random.Generator, began: float) -> None:
+    def _train(self, plan: Plan, train: Part, held_out: Part | None, count: int, began: float) -> None:
         loss, outputs = self._loss()
-        model = recipe.network(self.encoder_, outputs, self._recipe, rng)
-        x, weight = self.encoder_.matrix(train.columns), self._row_weights(train.y, train.weight)
-        recipe.begin(model, x, rng)
-        watchers: list[Callback] = [recipe.fading_dropout(self._recipe)]
-        best = None
-        if held_out is not None:
-            best = BestEpoch(f"validation_{self.metric}", self._score(held_out, model), bool(self.early_stopping))
-            watchers.append(best)
-        if self.time_limit is not None:
-            watchers.append(Deadline(float(self.time_limit), began))
-        if self.verbose:
-            watchers.append(Lines())
-        size = min(recipe.BATCH, len(train.y))
-        optimizer = recipe.optimizer(model, self._recipe)
-        trainer = Trainer(model, loss, optimizer, size, callbacks=watchers, rng=rng, drop_last=True)
-        self.history_ = trainer.fit(x, self._targets(train.y), weight, epochs=self.max_epochs, verbose=0)
+        rows, own = self._rows(train), None if held_out is None else self._rows(held_out)
+        task = Task(
+            plan, self._recipe, self.encoder_, loss, outputs, self._targets, self._error, self.metric,
+            bool(self.early_stopping), lambda fold: (rows, own),
+        )  # fmt: skip
+        task, seconds = self._timed(task, began)
+        plan = task.plan
+        if plan.n_folds > 1:
+            rng = np.random.default_rng(plan.seed)
+            ids = tables.folds(self._strata(train.y), len(train.y), plan.n_folds, rng)
+            task = replace(task, fold=lambda fold: (rows.at(ids != fold), rows.at(ids == fold)))
+        lines = Lines(plan.members, plan.epochs, seconds) if self.verbose else None
+        end = began + float(self.time_limit or 0)
+        limit = None if self.plan is not None else self.time_limit
+        trained = Crew(task, limit, end, lines.tell if lines else lambda member, report: None).train()
+        places = [train.places[ids == fold] for fold in range(plan.n_folds)] if plan.n_folds > 1 else []
+        self._keep(task, trained, places, count)
+        if lines:
+            lines.end(self.history_.reason)
         if self.history_.interrupted and not self.history_.reason:
             warn("Training interrupted by user.")
-        self.n_epochs_ = trainer.epoch
-        self.best_epoch_ = best.epoch if best is not None and best.epoch else self.n_epochs_
-        self.model_ = model
 
-    def _score(self, held_out: Part, model: Sequential) -> Callable[[], float]:
-        """Return a function that computes the current validation error."""
-        x, weight = self.encoder_.matrix(held_out.columns), self._row_weights(held_out.y, held_out.weight)
-        return lambda: self._error(held_out.y, model.predict(x).astype(np.float64), weight)
+    def _timed(self, task: Task, began: float) -> tuple[Task, float | None]:
+        """Return the task with as many epochs as the time limit allows, and about how many seconds they will take."""
+        plan, limit = task.plan, None if self.plan is not None else self.time_limit
+        if limit is None and not self.verbose:
+            return task, None
+        processors = available_threads()
+        each = task.seconds_per_epoch(max(1, processors // min(processors, plan.members)))
+        if limit is not None:
+            fits = max(began + float(limit) - time.monotonic(), 0.0) * MARGIN / max(each, 1e-9)
+            plan = plan.within(fits, processors, may_drop=self.n_ensemble is None and self.n_folds is None)
+        return replace(task, plan=plan), each * plan.epochs * plan.rounds(processors)
+
+    def _keep(self, task: Task, trained: list[Trained], places: list[Array], rows: int) -> None:
+        """Calibrate the members, average them, and keep what is known of them.
+
+        ``places`` are the places of each fold's rows among ``rows`` given rows.
+        """
+        first, members, scored = trained[0], [], []
+        for fold in dict.fromkeys(member.fold for member in trained):
+            own, beta = [member for member in trained if member.fold == fold], 1.0
+            if (held_out := task.fold(fold)[1]) is not None:
+                each = [member.model.predict(held_out.x) for member in own]
+                z: Array = np.mean(each, axis=0, dtype=np.float64)
+                beta = self._inverse_temperature(z, held_out)
+                scored.append((fold, held_out, beta * z))
+            for member in own:
+                scale_outputs(member.model, beta)
+                members.append(member.facts() | {"temperature": 1 / beta})
+        self.members_, self.plan_ = members, task.plan._asdict()
+        self.history_, self.best_epoch_, self.n_epochs_ = first.history, first.best_epoch, first.n_epochs
+        self.history_.interrupted = any(member.history.interrupted for member in trained)
+        self.history_.reason = next((reason for member in trained if (reason := member.history.reason)), "")
+        self.model_, self.validation_error_ = joined(trained, first.model.rng), None
+        if scored:
+            weights = [held_out.weight for _, held_out, _ in scored if held_out.weight is not None]
+            y, z = np.concatenate([rows.y for _, rows, _ in scored]), np.concatenate([z for *_, z in scored])
+            self.validation_error_ = self._error(y, z, np.concatenate(weights) if weights else None)
+        if places:
+            answers = [(places[fold], self._predictions(run(self.decoding_(), z))) for fold, _, z in scored]
+            self.oof_predictions_ = np.full((rows, *answers[0][1].shape[1:]), np.nan)
+            for where, found in answers:
+                self.oof_predictions_[where] = found
+
+    def _inverse_temperature(self, z: Array, rows: Rows) -> float:
+        """Return the factor for the outputs that calibrates them."""
+        return 1.0
+
+    def _predictions(self, answers: Array) -> Array:
+        """Return what ``predict_proba`` of a classifier, and ``predict`` of a regressor, make of decoded outputs."""
+        return answers
+
+    def _rows(self, part: Part) -> Rows:
+        return Rows(self.encoder_.matrix(part.columns), part.y, self._row_weights(part.y, part.weight))
 
     # Prediction.
 

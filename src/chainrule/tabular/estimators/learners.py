@@ -22,7 +22,10 @@ from ...estimators.parameters import keep_parameters
 from ...layers.program import Call, Program, run
 from ...losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss, Quantile
 from .. import recipe
-from .base import CONSTRAINTS, OF_TABLES, BaseTabular
+from .base import CONSTRAINTS, BaseTabular
+from .calibration import inverse_temperature
+from .members import Rows
+from .texts import OF_TABLES
 
 LOG_LOSS, ACCURACY = "log_loss", "accuracy"
 
@@ -40,6 +43,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         Metric that chooses the best epoch. For accuracy, labels are smoothed by 0.1.
     class_weight : dict of class to weight, "balanced", or None
         Weights of the classes; ``"balanced"`` gives each class the same total.
+    calibrate : bool
+        Whether to multiply the logits by the number that gives the best log-loss on the validation rows (temperature
+        scaling). The weights of the last layer take it in, so that every exported model has it.
 
     Attributes
     ----------
@@ -59,6 +65,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     _parameter_constraints = CONSTRAINTS | {
         "metric": [StrOptions({LOG_LOSS, ACCURACY})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "calibrate": ["boolean"],
     }
 
     _recipe = recipe.CLASSES
@@ -71,10 +78,15 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         columns: Mapping[str, str] | None = None,
         metric: str = LOG_LOSS,
         class_weight: Any = None,
+        calibrate: bool = False,
+        preset: str = "default",
+        n_ensemble: int | None = None,
+        n_folds: int | None = None,
         validation_fraction: float = 0.2,
         early_stopping: bool = True,
-        max_epochs: int = recipe.EPOCHS,
+        max_epochs: int | None = None,
         time_limit: float | None = None,
+        plan: Mapping[str, int] | None = None,
         random_state: Any = None,
         verbose: bool = False,
     ) -> None:
@@ -187,6 +199,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         right = ((z > 0) == y).all(axis=1) if self._multilabel else z.argmax(axis=1) == y
         return 1 - float(np.average(right, weights=weight))
 
+    def _inverse_temperature(self, z: Array, rows: Rows) -> float:
+        if not self.calibrate:
+            return 1.0
+        loss = BinaryCrossEntropy() if self._multilabel else CrossEntropy()
+        return inverse_temperature(loss, z, rows.y, rows.weight)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
@@ -240,10 +258,14 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         columns: Mapping[str, str] | None = None,
         metric: str = RMSE,
         quantiles: Sequence[float] | None = None,
+        preset: str = "default",
+        n_ensemble: int | None = None,
+        n_folds: int | None = None,
         validation_fraction: float = 0.2,
         early_stopping: bool = True,
-        max_epochs: int = recipe.EPOCHS,
+        max_epochs: int | None = None,
         time_limit: float | None = None,
+        plan: Mapping[str, int] | None = None,
         random_state: Any = None,
         verbose: bool = False,
     ) -> None:
@@ -262,8 +284,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         array (N,) or (N, D)
             The numbers, in the units of y. With ``quantiles``, the quantile nearest to the median.
         """
-        answers = self._answers(X)
-        return self._middle(answers)[:, 0] if self.n_outputs_ == 1 else self._middle(answers)
+        return self._predictions(self._answers(X))
 
     @available_if(lambda self: self.quantiles is not None)
     def predict_quantiles(self, X: Any) -> Array:
@@ -300,6 +321,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     def _width(self) -> int:
         """Number of outputs per target."""
         return 1 if self._levels is None else len(self._levels)
+
+    def _predictions(self, answers: Array) -> Array:
+        middle = self._middle(answers)
+        return middle[:, 0] if self.n_outputs_ == 1 else middle
 
     def _middle(self, answers: Array) -> Array:
         """Return the answer nearest to the median for each target (N, D)."""

@@ -21,12 +21,14 @@ from ..encoders import facts
 from ..encoding import TableEncoder
 from ..judging import KINDS
 from ..kinds import ColumnKind, Kinds
+from ..plans import read_plan
 from .learners import TabularClassifier, TabularRegressor
 
 CLASSES = {cls.__name__: cls for cls in (TabularClassifier, TabularRegressor)}
 _RANGES = ("mean_", "scale_", "low_", "high_")
-_NAMES = ("class", "parameters", "encoder", "kinds", "by_place", "target", "best_epoch", "n_epochs", "history")
-MOST_EPOCHS = 10**9
+_NAMES = ("class", "parameters", "encoder", "kinds", "by_place", "target", "plan", "members", "error", "history")
+_COUNTS, _NUMBERS = ("fold", "best_epoch", "n_epochs"), ("error", "temperature")  # of a member
+MOST = 2**63
 
 
 def describe(estimator: Any) -> dict[str, Any]:
@@ -43,8 +45,9 @@ def describe(estimator: Any) -> dict[str, Any]:
         "kinds": [list(vars(kind).values()) for kind in estimator.column_kinds_],
         "by_place": estimator._by_place,
         "target": target,
-        "best_epoch": estimator.best_epoch_,
-        "n_epochs": estimator.n_epochs_,
+        "plan": estimator.plan_,
+        "members": estimator.members_,
+        "error": estimator.validation_error_,
         "history": [{n: v for n, v in row.items() if n != "seconds"} for row in estimator.history_.rows],
     }
 
@@ -65,8 +68,12 @@ def read(described: dict[str, Any], model: Sequential) -> Any:
     estimator.n_features_in_ = len(estimator._names)
     if not estimator._by_place:
         estimator.feature_names_in_ = np.array(estimator._names, object)
-    for name in ("best_epoch", "n_epochs"):
-        setattr(estimator, f"{name}_", facts.integer(described, name, 0, MOST_EPOCHS))
+    estimator.plan_ = read_plan("load", facts.get(described, "plan", dict))._asdict()
+    estimator.members_ = [_member(entry) for entry in facts.get(described, "members", list)]
+    if not estimator.members_:
+        raise ValueError("no members")
+    estimator.best_epoch_, estimator.n_epochs_ = (estimator.members_[0][name] for name in _COUNTS[1:])
+    estimator.validation_error_ = _number(described["error"])
     estimator.history_ = History([_row(row) for row in facts.get(described, "history", list)])
     outputs = _read_target(estimator, facts.get(described, "target", dict))
     check_network(model, len(estimator.encoder_.feature_names) + len(estimator.encoder_.code_names), outputs)
@@ -99,6 +106,18 @@ def _kind(entry: Any) -> ColumnKind:
     if type(entry) is not list or [type(value) for value in entry] != list(types) or entry[1] not in KINDS:
         raise ValueError(f"{entry!r:.80} for a column")
     return ColumnKind(*entry)
+
+
+def _member(entry: Any) -> dict[str, Any]:
+    check_names(entry, (*_COUNTS, *_NUMBERS))
+    counts = {name: facts.integer(entry, name, 0, MOST) for name in _COUNTS}
+    return counts | {name: _number(entry[name]) for name in _NUMBERS}
+
+
+def _number(value: Any) -> float | None:
+    if value is not None and type(value) is not float:
+        raise ValueError(f"{value!r:.80} for a number")
+    return value
 
 
 def _row(entry: Any) -> dict[str, float]:

@@ -116,6 +116,16 @@ def set_aside(labels: Array | None, count: int, fraction: float, rng: np.random.
     return chosen
 
 
+def folds(labels: Array | None, count: int, number: int, rng: np.random.Generator) -> Array:
+    """Return the fold of each row: random, of equal sizes, each with its share of each label."""
+    order = rng.permutation(count)
+    if labels is not None:
+        order = order[np.argsort(labels[order], kind="stable")]
+    ids = np.empty(count, np.intp)
+    ids[order] = np.arange(count) % number
+    return ids
+
+
 @dataclass(frozen=True, eq=False)
 class EncodedRows:
     """x (N, I + J) as the network takes it, and the column of the table from which each of its columns comes."""

@@ -1,25 +1,34 @@
-"""Callbacks of the table estimators: best epoch, time limit, and progress."""
+"""Callbacks of the table estimators: the best epoch, the time limit, reports and the end of all members."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
+from threading import Event
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 from ..._support.checks import Array
 from ..._support.errors import StopTraining
 from ...runtime.signals import released
+from ...schedules import CosLog4
 from ...training.callbacks import Callback, Progress, Training
 from ...training.callbacks.base import learned
 from ...training.state import Row
 
-PATIENCE, SPARE_EPOCHS = 3, 40
+NEAR = 0.3  # of the peak of the learning rate: below, the weights are settled enough to be scored
+ZEROS = (1 / 15, 3 / 15, 7 / 15)  # of the learning rate, as shares of training: the ends of its first three cycles
+LEAST_CYCLE = 8  # epochs, fewer may bring nothing by chance
+SETTLING = CosLog4(1.0)
 LINES = 16
 MARGIN = 0.95  # share of the time left that epochs may use
 
 
 class BestEpoch(Callback):
-    """Score the validation rows after each epoch, and restore the best weights at the end; of equals, the last.
+    """Score the validation rows near the zeros of the learning rate; restore the best weights at the end.
+
+    Of equals, the last is best.
 
     Parameters
     ----------
@@ -28,22 +37,29 @@ class BestEpoch(Callback):
     score : function
         Computes the current validation error.
     stops : bool
-        Whether to stop once epoch > 3 b + 40, where b is the last epoch that improved.
+        Whether to stop at the end of a cycle of the learning rate, of 8 epochs or more, that brought no improvement.
     """
 
     def __init__(self, name: str, score: Callable[[], float], stops: bool) -> None:
         self.name, self.score, self.stops = name, score, stops
         self.best, self.epoch = float("inf"), 0
-        self._better = self._scored = 0  # the last epoch that improved; the last step scored
+        self._cycle, self._since, self._improved = 0, 0, False  # the present cycle, and its first epoch
+        self._scored = 0  # step
         self._weights: list[Array] = []
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
-        row[self.name] = self._look(trainer)
-        if self.stops and trainer.epoch > PATIENCE * self._better + SPARE_EPOCHS:
-            trainer.stop = True
+        total = trainer.optimizer.total_steps or 1
+        cycle = sum(trainer.step >= zero * total for zero in ZEROS)
+        ended = cycle > self._cycle
+        if ended or trainer.step >= total or SETTLING(trainer.step, total) < NEAR:
+            row[self.name] = self._look(trainer)
+        if ended:
+            if self.stops and not self._improved and trainer.epoch - self._since >= LEAST_CYCLE:
+                trainer.stop = True
+            self._cycle, self._since, self._improved = cycle, trainer.epoch, False
 
     def on_train_end(self, trainer: Training) -> None:
-        if trainer.step > self._scored:  # the time limit was reached within an epoch
+        if trainer.step > self._scored:  # it ended within an epoch, or far from a zero
             self._look(trainer)
         for array, best in zip(learned(trainer.model), self._weights, strict=False):
             array[...] = best
@@ -53,8 +69,7 @@ class BestEpoch(Callback):
         with released:
             error = self.score()
         self._scored = trainer.step
-        if error < self.best:
-            self._better = trainer.epoch
+        self._improved |= error < self.best
         if error <= self.best:
             self.best, self.epoch = error, trainer.epoch
             self._weights = [array.copy() for array in learned(trainer.model)]
@@ -62,22 +77,22 @@ class BestEpoch(Callback):
 
 
 class Deadline(Callback):
-    """Fit the number of steps, and so the schedule, to the time left, by the speed so far.
+    """Shorten the schedule if training turns out slower than it was planned.
 
     Parameters
     ----------
     seconds : float
         The time limit.
-    began : float
-        The start, by ``time.monotonic``.
+    end : float
+        Its end, by ``time.monotonic``.
     """
 
-    def __init__(self, seconds: float, began: float) -> None:
-        self.seconds, self.end = seconds, began + seconds
-        self._most, self._began, self._steps = 0, 0.0, sys.maxsize
+    def __init__(self, seconds: float, end: float) -> None:
+        self.seconds, self.end = seconds, end
+        self._began, self._steps = 0.0, sys.maxsize
 
     def on_train_begin(self, trainer: Training) -> None:
-        self._most, self._began = trainer.epochs, time.monotonic()
+        self._began = time.monotonic()
 
     def on_pause(self, trainer: Training) -> None:
         if time.monotonic() > self.end or trainer.step >= self._steps:
@@ -86,10 +101,7 @@ class Deadline(Callback):
             self._steps = trainer.optimizer.total_steps = fits  # the last epoch is partial
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
-        fits = -(-self._fits(trainer) // trainer.steps_per_epoch)
-        grows = fits > 1.1 * trainer.epochs and 2 * trainer.epoch < trainer.epochs
-        if fits < trainer.epochs or grows:
-            trainer.epochs = min(fits, self._most)
+        trainer.epochs = min(trainer.epochs, -(-self._fits(trainer) // trainer.steps_per_epoch))
 
     def _fits(self, trainer: Training) -> int:
         """Estimate the total number of steps within the time limit."""
@@ -98,10 +110,57 @@ class Deadline(Callback):
         return trainer.step + int(trainer.step * left / (now - self._began))
 
 
-class Lines(Progress):
-    """Print a line every few epochs with the time left; on a terminal or in a notebook, show a bar too."""
+class Report(NamedTuple):
+    """What a member says of an epoch: its row, and how many epochs are left; of its end, no row and no epoch."""
+
+    row: Row | None
+    left: int
+
+
+class Reports(Callback):
+    """Tells of each epoch of a member, and ends it when all are to end."""
+
+    def __init__(self, tell: Callable[[Report], None], ending: Event) -> None:
+        self._tell, self._ending = tell, ending
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
-        self.every = max(1, trainer.epochs // LINES)
-        left = trainer.seconds / trainer.epoch * (trainer.epochs - trainer.epoch)
-        super().on_epoch_end(trainer, row | {"seconds left": left})
+        self._tell(Report(dict(row), 0 if trainer.stop else trainer.epochs - trainer.epoch))
+
+    def on_pause(self, trainer: Training) -> None:
+        if self._ending.is_set():
+            raise StopTraining("")
+
+
+class Lines(Progress):
+    """Print a line every few epochs of all members with the time left; on a terminal or in a notebook, a bar too."""
+
+    def __init__(self, members: int, epochs: int, seconds: float | None) -> None:
+        super().__init__()
+        self._left = dict.fromkeys(range(members), epochs)
+        self._all: Any = SimpleNamespace(epoch=0, epochs=members * epochs, steps_per_epoch=1, stop=False)
+        self._scores: Row = {}
+        self._began = time.monotonic()
+        self.every = max(1, self._all.epochs // LINES)
+        self.on_train_begin(self._all)
+        if self._out is not None:
+            networks = f"{members} networks" if members > 1 else "a network"
+            print(f"about {seconds or 0:.2g} s: {networks} of {epochs} epochs", file=self._out, flush=True)
+
+    def tell(self, member: int, report: Report) -> None:
+        """Count an epoch of a member."""
+        everything, row = self._all, report.row
+        self._left[member] = report.left
+        everything.epoch += row is not None
+        everything.epochs = everything.epoch + sum(self._left.values())
+        if row is None:
+            return
+        self.on_epoch_begin(everything)
+        self.on_batch_end(everything, 0.0)
+        self._scores |= {name: value for name, value in row.items() if name.startswith("validation_")}
+        left = (time.monotonic() - self._began) / everything.epoch * (everything.epochs - everything.epoch)
+        self.on_epoch_end(everything, row | self._scores | {"seconds left": left})
+
+    def end(self, reason: str) -> None:
+        """Remove the bar; say why training ended early."""
+        self._all.history = SimpleNamespace(reason=reason)
+        self.on_train_end(self._all)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from html import escape
 from importlib import import_module
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, TextIO
 
 from ..._support.checks import check_integer, check_name
@@ -91,7 +91,8 @@ class History(Callback):
         drawn = []
         for name in dict.fromkeys(column.removeprefix("validation_") for column in self.columns):
             known = {"training": name, "validation": f"validation_{name}"}
-            curves = {label: self[column] for label, column in known.items() if column in self}
+            found = {label: column for label, column in known.items() if column in self}
+            curves = {label: [row.get(column, nan) for row in self.rows] for label, column in found.items()}
             drawn += [chart(name, curves)] * (name not in ("learning_rate", "seconds"))
         return f"<div>{escape(repr(self))}</div>" + "".join(drawn)
 

@@ -1,0 +1,234 @@
+"""Train the members of an ensemble side by side, each in a thread of its own, on a part of the processors.
+
+The kernels release the interpreter, so members never wait for one another, as the threads of one network do after every
+layer. A member is the same, bit for bit, whatever is trained beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..._support.checks import Array
+from ...losses import Loss
+from ...model import Sequential
+from ...runtime.sharing import started
+from ...runtime.signals import deferred, deliver, released
+from ...runtime.temporary import Temporary
+from ...runtime.threads import available_threads, own_threads
+from ...training.callbacks import Callback, History
+from ...training.trainer import Trainer
+from .. import recipe
+from ..encoding import TableEncoder
+from ..plans import Plan
+from .watching import BestEpoch, Deadline, Report, Reports
+
+TRIAL_STEPS, TRIAL_EPOCHS = 4, 3  # that time a step
+PATIENCE = 0.1  # seconds between two looks whether all threads have ended
+Tell = Callable[[int, Report], None]
+
+
+class Rows(NamedTuple):
+    """Encoded rows: x (N, I), y as the error takes it, and weights or None."""
+
+    x: Array
+    y: Array
+    weight: Array | None
+
+    def at(self, chosen: Array) -> Rows:
+        return Rows(self.x[chosen], self.y[chosen], None if self.weight is None else self.weight[chosen])
+
+
+class Trained(NamedTuple):
+    """A member, and how it was trained; the error is of its best epoch, None without validation rows."""
+
+    fold: int
+    model: Sequential
+    history: History
+    best_epoch: int
+    n_epochs: int
+    error: float | None
+
+    def facts(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("fold", "best_epoch", "n_epochs", "error")}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the members of an ensemble share."""
+
+    plan: Plan
+    recipe: recipe.Recipe
+    encoder: TableEncoder
+    loss: Loss
+    outputs: int
+    targets: Callable[[Array], Array]
+    error: Callable[[Array, Array, Array | None], float]
+    metric: str
+    stops: bool
+    fold: Callable[[int], tuple[Rows, Rows | None]]
+
+    def network(self, rng: np.random.Generator) -> Sequential:
+        return recipe.network(self.encoder, self.outputs, self.recipe, rng)
+
+    def trainer(self, model: Sequential, watchers: Sequence[Callback], rng: np.random.Generator) -> Trainer:
+        size, optimizer = self.plan.batch_size, recipe.optimizer(model, self.recipe)
+        return Trainer(model, self.loss, optimizer, size, callbacks=watchers, rng=rng, drop_last=True)
+
+    def seconds_per_epoch(self, threads: int) -> float:
+        """Time some steps that change nothing, on so many threads."""
+        rng, still = np.random.default_rng(0), replace(self, recipe=replace(self.recipe, learning_rate=0.0))
+        rows, _ = self.fold(0)
+        few, size = slice(TRIAL_STEPS * self.plan.batch_size), self.plan.batch_size
+        weight = None if rows.weight is None else rows.weight[few]
+        with own_threads(threads):
+            trainer = still.trainer(self.network(rng), [], rng)
+            history = trainer.fit(rows.x[few], self.targets(rows.y[few]), weight, epochs=TRIAL_EPOCHS, verbose=0)
+        if history.interrupted:
+            raise KeyboardInterrupt
+        return min(history["seconds"]) / trainer.steps_per_epoch * (len(rows.y) // size)
+
+    def train(self, member: int, limit: Deadline | None, tell: Callable[[Report], None], ending: Event) -> Trained:
+        """Train a member."""
+        fold, place = divmod(member, self.plan.n_ensemble)
+        rng = np.random.default_rng((self.plan.seed, fold, place))
+        rows, held_out = self.fold(fold)
+        model = self.network(rng)
+        recipe.begin(model, rows.x, rng)
+        watchers: list[Callback] = [recipe.fading_dropout(self.recipe)]
+        best = None
+        if held_out is not None:
+            best = BestEpoch(f"validation_{self.metric}", lambda: self._score(model, held_out), self.stops)
+            watchers.append(best)
+        watchers += [*([limit] if limit else []), Reports(tell, ending)]
+        trainer = self.trainer(model, watchers, rng)
+        history = trainer.fit(rows.x, self.targets(rows.y), rows.weight, epochs=self.plan.epochs, verbose=0)
+        tell(Report(None, 0))
+        if best is None or not best.epoch:
+            return Trained(fold, model, history, trainer.epoch, trainer.epoch, None)
+        return Trained(fold, model, history, best.epoch, trainer.epoch, best.best)
+
+    def _score(self, model: Sequential, rows: Rows) -> float:
+        return self.error(rows.y, model.predict(rows.x).astype(np.float64), rows.weight)
+
+
+class Crew:
+    """The threads that train members; the caller's waits, passes on reports, errors and Ctrl-C."""
+
+    def __init__(self, task: Task, seconds: float | None, end: float, tell: Tell) -> None:
+        self._task, self._seconds, self._end, self._tell = task, seconds, end, tell
+        self._left, self._ending = deque(range(task.plan.members)), Event()
+        self._trained: dict[int, Trained] = {}
+        self._errors: dict[int, BaseException] = {}
+        self._ended: list[None] = []  # an entry by each thread
+        self._reports: SimpleQueue[tuple[int, Report] | None] = SimpleQueue()
+        self._processors = available_threads()
+        self._side_by_side = min(self._processors, task.plan.members)
+
+    def train(self) -> list[Trained]:
+        """Train all members; after Ctrl-C, those that have begun are returned as they are."""
+        if self._side_by_side == 1:
+            self._work(self._tell)
+        else:
+            with deferred(), _Threads(self._run, self._side_by_side, self._ending) as threads:
+                self._wait(len(threads.started))
+        try:
+            if self._errors:
+                raise self._errors[min(self._errors)]
+        finally:
+            self._errors.clear()  # their tracebacks refer to this frame
+        if not self._trained:
+            raise KeyboardInterrupt
+        return [self._trained[member] for member in sorted(self._trained)]
+
+    def _wait(self, threads: int) -> None:
+        if not threads:  # the system allows none
+            self._work(self._tell)
+        while len(self._ended) < threads or not self._reports.empty():
+            try:
+                deliver()
+                with released:
+                    self._listen()
+            except KeyboardInterrupt:
+                if self._ending.is_set():
+                    raise
+                self._ending.set()
+
+    def _listen(self) -> None:
+        try:
+            report = self._reports.get(timeout=PATIENCE)
+        except Empty:
+            return
+        if report is not None:
+            self._tell(*report)
+
+    def _run(self) -> None:
+        with own_threads(max(1, self._processors // self._side_by_side)):
+            self._work(lambda member, report: self._reports.put((member, report)))
+        self._ended.append(None)
+        self._reports.put(None)
+
+    def _work(self, tell: Tell) -> None:
+        """Train members as long as some are left."""
+        while self._left and not self._ending.is_set():
+            try:
+                member = self._left.popleft()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                told = lambda report, member=member: tell(member, report)  # noqa: E731
+                self._trained[member] = trained = self._task.train(member, self._limit(), told, self._ending)
+                if trained.history.interrupted and not trained.history.reason:
+                    self._ending.set()
+            except BaseException as error:
+                self._errors[member] = error
+                self._ending.set()
+
+    def _limit(self) -> Deadline | None:
+        """Return the time limit of the next member: its share of the time left."""
+        if self._seconds is None:
+            return None
+        now, waiting = time.monotonic(), len(self._left) // self._side_by_side
+        return Deadline(self._seconds, now + (self._end - now) / (1 + waiting))
+
+
+class _Threads(Temporary):
+    """Threads that run one function; at the end they are told to end, and have ended."""
+
+    def __init__(self, run: Callable[[], None], count: int, ending: Event) -> None:
+        self._run, self._count, self._ending = run, count, ending
+        self.started: list[Thread] = []
+
+    def begin(self) -> None:
+        while len(self.started) < self._count and started(thread := Thread(target=self._run)):
+            self.started.append(thread)
+
+    def end(self) -> None:
+        self._ending.set()
+        for thread in self.started:
+            thread.join()
+
+
+def scale_outputs(model: Sequential, factor: float) -> None:
+    """Multiply the outputs of a network by a factor, in its last layer."""
+    last: Any = model.layers[-1]
+    last.W[...] *= factor
+    last.b[...] *= factor
+
+
+def joined(trained: Sequence[Trained], rng: Any) -> Sequential:
+    """Return one model that averages the outputs of all members."""
+    if len(trained) == 1:
+        return trained[0].model
+    from ...layers import Members
+
+    model = Sequential([Members([member.model for member in trained])], rng=rng)
+    model.parameters.vector[:] = np.concatenate([member.model.parameters.vector for member in trained])
+    return model

@@ -1,0 +1,88 @@
+"""How much is trained: the epochs, the members and folds, the rows of a batch, within the time that there is.
+
+The learning rate falls to zero at the end of the planned epochs, so a shorter time has a shorter schedule, not one that
+is cut off. Small batches are worth their steps: 64 epochs in batches of 128 rows come as far as 256 epochs in batches of
+256, with a quarter of the arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .._support.checks import check_integer, sentence
+
+MOST_EPOCHS = 256
+MARGIN = 0.85  # share of the time that planned epochs may take: the machine may slow down
+#: Rows of a batch, by the most rows of training for which it is chosen (pytabkit's rule).
+BATCHES = {1024: 64, 8192: 128, 30_000: 256, 100_000: 512}
+LARGEST_BATCH = 1024
+
+
+class Preset(NamedTuple):
+    """The least epochs and steps of each member; the number of members, and of folds (1: one split)."""
+
+    epochs: int
+    steps: int
+    n_ensemble: int
+    n_folds: int
+
+
+PRESETS = {
+    "fast": Preset(32, 480, 1, 1),
+    "default": Preset(64, 1280, 1, 1),
+    "best": Preset(96, 1920, 1, 8),
+}
+
+
+class Plan(NamedTuple):
+    """All that determines a training besides its data and settings."""
+
+    epochs: int
+    n_ensemble: int
+    n_folds: int
+    batch_size: int
+    seed: int
+
+    @property
+    def members(self) -> int:
+        """Number of networks."""
+        return self.n_ensemble * self.n_folds
+
+    def within(self, epochs: float, threads: int, *, may_drop: bool) -> Plan:
+        """Shorten the plan to the number of epochs that fit on each thread.
+
+        If fewer than half of the epochs would fit, it drops the members that wait for a thread before it shortens.
+        """
+        plan = self
+        while may_drop and plan.members > threads and epochs < plan.rounds(threads) * self.epochs / 2:
+            smaller = plan._smaller()
+            if smaller == plan:
+                break
+            plan = smaller
+        return plan._replace(epochs=max(1, min(self.epochs, int(epochs / plan.rounds(threads)))))
+
+    def rounds(self, threads: int) -> int:
+        """Return how many members each thread trains."""
+        return -(-self.members // threads)
+
+    def _smaller(self) -> Plan:
+        if self.n_ensemble > 1:
+            return self._replace(n_ensemble=self.n_ensemble - 1)
+        return self._replace(n_folds=max(self.n_folds - 1, min(self.n_folds, 2)))
+
+
+def planned(preset: str, rows: int, seed: int, n_ensemble: int, n_folds: int, epochs: int | None) -> Plan:
+    """Plan the training of members on ``rows`` rows each; without chosen epochs, few rows have more."""
+    size = min(rows, next((size for most, size in BATCHES.items() if rows <= most), LARGEST_BATCH))
+    least = PRESETS[preset]
+    by_preset = min(max(least.epochs, -(-least.steps // (rows // size))), MOST_EPOCHS)
+    return Plan(by_preset if epochs is None else epochs, n_ensemble, n_folds, size, seed)
+
+
+def read_plan(who: str, given: Mapping[str, Any]) -> Plan:
+    """Return a plan that was passed back."""
+    if given.keys() != set(Plan._fields):
+        raise ValueError(sentence(who, f"a plan with {', '.join(Plan._fields)}", f"{list(given)}", "pass plan_"))
+    least = {"seed": 0}
+    return Plan(**{name: check_integer(who, name, given[name], minimum=least.get(name, 1)) for name in Plan._fields})

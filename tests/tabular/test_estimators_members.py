@@ -1,0 +1,260 @@
+"""Members, folds and plans: networks trained side by side, averaged, calibrated, and trained again to the same bits."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+
+import chainrule as cr
+from chainrule.runtime import threads
+from chainrule.tabular import plans
+from chainrule.tabular.estimators import members, tables
+
+ROWS = 300
+RNG = np.random.default_rng(0)
+TABLE = {"size": RNG.normal(size=ROWS), "kind": RNG.choice(["oak", "fir", "elm"], ROWS).astype(object)}
+NUMBERS = TABLE["size"] + (TABLE["kind"] == "oak") + RNG.normal(size=ROWS)
+CLASSES = np.where(NUMBERS > 1, "large", np.where(NUMBERS > 0, "middle", "small"))
+FEW = {"max_epochs": 12, "random_state": 0}
+
+
+def take(chosen):
+    return {name: column[chosen] for name, column in TABLE.items()}
+
+
+def vector(model):
+    return model.model_.parameters.vector
+
+
+# --- members ------------------------------------------------------------------------------------------------------
+
+
+def test_the_outputs_of_members_are_averaged():
+    """A member is the same whatever is trained beside it, so two members are half of what each of three is."""
+    one, two, three = (cr.TabularRegressor(**FEW, n_ensemble=k).fit(TABLE, NUMBERS) for k in (1, 2, 3))
+    size = len(vector(one))
+    assert np.array_equal(vector(one), vector(two)[:size])
+    assert np.array_equal(vector(two), vector(three)[: 2 * size])
+    assert not np.array_equal(vector(two)[:size], vector(two)[size:])
+    assert [member["fold"] for member in three.members_] == [0, 0, 0]
+    x = three.encoding_(TABLE).x
+    each = []
+    for part in np.split(vector(three), 3):
+        one.model_.parameters.vector[:] = part
+        each.append(one.model_.predict(x))
+    np.testing.assert_allclose(three.model_.predict(x), np.mean(each, axis=0), rtol=1e-5, atol=1e-6)
+
+
+def test_the_bits_do_not_depend_on_the_number_of_threads(monkeypatch):
+    found = []
+    for count in ("1", "2", "4"):
+        monkeypatch.setenv("CHAINRULE_NUM_THREADS", count)
+        found.append(cr.TabularClassifier(**FEW, n_ensemble=3).fit(TABLE, CLASSES))
+    for other in found[1:]:
+        assert np.array_equal(vector(other), vector(found[0]))
+        assert other.members_ == found[0].members_
+
+
+def test_each_member_trains_on_its_part_of_the_processors(monkeypatch):
+    seen = []
+    train = members.Task.train
+
+    def noted(task, member, *rest):
+        seen.append((threads.available_threads(), threading.current_thread() is threading.main_thread()))
+        return train(task, member, *rest)
+
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "4")
+    monkeypatch.setattr(members.Task, "train", noted)
+    for count, expected in ((1, (4, True)), (2, (2, False)), (5, (1, False))):
+        seen.clear()
+        cr.TabularRegressor(max_epochs=1, random_state=0, n_ensemble=count).fit(TABLE, NUMBERS)
+        assert seen == [expected] * count
+    assert threads.available_threads() == 4
+
+
+def test_an_error_in_one_member_ends_all_and_is_raised(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "2")
+    begin = members.recipe.begin
+
+    def fail(model, x, rng):
+        if rng.bit_generator.state == np.random.default_rng((0, 0, 1)).bit_generator.state:
+            raise ValueError("of the second member")
+        begin(model, x, rng)
+
+    network = members.recipe.network
+    monkeypatch.setattr(members.recipe, "network", lambda *given: network(*given[:3], np.random.default_rng(0)))
+    monkeypatch.setattr(members.recipe, "begin", fail)
+    running = threading.active_count()
+    with pytest.raises(ValueError, match="of the second member"):
+        cr.TabularRegressor(random_state=0, n_ensemble=2, max_epochs=10**6, early_stopping=False).fit(TABLE, NUMBERS)
+    assert threading.active_count() == running
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_ctrl_c_ends_all_members_and_keeps_what_was_learned(monkeypatch, count):
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "2")
+    model = cr.TabularRegressor(random_state=0, n_ensemble=count, max_epochs=10**6, early_stopping=False)
+    look = members.BestEpoch._look
+    training, told = set(), threading.Lock()
+
+    def interrupt(best, trainer):
+        training.add(id(trainer))
+        if len(training) == count and told.acquire(blocking=False):
+            signal.raise_signal(signal.SIGINT)
+        return look(best, trainer)
+
+    monkeypatch.setattr(members.BestEpoch, "_look", interrupt)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model.fit(TABLE, NUMBERS)
+    assert model.history_.interrupted
+    assert len(model.members_) == count
+    assert model.n_epochs_ < 10**6
+    assert np.isfinite(model.predict(TABLE)).all()
+
+
+def test_lines_count_the_epochs_of_all_members(capsys):
+    cr.TabularRegressor(**FEW, n_ensemble=2, verbose=True).fit(TABLE, NUMBERS)
+    first, *lines = capsys.readouterr().err.splitlines()
+    assert first.endswith(" s: 2 networks of 12 epochs")
+    assert lines[0].startswith("epoch  1/24  loss ")
+    assert "seconds left 0" in lines[-1]
+
+
+# --- folds --------------------------------------------------------------------------------------------------------
+
+
+def test_each_fold_has_its_share_of_each_class():
+    labels = np.repeat([0, 1, 2], [100, 40, 3])
+    ids = tables.folds(labels, 143, 5, np.random.default_rng(0))
+    counts = np.array([np.bincount(labels[ids == fold], minlength=3) for fold in range(5)])
+    assert np.ptp(counts, axis=0).max() <= 1
+    assert np.ptp(counts.sum(axis=1)) <= 1
+
+
+def test_predictions_for_the_rows_of_a_fold_are_by_the_others():
+    """A label of noise is known by those that were trained on its row, and by no others."""
+    noise = np.random.default_rng(1).integers(0, 2, ROWS)
+    places = {"row": np.arange(ROWS).astype(str), "size": TABLE["size"]}
+    weight = np.ones(ROWS)
+    weight[:7] = 0
+    model = cr.TabularClassifier(
+        max_epochs=40, random_state=0, n_folds=3, columns={"row": "category"}, early_stopping=False
+    ).fit(places, noise, sample_weight=weight)
+    assert [member["fold"] for member in model.members_] == [0, 1, 2]
+    p = model.oof_predictions_
+    assert p.shape == (ROWS, 2)
+    assert np.isnan(p[:7]).all()
+    np.testing.assert_allclose(p[7:].sum(axis=1), 1)
+    said = p[7:].argmax(axis=1) == noise[7:]
+    assert said.mean() < 0.62
+    loss = -np.log(p[7:][np.arange(ROWS - 7), noise[7:]]).mean()
+    assert loss == pytest.approx(model.validation_error_, rel=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"quantiles": (0.1, 0.5, 0.9)}])
+def test_numbers_out_of_fold_are_in_their_units(settings):
+    model = cr.TabularRegressor(**FEW, n_folds=2, n_ensemble=2, **settings).fit(TABLE, 1000 + 100 * NUMBERS)
+    assert [member["fold"] for member in model.members_] == [0, 0, 1, 1]
+    off = model.oof_predictions_ - (1000 + 100 * NUMBERS)
+    assert off.shape == (ROWS,)
+    if not settings:
+        assert np.sqrt((off**2).mean()) == pytest.approx(model.validation_error_, rel=1e-6)
+    assert cr.TabularRegressor(**FEW, n_folds=2).fit(TABLE, np.stack([NUMBERS] * 2, 1)).oof_predictions_.shape[1] == 2
+
+
+# --- plans --------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_passed_back_gives_the_same_bits():
+    model = cr.TabularClassifier(max_epochs=7, n_ensemble=2).fit(TABLE, CLASSES)
+    assert model.plan_ == {
+        "epochs": 7, "n_ensemble": 2, "n_folds": 1, "batch_size": 64, "seed": model.plan_["seed"]
+    }  # fmt: skip
+    again = cr.TabularClassifier(plan=model.plan_).fit(TABLE, CLASSES)
+    assert again.plan_ == model.plan_
+    assert np.array_equal(vector(again), vector(model))
+
+
+@pytest.mark.parametrize(
+    ("preset", "rows", "expected"),
+    [
+        ("default", 2560, (64, 128)),
+        ("fast", 2560, (32, 128)),
+        ("default", 100, (256, 64)),
+        ("default", 10, (256, 10)),
+        ("default", 24_000, (64, 256)),
+        ("best", 1_000_000, (96, 1024)),
+    ],
+)
+def test_few_rows_have_more_epochs_and_small_batches(preset, rows, expected):
+    plan = plans.planned(preset, rows, 0, 1, 1, None)
+    assert (plan.epochs, plan.batch_size) == expected
+
+
+def test_a_short_time_drops_members_that_wait_before_it_shortens():
+    plan = plans.Plan(100, 8, 1, 64, 0)
+    assert plan.within(1000, 2, may_drop=True) == plan
+    assert plan.within(300, 2, may_drop=True) == plan._replace(epochs=75)
+    assert plan.within(150, 2, may_drop=True) == plan._replace(epochs=50, n_ensemble=6)
+    assert plan.within(150, 2, may_drop=False) == plan._replace(epochs=37)
+    assert plan.within(20, 2, may_drop=True) == plan._replace(epochs=20, n_ensemble=2)
+    assert plan.within(0, 2, may_drop=True).epochs == 1
+    folds = plan._replace(n_ensemble=1, n_folds=8)
+    assert folds.within(150, 1, may_drop=True) == folds._replace(epochs=50, n_folds=3)
+    assert folds.within(1, 1, may_drop=True) == folds._replace(epochs=1, n_folds=2)
+
+
+def test_best_trains_folds_or_as_many_members_if_validation_rows_are_given():
+    model = cr.TabularRegressor(preset="best", random_state=0, max_epochs=1)
+    assert model.fit(TABLE, NUMBERS).plan_["n_folds"] == len(model.members_) == 8
+    held_out = {"X_val": take(slice(9)), "y_val": NUMBERS[:9]}
+    plan = model.fit(TABLE, NUMBERS, **held_out).plan_
+    assert (plan["n_ensemble"], plan["n_folds"]) == (8, 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"preset": "slow"}, "preset"),
+        ({"n_ensemble": 0}, "n_ensemble"),
+        ({"plan": {"epochs": 3}}, "expects a plan with epochs, n_ensemble, n_folds, batch_size, seed, got "),
+        ({"n_folds": 301}, "expects at least 301 rows to learn from, got n_samples = 300"),
+    ],
+)
+def test_plans_that_do_not_fit_are_refused(settings, says):
+    with pytest.raises(ValueError, match=says):
+        cr.TabularRegressor(**settings).fit(TABLE, NUMBERS)
+
+
+def test_folds_beside_validation_rows_are_refused():
+    with pytest.raises(ValueError, match="TabularRegressor expects either X_val or folds, got both"):
+        cr.TabularRegressor(n_folds=2).fit(TABLE, NUMBERS, X_val=TABLE, y_val=NUMBERS)
+
+
+# --- calibration --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labels", [CLASSES, np.stack([NUMBERS > 0, NUMBERS > 1], axis=1).astype(int)])
+def test_calibration_scales_the_logits_and_lowers_the_loss(labels):
+    held_out = {"X_val": take(slice(200)), "y_val": labels[:200]}
+    settings = {**FEW, "max_epochs": 60, "n_ensemble": 2, "validation_fraction": 0.0, "metric": "accuracy"}
+    raw = cr.TabularClassifier(**settings).fit(take(slice(200, None)), labels[200:], **held_out)
+    one = cr.TabularClassifier(**settings, calibrate=True).fit(take(slice(200, None)), labels[200:], **held_out)
+    temperature = one.members_[0]["temperature"]
+    assert raw.members_[0]["temperature"] == 1
+    assert temperature != 1
+    z, scaled = (model.model_.predict(model.encoding_(TABLE).x) for model in (raw, one))
+    np.testing.assert_allclose(scaled * temperature, z, rtol=1e-4, atol=1e-4)
+    losses = []
+    for factor in (0.97, 1.0, 1.03):
+        logits = factor * scaled[:200].astype(float)
+        loss = cr.losses.CrossEntropy() if labels.ndim == 1 else cr.losses.BinaryCrossEntropy()
+        y = np.unique(labels, return_inverse=True)[1][:200] if labels.ndim == 1 else labels[:200].astype(float)
+        prior = (np.log(factor / temperature)) ** 2 / (2 * 0.3**2)
+        losses.append(200 * loss(logits, y)[0] + prior)
+    assert losses[1] == min(losses)
