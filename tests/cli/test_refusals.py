@@ -71,6 +71,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "--validation": ("1", "-1", "nan", "x", "nothing.csv", "ragged.csv", "header.csv"),
     "--time-limit": ("0", "-1", "nan", "x"),
     "--metric": ("foo", "rmse", ""),
+    "--preset": ("foo", ""),
     "--class-weight": ("foo", "rose=x", "rose=-1", "tulip=2", "=2"),
     "--sample-weight": ("column", "colour"),
     "--group": ("column", "", "kind"),

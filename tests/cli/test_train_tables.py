@@ -107,7 +107,8 @@ def test_a_table_of_classes_is_learned(flowers_model: Path) -> None:
     assert facts["chainrule"] == cr.__version__
     assert [kind.why for kind in model.column_kinds_] == ["numbers", "numbers", "words"]
     rows = json.loads((flowers_model / "history.json").read_text(encoding="utf-8"))["rows"]
-    assert min(rows, key=lambda row: row["validation_log_loss"]) == rows[model.best_epoch_ - 1]
+    scored = [row for row in rows if "validation_log_loss" in row]
+    assert min(scored, key=lambda row: row["validation_log_loss"]) == rows[model.best_epoch_ - 1]
 
 
 def test_a_table_of_numbers_is_learned(prices_model: Path) -> None:
@@ -237,7 +238,7 @@ def test_weights_change_what_is_learned(shell, tmp_path: Path, without_pictures)
 def test_a_metric_chooses_the_epoch(flowers: Path, prices: Path, tmp_path: Path, without_pictures) -> None:
     assert model_in(trained(flowers, tmp_path / "a", *QUICK, "--metric", "accuracy")).metric == "accuracy"
     out = trained(prices, tmp_path / "b", *QUICK, "--target", "price", "--metric", "mae")
-    assert "validation_mean_absolute_error" in json.loads((out / "history.json").read_text())["rows"][0]
+    assert "validation_mean_absolute_error" in json.loads((out / "history.json").read_text())["rows"][-1]
 
 
 def test_quantiles_are_trained_and_predicted(shell, prices: Path, tmp_path: Path, without_pictures) -> None:
@@ -253,6 +254,20 @@ def test_a_time_limit_ends_the_training(limit, shell, flowers: Path, tmp_path: P
     report = lines_of(shell("train", flowers, "--quiet", "--time-limit", limit, "--out", tmp_path).out)
     assert "interrupted" not in report["result"]
     assert model_in(tmp_path).n_epochs_ < 256
+
+
+def test_a_preset_decides_how_much_is_trained(shell, flowers: Path, tmp_path: Path, without_pictures) -> None:
+    answer = shell("train", flowers, "--preset", "best", "--epochs", 3, "--out", tmp_path)
+    report = lines_of(answer.out)
+    assert "120 rows: 96 training, 24 test" in report["data"]  # each fold validates members
+    assert re.fullmatch(
+        r"8 networks, validation log loss [\d.]+ to [\d.]+; together [\d.]+", report["members"]
+    )
+    first = re.match(r"about [\d.]+ s: 8 networks of 3 epochs", answer.err)
+    assert first, answer.err
+    assert model_in(tmp_path).model_.metadata["training"]["members"] == report["members"]
+    shell("train", flowers, "--preset", "fast", "--quiet", "--epochs", 1, "--out", tmp_path, "--force")
+    assert len(model_in(tmp_path).members_) == 1
 
 
 # --- what it is held against ---

@@ -30,7 +30,7 @@ SETTINGS: dict[str, tuple[type, ...]] = {
     "seed": (int,),
     "validation": (float, int, str),
     "epochs": _WHOLE,
-    **dict.fromkeys(("target", "task", "group", "time", "sample_weight", "metric"), _TEXT),
+    **dict.fromkeys(("target", "task", "preset", "group", "time", "sample_weight", "metric"), _TEXT),
     **dict.fromkeys(("columns", "number", "category", "date", "text", "drop", "quantiles"), _LIST),
     **dict.fromkeys(("test_fraction", "time_limit"), _NUMBER),
     "class_weight": (str, dict, NoneType),

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from .._support.checks import Array, check_integer, check_number, sentence
+from .._support.checks import Array, check_integer, check_name, check_number, sentence
 from .._support.files import digest
 from ..persistence import save
 from ..runtime.signals import asking
 from ..tabular.columns import Frame, Moments, Numbers, Words, as_words, rows_of, text_of
+from ..tabular.plans import PRESETS
 from . import runs
 from .images import SIGNALLED
 from .models import MODEL_FILE, Facts, Trained
@@ -100,7 +101,8 @@ class Tables:
         true, said, scores = self._tested(model, facts)
         interrupted = model.history_.interrupted and not model.history_.reason  # a time limit gives a reason
         epochs = {"epochs": model.n_epochs_, "best_epoch": model.best_epoch_}
-        training = {"seed": args.seed, **epochs, "rows": self.data["rows"]}
+        members = {"members": _members_line(model)} if len(model.members_) > 1 else {}
+        training = {"seed": args.seed, **epochs, **members, "rows": self.data["rows"]}
         said_of_it = {"scores": scores, "training": training, "chainrule": __version__}
         model.model_.metadata = facts.to_metadata() | said_of_it
         runs.remove_results(record.folder)
@@ -110,8 +112,10 @@ class Tables:
         arrays = {**model.model_.parameters, **model.model_.buffers}
         record.finish(arrays, epochs=model.n_epochs_, interrupted=interrupted, scores=scores)
         best = f"best epoch {model.best_epoch_} of {model.n_epochs_}"
-        took = trained_in(seconds, model.n_epochs_, model.max_epochs, interrupted=interrupted)
+        took = trained_in(seconds, model.n_epochs_, model.plan_["epochs"], interrupted=interrupted)
         say("result", f"test {written(scores, len(true))}, {best}, {took}")
+        if members:
+            say("members", members["members"])
         self._say_beside(model, scores, true)
         say("files", f"{', '.join([MODEL_FILE, HISTORY_FILE, runs.RECORD, *drawn])} in {record.folder}")
         say_command("next", "report", record.folder)
@@ -123,7 +127,7 @@ class Tables:
 
         args, y = self.args, self.target.y
         chosen: dict[str, Any] = {"time_limit": args.time_limit, "random_state": args.seed, "verbose": not args.quiet}
-        chosen |= metric_of(args.metric, self.target.is_class) | {"validation_fraction": 0.0}
+        chosen |= metric_of(args.metric, self.target.is_class) | {"validation_fraction": 0.0, "preset": args.preset}
         if args.epochs is not None:
             chosen["max_epochs"] = args.epochs
         stated = {name: kind for name, kind in self.found.stated.items() if name in self.names}
@@ -227,6 +231,15 @@ def _model_line(model: Any) -> str:
     return f"{count} feature{'s' * (count != 1)}{more}: {network.parameters.vector.size:,} parameters"
 
 
+def _members_line(model: Any) -> str:
+    """Return how many networks there are, and how far apart."""
+    count, errors = len(model.members_), [member["error"] for member in model.members_]
+    if model.validation_error_ is None:
+        return f"{count} networks"
+    metric, low, high = model.metric.replace("_", " "), min(errors), max(errors)
+    return f"{count} networks, validation {metric} {low:.4g} to {high:.4g}; together {model.validation_error_:.4g}"
+
+
 def table_facts(
     found: Understood, source: Source, args: argparse.Namespace, classes: tuple[str, ...], columns: tuple[str, ...]
 ) -> Facts:
@@ -296,7 +309,10 @@ def _check_options(args: argparse.Namespace, source: Source) -> None:
         if getattr(args, option) is not None:
             got = f"--{option.replace('_', '-')} with {source.text}"
             raise ValueError(sentence(who, "options for images with a named data set only", got, "omit it"))
-    args.validation = VALIDATION if args.validation is None else args.validation
+    args.preset = check_name(who, "--preset", "default" if args.preset is None else args.preset, PRESETS)
+    folds = PRESETS[args.preset].n_folds > 1 and args.group is None and args.time is None
+    if args.validation is None:
+        args.validation = 0.0 if folds else VALIDATION  # each fold validates the members that are trained without it
     if not isinstance(args.validation, str):
         check_number(who, "--validation", args.validation, minimum=0, below=1)
     if args.test_fraction is not None:

@@ -43,9 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("options for both")
     most = f"{LEAST_EPOCHS} to {MOST_EPOCHS}, for about {LEAST_STEPS} steps"
     group.add_argument(
-        "--epochs", metavar="N", type=int, help=f"passes over the training rows (default: images {most}; tables 256)"
+        "--epochs", metavar="N", type=int, help=f"passes over the training rows (default: images {most}; tables by --preset)"
     )
-    shares = f"tables {tables.VALIDATION}, images {images.VALIDATION}"
+    shares = f"tables {tables.VALIDATION}, or 8 folds with --preset best; images {images.VALIDATION}"
     group.add_argument(
         "--validation",
         metavar="X|FILE",
@@ -68,6 +68,8 @@ def _add_table_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--task", metavar="TASK", help="classification or regression (default: inferred)")
     group.add_argument("--columns", metavar="A,B", type=names, help="columns to use (default: all)")
     add_overrules(group)
+    known = ", ".join(tables.PRESETS)
+    group.add_argument("--preset", metavar="NAME", help=f"how much is trained: {known} (default: default)")
     group.add_argument("--metric", metavar="NAME", help="chooses the best epoch: log-loss, accuracy; rmse, mae")
     group.add_argument("--quantiles", metavar="X,Y", type=_levels, help="predict these quantiles, such as 0.1,0.5,0.9")
     group.add_argument("--class-weight", metavar="A=2,B=1", help="weights of the classes, or balanced")

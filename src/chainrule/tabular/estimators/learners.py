@@ -78,7 +78,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         columns: Mapping[str, str] | None = None,
         metric: str = LOG_LOSS,
         class_weight: Any = None,
-        calibrate: bool = False,
+        calibrate: bool = True,
         preset: str = "default",
         n_ensemble: int | None = None,
         n_folds: int | None = None,
