@@ -249,27 +249,6 @@ def test_quantiles_are_trained_and_predicted(shell, prices: Path, tmp_path: Path
     assert (low <= high).all()
 
 
-@pytest.mark.parametrize("limit", [1e-6, 0.2])
-def test_a_time_limit_ends_the_training(limit, shell, flowers: Path, tmp_path: Path, without_pictures) -> None:
-    report = lines_of(shell("train", flowers, "--quiet", "--time-limit", limit, "--out", tmp_path).out)
-    assert "interrupted" not in report["result"]
-    assert model_in(tmp_path).n_epochs_ < 256
-
-
-def test_a_preset_decides_how_much_is_trained(shell, flowers: Path, tmp_path: Path, without_pictures) -> None:
-    answer = shell("train", flowers, "--preset", "best", "--epochs", 3, "--out", tmp_path)
-    report = lines_of(answer.out)
-    assert "120 rows: 96 training, 24 test" in report["data"]  # each fold validates members
-    assert re.fullmatch(
-        r"8 networks, validation log loss [\d.]+ to [\d.]+; together [\d.]+", report["members"]
-    )
-    first = re.match(r"about [\d.]+ s: 8 networks of 3 epochs", answer.err)
-    assert first, answer.err
-    assert model_in(tmp_path).model_.metadata["training"]["members"] == report["members"]
-    shell("train", flowers, "--preset", "fast", "--quiet", "--epochs", 1, "--out", tmp_path, "--force")
-    assert len(model_in(tmp_path).members_) == 1
-
-
 # --- what it is held against ---
 
 

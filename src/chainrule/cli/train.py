@@ -20,6 +20,7 @@ from pathlib import Path
 from .._support.checks import check_integer, sentence
 from .._support.files import as_path, writable_folder
 from .._support.locks import alone_in
+from ..tabular.plans import PRESETS
 from . import images, runs, tables
 from .images import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, MOST_EPOCHS, Recipe
 from .reading import add_reading_options, names
@@ -43,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("options for both")
     most = f"{LEAST_EPOCHS} to {MOST_EPOCHS}, for about {LEAST_STEPS} steps"
     group.add_argument(
-        "--epochs", metavar="N", type=int, help=f"passes over the training rows (default: images {most}; tables by --preset)"
+        "--epochs",
+        metavar="N",
+        type=int,
+        help=f"passes over the training rows (default: images {most}; tables by --preset)",
     )
     shares = f"tables {tables.VALIDATION}, or 8 folds with --preset best; images {images.VALIDATION}"
     group.add_argument(
@@ -68,7 +72,7 @@ def _add_table_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--task", metavar="TASK", help="classification or regression (default: inferred)")
     group.add_argument("--columns", metavar="A,B", type=names, help="columns to use (default: all)")
     add_overrules(group)
-    known = ", ".join(tables.PRESETS)
+    known = ", ".join(PRESETS)
     group.add_argument("--preset", metavar="NAME", help=f"how much is trained: {known} (default: default)")
     group.add_argument("--metric", metavar="NAME", help="chooses the best epoch: log-loss, accuracy; rmse, mae")
     group.add_argument("--quantiles", metavar="X,Y", type=_levels, help="predict these quantiles, such as 0.1,0.5,0.9")

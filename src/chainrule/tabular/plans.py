@@ -1,8 +1,8 @@
 """How much is trained: the epochs, the members and folds, the rows of a batch, within the time that there is.
 
 The learning rate falls to zero at the end of the planned epochs, so a shorter time has a shorter schedule, not one that
-is cut off. Small batches are worth their steps: 64 epochs in batches of 128 rows come as far as 256 epochs in batches of
-256, with a quarter of the arithmetic.
+is cut off. Small batches are worth their steps: 64 epochs in batches of 128 rows come as far as 256 epochs in batches
+of 256, with a quarter of the arithmetic.
 """
 
 from __future__ import annotations

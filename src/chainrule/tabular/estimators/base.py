@@ -272,7 +272,7 @@ class BaseTabular(BaseEstimator):
             own, beta = [member for member in trained if member.fold == fold], 1.0
             if (held_out := task.fold(fold)[1]) is not None:
                 each = [member.model.predict(held_out.x) for member in own]
-                z: Array = np.mean(each, axis=0, dtype=np.float64)
+                z = sum(each[1:], each[0].astype(np.float64)) / len(each)
                 beta = self._inverse_temperature(z, held_out)
                 scored.append((fold, held_out, beta * z))
             for member in own:
