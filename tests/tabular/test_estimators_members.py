@@ -243,8 +243,8 @@ def test_folds_beside_validation_rows_are_refused():
 def test_calibration_scales_the_logits_and_lowers_the_loss(labels):
     held_out = {"X_val": take(slice(200)), "y_val": labels[:200]}
     settings = {**FEW, "max_epochs": 60, "n_ensemble": 2, "validation_fraction": 0.0, "metric": "accuracy"}
-    raw = cr.TabularClassifier(**settings).fit(take(slice(200, None)), labels[200:], **held_out)
-    one = cr.TabularClassifier(**settings, calibrate=True).fit(take(slice(200, None)), labels[200:], **held_out)
+    raw = cr.TabularClassifier(**settings, calibrate=False).fit(take(slice(200, None)), labels[200:], **held_out)
+    one = cr.TabularClassifier(**settings).fit(take(slice(200, None)), labels[200:], **held_out)
     temperature = one.members_[0]["temperature"]
     assert raw.members_[0]["temperature"] == 1
     assert temperature != 1
@@ -258,3 +258,14 @@ def test_calibration_scales_the_logits_and_lowers_the_loss(labels):
         prior = (np.log(factor / temperature)) ** 2 / (2 * 0.3**2)
         losses.append(200 * loss(logits, y)[0] + prior)
     assert losses[1] == min(losses)
+
+
+def test_epochs_compete_after_calibration():
+    """A network of the right order and the wrong scale is better than one of the wrong order."""
+    model = cr.TabularClassifier().fit(take(slice(20)), CLASSES[:20], X_val=TABLE, y_val=CLASSES)
+    y = np.unique(CLASSES, return_inverse=True)[1]
+    right, wrong = np.eye(3)[y] * 30, np.eye(3)[(y + 1) % 3] * 0.1
+    right[:9] = np.eye(3)[(y[:9] + 1) % 3] * 30
+    assert model._error(y, right, None) > 0.8 < model._error(y, wrong, None)
+    assert model._epoch_error(y, right, None) < 0.4
+    assert model._epoch_error(y, wrong, None) == pytest.approx(np.log(3), abs=0.06)

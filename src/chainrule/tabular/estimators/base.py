@@ -230,7 +230,7 @@ class BaseTabular(BaseEstimator):
         loss, outputs = self._loss()
         rows, own = self._rows(train), None if held_out is None else self._rows(held_out)
         task = Task(
-            plan, self._recipe, self.encoder_, loss, outputs, self._targets, self._error, self.metric,
+            plan, self._recipe, self.encoder_, loss, outputs, self._targets, self._epoch_error, self.metric,
             bool(self.early_stopping), lambda fold: (rows, own),
         )  # fmt: skip
         task, seconds = self._timed(task, began)
@@ -273,7 +273,7 @@ class BaseTabular(BaseEstimator):
             if (held_out := task.fold(fold)[1]) is not None:
                 each = [member.model.predict(held_out.x) for member in own]
                 z = sum(each[1:], each[0].astype(np.float64)) / len(each)
-                beta = self._inverse_temperature(z, held_out)
+                beta = self._inverse_temperature(held_out.y, z, held_out.weight)
                 scored.append((fold, held_out, beta * z))
             for member in own:
                 scale_outputs(member.model, beta)
@@ -293,9 +293,13 @@ class BaseTabular(BaseEstimator):
             for where, found in answers:
                 self.oof_predictions_[where] = found
 
-    def _inverse_temperature(self, z: Array, rows: Rows) -> float:
-        """Return the factor for the outputs that calibrates them."""
+    def _inverse_temperature(self, y: Array, z: Array, weight: Array | None) -> float:
+        """Return the factor for network outputs that calibrates them."""
         return 1.0
+
+    def _epoch_error(self, y: Array, z: Array, weight: Array | None) -> float:
+        """Return the metric after calibration, by which epochs compete: how wrong their order is, not their scale."""
+        return self._error(y, self._inverse_temperature(y, z, weight) * z, weight)
 
     def _predictions(self, answers: Array) -> Array:
         """Return what ``predict_proba`` of a classifier, and ``predict`` of a regressor, make of decoded outputs."""

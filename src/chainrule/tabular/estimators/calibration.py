@@ -18,11 +18,11 @@ from ..._support.checks import Array
 from ...losses import Loss
 
 PRIOR = 0.3  # σ
-LARGEST, STEPS = 3.0, 40  # of |u|, and of the bisection
+LARGEST, STEPS = 3.0, 25  # of |u|, and of the bisection
 
 
-def inverse_temperature(loss: Loss, z: Array, y: Array, weight: Array | None) -> float:
-    """Return β for logits z (N, K) and their classes."""
+def inverse_temperature(loss: Loss, y: Array, z: Array, weight: Array | None) -> float:
+    """Return β for classes y and logits z (N, K)."""
     low, high = -LARGEST, LARGEST
     for _ in range(STEPS):
         u = (low + high) / 2

@@ -24,7 +24,6 @@ from ...losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss, 
 from .. import recipe
 from .base import CONSTRAINTS, BaseTabular
 from .calibration import inverse_temperature
-from .members import Rows
 from .texts import OF_TABLES
 
 LOG_LOSS, ACCURACY = "log_loss", "accuracy"
@@ -199,11 +198,10 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         right = ((z > 0) == y).all(axis=1) if self._multilabel else z.argmax(axis=1) == y
         return 1 - float(np.average(right, weights=weight))
 
-    def _inverse_temperature(self, z: Array, rows: Rows) -> float:
+    def _inverse_temperature(self, y: Array, z: Array, weight: Array | None) -> float:
         if not self.calibrate:
             return 1.0
-        loss = BinaryCrossEntropy() if self._multilabel else CrossEntropy()
-        return inverse_temperature(loss, z, rows.y, rows.weight)
+        return inverse_temperature(BinaryCrossEntropy() if self._multilabel else CrossEntropy(), y, z, weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
