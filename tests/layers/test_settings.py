@@ -50,6 +50,13 @@ FIXED: dict[str, tuple[list[Any], list[Any]]] = {
     **{f"Embedding.{name}": (NO_FEATURES, [5]) for name in ("codes", "size")},
     **{f"PBLD.{name}": (NO_FEATURES, [5]) for name in ("features", "frequencies", "outputs")},
     "PBLD.scale": ([*NO_NUMBERS, 0, -1], [0.5]),
+    "PiecewiseLinear.edges": (
+        [None, [], 3, [3], "ab", [[]], [[0]], [[0, 0]], [[0, 1, 0.5]], [[0, "a"]], [[0, np.nan]], [[[0, 1]]]]
+        + [[[0, top]] for top in (np.inf, 1e-45, 1e39)]
+        + [[[1, 1 + 1e-9]], [[-3e38, 3e38]]],
+        [[[0.0, 2.0]] * 4],
+    ),
+    "PiecewiseLinear.outputs": (NO_FEATURES, [5]),
     "Columns.parts": ([[], None, [3], [(4,)], [(0, [])], [(4, [3])], [(4, cr.ReLU)]], [[(4, [cr.ReLU()])]]),
     "Residual.layers": ([[], None, cr.ReLU, [3]], [[cr.ReLU()]]),
 }
@@ -61,6 +68,7 @@ REQUIRED: dict[str, Callable[[], dict[str, Any]]] = {
     "Columns": lambda: {"parts": [(3, []), (1, [cr.LeakyReLU()])]},
     "Embedding": lambda: {"codes": 3, "size": 2},
     "PBLD": lambda: {"features": 4},
+    "PiecewiseLinear": lambda: {"edges": [[0.0, 1.0]] * 4},
 }
 
 

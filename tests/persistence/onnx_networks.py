@@ -36,6 +36,9 @@ def random_layer(kind, width, rng):
         )
     if kind in ("Columns", "PBLD"):
         return cr.Columns([(width, [cr.PBLD(width, 3, 2), cr.Linear(2 * width, width)])])
+    if kind == "PiecewiseLinear":
+        edges = [np.unique(rng.normal(size=2 + j % 4)) for j in range(width)]
+        return cr.Columns([(width, [cr.PiecewiseLinear(edges, 2), cr.Linear(2 * width, width)])])
     if kind == "ParametricActivation":
         return cr.ParametricActivation(width, str(rng.choice(["selu", "mish"])))
     if kind == "LayerNorm":  # its default ε would make the rounding of nearly equal numbers 300 times larger

@@ -38,6 +38,9 @@ def layers_named(rng: np.random.Generator, names: list[str], width: int, depth: 
         "GELU": lambda: cr.GELU(str(rng.choice(["none", "tanh"]))),
         "Columns": lambda: cr.Columns([(1, []), (width - 1, [cr.Tanh()])][: 1 + (width > 1)]),
         "PBLD": lambda: cr.Columns([(width, [cr.PBLD(width, 3, 2), cr.Linear(2 * width, width)])]),
+        "PiecewiseLinear": lambda: cr.Columns(
+            [(width, [cr.PiecewiseLinear([[-1, 0, 0.5]] * (width - 1) + [[0, 2]], 2), cr.Linear(2 * width, width)])]
+        ),
         "ParametricActivation": lambda: cr.ParametricActivation(width, "mish"),
         "Residual": lambda: cr.Residual(layers_named(rng, inner, width, depth - 1)),
         **{

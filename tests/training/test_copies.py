@@ -46,6 +46,7 @@ MAKE: dict[str, Callable[[Path], Any]] = {
     "PReLU": lambda folder: cr.PReLU(4),
     "ParametricActivation": lambda folder: cr.ParametricActivation(4, "selu"),
     "Parameters": lambda folder: cr.Parameters({"W": (2, 3)}),
+    "PiecewiseLinear": lambda folder: cr.PiecewiseLinear([[0, 1, 3], [-1, 1]]),
     "RandomDistortion": lambda folder: cr.data.RandomDistortion((2, 2)),
     "Residual": lambda folder: cr.Residual([cr.Linear(4, 4)]),
     "Scale": lambda folder: cr.Scale(4),

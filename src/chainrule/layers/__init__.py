@@ -8,7 +8,7 @@ from typing import Any
 
 from .._support.checks import called_elsewhere, check_name, sentence
 from .._support.registry import concrete
-from . import activations, columns, embedding, linear, noise, normalization, parametric, periodic, structure
+from . import activations, columns, embedding, linear, noise, normalization, parametric, periodic, piecewise, structure
 from .activations import *  # noqa: F403
 from .base import Layer
 from .columns import *  # noqa: F403
@@ -18,6 +18,7 @@ from .noise import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .parametric import *  # noqa: F403
 from .periodic import *  # noqa: F403
+from .piecewise import *  # noqa: F403
 from .structure import *  # noqa: F403
 from .workspace import Workspace
 
@@ -30,6 +31,7 @@ __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += parametric.__all__
 __all__ += periodic.__all__
+__all__ += piecewise.__all__
 __all__ += structure.__all__
 
 LAYERS: dict[str, type[Layer]] = concrete(globals(), Layer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 from .._support.checks import Array
@@ -18,7 +19,11 @@ Part: TypeAlias = "tuple[str, int, tuple[Array, ...]]"
 NUMBERS: dict[str, int] = {} if compiled is None else compiled.ACTIVATIONS
 NO_ACTIVATION = -1
 #: The ops of columns that have a kernel, with their arrays in order; and all ops that may come first.
-FRONTS = {"embedding": ("E",), "pbld": ("w1", "b1", "W2", "b2")}
+FRONTS = {
+    "embedding": ("E",),
+    "pbld": ("w1", "b1", "W2", "b2"),
+    "piecewise_linear": ("steps", "slope", "bias", "left", "width"),
+}
 COLUMNS = ("columns", *FRONTS)
 
 
@@ -38,7 +43,7 @@ def parts_of(call: Call) -> list[Part] | None:
         if op not in ("copy", *FRONTS):
             return None
         arrays = tuple(branch[0].arrays[name] for name in FRONTS[op]) if branch else ()
-        if op == "pbld" and arrays[0].shape[1] > compiled.MOST_WAVES:
+        if op in compiled.MOST and math.prod(arrays[0].shape[1:]) > compiled.MOST[op]:
             return None
         found.append((op, int(width), arrays))
     return found

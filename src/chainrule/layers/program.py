@@ -14,6 +14,7 @@ A program is a sequence of calls; the output of each is the input x of the next,
     parametric    x + amount · (f(x) − x)                         amount
     embedding     E[x], x being one column of codes               E
     pbld          cos(2π x_j w1_j + b1_j) W2_j + b2_j, then x     w1, b1, W2, b2
+    piecewise_linear   see :mod:`chainrule.ops.piecewise`       steps, slope, bias, left, width
     columns       f(x₁), f(x₂), … side by side, each f a branch   widths, of x₁, x₂, …
     relu, tanh…   the op of that name, of each number                                       the op's own
 
@@ -162,6 +163,8 @@ def output_width(call: Call, width: int) -> int:
         return sum(functools.reduce(lambda width, inner: output_width(inner, width), *part) for part in parts)
     if call.op == "pbld":
         return int(arrays["b2"].size + len(arrays["b2"]))
+    if call.op == "piecewise_linear":
+        return int(arrays["slope"].size)
     table = next((arrays[name] for name in ("W", "E") if name in arrays), None)
     return 2 if call.op == "two_classes" else width if table is None else int(table.shape[1])
 

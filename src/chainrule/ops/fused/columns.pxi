@@ -1,6 +1,7 @@
 """The parts of a stage of columns, as kernels/columns.h takes them."""
 
-MOST_WAVES = MOST_FREQUENCIES
+# The most numbers of the first array that one column may have.
+MOST = {"pbld": MOST_FREQUENCIES, "piecewise_linear": MOST_STEPS}
 
 
 cdef class Parts:
@@ -8,7 +9,7 @@ cdef class Parts:
 
     Parameters
     ----------
-    given : list of (kind, number of columns, arrays); the kind is copy, embedding (E) or pbld (w1, b1, W2, b2)
+    given : list of (kind, number of columns, arrays); the kind is copy or an op
     type_of_numbers : float32 or float64, of x and of all arrays
 
     Raises
@@ -48,6 +49,17 @@ cdef class Parts:
             p.count, p.outputs = np.shape(arrays[0])
             p.owners = p.count
             self.learn(p, "E", arrays[0], (p.count, p.outputs))
+        elif kind == "piecewise_linear":
+            p.kind = PART_piecewise_linear
+            p.owners, p.count, learned = np.shape(arrays[0])
+            if not (0 < p.count * learned <= MOST_STEPS and p.owners == inputs):
+                raise ValueError(sentence("fit", f"at most {MOST_STEPS} steps of each number", f"{p.count * learned}"))
+            p.outputs = inputs * learned
+            self.learn(p, "steps", arrays[0].reshape(inputs * p.count, learned), (inputs * p.count, learned))
+            self.learn(p, "slope", arrays[1], (inputs, learned))
+            self.learn(p, "bias", arrays[2], (inputs, learned))
+            for index in (3, 4):  # not learned
+                self.take(p, index, np.ascontiguousarray(arrays[index], arrays[0].dtype), (inputs, p.count))
         else:
             p.kind = PART_pbld
             p.owners, p.count, learned = np.shape(arrays[2])
@@ -64,11 +76,14 @@ cdef class Parts:
         self.inputs, self.outputs = self.inputs + inputs, self.outputs + p.outputs
 
     cdef int learn(self, Part *p, str name, array, tuple shape) except -1:
-        cdef Held held = hold(f"a layer's {name}", array, self.type, shape, False)
-        self.held.append(held)
-        p.arrays[p.learned] = held.at
+        self.take(p, p.learned, array, shape, name)
         p.each[p.learned] = size(array) // p.owners
         p.learned += 1
+
+    cdef int take(self, Part *p, int index, array, tuple shape, str name="array") except -1:
+        cdef Held held = hold(f"a layer's {name}", array, self.type, shape, False)
+        self.held.append(held)
+        p.arrays[index] = held.at
 
     cdef bint stay(self):
         """Whether every array still is where it was."""

@@ -184,6 +184,28 @@ static inline void NAME_pbld(const float *x, float *y, const float *w1, const fl
     }
 }"""
 
+_PIECEWISE_LINEAR = """\
+/* Of each number, functions that are a line and a rise in each of the bins up to it. */
+static inline void NAME_piecewise_linear(const float *x, float *y, const float *steps, const float *slope,
+    const float *bias, const float *left, const float *width, size_t inputs, size_t bins, size_t outputs)
+{
+    for (size_t j = 0; j < inputs; j++, left += bins, width += bins, steps += bins * outputs, y += outputs) {
+        for (size_t k = 0; k < outputs; k++) {
+            y[k] = x[j] * *slope++ + *bias++;
+        }
+        size_t m = 0;
+        for (; m + 1 < bins && x[j] >= left[m + 1]; m++) {
+            for (size_t k = 0; k < outputs; k++) {
+                y[k] += steps[m * outputs + k];
+            }
+        }
+        const float part = (x[j] - left[m]) / width[m];
+        for (size_t k = 0; k < outputs; k++) {
+            y[k] += part * steps[m * outputs + k];
+        }
+    }
+}"""
+
 #: Functions of each number v and arrays of the same length; a bias is an exception.
 EACH = {
     "prelu": "v > 0.0f ? v : slope[i] * v",
@@ -202,6 +224,7 @@ ROWS = {
     "layer_norm": _LAYER_NORM,
     "pbld": _PBLD,
     "parametric": _PARAMETRIC,
+    "piecewise_linear": _PIECEWISE_LINEAR,
     "softmax": _SOFTMAX,
     "two_classes": _TWO_CLASSES,
 }
@@ -237,7 +260,8 @@ def functions(name: str, steps: Iterable[Step]) -> Iterator[str]:
         yield text.replace("NAME_", f"{name}_")
 
 
-WIDTHS_DIFFER = ("affine", "affine_int8", "embedding", "pbld", "two_classes")
+SIZES = {"embedding": "E", "pbld": "W2", "piecewise_linear": "steps"}  # the array whose shape a function takes
+WIDTHS_DIFFER = ("affine", "affine_int8", "two_classes", *SIZES)
 
 
 @dataclass(eq=False)
@@ -284,12 +308,8 @@ class Statement:
         places += ["q"] if op == "affine_int8" else []
         arrays = [self.constant(name, array) for array in step.arrays]
         sizes = {"deviations": [width // 2], "two_classes": []}.get(op, [width])
-        if "W" in step.arrays:
-            sizes = [self.sources[0].width, width]
-        if op == "embedding":
-            sizes = [*step.arrays["E"].shape]
-        if op == "pbld":
-            sizes = [*step.arrays["w1"].shape, step.arrays["b2"].shape[1]]
+        if "W" in step.arrays or op in SIZES:
+            sizes = [*step.call.arrays[SIZES[op]].shape] if op in SIZES else [self.sources[0].width, width]
         arguments = [*places, *arrays, *map(number, step.call.numbers.values()), *map(str, sizes)]
         return f"{name}_{function_of(step)}({', '.join(arguments)});"
 
