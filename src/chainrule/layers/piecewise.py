@@ -185,8 +185,9 @@ class PiecewiseLinear(FeatureLayer):
         return ops.piecewise_linear_backward(*given, out=out, input_gradient=input_gradient)[0]
 
     def program(self, training: bool = False) -> Program | None:
-        learned = {"steps": self.steps, "slope": self.slope, "bias": self.bias}
-        return (Call("piecewise_linear", learned | self._bins),)
+        left, width = self._bins_for(self.steps)
+        arrays = {"steps": self.steps, "slope": self.slope, "bias": self.bias, "left": left, "width": width}
+        return (Call("piecewise_linear", arrays),)
 
     def __repr__(self) -> str:
         """``PiecewiseLinear(2 × 16 bins → 8)``."""

@@ -58,13 +58,15 @@ INLINE NAME(Bins) NAME(bins_of)(const Part *p, Size j) {
     return (NAME(Bins)){p->count, p->outputs / p->inputs, left + j * p->count, width + j * p->count};
 }
 
-/* The bin of x; c is how far into it x lies. */
-INLINE Size NAME(bin)(const NAME(Bins) *b, REAL x, REAL *c) {
-    int k = 0;
-#pragma omp simd reduction(+ : k)
-    for (Size m = 1; m < b->M; m++) k += x >= b->left[m];
-    *c = (x - b->left[k]) / b->width[k];
-    return k;
+/* The bins of the next LANES rows of a column: how many begin at or before each x, without the first. */
+typedef BITS NAME(Counts) __attribute__((vector_size(VECTOR_BYTES)));
+
+APART NAME(Counts) NAME(find_bins)(const NAME(Bins) *b, Size rows, const REAL *x, Size width) {
+    NAME(Vector) column = {0};
+    NAME(Counts) found = {0};
+    for (Size r = 0; r < rows && r < LANES; r++) column[r] = x[r * width];
+    for (Size m = 1; m < b->M; m++) found -= column >= (NAME(Vector)){0} + b->left[m];
+    return found;
 }
 
 _Static_assert(MOST_STEPS <= DEPTH * PANEL, "a product has less room");
@@ -74,12 +76,14 @@ APART void NAME(piecewise_linear)(const Part *p, Size j, Size rows, const REAL *
                                   REAL *before) {
     const NAME(Bins) b = NAME(bins_of)(p, j);
     const Size K = b.K;
+    NAME(Counts) found = {0};
     const REAL *steps = (REAL *)p->arrays[0] + j * b.M * K, *slope = (REAL *)p->arrays[1] + j * K;
     memcpy(before, (REAL *)p->arrays[2] + j * K, (size_t)K * sizeof(REAL));
     for (Size i = K; i < b.M * K; i++) before[i] = before[i - K] + steps[i - K];
     for (Size r = 0; r < rows; r++, x += width, y += outputs) {
-        REAL c;
-        const Size row = NAME(bin)(&b, x[j], &c) * K;
+        if (r % LANES == 0) found = NAME(find_bins)(&b, rows - r, x + j, width);
+        const Size k = found[r % LANES], row = k * K;
+        const REAL c = (x[j] - b.left[k]) / b.width[k];
 #pragma omp simd
         for (Size i = 0; i < K; i++) y[j * K + i] = x[j] * slope[i] + before[row + i] + c * steps[row + i];
     }
@@ -159,14 +163,16 @@ APART void NAME(piecewise_linear_gradient)(const Part *p, Size j, Size rows, con
                                            Size outputs, REAL *sums) {
     const NAME(Bins) b = NAME(bins_of)(p, j);
     const Size K = b.K, size = b.M * K;
+    NAME(Counts) found = {0};
     REAL *dsteps = (REAL *)p->gradients[0] + j * size, *dslope = (REAL *)p->gradients[1] + j * K;
     memset(sums, 0, (size_t)size * sizeof(REAL));
     memset(dsteps, 0, (size_t)size * sizeof(REAL));
     memset(dslope, 0, (size_t)K * sizeof(REAL));
     dy += j * K;
     for (Size r = 0; r < rows; r++, x += width, dy += outputs) {
-        REAL c;
-        const Size row = NAME(bin)(&b, x[j], &c) * K;
+        if (r % LANES == 0) found = NAME(find_bins)(&b, rows - r, x + j, width);
+        const Size k = found[r % LANES], row = k * K;
+        const REAL c = (x[j] - b.left[k]) / b.width[k];
 #pragma omp simd
         for (Size i = 0; i < K; i++) {
             sums[row + i] += dy[i];
