@@ -119,6 +119,7 @@ LAYERS = {
     "prelu": lambda: cr.PReLU(512),
     "parametric": lambda: cr.ParametricActivation(512, "mish"),
     "scale": lambda: cr.Scale(512),
+    "members": lambda: cr.Members([[cr.Linear(512, 512)], [cr.Tanh()]]),
     "residual": lambda: cr.Residual([cr.Linear(512, 512, activation="gelu"), cr.Linear(512, 512)]),
     "flatten": lambda: cr.Flatten(),
     "columns": lambda: cr.Columns([(256, []), (256, [cr.Linear(256, 256)])]),

@@ -41,6 +41,7 @@ MAKE: dict[str, Callable[[Path], Any]] = {
     "LayerScheduler": lambda folder: cr.callbacks.LayerScheduler(cr.Linear, "l2", cr.schedules.FlatCos(1e-4)),
     "Linear": lambda folder: cr.Linear(4, 3, "relu"),
     "MaxNorm": lambda folder: cr.callbacks.MaxNorm(1.0),
+    "Members": lambda folder: cr.Members([[cr.Linear(4, 4)], [cr.Tanh()]], "softmax"),
     "MixUp": lambda folder: cr.data.MixUp(0.2, classes=3),
     "PBLD": lambda folder: cr.PBLD(4),
     "PReLU": lambda folder: cr.PReLU(4),

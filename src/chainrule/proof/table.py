@@ -142,6 +142,12 @@ def _op_error(
 
 # ---- layers: name -> the layer on 6 features, between two Linear layers, which proves its dx too
 
+
+def _members(activation: str | None = None) -> Layer:
+    networks = [[layers.Linear(6, 6)], [layers.Linear(6, 8, "tanh"), layers.Linear(8, 6)]]
+    return layers.Members(networks, activation)
+
+
 SPECIAL_LAYERS: dict[str, Callable[[], Layer]] = {
     "Linear": lambda: layers.Linear(6, 6),
     "Linear (no bias)": lambda: layers.Linear(6, 6, bias=False),
@@ -154,6 +160,9 @@ SPECIAL_LAYERS: dict[str, Callable[[], Layer]] = {
     "ParametricActivation (mish)": lambda: layers.ParametricActivation(6, "mish"),
     "GaussianNoise": lambda: layers.GaussianNoise(0.3),
     "Columns": lambda: layers.Columns([(1, []), (2, [layers.PBLD(2, outputs=2)]), (3, [layers.Linear(3, 1)])]),
+    "Members": _members,
+    "Members (softmax)": partial(_members, "softmax"),
+    "Members (sigmoid)": partial(_members, "sigmoid"),
     "Residual": lambda: layers.Residual([layers.LayerNorm(6), layers.Linear(6, 8, "silu"), layers.Linear(8, 6)]),
 }
 

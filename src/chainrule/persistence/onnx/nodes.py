@@ -11,7 +11,7 @@ import numpy as np
 from ..._support.checks import Array, sentence
 from ...layers import Layer
 from ...layers.kernels import FRONTS
-from ...layers.program import Call, Program, numbers_of, simplified
+from ...layers.program import LEAST_PROBABILITY, Call, Program, numbers_of, simplified
 from ...ops.piecewise import NO_BIN
 from ..programs import ELEMENTWISE
 from .graph import Graph
@@ -121,6 +121,10 @@ def _prelu(g: Graph, call: Call, x: str) -> str:
     return g.Add(g.Relu(x), g.Mul(g.Min(x, 0.0), g.constant(call.arrays["slope"], "slope")))
 
 
+def _log(g: Graph, x: str) -> str:
+    return g.Log(g.Add(x, LEAST_PROBABILITY))
+
+
 def _columns(g: Graph, call: Call, x: str) -> str:
     stops = np.cumsum(call.arrays["widths"]).tolist()
     bounds = zip([0, *stops], stops, strict=False)
@@ -204,6 +208,9 @@ NODES: dict[str, Nodes] = {
     "embedding": _embedding,
     "flatten": lambda g, call, x: g.Flatten(x, axis=1),
     "layer_norm": _layer_norm,
+    "log": _in_float32(lambda g, call, x: _log(g, x)),
+    "logit": _in_float32(lambda g, call, x: g.Sub(_log(g, x), _log(g, g.Sub(1.0, x)))),
+    "mean": lambda g, call, x: g.Mean(*(through(g, branch, x) for branch in call.branches)),
     "parametric": _parametric,
     "pbld": _pbld,
     "piecewise_linear": _piecewise_linear,
