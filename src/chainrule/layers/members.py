@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -115,21 +114,29 @@ class Members(Layer):
     def forward(self, x: Array, work: Workspace) -> Array:
         outputs = [forward_through(layers, x, work.child(index)) for index, layers in enumerate(self.networks)]
         self._same("outputs", [z.shape[1:] for z in outputs])
-        if self.activation is None:
-            return np.mean(outputs, axis=0, out=work.array("y", outputs[0]))
-        each = work["each"] = np.stack([getattr(ops, self.activation)(z) for z in outputs])
-        p = work["p"] = np.mean(each, axis=0)
-        return MEANINGS[LOGITS[self.activation]](p)
+        if self.activation is not None:
+            each = enumerate(outputs)
+            outputs = [getattr(ops, self.activation)(z, out=work.array(f"p{index}", z)) for index, z in each]
+            work.update((f"p{index}", p) for index, p in enumerate(outputs))
+        y = work["y"] = np.divide(outputs[0], len(outputs), out=work.array("y", outputs[0]))
+        for z in outputs[1:]:
+            y += np.divide(z, len(outputs), out=work.array("z", z))
+        return y if self.activation is None else MEANINGS[LOGITS[self.activation]](y)
 
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
-        k, dz = len(self.networks), [dy / len(self.networks)] * len(self.networks)
+        k, room, least = len(self.networks), work.array("dz", dy), LEAST_PROBABILITY
+        dz = np.divide(dy, k, out=room)
         if self.activation is not None:
-            p, least = work["p"], LEAST_PROBABILITY
-            dp = dy / (p + least) + (dy / (1 - p + least) if self.activation == "sigmoid" else 0)
-            dz = [getattr(ops, f"{self.activation}_backward")(dp / k, own) for own in work["each"]]
-        pull = partial(backward_through, input_gradient=input_gradient)
-        found: list[Any] = [pull(layers, dz[i], work.child(i)) for i, layers in enumerate(self.networks)]
-        return np.sum(found, axis=0) if input_gradient else None
+            p = work["y"]
+            dp = dz / (p + least) + (dz / (1 - p + least) if self.activation == "sigmoid" else 0)
+        dx = None
+        for index, layers in enumerate(self.networks):
+            if self.activation is not None:
+                dz = getattr(ops, f"{self.activation}_backward")(dp, work[f"p{index}"], out=room)
+            own = backward_through(layers, dz, work.child(index), input_gradient)
+            if own is not None:
+                dx = own if dx is None else np.add(dx, own, out=work.array("dx", own))
+        return dx
 
     @property
     def input_width(self) -> int | None:
