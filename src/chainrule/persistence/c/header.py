@@ -10,7 +10,8 @@ import numpy as np
 from ... import __version__
 from ..._support.checks import Array, check_finite, sentence
 from ..._support.files import digest
-from .calls import Calls, Statement, body, functions
+from .calls import Calls, Statement, body
+from .functions import functions
 from .network import Network
 from .text import array, comment, string
 

@@ -257,7 +257,7 @@ static void NAME(learn_vector)(const NAME(Step) *s, const REAL *w, const REAL *g
     NAME(learn)(s->plan, &update, offset, to - from, g + from);
 }
 
-/* This thread's share of the gradients of the parts: of the rows of a table, of the columns of a PBLD. */
+/* This thread's share of the gradients of the parts: of the rows of a table, of the columns of a layer of numbers. */
 APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t, int at_once) {
     const int threads = s->plan->threads;
     REAL *room = s->plan->rooms[s->thread], *waves = room + DEPTH * PANEL;
@@ -268,6 +268,8 @@ APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t, int at_once
         if (p->kind == PART_embedding) NAME(embedding_gradient)(p, s->n, x, t->inputs, dy, t->outputs, from, to);
         for (Size j = from; p->kind == PART_pbld && j < to; j++)
             NAME(pbld_gradient)(p, j, s->n, x, t->inputs, dy, t->outputs, waves, room);
+        for (Size j = from; p->kind == PART_piecewise_linear && j < to; j++)
+            NAME(piecewise_linear_gradient)(p, j, s->n, x, t->inputs, dy, t->outputs, room);
         for (int i = 0; at_once && i < p->learned; i++)
             NAME(learn_vector)(s, p->arrays[i], p->gradients[i], from * p->each[i], to * p->each[i]);
     }
