@@ -192,8 +192,25 @@ def test_a_plan_passed_back_gives_the_same_bits():
     ],
 )
 def test_few_rows_have_more_epochs_and_small_batches(preset, rows, expected):
-    plan = plans.planned(preset, rows, 0, 1, 1, None)
+    plan = plans.planned(preset, rows, None, 1, 1, 0)
     assert (plan.epochs, plan.batch_size) == expected
+
+
+@pytest.mark.parametrize(
+    ("preset", "chosen", "expected"),
+    [
+        ("default", (None, None), (2, 1)),
+        ("default", (None, 2), (1, 2)),
+        ("default", (None, 5), (1, 5)),
+        ("default", (3, 5), (3, 5)),
+        ("best", (None, None), (1, 8)),
+        ("best", (None, 4), (2, 4)),
+        ("best", (None, 1), (8, 1)),
+        ("best", (2, None), (2, 8)),
+    ],
+)
+def test_folds_share_the_networks_of_the_preset(preset, chosen, expected):
+    assert plans.shared_out(preset, 1000, *chosen) == expected
 
 
 def test_a_short_time_drops_members_that_wait_before_it_shortens():

@@ -39,7 +39,7 @@ def scored(model, metric):
 
 @pytest.mark.parametrize("metric", ["log_loss", "accuracy"])
 def test_the_weights_of_the_best_epoch_are_kept(metric):
-    model = cr.TabularClassifier(**FEW, metric=metric)
+    model = cr.TabularClassifier(**FEW, metric=metric, n_ensemble=1)
     model.fit(take(slice(100)), CLASSES[:100], X_val=take(slice(100, None)), y_val=CLASSES[100:])
     errors = scored(model, metric)
     best = max(epoch for epoch, error in errors.items() if error == min(errors.values()))
@@ -54,7 +54,7 @@ def test_the_weights_of_the_best_epoch_are_kept(metric):
 
 @pytest.mark.parametrize("metric", ["root_mean_squared_error", "mean_absolute_error"])
 def test_errors_of_numbers_are_in_their_units(metric):
-    model = cr.TabularRegressor(**FEW, metric=metric)
+    model = cr.TabularRegressor(**FEW, metric=metric, n_ensemble=1)
     y = 1000 * NUMBERS
     model.fit(take(slice(100)), y[:100], X_val=take(slice(100, None)), y_val=y[100:])
     off = model.predict(take(slice(100, None))) - y[100:]
@@ -218,7 +218,7 @@ def test_no_time_at_all_gives_a_model_still(monkeypatch):
 
 
 def test_lines_say_how_much_time_is_left(capsys):
-    cr.TabularRegressor(**FEW, verbose=True).fit(TABLE, NUMBERS)
+    cr.TabularRegressor(**FEW, n_ensemble=1, verbose=True).fit(TABLE, NUMBERS)
     lines = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"about [\d.e-]+ s: a network of 15 epochs", lines[0])
     assert len(lines) == 16

@@ -310,7 +310,7 @@ def _check_options(args: argparse.Namespace, source: Source) -> None:
             got = f"--{option.replace('_', '-')} with {source.text}"
             raise ValueError(sentence(who, "options for images with a named data set only", got, "omit it"))
     args.preset = check_name(who, "--preset", "default" if args.preset is None else args.preset, PRESETS)
-    folds = PRESETS[args.preset].n_folds > 1 and args.group is None and args.time is None
+    folds = PRESETS[args.preset].folds > 1 and args.group is None and args.time is None
     if args.validation is None:
         args.validation = 0.0 if folds else VALIDATION  # each fold validates the members that are trained without it
     if not isinstance(args.validation, str):

@@ -20,19 +20,15 @@ LARGEST_BATCH = 1024
 
 
 class Preset(NamedTuple):
-    """The least epochs and steps of each member; the number of members, and of folds (1: one split)."""
+    """The least epochs and steps of each network; the number of networks, and of folds (1: rows are set aside once)."""
 
     epochs: int
     steps: int
-    n_ensemble: int
-    n_folds: int
+    networks: int
+    folds: int
 
 
-PRESETS = {
-    "fast": Preset(32, 480, 1, 1),
-    "default": Preset(64, 1280, 1, 1),
-    "best": Preset(96, 1920, 1, 8),
-}
+PRESETS = {"fast": Preset(32, 480, 1, 1), "default": Preset(64, 1280, 2, 1), "best": Preset(96, 1920, 8, 8)}
 
 
 class Plan(NamedTuple):
@@ -72,7 +68,14 @@ class Plan(NamedTuple):
         return self._replace(n_folds=max(self.n_folds - 1, min(self.n_folds, 2)))
 
 
-def planned(preset: str, rows: int, seed: int, n_ensemble: int, n_folds: int, epochs: int | None) -> Plan:
+def shared_out(preset: str, rows: int, n_ensemble: int | None, n_folds: int | None) -> tuple[int, int]:
+    """Return the numbers of members of each fold and of folds; if not chosen, the preset's networks are shared out."""
+    least = PRESETS[preset]
+    folds = min(least.folds, rows) if n_folds is None else n_folds
+    return max(least.networks // max(folds, 1), 1) if n_ensemble is None else n_ensemble, folds
+
+
+def planned(preset: str, rows: int, epochs: int | None, n_ensemble: int, n_folds: int, seed: int) -> Plan:
     """Plan the training of members on ``rows`` rows each; without chosen epochs, few rows have more."""
     size = min(rows, next((size for most, size in BATCHES.items() if rows <= most), LARGEST_BATCH))
     least = PRESETS[preset]

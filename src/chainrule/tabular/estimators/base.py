@@ -26,7 +26,7 @@ from ...training.callbacks import History
 from .. import recipe
 from ..encoding import TableEncoder
 from ..kinds import Kinds
-from ..plans import MARGIN, PRESETS, Plan, planned, read_plan
+from ..plans import MARGIN, PRESETS, Plan, planned, read_plan, shared_out
 from . import tables
 from .members import Crew, Rows, Task, Trained, joined, scale_outputs
 from .tables import Columns, EncodedRows
@@ -193,27 +193,22 @@ class BaseTabular(BaseEstimator):
         return self._part(columns, y_val, weight_val, "sample_weight_val", fresh=False)
 
     def _planned(self, rows: int, has_validation: bool) -> Plan:
-        """Plan a training with as many rows in all, before the time limit."""
-        who, folds = type(self).__name__, self.n_folds
+        """Plan a training with so many rows in all, before the time limit."""
+        who, seed = type(self).__name__, self.random_state
         if self.plan is not None:
             plan = read_plan(who, self.plan)
         else:
-            seed, least = self.random_state, PRESETS[self.preset]
             if not isinstance(seed, Integral):
                 seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
-            folds = min(least.n_folds, rows) if folds is None else folds
-            members = least.n_ensemble if self.n_ensemble is None else self.n_ensemble
-            if has_validation and self.n_folds is None:
-                folds, members = 1, (least.n_folds * members if self.n_ensemble is None else members)
+            folds = 1 if has_validation and self.n_folds is None else self.n_folds
+            members, folds = shared_out(self.preset, rows, self.n_ensemble, folds)
             share = 0.0 if has_validation else 1 / folds if folds > 1 else float(self.validation_fraction)
             learned = max(int(rows * (1 - share)), 1)
-            plan = planned(self.preset, learned, int(seed), members, folds, self.max_epochs)
+            plan = planned(self.preset, learned, self.max_epochs, members, folds, int(seed))
         if has_validation and plan.n_folds > 1:
             raise ValueError(sentence(who, "either X_val or folds", "both", "leave out X_val, or pass n_folds=1"))
-        least_rows = FEWEST if not has_validation else 1
-        if rows < max(plan.n_folds, least_rows):
-            got = f"n_samples = {rows}"
-            raise ValueError(sentence(who, f"at least {max(plan.n_folds, least_rows)} rows to learn from", got))
+        if rows < (least := max(plan.n_folds, 1 if has_validation else FEWEST)):
+            raise ValueError(sentence(who, f"at least {least} rows to learn from", f"n_samples = {rows}"))
         return plan
 
     def _split(self, part: Part, seed: int) -> tuple[Part, Part | None]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._support.checks import Array
+from ...layers import Members
 from ...losses import Loss
 from ...model import Sequential
 from ...runtime.sharing import started
@@ -227,8 +228,4 @@ def joined(trained: Sequence[Trained], rng: Any) -> Sequential:
     """Return one model that averages the outputs of all members."""
     if len(trained) == 1:
         return trained[0].model
-    from ...layers import Members
-
-    model = Sequential([Members([member.model for member in trained])], rng=rng)
-    model.parameters.vector[:] = np.concatenate([member.model.parameters.vector for member in trained])
-    return model
+    return Sequential([Members([member.model for member in trained])], rng=rng)

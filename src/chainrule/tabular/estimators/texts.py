@@ -4,10 +4,11 @@ PARAMETERS = """
 columns : mapping of column to kind, optional
     Overrides, such as ``{"zip": "category", "id": "drop"}``. The kinds are number, category, flag, date, text and drop.
 preset : {"fast", "default", "best"}
-    How much is trained: one network for at least 32 epochs; two for 64, side by side; or eight folds for 96, without
-    ``X_val``, and eight networks with it. Few rows have more epochs.
+    How much is trained: one network for 32 epochs; two for 64, side by side; or eight for 96, in eight folds unless
+    ``fit`` gets ``X_val``. Fewer than about 2,000 rows have more epochs.
 n_ensemble : int, optional
-    Number of networks, the members, whose outputs are averaged; of each fold, if there are folds.
+    Number of networks, the members, whose outputs are averaged; of each fold, if there are folds. By default, the
+    preset's networks are shared out among the folds.
 n_folds : int, optional
     Number of folds: each member then trains on the rows outside its fold, and the rows of the fold find its best epoch.
     1 sets rows aside once.
