@@ -7,7 +7,7 @@ INLINE Size NAME(share)(Size size, Size grain, int thread, int threads) {
 }
 
 #ifndef ROW_BLOCK
-#define ROW_BLOCK 128 /* rows of a product whose result the activation still finds in the cache */
+#define ROW_BLOCK 120 /* rows of a product whose result the activation still finds in the cache */
 #endif
 
 /* A step as one thread sees it: its rows are r0 ... r1 of n. */
@@ -121,9 +121,7 @@ static void NAME(backward)(const NAME(Step) *s) {
                 NAME(activate_backward)(t->activation, rows * t->outputs, dy,
                                         (REAL *)(t->keeps_input ? t->kept : t->y) + out, dy, t->a);
             if (dx != NULL)
-                NAME(gemm)(rows, t->inputs, t->outputs, (NAME(Operand)){dy, t->outputs, 1},
-                           (NAME(Operand)){t->W, t->outputs, 1}, NULL, dx, t->inputs, s->plan->rooms[s->thread], NULL,
-                           NULL);
+                NAME(pull_back)(rows, t->inputs, t->outputs, dy, t->W, dx, s->plan->rooms[s->thread]);
             break;
         case STAGE_activation:
             NAME(activate_backward)(t->activation, rows * t->outputs, dy,
