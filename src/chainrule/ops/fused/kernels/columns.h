@@ -69,7 +69,7 @@ APART NAME(Counts) NAME(find_bins)(const NAME(Bins) *b, Size rows, const REAL *x
     return found;
 }
 
-_Static_assert(MOST_STEPS <= DEPTH * PANEL, "a product has less room");
+_Static_assert(MOST_STEPS <= PRODUCT_ROOM, "a product has less room");
 
 /* y = x slope + before + c steps, rows of the bin of x; room for before, the bias and the steps of all earlier bins. */
 APART void NAME(piecewise_linear)(const Part *p, Size j, Size rows, const REAL *x, Size width, REAL *y, Size outputs,

@@ -198,7 +198,7 @@ static void NAME(parametric_gradient)(Size rows, Size width, const REAL *dy, con
 /* This thread's share of the gradients of the parts: of the rows of a table, of the columns of a layer of numbers. */
 APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t) {
     const int threads = s->plan->threads;
-    REAL *room = s->plan->rooms[s->thread], *waves = room + DEPTH * PANEL;
+    REAL *room = s->plan->rooms[s->thread], *waves = room + PRODUCT_ROOM;
     for (const Part *p = t->parts; p < t->parts + t->part_count; p++) {
         const Size from = NAME(share)(p->owners, 1, s->thread, threads);
         const Size to = NAME(share)(p->owners, 1, s->thread + 1, threads);
