@@ -41,6 +41,7 @@ NETS: dict[str, Front] = {
     "numbers and codes": table((3, [cr.PBLD(3)]), (2, [cr.PiecewiseLinear([[0, 1, 2], [-1, 1]], 1)]), *CODES, width=19),
     "two of each": table((1, []), (2, [cr.PBLD(2, 5)]), (2, [cr.PBLD(2, 33, 2, 1.0)]), *CODES, width=18),
     "many outputs": table((5, [cr.PBLD(5, 40, 30)]), (2, []), width=152),
+    "more outputs than a panel is wide": table((5, [cr.PBLD(5, 40, 300)]), (2, []), width=1502),
     "bins": table((3, [cr.PiecewiseLinear([[-1, 0, 0.5, 2], [0, 1], [-0.1, 0.3]], 5)]), (2, []), *CODES, width=22),
     "many bins": table((1, []), (4, [cr.PiecewiseLinear.from_quantiles(X[:, 1:5], 17, 200)]), *CODES, width=74),
     "one bin": table((5, [cr.PiecewiseLinear([[-1, 1]] * 5, 1)]), (2, []), width=7),

@@ -76,7 +76,7 @@ class Columns(FeatureLayer):
         self.parts: list[Part] = parts  # type: ignore[assignment]  # checked, they are
         self.children = [layer for _, layers in self.parts for layer in layers]
         super().__init__(sum(width for width, _ in self.parts))
-        self._codes = codes_of(self)
+        self._codes = codes_of([self])
 
     def _slices(self) -> Iterator[tuple[slice, list[Layer]]]:
         """Yield the columns of each part."""
@@ -136,10 +136,10 @@ def code_columns(layers: Sequence[Layer], start: int = 0) -> Iterator[tuple[int,
         yield from code_columns(network, start)
 
 
-def codes_of(layer: Layer) -> tuple[Array, Array]:
+def codes_of(layers: Sequence[Layer]) -> tuple[Array, Array]:
     """The columns of codes, and how many there are of each: no more than an array can have, whatever a file says."""
     found: dict[int, int] = {}
-    for column, embedding in code_columns([layer]):
+    for column, embedding in code_columns(layers):
         found[column] = min(embedding.codes, found.get(column, sys.maxsize))
     return np.array([*found], np.intp), np.array([*found.values()], np.intp)
 

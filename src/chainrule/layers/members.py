@@ -85,7 +85,7 @@ class Members(Layer):
         self.activation = activation
         self.children = [layer for layers in self.networks for layer in layers]
         self._same("inputs", map(input_width, self.networks))
-        self._codes = codes_of(self)
+        self._codes = codes_of([self])
 
     def _taken(self, network: Any) -> Any:
         """Return the layers of a network; those of a Sequential as copies, whose parameters will be set to its own."""

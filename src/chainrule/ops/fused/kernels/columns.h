@@ -40,7 +40,7 @@ APART void NAME(pbld)(const Part *p, Size rows, const REAL *x, Size width, REAL 
             NAME(phases)(p, j, n, x + r * width, width, waves);
             NAME(sines)(n * p->count, waves, R(0.5), waves);
             NAME(gemm)(n, learned, p->count, (NAME(Operand)){waves, p->count, 1}, NAME(mixtures)(p, j, learned), b2,
-                       y + r * outputs + j * learned, outputs, room, NULL, NULL);
+                       (NAME(Result)){y + r * outputs + j * learned, outputs, 1}, room);
         }
     }
     y += p->inputs * learned;
@@ -69,7 +69,7 @@ APART NAME(Counts) NAME(find_bins)(const NAME(Bins) *b, Size rows, const REAL *x
     return found;
 }
 
-_Static_assert(MOST_STEPS <= DEPTH * PANEL, "a product has less room");
+_Static_assert(MOST_STEPS <= PRODUCT_ROOM, "a product has less room");
 
 /* y = x slope + before + c steps, rows of the bin of x; room for before, the bias and the steps of all earlier bins. */
 APART void NAME(piecewise_linear)(const Part *p, Size j, Size rows, const REAL *x, Size width, REAL *y, Size outputs,
@@ -137,12 +137,12 @@ APART void NAME(pbld_gradient)(const Part *p, Size j, Size rows, const REAL *x, 
     dy += j * learned;
     NAME(phases)(p, j, rows, x, width, dc);
     NAME(sines)(rows * H, dc, R(0.5), waves);
-    NAME(gemm)(H, learned, rows, (NAME(Operand)){waves, 1, H}, (NAME(Operand)){dy, 1, outputs}, NULL, dW2, learned,
-               room, NULL, NULL);
+    NAME(gemm)(H, learned, rows, (NAME(Operand)){waves, 1, H}, (NAME(Operand)){dy, 1, outputs}, NULL,
+               (NAME(Result)){dW2, learned, 1}, room);
     NAME(sines)(rows * H, dc, 0, waves);
     const NAME(Operand) W2 = NAME(mixtures)(p, j, learned);
-    NAME(gemm)(rows, H, learned, (NAME(Operand)){dy, outputs, 1}, (NAME(Operand)){W2.at, W2.inner, W2.outer}, NULL, dc,
-               H, room, NULL, NULL);
+    NAME(gemm)(rows, H, learned, (NAME(Operand)){dy, outputs, 1}, (NAME(Operand)){W2.at, W2.inner, W2.outer}, NULL,
+               (NAME(Result)){dc, H, 1}, room);
     memset(dw1, 0, (size_t)H * sizeof(REAL));
     memset(db1, 0, (size_t)H * sizeof(REAL));
     memset(db2, 0, (size_t)learned * sizeof(REAL));
