@@ -79,6 +79,11 @@ def _standardize(g: Graph, call: Call, x: str) -> str:
     return _plus(g, g.Mul(x, g.constant(call.arrays["factor"], "factor")), call, "bias")
 
 
+def _mean(g: Graph, call: Call, x: str) -> str:
+    """The sum by the number: ONNX Runtime has no Mean of float64."""
+    return g.Div(g.Sum(*(through(g, branch, x) for branch in call.branches)), float(len(call.branches)))
+
+
 def _in_float32(nodes: Nodes) -> Nodes:
     """Nodes that compute in float32 where the others do in float16."""
 
@@ -210,7 +215,7 @@ NODES: dict[str, Nodes] = {
     "layer_norm": _layer_norm,
     "log": _in_float32(lambda g, call, x: _log(g, x)),
     "logit": _in_float32(lambda g, call, x: g.Sub(_log(g, x), _log(g, g.Sub(1.0, x)))),
-    "mean": lambda g, call, x: g.Mean(*(through(g, branch, x) for branch in call.branches)),
+    "mean": _mean,
     "parametric": _parametric,
     "pbld": _pbld,
     "piecewise_linear": _piecewise_linear,
