@@ -102,7 +102,7 @@ class Tables:
         interrupted = model.history_.interrupted and not model.history_.reason  # a time limit gives a reason
         epochs = {"epochs": model.n_epochs_, "best_epoch": model.best_epoch_}
         members = {"members": _members_line(model)} if len(model.members_) > 1 else {}
-        training = {"seed": args.seed, **epochs, **members, "rows": self.data["rows"]}
+        training = {"seed": args.seed, **epochs, "rows": self.data["rows"], **members}
         said_of_it = {"scores": scores, "training": training, "chainrule": __version__}
         model.model_.metadata = facts.to_metadata() | said_of_it
         runs.remove_results(record.folder)
@@ -127,7 +127,10 @@ class Tables:
 
         args, y = self.args, self.target.y
         chosen: dict[str, Any] = {"time_limit": args.time_limit, "random_state": args.seed, "verbose": not args.quiet}
-        chosen |= metric_of(args.metric, self.target.is_class) | {"validation_fraction": 0.0, "preset": args.preset}
+        chosen |= metric_of(args.metric, self.target.is_class) | {
+            "validation_fraction": 0.0,
+            "preset": _preset_of(args),
+        }
         if args.epochs is not None:
             chosen["max_epochs"] = args.epochs
         stated = {name: kind for name, kind in self.found.stated.items() if name in self.names}
@@ -303,14 +306,18 @@ def prepare(args: argparse.Namespace, source: Source, *, tells: bool = True) -> 
     return Tables(source, found, target, parts, weight, held_out, args, settings)
 
 
+def _preset_of(args: argparse.Namespace) -> str:
+    return "default" if args.preset is None else str(args.preset)
+
+
 def _check_options(args: argparse.Namespace, source: Source) -> None:
     who = "train"
     for option in runs.FOR_IMAGES:
         if getattr(args, option) is not None:
             got = f"--{option.replace('_', '-')} with {source.text}"
             raise ValueError(sentence(who, "options for images with a named data set only", got, "omit it"))
-    args.preset = check_name(who, "--preset", "default" if args.preset is None else args.preset, PRESETS)
-    folds = PRESETS[args.preset].folds > 1 and args.group is None and args.time is None
+    preset = PRESETS[check_name(who, "--preset", _preset_of(args), PRESETS)]
+    folds = preset.folds > 1 and args.group is None and args.time is None
     if args.validation is None:
         args.validation = 0.0 if folds else VALIDATION  # each fold validates the members that are trained without it
     if not isinstance(args.validation, str):
