@@ -120,7 +120,7 @@ def test_a_table_of_numbers_is_learned(prices_model: Path) -> None:
 
 def test_the_report_of_a_training(shell, flowers: Path, tmp_path: Path, without_pictures) -> None:
     report = lines_of(shell("train", flowers, *QUICK, "--out", tmp_path).out)
-    assert list(report) == ["data", "model", "result", "beside", "files", "next"]
+    assert list(report) == ["data", "model", "result", "members", "beside", "files", "next"]
     assert re.fullmatch(r"3 features: [\d,]+ parameters", report["model"])
     assert re.fullmatch(
         r"test accuracy [\d.]+ % \(\d+ of 24 rows\), log-loss [\d.]+, best epoch [12] of 2, trained in [\d.]+ s",
