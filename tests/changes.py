@@ -74,10 +74,11 @@ MAKE: dict[str, Callable[[], cr.Layer]] = {
     "Columns": lambda: cr.Columns([(3, []), (5, [cr.Linear(5, 5)])]),
     "Embedding": lambda: cr.Embedding(3, 8),
     "PBLD": lambda: cr.PBLD(2),
+    "TabM": lambda: cr.TabM(8, [cr.Tanh()], 8, 2),
     "Members": lambda: cr.Members([[cr.Linear(8, 8)], [cr.Tanh()]]),
     "PiecewiseLinear": lambda: cr.PiecewiseLinear([[-1, 0, 1]] * 2, 4),
 }
-FRONTS = ("Embedding", "PBLD", "PiecewiseLinear")  # which stand in front of a network, and keep no width
+FRONTS = ("Embedding", "PBLD", "PiecewiseLinear", "TabM")  # which stand at an end of a network, and keep no width
 
 
 def layer_of(name: str) -> cr.Layer:
@@ -90,6 +91,7 @@ def attributes(thing: Any) -> set[str]:
 
 
 CASES = [(name, one) for name in LAYERS for one in sorted(attributes(layer_of(name)) & LAYER_VALUES.keys())]
+CASES.remove(("TabM", "activation"))  # which no step of training reads
 CASES += [
     ("BatchNorm", "gain"),
     ("LayerNorm", "bias"),

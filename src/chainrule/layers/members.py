@@ -30,6 +30,12 @@ def _as_networks(who: str, name: str, networks: Any) -> list[list[Layer]]:
     return [as_layers(who, network) for network in networks]
 
 
+def _as_groups(who: str, name: str, groups: Any) -> list[int]:
+    if not isinstance(groups, (list, tuple)):
+        raise TypeError(sentence(who, "groups as a list of widths", f"{groups!r:.80}"))
+    return [check_integer(who, "each of groups", one) for one in groups]
+
+
 class Members(Layer):
     """Networks over one input, whose outputs or probabilities are averaged.
 
@@ -228,7 +234,7 @@ class TabM(FeatureLayer):
         "layers": lambda who, name, value: as_layers(who, value),
         "outputs": check_integer,
         "members": check_integer,
-        "groups": optional(lambda who, name, value: [check_integer(who, "each of groups", one) for one in value]),
+        "groups": optional(_as_groups),
         "activation": Members._checks["activation"],
     }
     _made_with = frozenset({"features", "layers", "outputs", "members", "groups", "children"})
@@ -248,6 +254,7 @@ class TabM(FeatureLayer):
         self.members = members
         self.groups = groups
         self.activation = activation
+        self._inner_width()
         if self.groups is not None and sum(self.groups) != features:
             raise ValueError(sentence(repr(self), f"groups of {features} columns in all", f"{sum(self.groups)}"))
 
