@@ -286,10 +286,11 @@ class TabM(FeatureLayer):
     def forward(self, x: Array, work: Workspace) -> Array:
         self._check_input(x)
         k, n = self.members, len(x)
-        each = np.multiply(x[:, None], self.r, out=work.array("each", x, k * self.features).reshape(n, k, -1))
-        h = forward_through(self.layers, each.reshape(n * k, -1), work).reshape(n, k, -1)
+        each = work.array("each", x, k * self.features).reshape(n, k, self.features)
+        np.multiply(x[:, None], self.r, out=each)
+        h = forward_through(self.layers, each.reshape(n * k, self.features), work).reshape(n, k, self.A.shape[1])
         work["x"], work["h"] = x, h
-        z = work.array("z", x, k * self.outputs).reshape(n, k, -1)
+        z = work.array("z", x, k * self.outputs).reshape(n, k, self.outputs)
         np.matmul(h.transpose(1, 0, 2), self.A, out=z.transpose(1, 0, 2))
         z += self.c
         if work.training:
@@ -300,13 +301,13 @@ class TabM(FeatureLayer):
 
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
         x, h = work["x"], work["h"]
-        dz, rows = dy.transpose(1, 0, 2), len(x) * self.members
+        dz, flat = dy.transpose(1, 0, 2), (len(x) * self.members, self.A.shape[1])
         np.matmul(h.transpose(1, 2, 0), dz, out=self.dA)
         np.sum(dy, axis=0, out=self.dc)
-        dh = work.array("dh", h.reshape(rows, -1)).reshape(h.shape)
+        dh = work.array("dh", h.reshape(flat)).reshape(h.shape)
         np.matmul(dz, self.A.transpose(0, 2, 1), out=dh.transpose(1, 0, 2))
-        each: Any = backward_through(self.layers, dh.reshape(rows, -1), work, True)
-        each = each.reshape(len(x), self.members, -1)
+        each: Any = backward_through(self.layers, dh.reshape(flat), work, True)
+        each = each.reshape(len(x), *self.r.shape)
         np.einsum("ni,nki->ki", x, each, out=self.dr)
         return np.einsum("nki,ki->ni", each, self.r, out=work.array("dx", x)) if input_gradient else None
 
