@@ -2,9 +2,10 @@
 
 Ours and theirs run in turn; each figure is a median of paired ratios with the minimum and the maximum, and above 1 we
 are faster. SECTION is step (a training step), predict, latency (one row through exported files, in ONNX Runtime and in
-C), import, size, memory, overhead (what callbacks add to an epoch), mnist (the time to 98.42 %) or estimators (a fit of
-MLPClassifier and MLPRegressor, on the digits and the data sets that the folder CHAINRULE_DATA holds); without one it is
-all but the last two, which take minutes.
+C), import, size, memory, overhead (what callbacks add to an epoch), mnist (the time to 98.42 %), estimators (a fit of
+MLPClassifier and MLPRegressor, on the digits and the data sets that the folder CHAINRULE_DATA holds) or tables (error
+against fit time on the tables of that folder, for boosted trees, networks and our presets); without one it is all but
+the last three, which take minutes to hours.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from typing import Any
 
 from chainrule._support.checks import check_integer, check_name, check_number
 
-from . import estimators, footprint, latency, machine, markdown, mnist, overhead, predict, report, step
+from . import estimators, footprint, latency, machine, markdown, mnist, overhead, predict, report, step, tables
 from .grid import choose
 from .peers import INSTALL, PEERS, Peer
+from .tabular import sets, summary
 from .timing import Pace
 
 EXAMPLE = "python -m benchmarks step --rows 784-128-10x32 --rounds 5"
@@ -65,7 +67,34 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--markdown", metavar="FILE", type=Path, help="print such a file as tables, and measure nothing"
     )
+    add_tables(parser.add_argument_group("for tables"))
     return parser
+
+
+def add_tables(group: argparse._ArgumentGroup) -> None:
+    """Which fits of which tables."""
+    group.add_argument(
+        "--learners",
+        metavar="L,...",
+        help="such as catboost, chainrule+preset=fast; +name=value is a parameter; all are in tabular/learners.py",
+    )
+    group.add_argument("--ablate", action="store_true", help="ours, and ours without each part of its recipe")
+    group.add_argument("--tables", metavar="T,...", help=f"of {', '.join(sets.TABLES)} (default: those in the folder)")
+    group.add_argument(
+        "--splits",
+        metavar="N,...",
+        default="0,1,2",
+        help="numbers of splits (default: %(default)s; 3 and above are for choosing defaults)",
+    )
+    group.add_argument(
+        "--train-rows", metavar="N", type=int, default=sets.TRAIN_ROWS, help="rows to learn from (default: %(default)s)"
+    )
+    group.add_argument(
+        "--cap", metavar="S", type=float, default=tables.CAP, help="most seconds of a fit (default: %(default)s)"
+    )
+    group.add_argument(
+        "--fits", metavar="FOLDER", type=Path, default=tables.FITS, help="where each fit is kept (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -87,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     for name in sections:
         for lines in SECTIONS[name](args, facts):
             print(lines, flush=True)
-            write(args.out, facts)
+            write(args, facts)
     return 0
 
 
@@ -158,6 +187,21 @@ def fits(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
     yield report.mean_lines(facts["estimators"])
 
 
+def open_tables(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """A fit of each learner on each split of each table, and what they say together."""
+    plan = tables.make_plan(args)
+    facts["machine"]["versions"] |= {each.library.package: each.version for each in plan.learners}
+    facts["tables"] = []
+    for fit in tables.measure(plan):
+        facts["tables"].append(fit)
+        yield report.table_line(fit)
+    yield summary.markdown(facts["tables"])
+    if args.out is not None:
+        picture = out_path(args, facts).with_suffix(".svg")
+        summary.draw(facts["tables"], picture)
+        yield f"the curve is in {picture}"
+
+
 SECTIONS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], Iterator[str]]] = {
     "step": steps,
     "predict": predictions,
@@ -168,8 +212,10 @@ SECTIONS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], Iterator[str]
     "overhead": callbacks,
     "mnist": digits,
     "estimators": fits,
+    "tables": open_tables,
 }
-DEFAULT = [name for name in SECTIONS if name not in ("mnist", "estimators")]
+LONG = ("mnist", "estimators", "tables")
+DEFAULT = [name for name in SECTIONS if name not in LONG]
 
 
 def chosen_peers(names: str | None) -> list[Peer]:
@@ -182,13 +228,20 @@ def chosen_peers(names: str | None) -> list[Peer]:
     return [PEERS[key] for key in keys if PEERS[key].installed]
 
 
-def write(out: Path | None, facts: dict[str, Any]) -> None:
+def out_path(args: argparse.Namespace, facts: dict[str, Any]) -> Path:
+    """The file of ``--out``: in a folder, one named after the sections that were named, the machine and the day."""
+    out: Path = args.out
+    if out.suffix == ".json":
+        return out
+    return out / f"{'-'.join([*args.sections, machine.slug(facts['machine']), facts['date']])}.json"
+
+
+def write(args: argparse.Namespace, facts: dict[str, Any]) -> None:
     """The figures so far, so that an interrupted run keeps them."""
-    if out is None:
-        return
-    path = out if out.suffix == ".json" else out / f"{machine.slug(facts['machine'])}-{facts['date']}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    if args.out is not None:
+        path = out_path(args, facts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from .report import (
     times,
     with_best,
 )
+from .tabular import summary
 
 COLUMNS = ("floor", BEST, EAGER, COMPILED, "jax_scan", "onnx_runtime", "scikit_learn")
 
@@ -36,6 +37,8 @@ def render(facts: Mapping[str, Any]) -> str:
         parts.append(latency_table(facts["latency"]))
     if facts.get("estimators"):
         parts.append(fit_table(facts["estimators"]))
+    if facts.get("tables"):
+        parts.append(summary.markdown(facts["tables"]))
     small = [lines for name, make in SMALL.items() if facts.get(name) for lines in make(facts[name])]
     if small:
         parts.append("\n".join(["| | chainrule | others |", "|---|---|---|", *small]))

@@ -84,6 +84,16 @@ def fit_lines(row: Measured) -> str:
     return "\n".join(lines)
 
 
+def table_line(fit: Measured) -> str:
+    """A fit of a table as it is printed when it is done."""
+    about = f"{fit['table']}, split {fit['split']}, {fit['learner']}"
+    if "left_out" in fit:
+        return f"{about}: – {fit['left_out']}"
+    more = f", log-loss {fit['log_loss']:.4f}" if "log_loss" in fit else ""
+    taken = f"fit {duration(fit['fit_seconds'])}, prediction {duration(fit['predict_seconds'])}"
+    return f"{about}: error {fit['error']:.4f}{more}; {taken}"
+
+
 def spread(scores: list[float]) -> str:
     """Mean and standard deviation."""
     return f"{statistics.mean(scores):.4f}" + (f" ± {statistics.stdev(scores):.4f}" if len(scores) > 1 else "")
