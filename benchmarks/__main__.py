@@ -1,7 +1,8 @@
 """Compare our speed on this machine with that of the other libraries that are installed.
 
 Ours and theirs run in turn; each figure is a median of paired ratios with the minimum and the maximum, and above 1 we
-are faster. SECTION is step (a training step), predict, latency (one row through exported files, in ONNX Runtime and in
+are faster. SECTION is step (a training step), conditions (a step after a pause, beside a busy process, and after 10,000
+others), predict, latency (one row through exported files, in ONNX Runtime and in
 C), import, size, memory, overhead (what callbacks add to an epoch), mnist (the time to 98.42 %), estimators (a fit of
 MLPClassifier and MLPRegressor, on the digits and the data sets that the folder CHAINRULE_DATA holds) or tables (error
 against fit time on the tables of that folder, for boosted trees, networks and our presets); without one it is all but
@@ -20,7 +21,20 @@ from typing import Any
 
 from chainrule._support.checks import check_integer, check_name, check_number
 
-from . import estimators, footprint, latency, machine, markdown, mnist, overhead, predict, report, step, tables
+from . import (
+    conditions,
+    estimators,
+    footprint,
+    latency,
+    machine,
+    markdown,
+    mnist,
+    overhead,
+    predict,
+    report,
+    step,
+    tables,
+)
 from .grid import choose
 from .peers import INSTALL, PEERS, Peer
 from .tabular import sets, summary
@@ -52,8 +66,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rows",
         metavar="ROW,...",
-        default="all",
-        help="for step: names such as 784-32-10x32, grid, variants, all (default: %(default)s)",
+        help="for step and conditions: names such as 784-32-10x32, grid, widths, variants, all "
+        "(default: all; for conditions, six of them)",
     )
     parser.add_argument("--peers", metavar="PEER,...", help=f"of {', '.join(PEERS)} (default: those installed)")
     parser.add_argument("--rounds", metavar="N", type=int, default=9, help="paired rounds (default: %(default)s)")
@@ -65,7 +79,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", metavar="PATH", type=Path, help="write the figures: a .json file, or a folder for it")
     parser.add_argument(
-        "--markdown", metavar="FILE", type=Path, help="print such a file as tables, and measure nothing"
+        "--markdown",
+        metavar="FILE",
+        type=Path,
+        nargs="+",
+        help="print such a file as tables, or files of several processors side by side, and measure nothing",
     )
     add_tables(parser.add_argument_group("for tables"))
     return parser
@@ -100,12 +118,12 @@ def add_tables(group: argparse._ArgumentGroup) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the figures as they come, and keep them in the file."""
     if args.markdown is not None:
-        print(markdown.render(json.loads(args.markdown.read_text(encoding="utf-8"))))
+        print(markdown.render(*(json.loads(path.read_text(encoding="utf-8")) for path in args.markdown)))
         return 0
     args.pace = Pace(
         check_integer("bench", "--rounds", args.rounds), check_number("bench", "--seconds", args.seconds, above=0)
     )
-    args.chosen = choose(args.rows.split(","))
+    args.chosen = None if args.rows is None else choose(args.rows.split(","))
     check_integer("bench", "--seeds", args.seeds)
     sections = [check_name("bench", "a section", name, SECTIONS) for name in args.sections or DEFAULT]
     args.peers = chosen_peers(args.peers)
@@ -124,10 +142,19 @@ def steps(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
     """A training step of each row."""
     facts["step"] = []
     peers = [peer for peer in args.peers if peer.trains]
-    for row in args.chosen:
+    for row in args.chosen or choose(["all"]):
         facts["step"].append(step.measure(row, peers, args.pace))
         yield report.row_lines(facts["step"][-1], "a step")
     yield report.mean_lines(facts["step"])
+
+
+def as_users_live(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """A training step under each condition."""
+    facts["conditions"] = []
+    for row in args.chosen or conditions.DEFAULT:
+        for found in conditions.measure(row, args.peers, args.pace):
+            facts["conditions"].append(found)
+            yield report.condition_lines(found)
 
 
 def predictions(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
@@ -135,7 +162,7 @@ def predictions(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str
     facts["predict"] = []
     for count in predict.COUNTS:
         facts["predict"].append(predict.measure(count, args.peers, args.pace))
-        yield report.row_lines(facts["predict"][-1], "a prediction")
+        yield report.prediction_lines(facts["predict"][-1])
 
 
 def latencies(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
@@ -204,6 +231,7 @@ def open_tables(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str
 
 SECTIONS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], Iterator[str]]] = {
     "step": steps,
+    "conditions": as_users_live,
     "predict": predictions,
     "latency": latencies,
     "import": imports,
