@@ -55,7 +55,7 @@ def make_plan(args: Any) -> Plan:
     held = sets.names()
     if not held:
         raise ValueError("tables expects CHAINRULE_DATA to name the folder of the open tables")
-    wanted = ABLATED if args.ablate else learners.DEFAULT if args.learners is None else args.learners.split(",")
+    wanted = ABLATED if args.ablate else learners.DEFAULT if args.learners is None else _split(args.learners)
     tables = held if args.tables is None else [t.strip() for t in args.tables.split(",")]
     for table in tables:
         check_name("bench", "a table", table, held)
@@ -76,6 +76,11 @@ def make_plan(args: Any) -> Plan:
         check_number("bench", "--cap", args.cap, above=0),
         args.fits / machine.slug(machine.describe()),
     )
+
+
+def _split(text: str) -> list[str]:
+    """Names between commas, but for those within braces: a parameter may be a JSON object."""
+    return re.split(r",(?![^{]*\})", text)
 
 
 def measure(plan: Plan) -> Iterator[dict[str, Any]]:

@@ -66,7 +66,7 @@ def scores(answers: Array, y: Array, classes: int) -> dict[str, float]:
 def said(fitted: Fitted) -> dict[str, Any]:
     """What ours has planned and trained."""
     found = {name: getattr(fitted.estimator, name, None) for name in ("plan_", "n_epochs_", "best_epoch_")}
-    return {name: value if isinstance(value, int) else str(value) for name, value in found.items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def main(argv: list[str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,16 @@ def test_the_command_fits_alone_keeps_and_continues(shell, data: Path, tmp_path:
     assert again.out.splitlines()[1:] == first.out.splitlines()[1:]
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert "| chainrule, max_epochs=2 |" in shell("--markdown", path).out
+
+
+def test_a_parameter_may_be_an_object_a_number_or_a_word(data: Path) -> None:
+    words = {"ablate": False, "tables": None, "splits": "3", "train_rows": 60, "cap": 1.0, "fits": data}
+    text = 'chainrule+plan={"epochs":3,"seed":0}+metric=accuracy, scikit-learn-mlp+max_iter=5'
+    found = tables.make_plan(SimpleNamespace(**words, learners=text))
+    given = [learner.given for learner in found.learners]
+    assert given == [{"plan": {"epochs": 3, "seed": 0}, "metric": "accuracy"}, {"max_iter": 5}]
+    assert (found.tables, found.splits) == (["wine", "power-plant"], [3])
+    assert "{" not in found.path(found.learners[0], "wine", 3).name
 
 
 def test_a_run_continues_with_what_is_not_kept(runs: list[tuple[str, str, int]], tmp_path: Path) -> None:
