@@ -30,6 +30,7 @@ from .timing import PAUSE
 FITS = Path(__file__).parent / "fits"
 CAP = 900.0  # seconds
 ABLATED = [OURS, *(f"{OURS}+without={part}" for part in ablations.PARTS)]
+ABLATED += [f"{OURS}+with={idea}" for idea in ablations.IDEAS]
 ABLATED += [f"{OURS}+metric=accuracy", f"{OURS}+early_stopping=false", f"{OURS}+validation_fraction=0"]
 
 

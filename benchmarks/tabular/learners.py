@@ -1,8 +1,8 @@
 """The learners of tables, each with its library's defaults, and how each is given a frame.
 
 A learner is written as its name and what differs from its defaults: ``catboost+iterations=200``,
-``chainrule+preset=fast``. Ours can also be without a part of its recipe, ``chainrule+without=waves``: see
-``ablations.py``. A frame is prepared inside the time that is measured, because its users have to do so too.
+``chainrule+preset=fast``. Ours can also be without a part of its recipe, ``chainrule+without=waves``, or with an idea:
+see ``ablations.py``. A frame is prepared inside the time that is measured, because its users have to do so too.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ LIBRARIES = {
     "tabm": Library(*_TABKIT, "TabM_D_Classifier", "TabM_D_Regressor", Indicated),
     OURS: Library("chainrule", "chainrule", "TabularClassifier", "TabularRegressor"),
 }
+CHANGES = {"without": ablations.take_out, "with": ablations.put_in}
 DEFAULT = [*(name for name in LIBRARIES if name != OURS), *(f"{OURS}+preset={p}" for p in ("fast", "default", "best"))]
 
 
@@ -170,7 +171,8 @@ class Learner:
         for change in changes:
             parameter, _, value = change.partition("=")
             self.given[parameter] = _value(value)
-        self.without = self.given.pop("without", None) if self.key == OURS else None
+        ours = self.key == OURS
+        self.changes = {word: self.given.pop(word) for word in CHANGES if ours and word in self.given}
 
     @cached_property
     def version(self) -> str:
@@ -182,10 +184,13 @@ class Learner:
         except PackageNotFoundError:
             raise NotOffered(f"{self.library.package} is not installed") from None
 
+    def change(self) -> None:
+        """Make the changes of our recipe in this process."""
+        for word, name in self.changes.items():
+            CHANGES[word](name)
+
     def fit(self, part: Part, classes: int, seed: int) -> Fitted:
         """A new estimator, trained on these rows."""
-        if self.without is not None:
-            ablations.apply(self.without)
         cls = getattr(importlib.import_module(self.library.module), self._class(classes))
         try:
             estimator = cls(**{self.library.seed: seed} | self.given)

@@ -205,34 +205,45 @@ def test_the_curve_is_drawn(tmp_path: Path) -> None:
         assert (tmp_path / name).stat().st_size > 1000
 
 
-@pytest.mark.parametrize("part", ablations.PARTS)
-def test_each_part_of_the_recipe_can_be_taken_out(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left still trains, and no longer as before."""
-    from chainrule.tabular import recipe
-    from chainrule.tabular.estimators import base
+@pytest.fixture
+def recipe(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The recipe, which is put back after the test."""
+    from chainrule.tabular import estimators, recipe
     from chainrule.tabular.estimators.learners import TabularClassifier, TabularRegressor
 
-    for place in (recipe, base, TabularClassifier, TabularRegressor):
+    modules = [value for value in vars(estimators).values() if type(value) is type(recipe)]
+    for place in (recipe, TabularClassifier, TabularRegressor, *modules):
         for name, value in list(vars(place).items()):
             if not name.startswith("__"):
-                monkeypatch.setattr(place, name, value)  # and so is put back
+                monkeypatch.setattr(place, name, value)
     monkeypatch.setattr(recipe, "FACTORS", dict(recipe.FACTORS))
+    return recipe
+
+
+@pytest.mark.usefixtures("recipe")
+@pytest.mark.parametrize("change", [name for name in tables.ABLATED if "with" in name])
+def test_each_change_of_the_recipe_trains_and_no_longer_as_before(change: str) -> None:
     rows = fit.made_up(2)
     rows.x["street"] = [f"street {place % 16}" for place in range(len(rows.y))]
-    whole = Learner("chainrule+max_epochs=4+validation_fraction=0").fit(rows, 2, 0).answer(rows.x)
-    other = Learner(f"chainrule+max_epochs=4+validation_fraction=0+without={part}").fit(rows, 2, 0).answer(rows.x)
+    whole = Learner("chainrule+max_epochs=12").fit(rows, 2, 0).answer(rows.x)
+    learner = Learner(f"{change}+max_epochs=12")
+    try:
+        learner.change()
+    except NotOffered as reason:
+        pytest.skip(str(reason))
+    other = learner.fit(rows, 2, 0).answer(rows.x)
     assert np.isfinite(other).all()
     assert not np.array_equal(whole, other)
 
 
-def test_a_part_with_another_name_now_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from chainrule.tabular import recipe
-
+def test_a_part_with_another_name_now_is_left_out(recipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(recipe, "DECAY")
-    with pytest.raises(NotOffered, match="the recipe has no weight-decay to take out"):
-        ablations.apply("weight-decay")
+    with pytest.raises(NotOffered, match="the recipe has no place for weight-decay"):
+        ablations.take_out("weight-decay")
     with pytest.raises(ValueError, match="did you mean 'waves'"):
-        ablations.apply("wave")
+        ablations.take_out("wave")
+    with pytest.raises(ValueError, match="did you mean 'muon'"):
+        ablations.put_in("mun")
 
 
 @pytest.mark.filterwarnings("ignore")  # of the libraries, about themselves
