@@ -261,7 +261,8 @@ def out_path(args: argparse.Namespace, facts: dict[str, Any]) -> Path:
     out: Path = args.out
     if out.suffix == ".json":
         return out
-    return out / f"{'-'.join([*args.sections, machine.slug(facts['machine']), facts['date']])}.json"
+    words = [*args.sections, *["ablation"] * args.ablate, machine.slug(facts["machine"]), facts["date"]]
+    return out / f"{'-'.join(words)}.json"
 
 
 def write(args: argparse.Namespace, facts: dict[str, Any]) -> None:

@@ -96,6 +96,16 @@ def test_a_parameter_may_be_an_object_a_number_or_a_word(data: Path) -> None:
     assert "{" not in found.path(found.learners[0], "wine", 3).name
 
 
+def test_an_ablation_has_a_file_of_its_own(shell, data: Path, runs: list[Any], tmp_path: Path) -> None:
+    words = ["--splits", 0, "--train-rows", 60, "--fits", tmp_path / "fits", "--out", tmp_path / "out"]
+    answer = shell("tables", "--ablate", "--tables", "wine", *words)
+    (path,) = (tmp_path / "out").glob("*.json")
+    assert path.name.startswith("tables-ablation-")
+    assert [name for name, _, _ in runs] == tables.ABLATED
+    assert "| chainrule, without=waves |" in answer.out
+    assert "| +0.0 %, worse on 0 |" in answer.out
+
+
 def test_a_run_continues_with_what_is_not_kept(runs: list[tuple[str, str, int]], tmp_path: Path) -> None:
     list(tables.measure(plan(tmp_path, "chainrule", splits=[0])))
     assert len(list(tables.measure(plan(tmp_path, "chainrule", "scikit-learn-mlp")))) == 8
