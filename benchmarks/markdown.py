@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from . import machine
 from .report import (
     BEST,
     COMPILED,
@@ -31,7 +32,7 @@ COLUMNS = ("floor", BEST, EAGER, COMPILED, "jax_scan", "onnx_runtime", "scikit_l
 def render(*files: Mapping[str, Any]) -> str:
     """All that a file holds, a table for each kind of figure; of several files the same kinds side by side."""
     made = [parts(facts) for facts in files]
-    names = [facts["machine"]["processor"] for facts in files]
+    names = [machine.name(facts["machine"]) for facts in files]
     if len(set(names)) < len(names):
         names = [f"{name}, {facts['date']}" for name, facts in zip(names, files, strict=True)]
     kinds = {kind: None for each in made for kind in each}

@@ -47,6 +47,9 @@ FACTS = {
 }
 
 
+NAME = machine.name(FACTS["machine"])
+
+
 def test_the_floor_is_below_us_and_the_peers_above() -> None:
     text = report.row_lines(STEPS[0], "a step")
     assert text.splitlines()[0] == "784-32-10x32: 1 ms a step"
@@ -90,17 +93,20 @@ def test_a_file_of_one_section_is_one_table() -> None:
 
 
 def test_files_of_two_processors_are_side_by_side() -> None:
-    other = FACTS | {"machine": FACTS["machine"] | {"processor": "Other CPU"}, "step": [row("784-32-10x32", 3e-3)]}
+    other = FACTS | {
+        "machine": FACTS["machine"] | {"processor": "Other CPU", "flags": []},
+        "step": [row("784-32-10x32", 3e-3)],
+    }
     text = markdown.render(FACTS, other)
     lines = text.splitlines()
-    assert lines[0].endswith("| JAX compiled, " + FACTS["machine"]["processor"] + " | ours, Other CPU |")
+    assert lines[0].endswith("| JAX compiled, " + NAME + " | ours, Other CPU |")
     assert lines[1].count("---") == lines[2].count(" | ") + 1
     assert lines[2].endswith("| – | 3 ms |")
     (gelu,) = [line for line in lines if line.startswith("| 784-512-256-10 × 128, gelu |")]
     assert gelu.endswith("| – |")
     assert text.count("2026-01-02") == 2
     same = markdown.render(FACTS, FACTS | {"date": "2026-01-03", "step": []})
-    assert "| best peer, " + FACTS["machine"]["processor"] + ", 2026-01-03 |" in same
+    assert "| best peer, " + NAME + ", 2026-01-03 |" in same
 
 
 def test_the_best_peer_and_how_often_we_are_faster() -> None:
@@ -128,5 +134,8 @@ def test_the_machine_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert facts["kernels"] in ("numpy", "fused")
     assert not machine.restricted(facts)
     assert machine.slug(facts).endswith("-cores")
+    known = {"processor": "AMD EPYC", "flags": ["avx2", "avx512f"], "cores": 2, "environment": {}}
+    assert (machine.name(known), machine.slug(known)) == ("AMD EPYC AVX-512", "amd-epyc-avx-512-2-cores")
+    assert machine.name(known | {"flags": []}) == "AMD EPYC"
     monkeypatch.setenv("OPENBLAS_L2_SIZE", "512")
     assert machine.slug(machine.describe()).endswith("-restricted")
