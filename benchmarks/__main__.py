@@ -97,7 +97,9 @@ def add_tables(group: argparse._ArgumentGroup) -> None:
         help="such as catboost, chainrule+preset=fast; +name=value is a parameter; all are in tabular/learners.py",
     )
     group.add_argument("--ablate", action="store_true", help="ours, and ours without each part of its recipe")
-    group.add_argument("--tables", metavar="T,...", help=f"of {', '.join(sets.TABLES)} (default: those in the folder)")
+    group.add_argument(
+        "--tables", metavar="T,...", help=f"of {', '.join((*sets.TABLES, *sets.MADE))} (default: those in the folder)"
+    )
     group.add_argument(
         "--splits",
         metavar="N,...",

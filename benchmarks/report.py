@@ -122,7 +122,8 @@ def table_line(fit: Measured) -> str:
         return f"{about}: – {fit['left_out']}"
     more = f", log-loss {fit['log_loss']:.4f}" if "log_loss" in fit else ""
     taken = f"fit {duration(fit['fit_seconds'])}, prediction {duration(fit['predict_seconds'])}"
-    return f"{about}: error {fit['error']:.4f}{more}; {taken}"
+    grown = megabytes(fit["memory"] - fit["memory_before"])
+    return f"{about}: error {fit['error']:.4f}{more}; {taken}, {grown} more for {megabytes(fit['data'])} of data"
 
 
 def spread(scores: list[float]) -> str:

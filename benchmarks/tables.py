@@ -59,7 +59,7 @@ def make_plan(args: Any) -> Plan:
     wanted = ABLATED if args.ablate else learners.DEFAULT if args.learners is None else _split(args.learners)
     tables = held if args.tables is None else [t.strip() for t in args.tables.split(",")]
     for table in tables:
-        check_name("bench", "a table", table, held)
+        check_name("bench", "a table", table, (*held, *sets.MADE))
     chosen = []
     for name in wanted:
         learner = Learner(name.strip())

@@ -27,6 +27,7 @@ def run(name: str, table: str, number: int, rows: int) -> dict[str, Any]:
     split, learner = load(table, number, rows), Learner(name)
     learner.change()
     learner.fit(made_up(split.classes), min(split.classes, 2), 0)  # and all is loaded
+    before = footprint.peak()
     start, busy = time.perf_counter(), time.process_time()
     fitted = learner.fit(split.train, split.classes, number)
     fitted_at, busy = time.perf_counter(), time.process_time() - busy
@@ -38,6 +39,8 @@ def run(name: str, table: str, number: int, rows: int) -> dict[str, Any]:
         "rows": len(split.train.y),
         "test_rows": len(split.test.y),
         "classes": split.classes,
+        "data": int(split.train.x.memory_usage(deep=True).sum()),
+        "memory_before": before,
         "memory": footprint.peak(),
         **scores(answers, split.test.y, split.classes),
         **said(fitted),

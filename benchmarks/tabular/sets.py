@@ -53,7 +53,7 @@ def load(name: str, number: int, rows: int = TRAIN_ROWS) -> Split:
     """A split of a table; the same name and number give the same rows on every machine."""
     from sklearn.model_selection import train_test_split
 
-    frame = TABLES[name](folder() / FOLDERS.get(name, name))
+    frame = _made(*MADE[name]) if name in MADE else TABLES[name](folder() / FOLDERS.get(name, name))
     target = frame.columns[-1]
     y, classes = np.asarray(frame.pop(target)), 0
     if y.dtype.kind != "f":
@@ -157,12 +157,31 @@ def _wine(place: Path) -> Any:
     return _last(frame, "x11")
 
 
+def _made(rows: int, columns: int) -> Any:
+    """Numbers, and as every fifth column words, of 8 to 1,000 values; rows enough to learn from so many."""
+    import pandas as pd
+
+    count, rng = int(rows / TRAIN_SHARE), np.random.default_rng(0)
+    made: dict[str, Any] = {}
+    y = rng.normal(scale=0.1, size=count)
+    for place in range(columns):
+        if place % 5 == 4:
+            values = rng.integers(0, int(rng.choice([8, 40, 1000])), count)
+            made[f"word {place}"] = np.char.add("value ", values.astype(str)).astype(object)
+            y += np.sin(values)
+        else:
+            made[f"number {place}"] = numbers = rng.normal(size=count)
+            y += np.sin(place * numbers) / (1 + place)
+    return pd.DataFrame(made | {"y": y})
+
+
 def _last(frame: Any, target: str) -> Any:
     """The same with the target as the last column."""
     return frame[[*(name for name in frame.columns if name != target), target]]
 
 
 FOLDERS = {"bike": "bike-sharing", "california": "california-housing", "higgs": "higgs-lgb", "wine": "wine-quality"}
+MADE = {f"made-{rows}x{columns}": (rows, columns) for rows, columns in ((500_000, 50), (200, 2_000), (1_000_000, 5))}
 TABLES: dict[str, Callable[[Path], Any]] = {
     "adult": _adult,
     "higgs": _higgs,

@@ -53,7 +53,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
             return {"left_out": f"not done in {plan.cap:g} s", "cap": plan.cap}
         if "broken" in learner.name:
             return {"failed": "MemoryError"}
-        return {"error": 0.1, "fit_seconds": 1.0, "predict_seconds": 0.5, "test_rows": 100}
+        sizes = {"data": 1000, "memory_before": 0, "memory": 1_500_000}
+        return {"error": 0.1, "fit_seconds": 1.0, "predict_seconds": 0.5, "test_rows": 100} | sizes
 
     monkeypatch.setattr(tables, "_alone", alone)
     return made
@@ -103,6 +104,7 @@ def test_an_ablation_has_a_file_of_its_own(shell, data: Path, runs: list[Any], t
     assert path.name.startswith("tables-ablation-")
     assert [name for name, _, _ in runs] == tables.ABLATED
     assert "| chainrule, without=waves |" in answer.out
+    assert "chainrule: error 0.1000; fit 1 s, prediction 500 ms, 1.5 MB more for 0.001 MB of data" in answer.out
     assert "| +0.0 %, worse on 0 |" in answer.out
 
 
@@ -155,6 +157,15 @@ def test_each_open_table_is_read(name: str, data_dir: Path) -> None:
     assert len(split.train.y) == 200
     assert not split.train.x.columns.duplicated().any()
     assert (split.train.y.dtype.kind == "f") == (split.classes == 0)
+    assert np.isfinite(split.train.y).all()
+
+
+def test_a_large_table_is_made_with_mixed_columns() -> None:
+    split = sets.load("made-200x2000", 0, 10**9)
+    assert (split.train.x.shape, len(split.test.y), split.classes) == ((200, 2000), 50, 0)
+    words = [name for name in split.train.x.columns if name.startswith("word")]
+    assert len(words) == 400
+    assert 2 < split.train.x[words[0]].nunique() <= 200
     assert np.isfinite(split.train.y).all()
 
 
