@@ -91,12 +91,14 @@ def make_parser() -> argparse.ArgumentParser:
 
 def add_tables(group: argparse._ArgumentGroup) -> None:
     """Which fits of which tables."""
-    group.add_argument(
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
         "--learners",
         metavar="L,...",
         help="such as catboost, chainrule+preset=fast; +name=value is a parameter; all are in tabular/learners.py",
     )
-    group.add_argument("--ablate", action="store_true", help="ours, and ours without each part of its recipe")
+    which.add_argument("--ablate", action="store_true", help="ours, and ours without each part of its recipe")
+    which.add_argument("--faithful", action="store_true", help="RealMLP-TD by its author, and as published by ours")
     group.add_argument(
         "--tables", metavar="T,...", help=f"of {', '.join((*sets.TABLES, *sets.MADE))} (default: those in the folder)"
     )
@@ -263,7 +265,13 @@ def out_path(args: argparse.Namespace, facts: dict[str, Any]) -> Path:
     out: Path = args.out
     if out.suffix == ".json":
         return out
-    words = [*args.sections, *["ablation"] * args.ablate, machine.slug(facts["machine"]), facts["date"]]
+    words = [
+        *args.sections,
+        *["ablation"] * args.ablate,
+        *["faithful"] * args.faithful,
+        machine.slug(facts["machine"]),
+        facts["date"],
+    ]
     return out / f"{'-'.join(words)}.json"
 
 

@@ -1,8 +1,9 @@
 """The learners of tables, each with its library's defaults, and how each is given a frame.
 
-A learner is written as its name and what differs from its defaults: ``catboost+iterations=200``,
-``chainrule+preset=fast``. Ours can also be without a part of its recipe, ``chainrule+without=waves``, or with an idea:
-see ``ablations.py``. A frame is prepared inside the time that is measured, because its users have to do so too.
+A learner is written as its name and what differs from its defaults: ``catboost+iterations=200``. What is for
+classifiers alone begins with ``classes.``, what is for regressors with ``numbers.``. Ours can also be without a part of
+its recipe, ``chainrule+without=waves``, or with an idea: see ``ablations.py``. A frame is prepared inside the time that
+is measured, because its users have to do so too.
 """
 
 from __future__ import annotations
@@ -193,7 +194,7 @@ class Learner:
         """A new estimator, trained on these rows."""
         cls = getattr(importlib.import_module(self.library.module), self._class(classes))
         try:
-            estimator = cls(**{self.library.seed: seed} | self.given)
+            estimator = cls(**{self.library.seed: seed} | self._parameters(classes))
         except TypeError as error:
             raise NotOffered(str(error)) from None
         prepare = self.library.prepare()
@@ -204,6 +205,11 @@ class Learner:
             y = (y - mean) / scale
         estimator.fit(prepare(part.x), y, **prepare.options())
         return Fitted(estimator, prepare, classes, mean, scale)
+
+    def _parameters(self, classes: int) -> dict[str, Any]:
+        """What the classifier or the regressor is given: ``classes.metric`` is for the first alone."""
+        own, other = ("classes.", "numbers.") if classes else ("numbers.", "classes.")
+        return {name.removeprefix(own): value for name, value in self.given.items() if not name.startswith(other)}
 
     def _class(self, classes: int) -> str:
         return self.library.classifier if classes else self.library.regressor

@@ -88,13 +88,36 @@ def test_the_command_fits_alone_keeps_and_continues(shell, data: Path, tmp_path:
 
 
 def test_a_parameter_may_be_an_object_a_number_or_a_word(data: Path) -> None:
-    words = {"ablate": False, "tables": None, "splits": "3", "train_rows": 60, "cap": 1.0, "fits": data}
+    words = {
+        "ablate": False,
+        "faithful": False,
+        "tables": None,
+        "splits": "3",
+        "train_rows": 60,
+        "cap": 1.0,
+        "fits": data,
+    }
     text = 'chainrule+plan={"epochs":3,"seed":0}+metric=accuracy, scikit-learn-mlp+max_iter=5'
     found = tables.make_plan(SimpleNamespace(**words, learners=text))
     given = [learner.given for learner in found.learners]
     assert given == [{"plan": {"epochs": 3, "seed": 0}, "metric": "accuracy"}, {"max_iter": 5}]
     assert (found.tables, found.splits) == (["wine", "power-plant"], [3])
     assert "{" not in found.path(found.learners[0], "wine", 3).name
+
+
+def test_a_parameter_may_be_for_classifiers_alone(data: Path) -> None:
+    learner = Learner("chainrule+classes.metric=accuracy+numbers.metric=mean_absolute_error+max_epochs=2")
+    fitted = [learner.fit(fit.made_up(count), count, 0).estimator for count in (2, 0)]
+    assert [estimator.metric for estimator in fitted] == ["accuracy", "mean_absolute_error"]
+    assert [estimator.max_epochs for estimator in fitted] == [2, 2]
+
+
+def test_ours_as_published_is_beside_its_authors(data: Path, shell) -> None:
+    words = {"ablate": False, "faithful": True, "learners": None, "tables": None, "splits": "0"}
+    ours = tables.make_plan(SimpleNamespace(**words, train_rows=60, cap=1.0, fits=data)).learners[-1]
+    assert ours.changes == {"without": "doubled-dropout"}
+    assert ours.given["plan"]["epochs"] == 256
+    assert "not allowed with" in shell("tables", "--faithful", "--ablate").err
 
 
 def test_an_ablation_has_a_file_of_its_own(shell, data: Path, runs: list[Any], tmp_path: Path) -> None:
