@@ -183,7 +183,7 @@ class Learner:
         try:
             return version(self.library.package)
         except PackageNotFoundError:
-            raise NotOffered(f"{self.library.package} is not installed") from None
+            return "unknown"
 
     def change(self) -> None:
         """Make the changes of our recipe in this process."""
