@@ -28,6 +28,8 @@ def random_layer(kind, width, rng):
         chosen = rng.choice([None, *ACTIVATIONS])
         activation = cr.LeakyReLU(0.3) if chosen == "leaky_relu" else chosen and str(chosen)
         return cr.Linear(width, int(rng.integers(1, 40)), activation, bias=bool(rng.random() < 0.7))
+    if kind == "TabM":
+        return cr.TabM(width, [cr.Linear(width, 5, "relu")], width, 3, activation=(None, "softmax")[rng.integers(2)])
     if kind == "Members":
         networks = [[random_layer("PReLU", width, rng), cr.Linear(width, width)], [cr.Tanh()]]
         return cr.Members(networks, (None, "softmax", "sigmoid")[rng.integers(3)])

@@ -42,6 +42,7 @@ def layers_named(rng: np.random.Generator, names: list[str], width: int, depth: 
             [(width, [cr.PiecewiseLinear([[-1, 0, 0.5]] * (width - 1) + [[0, 2]], 2), cr.Linear(2 * width, width)])]
         ),
         "ParametricActivation": lambda: cr.ParametricActivation(width, "mish"),
+        "TabM": lambda: cr.TabM(width, [cr.Linear(width, 3, "relu")], width, 2),
         "Members": lambda: cr.Members(
             [layers_named(rng, inner, width, depth - 1) for _ in range(2)], str(rng.choice(["softmax", "sigmoid"]))
         ),

@@ -51,6 +51,7 @@ MAKE: dict[str, Callable[[Path], Any]] = {
     "RandomDistortion": lambda folder: cr.data.RandomDistortion((2, 2)),
     "Residual": lambda folder: cr.Residual([cr.Linear(4, 4)]),
     "Scale": lambda folder: cr.Scale(4),
+    "TabM": lambda folder: cr.TabM(4, [cr.Linear(4, 3)], 2),
     "Sequential": lambda folder: network(),
     "TensorBoard": lambda folder: cr.callbacks.TensorBoard(folder / "board"),
     "TimeLimit": lambda folder: cr.callbacks.TimeLimit(1e6),

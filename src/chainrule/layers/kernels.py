@@ -62,8 +62,9 @@ def _columns(call: Call, dtype: Any) -> Any:
 
 
 class Mean(NamedTuple):
-    """The dense layers of each member; the program that each ends with, and the one after the mean, both in NumPy."""
+    """The dense layers in front of the members, those of each, and what each ends with and the mean, in NumPy."""
 
+    first: list[Dense]
     members: list[list[Dense]]
     last: Program
     then: Program
@@ -71,13 +72,17 @@ class Mean(NamedTuple):
 
 def compiled_network(program: Program) -> list[Dense] | Mean | None:
     """Translate the program of a network, or of members that are averaged; None if an op has no kernel."""
-    if not program or program[0].op != "mean":
+    at = next((index for index, call in enumerate(program) if call.op == "mean"), None)
+    if at is None:
         return dense_layers(program)
-    last = tuple(call for call in program[0].branches[0][-1:] if call.op == "softmax")
-    members = [dense_layers(branch[: len(branch) - len(last)]) for branch in program[0].branches]
+    branches, then = program[at].branches, program[at + 1 :]
+    last = tuple(call for call in branches[0][-1:] if call.op == "softmax")
+    first = dense_layers(program[:at])
+    members = [dense_layers(branch[: len(branch) - len(last)]) for branch in branches]
     known = [member for member in members if member]
-    rest = all(call.op in AFTER_MEAN for call in program[1:])
-    return Mean(known, last, program[1:]) if rest and len(known) == len(members) else None
+    if first is None or len(known) < len(members) or not all(call.op in AFTER_MEAN for call in then):
+        return None
+    return Mean(first, known, last, then)
 
 
 def forward(network: list[Dense] | Mean, x: Array, out: Array | None = None) -> Array | None:
@@ -86,6 +91,9 @@ def forward(network: list[Dense] | Mean, x: Array, out: Array | None = None) -> 
         y: Array | None = compiled.forward(network, x, out=out)
         return y
     total: Any = 0
+    x = compiled.forward(network.first, x) if network.first else x
+    if x is None:
+        return None
     for member in network.members:
         z = compiled.forward(member, x)
         if z is None:

@@ -1,4 +1,4 @@
-"""Networks side by side, whose predictions are averaged: an ensemble as one layer."""
+"""Networks side by side, or members that share most of their layers, whose predictions are averaged."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .. import ops
-from .._support.checks import Array, check_name, sentence
+from .._support.checks import Array, check_integer, check_name, sentence
 from .._support.settings import Checks, optional
-from .base import Layer, Shape, as_layers, walk
+from .base import FeatureLayer, Layer, Shape, as_layers, check_width, walk
 from .chain import backward_through, forward_through, input_width
 from .columns import codes_of
 from .program import LEAST_PROBABILITY, MEANINGS, Call, Program, programs
 from .workspace import Workspace
 
-__all__ = ["Members"]
+__all__ = ["Members", "TabM"]
 
 Given: TypeAlias = "list[tuple[list[Layer], Mapping[str, Array]]]"
 #: What makes logits of averaged probabilities.
@@ -28,6 +28,12 @@ def _as_networks(who: str, name: str, networks: Any) -> list[list[Layer]]:
     if not isinstance(networks, (list, tuple)) or not networks:
         raise TypeError(sentence(who, "a list of networks", f"{networks!r:.80}", f"write {who}([model1, model2])"))
     return [as_layers(who, network) for network in networks]
+
+
+def _as_groups(who: str, name: str, groups: Any) -> list[int]:
+    if not isinstance(groups, (list, tuple)):
+        raise TypeError(sentence(who, "groups as a list of widths", f"{groups!r:.80}"))
+    return [check_integer(who, "each of groups", one) for one in groups]
 
 
 class Members(Layer):
@@ -162,3 +168,157 @@ class Members(Layer):
         """``Members(8 × [Linear(4 → 8, relu), Linear(8 → 1)])``."""
         activation = "" if self.activation is None else f", {self.activation!r}"
         return f"Members({len(self.networks)} × {self.networks[0]!r}{activation})"
+
+
+class TabM(FeatureLayer):
+    """Members that share all layers but the scale of their inputs and their last layer: TabM-mini.
+
+        z_i = f(r_i ∘ x) A_i + c_i          y = mean of z_i, or of their probabilities as in :class:`Members`
+
+        dA_i = f_iᵀ dz_i      dc_i = Σₙ dz_i      df_i = dz_i A_iᵀ
+        dr_i = Σₙ x ∘ dx_i      dx = Σᵢ r_i ∘ dx_i,    dx_i = f′ᵀ df_i
+
+    for k members over the layers f, which get k rows for each row of x: one product takes all members through a shared
+    Linear. In training the output holds all z_i, (N, k, O), and ``losses.EachMember`` trains each member on its own
+    error, not on that of the mean. Put the layer last. Initially r is ±1, or N(0, 1) with one number for the columns
+    of each of ``groups``; A and c ~ U(−1/√H, 1/√H).
+
+    Parameters
+    ----------
+    features : int
+        Number of inputs I.
+    layers : list of layers
+        The shared layers f, from I inputs to H outputs.
+    outputs : int
+        Number O of outputs.
+    members : int
+        Number k of members.
+    groups : list of int, optional
+        How many neighbouring columns belong to each original one: with embeddings, the outputs of each feature.
+    activation : None, "softmax" or "sigmoid"
+        What makes probabilities of a member's outputs.
+
+    Attributes
+    ----------
+    r : array (k, I)
+        Scales, learned.
+    A, c : arrays (k, H, O) and (k, O)
+        Last layers, learned.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> model = cr.Sequential([cr.TabM(4, [cr.Linear(4, 32, "relu")], outputs=1, members=8)], rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(200, 4))
+    >>> trainer = cr.Trainer(model, cr.losses.EachMember("squared_error"), cr.AdamW(2e-3), rng=0)
+    >>> history = trainer.fit(x, x[:, :1] * x[:, 1:2], epochs=2, verbose=0)
+    >>> model.predict(x).shape
+    (200, 1)
+
+    References
+    ----------
+    Gorishniy, Kotelnikov and Babenko, TabM: Advancing Tabular Deep Learning with Parameter-Efficient Ensembling (2024),
+    arXiv:2410.24210, section 3.
+    """
+
+    r: Array
+    dr: Array
+    A: Array
+    dA: Array
+    c: Array
+    dc: Array
+
+    _checks: ClassVar[Checks] = {
+        **FeatureLayer._checks,
+        "layers": lambda who, name, value: as_layers(who, value),
+        "outputs": check_integer,
+        "members": check_integer,
+        "groups": optional(_as_groups),
+        "activation": Members._checks["activation"],
+    }
+    _made_with = frozenset({"features", "layers", "outputs", "members", "groups", "children"})
+
+    def __init__(
+        self,
+        features: int,
+        layers: Sequence[Layer],
+        outputs: int,
+        members: int = 16,
+        groups: Sequence[int] | None = None,
+        activation: str | None = None,
+    ) -> None:
+        super().__init__(features)
+        self.layers = self.children = as_layers(type(self).__name__, layers)
+        self.outputs = outputs
+        self.members = members
+        self.groups = groups
+        self.activation = activation
+        self._inner_width()
+        if self.groups is not None and sum(self.groups) != features:
+            raise ValueError(sentence(repr(self), f"groups of {features} columns in all", f"{sum(self.groups)}"))
+
+    def _inner_width(self) -> int:
+        shape: Shape | None = (self.features,)
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+        if shape is None or len(shape) != 1:
+            raise ValueError(sentence(repr(self), "layers whose outputs are rows of known width", f"shape {shape}"))
+        return shape[0]
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        k, width = self.members, self._inner_width()
+        return {"r": (k, self.features), "A": (k, width, self.outputs), "c": (k, self.outputs)}
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        if self.groups is None:
+            self.r[:] = rng.choice([-1.0, 1.0], self.r.shape)
+        else:
+            self.r[:] = np.repeat(rng.standard_normal((self.members, len(self.groups))), self.groups, axis=1)
+        bound = 1 / np.sqrt(self.A.shape[1])
+        self.A[:] = rng.uniform(-bound, bound, self.A.shape)
+        self.c[:] = rng.uniform(-bound, bound, self.c.shape)
+
+    def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        check_width(self, self.features, input_shape)
+        return (self.outputs,)
+
+    def forward(self, x: Array, work: Workspace) -> Array:
+        self._check_input(x)
+        k, n = self.members, len(x)
+        each = work.array("each", x, k * self.features).reshape(n, k, self.features)
+        np.multiply(x[:, None], self.r, out=each)
+        h = forward_through(self.layers, each.reshape(n * k, self.features), work).reshape(n, k, self.A.shape[1])
+        work["x"], work["h"] = x, h
+        z = work.array("z", x, k * self.outputs).reshape(n, k, self.outputs)
+        np.matmul(h.transpose(1, 0, 2), self.A, out=z.transpose(1, 0, 2))
+        z += self.c
+        if work.training:
+            return z
+        if self.activation is None:
+            return np.mean(z, axis=1, out=work.array("y", x, self.outputs))
+        return MEANINGS[LOGITS[self.activation]](getattr(ops, self.activation)(z).mean(axis=1))
+
+    def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
+        x, h = work["x"], work["h"]
+        dz, flat = dy.transpose(1, 0, 2), (len(x) * self.members, self.A.shape[1])
+        np.matmul(h.transpose(1, 2, 0), dz, out=self.dA)
+        np.sum(dy, axis=0, out=self.dc)
+        dh = work.array("dh", h.reshape(flat)).reshape(h.shape)
+        np.matmul(dz, self.A.transpose(0, 2, 1), out=dh.transpose(1, 0, 2))
+        each: Any = backward_through(self.layers, dh.reshape(flat), work, True)
+        each = each.reshape(len(x), *self.r.shape)
+        np.einsum("ni,nki->ki", x, each, out=self.dr)
+        return np.einsum("nki,ki->ni", each, self.r, out=work.array("dx", x)) if input_gradient else None
+
+    def program(self, training: bool = False) -> Program | None:
+        shared = programs(self.layers)
+        if training or shared is None:
+            return None
+        own = () if self.activation is None else (Call(self.activation),)
+        then = () if self.activation is None else (Call(LOGITS[self.activation]),)
+        branches = [
+            (Call("scale", {"gain": r}), *shared, Call("affine", {"W": A, "b": c}), *own)
+            for r, A, c in zip(self.r, self.A, self.c, strict=True)
+        ]
+        return (Call("mean", branches=tuple(branches)), *then)

@@ -76,9 +76,9 @@ def piecewise_linear(
     np.cumsum(steps[:, :-1], axis=1, out=before[:, 1:])
     before[:, 1:] += bias[:, None]
     for rows in _blocks(x, steps):
-        k, c = _bins(x[rows], left, width)
-        z = np.multiply(_rows(steps, k), c[:, :, None], out=split[rows])
-        z += _rows(before, k)
+        place, c = _bins(x[rows], left, width)
+        z = np.multiply(_rows(steps, place), c[:, :, None], out=split[rows])
+        z += _rows(before, place)
         z += x[rows, :, None] * slope
     return y
 
@@ -129,12 +129,12 @@ def piecewise_linear_backward(
     sums, after = np.zeros((2, *steps.shape), dy.dtype)
     dslope[...] = 0
     for rows in _blocks(x, steps):
-        k, c = _bins(x[rows], left, width)
-        _add(sums, k, c[:, :, None] * dz[rows])
-        _add(after, k, dz[rows])
+        place, c = _bins(x[rows], left, width)
+        _add(sums, place, c[:, :, None] * dz[rows])
+        _add(after, place, dz[rows])
         dslope += np.einsum("ni,nik->ik", x[rows], dz[rows])
         if input_gradient:
-            rise = _rows(steps, k) / np.take_along_axis(width, k.T, axis=1).T[:, :, None]
+            rise = _rows(steps, place) / np.take(width, place)[:, :, None]
             np.einsum("nik,nik->ni", dz[rows], rise + slope, out=dx[rows])
     backwards = after[:, ::-1]
     np.cumsum(backwards, axis=1, out=backwards)
@@ -144,27 +144,26 @@ def piecewise_linear_backward(
 
 
 def _bins(x: Array, left: Array, width: Array) -> tuple[Array, Array]:
-    """For each number its bin k (N, I), and how far into it it lies, c_k (N, I)."""
-    k = np.count_nonzero(x[:, :, None] >= left[:, 1:], axis=2)
-    start, wide = (np.take_along_axis(array, k.T, axis=1).T for array in (left, width))
-    return k, (x - start) / wide
+    """For each number the place of its bin among those of all columns (N, I), and how far into it it lies, c."""
+    columns, bins = left.shape
+    place = np.count_nonzero(x[:, :, None] >= left[:, 1:], axis=2) + bins * np.arange(columns)
+    return place, (x - np.take(left, place)) / np.take(width, place)
 
 
-def _rows(table: Array, k: Array) -> Array:
+def _rows(table: Array, place: Array) -> Array:
     """The row of each number's bin, (N, I, K)."""
-    columns, bins, outputs = table.shape
-    found: Array = np.take(table.reshape(-1, outputs), k + bins * np.arange(columns), axis=0)
+    found: Array = np.take(table.reshape(-1, table.shape[2]), place, axis=0)
     return found
 
 
-def _add(table: Array, k: Array, values: Array) -> None:
+def _add(table: Array, place: Array, values: Array) -> None:
     """Add the values (N, I, K) to the rows of their bins."""
-    columns, bins, outputs = table.shape
-    places = (k + bins * np.arange(columns))[:, :, None] * outputs + np.arange(outputs)
-    np.add.at(table.reshape(-1), places.ravel(), values.ravel())  # far faster than rows at a time
+    outputs = table.shape[2]
+    each = place[:, :, None] * outputs + np.arange(outputs)
+    np.add.at(table.reshape(-1), each.ravel(), values.ravel())  # far faster than rows at a time
 
 
 def _blocks(x: Array, steps: Array) -> Iterator[slice]:
-    """Slices of rows whose outputs fit in the cache."""
+    """Slices of rows for which the comparisons with all edges, and the places of all outputs, fit in the cache."""
     columns, bins, outputs = steps.shape
-    return row_blocks(np.broadcast_to(0, (len(x), columns, max(bins, outputs))))
+    return row_blocks(np.broadcast_to(np.int8(0), (len(x), columns, max(bins, 8 * outputs))))

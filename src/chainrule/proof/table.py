@@ -173,12 +173,15 @@ def _layer(name: str) -> Callable[[], Layer]:
     return partial(cls, 6) if issubclass(cls, FeatureLayer) else cls
 
 
-#: Layers that change the width or take codes: the layer before a Linear layer, its x, and its number of outputs.
+#: Layers that change the width or take codes: the layer, its x, and the number of outputs that a Linear layer follows;
+#: none follows the last layer that TabM is.
 NUMBERS = np.random.default_rng(0).standard_normal((7, 3))
 FRONTS: dict[str, tuple[Callable[[], Layer], Array, int]] = {
     "Embedding": (lambda: layers.Embedding(4, 5), CODES, 5),
     "PBLD": (lambda: layers.PBLD(3, outputs=3), NUMBERS, 9),
     "PiecewiseLinear": (lambda: layers.PiecewiseLinear([[-1, 0, 1, 1.5], [0, 1], [-0.5, 0, 0.1]], 3), NUMBERS, 9),
+    "TabM": (lambda: layers.TabM(3, [layers.Linear(3, 5, "tanh")], 2, 4), NUMBERS, 0),
+    "TabM (groups)": (lambda: layers.TabM(3, [layers.Linear(3, 2)], 1, 2, [1, 2]), NUMBERS, 0),
     "Columns (numbers and codes)": (
         lambda: layers.Columns([(2, [layers.PBLD(2)]), (1, []), (1, [layers.Embedding(4, 2)])]),
         np.hstack([NUMBERS, CODES]),
@@ -198,14 +201,14 @@ def _layer_error(make_layer: Callable[[], Layer], rng: Generator) -> float:
 
 
 def _front_error(make_layer: Callable[[], Layer], x: Array, outputs: int, rng: Generator) -> float:
-    return _network_error([make_layer(), layers.Linear(outputs, 3)], x, rng)
+    return _network_error([make_layer(), *([layers.Linear(outputs, 3)] if outputs else [])], x, rng)
 
 
 def _network_error(network: list[Layer], x: Array, rng: Generator) -> float:
     model = Sequential(network, rng=rng, dtype="float64")
     vector = model.parameters.vector
     vector += 0.3 * rng.standard_normal(vector.shape)  # no gain is 1, no bias is 0
-    w = rng.standard_normal((7, 3))
+    w = rng.standard_normal(model.forward(x, training=True).shape)
     return gradcheck(model, x, w, along_random_cotangent, rng=rng).error
 
 

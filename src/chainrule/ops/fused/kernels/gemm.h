@@ -7,7 +7,9 @@
  *
  * Rows that lie a power of two apart share a few sets of a cache. So what many tiles read is first copied to where it is
  * read in order: a panel of B, DEPTH × PANEL numbers, and strips of a transposed A, HEIGHT × DEPTH numbers. One core of an
- * AMD EPYC (Zen 3, AVX2), 1,024 × 512 × 1,024 in float32: y = x W 80 GFLOP/s, 47 without copies; dW = xᵀ dy 87, and 14. */
+ * AMD EPYC (Zen 3, AVX2), 1,024 × 512 × 1,024 in float32: y = x W 80 GFLOP/s, 47 without copies; dW = xᵀ dy 87, and 14.
+ * Where a row of a panel is four lines long (AVX-512), copies cost more than they save (Zen 4: 4 to 20 % up to 128
+ * rows), unless the rows do share sets (Zen 5, one thread: a step at widths of 1,024 took 57 ms, at 1,040 48). */
 #undef PANEL
 #define PANEL (TILE_VECTORS * LANES)
 
@@ -18,14 +20,16 @@
 #define TILE_VECTORS 2
 #endif
 #define TILE_ROWS 6
-#define TALL_ROWS 12                   /* of a tile at most half as wide */
-#define DEPTH (1024 / TILE_VECTORS)    /* numbers along k that a panel of B and a strip of A hold */
-#define PACKED_ROWS 30                 /* of A, from which on a panel of B is worth a copy */
-#define PACKED_COLUMNS (4 * PANEL + 1) /* of B, from which on the strips of A are */
-#define WORTH_A_TURN 128               /* numbers along k, from which on storing C transposed is cheap beside the sums */
+#define TALL_ROWS 12 /* of a tile at most half as wide */
+#define LONG_PANEL (TILE_VECTORS * VECTOR_BYTES > 64)
+#define DEPTH (LONG_PANEL ? 1024 : 512)      /* numbers along k that a panel of B and a strip of A hold */
+#define PACKED_ROWS (LONG_PANEL ? 100 : 30)  /* of A, from which on a panel of B is worth a copy */
+#define PACKED_COLUMNS (4 * PANEL + 1)       /* of B, from which on the strips of A are */
+#define SCATTERED(stride) (!LONG_PANEL || (stride) * sizeof(REAL) % 4096 == 0)
+#define WORTH_A_TURN 128 /* numbers along k, from which on storing C transposed is cheap beside the sums */
 #endif
 #undef HEIGHT
-#define HEIGHT ((Size)(480 / sizeof(REAL) * TILE_VECTORS)) /* rows of A in strips: 480 kB */
+#define HEIGHT ((Size)(480 * 1024 / DEPTH / sizeof(REAL))) /* rows of A in strips: 480 kB */
 #define PRODUCT_ROOM ((PANEL + HEIGHT) * DEPTH) /* numbers */
 
 /* One operand's address and strides. */
@@ -138,7 +142,7 @@ static const REAL *NAME(panel)(NAME(Operand) b, Size k, Size depth, Size column,
                                Size *b_inner) {
     const REAL *from = b.at + k * b.inner + column * b.outer;
     const Size width = (columns + LANES - 1) / LANES * LANES;
-    if (b.outer == 1 && width == columns && rows < PACKED_ROWS) {
+    if (b.outer == 1 && width == columns && (rows < PACKED_ROWS || !SCATTERED(b.inner))) {
         *b_inner = b.inner;
         return from;
     }
@@ -194,7 +198,7 @@ static void NAME(gemm)(Size rows, Size columns, Size inner, NAME(Operand) a, NAM
                        NAME(Result) c, REAL *room) {
     REAL small[TALL_ROWS * PANEL] __attribute__((aligned(64)));
     REAL start[PANEL] __attribute__((aligned(64)));
-    const int packed = a.outer == 1 && columns >= PACKED_COLUMNS;
+    const int packed = a.outer == 1 && columns >= PACKED_COLUMNS && SCATTERED(a.inner);
     const Size most = packed ? HEIGHT : rows;
     for (Size k = 0; k == 0 || k < inner; k += DEPTH) {
         const Size depth = shorter(DEPTH, inner - k);
