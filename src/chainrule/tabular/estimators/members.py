@@ -23,7 +23,7 @@ from ...model import Sequential
 from ...runtime.sharing import started
 from ...runtime.signals import deferred, deliver, released
 from ...runtime.temporary import Temporary
-from ...runtime.threads import available_threads, own_threads
+from ...runtime.threads import available_threads, blas_threads, own_threads
 from ...training.callbacks import Callback, History
 from ...training.trainer import Trainer
 from .. import recipe
@@ -135,11 +135,12 @@ class Crew:
 
     def train(self) -> list[Trained]:
         """Train all members; after Ctrl-C, those that have begun are returned as they are."""
-        if self._side_by_side == 1:
-            self._work(self._tell)
-        else:
-            with deferred(), _Threads(self._run, self._side_by_side, self._ending) as threads:
-                self._wait(len(threads.started))
+        with blas_threads(0.0):  # one, so that validation rounds alike whatever runs beside it
+            if self._side_by_side == 1:
+                self._work(self._tell)
+            else:
+                with deferred(), _Threads(self._run, self._side_by_side, self._ending) as threads:
+                    self._wait(len(threads.started))
         try:
             if self._errors:
                 raise self._errors[min(self._errors)]
