@@ -11,7 +11,6 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 import chainrule as cr
-from chainrule.ops.fused import KERNELS
 from chainrule.runtime import threads
 from chainrule.tabular import plans
 from chainrule.tabular.estimators import members, tables
@@ -51,7 +50,6 @@ def test_the_outputs_of_members_are_averaged():
     np.testing.assert_allclose(three.model_.predict(x), np.mean(each, axis=0), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.skipif(KERNELS != "fused", reason="the BLAS rounds by its number of threads")
 def test_the_bits_do_not_depend_on_the_number_of_threads(monkeypatch):
     found = []
     for count in ("1", "2", "4"):

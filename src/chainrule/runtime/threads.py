@@ -90,6 +90,8 @@ class blas_threads(Temporary):  # noqa: N801, as contextlib names such classes
     ----------
     work : float
         Operations of the step's largest matrix product: 2 N I O for N rows, I inputs and O outputs.
+    exactly : int
+        If not 0, the number of threads, whatever the work and the variable.
 
     Examples
     --------
@@ -99,8 +101,8 @@ class blas_threads(Temporary):  # noqa: N801, as contextlib names such classes
     ...     y = x @ W
     """
 
-    def __init__(self, work: float) -> None:
-        self._threads = chosen_threads() or (1 if work < LARGE else 0)
+    def __init__(self, work: float, exactly: int = 0) -> None:
+        self._threads = exactly or chosen_threads() or (1 if work < LARGE else 0)
 
     def begin(self) -> None:
         """Limit the BLAS."""

@@ -135,7 +135,7 @@ class Crew:
 
     def train(self) -> list[Trained]:
         """Train all members; after Ctrl-C, those that have begun are returned as they are."""
-        with blas_threads(0.0):  # one, so that validation rounds alike whatever runs beside it
+        with blas_threads(0.0, exactly=1):  # first weights and validation round alike, whatever runs beside them
             if self._side_by_side == 1:
                 self._work(self._tell)
             else:
