@@ -121,7 +121,7 @@ def test_an_interrupted_table_keeps_its_model_and_begins_again(
     flowers: Path, tmp_path: Path, shell, monkeypatch, number: signal.Signals
 ) -> None:
     """It takes a minute or two; its bits are those of a run that nobody disturbed."""
-    words = (flowers, "--epochs", 6, "--quiet")
+    words = (flowers, "--epochs", 6, "--preset", "fast", "--quiet")
     shell("train", *words, "--out", tmp_path / "whole")
     scored = watching.BestEpoch.on_epoch_end
 
