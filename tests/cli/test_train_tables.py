@@ -202,7 +202,14 @@ def test_a_large_table_keeps_2000_rows_for_the_test(shell, tmp_path: Path, jobs)
     (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{k % 97}.5,{k * k % 89}.25\n" for k in range(12_000)))
     shell("train", tmp_path / "t.csv", "--out", tmp_path / "out")
     shell("train", tmp_path / "t.csv", "--out", tmp_path / "half", "--test-fraction", 0.5)
-    assert [[len(part) for part in job.parts] for job in jobs] == [[8_000, 2_000, 2_000], [4_800, 1_200, 6_000]]
+    with (tmp_path / "t.csv").open("a") as file:
+        file.write("1.5,2.25\n" * 5_500)
+    shell("train", tmp_path / "t.csv", "--out", tmp_path / "more")
+    assert [[len(part) for part in job.parts] for job in jobs] == [
+        [8_000, 2_000, 2_000],
+        [4_800, 1_200, 6_000],
+        [13_000, 2_500, 2_000],
+    ]
 
 
 def test_validation_rows_may_be_a_file(shell, refuses, flowers: Path, tmp_path: Path, without_pictures) -> None:

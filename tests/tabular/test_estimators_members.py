@@ -154,6 +154,7 @@ def test_predictions_for_the_rows_of_a_fold_are_by_the_others():
     assert said.mean() < 0.62
     loss = -np.log(p[7:][np.arange(ROWS - 7), noise[7:]]).mean()
     assert loss == pytest.approx(model.validation_error_, rel=1e-6)
+    assert not hasattr(model.set_params(n_folds=1, max_epochs=1).fit(places, noise), "oof_predictions_")
 
 
 @pytest.mark.parametrize("settings", [{}, {"quantiles": (0.1, 0.5, 0.9)}])
@@ -194,6 +195,18 @@ def test_a_plan_passed_back_gives_the_same_bits():
 def test_few_rows_have_more_epochs_and_small_batches(preset, rows, expected):
     plan = plans.planned(preset, rows, None, 1, 1, 0)
     assert (plan.epochs, plan.batch_size) == expected
+
+
+def test_no_more_rows_validate_than_tell_epochs_apart():
+    rows = 13_000
+    x = np.random.default_rng(0).normal(size=(rows, 2))
+    model = cr.TabularRegressor(random_state=0, max_epochs=1, n_ensemble=1)
+    seen = []
+    error = model._error
+    model._error = lambda y, z, weight: (seen.append(len(y)), error(y, z, weight))[1]
+    model.fit(x, x[:, 0])
+    assert set(seen) == {2_500}
+    assert plans.validation_share(500) == 0.2
 
 
 @pytest.mark.parametrize(

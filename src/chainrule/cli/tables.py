@@ -22,7 +22,7 @@ from .._support.files import digest
 from ..persistence import save
 from ..runtime.signals import asking
 from ..tabular.columns import Frame, Moments, Numbers, Words, as_words, rows_of, text_of
-from ..tabular.plans import PRESETS
+from ..tabular.plans import PRESETS, validation_share
 from . import runs
 from .images import SIGNALLED
 from .models import MODEL_FILE, Facts, Trained
@@ -34,7 +34,7 @@ from .sources import Labelled, Source, resolve, with_answers
 from .targets import Parts, Target, check_learnable, class_weights, divide, metric_of, target_of, weights_of
 from .understanding import Understood, tell, understand_table
 
-VALIDATION, TEST = 0.2, 0.2  # shares: of the rows that are not for the test, and of all rows
+TEST = 0.2  # share of all rows
 MOST_TESTED = 2_000  # rows, unless --test-fraction says otherwise: they tell an accuracy of 90 % to 0.7 points
 
 
@@ -237,7 +237,7 @@ def _model_line(model: Any) -> str:
 def _members_line(model: Any) -> str:
     """Return how many networks there are, and how far apart."""
     count, errors = len(model.members_), [member["error"] for member in model.members_]
-    if model.validation_error_ is None:
+    if None in errors:  # no validation rows, or interrupted at once
         return f"{count} networks"
     metric, low, high = model.metric.replace("_", " "), min(errors), max(errors)
     return f"{count} networks, validation {metric} {low:.4g} to {high:.4g}; together {model.validation_error_:.4g}"
@@ -318,9 +318,9 @@ def _check_options(args: argparse.Namespace, source: Source) -> None:
             raise ValueError(sentence(who, "options for images with a named data set only", got, "omit it"))
     preset = PRESETS[check_name(who, "--preset", _preset_of(args), PRESETS)]
     folds = preset.folds > 1 and args.group is None and args.time is None
-    if args.validation is None:
-        args.validation = 0.0 if folds else VALIDATION  # each fold validates the members that are trained without it
-    if not isinstance(args.validation, str):
+    if args.validation is None and folds:
+        args.validation = 0.0  # each fold validates the members that are trained without it
+    if args.validation is not None and not isinstance(args.validation, str):
         check_number(who, "--validation", args.validation, minimum=0, below=1)
     if args.test_fraction is not None:
         check_number(who, "--test-fraction", args.test_fraction, above=0, below=1)
@@ -344,6 +344,8 @@ def _parts(args: argparse.Namespace, found: Understood, target: Target) -> Parts
         groups = np.unique(words.codes[target.rows], return_inverse=True)[1]
     if args.time is not None:
         times = _times(found.columns, args.time, found)[target.rows]
+    if args.validation is None:
+        args.validation = validation_share(round(len(target.rows) * (1 - args.test_fraction)))
     validation = 0.0 if isinstance(args.validation, str) else args.validation
     fractions = {"test": args.test_fraction, "validation": validation}
     parts = divide(target.codes, len(target.rows), **fractions, seed=args.seed, groups=groups, times=times)

@@ -20,7 +20,7 @@ from pathlib import Path
 from .._support.checks import check_integer, sentence
 from .._support.files import as_path, writable_folder
 from .._support.locks import alone_in
-from ..tabular.plans import PRESETS
+from ..tabular.plans import MOST_VALIDATED, PRESETS, VALIDATION
 from . import images, runs, tables
 from .images import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, MOST_EPOCHS, Recipe
 from .reading import add_reading_options, names
@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help=f"passes over the training rows (default: images {most}; tables by --preset)",
     )
-    shares = f"tables {tables.VALIDATION}, or 8 folds with --preset best; images {images.VALIDATION}"
+    least = f"{VALIDATION}, at most {MOST_VALIDATED:,} rows, or 8 folds with --preset best"
+    shares = f"tables {least}; images {images.VALIDATION}"
     group.add_argument(
         "--validation",
         metavar="X|FILE",

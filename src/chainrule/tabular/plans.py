@@ -13,10 +13,16 @@ from typing import Any, NamedTuple
 from .._support.checks import check_integer, sentence
 
 MOST_EPOCHS = 256
+VALIDATION, MOST_VALIDATED = 0.2, 2_500  # share of the rows, and rows: they tell epochs apart, and more would not learn
 MARGIN = 0.85  # share of the time that planned epochs may take: the machine may slow down
 #: Rows of a batch, by the most rows of training for which it is chosen (pytabkit's rule).
 BATCHES = {1024: 64, 8192: 128, 30_000: 256, 100_000: 512}
 LARGEST_BATCH = 1024
+
+
+def validation_share(rows: int) -> float:
+    """Return the share of the rows that is set aside for validation, if none is chosen."""
+    return min(VALIDATION, MOST_VALIDATED / max(rows, 1))
 
 
 class Preset(NamedTuple):

@@ -26,7 +26,7 @@ from ...training.callbacks import History
 from .. import recipe
 from ..encoding import TableEncoder
 from ..kinds import Kinds
-from ..plans import MARGIN, PRESETS, Plan, planned, read_plan, shared_out
+from ..plans import MARGIN, PRESETS, Plan, planned, read_plan, shared_out, validation_share
 from . import tables
 from .members import Crew, Rows, Task, Trained, joined, scale_outputs
 from .tables import Columns, EncodedRows
@@ -39,7 +39,7 @@ FEWEST = 2  # rows
 CONSTRAINTS: dict[str, list[Any]] = {
     "columns": [Mapping, None],
     "preset": [StrOptions(set(PRESETS))],
-    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "validation_fraction": [Interval(Real, 0, 1, closed="left"), None],
     "early_stopping": ["boolean"],
     **{name: [Interval(Integral, 1, None, closed="left"), None] for name in ("n_ensemble", "n_folds", "max_epochs")},
     "plan": [Mapping, None],
@@ -151,7 +151,8 @@ class BaseTabular(BaseEstimator):
         """
         began, who = time.monotonic(), type(self).__name__
         columns = tables.read(who, X)
-        self.__dict__.pop("model_", None)  # an estimator whose fit fails is not fitted
+        for name in ("model_", "oof_predictions_"):  # an estimator whose fit fails is not fitted
+            self.__dict__.pop(name, None)
         self._by_place = tables.is_matrix(X)
         self._names, self.n_features_in_ = list(columns), len(columns)
         self.__dict__.pop("feature_names_in_", None)
@@ -202,7 +203,7 @@ class BaseTabular(BaseEstimator):
                 seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
             folds = 1 if has_validation and self.n_folds is None else self.n_folds
             members, folds = shared_out(self.preset, rows, self.n_ensemble, folds)
-            share = 0.0 if has_validation else 1 / folds if folds > 1 else float(self.validation_fraction)
+            share = 0.0 if has_validation else 1 / folds if folds > 1 else self._share(rows)
             learned = max(int(rows * (1 - share)), 1)
             plan = planned(self.preset, learned, self.max_epochs, members, folds, int(seed))
         if has_validation and plan.n_folds > 1:
@@ -214,8 +215,11 @@ class BaseTabular(BaseEstimator):
     def _split(self, part: Part, seed: int) -> tuple[Part, Part | None]:
         """Return training rows, and validation rows or None: a share of all."""
         rng = np.random.default_rng(seed)
-        chosen = tables.set_aside(self._strata(part.y), len(part.y), float(self.validation_fraction), rng)
+        chosen = tables.set_aside(self._strata(part.y), len(part.y), self._share(len(part.y)), rng)
         return (part.at(~chosen), part.at(chosen)) if chosen.any() else (part, None)
+
+    def _share(self, rows: int) -> float:
+        return validation_share(rows) if self.validation_fraction is None else float(self.validation_fraction)
 
     def _strata(self, y: Array) -> Array | None:
         """Return the labels by which rows are stratified when some are set aside."""

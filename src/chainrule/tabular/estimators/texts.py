@@ -12,9 +12,9 @@ n_ensemble : int, optional
 n_folds : int, optional
     Number of folds: each member then trains on the rows outside its fold, and the rows of the fold find its best epoch.
     1 sets rows aside once.
-validation_fraction : float in [0, 1)
+validation_fraction : float in [0, 1), optional
     Share of the rows, stratified by class, that is set aside to find the best epoch, unless there are folds or ``fit``
-    gets ``X_val``; 0 keeps the last epoch.
+    gets ``X_val``. By default 0.2, but at most 2,500 rows; 0 keeps the last epoch.
 early_stopping : bool
     Whether to stop at the end of a cycle of the learning rate, after 7, 20 or 47 % of the epochs, that brought no
     improvement.
@@ -52,7 +52,7 @@ validation_error_ : float or None
     The validation metric of the members together; lower is better. None without validation rows.
 oof_predictions_ : array
     With folds, the prediction for each row by the members that were not trained on it: probabilities or numbers. NaN
-    for rows of weight 0.
+    for rows of weight 0. Files do not hold it.
 n_features_in_, feature_names_in_, n_outputs_ : int, array of str, int
     As in scikit-learn.
 """
