@@ -165,9 +165,11 @@ APART void NAME(piecewise_linear_gradient)(const Part *p, Size j, Size rows, con
     const Size K = b.K, size = b.M * K;
     NAME(Counts) found = {0};
     REAL *dsteps = (REAL *)p->gradients[0] + j * size, *dslope = (REAL *)p->gradients[1] + j * K;
+    REAL *dbias = (REAL *)p->gradients[2] + j * K;
     memset(sums, 0, (size_t)size * sizeof(REAL));
     memset(dsteps, 0, (size_t)size * sizeof(REAL));
     memset(dslope, 0, (size_t)K * sizeof(REAL));
+    memset(dbias, 0, (size_t)K * sizeof(REAL));
     dy += j * K;
     for (Size r = 0; r < rows; r++, x += width, dy += outputs) {
         if (r % LANES == 0) found = NAME(find_bins)(&b, rows - r, x + j, width);
@@ -177,12 +179,12 @@ APART void NAME(piecewise_linear_gradient)(const Part *p, Size j, Size rows, con
         for (Size i = 0; i < K; i++) {
             sums[row + i] += dy[i];
             dsteps[row + i] += c * dy[i];
-            dslope[i] += x[j] * dy[i];
         }
     }
-    for (Size i = size - 1; i >= K; i--) { /* a bin's dy is also that of the steps of all earlier ones */
-        dsteps[i - K] += sums[i];
-        sums[i - K] += sums[i];
-    }
-    memcpy((REAL *)p->gradients[2] + j * K, sums, (size_t)K * sizeof(REAL));
+    for (Size k = b.M - 1; k >= 0; k--) /* x = left + c width; dbias so far is what the later bins give this step */
+        for (Size i = 0, at = k * K; i < K; i++, at++) {
+            dslope[i] += b.left[k] * sums[at] + b.width[k] * dsteps[at];
+            dsteps[at] += dbias[i];
+            dbias[i] += sums[at];
+        }
 }
