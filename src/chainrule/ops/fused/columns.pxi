@@ -54,7 +54,7 @@ cdef class Parts:
             waves, p.owners = kind == "pbld", inputs
             p.kind = PART_pbld if waves else PART_piecewise_linear
             for array in arrays:
-                self.learn(p, array.reshape(inputs, -1), (inputs, size(array) // inputs))
+                self.learn(p, array, (inputs, size(array) // inputs))
             p.count, learned = p.each[0 if waves else 3], p.each[3 if waves else 1]
             if waves:
                 fits_together = p.each[1] == p.count and p.each[2] == p.count * learned and p.count <= MOST_FREQUENCIES
@@ -70,7 +70,10 @@ cdef class Parts:
         self.inputs, self.outputs = self.inputs + inputs, self.outputs + p.outputs
 
     cdef int learn(self, Part *p, array, tuple shape) except -1:
-        cdef Held held = hold("a layer's array", array, self.type, shape, False)
+        flat = array.reshape(shape)
+        if data(flat) != data(array):
+            raise ValueError(sentence("fit", "contiguous arrays of a layer", "others"))
+        cdef Held held = hold("a layer's array", flat, self.type, shape, False)
         self.held.append(held)
         p.arrays[p.learned] = held.at
         p.each[p.learned] = size(array) // p.owners
