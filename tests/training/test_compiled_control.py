@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.layers.program import Call
 from chainrule.training import run as run_module
 from chainrule.training.compiled import compiled_engine
 from chainrule.training.stages import stages_of
@@ -125,6 +126,22 @@ class OwnActivation(cr.ReLU):
         return super().apply(x, out)
 
 
+class Shift(cr.Layer):
+    """Adds numbers that are not parameters."""
+
+    def __init__(self) -> None:
+        self.program_numbers = {"gain": np.ones(CLASSES), "bias": np.arange(CLASSES, dtype=float)}
+
+    def forward(self, x: Any, work: Any) -> Any:
+        return x + self.program_numbers["bias"]
+
+    def backward(self, dy: Any, work: Any, input_gradient: bool = True) -> Any:
+        return dy
+
+    def program(self, training: bool = False) -> Any:
+        return (Call("scale", self.program_numbers),)
+
+
 class Renamed(cr.Linear):
     """Nothing else than Linear: no equation is changed."""
 
@@ -144,7 +161,8 @@ class OwnOptimizer(cr.SGD):
     [
         dict(layers=[OwnLayer(INPUTS, CLASSES)]),
         dict(layers=[cr.Linear(INPUTS, CLASSES, OwnActivation())]),
-        dict(layers=[cr.Residual([cr.Linear(INPUTS, INPUTS)]), cr.Linear(INPUTS, CLASSES)]),
+        dict(layers=[cr.Residual([OwnLayer(INPUTS, INPUTS)]), cr.Linear(INPUTS, CLASSES)]),
+        dict(layers=[cr.Linear(INPUTS, CLASSES), cr.Residual([Shift()])]),
         dict(layers=[cr.Dropout(0.5)], y=X),
         dict(loss=OwnLoss()),
         dict(loss=lambda z, y, weight: cr.SquaredError()(z, y, weight)),
@@ -159,6 +177,12 @@ def test_what_has_no_kernel_is_trained_operation_by_operation(parts, monkeypatch
     _, history, _ = trained(settings.pop("layers"), settings.pop("optimizer"), **settings)
     assert plans == [None]
     assert np.isfinite(history["loss"]).all()
+
+
+@pytest.mark.parametrize("layer", [cr.BatchNorm(INPUTS), cr.Residual([cr.BatchNorm(INPUTS)])], ids=repr)
+def test_a_batch_of_one_row_without_variance_is_refused_wherever_the_layer_is(layer):
+    with pytest.raises(ValueError, match=r"BatchNorm.*at least two"):
+        trained([layer, cr.Linear(INPUTS, CLASSES)], cr.SGD(0.01), batch_size=ROWS - 1)
 
 
 def test_a_subclass_that_changes_no_equation_has_its_parents_kernel():

@@ -18,7 +18,6 @@ import numpy as np
 from .._support.checks import Array, is_sparse, sentence
 from .._support.overrides import is_of_package, overrides
 from ..data.batches import Batches
-from ..layers import BatchNorm
 from ..layers.base import all_within
 from ..losses import Loss
 from ..losses.base import loss_kernel
@@ -160,7 +159,7 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
     y, weight = targets
     kernel, rule = loss_kernel(loss, y), rule_kernel(optimizer)
     stages = stages_of(model, batches.arrays[0])
-    if kernel is None or rule is None or stages is None or _has_lone_row(model, batches):
+    if kernel is None or rule is None or stages is None or _has_lone_row(stages, batches):
         return None  # a batch of one row has no variance: the layer raises
     if not _takes(kernel, targets, batches.arrays[0].shape[0], np.zeros((2, stages[-1].outputs), model.dtype)):
         return None
@@ -230,6 +229,6 @@ def _work_of(stages: list[Stage], batch: int) -> int:
     return 3 * batch * (products + MULTIPLICATIONS_OF_A_WAVE * waves)
 
 
-def _has_lone_row(model: Sequential, batches: Batches) -> bool:
+def _has_lone_row(stages: list[Stage], batches: Batches) -> bool:
     lone = batches.size == 1 or batches.rows % batches.size == 1
-    return lone and any(isinstance(layer, BatchNorm) for layer in model.layers)
+    return lone and any(stage.kind == "batch_norm" for stage in stages)

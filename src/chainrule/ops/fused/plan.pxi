@@ -25,6 +25,7 @@ cdef extern from "kernels/plan.h" nogil:
         double *running_variance
         const Part *parts
         int part_count
+        const Stage *partner
 
     ctypedef struct Run:
         Size start, stop
@@ -72,6 +73,9 @@ cdef extern from "kernels/lists.h":
     const char *const STAGE_NAMES[]
 
 cdef dict STAGES = {STAGE_NAMES[i].decode(): i for i in range(STAGE_COUNT)}
+# What a stage's vector of parameters is called, and which keep something for the way back.
+cdef dict VECTORS = dict(parametric="amount", prelu="slope", scale="gain", batch_norm="gain", layer_norm="gain")
+cdef tuple KEEPING = ("parametric", "prelu", "dropout", "batch_norm", "layer_norm")
 MOST_THREADS = PLAN_THREADS
 
 
@@ -199,6 +203,7 @@ cdef class Plan:
         if p.stages == NULL:
             raise MemoryError
         p.count, p.first_learning = len(stages), len(stages)
+        cdef list open = []  # the forks whose joins are still to come
         width = p.inputs
         for i, stage in enumerate(stages):
             keeps = stage.kind not in ("affine", "columns")
@@ -212,6 +217,18 @@ cdef class Plan:
             self.set_stage(&p.stages[i], stage)
             if (p.stages[i].W != NULL or stage.kind == "columns") and p.first_learning > i:
                 p.first_learning = i
+            if stage.kind == "fork":
+                open.append(i)
+            elif stage.kind == "join":
+                self.join(&p.stages[open.pop() if open else i], &p.stages[i])
+        if open:
+            raise ValueError(sentence("fit", "an end of each residual", f"{len(open)} without"))
+        return 0
+
+    cdef int join(self, Stage *fork, Stage *join) except -1:
+        if fork == join or fork.outputs != join.outputs:
+            raise ValueError(sentence("fit", "a residual to keep its width", f"{fork.outputs} and {join.outputs}"))
+        fork.partner, join.partner = join, fork
         return 0
 
     cdef int set_stage(self, Stage *t, stage) except -1:
@@ -221,19 +238,17 @@ cdef class Plan:
         t.momentum, t.l1, t.l2 = stage.momentum, stage.l1, stage.l2
         if t.l1 or t.l2:
             t.penalty = <double *> self.room(t.inputs, float)
-        t.y, t.dy = self.room((p.batch, t.outputs)), self.room((p.batch, t.outputs))
+        t.dy = self.room((p.batch, t.outputs))
+        t.y = (t - 1).y if stage.kind == "fork" and t > p.stages else self.room((p.batch, t.outputs))
         if stage.kind == "columns":
             self.set_parts(t, stage.parts)
-        elif stage.kind not in ("activation", "scale") and (stage.kind != "affine" or t.keeps_input):
+        elif stage.kind in KEEPING or stage.kind == "affine" and t.keeps_input:
             t.kept = self.room((p.batch, t.outputs))
         if stage.kind == "affine":
             self.learn("W", stage.W, (t.inputs, t.outputs), &t.W, &t.dW)
-        if stage.kind == "parametric":
-            self.learn("amount", stage.W, (t.outputs,), &t.W, &t.dW)
-        if stage.kind == "scale":
-            self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
+        if stage.kind in VECTORS:
+            self.learn(VECTORS[stage.kind], stage.W, (t.outputs,), &t.W, &t.dW)
         if stage.kind.endswith("norm"):
-            self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
             longest = max(p.batch, t.inputs)
             t.inverse, t.mean, t.variance = self.room(longest), self.room(longest), self.room(longest)
         if stage.kind.endswith("norm") or stage.b is not None:

@@ -19,7 +19,7 @@ enum {
 };
 
 /* One layer. Batches are (rows, inputs) and (rows, outputs); what a kind does not use is NULL or 0. */
-typedef struct {
+typedef struct Stage {
     int kind, activation, keeps_input, dropout; /* dropout: its number among the dropouts, to find its keys */
     Size inputs, outputs;
     double a;        /* of the activation; or the rate of dropout; or the epsilon of a normalisation */
@@ -27,11 +27,12 @@ typedef struct {
     double l1, l2, *penalty; /* and what the batch's penalty is for each row of W */
     void *W, *b, *dW, *db; /* W, b or gain, bias or amount, and their gradients */
     void *y, *dy;          /* the output and its gradient; of an affine stage dy becomes dz */
-    void *kept;            /* z of a gated activation, f(x) of a parametric one, the mask of dropout, the standardised batch */
+    void *kept;            /* z of a gated activation, f(x) of a parametric one, relu(x) of PReLU, the mask of dropout, the standardised batch */
     void *inverse, *mean, *variance; /* of a normalisation: of each row or column */
     double *running_mean, *running_variance;
     const Part *parts; /* of a stage of columns, which is the first */
     int part_count;
+    const struct Stage *partner; /* of a fork, in front of the layers of a residual, the join behind them, and vice versa */
 } Stage;
 
 /* A part of the flat vector whose learning rate and decay have the same factors. */
