@@ -99,6 +99,15 @@ NETS: dict[str, Callable[[], list[cr.Layer]]] = {
         cr.Linear(45, CLASSES),
         LogSoftmax(),
     ],
+    "noise": lambda: [
+        cr.GaussianNoise(0.3),
+        cr.Linear(INPUTS, 33, "relu"),
+        cr.Dropout(0.5),
+        cr.Residual([cr.GaussianNoise(2.0)]),
+        cr.GaussianNoise(0.1),
+        cr.Linear(33, CLASSES),
+        cr.GaussianNoise(0.1),
+    ],
     "residuals": lambda: [
         cr.Residual([cr.LayerNorm(INPUTS), cr.Linear(INPUTS, 33, "gelu"), cr.Dropout(0.2), cr.Linear(33, INPUTS)]),
         cr.Linear(INPUTS, 20),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.ops.noise import draw_key, gaussian_noise_by_key
+from chainrule.training.stages import stages_of
+from parity import EACH_DTYPE
 from training.engines import (
     CLASSES,
     COMPILED,
@@ -27,7 +31,7 @@ from training.engines import (
 
 pytestmark = COMPILED
 NORMALISED = ["batch normalisation", "layer normalisation"]
-NEWER = ["PReLU", "softmax between layers", "residuals", "residuals without parameters"]
+NEWER = ["PReLU", "softmax between layers", "noise", "residuals", "residuals without parameters"]
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -85,6 +89,22 @@ def test_a_batch_longer_than_a_panel_is_deep(monkeypatch):
         return model, trainer.fit(x, y, epochs=3, verbose=0), trainer
 
     assert_same_training(monkeypatch, train)
+
+
+@EACH_DTYPE
+def test_the_noise_of_a_plan_is_that_of_the_op_to_rounding(dtype):
+    """All weights are 1 and stay so; the outputs that a metric sees are the noise itself."""
+    seen: list[np.ndarray] = []
+    rows, width = 3000, 7
+    zeros = np.zeros((rows, width))
+    model = cr.Sequential([cr.GaussianNoise(1.0), cr.Scale(width)], rng=0, dtype=dtype)
+    key = draw_key(copy.deepcopy(model.rng))
+    assert stages_of(model, zeros) is not None
+    metrics = {"noise": lambda y, z, weight: seen.append(z.copy()) or 0.0}
+    trainer = cr.Trainer(model, "squared_error", cr.SGD(0.0), batch_size=None, metrics=metrics, sample=np.arange)
+    trainer.fit(zeros, zeros, epochs=1, verbose=0)
+    expected = gaussian_noise_by_key(np.zeros((rows, width), dtype), 1.0, key)
+    np.testing.assert_allclose(seen[0], expected, rtol=0, atol=30 * np.finfo(dtype).eps)
 
 
 def test_images_are_flattened(monkeypatch):

@@ -60,7 +60,7 @@ class Compiled:
         return self._origin.is_that_of(parts)
 
     def begin(self, most: int) -> EpochState:
-        """Draw the order of up to ``most`` epochs and, if there are several, the keys of their dropouts."""
+        """Draw the order of up to ``most`` epochs and, if there are several, the keys of their noise."""
         if most == 1:
             return EpochState(self._batches.order())
         drawn = [(self._batches.order(), self._draw_keys(len(self._batches))) for _ in range(most)]
@@ -87,7 +87,7 @@ class Compiled:
             yield list(zip(losses, weights[first : epoch.done], rates, strict=True))
 
     def _check(self, epoch: EpochState) -> None:
-        keys, expected = epoch.keys, (epoch.count * len(self._batches), self._kernel.dropouts)
+        keys, expected = epoch.keys, (epoch.count * len(self._batches), self._kernel.draws)
         if keys is not None and not (keys.shape == expected and keys.dtype == np.uint64):
             raise ValueError(
                 sentence("fit", f"keys of shape {expected}", "others", "resume with the network as it was")
@@ -128,8 +128,8 @@ class Compiled:
         return sums
 
     def _draw_keys(self, steps: int) -> Array | None:
-        """Draw a key for each dropout in each step, in the order in which the layers would."""
-        shape = (steps, self._kernel.dropouts)
+        """Draw a key for each dropout and noise in each step, in the order in which the layers would."""
+        shape = (steps, self._kernel.draws)
         return draw_keys(self._parts.model.rng, shape) if shape[1] else None
 
 

@@ -23,8 +23,9 @@ IDENTITY, RELU = NUMBERS.get("identity", 0), NUMBERS.get("relu", 0)
 class Stage:
     """What kernels/plan.h needs of an op; gradients have the offsets of the parameters in their own vector.
 
-    ``kind`` is a name in kernels/stages.def; ``a`` is the parameter of an activation, the rate of a dropout or the
-    epsilon of a normalisation. The stages of a residual's layers stand between a fork and a join.
+    ``kind`` is a name in kernels/stages.def; ``a`` is the parameter of an activation, the rate of a dropout, the
+    deviation of a noise or the epsilon of a normalisation. The stages of a residual's layers stand between
+    a fork and a join.
     """
 
     kind: str
@@ -144,7 +145,7 @@ STAGES: dict[str, Callable[[Call, int], Stage | None]] = {
     "affine": _affine,
     "batch_norm": _batch_norm,
     **dict.fromkeys(COLUMNS, _columns),
-    **dict.fromkeys(("dropout", "softmax", "log_softmax"), _of_its_op),
+    **dict.fromkeys(("dropout", "gaussian_noise", "softmax", "log_softmax"), _of_its_op),
     "layer_norm": _layer_norm,
     "parametric": _parametric,
     "prelu": _prelu,

@@ -4,10 +4,11 @@ cdef extern from "kernels/plan.h" nogil:
     enum:
         PLAN_THREADS
         PLAN_CHUNK
-        STAGE_COUNT
+        STAGE_columns, STAGE_affine, STAGE_parametric, STAGE_prelu, STAGE_scale, STAGE_fork, STAGE_join
+        STAGE_dropout, STAGE_gaussian_noise, STAGE_batch_norm, STAGE_layer_norm, STAGE_COUNT
 
     ctypedef struct Stage:
-        int kind, activation, keeps_input, dropout
+        int kind, activation, keeps_input, draw
         Size inputs, outputs
         double a, momentum, l1, l2
         double *penalty
@@ -25,7 +26,7 @@ cdef extern from "kernels/plan.h" nogil:
         double *running_variance
         const Part *parts
         int part_count
-        const Stage *partner
+        Stage *partner
 
     ctypedef struct Run:
         Size start, stop
@@ -55,7 +56,7 @@ cdef extern from "kernels/plan.h" nogil:
         const double *updates
         int coefficients
         const cnp.uint64_t *keys
-        int dropouts
+        int draws
         void *x_room
         char *y_room
         double *share
@@ -73,9 +74,6 @@ cdef extern from "kernels/lists.h":
     const char *const STAGE_NAMES[]
 
 cdef dict STAGES = {STAGE_NAMES[i].decode(): i for i in range(STAGE_COUNT)}
-# What a stage's vector of parameters is called, and which keep something for the way back.
-cdef dict VECTORS = dict(parametric="amount", prelu="slope", scale="gain", batch_norm="gain", layer_norm="gain")
-cdef tuple KEEPING = ("parametric", "prelu", "dropout", "batch_norm", "layer_norm")
 MOST_THREADS = PLAN_THREADS
 
 
@@ -199,68 +197,71 @@ cdef class Plan:
 
     cdef int set_stages(self, stages) except -1:
         cdef PlanStruct *p = &self.plan
+        cdef Stage *t
+        cdef Stage *fork = NULL  # the last one whose join is still to come; its partner is the one before it
+        cdef Size width = p.inputs
+        cdef bint matched = True
         p.stages = <Stage *> calloc(len(stages), sizeof(Stage))
         if p.stages == NULL:
             raise MemoryError
         p.count, p.first_learning = len(stages), len(stages)
-        cdef list open = []  # the forks whose joins are still to come
-        width = p.inputs
         for i, stage in enumerate(stages):
-            keeps = stage.kind not in ("affine", "columns")
-            if stage.inputs != width or stage.outputs < 1 or (keeps and stage.outputs != width):
-                raise ValueError(sentence("fit", f"a layer of {width} inputs", f"{stage.kind} of {stage.inputs}"))
             if stage.kind not in STAGES:
                 raise ValueError(sentence("fit", "a layer that has a kernel", repr(stage.kind)))
             if not 0 <= stage.activation < ACTIVATION_COUNT:
                 raise ValueError(sentence("fit", "an activation that has a kernel", repr(stage.activation)))
-            width = stage.outputs
-            self.set_stage(&p.stages[i], stage)
-            if (p.stages[i].W != NULL or stage.kind == "columns") and p.first_learning > i:
+            t = &p.stages[i]
+            t.kind, t.inputs, t.outputs = STAGES[stage.kind], stage.inputs, stage.outputs
+            keeps = t.kind != STAGE_affine and t.kind != STAGE_columns
+            if t.inputs != width or t.outputs < 1 or (keeps and t.outputs != width):
+                raise ValueError(sentence("fit", f"a layer of {width} inputs", f"{stage.kind} of {t.inputs}"))
+            width = t.outputs
+            self.set_stage(t, stage)
+            if (t.W != NULL or t.kind == STAGE_columns) and p.first_learning > i:
                 p.first_learning = i
-            if stage.kind == "fork":
-                open.append(i)
-            elif stage.kind == "join":
-                self.join(&p.stages[open.pop() if open else i], &p.stages[i])
-        if open:
-            raise ValueError(sentence("fit", "an end of each residual", f"{len(open)} without"))
-        return 0
-
-    cdef int join(self, Stage *fork, Stage *join) except -1:
-        if fork == join or fork.outputs != join.outputs:
-            raise ValueError(sentence("fit", "a residual to keep its width", f"{fork.outputs} and {join.outputs}"))
-        fork.partner, join.partner = join, fork
+            if t.kind == STAGE_fork:
+                t.partner, fork = fork, t
+            elif t.kind == STAGE_join:
+                matched = matched and fork != NULL and fork.outputs == width
+                if matched:
+                    t.partner, fork.partner, fork = fork, t, fork.partner
+        if not matched or fork != NULL:
+            raise ValueError(sentence("fit", "residuals that keep their width", "others"))
         return 0
 
     cdef int set_stage(self, Stage *t, stage) except -1:
         cdef PlanStruct *p = &self.plan
-        t.kind, t.inputs, t.outputs = STAGES[stage.kind], stage.inputs, stage.outputs
+        cdef bint norm = t.kind == STAGE_batch_norm or t.kind == STAGE_layer_norm
+        cdef bint draws = t.kind == STAGE_dropout or t.kind == STAGE_gaussian_noise
         t.activation, t.keeps_input, t.a = stage.activation, stage.keeps_input, stage.a
         t.momentum, t.l1, t.l2 = stage.momentum, stage.l1, stage.l2
         if t.l1 or t.l2:
             t.penalty = <double *> self.room(t.inputs, float)
-        t.dy = self.room((p.batch, t.outputs))
-        t.y = (t - 1).y if stage.kind == "fork" and t > p.stages else self.room((p.batch, t.outputs))
-        if stage.kind == "columns":
-            self.set_parts(t, stage.parts)
-        elif stage.kind in KEEPING or stage.kind == "affine" and t.keeps_input:
+        cdef Stage *before = NULL if t == p.stages else t - 1
+        # What a stage would only copy stays where it is.
+        t.y = before.y if t.kind == STAGE_fork and before != NULL else self.room((p.batch, t.outputs))
+        t.dy = before.dy if t.kind == STAGE_gaussian_noise and before != NULL else self.room((p.batch, t.outputs))
+        if norm or t.kind in (STAGE_parametric, STAGE_prelu, STAGE_dropout) or t.kind == STAGE_affine and t.keeps_input:
             t.kept = self.room((p.batch, t.outputs))
-        if stage.kind == "affine":
+        if t.kind == STAGE_columns:
+            self.set_parts(t, stage.parts)
+        elif t.kind == STAGE_affine:
             self.learn("W", stage.W, (t.inputs, t.outputs), &t.W, &t.dW)
-        if stage.kind in VECTORS:
-            self.learn(VECTORS[stage.kind], stage.W, (t.outputs,), &t.W, &t.dW)
-        if stage.kind.endswith("norm"):
+        elif norm or t.kind in (STAGE_parametric, STAGE_prelu, STAGE_scale):
+            self.learn("vector", stage.W, (t.outputs,), &t.W, &t.dW)
+        if norm or stage.b is not None:
+            self.learn("bias", stage.b, (t.outputs,), &t.b, &t.db)
+        if norm:
             longest = max(p.batch, t.inputs)
             t.inverse, t.mean, t.variance = self.room(longest), self.room(longest), self.room(longest)
-        if stage.kind.endswith("norm") or stage.b is not None:
-            self.learn("bias", stage.b, (t.outputs,), &t.b, &t.db)
-        if stage.kind == "batch_norm":
+        if t.kind == STAGE_batch_norm:
             shape = (t.outputs,)
             mean, variance = stage.running_mean, stage.running_variance
             t.running_mean = <double *> self.address("running_mean", mean, cnp.NPY_FLOAT64, shape, True)
             t.running_variance = <double *> self.address("running_variance", variance, cnp.NPY_FLOAT64, shape, True)
-        if stage.kind == "dropout":
-            t.dropout = p.dropouts
-            p.dropouts += 1
+        if draws:
+            t.draw = p.draws
+            p.draws += 1
         return 0
 
     cdef int learn(self, str name, values, tuple shape, void **at, void **gradient_at) except -1:
@@ -296,9 +297,9 @@ cdef class Plan:
         return 0
 
     @property
-    def dropouts(self):
+    def draws(self):
         """How many keys a step needs."""
-        return self.plan.dropouts
+        return self.plan.draws
 
     @property
     def outputs(self):
@@ -326,8 +327,8 @@ cdef class Plan:
             for row in range(begin, end):
                 if row >= size(order) or not 0 <= p.order[row] < self.rows:
                     raise ValueError(sentence("fit", f"an order of rows from 0 to {self.rows - 1}", f"others at {row}"))
-        if p.dropouts:
-            p.keys = <const cnp.uint64_t *> self.passed("keys", keys, cnp.NPY_UINT64, (steps, p.dropouts))
+        if p.draws:
+            p.keys = <const cnp.uint64_t *> self.passed("keys", keys, cnp.NPY_UINT64, (steps, p.draws))
         if z is not None:
             p.z = self.passed("outputs", z, self.type, (p.epoch_rows, p.outputs), True)
             if first + steps > p.epoch_steps:

@@ -20,9 +20,9 @@ enum {
 
 /* One layer. Batches are (rows, inputs) and (rows, outputs); what a kind does not use is NULL or 0. */
 typedef struct Stage {
-    int kind, activation, keeps_input, dropout; /* dropout: its number among the dropouts, to find its keys */
+    int kind, activation, keeps_input, draw; /* draw: its number among those that draw a key */
     Size inputs, outputs;
-    double a;        /* of the activation; or the rate of dropout; or the epsilon of a normalisation */
+    double a;        /* of the activation; or the rate of dropout; or the deviation of noise; or the epsilon of a normalisation */
     double momentum; /* of the running statistics */
     double l1, l2, *penalty; /* and what the batch's penalty is for each row of W */
     void *W, *b, *dW, *db; /* W, b or gain, bias or amount, and their gradients */
@@ -32,7 +32,7 @@ typedef struct Stage {
     double *running_mean, *running_variance;
     const Part *parts; /* of a stage of columns, which is the first */
     int part_count;
-    const struct Stage *partner; /* of a fork, in front of the layers of a residual, the join behind them, and vice versa */
+    struct Stage *partner; /* of a fork, in front of the layers of a residual, the join behind them, and vice versa */
 } Stage;
 
 /* A part of the flat vector whose learning rate and decay have the same factors. */
@@ -70,8 +70,8 @@ typedef struct Plan {
     double clip_norm, clip_value; /* 0: no clipping */
     const double *updates;        /* for each step: rate, shrink and the coefficients, of which there are so many */
     int coefficients;
-    const uint64_t *keys;         /* for each step, one for each dropout */
-    int dropouts;
+    const uint64_t *keys;         /* for each step, one for each dropout or noise, of which there are so many */
+    int draws;
 
     /* room for a batch */
     void *x_room;

@@ -94,9 +94,13 @@ static void NAME(forward)(const NAME(Step) *s) {
         case STAGE_join:
             NAME(add)(rows * t->outputs, x + at, (REAL *)t->partner->y + at, y);
             break;
-        case STAGE_dropout: {
-            const uint64_t key = s->plan->keys[s->index * s->plan->dropouts + t->dropout];
-            NAME(dropout)(rows * t->outputs, key, (uint64_t)at, t->a, x + at, y, kept);
+        case STAGE_dropout:
+        case STAGE_gaussian_noise: {
+            const uint64_t key = s->plan->keys[s->index * s->plan->draws + t->draw];
+            if (t->kind == STAGE_dropout)
+                NAME(dropout)(rows * t->outputs, key, (uint64_t)at, t->a, x + at, y, kept);
+            else
+                NAME(gaussian_noise)(rows * t->outputs, key, (uint64_t)at, (REAL)t->a, x + at, y);
             break;
         }
         case STAGE_batch_norm:
