@@ -165,6 +165,15 @@ LOSSES: dict[str, tuple[cr.Loss, np.ndarray, np.ndarray | None]] = {
 }
 
 
+#: Changes to batches, with a loss and its targets.
+MIXTURES: dict[str, tuple[cr.data.MixUp, Any, np.ndarray]] = {
+    "labels": (cr.data.MixUp(0.4, classes=CLASSES), cr.CrossEntropy(label_smoothing=0.1), LABELS),
+    "soft labels": (cr.data.MixUp(0.4), "cross_entropy", np.eye(CLASSES)[LABELS]),
+    "numbers": (cr.data.MixUp(3.0), "squared_error", NUMBERS),
+    "one target for all outputs": (cr.data.MixUp(), cr.Quantile((0.1, 0.3, 0.5, 0.7, 0.9)), NUMBERS[:, :1]),
+}
+
+
 def small_net() -> list[cr.Layer]:
     return [cr.Linear(INPUTS, 20, "relu"), cr.Linear(20, CLASSES)]
 

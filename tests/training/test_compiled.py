@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from training.engines import (
     INPUTS,
     LABELS,
     LOSSES,
+    MIXTURES,
     NETS,
     NUMBERS,
     OPTIMIZERS,
@@ -53,6 +55,27 @@ def test_losses(loss, monkeypatch):
     assert_same_training(
         monkeypatch, lambda: trained(small_net(), cr.Adam(1e-2), function, y, weight, batch_size=32), 1e-10
     )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(batch_size=32, weight=WEIGHTS, metrics=["root_mean_squared_error"]),
+        dict(batch_size=None, fit={"epochs": 9}),
+        dict(batch_size=50, drop_last=True, metrics=["root_mean_squared_error"]),
+        dict(batch_size=16, sample="one", rng=9, fit={"epochs": 9}),
+    ],
+    ids=lambda settings: ", ".join(settings),
+)
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_mixtures(mixture, settings, monkeypatch):
+    """With the dropout's generator and another one, as the shares and partners are drawn between the keys."""
+    augment, loss, y = MIXTURES[mixture]
+    if mixture == "one target for all outputs":
+        settings = settings | {"metrics": []}
+    for layers in (small_net, NETS["dropout"]):
+        train = partial(lambda layers: trained(layers(), cr.Adam(1e-2), loss, y, augment=[augment], **settings), layers)
+        assert_same_training(monkeypatch, train, 1e-10)
 
 
 def test_gaussian_nll(monkeypatch):
@@ -116,6 +139,20 @@ def test_images_are_flattened(monkeypatch):
         return model, trainer.fit(images, LABELS, epochs=2, verbose=0), trainer
 
     assert_same_training(monkeypatch, train)
+
+
+@EACH_DTYPE
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_mixtures_are_the_same_for_every_number_of_threads(mixture, dtype, monkeypatch):
+    monkeypatch.setattr("chainrule.training.compiled.WORK_A_THREAD", 1)
+    augment, loss, y = MIXTURES[mixture]
+    vectors = []
+    for threads in (1, 2, 3, 4):
+        monkeypatch.setenv("CHAINRULE_NUM_THREADS", str(threads))
+        settings = dict(augment=[augment], batch_size=48, dtype=dtype)
+        model, history, _ = trained(NETS["noise"](), cr.Adam(1e-2), loss, y, **settings)
+        vectors.append((model.parameters.vector.tobytes(), history["loss"]))
+    assert vectors == vectors[:1] * 4
 
 
 @pytest.mark.parametrize("net", ["wide", *NEWER])

@@ -39,8 +39,11 @@ cdef extern from "kernels/plan.h" nogil:
         const void *x
         const char *y
         Size y_bytes
+        int soft
         const double *weight
         const cnp.int64_t *order
+        const cnp.int64_t *mates
+        const double *shares
         Size epoch_rows, batch, epoch_steps, first, steps
         int loss, average_penalty
         const double *parameters
@@ -160,7 +163,8 @@ cdef class Plan:
         p.loss, p.parameters, p.inputs, p.outputs = kind, parameters, inputs, outputs
         p.x = self.address("x", x.reshape(self.rows, -1), self.type, (self.rows, inputs))
         cdef Size each = outputs_of_a_target(kind, p.parameters)
-        if each == LABELS:
+        p.soft = each != LABELS and y.ndim == 1
+        if p.soft or each == LABELS:
             p.y = <const char *> self.address("y", y, cnp.NPY_INTP, (self.rows,))
             if not all_between(<Size *> p.y, self.rows, 0, outputs - 1):
                 raise ValueError(sentence("fit", f"labels y from 0 to {outputs - 1}", f"{y.min()} to {y.max()}"))
@@ -168,7 +172,7 @@ cdef class Plan:
             p.y = <const char *> self.address("y", y, self.type, (self.rows, outputs // each))
             if outputs % each:
                 raise ValueError(sentence("fit", f"{each} outputs for each number of y", f"{outputs} outputs"))
-        p.y_bytes = cnp.PyArray_NBYTES(<cnp.ndarray> y) // self.rows
+        p.y_bytes = outputs * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x) if p.soft else cnp.PyArray_NBYTES(<cnp.ndarray> y) // self.rows
         if weight is not None:
             p.weight = <const double *> self.address("weight", weight, cnp.NPY_FLOAT64, (self.rows,))
         return 0
@@ -306,14 +310,17 @@ cdef class Plan:
         """How wide the last stage's output is."""
         return self.plan.outputs
 
-    def begin(self, order, Size first, updates, keys, value, z):
-        """Set what the next call does: ``len(updates)`` steps from step ``first`` of the order on."""
+    def begin(self, order, Size first, updates, keys, value, z, mixtures=None):
+        """Set what the next call does: ``len(updates)`` steps from step ``first`` of the order on.
+
+        ``mixtures`` are (the share of a row, for each step; the row that is mixed into it, for each row of each step).
+        """
         cdef PlanStruct *p = &self.plan
-        cdef Size steps = len(updates), row
+        cdef Size steps = len(updates)
         if self.running or first < 0:
             raise ValueError(sentence("fit", "one training at a time", "a second one", "make another Trainer"))
         self.passing = []
-        p.order, p.keys, p.z = NULL, NULL, NULL
+        p.order, p.keys, p.z, p.mates = NULL, NULL, NULL, NULL
         p.first, p.steps, p.done = first, steps, 0
         p.coefficients = np.shape(updates)[-1] - 2
         if not 0 <= p.coefficients <= COEFFICIENTS:
@@ -324,15 +331,25 @@ cdef class Plan:
         if order is not None:
             p.order = <const cnp.int64_t *> self.passed("the order of rows", order, cnp.NPY_INT64, (len(order),))
             end = min(end, (first + steps - 1) // p.epoch_steps * p.epoch_rows + p.epoch_rows)
-            for row in range(begin, end):
-                if row >= size(order) or not 0 <= p.order[row] < self.rows:
-                    raise ValueError(sentence("fit", f"an order of rows from 0 to {self.rows - 1}", f"others at {row}"))
+            self.check_rows(p.order, begin, end, size(order))
+        if mixtures is not None:
+            shares, mates = mixtures
+            p.shares = <const double *> self.passed("shares", shares, cnp.NPY_FLOAT64, (steps,))
+            p.mates = <const cnp.int64_t *> self.passed("the rows to mix", mates, cnp.NPY_INT64, (len(mates),))
+            self.check_rows(p.mates, 0, min(steps * p.batch, p.epoch_rows - first * p.batch), size(mates))
         if p.draws:
             p.keys = <const cnp.uint64_t *> self.passed("keys", keys, cnp.NPY_UINT64, (steps, p.draws))
         if z is not None:
             p.z = self.passed("outputs", z, self.type, (p.epoch_rows, p.outputs), True)
-            if first + steps > p.epoch_steps:
-                raise ValueError(sentence("fit", "the outputs of one epoch", "those of several"))
+        if first + steps > p.epoch_steps and (p.z != NULL or p.mates != NULL):
+            raise ValueError(sentence("fit", "the steps of one epoch", "those of several"))
+
+    cdef int check_rows(self, const cnp.int64_t *rows, Size begin, Size end, Size count) except -1:
+        cdef Size i
+        for i in range(begin, end):
+            if i >= count or not 0 <= rows[i] < self.rows:
+                raise ValueError(sentence("fit", f"an order of rows from 0 to {self.rows - 1}", f"others at {i}"))
+        return 0
 
     cdef Size row_of(self, Size step):
         """Where in the order a step's batch begins."""

@@ -50,10 +50,13 @@ typedef struct Plan {
     /* the data: rows of x, y and weight in the order given, or as they stand if it is NULL */
     const void *x;
     const char *y;
-    Size y_bytes; /* of a row of y */
+    Size y_bytes; /* of a row of y, as the loss takes it */
+    int soft;     /* whether y are labels and the loss takes a row of shares of the classes */
     const double *weight;
     const int64_t *order;
     Size epoch_rows, batch, epoch_steps; /* rows and steps of an epoch: after them the next epoch's order begins */
+    const int64_t *mates; /* for each row of each step, the row that is mixed into it; or NULL */
+    const double *shares; /* and for each step, the share of the row itself */
     Size first, steps;                   /* the steps to do, counted from the first epoch in `order` */
 
     /* the loss */

@@ -25,9 +25,9 @@ INLINE const REAL *NAME(input)(const NAME(Step) *s, int i) {
     return i == 0 ? s->x : s->plan->stages[i - 1].y;
 }
 
-APART void NAME(add)(Size n, const REAL *x, const REAL *other, REAL *y) {
+APART void NAME(add)(Size n, REAL a, const REAL *x, REAL b, const REAL *other, REAL *y) {
 #pragma omp simd
-    for (Size i = 0; i < n; i++) y[i] = x[i] + other[i];
+    for (Size i = 0; i < n; i++) y[i] = a * x[i] + b * other[i];
 }
 
 static void NAME(forward_affine)(const NAME(Step) *s, const Stage *t, const REAL *x) {
@@ -92,7 +92,7 @@ static void NAME(forward)(const NAME(Step) *s) {
             if (y != x + at) memcpy(y, x + at, (size_t)(rows * t->outputs) * sizeof(REAL));
             break;
         case STAGE_join:
-            NAME(add)(rows * t->outputs, x + at, (REAL *)t->partner->y + at, y);
+            NAME(add)(rows * t->outputs, 1, x + at, 1, (REAL *)t->partner->y + at, y);
             break;
         case STAGE_dropout:
         case STAGE_gaussian_noise: {
@@ -168,7 +168,7 @@ static void NAME(backward)(const NAME(Step) *s) {
             NAME(log_softmax_backward)(rows, t->outputs, dy, (REAL *)t->y + out, dx);
             break;
         case STAGE_fork: /* what came through the layers, and what went past them */
-            NAME(add)(rows * t->outputs, dy, (REAL *)t->partner->dy + out, dx);
+            NAME(add)(rows * t->outputs, 1, dy, 1, (REAL *)t->partner->dy + out, dx);
             break;
         case STAGE_join:
             memcpy(dx, dy, (size_t)(rows * t->outputs) * sizeof(REAL));
