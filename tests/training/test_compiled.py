@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,7 @@ from training.engines import (
 
 pytestmark = COMPILED
 NORMALISED = ["batch normalisation", "layer normalisation"]
+PROBABILITIES = ["labels", "labels with weights", "soft labels", "binary"]
 NEWER = ["PReLU", "softmax between layers", "noise", "residuals", "residuals without parameters"]
 
 
@@ -76,6 +78,16 @@ def test_mixtures(mixture, settings, monkeypatch):
     for layers in (small_net, NETS["dropout"]):
         train = partial(lambda layers: trained(layers(), cr.Adam(1e-2), loss, y, augment=[augment], **settings), layers)
         assert_same_training(monkeypatch, train, 1e-10)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss", PROBABILITIES)
+def test_losses_of_probabilities(loss, dtype, monkeypatch):
+    function, y, weight = LOSSES[loss]
+    last = cr.Softmax() if isinstance(function, cr.CrossEntropy) else cr.Sigmoid()
+    function = dataclasses.replace(function, from_logits=False)
+    train = lambda: trained([*small_net(), last], cr.SGD(0.1), function, y, weight, batch_size=32, dtype=dtype)  # noqa: E731
+    assert_same_training(monkeypatch, train, 1e-10 if dtype == "float64" else 1e-5)
 
 
 def test_gaussian_nll(monkeypatch):
