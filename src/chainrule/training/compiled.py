@@ -105,15 +105,15 @@ class Compiled:
         first, outputs, optimizer = epoch.done, epoch.outputs[0] if epoch.outputs else None, self._parts.optimizer
         updates, losses = optimizer.plan(count), np.empty(count)
         if outputs is not None:
-            rows = self._rows(first, count)
+            rows = slice(self._rows(first).start, self._rows(first + count - 1).stop)
             seen = self._targets(rows if epoch.order is None else epoch.order[rows])
             for room, array in zip(epoch.outputs[1:], seen, strict=True):
                 room[rows] = array
-        mixtures = None
+        mixtures, keys = None, epoch.keys
         if self._mixing is not None:
             mixtures, keys = self._draw_mixtures(self._mixing, epoch, count)
         else:
-            keys = self._draw_keys(count) if epoch.keys is None else epoch.keys[first : first + count]
+            keys = self._draw_keys(count) if keys is None else keys[first : first + count]
         start = time.perf_counter()
         with atomic:
             self._kernel.begin(epoch.order, first, updates, keys, losses, outputs, mixtures)
@@ -128,10 +128,11 @@ class Compiled:
             self.failure = ENDLESS_GRADIENT
         return losses[known].tolist(), updates[known, 0].tolist()
 
-    def _rows(self, first: int, count: int) -> slice:
-        """Where the rows of these steps are in the order of a single epoch."""
+    def _rows(self, step: int) -> slice:
+        """Where the rows of the step are in the order of the epochs."""
         size, rows = self._batches.size, self._batches.rows
-        return slice(first * size, min((first + count) * size, rows))
+        epoch, within = divmod(step, len(self._batches))
+        return slice(epoch * rows + within * size, epoch * rows + min((within + 1) * size, rows))
 
     def _targets(self, rows: Any) -> list[Array]:
         """Return the targets and weights of these rows of the data; targets that are mixed as numbers."""
@@ -142,22 +143,22 @@ class Compiled:
             y = as_numbers(self._mixing, y, self._parts.model.dtype)
         return [y, *weight]
 
-    def _draw_mixtures(self, mixing: MixUp, epoch: EpochState, count: int) -> tuple[tuple[Array, Array], Array | None]:
+    def _draw_mixtures(self, mixing: MixUp, epoch: EpochState, count: int) -> tuple[tuple[Array, Array], Array]:
         """Draw shares, partners and keys as single steps would, and mix the targets that are recorded."""
         from ..data.augmentation import draw_mixture, mixed
 
-        shares, partners, keys = np.empty(count), [], list[Array]()
-        for i in range(count):
-            rows = self._rows(epoch.done + i, 1)
+        shares, partners = np.empty(count), np.zeros((count, self._batches.size), np.int64)
+        keys = np.empty((count, self._kernel.draws), np.uint64)
+        for i, step in enumerate(range(epoch.done, epoch.done + count)):
+            rows = self._rows(step)
             shares[i], others = draw_mixture(mixing, rows.stop - rows.start, self._parts.rng)
-            partners.append(rows.start + others)
-            if (drawn := self._draw_keys(1)) is not None:
-                keys.append(drawn)
+            chosen = others + rows.start % self._batches.rows if epoch.order is None else epoch.order[rows][others]
+            partners[i, : len(others)] = chosen
+            if keys.size:
+                keys[i] = self._draw_keys(1) if epoch.keys is None else epoch.keys[step]
             if epoch.outputs:
                 epoch.outputs[1][rows] = mixed(epoch.outputs[1][rows], others, shares[i])
-        together = np.concatenate(partners)
-        together = (together if epoch.order is None else epoch.order[together]).astype(np.int64, copy=False)
-        return (shares, together), np.concatenate(keys) if keys else None
+        return (shares, partners), keys
 
     def _weights(self, order: Array | None, count: int) -> list[float]:
         """Return the weight of each batch of ``count`` epochs: its rows, or the sum of their sample weights."""

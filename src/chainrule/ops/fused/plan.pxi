@@ -172,7 +172,9 @@ cdef class Plan:
             p.y = <const char *> self.address("y", y, self.type, (self.rows, outputs // each))
             if outputs % each:
                 raise ValueError(sentence("fit", f"{each} outputs for each number of y", f"{outputs} outputs"))
-        p.y_bytes = outputs * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x) if p.soft else cnp.PyArray_NBYTES(<cnp.ndarray> y) // self.rows
+        p.y_bytes = cnp.PyArray_NBYTES(<cnp.ndarray> y) // self.rows
+        if p.soft:
+            p.y_bytes = outputs * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x)
         if weight is not None:
             p.weight = <const double *> self.address("weight", weight, cnp.NPY_FLOAT64, (self.rows,))
         return 0
@@ -313,7 +315,7 @@ cdef class Plan:
     def begin(self, order, Size first, updates, keys, value, z, mixtures=None):
         """Set what the next call does: ``len(updates)`` steps from step ``first`` of the order on.
 
-        ``mixtures`` are (the share of a row, for each step; the row that is mixed into it, for each row of each step).
+        ``mixtures`` are (for each step, the share of a row; for each row of each step, the row that is mixed into it).
         """
         cdef PlanStruct *p = &self.plan
         cdef Size steps = len(updates)
@@ -335,14 +337,14 @@ cdef class Plan:
         if mixtures is not None:
             shares, mates = mixtures
             p.shares = <const double *> self.passed("shares", shares, cnp.NPY_FLOAT64, (steps,))
-            p.mates = <const cnp.int64_t *> self.passed("the rows to mix", mates, cnp.NPY_INT64, (len(mates),))
-            self.check_rows(p.mates, 0, min(steps * p.batch, p.epoch_rows - first * p.batch), size(mates))
+            p.mates = <const cnp.int64_t *> self.passed("the rows to mix", mates, cnp.NPY_INT64, (steps, p.batch))
+            self.check_rows(p.mates, 0, size(mates), size(mates))
         if p.draws:
             p.keys = <const cnp.uint64_t *> self.passed("keys", keys, cnp.NPY_UINT64, (steps, p.draws))
         if z is not None:
             p.z = self.passed("outputs", z, self.type, (p.epoch_rows, p.outputs), True)
-        if first + steps > p.epoch_steps and (p.z != NULL or p.mates != NULL):
-            raise ValueError(sentence("fit", "the steps of one epoch", "those of several"))
+            if first + steps > p.epoch_steps:
+                raise ValueError(sentence("fit", "the outputs of one epoch", "those of several"))
 
     cdef int check_rows(self, const cnp.int64_t *rows, Size begin, Size end, Size count) except -1:
         cdef Size i
