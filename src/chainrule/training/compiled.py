@@ -30,7 +30,7 @@ from .engine import ENDLESS_GRADIENT, Parts, same, values_of
 from .inputs import Targets
 from .stages import Stage, stages_of
 from .state import EpochState, StepRecord
-from .tempo import Tempo, Way
+from .tempo import Tempo
 
 if TYPE_CHECKING:
     from ..data.augmentation import MixUp
@@ -55,7 +55,7 @@ class Compiled:
         self._kernel, self._parts, self._batches = kernel, parts, batches
         threads: int = min(available_threads(), compiled.MOST_THREADS)
         most = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
-        self._tempo = Tempo(most, at_once=not parts.optimizer.slots())
+        self._tempo = Tempo(most)
         #: How many steps fit into CALL_SECONDS: first a cautious guess, then measured.
         self.pace = CALL_SECONDS / (work / SLOWEST + 1e-6)
         self._origin = _Origin(parts)
@@ -100,7 +100,7 @@ class Compiled:
         if epoch.outputs and (epoch.outputs[0].shape, epoch.outputs[0].dtype) != (shape, self._parts.model.dtype):
             raise ValueError(sentence("fit", f"outputs of shape {shape}", f"{epoch.outputs[0].shape}"))
 
-    def _call(self, epoch: EpochState, way: Way, count: int) -> tuple[list[float], list[float]]:
+    def _call(self, epoch: EpochState, threads: int, count: int) -> tuple[list[float], list[float]]:
         """Take steps, and return their losses and learning rates; if there is a failure, the last was not taken."""
         first, outputs, optimizer = epoch.done, epoch.outputs[0] if epoch.outputs else None, self._parts.optimizer
         updates, losses = optimizer.plan(count), np.empty(count)
@@ -117,9 +117,9 @@ class Compiled:
         start = time.perf_counter()
         with atomic:
             self._kernel.begin(epoch.order, first, updates, keys, losses, outputs, mixtures)
-            taken: int = self._kernel.run(*way)
+            taken: int = self._kernel.run(threads)
         elapsed = max(time.perf_counter() - start, 1e-9)  # a mocked clock may stand still
-        self._tempo.learn(way, count, elapsed)
+        self._tempo.learn(threads, count, elapsed)
         self.pace = min(count * CALL_SECONDS / elapsed, 2 * self.pace + 8)
         known = slice(min(taken + 1, count))
         if not np.isfinite(last := losses[known][-1]):
