@@ -158,6 +158,10 @@ def gaussian_noise(x: Array, sigma: float, rng: np.random.Generator, out: Array 
     array of x's shape
         Output.
 
+    Notes
+    -----
+    Each e is computed from 63 random bits; none is beyond ±6.7.
+
     Examples
     --------
     >>> import numpy as np
