@@ -294,11 +294,12 @@ class TabM(FeatureLayer):
         z = work.array("z", x, k * self.outputs).reshape(n, k, self.outputs)
         np.matmul(h.transpose(1, 0, 2), self.A, out=z.transpose(1, 0, 2))
         z += self.c
-        if work.training:
-            return z
-        if self.activation is None:
-            return np.mean(z, axis=1, out=work.array("y", x, self.outputs))
-        return MEANINGS[LOGITS[self.activation]](getattr(ops, self.activation)(z).mean(axis=1))
+        return z if work.training else self._averaged(z)
+
+    def _averaged(self, z: Array) -> Array:
+        """Return what prediction makes of the outputs of all members."""
+        p: Array = np.mean(z if self.activation is None else getattr(ops, self.activation)(z), axis=1)
+        return p if self.activation is None else MEANINGS[LOGITS[self.activation]](p)
 
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
         x, h = work["x"], work["h"]
