@@ -71,7 +71,9 @@ APART void NAME(piecewise_linear)(const Part *p, Size j, Size rows, const REAL *
     NAME(Counts) found = {0};
     const REAL *steps = (REAL *)p->arrays[0] + j * b.M * K, *slope = (REAL *)p->arrays[1] + j * K;
     memcpy(before, (REAL *)p->arrays[2] + j * K, (size_t)K * sizeof(REAL));
-    for (Size i = K; i < b.M * K; i++) before[i] = before[i - K] + steps[i - K];
+    for (Size k = K; k < b.M * K; k += K)
+#pragma omp simd
+        for (Size i = k; i < k + K; i++) before[i] = before[i - K] + steps[i - K];
     for (Size r = 0; r < rows; r++, x += width, y += outputs) {
         if (r % LANES == 0) found = NAME(find_bins)(&b, rows - r, x + j, width);
         const Size k = found[r % LANES], row = k * K;
