@@ -110,6 +110,13 @@ def test_it_learns_and_validates_on_the_mean() -> None:
     assert each.std(axis=1).mean() > 1e-3
 
 
+def test_metrics_of_the_training_rows_are_those_of_the_mean() -> None:
+    model, y = network("softmax"), np.arange(300) % 3
+    trainer = cr.Trainer(model, EachMember("cross_entropy"), cr.SGD(0.0), metrics=["accuracy"], batch_size=100)
+    history = trainer.fit(X, y, epochs=1, verbose=0, validation=(X, y))
+    assert history["accuracy"] == history["validation_accuracy"] == [np.mean(model.predict(X).argmax(axis=1) == y)]
+
+
 @pytest.mark.skipif(KERNELS != "fused", reason="there are no compiled kernels, or they are not in use")
 @EACH
 def test_it_is_predicted_by_kernels(activation: str | None) -> None:

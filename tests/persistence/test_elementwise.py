@@ -11,7 +11,7 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.layers.activations import ACTIVATIONS
 from chainrule.layers.program import Call, every_call, programs, run
-from chainrule.persistence.c.functions import OPS
+from chainrule.persistence.c.calls import OPS
 from chainrule.persistence.onnx.nodes import NODES
 from chainrule.persistence.programs import ELEMENTWISE
 from chainrule.proof.table import LAYERS

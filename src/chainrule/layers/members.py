@@ -30,6 +30,13 @@ def _as_networks(who: str, name: str, networks: Any) -> list[list[Layer]]:
     return [as_layers(who, network) for network in networks]
 
 
+def _averaged(members: Sequence[Program], activation: str | None) -> Program:
+    if activation is None:
+        return (Call("mean", branches=tuple(members)),)
+    branches = tuple((*member, Call(activation)) for member in members)
+    return (Call("mean", branches=branches), Call(LOGITS[activation]))
+
+
 def _as_groups(who: str, name: str, groups: Any) -> list[int]:
     if not isinstance(groups, (list, tuple)):
         raise TypeError(sentence(who, "groups as a list of widths", f"{groups!r:.80}"))
@@ -45,14 +52,13 @@ class Members(Layer):
         dz_i = dy / k                            dz_i = softmax′ᵀ dp / k,     dp = dy / p
                                                  dz_i = σ′ · dp / k,          dp = dy / p + dy / (1 − p)
 
-    with z_i = f_i(x) for k members. With an activation, y are the logits of averaged probabilities, no less than
-    1e-30, so whatever follows an output of one member follows y. Parameters are those of all members in turn: each
-    member's vector is a slice of the model's.
+    with z_i = f_i(x) for k members. With an activation, y are the logits of averaged probabilities: whatever follows
+    an output of one member follows y. The vector of each member is a slice of the model's.
 
     Parameters
     ----------
     networks : list of Sequential, or of lists of layers
-        The members, of equal input and output shapes. Those of a Sequential are copied, with its parameters.
+        The members, of equal input and output shapes. A Sequential is copied, with its parameters.
     activation : None, "softmax" or "sigmoid"
         What makes probabilities of a member's outputs.
 
@@ -74,8 +80,7 @@ class Members(Layer):
 
     References
     ----------
-    Lakshminarayanan, Pritzel and Blundell, Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles
-    (2017), section 2.4.
+    Lakshminarayanan, Pritzel and Blundell, Simple and Scalable Predictive Uncertainty Estimation (2017), section 2.4.
     """
 
     _checks: ClassVar[Checks] = {
@@ -159,10 +164,8 @@ class Members(Layer):
 
     def program(self, training: bool = False) -> Program | None:
         found = [programs(layers, training) for layers in self.networks]
-        own = () if self.activation is None else (Call(self.activation),)
-        then = () if self.activation is None else (Call(LOGITS[self.activation]),)
-        branches = tuple((*program, *own) for program in found if program is not None)
-        return (Call("mean", branches=branches), *then) if len(branches) == len(found) else None
+        known = [program for program in found if program is not None]
+        return _averaged(known, self.activation) if len(known) == len(found) else None
 
     def __repr__(self) -> str:
         """``Members(8 × [Linear(4 → 8, relu), Linear(8 → 1)])``."""
@@ -178,10 +181,9 @@ class TabM(FeatureLayer):
         dA_i = f_iᵀ dz_i      dc_i = Σₙ dz_i      df_i = dz_i A_iᵀ
         dr_i = Σₙ x ∘ dx_i      dx = Σᵢ r_i ∘ dx_i,    dx_i = f′ᵀ df_i
 
-    for k members over the layers f, which get k rows for each row of x: one product takes all members through a shared
-    Linear. In training the output holds all z_i, (N, k, O), and ``losses.EachMember`` trains each member on its own
-    error, not on that of the mean. Put the layer last. Initially r is ±1, or N(0, 1) with one number for the columns
-    of each of ``groups``; A and c ~ U(−1/√H, 1/√H).
+    for k members over the layers f, which get k rows for each row of x. In training the output holds all z_i,
+    (N, k, O), and ``losses.EachMember`` trains each member on its own error, not on that of the mean. Put the layer
+    last. Initially r is ±1, or N(0, 1) and the same for the columns of a group; A and c ~ U(−1/√H, 1/√H).
 
     Parameters
     ----------
@@ -194,7 +196,7 @@ class TabM(FeatureLayer):
     members : int
         Number k of members.
     groups : list of int, optional
-        How many neighbouring columns belong to each original one: with embeddings, the outputs of each feature.
+        Widths of groups of columns: with embeddings, the outputs of each feature.
     activation : None, "softmax" or "sigmoid"
         What makes probabilities of a member's outputs.
 
@@ -218,8 +220,7 @@ class TabM(FeatureLayer):
 
     References
     ----------
-    Gorishniy, Kotelnikov and Babenko, TabM: Advancing Tabular Deep Learning with Parameter-Efficient Ensembling (2024),
-    arXiv:2410.24210, section 3.
+    Gorishniy, Kotelnikov and Babenko, TabM (2024), arXiv:2410.24210, section 3.
     """
 
     r: Array
@@ -293,11 +294,12 @@ class TabM(FeatureLayer):
         z = work.array("z", x, k * self.outputs).reshape(n, k, self.outputs)
         np.matmul(h.transpose(1, 0, 2), self.A, out=z.transpose(1, 0, 2))
         z += self.c
-        if work.training:
-            return z
-        if self.activation is None:
-            return np.mean(z, axis=1, out=work.array("y", x, self.outputs))
-        return MEANINGS[LOGITS[self.activation]](getattr(ops, self.activation)(z).mean(axis=1))
+        return z if work.training else self._averaged(z)
+
+    def _averaged(self, z: Array) -> Array:
+        """Return what prediction makes of the outputs of all members."""
+        p: Array = np.mean(z if self.activation is None else getattr(ops, self.activation)(z), axis=1)
+        return p if self.activation is None else MEANINGS[LOGITS[self.activation]](p)
 
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
         x, h = work["x"], work["h"]
@@ -315,10 +317,6 @@ class TabM(FeatureLayer):
         shared = programs(self.layers)
         if training or shared is None:
             return None
-        own = () if self.activation is None else (Call(self.activation),)
-        then = () if self.activation is None else (Call(LOGITS[self.activation]),)
-        branches = [
-            (Call("scale", {"gain": r}), *shared, Call("affine", {"W": A, "b": c}), *own)
-            for r, A, c in zip(self.r, self.A, self.c, strict=True)
-        ]
-        return (Call("mean", branches=tuple(branches)), *then)
+        own = zip(self.r, self.A, self.c, strict=True)
+        members = [(Call("scale", {"gain": r}), *shared, Call("affine", {"W": A, "b": c})) for r, A, c in own]
+        return _averaged(members, self.activation)

@@ -57,9 +57,8 @@ class PiecewiseLinear(FeatureLayer):
         dx_j = ⟨dy_j, slope_j + steps_jk / (t_{k+1} − t_k)⟩ in bin k
 
     with t the edges of column j, and c clipped to [0, 1], except that the first bin has no lower and the last no upper
-    bound. Only two rows of tables are read for each number, whatever the number of bins (:mod:`chainrule.ops`). Use it
-    as the first layer, on standardised numbers, with edges from :meth:`from_quantiles`. Initially steps are 0, slope
-    and bias ~ U(−1/√K, 1/√K).
+    bound. It takes two rows of tables for each number, however many bins there are. Use it as the first layer, on
+    standardised numbers. Initially steps are 0, slope and bias ~ U(−1/√K, 1/√K).
 
     Parameters
     ----------
@@ -94,8 +93,7 @@ class PiecewiseLinear(FeatureLayer):
 
     References
     ----------
-    Gorishniy, Rubachev and Babenko, On Embeddings for Numerical Features in Tabular Deep Learning (2022), section 3.2;
-    in this form Gorishniy, Kotelnikov and Babenko, TabM (2024).
+    Gorishniy, Rubachev and Babenko, On Embeddings for Numerical Features in Tabular Deep Learning (2022), section 3.2.
     """
 
     steps: Array
@@ -139,10 +137,7 @@ class PiecewiseLinear(FeatureLayer):
 
     @property
     def _bins(self) -> dict[str, Array]:
-        """Where bins begin and how wide they are, (I, M) each, as :func:`chainrule.ops.piecewise_linear` takes them.
-
-        They are made when first used: a file may say that one of a million columns has a million bins.
-        """
+        """Where bins begin and how wide they are; made when used: a file may tell of a million columns and bins."""
         if not self._made:
             shape = self.parameter_shapes()["steps"][:2]
             left, width = np.full(shape, NO_BIN), np.ones(shape)

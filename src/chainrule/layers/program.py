@@ -20,8 +20,9 @@ A program is a sequence of calls; the output of each is the input x of the next,
     log, logit    log(x + 1e-30), and log(x + 1e-30) − log(1 − x + 1e-30)
     relu, tanh…   the op of that name, of each number                                       the op's own
 
-and, only in training, ``dropout`` (rate) and ``batch_norm`` (gain, bias, running_mean, running_variance; epsilon,
-momentum). Arrays are named views into the model, never copies, or float64 arrays computed from them.
+and, only in training, ``dropout`` (rate), ``gaussian_noise`` (sigma) and ``batch_norm`` (gain, bias, running_mean,
+running_variance; epsilon, momentum). Arrays are named views into the model, never copies, or float64 arrays
+computed from them.
 
 What an estimator makes of the outputs of its network takes five more, and a file of small weights one:
 

@@ -15,7 +15,7 @@ The backward adds dy to row k of dbefore and c_k dy to row k of dsteps. As befor
     dx = ⟨dy, slope + steps_k / width_k⟩.
 
 A column with fewer bins than others has left_m = ``NO_BIN`` in those that it lacks. (Gorishniy, Rubachev and Babenko
-2022, section 3.2; with x slope beside it: Gorishniy, Kotelnikov and Babenko 2024, appendix.)
+2022, section 3.2.)
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ def piecewise_linear(
 ) -> Array:
     """Compute piecewise-linear functions of each column.
 
-        y_j = x_j slope_j + bias_j + Σₘ c_jm steps_jm
-
-        dx, dsteps, dslope, dbias : see the module
+        y, dx, dsteps, dslope, dbias : see the module
 
     Parameters
     ----------

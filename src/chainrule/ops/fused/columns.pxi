@@ -49,12 +49,12 @@ cdef class Parts:
             p.kind = PART_embedding
             p.count, p.outputs = np.shape(arrays[0])
             p.owners = p.count
-            self.learn(p, kind, arrays[0], (p.count, p.outputs))
+            self.learn(p, arrays[0], (p.count, p.outputs))
         else:
             waves, p.owners = kind == "pbld", inputs
             p.kind = PART_pbld if waves else PART_piecewise_linear
             for array in arrays:
-                self.learn(p, kind, array.reshape(inputs, -1), (inputs, size(array) // inputs))
+                self.learn(p, array, (inputs, size(array) // inputs))
             p.count, learned = p.each[0 if waves else 3], p.each[3 if waves else 1]
             if waves:
                 fits_together = p.each[1] == p.count and p.each[2] == p.count * learned and p.count <= MOST_FREQUENCIES
@@ -63,14 +63,17 @@ cdef class Parts:
                 fits_together = p.each[2] == learned and p.each[4] == p.count and p.each[0] == p.count * learned
                 fits_together, p.learned = fits_together and p.each[0] <= MOST_STEPS, 3  # the others are bins
             if not (fits_together and p.count > 0 and learned > 0):
-                raise ValueError(sentence("fit", f"arrays of {kind} that belong together", "others"))
+                raise ValueError(sentence("fit", "arrays that belong together", "others"))
             p.outputs = inputs * (learned + waves)
         if inputs < 1 or p.outputs < 1 or (kind == "embedding" and inputs != 1):
             raise ValueError(sentence("fit", f"columns for {kind}", f"{inputs} of them for {p.outputs} outputs"))
         self.inputs, self.outputs = self.inputs + inputs, self.outputs + p.outputs
 
-    cdef int learn(self, Part *p, str kind, array, tuple shape) except -1:
-        cdef Held held = hold(f"an array of {kind}", array, self.type, shape, False)
+    cdef int learn(self, Part *p, array, tuple shape) except -1:
+        flat = array.reshape(shape)
+        if data(flat) != data(array):
+            raise ValueError(sentence("fit", "contiguous arrays of a layer", "others"))
+        cdef Held held = hold("a layer's array", flat, self.type, shape, False)
         self.held.append(held)
         p.arrays[p.learned] = held.at
         p.each[p.learned] = size(array) // p.owners

@@ -10,8 +10,7 @@ import numpy as np
 from ... import __version__
 from ..._support.checks import Array, check_finite, sentence
 from ..._support.files import digest
-from .calls import Calls, Statement, body
-from .functions import functions
+from .calls import Calls, Statement, body, functions
 from .network import Network
 from .text import array, comment, string
 

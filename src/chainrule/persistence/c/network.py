@@ -16,7 +16,7 @@ from ...model import Sequential
 from ..agreement import gives_probabilities
 from ..estimators import is_ours, where_network_is
 from ..programs import layer_programs
-from .functions import OPS
+from .calls import OPS
 from .steps import Labelled, Step, steps_of, width_of_input
 
 WHO = "export to C"

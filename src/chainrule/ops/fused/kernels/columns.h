@@ -1,13 +1,5 @@
 /* The parts of a stage of columns, in front of a network on a table: ../../embedding.py, periodic.py and piecewise.py
- * derive them. A part reads its own columns of x (rows × width) and writes its own of y (rows × outputs). APART: what GCC
- * would otherwise put into the library once for each call of it. */
-#ifndef APART
-#ifdef __clang__
-#define APART static __attribute__((noinline))
-#else
-#define APART static __attribute__((noipa))
-#endif
-#endif
+ * derive them. A part reads its own columns of x (rows × width) and writes its own of y (rows × outputs). */
 
 /* u = 2π x w1 + b1 of one column of x, for each row and frequency. */
 APART void NAME(phases)(const Part *p, Size j, Size rows, const REAL *x, Size width, REAL *u) {
@@ -79,7 +71,9 @@ APART void NAME(piecewise_linear)(const Part *p, Size j, Size rows, const REAL *
     NAME(Counts) found = {0};
     const REAL *steps = (REAL *)p->arrays[0] + j * b.M * K, *slope = (REAL *)p->arrays[1] + j * K;
     memcpy(before, (REAL *)p->arrays[2] + j * K, (size_t)K * sizeof(REAL));
-    for (Size i = K; i < b.M * K; i++) before[i] = before[i - K] + steps[i - K];
+    for (Size k = K; k < b.M * K; k += K)
+#pragma omp simd
+        for (Size i = k; i < k + K; i++) before[i] = before[i - K] + steps[i - K];
     for (Size r = 0; r < rows; r++, x += width, y += outputs) {
         if (r % LANES == 0) found = NAME(find_bins)(&b, rows - r, x + j, width);
         const Size k = found[r % LANES], row = k * K;
@@ -165,9 +159,11 @@ APART void NAME(piecewise_linear_gradient)(const Part *p, Size j, Size rows, con
     const Size K = b.K, size = b.M * K;
     NAME(Counts) found = {0};
     REAL *dsteps = (REAL *)p->gradients[0] + j * size, *dslope = (REAL *)p->gradients[1] + j * K;
+    REAL *dbias = (REAL *)p->gradients[2] + j * K;
     memset(sums, 0, (size_t)size * sizeof(REAL));
     memset(dsteps, 0, (size_t)size * sizeof(REAL));
     memset(dslope, 0, (size_t)K * sizeof(REAL));
+    memset(dbias, 0, (size_t)K * sizeof(REAL));
     dy += j * K;
     for (Size r = 0; r < rows; r++, x += width, dy += outputs) {
         if (r % LANES == 0) found = NAME(find_bins)(&b, rows - r, x + j, width);
@@ -177,12 +173,12 @@ APART void NAME(piecewise_linear_gradient)(const Part *p, Size j, Size rows, con
         for (Size i = 0; i < K; i++) {
             sums[row + i] += dy[i];
             dsteps[row + i] += c * dy[i];
-            dslope[i] += x[j] * dy[i];
         }
     }
-    for (Size i = size - 1; i >= K; i--) { /* a bin's dy is also that of the steps of all earlier ones */
-        dsteps[i - K] += sums[i];
-        sums[i - K] += sums[i];
-    }
-    memcpy((REAL *)p->gradients[2] + j * K, sums, (size_t)K * sizeof(REAL));
+    for (Size k = b.M - 1; k >= 0; k--) /* x = left + c width; dbias so far is what the later bins give this step */
+        for (Size i = 0, at = k * K; i < K; i++, at++) {
+            dslope[i] += b.left[k] * sums[at] + b.width[k] * dsteps[at];
+            dsteps[at] += dbias[i];
+            dbias[i] += sums[at];
+        }
 }
