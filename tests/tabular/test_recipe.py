@@ -35,6 +35,16 @@ def test_each_kind_of_feature_has_its_part() -> None:
     assert model.predict(encoder().matrix(TABLE)).shape == (ROWS, 3)
 
 
+def test_with_training_rows_numbers_have_bins() -> None:
+    x = encoder().matrix(TABLE)
+    model = recipe.network(encoder(), 3, recipe.CLASSES, RNG, x)
+    (count, (layer,)), *others = model.layers[0].parts
+    assert (count, layer.edges) == (2, cr.PiecewiseLinear.from_quantiles(x[:, :2], bins=32).edges)
+    assert [width for width, _ in others] == [3, 1]
+    assert model.layers[1].features == 4 * 2 + 3 + 8
+    assert model.predict(x).shape == (ROWS, 3)
+
+
 def test_first_weights_give_every_unit_a_spread_of_about_one() -> None:
     model = recipe.network(encoder(), 1, recipe.NUMBERS, np.random.default_rng(0))
     x = encoder().matrix(TABLE)

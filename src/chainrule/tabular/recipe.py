@@ -1,6 +1,7 @@
 """The network for a table, and how it is trained: RealMLP-TD, one network with three hidden layers of 256 units.
 
-    numbers → waves and themselves (PBLD),  categories of many values → rows of a table (Embedding)
+    numbers → waves and themselves (PBLD), or in every other network of an ensemble lines in each of 32 bins
+    (PiecewiseLinear);  categories of many values → rows of a table (Embedding)
 
     h₀ = g ∘ x,   h = dropout(f(h W + b)) three times,   z = h W + b
 
@@ -25,7 +26,7 @@ from itertools import groupby
 import numpy as np
 
 from .._support.checks import Array
-from ..layers import PBLD, Columns, Dropout, Embedding, Layer, Linear, ParametricActivation, Scale
+from ..layers import PBLD, Columns, Dropout, Embedding, Layer, Linear, ParametricActivation, PiecewiseLinear, Scale
 from ..model import Sequential
 from ..model.data_driven import initialize_from_data
 from ..optimizers import Adam
@@ -39,6 +40,7 @@ SMOOTHING = 0.1  # of labels, if the metric is accuracy
 DECAY = 0.02
 BETAS = (0.9, 0.95)
 ROWS = 4096  # that determine the initial weights
+LINES, BINS, ROWS_OF_BINS = 4, 32, 16_384  # of each number; and how many rows determine the edges of the bins
 #: Factors of the learning rate and of the weight decay, by the last part of the parameter's name.
 FACTORS = {
     "b": (0.1, 0.0),
@@ -61,9 +63,15 @@ CLASSES = Recipe("selu", 0.04, 0.3)  # twice the paper's dropout: a better log-l
 NUMBERS = Recipe("mish", 0.2, 0.15)
 
 
-def network(encoder: TableEncoder, outputs: int, recipe: Recipe, rng: np.random.Generator) -> Sequential:
-    """Build the network for the outputs of an encoder."""
-    inputs = [_part(role, len(list(same))) for role, same in groupby(encoder.feature_roles)]
+def network(
+    encoder: TableEncoder, outputs: int, recipe: Recipe, rng: np.random.Generator, x: Array | None = None
+) -> Sequential:
+    """Build the network for the outputs of an encoder; with the training rows x, its numbers have bins."""
+    inputs: list[tuple[int, Sequence[Layer]]] = []
+    for role, same in groupby(encoder.feature_roles):
+        start, count = sum(width for width, _ in inputs), len(list(same))
+        binned = None if x is None else x[:: max(1, len(x) // ROWS_OF_BINS), start : start + count]
+        inputs.append((count, _layers(role, count, binned)))
     inputs += [(1, [Embedding(size, EMBEDDING)]) for size in encoder.code_sizes]
     width = sum(_width(part) for part in inputs)
     layers: list[Layer] = [Columns(inputs), Scale(width)]
@@ -94,9 +102,11 @@ def fading_dropout(recipe: Recipe) -> LayerScheduler:
     return LayerScheduler(Dropout, "rate", FlatCos(recipe.dropout))
 
 
-def _part(role: str, count: int) -> tuple[int, Sequence[Layer]]:
+def _layers(role: str, count: int, binned: Array | None) -> Sequence[Layer]:
     """Return the layers for neighbouring features of one role."""
-    return count, [PBLD(count)] if role == "number" else []
+    if role != "number":
+        return []
+    return [PBLD(count) if binned is None else PiecewiseLinear.from_quantiles(binned, outputs=LINES, bins=BINS)]
 
 
 def _width(part: tuple[int, Sequence[Layer]]) -> int:
