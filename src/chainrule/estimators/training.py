@@ -146,6 +146,15 @@ class Watch(Callback):
         self.estimator, self.rows, self.score, self.incremental = estimator, rows, score, incremental
         self.converged = False
 
+    @property
+    def epochs_ahead(self) -> float:
+        """Training cannot end, nor its rate change, before all of these epochs."""
+        fitted = self.estimator
+        if self.score is not None or fitted.learning_rate == "invscaling":
+            return 1
+        most: float = fitted.n_iter_no_change + 1 - fitted._no_improvement_count
+        return max(1, most)
+
     def on_train_begin(self, trainer: Training) -> None:
         if self.incremental:  # a schedule counts max_iter calls as one training
             trainer.optimizer.total_steps = self.estimator.max_iter * trainer.steps_per_epoch
@@ -265,7 +274,7 @@ def train(
         warn("Training interrupted by user.")
     elif not (incremental or watch.converged or trainer.stop):
         warn(after_last_iteration(estimator), ConvergenceWarning)
-    elif watch.converged and score is None and (message := after_learning_nothing(estimator, data)):
+    elif watch.converged and not incremental and score is None and (message := after_learning_nothing(estimator, data)):
         warn(message, ConvergenceWarning)
     return watch.converged
 

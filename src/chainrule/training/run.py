@@ -258,5 +258,6 @@ class Preparation:
 
     def _epochs_ahead(self, run: Run, callbacks: CallbackList) -> int:
         """Return how many epochs may run in one call: one, if anything needs the end of each."""
-        needs_epoch_end = [run.held_out, *self.metrics, *watching_schedules(self.optimizer)]
-        return 1 if any(needs_epoch_end) or callbacks.watch_epochs else self.epochs - self._position.epoch
+        if run.held_out or self.metrics or any(watching_schedules(self.optimizer)):
+            return 1
+        return int(min(callbacks.epochs_ahead, self.epochs - self._position.epoch))

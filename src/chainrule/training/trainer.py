@@ -271,7 +271,8 @@ class Trainer(Preparation):
     def _begin_epoch(self, run: Run, callbacks: CallbackList) -> None:
         self.epoch = self._position.epoch + 1
         callbacks.call("on_epoch_begin", self)
-        self._cut(run, self._position)
+        if self._position.current is None:
+            self._cut(run, self._position)
 
     def _take_steps(self, run: Run, callbacks: CallbackList, rollback: Rollback) -> list[Row]:
         """Take the steps of the current epochs; return their rows, from the outputs during training."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import Any, Protocol
 
 from ..._support.checks import Array
@@ -83,6 +84,11 @@ class Callback:
     live = True
     follows = False
     saves = False
+
+    @property
+    def epochs_ahead(self) -> float:
+        """How many epochs may run before the callback is notified of the first: one if it is live."""
+        return 1 if self.live else inf
 
     @property
     def remembers(self) -> bool:
@@ -203,7 +209,7 @@ class CallbackList:
     Any of them may write a checkpoint at that moment. The position therefore records the hook and the callbacks that it
     has reached; a resumed training calls the others. Signals interrupt hooks of users' callbacks at once; hooks of this
     package, which change weights and states, finish first. With ``single_step`` a callback must see the model after
-    every step, with ``watch_epochs`` after every epoch.
+    every step.
     """
 
     def __init__(self, callbacks: Sequence[Callback], position: Position) -> None:
@@ -217,7 +223,11 @@ class CallbackList:
             hook: [_Hook(one, hook) for one in order.get(hook, callbacks) if _defines(one, hook)] for hook in HOOKS
         }
         self.single_step = any(callback.live for callback in callbacks if _defines(callback, "on_batch_end"))
-        self.watch_epochs = any(callback.live for callback in callbacks)
+
+    @property
+    def epochs_ahead(self) -> float:
+        """How many epochs may run before a callback must see the end of the first."""
+        return min(callback.epochs_ahead for callback in self._callbacks)
 
     def begin(self, trainer: Training) -> None:
         position, (hook, done) = self._position, self._pending
@@ -259,12 +269,14 @@ class CallbackList:
 
     def call(self, name: str, trainer: Training, *arguments: float | Row) -> None:
         """Call a hook of all callbacks except those that it had reached when the checkpoint was written."""
-        position, done = self._position, list[str]()
+        position, done, hooks = self._position, list[str](), self._hooks[name]
+        if not hooks:
+            return
         if name == self._pending[0]:
             done = self._pending[1] if name in REPORTS else []
             self._pending = "", []
         position.hook, position.told = name, []
-        for hook in self._hooks[name]:
+        for hook in hooks:
             position.told.append(hook.callback)
             if hook.callback in done:
                 done = done[done.index(hook.callback) + 1 :]  # same order, though some may be missing

@@ -113,6 +113,11 @@ class EarlyStopping(Callback):
         """The epoch of the best value, counted from 1; None before the first."""
         return self._best.epoch
 
+    @property
+    def epochs_ahead(self) -> float:
+        """Training cannot end before all of these epochs, if their weights are not needed."""
+        return 1 if self.restore_best else self.patience - self._waited
+
     def on_train_begin(self, trainer: Training) -> None:
         if not trainer.resumed:
             self._restart()
