@@ -18,6 +18,7 @@ from .. import ops
 from .._support.checks import Array, sentence
 from .._support.labels import as_labels
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss
+from .again import Known
 from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
 from .documentation import OF_MLP, documented
 from .inputs import check_numbers, explained, flat
@@ -286,6 +287,19 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
             )
+
+    def _known_targets(self, y: Array) -> Known | None:
+        classes, kind = self.classes_.tolist(), self.classes_.dtype.kind
+        if self._multilabel or kind not in "biufU" or 20 < len(y) < 2 * len(classes):  # scikit-learn may warn
+            return None
+        types, labels = {type(classes[0]), self.classes_.dtype.type}, set(classes)
+
+        def known(labels_of_rows: Array | list[Any]) -> bool:
+            if not isinstance(labels_of_rows, list):
+                labels_of_rows = labels_of_rows.tolist() if labels_of_rows.dtype.kind == kind else [None]
+            return all(type(label) in types and label in labels for label in labels_of_rows)
+
+        return known
 
     def _targets(self, y: Array) -> Array:
         if not self._multilabel and len(self.classes_) > 2:
