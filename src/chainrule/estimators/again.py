@@ -38,9 +38,12 @@ NOTICED = ("early_stopping", "max_norm", "average", "callbacks", "scale", "class
 class Again:
     """The next call; a copy of the estimator has none."""
 
-    def __init__(self, estimator: Any, engine: Compiled, x: Array, target: Array, y: Array, known: Known) -> None:
-        self._engine, self._x, self._target, self._y_shape, self._known = engine, x, target, y.shape, known
-        model, optimizer, random = engine.parts.model, engine.parts.optimizer, estimator.random_state
+    def __init__(
+        self, estimator: Any, engine: Compiled, parts: Parts, x: Array, target: Array, y: Array, known: Known
+    ) -> None:
+        self._engine, self._parts, self._x, self._target = engine, parts, x, target
+        self._y_shape, self._known = y.shape, known
+        model, optimizer, random = parts.model, parts.optimizer, estimator.random_state
         self._changing = [*learned(model), *optimizer.state.values()]
         self._before = [array.copy() for array in self._changing]
         self._outputs = np.zeros((len(x), model.predict(x).shape[1]), x.dtype)
@@ -59,7 +62,7 @@ class Again:
             return False
         if classes is not None and not np.array_equal(classes, estimator.classes_):
             return False
-        X, y, parts = _array(args[0]), _array(args[1]), self._engine.parts
+        X, y, parts = _array(args[0]), _array(args[1]), self._parts
         if X is None or X.shape != self._x.shape or X.dtype != self._x.dtype or not all_finite(X):
             return False
         if y is None or y.shape != self._y_shape or not self._known(args[1]) or not self._engine.obeys(parts):
@@ -77,8 +80,8 @@ class Again:
 
     def _step(self) -> float | None:
         """Return the loss; None, with everything as before, if it or a parameter is not finite."""
-        engine, model = self._engine, self._engine.parts.model
-        drawn = model.rng.bit_generator.state if engine.dropouts else None
+        engine, model = self._engine, self._parts.model
+        drawn = model.rng.bit_generator.state
         for room, array in zip(self._before, self._changing, strict=True):
             np.copyto(room, array)
         order = self._order if self._random is None else Order(self._random, True)(len(self._x))
@@ -88,8 +91,7 @@ class Again:
         engine.failure = None
         for room, array in zip(self._before, self._changing, strict=True):
             np.copyto(array, room)
-        if drawn is not None:
-            model.rng.bit_generator.state = drawn
+        model.rng.bit_generator.state = drawn
         return None
 
 
@@ -108,13 +110,9 @@ def prepared(estimator: Any, data: Data, y: Array) -> Again | None:
     given = [getattr(estimator, name) for name in estimator._parameter_constraints]
     plain = all(isinstance(one, FIXED) or (type(one) is tuple and all(type(i) in FIXED for i in one)) for one in given)
     noticed = any(getattr(estimator, name, None) for name in NOTICED) or "feature_names_in_" in vars(estimator)
-    if (
-        not plain
-        or noticed
-        or data.weight is not None
-        or type(x) is not np.ndarray
-        or x.dtype != estimator.model_.dtype
-    ):
+    if not plain or noticed or data.weight is not None:
+        return None
+    if type(x) is not np.ndarray or x.dtype != estimator.model_.dtype:
         return None
     if rows > 200 if estimator.batch_size == "auto" else rows != estimator.batch_size:
         return None
@@ -124,5 +122,6 @@ def prepared(estimator: Any, data: Data, y: Array) -> Again | None:
         return None
     x, target = np.array(x, order="C"), np.array(targets[0], order="C")
     batches = Batches(x, target, None, size=None, rng=model.rng, drop_last=False, sample="all")
-    engine = compiled_engine(Parts(model, loss, optimizer, model.rng, True, ()), batches, (target, None))
-    return None if engine is None else Again(estimator, engine, x, target, y, known)
+    parts = Parts(model, loss, optimizer, model.rng, average_penalty=True, augment=())
+    engine = compiled_engine(parts, batches, (target, None))
+    return None if engine is None else Again(estimator, engine, parts, x, target, y, known)

@@ -50,8 +50,7 @@ class Compiled:
 
     def __init__(self, kernel: Any, parts: Parts, batches: Batches, work: int) -> None:
         self.failure: str | None = None
-        self._kernel, self.parts, self._batches = kernel, parts, batches
-        self.dropouts: int = kernel.dropouts
+        self._kernel, self._parts, self._batches = kernel, parts, batches
         threads: int = min(available_threads(), compiled.MOST_THREADS)
         most = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
         self._tempo = Tempo(most, at_once=not parts.optimizer.slots())
@@ -79,7 +78,7 @@ class Compiled:
         batches = self._batches
         if record_outputs and not epoch.outputs:
             chosen = slice(batches.rows) if epoch.order is None else epoch.order
-            outputs = np.zeros((batches.rows, self._kernel.outputs), self.parts.model.dtype)
+            outputs = np.zeros((batches.rows, self._kernel.outputs), self._parts.model.dtype)
             epoch.outputs = [outputs, *(array[chosen] for array in batches.arrays[1:])]
         weights = self._weights(epoch.order, epoch.count)
         steps = epoch.count * len(batches)
@@ -94,18 +93,18 @@ class Compiled:
         return self._call(EpochState(order), *self._tempo.choose(1))[0][0]
 
     def _check(self, epoch: EpochState) -> None:
-        keys, expected = epoch.keys, (epoch.count * len(self._batches), self.dropouts)
+        keys, expected = epoch.keys, (epoch.count * len(self._batches), self._kernel.dropouts)
         if keys is not None and not (keys.shape == expected and keys.dtype == np.uint64):
             raise ValueError(
                 sentence("fit", f"keys of shape {expected}", "others", "resume with the network as it was")
             )
         shape = (self._batches.rows, self._kernel.outputs)
-        if epoch.outputs and (epoch.outputs[0].shape, epoch.outputs[0].dtype) != (shape, self.parts.model.dtype):
+        if epoch.outputs and (epoch.outputs[0].shape, epoch.outputs[0].dtype) != (shape, self._parts.model.dtype):
             raise ValueError(sentence("fit", f"outputs of shape {shape}", f"{epoch.outputs[0].shape}"))
 
     def _call(self, epoch: EpochState, way: Way, count: int) -> tuple[list[float], list[float]]:
         """Take steps, and return their losses and learning rates; if there is a failure, the last was not taken."""
-        first, outputs, optimizer = epoch.done, epoch.outputs[0] if epoch.outputs else None, self.parts.optimizer
+        first, outputs, optimizer = epoch.done, epoch.outputs[0] if epoch.outputs else None, self._parts.optimizer
         updates, losses = optimizer.plan(count), np.empty(count)
         keys = self._draw_keys(count) if epoch.keys is None else epoch.keys[first : first + count]
         start = time.perf_counter()
@@ -136,7 +135,8 @@ class Compiled:
 
     def _draw_keys(self, steps: int) -> Array | None:
         """Draw a key for each dropout in each step, in the order in which the layers would."""
-        return draw_keys(self.parts.model.rng, (steps, self.dropouts)) if self.dropouts else None
+        shape = (steps, self._kernel.dropouts)
+        return draw_keys(self._parts.model.rng, shape) if shape[1] else None
 
 
 def draw_keys(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
