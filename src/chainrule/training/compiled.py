@@ -28,7 +28,7 @@ from ..ops.fused import compiled
 from ..optimizers.rule import rule_kernel
 from ..runtime.signals import atomic
 from ..runtime.threads import available_threads
-from .engine import ENDLESS_GRADIENT, Parts, same, values_of
+from .engine import ENDLESS_GRADIENT, Average, Parts, same, values_of
 from .inputs import Targets
 from .stages import Stage, stages_of
 from .state import EpochState, StepRecord
@@ -71,7 +71,7 @@ class Compiled:
         return EpochState(order, count=most, keys=None if keys[0] is None else np.concatenate(keys))
 
     def steps(
-        self, epoch: EpochState, record_outputs: bool, single_step: bool
+        self, epoch: EpochState, record_outputs: bool, single_step: bool, average: Average | None = None
     ) -> Generator[list[StepRecord], None, None]:
         """Take many steps at a time; outputs can be recorded only for a single epoch."""
         self._check(epoch)
@@ -84,7 +84,7 @@ class Compiled:
         steps = epoch.count * len(batches)
         while epoch.done < steps:
             first, most = epoch.done, 1 if single_step else min(steps - epoch.done, max(1, int(self.pace)))
-            losses, rates = self._call(epoch, *self._tempo.choose(most))
+            losses, rates = self._call(epoch, *self._tempo.choose(most), average)
             epoch.done += len(losses)
             yield list(zip(losses, weights[first : epoch.done], rates, strict=True))
 
@@ -102,7 +102,9 @@ class Compiled:
         if epoch.outputs and (epoch.outputs[0].shape, epoch.outputs[0].dtype) != (shape, self._parts.model.dtype):
             raise ValueError(sentence("fit", f"outputs of shape {shape}", f"{epoch.outputs[0].shape}"))
 
-    def _call(self, epoch: EpochState, way: Way, count: int) -> tuple[list[float], list[float]]:
+    def _call(
+        self, epoch: EpochState, way: Way, count: int, average: Average | None = None
+    ) -> tuple[list[float], list[float]]:
         """Take steps, and return their losses and learning rates; if there is a failure, the last was not taken."""
         first, outputs, optimizer = epoch.done, epoch.outputs[0] if epoch.outputs else None, self._parts.optimizer
         updates, losses = optimizer.plan(count), np.empty(count)
@@ -110,6 +112,8 @@ class Compiled:
         start = time.perf_counter()
         with atomic:
             self._kernel.begin(epoch.order, first, updates, keys, losses, outputs)
+            if average is not None:
+                self._kernel.average(*average(count))
             taken: int = self._kernel.run(*way)
         elapsed = max(time.perf_counter() - start, 1e-9)  # a mocked clock may stand still
         self._tempo.learn(way, count, elapsed)

@@ -21,7 +21,7 @@ from ..optimizers import Optimizer
 from .callbacks import Callback, History
 from .callbacks.base import CallbackList
 from .compiled import CALL_SECONDS, Compiled, compiled_engine
-from .engine import Engine, Interpreted, Parts, same, values_of
+from .engine import Average, Engine, Interpreted, Parts, same, values_of
 from .inputs import Data, Targets, Validation, as_validation, check_layers, check_output_fits, check_targets
 from .settings import settings_of
 from .state import EpochState, Position, StepRecord, TrainingState, watching_schedules
@@ -121,12 +121,12 @@ class Run:
         return self.engine().begin(min(most, self._together))
 
     def steps(
-        self, epoch: EpochState, record_outputs: bool, single_step: bool
+        self, epoch: EpochState, record_outputs: bool, single_step: bool, average: Average | None
     ) -> Generator[list[StepRecord], None, None]:
         """Take the remaining steps of the epoch, each with the current parts."""
         while epoch.done < epoch.count * len(self.batches):
             engine = self.engine()
-            with closing(engine.steps(epoch, record_outputs, single_step)) as steps:
+            with closing(engine.steps(epoch, record_outputs, single_step, average)) as steps:
                 for records in steps:
                     self.failure = engine.failure
                     yield records

@@ -22,6 +22,7 @@ from ..optimizers import Optimizer
 from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
 from .callbacks.base import CallbackList
+from .callbacks.weights import average_by_engine
 from .evaluation import evaluated, rows_of_epochs
 from .inputs import CHECKS, Validation, as_data, own_targets
 from .run import Claim, Preparation, Run
@@ -283,7 +284,9 @@ class Trainer(Preparation):
         try:
             if callbacks.pending == "on_batch_end":
                 callbacks.call("on_batch_end", self, position.records[-1][0])
-            with closing(run.steps(current, bool(metrics), callbacks.single_step)) as steps:
+            average = average_by_engine(self, callbacks.of_each_step)
+            single_step = callbacks.of_each_step != [] and average is None
+            with closing(run.steps(current, bool(metrics), single_step, average)) as steps:
                 for records in steps:
                     self._after_steps(records, run, callbacks)
                     rollback.keep(self.state)

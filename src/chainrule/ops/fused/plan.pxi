@@ -53,6 +53,8 @@ cdef extern from "kernels/plan.h" nogil:
         double clip_norm, clip_value
         const double *updates
         int coefficients
+        void *mean
+        const double *mean_weights
         const cnp.uint64_t *keys
         int dropouts
         void *x_room
@@ -297,7 +299,7 @@ cdef class Plan:
         if self.running or first < 0:
             raise ValueError(sentence("fit", "one training at a time", "a second one", "make another Trainer"))
         self.passing = []
-        p.order, p.keys, p.z = NULL, NULL, NULL
+        p.order, p.keys, p.z, p.mean = NULL, NULL, NULL, NULL
         p.first, p.steps, p.done = first, steps, 0
         p.coefficients = np.shape(updates)[-1] - 2
         if not 0 <= p.coefficients <= COEFFICIENTS:
@@ -317,6 +319,12 @@ cdef class Plan:
             p.z = self.passed("outputs", z, self.type, (p.epoch_rows, p.outputs), True)
             if first + steps > p.epoch_steps:
                 raise ValueError(sentence("fit", "the outputs of one epoch", "those of several"))
+
+    def average(self, mean, weights):
+        """Let the next call update a running mean of the parameters after each step, by these weights."""
+        cdef PlanStruct *p = &self.plan
+        p.mean_weights = <const double *> self.passed("weights", weights, cnp.NPY_FLOAT64, (p.steps,))
+        p.mean = self.passed("the average of the weights", mean, self.type, (p.size,), True)
 
     cdef Size row_of(self, Size step):
         """Where in the order a step's batch begins."""

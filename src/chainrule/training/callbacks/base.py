@@ -208,8 +208,8 @@ class CallbackList:
 
     Any of them may write a checkpoint at that moment. The position therefore records the hook and the callbacks that it
     has reached; a resumed training calls the others. Signals interrupt hooks of users' callbacks at once; hooks of this
-    package, which change weights and states, finish first. With ``single_step`` a callback must see the model after
-    every step.
+    package, which change weights and states, finish first. Those in ``of_each_step`` must see the model after every
+    step.
     """
 
     def __init__(self, callbacks: Sequence[Callback], position: Position) -> None:
@@ -222,7 +222,7 @@ class CallbackList:
         self._hooks = {
             hook: [_Hook(one, hook) for one in order.get(hook, callbacks) if _defines(one, hook)] for hook in HOOKS
         }
-        self.single_step = any(callback.live for callback in callbacks if _defines(callback, "on_batch_end"))
+        self.of_each_step = [callback for callback in callbacks if callback.live and _defines(callback, "on_batch_end")]
 
     @property
     def epochs_ahead(self) -> float:
