@@ -363,7 +363,8 @@ def walk(layers: Sequence[Layer], prefix: str = "") -> Iterator[tuple[str, Layer
     """Each layer, inner ones included, with the prefix of its parameters' names ("0.", "2.1.")."""
     for index, layer in enumerate(layers):
         yield f"{prefix}{index}.", layer
-        yield from walk(layer.children, f"{prefix}{index}.")
+        if layer.children:
+            yield from walk(layer.children, f"{prefix}{index}.")
 
 
 def all_within(layers: Iterable[Layer]) -> Iterator[Layer]:

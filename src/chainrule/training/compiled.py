@@ -128,10 +128,10 @@ class Compiled:
     def _weights(self, order: Array | None, count: int) -> list[float]:
         """Return the weight of each batch of ``count`` epochs: its rows, or the sum of their sample weights."""
         batches = self._batches
-        starts = (np.arange(count)[:, None] * batches.rows + np.arange(0, batches.rows, batches.size)).ravel()
         if len(batches.arrays) == 2:
-            sizes: list[float] = np.diff(starts, append=count * batches.rows).astype(float).tolist()
-            return sizes
+            last = batches.rows - batches.size * (len(batches) - 1)
+            return [*[float(batches.size)] * (len(batches) - 1), float(last)] * count
+        starts = (np.arange(count)[:, None] * batches.rows + np.arange(0, batches.rows, batches.size)).ravel()
         weight = batches.arrays[2]
         ordered = np.tile(weight[: batches.rows], count) if order is None else weight[order]
         sums: list[float] = np.add.reduceat(ordered, starts, dtype=np.float64).tolist()

@@ -124,13 +124,14 @@ class Run:
         self, epoch: EpochState, record_outputs: bool, single_step: bool, average: Average | None
     ) -> Generator[list[StepRecord], None, None]:
         """Take the remaining steps of the epoch, each with the current parts."""
-        while epoch.done < epoch.count * len(self.batches):
+        steps_in_all = epoch.count * len(self.batches)
+        while epoch.done < steps_in_all:
             engine = self.engine()
             with closing(engine.steps(epoch, record_outputs, single_step, average)) as steps:
                 for records in steps:
                     self.failure = engine.failure
                     yield records
-                    if not self._is_current(self._parts()):
+                    if epoch.done < steps_in_all and not self._is_current(self._parts()):
                         break
 
     def engine(self) -> Engine:

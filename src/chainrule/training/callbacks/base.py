@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from math import inf
 from typing import Any, Protocol
 
+import numpy as np
+
 from ..._support.checks import Array
 from ...losses import LossFunction
 from ...metrics import Metric
@@ -198,6 +200,15 @@ def learned(model: Sequential) -> list[Array]:
     return [model.parameters.vector, *model.buffers.values()]
 
 
+def copied(arrays: Sequence[Array], rooms: Sequence[Array]) -> list[Array]:
+    """Copy the arrays, into the memory of an earlier copy if it fits."""
+    if [(room.shape, room.dtype) for room in rooms] != [(array.shape, array.dtype) for array in arrays]:
+        return [array.copy() for array in arrays]
+    for room, array in zip(rooms, arrays, strict=True):
+        np.copyto(room, array)
+    return list(rooms)
+
+
 HOOKS = ("on_epoch_begin", "on_batch_end", "on_validation_begin", "on_validation_end", "on_epoch_end", "on_pause")
 REPORTS = ("on_batch_end", "on_validation_end", "on_epoch_end")  # hooks that must run once; the others may run again
 PACKAGE = __name__.partition(".")[0] + "."
@@ -264,8 +275,7 @@ class CallbackList:
             self.call("on_batch_end", trainer, records[0][0])
             return
         for hook in self._hooks["on_batch_end"]:  # none of them reads the model or writes a checkpoint
-            for loss, _, _ in records:
-                hook.call(trainer, loss)
+            hook.call_each(trainer, [loss for loss, _, _ in records])
 
     def call(self, name: str, trainer: Training, *arguments: float | Row) -> None:
         """Call a hook of all callbacks except those that it had reached when the checkpoint was written."""
@@ -299,6 +309,11 @@ class _Hook:
         else:
             with released:
                 self._function(*arguments)
+
+    def call_each(self, trainer: Training, losses: list[float]) -> None:
+        call = self._function if self._ours else self.call
+        for loss in losses:
+            call(trainer, loss)
 
 
 def _end(trainer: Training, callbacks: list[Callback]) -> None:

@@ -6,10 +6,12 @@ import time
 from math import inf, isnan
 from typing import Any
 
+import numpy as np
+
 from ..._support.checks import Array, check_integer, check_name, check_number, sentence
 from ..._support.errors import DivergenceError, StopTraining
 from ..state import Row
-from .base import Callback, Training, learned
+from .base import Callback, Training, copied, learned
 
 
 class Best:
@@ -28,6 +30,8 @@ class Best:
         self.epoch: int | None = None
 
     def of(self, row: Row) -> float:
+        if self.monitor in row:
+            return row[self.monitor]
         if self.monitor.startswith("val") and not any(name.startswith("validation_") for name in row):
             got, remedy = "no validation rows", "pass validation=0.1 to fit, or monitor another column"
             raise ValueError(sentence(self.who, f"the column {self.monitor!r} of the History", got, remedy))
@@ -124,7 +128,7 @@ class EarlyStopping(Callback):
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         if self._best.look(row, trainer.epoch):
-            self._weights = [array.copy() for array in learned(trainer.model)] if self.restore_best else []
+            self._weights = copied(learned(trainer.model), self._weights) if self.restore_best else []
         self._waited += 1
         value = self._best.of(row)
         if self._best.gain(value, self._mark) > self.min_delta:
@@ -145,7 +149,7 @@ class EarlyStopping(Callback):
     def load_state(self, state: dict[str, Any]) -> None:
         self._best.value, self._best.epoch = state["best"], state["best_epoch"]
         self._mark, self._waited = state["mark"], state["waited"]
-        self._weights = list(state["weights"])
+        self._weights = [np.array(array) for array in state["weights"]]
 
 
 class TerminateOnDivergence(Callback):
