@@ -256,8 +256,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         with explained(who, X):
             X, y = validate_data(self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=FLOATS, reset=reset)
         y = flat(y)
-        check_classification_targets(y)
-        kind = type_of_target(y)
+        kind = type_of_target(y, input_name="y")
+        plain = kind in ("binary", "multiclass") and isinstance(y, np.ndarray) and y.dtype.kind in "biufU"
+        classes = np.unique(y) if plain else None
+        if classes is None or (len(y) > 20 and 2 * len(classes) >= len(y)):
+            check_classification_targets(y)  # raises, or warns of as many classes
         if "multioutput" in kind:
             raise ValueError("Multioutput target data is not supported with label binarization")
         y = y.toarray() if issparse(y) else y
@@ -266,18 +269,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(sentence(who, expected, f"numbers from {y.min()} to {y.max()}"))
         if not hasattr(self, "classes_") or (reset and not incremental):
             self._multilabel = kind.startswith("multilabel")
-            self.classes_ = unique_labels(y)
+            self.classes_ = unique_labels(y) if classes is None else classes
         else:
-            self._check_classes(y, incremental)
+            self._check_classes(y, unique_labels(y) if classes is None else classes, incremental)
         return X, y
 
-    def _check_classes(self, y: Array, incremental: bool) -> None:
+    def _check_classes(self, y: Array, classes: Array, incremental: bool) -> None:
         """Raise unless the labels of a later fit are those of the first; a part of the rows may have fewer."""
         if (y.ndim == 2) != self._multilabel:
             kinds = "zeros and ones (N, K)", "labels (N,)"
             expected, got = kinds if self._multilabel else kinds[::-1]
             raise ValueError(sentence(type(self).__name__, f"y as before, {expected}", got))
-        classes = unique_labels(y)
         if not incremental and set(classes) != set(self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. "

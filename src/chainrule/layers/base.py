@@ -14,7 +14,7 @@ import numpy as np
 
 from .._support.checks import Array, as_numeric, check_integer, check_shape, sentence
 from .._support.overrides import note_methods
-from .._support.settings import Checks, checked, is_unknown, refuse_unknown
+from .._support.settings import Checks, is_unknown, refuse_unknown
 from .program import EQUATIONS, Program
 from .workspace import Workspace
 
@@ -255,18 +255,22 @@ class Layer(metaclass=_LayerType):
 
         The assigned array itself would be one that no optimizer updates and no file contains.
         """
-        if name not in self._bound:
+        if name in self._bound:
+            if value is not (view := self.__dict__[name]):
+                fill(self, name, view, value)
+            return
+        if name in self._checks:
+            value = self._checks[name](type(self).__name__, name, value)
+        else:
             self._check_name(name)
-            value = checked(self, self._checks, name, value)
+        if name in self._made_with:
             self._check_unchanged(name, value)
-            object.__setattr__(self, name, value)
-            changes.stamp = next(_stamps)
-        elif value is not (view := self.__dict__[name]):
-            fill(self, name, view, value)
+        object.__setattr__(self, name, value)
+        changes.stamp = next(_stamps)
 
     def _check_name(self, name: str) -> None:
         """Raise if nothing would ever read the value."""
-        if name not in self._checks and is_unknown(self, name) and name not in arguments_of(type(self)):
+        if is_unknown(self, name) and name not in arguments_of(type(self)):
             parameters = self.parameter_shapes()
             if name in parameters:
                 remedy = "put the layer into Sequential([...]) first"
@@ -275,7 +279,7 @@ class Layer(metaclass=_LayerType):
 
     def _check_unchanged(self, name: str, value: Any) -> None:
         """Raise if the value would come too late."""
-        if name in self._made_with and name in self.__dict__:
+        if name in self.__dict__:
             present = self.__dict__[name]
             if value is not present and value != present:
                 expected = f"{name} to stay {present!r}"
@@ -371,7 +375,9 @@ def all_within(layers: Iterable[Layer]) -> Iterator[Layer]:
     """Each layer, its inner layers, and layers that are its attributes, such as an activation."""
     for layer in layers:
         yield layer
-        yield from all_within([*layer.children, *(value for value in vars(layer).values() if isinstance(value, Layer))])
+        attributes = [value for value in vars(layer).values() if isinstance(type(value), _LayerType)]
+        if attributes or layer.children:
+            yield from all_within([*layer.children, *attributes])
 
 
 def parameter_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:

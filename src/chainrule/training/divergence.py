@@ -117,8 +117,9 @@ class Rollback:
 
     def __init__(self, state: TrainingState) -> None:
         start = time.perf_counter()
-        state.optimizer.prepare(state.model.parameters.vector)  # creates its state now, not in the first step
-        self._kept = deque(_copied(state, {}) for _ in range(2))
+        if not state.optimizer.state:
+            state.optimizer.prepare(state.model.parameters.vector)  # creates it now, not in the first step
+        self._kept = deque([_copied(state, {})])
         self._due = _after(start)
 
     def keep(self, state: TrainingState) -> None:
@@ -126,7 +127,7 @@ class Rollback:
         start = time.perf_counter()
         if start >= self._due:
             check_parameters(state.model)
-            self._kept.append(_copied(state, self._kept.popleft()))
+            self._kept.append(_copied(state, self._kept.popleft() if len(self._kept) > 1 else {}))
             self._due = _after(start)
 
     @property

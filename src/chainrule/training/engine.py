@@ -22,6 +22,7 @@ from .state import SAME_DATA, EpochState, StepRecord
 
 #: From a number of steps: a running mean of the parameters, and the weight of the parameters in it after each step.
 Average: TypeAlias = "Callable[[int], tuple[Array, Array]]"
+UNCHANGING = {float, int, bool, str, type(None)}
 ENDLESS_GRADIENT = "a gradient whose norm is not finite"
 
 
@@ -76,6 +77,8 @@ def values_of(loss: LossFunction) -> list[Any]:
 
 
 def _copied(value: Any) -> Any:
+    if type(value) in UNCHANGING:
+        return value
     if isinstance(value, np.ndarray):
         return value.tobytes()
     return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
