@@ -126,9 +126,14 @@ class Rollback:
         """Check and copy the state, unless the last copy is recent."""
         start = time.perf_counter()
         if start >= self._due:
-            check_parameters(state.model)
+            self.check(state.model)
             self._kept.append(_copied(state, self._kept.popleft() if len(self._kept) > 1 else {}))
             self._due = _after(start)
+
+    def check(self, model: Sequential) -> None:
+        """Raise unless all parameters are finite."""
+        if not all_finite(model.parameters.vector):
+            raise DivergenceError("parameters that are not finite")
 
     @property
     def steps(self) -> int:
@@ -143,12 +148,6 @@ class Rollback:
         }
         for index, callback in enumerate(_followers(state)):
             callback.load_state(unpack(kept[f"facts/{index}"], kept))
-
-
-def check_parameters(model: Sequential) -> None:
-    """Raise unless all parameters are finite."""
-    if not all_finite(model.parameters.vector):
-        raise DivergenceError("parameters that are not finite")
 
 
 def _copied(state: TrainingState, rooms: dict[str, Any]) -> dict[str, Any]:

@@ -277,8 +277,6 @@ class Trainer(Preparation):
 
     def _take_steps(self, run: Run, callbacks: CallbackList, rollback: Rollback) -> list[Row]:
         """Take the steps of the current epochs; return their rows, from the outputs during training."""
-        from .divergence import Failure, check_parameters, divergence_error, rows_of_step
-
         position, metrics, start = self._position, self.metrics, time.perf_counter()
         current = position.current or EpochState(None)
         try:
@@ -291,8 +289,10 @@ class Trainer(Preparation):
                     self._after_steps(records, run, callbacks)
                     rollback.keep(self.state)
             deliver()
-            check_parameters(self.model)  # no loss would show it after the last step
+            rollback.check(self.model)  # no loss would show it after the last step
         except DivergenceError as error:
+            from .divergence import Failure, divergence_error, rows_of_step
+
             place = max(len(position.records) - 1, 0)
             epochs, step = divmod(place, len(run.batches))
             rows = rows_of_step(current, run.batches, place)
