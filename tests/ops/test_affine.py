@@ -66,3 +66,16 @@ def test_scale_is_affine_with_a_diagonal_matrix(rng):
     dx, dW, db = ops.affine_backward(dy, x, np.diag(gain))
     for got, expected in zip(ops.scale_backward(dy, x, gain), (dx, np.diag(dW), db), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "rows, inputs, outputs", [(600, 250, 66), (17, 33, 513), (16, 33, 512), (9, 40, 130), (40, 1030, 35)]
+)
+def test_products_that_are_computed_in_blocks(rows, inputs, outputs, dtype, rng):
+    """Whole numbers, so that every order of the sums gives the same."""
+    dy, x, W = (rng.integers(-8, 9, shape) for shape in [(rows, outputs), (rows, inputs), (inputs, outputs)])
+    np.testing.assert_array_equal(ops.affine(x.astype(dtype), W.astype(dtype)), x @ W)
+    dx, dW, db = ops.affine_backward(dy.astype(dtype), x.astype(dtype), W.astype(dtype))
+    for got, expected in zip((dx, dW, db), (dy @ W.T, x.T @ dy, dy.sum(axis=0)), strict=True):
+        np.testing.assert_array_equal(got, expected)

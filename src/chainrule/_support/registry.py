@@ -87,7 +87,7 @@ class Registry(Mapping[str, T]):
         if isinstance(value, str):
             if value not in self._things:
                 check_name(who, self._kind, value, self)
-            thing: Any = self._things[value]
+            thing: Any = self[value]
             return thing() if isinstance(thing, type) else copy.copy(thing)
         if isinstance(value, type):
             got, remedy = f"the class {value.__name__}", f"write {value.__name__}()"

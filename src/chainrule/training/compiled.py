@@ -32,7 +32,7 @@ from .engine import ENDLESS_GRADIENT, Average, Parts, same, values_of
 from .inputs import Targets
 from .stages import Stage, stages_of
 from .state import EpochState, StepRecord
-from .tempo import Tempo, Way
+from .tempo import Tempo
 
 CALL_SECONDS = 0.05  # of a call, between which Ctrl-C and progress are handled
 ROWS_A_THREAD = 8  # fewer rows would leave half of the registers of a product's tile empty
@@ -53,7 +53,7 @@ class Compiled:
         self._kernel, self._parts, self._batches = kernel, parts, batches
         threads: int = min(available_threads(), compiled.MOST_THREADS)
         most = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
-        self._tempo = Tempo(most, at_once=not parts.optimizer.slots())
+        self._tempo = Tempo(most)
         #: How many steps fit into CALL_SECONDS: first a cautious guess, then measured.
         self.pace = CALL_SECONDS / (work / SLOWEST + 1e-6)
         self._origin = _Origin(parts)
@@ -103,7 +103,7 @@ class Compiled:
             raise ValueError(sentence("fit", f"outputs of shape {shape}", f"{epoch.outputs[0].shape}"))
 
     def _call(
-        self, epoch: EpochState, way: Way, count: int, average: Average | None = None
+        self, epoch: EpochState, threads: int, count: int, average: Average | None = None
     ) -> tuple[list[float], list[float]]:
         """Take steps, and return their losses and learning rates; if there is a failure, the last was not taken."""
         first, outputs, optimizer = epoch.done, epoch.outputs[0] if epoch.outputs else None, self._parts.optimizer
@@ -114,9 +114,9 @@ class Compiled:
             self._kernel.begin(epoch.order, first, updates, keys, losses, outputs)
             if average is not None:
                 self._kernel.average(*average(count))
-            taken: int = self._kernel.run(*way)
+            taken: int = self._kernel.run(threads)
         elapsed = max(time.perf_counter() - start, 1e-9)  # a mocked clock may stand still
-        self._tempo.learn(way, count, elapsed)
+        self._tempo.learn(threads, count, elapsed)
         self.pace = min(count * CALL_SECONDS / elapsed, 2 * self.pace + 8)
         values, rates = losses[: taken + 1].tolist(), updates[: taken + 1, 0].tolist()
         if not isfinite(values[-1]):

@@ -49,7 +49,7 @@ cdef extern from "kernels/plan.h" nogil:
         void *state2
         Size size
         Run *runs
-        int run_count, at_once
+        int run_count
         double clip_norm, clip_value
         const double *updates
         int coefficients
@@ -330,11 +330,8 @@ cdef class Plan:
         """Where in the order a step's batch begins."""
         return step // self.plan.epoch_steps * self.plan.epoch_rows + step % self.plan.epoch_steps * self.plan.batch
 
-    def run(self, int threads, bint at_once):
+    def run(self, int threads):
         """Take the steps on so many threads, on fewer where the system gives no more.
-
-        Each weight is updated at once, while its gradient is in the registers, or after all gradients: the one moves
-        fewer numbers, the other reads them in order. Neither choice changes a bit.
 
         Returns how many steps were taken, by which ``optimizer.state["step"]`` has risen, too.
         """
@@ -348,7 +345,7 @@ cdef class Plan:
             raise ValueError(sentence("fit", "one training at a time", "a second one", "make another Trainer"))
         for held in self.kept + self.passing:
             held.check()
-        self.running, self.plan.at_once = True, at_once
+        self.running = True
         with nogil:
             chainrule_run_plan(self.kernels, &self.plan, threads)
         self.running, self.passing = False, []

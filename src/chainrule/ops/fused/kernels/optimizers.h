@@ -12,24 +12,19 @@ INLINE REAL NAME(within)(REAL x, REAL limit) {
     return -limit > below ? -limit : below;
 }
 
-/* The step of an optimizer on some rows of the weights. From row to row it is `stride` numbers for the weights and the
- * state, `g_stride` for the gradient. */
-#define RULE(name)                                                                                              \
-    INLINE void NAME(name)(const Update *step, Size rows, Size columns, Size stride, Size g_stride, REAL *w,    \
-                           const REAL *gradient, REAL *state1, REAL *state2)
+/* The step of an optimizer on n weights. */
+#define RULE(name) \
+    INLINE void NAME(name)(const Update *step, Size n, REAL *w, const REAL *gradient, REAL *state1, REAL *state2)
 
 /* For each element i, with its gradient g, clipped. Each form of a rule has a loop of its own, without branches. */
-#define OVER_ROWS(...)                                                                       \
-    {                                                                                        \
-        const REAL rate = (REAL)step->rate, keep = (REAL)(1 - step->shrink);                 \
-        const REAL limit = (REAL)step->limit, factor = (REAL)step->factor;                   \
-        for (Size row = 0; row < rows; row++) {                                              \
-            _Pragma("omp simd") for (Size j = 0; j < columns; j++) {                         \
-                const Size i = row * stride + j;                                             \
-                const REAL g = factor * NAME(within)(gradient[row * g_stride + j], limit);   \
-                __VA_ARGS__                                                                  \
-            }                                                                                \
-        }                                                                                    \
+#define EACH(...)                                                                \
+    {                                                                            \
+        const REAL rate = (REAL)step->rate, keep = (REAL)(1 - step->shrink);     \
+        const REAL limit = (REAL)step->limit, factor = (REAL)step->factor;       \
+        _Pragma("omp simd") for (Size i = 0; i < n; i++) {                       \
+       const REAL g = factor * NAME(within)(gradient[i], limit);            \
+       __VA_ARGS__                                                          \
+        }                                                                        \
     }
 
 RULE(sgd) {
@@ -37,12 +32,12 @@ RULE(sgd) {
     const REAL ahead = (REAL)step->rule.sgd.ahead;
     REAL *velocity = state1;
     if (velocity == NULL)
-        OVER_ROWS(w[i] = keep * w[i] - rate * g;)
+        EACH(w[i] = keep * w[i] - rate * g;)
     else if (ahead == 0)
-        OVER_ROWS(REAL v = velocity[i] = momentum * velocity[i] + weight * g; w[i] = keep * w[i] - rate * v;)
+        EACH(REAL v = velocity[i] = momentum * velocity[i] + weight * g; w[i] = keep * w[i] - rate * v;)
     else
-        OVER_ROWS(REAL v = velocity[i] = momentum * velocity[i] + weight * g;
-                  w[i] = keep * w[i] - rate * (g + ahead * v);)
+        EACH(REAL v = velocity[i] = momentum * velocity[i] + weight * g;
+             w[i] = keep * w[i] - rate * (g + ahead * v);)
 }
 
 RULE(rmsprop) {
@@ -50,27 +45,27 @@ RULE(rmsprop) {
     const REAL momentum = (REAL)step->rule.rmsprop.momentum;
     REAL *square = state1, *velocity = state2;
     if (velocity == NULL)
-        OVER_ROWS(REAL v = square[i] = square[i] + weight * (g * g - square[i]);
-                  w[i] = keep * w[i] - rate * (g / (NAME(root)(v) + epsilon));)
+        EACH(REAL v = square[i] = square[i] + weight * (g * g - square[i]);
+             w[i] = keep * w[i] - rate * (g / (NAME(root)(v) + epsilon));)
     else
-        OVER_ROWS(REAL v = square[i] = square[i] + weight * (g * g - square[i]);
-                  REAL u = velocity[i] = momentum * velocity[i] + g / (NAME(root)(v) + epsilon);
-                  w[i] = keep * w[i] - rate * u;)
+        EACH(REAL v = square[i] = square[i] + weight * (g * g - square[i]);
+             REAL u = velocity[i] = momentum * velocity[i] + g / (NAME(root)(v) + epsilon);
+             w[i] = keep * w[i] - rate * u;)
 }
 
 RULE(adagrad) {
     const REAL epsilon = (REAL)step->rule.adagrad.epsilon;
     REAL *square = state1;
-    OVER_ROWS(REAL v = square[i] = square[i] + g * g; w[i] = keep * w[i] - rate * (g / (NAME(root)(v) + epsilon));)
+    EACH(REAL v = square[i] = square[i] + g * g; w[i] = keep * w[i] - rate * (g / (NAME(root)(v) + epsilon));)
 }
 
 RULE(adam) {
     const REAL weight1 = (REAL)step->rule.adam.weight1, weight2 = (REAL)step->rule.adam.weight2;
     const REAL scale = (REAL)step->rule.adam.scale, epsilon = (REAL)step->rule.adam.epsilon;
     REAL *mean = state1, *square = state2;
-    OVER_ROWS(REAL m = mean[i] = mean[i] + weight1 * (g - mean[i]);
-              REAL v = square[i] = square[i] + weight2 * (g * g - square[i]);
-              w[i] = keep * w[i] - rate * (m / (NAME(root)(v) * scale + epsilon));)
+    EACH(REAL m = mean[i] = mean[i] + weight1 * (g - mean[i]);
+         REAL v = square[i] = square[i] + weight2 * (g * g - square[i]);
+         w[i] = keep * w[i] - rate * (m / (NAME(root)(v) * scale + epsilon));)
 }
 
 RULE(nadam) {
@@ -78,32 +73,27 @@ RULE(nadam) {
     const REAL scale = (REAL)step->rule.nadam.scale, epsilon = (REAL)step->rule.nadam.epsilon;
     const REAL ahead = (REAL)step->rule.nadam.ahead;
     REAL *mean = state1, *square = state2;
-    OVER_ROWS(REAL m = mean[i] = mean[i] + weight1 * (g - mean[i]);
-              REAL v = square[i] = square[i] + weight2 * (g * g - square[i]);
-              w[i] = keep * w[i] - rate * ((g + ahead * m) / (NAME(root)(v) * scale + epsilon));)
+    EACH(REAL m = mean[i] = mean[i] + weight1 * (g - mean[i]);
+         REAL v = square[i] = square[i] + weight2 * (g * g - square[i]);
+         w[i] = keep * w[i] - rate * ((g + ahead * m) / (NAME(root)(v) * scale + epsilon));)
 }
 
 RULE(lion) {
     const REAL now = (REAL)step->rule.lion.now, later = (REAL)step->rule.lion.later;
     REAL *mean = state1;
-    OVER_ROWS(REAL m = mean[i], u = m + now * (g - m);
-              mean[i] = m + later * (g - m);
-              w[i] = keep * w[i] - rate * (u > 0 ? 1 : u < 0 ? -1 : u);) /* u itself: the sign of NaN is NaN */
-}
-
-INLINE void NAME(update_rows)(const Update *step, Size rows, Size columns, Size stride, Size g_stride, REAL *w,
-                              const REAL *gradient, REAL *state1, REAL *state2) {
-    switch (step->kind) {
-#define OPTIMIZER(name, least, most, ...)                                                      \
-    case OPTIMIZER_##name:                                                                     \
-        NAME(name)(step, rows, columns, stride, g_stride, w, gradient, state1, state2);        \
-        break;
-#include "optimizers.def"
-    }
+    EACH(REAL m = mean[i], u = m + now * (g - m);
+         mean[i] = m + later * (g - m);
+         w[i] = keep * w[i] - rate * (u > 0 ? 1 : u < 0 ? -1 : u);) /* u itself: the sign of NaN is NaN */
 }
 
 static void NAME(update)(const Update *step, Size n, void *w, const void *g, void *state1, void *state2) {
-    NAME(update_rows)(step, 1, n, n, n, w, g, state1, state2);
+    switch (step->kind) {
+#define OPTIMIZER(name, least, most, ...)                \
+    case OPTIMIZER_##name:                               \
+        NAME(name)(step, n, w, g, state1, state2);       \
+        break;
+#include "optimizers.def"
+    }
 }
 
 /* Squares and sum in double: from float they cannot overflow. */

@@ -65,7 +65,6 @@ typedef struct Plan {
     Size size;
     Run *runs;
     int run_count;
-    int at_once;                  /* whether each weight is updated while its gradient is in the registers */
     double clip_norm, clip_value; /* 0: no clipping */
     const double *updates;        /* for each step: rate, shrink and the coefficients, of which there are so many */
     int coefficients;

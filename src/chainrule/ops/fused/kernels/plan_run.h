@@ -1,9 +1,9 @@
-/* The steps of a plan, carried out by one or more threads that meet twice a step.
+/* The steps of a plan, carried out by one or more threads that meet three times a step.
  *
  * First each thread takes its own rows of the batch through all layers, forward, loss and backward, and needs nobody.
- * Then, all rows done, each takes its own part of the parameters: their gradients, summed over all rows, and the
- * optimizer's step. Every number is computed by one thread in one order, so that the result does not depend on how many
- * threads there are. */
+ * Then, all rows done, each computes its own part of the gradients, summed over all rows; then, all gradients done, it
+ * takes the optimizer's step for its own part of the parameters. Every number is computed by one thread in one order, so
+ * that the result does not depend on how many threads there are. */
 
 /* This thread's rows of the batch: in place, or gathered in the epoch's order. */
 static void NAME(gather)(NAME(Step) *s, Size start) {
@@ -71,9 +71,13 @@ static double NAME(clip_factor)(const NAME(Step) *s) {
     return sqrt(total) > p->clip_norm ? p->clip_norm / sqrt(total) : 1;
 }
 
-/* The optimizer over this thread's part of the whole vector, where the gradient had to be complete before: to be
- * clipped, or because it is summed in parts. 0, and nothing done, if the gradient's norm is not finite. */
-static int NAME(learn_all)(const NAME(Step) *s) {
+/* The part of an array of the optimizer that belongs to the parameters from `offset` on. */
+INLINE REAL *NAME(state_at)(void *state, Size offset) {
+    return state == NULL ? NULL : (REAL *)state + offset;
+}
+
+/* The optimizer's step on this thread's part of each run. 0, and nothing done, if the gradient's norm is not finite. */
+static int NAME(learn)(const NAME(Step) *s) {
     const Plan *p = s->plan;
     const double factor = NAME(clip_factor)(s);
     if (factor != factor) return 0;
@@ -81,9 +85,12 @@ static int NAME(learn_all)(const NAME(Step) *s) {
         const Size size = run->stop - run->start;
         const Size from = run->start + NAME(share)(size, LANES, s->thread, p->threads);
         const Size to = run->start + NAME(share)(size, LANES, s->thread + 1, p->threads);
-        Update update = NAME(update_at)(s, run->start);
+        Update update = s->update;
+        update.rate *= run->rate;
+        update.shrink *= run->decay;
         update.factor = factor;
-        NAME(learn)(p, &update, from, to - from, (REAL *)p->gradient + from);
+        NAME(update)(&update, to - from, (REAL *)p->vector + from, (REAL *)p->gradient + from,
+                     NAME(state_at)(p->state1, from), NAME(state_at)(p->state2, from));
     }
     return 1;
 }
@@ -112,7 +119,6 @@ static double NAME(penalties)(const Plan *p) {
 
 /* What thread `thread` does of the plan. All threads of the plan must be in here at the same time. */
 static void NAME(run_plan)(Plan *p, int thread) {
-    const int at_once = p->at_once && p->clip_norm == 0 && p->clip_value == 0 && p->batch <= DEPTH;
     NAME(Step) s = {.plan = p, .thread = thread};
     for (Size index = 0; index < p->steps; index++) {
         const Size step = p->first + index, in_epoch = step % p->epoch_steps * p->batch;
@@ -135,10 +141,10 @@ static void NAME(run_plan)(Plan *p, int thread) {
         barrier(p);
         const double value = NAME(batch_value)(&s);
         int finite = value - value == 0;
-        for (int i = p->first_learning; finite && i < p->count; i++) NAME(gradients)(&s, i, at_once);
-        if (finite && !at_once) {
+        for (int i = p->first_learning; finite && i < p->count; i++) NAME(gradients)(&s, i);
+        if (finite) {
             barrier(p);
-            finite = NAME(learn_all)(&s);
+            finite = NAME(learn)(&s);
         }
         if (finite) barrier(p);
         if (finite && p->mean != NULL) NAME(average)(&s);

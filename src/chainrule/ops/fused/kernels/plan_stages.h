@@ -7,7 +7,7 @@ INLINE Size NAME(share)(Size size, Size grain, int thread, int threads) {
 }
 
 #ifndef ROW_BLOCK
-#define ROW_BLOCK 128 /* rows of a product whose result the activation still finds in the cache */
+#define ROW_BLOCK 120 /* rows of a product whose result the activation still finds in the cache */
 #endif
 
 /* A step as one thread sees it: its rows are r0 ... r1 of n. */
@@ -30,7 +30,8 @@ static void NAME(forward_affine)(const NAME(Step) *s, const Stage *t, const REAL
         const Size rows = shorter(ROW_BLOCK, s->r1 - r);
         REAL *y = (REAL *)t->y + r * t->outputs, *z = t->keeps_input ? (REAL *)t->kept + r * t->outputs : y;
         NAME(gemm)(rows, t->outputs, t->inputs, (NAME(Operand)){x + r * t->inputs, t->inputs, 1},
-                   (NAME(Operand)){t->W, 1, t->outputs}, t->b, z, t->outputs, s->plan->rooms[s->thread], NULL, NULL);
+                   (NAME(Operand)){t->W, 1, t->outputs}, t->b, (NAME(Result)){z, t->outputs, 1},
+                   s->plan->rooms[s->thread]);
         if (t->activation != ACTIVATION_identity) NAME(activate)(t->activation, rows * t->outputs, z, y, t->a);
     }
 }
@@ -121,9 +122,7 @@ static void NAME(backward)(const NAME(Step) *s) {
                 NAME(activate_backward)(t->activation, rows * t->outputs, dy,
                                         (REAL *)(t->keeps_input ? t->kept : t->y) + out, dy, t->a);
             if (dx != NULL)
-                NAME(gemm)(rows, t->inputs, t->outputs, (NAME(Operand)){dy, t->outputs, 1},
-                           (NAME(Operand)){t->W, t->outputs, 1}, NULL, dx, t->inputs, s->plan->rooms[s->thread], NULL,
-                           NULL);
+                NAME(pull_back)(rows, t->inputs, t->outputs, dy, t->W, dx, s->plan->rooms[s->thread]);
             break;
         case STAGE_activation:
             NAME(activate_backward)(t->activation, rows * t->outputs, dy,
@@ -154,51 +153,10 @@ static void NAME(backward)(const NAME(Step) *s) {
     }
 }
 
-/* The step of the optimizer for the parameters from `offset` on, whose learning rate has its run's factors. */
-static Update NAME(update_at)(const NAME(Step) *s, Size offset) {
-    const Run *run = s->plan->runs;
-    while (run->stop <= offset && run < s->plan->runs + s->plan->run_count - 1) run++;
-    Update update = s->update;
-    update.rate *= run->rate;
-    update.shrink *= run->decay;
-    return update;
-}
-
-/* The part of an array of the optimizer that belongs to the parameters from `offset` on. */
-INLINE REAL *NAME(state_at)(void *state, Size offset) {
-    return state == NULL ? NULL : (REAL *)state + offset;
-}
-
-/* That step on n parameters from `offset` on, with their gradient g. */
-static void NAME(learn)(const Plan *p, const Update *update, Size offset, Size n, const REAL *g) {
-    NAME(update)(update, n, (REAL *)p->vector + offset, g, NAME(state_at)(p->state1, offset),
-                 NAME(state_at)(p->state2, offset));
-}
-
-/* Begin to load some weights and their state: rows of a tile lie too far apart for the processor to guess the next. */
-INLINE void NAME(fetch)(const Plan *p, Size offset, Size columns) {
-    const void *arrays[] = {p->vector, p->state1, p->state2};
-    for (int i = 0; i < 3 && arrays[i] != NULL; i++)
-        for (Size o = 0; o < columns; o += 64 / (Size)sizeof(REAL))
-            __builtin_prefetch((const REAL *)arrays[i] + offset + o, 1);
-}
-
-/* The rows of a weight matrix, from `top` on, that a product's tiles are the gradient of. */
-typedef struct {
-    const Plan *plan;
-    const Stage *stage;
-    Size top, columns, offset; /* offset: of the first row in the vector */
-    double l1, l2;             /* for this batch */
-    Update update;
-} NAME(Weights);
-
-/* dw += the gradient of the penalty on these weights; its value is added to what the columns before gave their rows. */
-static void NAME(penalize)(const NAME(Weights) *weights, Size row, Size rows, Size column, Size columns, REAL *dw,
-                           Size dw_row) {
-    const REAL *w = (REAL *)weights->plan->vector + weights->offset + row * weights->columns + column;
-    const REAL l1 = (REAL)weights->l1, l2 = (REAL)weights->l2;
-    double *penalty = weights->stage->penalty + weights->top + row;
-    for (Size m = 0; m < rows; m++, w += weights->columns, dw += dw_row) {
+/* dW += the gradient of the penalty on some rows of W; its value for each row goes to `penalty`. */
+static void NAME(penalize)(double l1_, double l2_, Size rows, Size columns, const REAL *w, REAL *dw, double *penalty) {
+    const REAL l1 = (REAL)l1_, l2 = (REAL)l2_;
+    for (Size m = 0; m < rows; m++, w += columns, dw += columns) {
         REAL value = 0;
 #pragma omp simd reduction(+ : value)
         for (Size j = 0; j < columns; j++) {
@@ -206,21 +164,8 @@ static void NAME(penalize)(const NAME(Weights) *weights, Size row, Size rows, Si
             dw[j] += pull + l2 * w[j];
             value += pull * w[j];
         }
-        penalty[m] = (column == 0 ? 0 : penalty[m]) + value;
+        penalty[m] = value;
     }
-}
-
-/* A tile of dW, still in the first-level cache, moves its weights: dW itself is never written. */
-static void NAME(learn_tile)(const void *weights, Size row, Size rows, Size column, Size columns, REAL *tile) {
-    const NAME(Weights) *w = weights;
-    const Size offset = w->offset + row * w->columns + column;
-    if (tile == NULL) {
-        for (Size m = 0; m < rows; m++) NAME(fetch)(w->plan, offset + m * w->columns, columns);
-        return;
-    }
-    if (w->stage->penalty != NULL) NAME(penalize)(w, row, rows, column, columns, tile, PANEL);
-    NAME(update_rows)(&w->update, rows, columns, w->columns, PANEL, (REAL *)w->plan->vector + offset, tile,
-                      NAME(state_at)(w->plan->state1, offset), NAME(state_at)(w->plan->state2, offset));
 }
 
 /* db[start ... stop] = the sums of these columns of dz, each summed in a register. */
@@ -250,15 +195,8 @@ static void NAME(parametric_gradient)(Size rows, Size width, const REAL *dy, con
     }
 }
 
-/* The optimizer's step on parameters from ... to of a vector such as a bias. */
-static void NAME(learn_vector)(const NAME(Step) *s, const REAL *w, const REAL *g, Size from, Size to) {
-    const Size offset = w - (REAL *)s->plan->vector + from;
-    const Update update = NAME(update_at)(s, offset);
-    NAME(learn)(s->plan, &update, offset, to - from, g + from);
-}
-
 /* This thread's share of the gradients of the parts: of the rows of a table, of the columns of a PBLD. */
-APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t, int at_once) {
+APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t) {
     const int threads = s->plan->threads;
     REAL *room = s->plan->rooms[s->thread], *waves = room + DEPTH * PANEL;
     for (const Part *p = t->parts; p < t->parts + t->part_count; p++) {
@@ -268,16 +206,14 @@ APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t, int at_once
         if (p->kind == PART_embedding) NAME(embedding_gradient)(p, s->n, x, t->inputs, dy, t->outputs, from, to);
         for (Size j = from; p->kind == PART_pbld && j < to; j++)
             NAME(pbld_gradient)(p, j, s->n, x, t->inputs, dy, t->outputs, waves, room);
-        for (int i = 0; at_once && i < p->learned; i++)
-            NAME(learn_vector)(s, p->arrays[i], p->gradients[i], from * p->each[i], to * p->each[i]);
     }
 }
 
-/* This thread's share of a stage's gradients; with `at_once` each goes straight into the optimizer. */
-static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
+/* This thread's share of a stage's gradients. */
+static void NAME(gradients)(const NAME(Step) *s, int i) {
     const Plan *p = s->plan;
     const Stage *t = &p->stages[i];
-    if (t->kind == STAGE_columns) NAME(part_gradients)(s, t, at_once);
+    if (t->kind == STAGE_columns) NAME(part_gradients)(s, t);
     if (t->W == NULL) return;
     const Size from = NAME(share)(t->outputs, LANES, s->thread, p->threads);
     const Size to = NAME(share)(t->outputs, LANES, s->thread + 1, p->threads);
@@ -285,14 +221,12 @@ static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
         const Size grain = 2 * t->outputs <= PANEL ? TALL_ROWS : TILE_ROWS;
         const Size top = NAME(share)(t->inputs, grain, s->thread, p->threads);
         const Size rows = NAME(share)(t->inputs, grain, s->thread + 1, p->threads) - top;
-        const Size offset = (REAL *)t->W - (REAL *)p->vector + top * t->outputs;
-        const double l1 = s->penalty_share * t->l1, l2 = s->penalty_share * t->l2;
-        const NAME(Weights) weights = {p, t, top, t->outputs, offset, l1, l2, NAME(update_at)(s, offset)};
         REAL *dW = (REAL *)t->dW + top * t->outputs;
         NAME(gemm)(rows, t->outputs, s->n, (NAME(Operand)){NAME(input)(s, i) + top, 1, t->inputs},
-                   (NAME(Operand)){t->dy, 1, t->outputs}, NULL, at_once ? NULL : dW, t->outputs, p->rooms[s->thread],
-                   NAME(learn_tile), &weights);
-        if (!at_once && t->penalty != NULL) NAME(penalize)(&weights, 0, rows, 0, t->outputs, dW, t->outputs);
+                   (NAME(Operand)){t->dy, 1, t->outputs}, NULL, (NAME(Result)){dW, t->outputs, 1}, p->rooms[s->thread]);
+        if (t->penalty != NULL)
+            NAME(penalize)(s->penalty_share * t->l1, s->penalty_share * t->l2, rows, t->outputs,
+                           (REAL *)t->W + top * t->outputs, dW, t->penalty + top);
         if (t->b != NULL) NAME(sum_rows)(s->n, t->outputs, t->dy, t->db, from, to);
     } else {
         const REAL *x = NAME(input)(s, i);
@@ -302,7 +236,5 @@ static void NAME(gradients)(const NAME(Step) *s, int i, int at_once) {
                                  (REAL *)t->dW + from, t->db == NULL ? NULL : (REAL *)t->db + from);
         if (t->kind == STAGE_parametric)
             NAME(parametric_gradient)(s->n, t->outputs, t->dy, x, t->kept, t->dW, from, to);
-        if (at_once) NAME(learn_vector)(s, t->W, t->dW, from, to);
     }
-    if (at_once && t->b != NULL) NAME(learn_vector)(s, t->b, t->db, from, to);
 }
