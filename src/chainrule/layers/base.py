@@ -255,18 +255,17 @@ class Layer(metaclass=_LayerType):
 
         The assigned array itself would be one that no optimizer updates and no file contains.
         """
-        if name in self._bound:
-            if value is not (view := self.__dict__[name]):
-                fill(self, name, view, value)
-            return
-        if name in self._checks:
-            value = self._checks[name](type(self).__name__, name, value)
-        else:
-            self._check_name(name)
-        if name in self._made_with:
-            self._check_unchanged(name, value)
-        object.__setattr__(self, name, value)
-        changes.stamp = next(_stamps)
+        if name not in self._bound:
+            if name in self._checks:
+                value = self._checks[name](type(self).__name__, name, value)
+            else:
+                self._check_name(name)
+            if name in self._made_with and name in self.__dict__:
+                self._check_unchanged(name, value)
+            object.__setattr__(self, name, value)
+            changes.stamp = next(_stamps)
+        elif value is not (view := self.__dict__[name]):
+            fill(self, name, view, value)
 
     def _check_name(self, name: str) -> None:
         """Raise if nothing would ever read the value."""
@@ -279,11 +278,9 @@ class Layer(metaclass=_LayerType):
 
     def _check_unchanged(self, name: str, value: Any) -> None:
         """Raise if the value would come too late."""
-        if name in self.__dict__:
-            present = self.__dict__[name]
-            if value is not present and value != present:
-                expected = f"{name} to stay {present!r}"
-                raise ValueError(sentence(repr(self), expected, repr(value), "make a new layer"))
+        present = self.__dict__[name]
+        if value is not present and value != present:
+            raise ValueError(sentence(repr(self), f"{name} to stay {present!r}", repr(value), "make a new layer"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the views: a copy or pickle gets its arrays from its own model."""

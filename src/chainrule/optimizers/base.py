@@ -267,15 +267,11 @@ class Optimizer(Rule):
         array (steps, 2 + number of coefficients) of float64
             In each row the rate η, the shrink η λ and the coefficients.
         """
-        if not steps:
-            return np.empty((0, 2))
-        done = range(self.steps_taken, self.steps_taken + steps)
-        if callable(self.learning_rate) or callable(self.weight_decay):
-            rows = [self._numbers(step) for step in done]
-        else:
-            rate, shrink, *_ = self._numbers(done[0])
-            rows = [(rate, shrink, *self.coefficients(step + 1, rate)) for step in done]
-        return np.array(rows, float)
+        done = self.steps_taken
+        if callable(self.learning_rate) or callable(self.weight_decay) or not steps:
+            return np.array([self._numbers(done + i) for i in range(steps)] or np.empty((0, 2)), float)
+        rate, shrink, *_ = self._numbers(done)
+        return np.array([(rate, shrink, *self.coefficients(done + i, rate)) for i in range(1, steps + 1)], float)
 
     @property
     def steps_taken(self) -> int:
