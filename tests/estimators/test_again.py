@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
 import weakref
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 import chainrule as cr
 from chainrule.ops.fused import compiled
+from effort import calls
 from estimators.small import CLASSES, X_DIABETES, Y_DIABETES, X, Y, assert_same, classifier, regressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -199,23 +199,9 @@ def test_rows_and_estimator_go_with_their_last_reference():
     ("make", "x", "y", "others"), [(classifier, X, Y, {"classes": CLASSES}), (regressor, X_DIABETES, Y_DIABETES, {})]
 )
 def test_a_repeated_call_makes_a_tenth_of_the_calls(make, x, y, others, size):
-    def calls_of(function):
-        count = 0
-
-        def see(frame, event, argument):
-            nonlocal count
-            count += event in ("call", "c_call")
-
-        sys.setprofile(see)
-        try:
-            function(model)
-        finally:
-            sys.setprofile(None)
-        return count
-
     model = make()
     first, *middle, last = rows_of(x, y, size, **others)
-    most = calls_of(first)
+    most = calls(lambda: first(model))
     for call in middle:
         call(model)
-    assert calls_of(last) < most / 10
+    assert calls(lambda: last(model)) < most / 10

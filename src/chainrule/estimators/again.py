@@ -1,9 +1,8 @@
 """A call of ``partial_fit`` on as many rows as the last: what that one has checked and made is used again.
 
-Most of a call's time goes into checks whose outcome is known. A call that has taken one step leaves behind its compiled
-engine, over rows of its own, and what each attribute of the estimator was. If none has been assigned since, and the new
-rows are arrays of the same shapes and dtypes, finite and of known classes, they are copied there and the step is taken.
-Whatever else a call may bring takes the long way, which also words all errors.
+A call that has taken one step keeps a compiled engine with rows of its own, and what each attribute of the estimator
+is. If none has been assigned since, and the new rows are arrays of the same shapes and dtypes, finite and of known
+classes, they are copied there and the step is taken. All else takes the long way, which also words the errors.
 """
 
 from __future__ import annotations
@@ -73,8 +72,8 @@ class Again:
             self._x[...] = X
             loss = self._step()
             if loss is not None:
-                rows = float(len(X))
-                Watch(estimator, len(X), None, True).take_note(loss * rows / rows, parts.optimizer)
+                mean = loss * float(len(X)) / len(X)  # of an epoch; rounded as by the trainer
+                Watch(estimator, len(X), None, True).take_note(mean, parts.optimizer)
                 self._left = list(vars(estimator).values())
         return loss is not None
 

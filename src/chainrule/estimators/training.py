@@ -153,8 +153,8 @@ class Watch(Callback):
         fitted = self.estimator
         if self.score is not None or fitted.learning_rate == "invscaling":
             return 1
-        most: float = fitted.n_iter_no_change + 1 - fitted._no_improvement_count
-        return max(1, most)
+        left: float = fitted.n_iter_no_change + 1 - fitted._no_improvement_count
+        return left
 
     def on_train_begin(self, trainer: Training) -> None:
         if self.incremental:  # a schedule counts max_iter calls as one training

@@ -238,7 +238,7 @@ class CallbackList:
     @property
     def epochs_ahead(self) -> float:
         """How many epochs may run before a callback must see the end of the first."""
-        return min(callback.epochs_ahead for callback in self._callbacks)
+        return max(1, min(callback.epochs_ahead for callback in self._callbacks))
 
     def begin(self, trainer: Training) -> None:
         position, (hook, done) = self._position, self._pending

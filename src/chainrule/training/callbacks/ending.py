@@ -10,6 +10,7 @@ import numpy as np
 
 from ..._support.checks import Array, check_integer, check_name, check_number, sentence
 from ..._support.errors import DivergenceError, StopTraining
+from ..._support.overrides import is_of_package
 from ..state import Row
 from .base import Callback, Training, copied, learned
 
@@ -120,7 +121,7 @@ class EarlyStopping(Callback):
     @property
     def epochs_ahead(self) -> float:
         """Training cannot end before all of these epochs, if their weights are not needed."""
-        return 1 if self.restore_best else self.patience - self._waited
+        return self.patience - self._waited if is_of_package(self) and not self.restore_best else 1
 
     def on_train_begin(self, trainer: Training) -> None:
         if not trainer.resumed:

@@ -146,6 +146,8 @@ class WeightAverage(Callback):
             self.swap(trainer.model)
 
     def on_train_end(self, trainer: Training) -> None:
+        while self._planned:  # another callback has failed
+            self.on_batch_end(trainer, 0.0)
         self.on_validation_begin(trainer)
 
     def state(self) -> dict[str, Any]:
