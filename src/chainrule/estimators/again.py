@@ -31,7 +31,7 @@ Known: TypeAlias = "Callable[[Array | list[Any]], bool]"  # whether targets need
 
 all_finite = twin(_checks.all_finite)
 FIXED = (bool, int, float, str, type(None), np.random.RandomState)  # objects that stay what they are, or are asked
-NOTICED = ("early_stopping", "max_norm", "average", "callbacks", "scale", "class_weight", "_skl_callbacks")
+NOTICED = ("early_stopping", "max_norm", "average", "callbacks", "class_weight", "_skl_callbacks")
 
 
 class Again:
@@ -69,8 +69,8 @@ class Again:
         with deferred(), claimed(estimator) as claim:
             claim.add(parts.model, parts.optimizer)
             self._target[...] = estimator._loss.target(self._outputs, estimator._targets(y))
-            self._x[...] = X
-            loss = self._step()
+            self._x[...] = estimator._inputs(X)
+            loss = self._step() if all_finite(self._x) else None
             if loss is not None:
                 mean = loss * float(len(X)) / len(X)  # of an epoch; rounded as by the trainer
                 Watch(estimator, len(X), None, True).take_note(mean, parts.optimizer)
