@@ -279,12 +279,12 @@ class CallbackList:
 
     def call(self, name: str, trainer: Training, *arguments: float | Row) -> None:
         """Call a hook of all callbacks except those that it had reached when the checkpoint was written."""
-        position, done, hooks = self._position, list[str](), self._hooks[name]
-        if not hooks:
-            return
+        position, done = self._position, list[str]()
         if name == self._pending[0]:
             done = self._pending[1] if name in REPORTS else []
             self._pending = "", []
+        if not (hooks := self._hooks[name]):
+            return
         position.hook, position.told = name, []
         for hook in hooks:
             position.told.append(hook.callback)
