@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from .._support import checks as _checks
 from .._support.checks import Array
 from ..data.batches import Batches
+from ..layers import Linear
 from ..ops.fused import twin
 from ..runtime.signals import deferred
 from ..training.callbacks.base import learned
@@ -45,6 +46,7 @@ class Again:
         model, optimizer, random = parts.model, parts.optimizer, estimator.random_state
         self._changing = [*learned(model), *optimizer.state.values()]
         self._before = [array.copy() for array in self._changing]
+        self._draws = not all(type(layer) is Linear for layer in model.layers)
         self._outputs = np.zeros((len(x), model.predict(x).shape[1]), x.dtype)
         shuffled = estimator.shuffle and len(x) > 1
         self._random = check_random_state(random) if shuffled and not isinstance(random, int) else None
@@ -66,7 +68,7 @@ class Again:
             return False
         if y is None or y.shape != self._y_shape or not self._known(args[1]) or not self._engine.obeys(parts):
             return False
-        with deferred(), claimed(estimator) as claim:
+        with claimed(estimator) as claim:
             claim.add(parts.model, parts.optimizer)
             self._target[...] = estimator._loss.target(self._outputs, estimator._targets(y))
             self._x[...] = estimator._inputs(X)
@@ -80,7 +82,7 @@ class Again:
     def _step(self) -> float | None:
         """Return the loss; None, with everything as before, if it or a parameter is not finite."""
         engine, model = self._engine, self._parts.model
-        drawn = model.rng.bit_generator.state
+        drawn = model.rng.bit_generator.state if self._draws else None
         for room, array in zip(self._before, self._changing, strict=True):
             np.copyto(room, array)
         order = self._order if self._random is None else Order(self._random, True)(len(self._x))
@@ -88,9 +90,11 @@ class Again:
         if engine.failure is None and all_finite(model.parameters.vector):
             return loss
         engine.failure = None
-        for room, array in zip(self._before, self._changing, strict=True):
-            np.copyto(array, room)
-        model.rng.bit_generator.state = drawn
+        with deferred():
+            for room, array in zip(self._before, self._changing, strict=True):
+                np.copyto(array, room)
+            if drawn is not None:
+                model.rng.bit_generator.state = drawn
         return None
 
 

@@ -207,13 +207,8 @@ class Watch(Callback):
     def _end(self, optimizer: Optimizer) -> None:
         """Stop; or, with an adaptive learning rate, continue with a fifth of it."""
         fitted = self.estimator
-        what = "Training loss" if self.score is None else "Validation score"
-        message = (
-            f"{what} did not improve more than tol={fitted.tol:f} for {fitted.n_iter_no_change} consecutive epochs."
-        )
         adapts = fitted.solver == "sgd" and fitted.learning_rate == "adaptive" and fitted.optimizer is None
-        rate = optimizer.current_learning_rate
-        if adapts and rate > LEAST_RATE:
+        if adapts and (rate := optimizer.current_learning_rate) > LEAST_RATE:
             set_rate(optimizer, rate / 5)
             fitted._no_improvement_count = 0
             outcome = f" Setting learning rate to {rate / 5:f}"
@@ -221,7 +216,9 @@ class Watch(Callback):
             self.converged = True
             outcome = " Learning rate too small. Stopping." if adapts else " Stopping."
         if fitted.verbose:
-            print(message + outcome)
+            what = "Training loss" if self.score is None else "Validation score"
+            epochs = f"{fitted.n_iter_no_change} consecutive epochs"
+            print(f"{what} did not improve more than tol={fitted.tol:f} for {epochs}.{outcome}")
 
 
 def train(

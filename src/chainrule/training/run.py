@@ -49,7 +49,7 @@ class Claim:
                 continue
             self._held.append(thing)
             holder = _HOLDERS.setdefault(id(thing), mine)()  # atomic
-            if holder is None or holder._process != os.getpid():  # a parent process's, before a fork
+            if holder is None or holder._process != self._process:  # a parent process's, before a fork
                 _HOLDERS[id(thing)], holder = mine, self
             if holder is not self:
                 got = f"a {type(thing).__name__} that another fit is using"
