@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
@@ -246,7 +245,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _metric(self, y: Array, z: Array, weight: Array | None) -> float:
         """Compute the accuracy or, with class weights, minus the loss: a few heavy rows would dominate the accuracy."""
         if self.class_weight is None:
-            return float(accuracy_score(y, self._decide(z), sample_weight=weight))
+            right = self._decide(z) == y
+            return float(np.average(right.all(axis=1) if self._multilabel else right, weights=weight))
         return -self._loss(z, self._targets(y), weight)[0]
 
     def _check_data(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
