@@ -45,6 +45,8 @@ changes, _stamps = Changes(), itertools.count(1)
 class _LayerType(ABCMeta):
     """The type of layers, which notices assignments to a class."""
 
+    __instancecheck__ = type.__instancecheck__  # ABCMeta's is Python
+
     def __setattr__(cls, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         changes.stamp = next(_stamps)
@@ -372,9 +374,8 @@ def all_within(layers: Iterable[Layer]) -> Iterator[Layer]:
     """Each layer, its inner layers, and layers that are its attributes, such as an activation."""
     for layer in layers:
         yield layer
-        attributes = [value for value in vars(layer).values() if isinstance(type(value), _LayerType)]
-        if attributes or layer.children:
-            yield from all_within([*layer.children, *attributes])
+        if inner := [*layer.children, *[one for one in vars(layer).values() if isinstance(one, Layer)]]:
+            yield from all_within(inner)
 
 
 def parameter_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:
