@@ -1,10 +1,12 @@
 """Compare our speed on this machine with that of the other libraries that are installed.
 
 Ours and theirs run in turn; each figure is a median of paired ratios with the minimum and the maximum, and above 1 we
-are faster. SECTION is step (a training step), predict, latency (one row through exported files, in ONNX Runtime and in
-C), import, size, memory, overhead (what callbacks add to an epoch), mnist (the time to 98.42 %) or estimators (a fit of
-MLPClassifier and MLPRegressor, on the digits and the data sets that the folder CHAINRULE_DATA holds); without one it is
-all but the last two, which take minutes.
+are faster. SECTION is step (a training step), conditions (a step after a pause, beside a busy process, and after 10,000
+others), predict, latency (one row through exported files, in ONNX Runtime and in
+C), import, size, memory, overhead (what callbacks add to an epoch), mnist (the time to 98.42 %), estimators (a fit of
+MLPClassifier and MLPRegressor, on the digits and the data sets that the folder CHAINRULE_DATA holds) or tables (error
+against fit time on the tables of that folder, for boosted trees, networks and our presets); without one it is all but
+the last three, which take minutes to hours.
 """
 
 from __future__ import annotations
@@ -19,9 +21,23 @@ from typing import Any
 
 from chainrule._support.checks import check_integer, check_name, check_number
 
-from . import estimators, footprint, latency, machine, markdown, mnist, overhead, predict, report, step
+from . import (
+    conditions,
+    estimators,
+    footprint,
+    latency,
+    machine,
+    markdown,
+    mnist,
+    overhead,
+    predict,
+    report,
+    step,
+    tables,
+)
 from .grid import choose
 from .peers import INSTALL, PEERS, Peer
+from .tabular import sets, summary
 from .timing import Pace
 
 EXAMPLE = "python -m benchmarks step --rows 784-128-10x32 --rounds 5"
@@ -50,8 +66,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rows",
         metavar="ROW,...",
-        default="all",
-        help="for step: names such as 784-32-10x32, grid, variants, all (default: %(default)s)",
+        help="for step and conditions: names such as 784-32-10x32, grid, widths, variants, all "
+        "(default: all; for conditions, six of them)",
     )
     parser.add_argument("--peers", metavar="PEER,...", help=f"of {', '.join(PEERS)} (default: those installed)")
     parser.add_argument("--rounds", metavar="N", type=int, default=9, help="paired rounds (default: %(default)s)")
@@ -63,20 +79,55 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", metavar="PATH", type=Path, help="write the figures: a .json file, or a folder for it")
     parser.add_argument(
-        "--markdown", metavar="FILE", type=Path, help="print such a file as tables, and measure nothing"
+        "--markdown",
+        metavar="FILE",
+        type=Path,
+        nargs="+",
+        help="print such a file as tables, or files of several processors side by side, and measure nothing",
     )
+    add_tables(parser.add_argument_group("for tables"))
     return parser
+
+
+def add_tables(group: argparse._ArgumentGroup) -> None:
+    """Which fits of which tables."""
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        "--learners",
+        metavar="L,...",
+        help="such as catboost, chainrule+preset=fast; +name=value is a parameter; all are in tabular/learners.py",
+    )
+    which.add_argument("--ablate", action="store_true", help="ours, and ours without each part of its recipe")
+    which.add_argument("--faithful", action="store_true", help="RealMLP-TD by its author, and as published by ours")
+    group.add_argument(
+        "--tables", metavar="T,...", help=f"of {', '.join((*sets.TABLES, *sets.MADE))} (default: those in the folder)"
+    )
+    group.add_argument(
+        "--splits",
+        metavar="N,...",
+        default="0,1,2",
+        help="numbers of splits (default: %(default)s; 3 and above are for choosing defaults)",
+    )
+    group.add_argument(
+        "--train-rows", metavar="N", type=int, default=sets.TRAIN_ROWS, help="rows to learn from (default: %(default)s)"
+    )
+    group.add_argument(
+        "--cap", metavar="S", type=float, default=tables.CAP, help="most seconds of a fit (default: %(default)s)"
+    )
+    group.add_argument(
+        "--fits", metavar="FOLDER", type=Path, default=tables.FITS, help="where each fit is kept (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the figures as they come, and keep them in the file."""
     if args.markdown is not None:
-        print(markdown.render(json.loads(args.markdown.read_text(encoding="utf-8"))))
+        print(markdown.render(*(json.loads(path.read_text(encoding="utf-8")) for path in args.markdown)))
         return 0
     args.pace = Pace(
         check_integer("bench", "--rounds", args.rounds), check_number("bench", "--seconds", args.seconds, above=0)
     )
-    args.chosen = choose(args.rows.split(","))
+    args.chosen = None if args.rows is None else choose(args.rows.split(","))
     check_integer("bench", "--seeds", args.seeds)
     sections = [check_name("bench", "a section", name, SECTIONS) for name in args.sections or DEFAULT]
     args.peers = chosen_peers(args.peers)
@@ -87,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
     for name in sections:
         for lines in SECTIONS[name](args, facts):
             print(lines, flush=True)
-            write(args.out, facts)
+            write(args, facts)
     return 0
 
 
@@ -95,10 +146,19 @@ def steps(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
     """A training step of each row."""
     facts["step"] = []
     peers = [peer for peer in args.peers if peer.trains]
-    for row in args.chosen:
+    for row in args.chosen or choose(["all"]):
         facts["step"].append(step.measure(row, peers, args.pace))
         yield report.row_lines(facts["step"][-1], "a step")
     yield report.mean_lines(facts["step"])
+
+
+def as_users_live(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """A training step under each condition."""
+    facts["conditions"] = []
+    for row in args.chosen or conditions.DEFAULT:
+        for found in conditions.measure(row, args.peers, args.pace):
+            facts["conditions"].append(found)
+            yield report.condition_lines(found)
 
 
 def predictions(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
@@ -106,7 +166,7 @@ def predictions(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str
     facts["predict"] = []
     for count in predict.COUNTS:
         facts["predict"].append(predict.measure(count, args.peers, args.pace))
-        yield report.row_lines(facts["predict"][-1], "a prediction")
+        yield report.prediction_lines(facts["predict"][-1])
 
 
 def latencies(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
@@ -158,8 +218,24 @@ def fits(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
     yield report.mean_lines(facts["estimators"])
 
 
+def open_tables(args: argparse.Namespace, facts: dict[str, Any]) -> Iterator[str]:
+    """A fit of each learner on each split of each table, and what they say together."""
+    plan = tables.make_plan(args)
+    facts["machine"]["versions"] |= {each.library.package: each.version for each in plan.learners}
+    facts["tables"] = []
+    for fit in tables.measure(plan):
+        facts["tables"].append(fit)
+        yield report.table_line(fit)
+    yield summary.markdown(facts["tables"])
+    if args.out is not None:
+        picture = out_path(args, facts).with_suffix(".svg")
+        summary.draw(facts["tables"], picture)
+        yield f"the curve is in {picture}"
+
+
 SECTIONS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], Iterator[str]]] = {
     "step": steps,
+    "conditions": as_users_live,
     "predict": predictions,
     "latency": latencies,
     "import": imports,
@@ -168,8 +244,10 @@ SECTIONS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], Iterator[str]
     "overhead": callbacks,
     "mnist": digits,
     "estimators": fits,
+    "tables": open_tables,
 }
-DEFAULT = [name for name in SECTIONS if name not in ("mnist", "estimators")]
+LONG = ("mnist", "estimators", "tables")
+DEFAULT = [name for name in SECTIONS if name not in LONG]
 
 
 def chosen_peers(names: str | None) -> list[Peer]:
@@ -182,13 +260,27 @@ def chosen_peers(names: str | None) -> list[Peer]:
     return [PEERS[key] for key in keys if PEERS[key].installed]
 
 
-def write(out: Path | None, facts: dict[str, Any]) -> None:
+def out_path(args: argparse.Namespace, facts: dict[str, Any]) -> Path:
+    """The file of ``--out``: in a folder, one named after the sections that were named, the machine and the day."""
+    out: Path = args.out
+    if out.suffix == ".json":
+        return out
+    words = [
+        *args.sections,
+        *["ablation"] * args.ablate,
+        *["faithful"] * args.faithful,
+        machine.slug(facts["machine"]),
+        facts["date"],
+    ]
+    return out / f"{'-'.join(words)}.json"
+
+
+def write(args: argparse.Namespace, facts: dict[str, Any]) -> None:
     """The figures so far, so that an interrupted run keeps them."""
-    if out is None:
-        return
-    path = out if out.suffix == ".json" else out / f"{machine.slug(facts['machine'])}-{facts['date']}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    if args.out is not None:
+        path = out_path(args, facts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

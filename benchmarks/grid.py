@@ -86,12 +86,17 @@ VARIANTS = (
     replace(_MIDDLE, activation="gelu"),
     replace(_MIDDLE, dtype="float64"),
 )
-ROWS = {row.name: row for row in (*GRID, *VARIANTS)}
-SETS = {"grid": GRID, "variants": VARIANTS, "all": (*GRID, *VARIANTS)}
+WIDTHS = (  # beside the powers of two of the grid, whose rows share the same sets of a cache
+    Row((784, 1040, 1040, 10), 256, steps=10),
+    Row((784, 1040, 1040, 10), 1024, steps=5),
+    Row((784, 511, 257, 10), 128, steps=50),
+)
+ROWS = {row.name: row for row in (*GRID, *WIDTHS, *VARIANTS)}
+SETS = {"grid": GRID, "widths": WIDTHS, "variants": VARIANTS, "all": tuple(ROWS.values())}
 
 
 def choose(names: Iterable[str]) -> list[Row]:
-    """The rows of these names, each once; ``grid``, ``variants`` and ``all`` name several."""
+    """The rows of these names, each once; ``grid``, ``widths``, ``variants`` and ``all`` name several."""
     chosen: dict[str, Row] = {}
     for name in names:
         plain = name.strip().replace("×", "x")

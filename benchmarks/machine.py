@@ -19,6 +19,7 @@ RESTRICTING = (
 )  # with these NumPy's BLAS may run far below the processor's ability
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS")
 FLAGS = ("sse4_2", "avx", "fma", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "asimd", "sve")
+WIDEST = {"avx512f": "AVX-512", "avx2": "AVX2", "sve": "SVE", "asimd": "Neon"}
 PACKAGES = ("numpy", "scikit-learn", "torch", "jax", "jaxlib", "onnxruntime")
 
 
@@ -78,7 +79,13 @@ def blas() -> list[str]:
     ]
 
 
-def slug(facts: dict[str, Any]) -> str:
-    """``amd-epyc-2-cores``, for the name of a file."""
-    name = re.sub(r"[^a-z0-9]+", "-", facts["processor"].lower()).strip("-")
-    return f"{name}-{facts['cores']}-cores" + ("-restricted" if restricted(facts) else "")
+def name(facts: Mapping[str, Any]) -> str:
+    """``AMD EPYC AVX-512``: several generations have one name."""
+    widest = next((word for flag, word in WIDEST.items() if flag in facts["flags"]), "")
+    return f"{facts['processor']} {widest}".strip()
+
+
+def slug(facts: Mapping[str, Any]) -> str:
+    """``amd-epyc-avx-512-2-cores``, for the name of a file."""
+    words = re.sub(r"[^a-z0-9]+", "-", name(facts).lower()).strip("-")
+    return f"{words}-{facts['cores']}-cores" + ("-restricted" if restricted(facts) else "")

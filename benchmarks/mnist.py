@@ -21,6 +21,7 @@ from . import grid
 from .grid import Problem
 from .peers import PEERS
 from .peers import pytorch as pytorch_peer
+from .timing import PAUSE
 
 TARGET = 0.9842
 SIZES, DROPOUT, BATCH, EPOCHS = (784, 512, 256, 10), 0.2, 128, 15
@@ -38,6 +39,7 @@ def measure(seeds: Iterable[int], epochs: int = EPOCHS, target: float = TARGET) 
     curves: dict[str, list[Curve]] = {key: [] for key in sides}
     for seed in seeds:
         for key, train in sides.items():
+            time.sleep(PAUSE)
             curves[key].append(train(data, seed, epochs, target))
     return {
         "recipe": RECIPE,

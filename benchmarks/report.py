@@ -17,6 +17,7 @@ BELOW = (FLOOR.key, "numpy")  # of these we are a multiple; the others are a mul
 NAMES = {key: peer.name for key, peer in PEERS.items()} | {
     BEST: "PyTorch's best",
     "numpy": "NumPy",
+    "one_thread": "ours, one thread",
     "ours": "chainrule",
 }
 
@@ -28,6 +29,19 @@ def with_best(row: Measured) -> dict[str, Measured]:
     if ways:
         peers[BEST] = min(ways, key=lambda way: float(way["ratio"]))
     return peers
+
+
+def best_peer(row: Measured) -> tuple[str, Measured] | None:
+    """The fastest of the others, and its key."""
+    others = {key: peer for key, peer in row["peers"].items() if key not in BELOW}
+    return min(others.items(), key=lambda each: float(each[1]["ratio"])) if others else None
+
+
+def won(peer: Measured) -> str:
+    """``9 of 9``: in how many rounds we were faster."""
+    rounds = peer["rounds"]
+    faster = sum(theirs > ours for ours, theirs in zip(rounds["ours"], rounds["theirs"], strict=True))
+    return f"{faster} of {len(rounds['ours'])}"
 
 
 def times(key: str, peer: Measured) -> tuple[float, float, float]:
@@ -66,6 +80,23 @@ def row_lines(row: Measured, unit: str) -> str:
     return "\n".join(lines)
 
 
+def prediction_lines(row: Measured) -> str:
+    """A row of the predictions, and how we do against the fastest of the others."""
+    lines, best = [row_lines(row, "a prediction")], best_peer(row)
+    if best is not None:
+        lines.append(f"    faster than the best peer, {NAMES[best[0]]}, in {won(best[1])} rounds")
+    return "\n".join(lines)
+
+
+def condition_lines(found: Measured) -> str:
+    """A row under a condition, and each side against its own quiet figure."""
+    lines = [row_lines({**found, "row": f"{found['row']}, {found['condition']}"}, "a step")]
+    for key, against in found.get("against_quiet", {}).items():
+        middle, least, most = (against[name] for name in ("ratio", "min", "max"))
+        lines.append(f"    {NAMES[key]:<20}{middle:7.2f}×  of its quiet figure ({least:.2f} to {most:.2f})")
+    return "\n".join(lines)
+
+
 def mean_lines(rows: list[Measured]) -> str:
     """The geometric means, and of how many rows each is."""
     return "\n".join(
@@ -82,6 +113,17 @@ def fit_lines(row: Measured) -> str:
         ours, theirs = (spread(row["scores"][side]) for side in ("ours", "theirs"))
         lines.append(f"    test {row['score']} {ours}, theirs {theirs}")
     return "\n".join(lines)
+
+
+def table_line(fit: Measured) -> str:
+    """A fit of a table as it is printed when it is done."""
+    about = f"{fit['table']}, split {fit['split']}, {fit['learner']}"
+    if "left_out" in fit:
+        return f"{about}: – {fit['left_out']}"
+    more = f", log-loss {fit['log_loss']:.4f}" if "log_loss" in fit else ""
+    taken = f"fit {duration(fit['fit_seconds'])}, prediction {duration(fit['predict_seconds'])}"
+    grown = megabytes(fit["memory"] - fit["memory_before"])
+    return f"{about}: error {fit['error']:.4f}{more}; {taken}, {grown} more for {megabytes(fit['data'])} of data"
 
 
 def spread(scores: list[float]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 Run: TypeAlias = Callable[[int], object]  # does its work so many times
 
-PAUSE = 0.15  # seconds between two sides: the idle threads of OpenBLAS spin for 0.1 s, on the processor that ours wants
+PAUSE = 0.3  # seconds between two sides: idle threads of OpenBLAS and OpenMP spin for 0.1 to 0.2 s where ours would run
 LEAST_RUNS, MOST_RUNS = 3, 1_000_000  # one call trains for several epochs, as people do
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.grid import GRID, ROWS, VARIANTS, Row, choose, make_model, make_problem
+from benchmarks.grid import GRID, ROWS, VARIANTS, WIDTHS, Row, choose, make_model, make_problem
 from benchmarks.peers.ours import Ours
 from benchmarks.step import losses
 
 
 def test_the_names_tell_the_rows_apart() -> None:
-    assert len(ROWS) == len(GRID) + len(VARIANTS) == 13
+    assert len(ROWS) == len(GRID) + len(WIDTHS) + len(VARIANTS) == 16
     assert list(ROWS)[:4] == ["784-32-10x32", "784-128-10x32", "784-512-256-10x32", "784-512-256-10x128"]
     assert "20-64-64-1x64+regression" in ROWS
     assert "784-512-256-10x128+batch-norm" in ROWS

@@ -47,6 +47,9 @@ FACTS = {
 }
 
 
+NAME = machine.name(FACTS["machine"])
+
+
 def test_the_floor_is_below_us_and_the_peers_above() -> None:
     text = report.row_lines(STEPS[0], "a step")
     assert text.splitlines()[0] == "784-32-10x32: 1 ms a step"
@@ -74,7 +77,7 @@ def test_the_tables_hold_every_row_and_section() -> None:
     assert lines[2] == "| 784-32-10 × 32 | 1 ms | 2.00× (1.00–4.00) | 2.00× (1.00–4.00) | – |"
     assert "| 784-512-256-10 × 128, gelu | 2 s |" in text
     assert "| **geometric mean of the grid** |  | **2.83×** | **4.00×** | – |" in text
-    assert "| 1 row | 10 µs | 3.00× (1.50–6.00) |" in text
+    assert "| 1 row | 10 µs | 3.00× (1.50–6.00) | ONNX Runtime 3.00× |" in text
     assert "| chainrule | 10 µs | 1.00× (1.00–1.00) | 1,235 kB |  | 0 |" in lines
     assert "| C, int8 | 10 µs | 2.00× (1.00–3.00) | 1,235 kB | 120 kB | 0.02 |" in lines
     assert "| ONNX Runtime, int8 | – | ONNX Runtime is not installed | | | |" in lines
@@ -87,6 +90,31 @@ def test_the_tables_hold_every_row_and_section() -> None:
 def test_a_file_of_one_section_is_one_table() -> None:
     text = markdown.render({key: FACTS[key] for key in ("machine", "date", "predict")})
     assert text.count("|---") == text.split("\n\n")[0].count("|---")
+
+
+def test_files_of_two_processors_are_side_by_side() -> None:
+    other = FACTS | {
+        "machine": FACTS["machine"] | {"processor": "Other CPU", "flags": []},
+        "step": [row("784-32-10x32", 3e-3)],
+    }
+    text = markdown.render(FACTS, other)
+    lines = text.splitlines()
+    assert lines[0].endswith("| JAX compiled, " + NAME + " | ours, Other CPU |")
+    assert lines[1].count("---") == lines[2].count(" | ") + 1
+    assert lines[2].endswith("| – | 3 ms |")
+    (gelu,) = [line for line in lines if line.startswith("| 784-512-256-10 × 128, gelu |")]
+    assert gelu.endswith("| – |")
+    assert text.count("2026-01-02") == 2
+    same = markdown.render(FACTS, FACTS | {"date": "2026-01-03", "step": []})
+    assert "| best peer, " + NAME + ", 2026-01-03 |" in same
+
+
+def test_the_best_peer_and_how_often_we_are_faster() -> None:
+    found = row("1 row", 1e-5, floor=0.1, onnx_runtime=0.9, pytorch=3.0)
+    found["peers"]["onnx_runtime"]["rounds"] = {"ours": [1.0, 2.0, 3.0], "theirs": [2.0, 1.0, 3.0]}
+    assert report.prediction_lines(found).splitlines()[-1].endswith("the best peer, ONNX Runtime, in 1 of 3 rounds")
+    assert markdown.best_cell(found) == "ONNX Runtime 0.90×, 1 of 3 rounds"
+    assert markdown.best_cell(row("1 row", 1e-5, floor=0.1)) == "–"
 
 
 def test_the_lines_of_the_small_sections() -> None:
@@ -106,5 +134,8 @@ def test_the_machine_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert facts["kernels"] in ("numpy", "fused")
     assert not machine.restricted(facts)
     assert machine.slug(facts).endswith("-cores")
+    known = {"processor": "AMD EPYC", "flags": ["avx2", "avx512f"], "cores": 2, "environment": {}}
+    assert (machine.name(known), machine.slug(known)) == ("AMD EPYC AVX-512", "amd-epyc-avx-512-2-cores")
+    assert machine.name(known | {"flags": []}) == "AMD EPYC"
     monkeypatch.setenv("OPENBLAS_L2_SIZE", "512")
     assert machine.slug(machine.describe()).endswith("-restricted")

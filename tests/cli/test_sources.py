@@ -103,4 +103,5 @@ def test_an_existing_file_goes_before_a_name(tmp_path: Path, monkeypatch: pytest
     assert resolve("train", "mnist") == Source("mnist", is_table=True, file=Path("mnist"))
     assert resolve("train", "-").name == "standard input"
     Path("shop.db").touch()
-    assert resolve("train", "shop.db::orders").file == Path("shop.db")
+    for table in ("orders", "SELECT " + ", ".join(f"price_of_article_{i}" for i in range(50)) + " FROM orders"):
+        assert resolve("train", f"shop.db::{table}").file == Path("shop.db")

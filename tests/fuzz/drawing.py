@@ -154,13 +154,14 @@ BETWEEN: dict[str, tuple[float, Callable[[Rng, int], Of]]] = {
     ),
     "Columns": (1, lambda rng, width: Of("Columns", parts=draw_parts(rng, width))),
     "Dropout": (3, lambda rng, width: Of("Dropout", rate=one_of(rng, [0.0, number(rng, 0.01, 0.9)]))),
+    "GaussianNoise": (1, lambda rng, width: Of("GaussianNoise", sigma=one_of(rng, [0.0, number(rng, 0.01, 0.9)]))),
     "LayerNorm": (3, lambda rng, width: Of("LayerNorm", features=width, epsilon=one_of(rng, [1e-5, 1e-2]))),
     "ParametricActivation": (
         1,
         lambda rng, width: Of("ParametricActivation", features=width, activation=draw_activation(rng)),
     ),
-    "PReLU": (0.5, lambda rng, width: Of("PReLU", features=width)),
-    "Residual": (0.5, lambda rng, width: Of("Residual", layers=draw_block(rng, width))),
+    "PReLU": (1, lambda rng, width: Of("PReLU", features=width)),
+    "Residual": (1, lambda rng, width: Of("Residual", layers=draw_block(rng, width))),
     "Scale": (0.5, lambda rng, width: Of("Scale", features=width)),
 }
 

@@ -138,8 +138,7 @@ def test_both_engines_take_part(fuzz_seed: int, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_everything_public_that_a_training_may_have_is_drawn() -> None:
-    left_out = {"GaussianNoise"}  # its numbers are whatever the generator gives: nothing to derive them from
-    left_out |= {"Embedding"}  # takes codes: layers/test_tables.py has it trained beside a dense layer on ones
+    left_out = {"Embedding"}  # takes codes: layers/test_tables.py has it trained beside a dense layer on ones
     drawn = {*drawing.OPTIMIZERS, *drawing.SCHEDULES, *drawing.LOSSES, *drawing.ACTIVATIONS, *drawing.BETWEEN}
     drawn = drawn - {"activation"} | {"Linear", "Flatten", "PBLD"}
     parts = {name for module in (layers, losses, optimizers, schedules) for name in module.__all__}

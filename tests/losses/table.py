@@ -44,12 +44,12 @@ LOSSES = {
     "cross_entropy_soft": (losses.CrossEntropy(), shares, 1),
     "cross_entropy_soft, smoothed": (losses.CrossEntropy(label_smoothing=0.1), shares, 1),
     "cross_entropy_soft, both": (losses.CrossEntropy(label_smoothing=0.2, class_weight={1: 4.0}), shares, 1),
-    "labels from probabilities": (losses.CrossEntropy(from_logits=False), labels, 1),
-    "labels from probabilities, both": (losses.CrossEntropy(False, 0.2, class_weight={1: 4.0}), labels, 1),
-    "shares from probabilities": (losses.CrossEntropy(False, class_weight={0: 0.0, 1: 3.0}), shares, 1),
+    "labels_from_probabilities": (losses.CrossEntropy(from_logits=False), labels, 1),
+    "labels_from_probabilities, both": (losses.CrossEntropy(False, 0.2, class_weight={1: 4.0}), labels, 1),
+    "shares_from_probabilities": (losses.CrossEntropy(False, class_weight={0: 0.0, 1: 3.0}), shares, 1),
     "binary_cross_entropy": (losses.BinaryCrossEntropy(), fractions, 1),
     "binary_cross_entropy, bits": (losses.BinaryCrossEntropy(), bits, 1),
-    "bits from probabilities": (losses.BinaryCrossEntropy(from_logits=False), fractions, 1),
+    "bits_from_probabilities": (losses.BinaryCrossEntropy(from_logits=False), fractions, 1),
     "squared_error": (losses.SquaredError(), numbers, 1),
     "half_squared_error": (losses.HalfSquaredError(), numbers, 1),
     "absolute_error": (losses.AbsoluteError(), numbers, 1),
@@ -62,7 +62,6 @@ LOSSES = {
     "gaussian_nll": (losses.GaussianNLL(), partial(numbers, outputs=2), 2),
     "gaussian_nll, floor": (losses.GaussianNLL(0.5), partial(numbers, outputs=2), 2),
 }
-WITH_KERNEL = [name for name in LOSSES if "probabilities" not in name]
 SHAPES = (
     *((n, 10) for n in (1, 2, 16, 17, 33, 700)),
     *((5, k) for k in (1, 2, 3, 10, 32, 33, 64, 1030, 2100)),
@@ -123,7 +122,7 @@ def case(name, weighted):
     compiled = partial(gradient_and_value, partial(by_kernel, loss))
     return Case(
         plain=partial(gradient_and_value, without_kernel(loss)),
-        compiled=compiled if kernels and name in WITH_KERNEL else None,
+        compiled=kernels and compiled,
         make=make,
         errors=partial(errors, name),
         shapes=SHAPES,

@@ -384,5 +384,4 @@ CASES["gaussian_noise"] = Case(
     plain=lambda x, **out: ops.gaussian_noise(x, 0.3, np.random.default_rng(0), **out),
     compiled=None,
     make=lambda draw, *shape: (draw(*shape),),
-    in_place=(),
 )

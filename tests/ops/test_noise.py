@@ -62,6 +62,44 @@ def test_a_part_of_a_batch_is_dropped_as_in_the_whole(first, key):
         np.testing.assert_array_equal(part, whole[rows])
 
 
+@pytest.mark.parametrize("first", [0, 1, 63, 64, 127, 128, 2**33 + 1])
+def test_a_part_of_a_batch_gets_the_noise_of_the_whole(first):
+    whole = noise.gaussian_noise_by_key(np.ones((50, 7)), 0.4, 12345, first)
+    for rows in (slice(0, 1), slice(1, 28), slice(28, 50)):
+        part = noise.gaussian_noise_by_key(np.ones((50, 7))[rows], 0.4, 12345, first + 7 * rows.start)
+        np.testing.assert_array_equal(part, whole[rows])
+
+
+def test_the_noise_is_that_of_the_published_generator():
+    e = noise.gaussian_noise_by_key(np.zeros(128), 2.0, key=0)
+    for word, output in enumerate(SPLITMIX64):
+        u, angle = ((output >> 33) + 0.5) / 2**31, 2 * math.pi * (output % 2**32) / 2**32
+        length = 2 * math.sqrt(-2 * math.log(u))
+        assert e[word] == pytest.approx(length * math.cos(angle), abs=1e-14)
+        assert e[64 + word] == pytest.approx(length * math.sin(angle), abs=1e-14)
+
+
+@EACH_DTYPE
+def test_the_noise_has_the_moments_and_quantiles_of_the_normal_distribution(dtype):
+    n = 10**6
+    e = noise.gaussian_noise_by_key(np.zeros(n, dtype), 1.0, key=7).astype(np.float64)
+    assert np.isfinite(e).all()
+    for power, expected, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
+        assert np.mean(e**power) == pytest.approx(expected, abs=5 * math.sqrt(variance / n))
+    for x in (-4, -2, -0.5, 0, 1, 3):
+        below = 0.5 * math.erfc(-x / math.sqrt(2))
+        assert np.mean(e < x) == pytest.approx(below, abs=5 * math.sqrt(below * (1 - below) / n))
+    neighbours = [np.corrcoef(e[lag:], e[:-lag])[0, 1] for lag in (1, 2, 63, 64, 65, 128)]
+    np.testing.assert_allclose(neighbours, 0, atol=5 / math.sqrt(n))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "longdouble"])
+def test_other_floats_get_the_noise_rounded_to_them(dtype):
+    found = ops.gaussian_noise(np.ones((20, 9), dtype), 0.5, np.random.default_rng(0))
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, ops.gaussian_noise(np.ones((20, 9)), 0.5, np.random.default_rng(0)), atol=2e-3)
+
+
 @pytest.mark.parametrize("bits", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
 def test_the_keys_of_many_masks_are_those_drawn_one_by_one(bits):
     one_by_one, at_once = (np.random.Generator(bits(3)) for _ in range(2))
@@ -80,8 +118,9 @@ def test_different_keys_drop_different_entries(rng):
 
 
 def test_numbers_that_cannot_be_scaled_are_refused(rng):
-    with pytest.raises(TypeError, match="Cannot cast"):
-        ops.dropout(np.ones(5, int), 0.5, rng)
+    for op in (ops.dropout, ops.gaussian_noise):
+        with pytest.raises(TypeError, match="Cannot cast"):
+            op(np.ones(5, int), 0.5, rng)
 
 
 def test_the_mask_is_what_the_gradient_is_multiplied_by(rng):

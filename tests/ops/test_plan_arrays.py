@@ -105,7 +105,8 @@ def test_an_array_that_is_resized_is_not_written(name):
 
 @pytest.mark.parametrize("label", [-1, 80, 2**40, -(2**40)])
 @pytest.mark.parametrize("width", [OUTPUTS, 80])
-def test_a_label_that_changes_during_training_ends_it(width, label, tmp_path):
+@pytest.mark.parametrize("mixed", [False, True], ids=["", "mixed"])
+def test_a_label_that_changes_during_training_ends_it(mixed, width, label, tmp_path):
     """Of many classes and of few the kernels differ; neither reads or writes where such a label points.
 
     Only the labels of a memory map can change: of others, training works on a copy.
@@ -118,6 +119,7 @@ def test_a_label_that_changes_during_training_ends_it(width, label, tmp_path):
 
     layers = [cr.Linear(INPUTS, width)]
     trainer = cr.Trainer(cr.Sequential(layers, rng=0), "cross_entropy", batch_size=16, callbacks=[Once(change)])
+    trainer.augment = [cr.data.MixUp(classes=width)] if mixed else []
     with pytest.raises((ValueError, ArithmeticError, IndexError)):
         trainer.fit(X, y, epochs=2, verbose=0)
     assert np.isfinite(trainer.model.parameters.vector).all()

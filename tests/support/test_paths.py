@@ -41,6 +41,8 @@ def test_what_is_no_path_is_refused(who: str, path: Any) -> None:
 def test_a_path_that_no_file_can_have_is_refused(who: str) -> None:
     with pytest.raises(ValueError, match=f"{who} expects a path that a file can have, got"):
         TAKES_A_PATH[who]("a\0b")
+    with pytest.raises(ValueError, match=r"a path that a file can have, got 'a+' and 960 more characters"):
+        TAKES_A_PATH[who]("a" * 1000)
 
 
 def test_bytes_are_a_path(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.layers.activations import get_activation
+from chainrule.layers.elementwise import Elementwise
 from chainrule.ops.fused import KERNELS
 from chainrule.training import run as run_module
 from chainrule.training.compiled import Compiled, compiled_engine
@@ -24,6 +25,12 @@ NUMBERS = RNG.normal(size=(ROWS, CLASSES))
 WEIGHTS = RNG.random(ROWS)
 HIDDEN = ["elu", "gelu", "gelu_tanh", "hard_sigmoid", "identity", "leaky_relu", "mish", "relu", "selu", "sigmoid"]
 HIDDEN += ["silu", "softplus", "tanh"]
+
+
+class LogSoftmax(Elementwise, op="log_softmax"):
+    """The last layer of those who train with the negative log-likelihood."""
+
+
 NETS: dict[str, Callable[[], list[cr.Layer]]] = {
     "no hidden layer": lambda: [cr.Linear(INPUTS, CLASSES)],
     "wide": lambda: [cr.Linear(INPUTS, 130, "relu"), cr.Linear(130, 70, "relu"), cr.Linear(70, CLASSES)],
@@ -76,6 +83,46 @@ NETS: dict[str, Callable[[], list[cr.Layer]]] = {
         cr.ReLU(),
         cr.Linear(33, CLASSES),
     ],
+    "PReLU": lambda: [
+        cr.PReLU(INPUTS, 0.5),
+        cr.Linear(INPUTS, 33),
+        cr.PReLU(33, -2.0),
+        cr.PReLU(33, 1.5),
+        cr.Linear(33, CLASSES),
+        cr.PReLU(CLASSES),
+    ],
+    "softmax between layers": lambda: [
+        cr.Softmax(),
+        cr.Linear(INPUTS, 9, "softmax"),
+        cr.Linear(9, 45, bias=False),
+        cr.Softmax(),
+        cr.Linear(45, CLASSES),
+        LogSoftmax(),
+    ],
+    "noise": lambda: [
+        cr.GaussianNoise(0.3),
+        cr.Linear(INPUTS, 33, "relu"),
+        cr.Dropout(0.5),
+        cr.Residual([cr.GaussianNoise(2.0)]),
+        cr.GaussianNoise(0.1),
+        cr.Linear(33, CLASSES),
+        cr.GaussianNoise(0.1),
+    ],
+    "residuals": lambda: [
+        cr.Residual([cr.LayerNorm(INPUTS), cr.Linear(INPUTS, 33, "gelu"), cr.Dropout(0.2), cr.Linear(33, INPUTS)]),
+        cr.Linear(INPUTS, 20),
+        cr.Residual([cr.ReLU(), cr.Linear(20, 20, l2=1e-3), cr.Residual([cr.Residual([cr.PReLU(20)]), cr.Tanh()])]),
+        cr.Residual([cr.BatchNorm(20)]),
+        cr.ReLU(),
+        cr.Linear(20, CLASSES),
+        cr.Residual([cr.Softmax()]),
+    ],
+    "residuals without parameters": lambda: [
+        cr.Residual([cr.Residual([cr.Tanh()])]),
+        cr.Residual([cr.Dropout(0.1), cr.Residual([cr.Dropout(0.2)])]),
+        cr.Linear(INPUTS, CLASSES),
+        cr.Residual([cr.Flatten()]),
+    ],
     **{
         f"{name} inside and after": lambda name=name: [  # type: ignore[misc]
             cr.Linear(INPUTS, 12, name),
@@ -115,6 +162,15 @@ LOSSES: dict[str, tuple[cr.Loss, np.ndarray, np.ndarray | None]] = {
     "log-cosh": (cr.LogCosh(), NUMBERS, None),
     "Poisson": (cr.PoissonNLL(), np.abs(NUMBERS), None),
     "quantile": (cr.Quantile((0.1, 0.3, 0.5, 0.7, 0.9)), NUMBERS[:, :1], None),
+}
+
+
+#: Changes to batches, with a loss and its targets.
+MIXTURES: dict[str, tuple[cr.data.MixUp, Any, np.ndarray]] = {
+    "labels": (cr.data.MixUp(0.4, classes=CLASSES), cr.CrossEntropy(label_smoothing=0.1), LABELS),
+    "soft labels": (cr.data.MixUp(0.4), "cross_entropy", np.eye(CLASSES)[LABELS]),
+    "numbers": (cr.data.MixUp(3.0), "squared_error", NUMBERS),
+    "one target for all outputs": (cr.data.MixUp(), cr.Quantile((0.1, 0.3, 0.5, 0.7, 0.9)), NUMBERS[:, :1]),
 }
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.ops.noise import draw_key, gaussian_noise_by_key
+from chainrule.training.stages import stages_of
+from parity import EACH_DTYPE
 from training.engines import (
     CLASSES,
     COMPILED,
     INPUTS,
     LABELS,
     LOSSES,
+    MIXTURES,
     NETS,
     NUMBERS,
     OPTIMIZERS,
@@ -26,6 +33,9 @@ from training.engines import (
 )
 
 pytestmark = COMPILED
+NORMALISED = ["batch normalisation", "layer normalisation"]
+PROBABILITIES = ["labels", "labels with weights", "soft labels", "binary"]
+NEWER = ["PReLU", "softmax between layers", "noise", "residuals", "residuals without parameters"]
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -47,6 +57,37 @@ def test_losses(loss, monkeypatch):
     assert_same_training(
         monkeypatch, lambda: trained(small_net(), cr.Adam(1e-2), function, y, weight, batch_size=32), 1e-10
     )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(batch_size=32, weight=WEIGHTS, metrics=["root_mean_squared_error"]),
+        dict(batch_size=None, fit={"epochs": 9}),
+        dict(batch_size=50, drop_last=True, metrics=["root_mean_squared_error"]),
+        dict(batch_size=16, sample="one", rng=9, fit={"epochs": 9}),
+    ],
+    ids=lambda settings: ", ".join(settings),
+)
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_mixtures(mixture, settings, monkeypatch):
+    """With the dropout's generator and another one, as the shares and partners are drawn between the keys."""
+    augment, loss, y = MIXTURES[mixture]
+    if mixture == "one target for all outputs":
+        settings = settings | {"metrics": []}
+    for layers in (small_net, NETS["dropout"]):
+        train = partial(lambda layers: trained(layers(), cr.Adam(1e-2), loss, y, augment=[augment], **settings), layers)
+        assert_same_training(monkeypatch, train, 1e-10)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss", PROBABILITIES)
+def test_losses_of_probabilities(loss, dtype, monkeypatch):
+    function, y, weight = LOSSES[loss]
+    last = cr.Softmax() if isinstance(function, cr.CrossEntropy) else cr.Sigmoid()
+    function = dataclasses.replace(function, from_logits=False)
+    train = lambda: trained([*small_net(), last], cr.SGD(0.1), function, y, weight, batch_size=32, dtype=dtype)  # noqa: E731
+    assert_same_training(monkeypatch, train, 1e-10 if dtype == "float64" else 1e-5)
 
 
 def test_gaussian_nll(monkeypatch):
@@ -85,6 +126,22 @@ def test_a_batch_longer_than_a_panel_is_deep(monkeypatch):
     assert_same_training(monkeypatch, train)
 
 
+@EACH_DTYPE
+def test_the_noise_of_a_plan_is_that_of_the_op_to_rounding(dtype):
+    """All weights are 1 and stay so; the outputs that a metric sees are the noise itself."""
+    seen: list[np.ndarray] = []
+    rows, width = 3000, 7
+    zeros = np.zeros((rows, width))
+    model = cr.Sequential([cr.GaussianNoise(1.0), cr.Scale(width)], rng=0, dtype=dtype)
+    key = draw_key(copy.deepcopy(model.rng))
+    assert stages_of(model, zeros) is not None
+    metrics = {"noise": lambda y, z, weight: seen.append(z.copy()) or 0.0}
+    trainer = cr.Trainer(model, "squared_error", cr.SGD(0.0), batch_size=None, metrics=metrics, sample=np.arange)
+    trainer.fit(zeros, zeros, epochs=1, verbose=0)
+    expected = gaussian_noise_by_key(np.zeros((rows, width), dtype), 1.0, key)
+    np.testing.assert_allclose(seen[0], expected, rtol=0, atol=30 * np.finfo(dtype).eps)
+
+
 def test_images_are_flattened(monkeypatch):
     images = X[:, :6].reshape(ROWS, 2, 3)
 
@@ -96,8 +153,23 @@ def test_images_are_flattened(monkeypatch):
     assert_same_training(monkeypatch, train)
 
 
-def test_single_precision(monkeypatch):
-    assert_same_training(monkeypatch, lambda: trained(NETS["wide"](), cr.Adam(1e-3), dtype="float32"), 1e-5)
+@EACH_DTYPE
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_mixtures_are_the_same_for_every_number_of_threads(mixture, dtype, monkeypatch):
+    monkeypatch.setattr("chainrule.training.compiled.WORK_A_THREAD", 1)
+    augment, loss, y = MIXTURES[mixture]
+    vectors = []
+    for threads in (1, 2, 3, 4):
+        monkeypatch.setenv("CHAINRULE_NUM_THREADS", str(threads))
+        settings = dict(augment=[augment], batch_size=48, dtype=dtype)
+        model, history, _ = trained(NETS["noise"](), cr.Adam(1e-2), loss, y, **settings)
+        vectors.append((model.parameters.vector.tobytes(), history["loss"]))
+    assert vectors == vectors[:1] * 4
+
+
+@pytest.mark.parametrize("net", ["wide", *NEWER])
+def test_single_precision(net, monkeypatch):
+    assert_same_training(monkeypatch, lambda: trained(NETS[net](), cr.SGD(1e-3), dtype="float32"), 1e-5)
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHTS, np.where(WEIGHTS < 0.8, 0, WEIGHTS)], ids=["no", "weights", "zeros"])
@@ -133,23 +205,23 @@ def test_a_custom_order(batch_size, metrics, monkeypatch):
 
 
 # ---- threads
-NORMALISED = ["batch normalisation", "layer normalisation"]
 
 
 @pytest.mark.parametrize(
-    "net", ["wide", "dropout", "parametric activations", "scales", *NORMALISED, "penalties", "wide with penalties"]
+    "net",
+    ["wide", "dropout", "parametric activations", "scales", *NORMALISED, "penalties", "wide with penalties", *NEWER],
 )
 @pytest.mark.parametrize("clip", [None, 0.1])
 @pytest.mark.parametrize("average", [False, True])
 def test_every_number_of_threads_gives_the_same_bits(net, clip, average, monkeypatch):
     monkeypatch.setattr("chainrule.training.compiled.WORK_A_THREAD", 1)
     vectors = []
-    for threads in (1, 2, 3):
+    for threads in (1, 2, 3, 4):
         monkeypatch.setenv("CHAINRULE_NUM_THREADS", str(threads))
         settings = dict(batch_size=48, weight=WEIGHTS, average_penalty=average)
         model, history, _ = trained(NETS[net](), cr.Adam(1e-2, clip_norm=clip), **settings)
         vectors.append((model.parameters.vector.tobytes(), history["loss"]))
-    assert vectors[0] == vectors[1] == vectors[2]
+    assert vectors == vectors[:1] * 4
 
 
 def test_two_trainings_at_the_same_time():

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.layers.program import Call
 from chainrule.training import run as run_module
 from chainrule.training.compiled import compiled_engine
 from chainrule.training.stages import stages_of
+from changes import Change
 from training.engines import CLASSES, COMPILED, INPUTS, LABELS, NETS, NUMBERS, ROWS, X, small_net, trained
 
 pytestmark = COMPILED
@@ -125,6 +127,22 @@ class OwnActivation(cr.ReLU):
         return super().apply(x, out)
 
 
+class Shift(cr.Layer):
+    """Adds numbers that are not parameters."""
+
+    def __init__(self) -> None:
+        self.program_numbers = {"gain": np.ones(CLASSES), "bias": np.arange(CLASSES, dtype=float)}
+
+    def forward(self, x: Any, work: Any) -> Any:
+        return x + self.program_numbers["bias"]
+
+    def backward(self, dy: Any, work: Any, input_gradient: bool = True) -> Any:
+        return dy
+
+    def program(self, training: bool = False) -> Any:
+        return (Call("scale", self.program_numbers),)
+
+
 class Renamed(cr.Linear):
     """Nothing else than Linear: no equation is changed."""
 
@@ -144,7 +162,8 @@ class OwnOptimizer(cr.SGD):
     [
         dict(layers=[OwnLayer(INPUTS, CLASSES)]),
         dict(layers=[cr.Linear(INPUTS, CLASSES, OwnActivation())]),
-        dict(layers=[cr.Residual([cr.Linear(INPUTS, INPUTS)]), cr.Linear(INPUTS, CLASSES)]),
+        dict(layers=[cr.Residual([OwnLayer(INPUTS, INPUTS)]), cr.Linear(INPUTS, CLASSES)]),
+        dict(layers=[cr.Linear(INPUTS, CLASSES), cr.Residual([Shift()])]),
         dict(layers=[cr.Dropout(0.5)], y=X),
         dict(loss=OwnLoss()),
         dict(loss=lambda z, y, weight: cr.SquaredError()(z, y, weight)),
@@ -161,9 +180,75 @@ def test_what_has_no_kernel_is_trained_operation_by_operation(parts, monkeypatch
     assert np.isfinite(history["loss"]).all()
 
 
+@pytest.mark.parametrize("layer", [cr.BatchNorm(INPUTS), cr.Residual([cr.BatchNorm(INPUTS)])], ids=repr)
+def test_a_batch_of_one_row_without_variance_is_refused_wherever_the_layer_is(layer):
+    with pytest.raises(ValueError, match=r"BatchNorm.*at least two"):
+        trained([layer, cr.Linear(INPUTS, CLASSES)], cr.SGD(0.01), batch_size=ROWS - 1)
+
+
 def test_a_subclass_that_changes_no_equation_has_its_parents_kernel():
     model = cr.Sequential([Renamed(INPUTS, CLASSES)], rng=0)
     assert stages_of(model, X) is not None
+
+
+def test_metrics_are_those_of_all_steps_if_the_engine_changes_within_an_epoch():
+    def as_it_is(x, y, rng):
+        return x, y
+
+    def change(trainer):
+        trainer.augment = [] if trainer.augment else [as_it_is]
+
+    histories = []
+    for first, steps in (([], []), ([], [2, 5]), ([as_it_is], [1]), ([as_it_is], [2, 5])):
+        settings = dict(augment=first, callbacks=[Change(change, step) for step in steps])
+        _, history, _ = trained(small_net(), cr.SGD(0.1), batch_size=32, metrics=["accuracy"], **settings)
+        histories.append(history["accuracy"])
+    assert histories == histories[:1] * 4
+
+
+class OwnMixUp(cr.data.MixUp):
+    def __call__(self, x: Any, y: Any, rng: Any) -> Any:
+        return super().__call__(x, y, rng)
+
+
+UNMIXED: dict[str, dict[str, Any]] = {
+    "a subclass": dict(augment=[OwnMixUp(classes=CLASSES)]),
+    "two": dict(augment=[cr.data.MixUp(classes=CLASSES), lambda x, y, rng: (x, y)]),
+    "weights of classes": dict(loss=cr.CrossEntropy(class_weight=[1.0, 2.0, 0.5, 0.0, 3.0])),
+}
+
+
+@pytest.mark.parametrize("name", UNMIXED)
+def test_mixtures_that_a_plan_cannot_make_are_made_by_operations(name, monkeypatch):
+    plans: list[Any] = []
+    monkeypatch.setattr(run_module, "compiled_engine", lambda *all: plans.append(compiled_engine(*all)))
+    settings = dict(augment=[cr.data.MixUp(classes=CLASSES)]) | UNMIXED[name]
+    _, history, _ = trained(small_net(), cr.SGD(0.01), **settings)
+    assert plans == [None]
+    assert np.isfinite(history["loss"]).all()
+
+
+@pytest.mark.parametrize(
+    ("mixing", "says"),
+    [
+        (cr.data.MixUp(), "MixUp expects targets that are numbers"),
+        (cr.data.MixUp(classes=CLASSES + 1), "CrossEntropy expects y of shape"),
+        (cr.data.MixUp(classes=2), r"MixUp expects labels \(N,\) from 0 to 1"),
+    ],
+    ids=repr,
+)
+def test_mixtures_that_make_no_sense_are_refused_as_by_operations(mixing, says):
+    with pytest.raises((ValueError, TypeError), match=says):
+        trained(small_net(), cr.SGD(0.01), augment=[mixing])
+
+
+def test_codes_are_not_mixed():
+    layers = [cr.Embedding(7, 4), cr.Linear(4, CLASSES)]
+    model = cr.Sequential(layers, rng=0)
+    x = np.arange(ROWS)[:, None] % 7
+    trainer = cr.Trainer(model, "cross_entropy", augment=[cr.data.MixUp(0.4, classes=CLASSES)])
+    with pytest.raises(ValueError, match="codes that are whole numbers"):
+        trainer.fit(x, LABELS, epochs=1, verbose=0)
 
 
 def test_a_sparse_x_has_no_plan(monkeypatch):

@@ -46,14 +46,15 @@ def as_path(who: str, path: Any) -> Path:
     try:
         text = os.fsdecode(path)
         os.fsencode(text)
-        if "\0" not in text:
+        if "\0" not in text and all(len(os.fsencode(part)) <= LONGEST_NAME for part in Path(text).parts):
             return Path(text)
     except TypeError:
         got = f"{type(path).__name__} {path!r}"
         raise TypeError(sentence(who, "the path of a file as text or pathlib.Path", got)) from None
     except UnicodeEncodeError:
         pass
-    raise ValueError(sentence(who, "a path that a file can have", repr(text), "rename the file"))
+    got = repr(text) if len(text) <= LONGEST_NAME else f"{text[:40]!r} and {len(text) - 40:,} more characters"
+    raise ValueError(sentence(who, "a path that a file can have", got, "rename the file"))
 
 
 # --- writing ------------------------------------------------------------------------------------------------------

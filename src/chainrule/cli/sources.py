@@ -46,14 +46,14 @@ def resolve(who: str, source: str) -> Source:
     """Resolve a table or the name of a data set; an existing file takes precedence."""
     if source == STDIN:
         return Source(source, is_table=True)
+    head, found, _ = source.rpartition("::")
+    if found and as_path(who, head).is_file():
+        return Source(source, is_table=True, file=Path(head))
     path = as_path(who, source)
     if path.exists() and not (path.is_dir() and source in NAMES):
         if path.is_dir() and not any(path.rglob("*.parquet")):
             raise IsADirectoryError(sentence(who, "a table", f"the folder {source}", "name a file in it"))
         return Source(source, is_table=True, file=path if path.is_file() else None)  # a pipe counts as a file
-    head, found, _ = source.rpartition("::")
-    if found and Path(head).is_file():
-        return Source(source, is_table=True, file=Path(head))
     if path.suffix or os.sep in source:
         others = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         got = f"no such file{nearest(path.name, others)}"

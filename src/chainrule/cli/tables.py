@@ -249,7 +249,7 @@ def table_facts(
 
 def set_aside(settings: Mapping[str, Any], facts: Facts) -> tuple[Labelled, dict[str, Any]]:
     """Return the test rows of a training, by dividing again with its settings, and the facts that identify all rows."""
-    args = argparse.Namespace(**settings)
+    args = argparse.Namespace(**{name: settings[name] for name in runs.SETTINGS})
     source = resolve("report", args.source)
     if not source.is_table:
         remedy = f"name a table with the column {facts.target!r}"

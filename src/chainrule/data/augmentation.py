@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import cached_property
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -50,13 +51,9 @@ class MixUp:
 
     def __call__(self, x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         """Return the mixed batch, in new arrays."""
-        if self.classes is not None:
-            y = np.eye(self.classes, dtype=x.dtype)[self._labels(y, self.classes)]
-        elif y.dtype.kind != "f":
-            got = f"labels of dtype {y.dtype}"
-            raise TypeError(sentence("MixUp", "targets that are numbers", got, "pass MixUp(classes=K)"))
-        share, others = rng.beta(self.alpha, self.alpha), rng.permutation(len(x))
-        return _mixed(x, x[others], share), _mixed(y, y[others], share)
+        y = as_numbers(self, y, x.dtype)
+        share, others = draw_mixture(self, len(x), rng)
+        return mixed(x, others, share), mixed(y, others, share)
 
     @staticmethod
     def _labels(y: Array, classes: int) -> Array:
@@ -66,9 +63,26 @@ class MixUp:
         return y
 
 
-def _mixed(a: Array, b: Array, share: float) -> Array:
-    mixed: Array = a * a.dtype.type(share) + b * a.dtype.type(1 - share)
-    return mixed
+def as_numbers(mix: MixUp, y: Array, dtype: np.dtype[Any]) -> Array:
+    """Return targets that can be mixed."""
+    if mix.classes is not None:
+        rows: Array = np.eye(mix.classes, dtype=dtype)[mix._labels(y, mix.classes)]
+        return rows
+    if y.dtype.kind != "f":
+        got = f"labels of dtype {y.dtype}"
+        raise TypeError(sentence("MixUp", "targets that are numbers", got, "pass MixUp(classes=K)"))
+    return y
+
+
+def draw_mixture(mix: MixUp, n: int, rng: np.random.Generator) -> tuple[float, Array]:
+    """Draw λ and p of a batch of n rows."""
+    return rng.beta(mix.alpha, mix.alpha), rng.permutation(n)
+
+
+def mixed(a: Array, others: Array, share: float) -> Array:
+    """Return λ a + (1 − λ) a[p]."""
+    rows: Array = a * a.dtype.type(share) + a[others] * a.dtype.type(1 - share)
+    return rows
 
 
 @frozen

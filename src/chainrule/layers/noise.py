@@ -100,4 +100,4 @@ class GaussianNoise(Layer):
         return dy
 
     def program(self, training: bool = False) -> Program | None:
-        return None if training and self.sigma else ()
+        return (Call("gaussian_noise", numbers={"sigma": self.sigma}),) if training and self.sigma else ()

@@ -17,8 +17,9 @@ A program is a sequence of calls; the output of each is the input x of the next,
     columns       f(x₁), f(x₂), … side by side, each f a branch   widths, of x₁, x₂, …
     relu, tanh…   the op of that name, of each number                                       the op's own
 
-and, only in training, ``dropout`` (rate) and ``batch_norm`` (gain, bias, running_mean, running_variance; epsilon,
-momentum). Arrays are named views into the model, never copies, or float64 arrays computed from them.
+and, only in training, ``dropout`` (rate), ``gaussian_noise`` (sigma) and ``batch_norm`` (gain, bias, running_mean,
+running_variance; epsilon, momentum). Arrays are named views into the model, never copies, or float64 arrays
+computed from them.
 
 What an estimator makes of the outputs of its network takes five more, and a file of small weights one:
 

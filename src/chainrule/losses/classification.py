@@ -90,8 +90,11 @@ class CrossEntropy(Loss):
         return _from_labels(z, y, self.label_smoothing)
 
     def kernel(self, y: Array) -> Kernel | None:
-        kind = "cross_entropy_labels" if y.ndim == 1 else "cross_entropy_soft"
-        return (kind, (self.label_smoothing,)) if self.from_logits else None
+        if self.from_logits:
+            kind = "cross_entropy_labels" if y.ndim == 1 else "cross_entropy_soft"
+        else:
+            kind = "labels_from_probabilities" if y.ndim == 1 else "shares_from_probabilities"
+        return kind, (self.label_smoothing,)
 
     def target(self, z: Array, y: Array) -> Array:
         if z.shape[1] < 2:
@@ -157,7 +160,7 @@ class BinaryCrossEntropy(Loss):
         return -y * log_p - (1 - y) * log_q, -y * slope_p + (1 - y) * slope_q
 
     def kernel(self, y: Array) -> Kernel | None:
-        return ("binary_cross_entropy", ()) if self.from_logits else None
+        return ("binary_cross_entropy" if self.from_logits else "bits_from_probabilities"), ()
 
     def target(self, z: Array, y: Array) -> Array:
         remedy = 'for labels give the network one output, or use loss="cross_entropy"'

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
 from .._support.checks import Array
@@ -94,8 +97,14 @@ def dropout_by_key(
 
 
 def _random_16_bits(key: int, first: int, n: int) -> Array:
-    """r for the n entries from ``first``; uint64 arithmetic wraps around, as the generator requires."""
-    z = np.arange(first // 4 + 1, (first + n + 3) // 4 + 1, dtype=np.uint64)
+    """r for the n entries from ``first``."""
+    z = _splitmix64(key, first // 4, (first + n + 3) // 4)
+    return z.astype("<u8", copy=False).view("<u2")[first % 4 :][:n]
+
+
+def _splitmix64(key: int, start: int, stop: int) -> Array:
+    """Outputs of the generator; uint64 arithmetic wraps around, as it requires."""
+    z = np.arange(start + 1, stop + 1, dtype=np.uint64)
     z *= np.uint64(0x9E3779B97F4A7C15)
     z += np.uint64(key)
     z ^= z >> np.uint64(30)
@@ -103,7 +112,7 @@ def _random_16_bits(key: int, first: int, n: int) -> Array:
     z ^= z >> np.uint64(27)
     z *= np.uint64(0x94D049BB133111EB)
     z ^= z >> np.uint64(31)
-    return z.astype("<u8", copy=False).view("<u2")[first % 4 :][:n]
+    return z
 
 
 def dropout_backward(dy: Array, mask: Array, out: Array | None = None) -> Array:
@@ -140,14 +149,18 @@ def gaussian_noise(x: Array, sigma: float, rng: np.random.Generator, out: Array 
     sigma : float, >= 0
         Standard deviation σ of the noise, in x's units.
     rng : numpy.random.Generator
-        Source of the noise.
+        Source of one key for the whole batch, from which the noise is derived.
     out : array of x's shape, optional
-        Where to write y; must not be x.
+        Where to write y; may be x.
 
     Returns
     -------
     array of x's shape
         Output.
+
+    Notes
+    -----
+    Each e is computed from 63 random bits; none is beyond ±6.7.
 
     Examples
     --------
@@ -156,8 +169,47 @@ def gaussian_noise(x: Array, sigma: float, rng: np.random.Generator, out: Array 
     >>> round(float(y.std()), 2)
     0.5
     """
+    return gaussian_noise_by_key(x, sigma, draw_key(rng), out=out)
+
+
+def gaussian_noise_by_key(x: Array, sigma: float, key: int, first: int = 0, out: Array | None = None) -> Array:
+    """Add the :func:`gaussian_noise` of a key; any part of a batch can be computed alone.
+
+        yᵢ = xᵢ + σ eᵢ,    e = r cos 2πv and r sin 2πv,    r = √(2 ln(1/u))
+
+    Each output of the generator splitmix64 in state ``key`` gives two numbers e: u = (k + ½)/2³¹, k being its upper 31
+    bits, and v = m/2³², m being its lower 32 bits as a signed number. 64 outputs give 64 cosines, then 64 sines, the
+    next 64 outputs the next 128 numbers; i counts the entries of the batch row by row, and ``first`` is the i of the
+    first entry of ``x``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.zeros(130)
+    >>> gaussian_noise_by_key(x, 0.5, key=0)[126:].round(3)
+    array([ 0.719, -0.244, -0.84 ,  0.034])
+    >>> gaussian_noise_by_key(x[128:], 0.5, key=0, first=128).round(3)
+    array([-0.84 ,  0.034])
+
+    References
+    ----------
+    Box and Muller, A note on the generation of random normal deviates, Annals of Mathematical Statistics 29 (1958).
+    """
     y = np.empty(x.shape, x.dtype) if out is None else out
-    rng.standard_normal(out=y, dtype=y.dtype)
-    y *= sigma
-    y += x
+    np.copyto(y, x)
+    rows = np.atleast_1d(y)
+    width = rows[:1].size
+    for block in row_blocks(rows):
+        part = rows[block]
+        part += sigma * _normal(key, first + block.start * width, part.size, part.dtype).reshape(part.shape)
     return y
+
+
+def _normal(key: int, first: int, n: int, dtype: np.dtype[Any]) -> Array:
+    """e for the n entries from ``first``."""
+    real = np.float32 if dtype == np.float32 else np.float64
+    z = _splitmix64(key, first // 128 * 64, (first + n + 127) // 128 * 64).reshape(-1, 64)
+    k: Array = (z >> np.uint64(33)).astype(real)
+    m: Array = z.astype(np.uint32).view(np.int32).astype(real)
+    r, angle = np.sqrt(2 * np.log(2**31 / (k + 0.5))), m * (math.pi / 2**31)
+    return np.hstack([r * np.cos(angle), r * np.sin(angle)]).ravel()[first % 128 :][:n]

@@ -176,7 +176,7 @@ ACTIVATION: dict[str, tuple[str, tuple[float, ...]]] = {
 }
 SLOPES = {"ELU": 1.0, "LeakyReLU": 0.3}  # Keras's defaults
 SILENT = ("InputLayer", "Dropout", "GaussianNoise", "Flatten")  # they change no row of numbers in prediction
-SILENT_OPS = ("dropout", "flatten", "identity")
+SILENT_OPS = ("dropout", "flatten", "gaussian_noise", "identity")
 EPSILON = 1e-3  # Keras's default
 
 

@@ -43,6 +43,7 @@ MODULES = {op: entry.torch for op, entry in ELEMENTWISE.items() if entry.torch} 
     "prelu": "nn.PReLU({slope.size})",
     "softmax": "nn.Softmax(dim=1)",
 }
+LACKING = {"add": "Residual", "gaussian_noise": "GaussianNoise"}
 DEFAULTS = re.compile(r"(, )?(bias=True|eps=1e-05|momentum=0\.1|alpha=1\.0)(?=[,)])")  # PyTorch's own
 
 
@@ -216,7 +217,7 @@ def _module(part: Part) -> str:
     if call is None:
         return f"{type(part.layer).__name__}({inner})"
     if call.op not in MODULES:
-        return f"{'Residual' if call.op == 'add' else call.op}({inner})"
+        return f"{LACKING.get(call.op, call.op)}({inner})"
     numbers = numbers_of(call) if call.op in ELEMENTWISE else call.numbers
     try:
         text = MODULES[call.op].format(**call.arrays, **numbers, biased="b" in call.arrays)

@@ -12,14 +12,13 @@ import time
 from collections.abc import Generator
 from math import isfinite
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._support.checks import Array, is_sparse, sentence
 from .._support.overrides import is_of_package, overrides
-from ..data.batches import Batches
-from ..layers import BatchNorm
+from ..data.batches import Augmentation, Batches
 from ..layers.base import all_within, changes
 from ..losses import Loss
 from ..losses.base import loss_kernel
@@ -33,6 +32,9 @@ from .inputs import Targets
 from .stages import Stage, stages_of
 from .state import EpochState, StepRecord
 from .tempo import Tempo
+
+if TYPE_CHECKING:
+    from ..data.augmentation import MixUp
 
 CALL_SECONDS = 0.05  # of a call, between which Ctrl-C and progress are handled
 ROWS_A_THREAD = 8  # fewer rows would leave half of the registers of a product's tile empty
@@ -48,8 +50,9 @@ class Compiled:
     Callbacks may replace the numbers and arrays that it was made from: :meth:`obeys` returns whether they are the same.
     """
 
-    def __init__(self, kernel: Any, parts: Parts, batches: Batches, work: int) -> None:
+    def __init__(self, kernel: Any, parts: Parts, batches: Batches, work: int, mixing: MixUp | None = None) -> None:
         self.failure: str | None = None
+        self._mixing = mixing
         self._kernel, self._parts, self._batches = kernel, parts, batches
         threads: int = min(available_threads(), compiled.MOST_THREADS)
         most = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
@@ -62,8 +65,8 @@ class Compiled:
         return self._origin.is_that_of(parts)
 
     def begin(self, most: int) -> EpochState:
-        """Draw the order of up to ``most`` epochs and, if there are several, the keys of their dropouts."""
-        if most == 1:
+        """Draw the order of up to ``most`` epochs and, if there are several, the keys of their noise."""
+        if most == 1 or self._mixing is not None:  # whose numbers are drawn between the orders
             return EpochState(self._batches.order())
         drawn = [(self._batches.order(), self._draw_keys(len(self._batches))) for _ in range(most)]
         orders, keys = zip(*drawn, strict=True)
@@ -77,9 +80,9 @@ class Compiled:
         self._check(epoch)
         batches = self._batches
         if record_outputs and not epoch.outputs:
-            chosen = slice(batches.rows) if epoch.order is None else epoch.order
             outputs = np.zeros((batches.rows, self._kernel.outputs), self._parts.model.dtype)
-            epoch.outputs = [outputs, *(array[chosen] for array in batches.arrays[1:])]
+            like = self._targets(slice(1))
+            epoch.outputs = [outputs, *(np.zeros((batches.rows, *one.shape[1:]), one.dtype) for one in like)]
         weights = self._weights(epoch.order, epoch.count)
         steps = epoch.count * len(batches)
         while epoch.done < steps:
@@ -97,7 +100,7 @@ class Compiled:
         return float(loss[0])
 
     def _check(self, epoch: EpochState) -> None:
-        keys, expected = epoch.keys, (epoch.count * len(self._batches), self._kernel.dropouts)
+        keys, expected = epoch.keys, (epoch.count * len(self._batches), self._kernel.draws)
         if keys is not None and not (keys.shape == expected and keys.dtype == np.uint64):
             raise ValueError(
                 sentence("fit", f"keys of shape {expected}", "others", "resume with the network as it was")
@@ -112,10 +115,19 @@ class Compiled:
         """Take steps, and return their losses and learning rates; if there is a failure, the last was not taken."""
         first, outputs, optimizer = epoch.done, epoch.outputs[0] if epoch.outputs else None, self._parts.optimizer
         updates, losses = optimizer.plan(count), np.empty(count)
-        keys = self._draw_keys(count) if epoch.keys is None else epoch.keys[first : first + count]
+        if outputs is not None:
+            rows = slice(self._rows(first).start, self._rows(first + count - 1).stop)
+            seen = self._targets(rows if epoch.order is None else epoch.order[rows])
+            for room, array in zip(epoch.outputs[1:], seen, strict=True):
+                room[rows] = array
+        mixtures, keys = None, epoch.keys
+        if self._mixing is not None:
+            mixtures, keys = self._draw_mixtures(self._mixing, epoch, count)
+        else:
+            keys = self._draw_keys(count) if keys is None else keys[first : first + count]
         start = time.perf_counter()
         with atomic:
-            self._kernel.begin(epoch.order, first, updates, keys, losses, outputs)
+            self._kernel.begin(epoch.order, first, updates, keys, losses, outputs, mixtures)
             if average is not None:
                 self._kernel.average(*average(count))
             taken: int = self._kernel.run(threads)
@@ -128,6 +140,38 @@ class Compiled:
         elif taken < count:
             self.failure = ENDLESS_GRADIENT
         return values, rates
+
+    def _rows(self, step: int) -> slice:
+        """Where the rows of the step are in the order of the epochs."""
+        size, rows = self._batches.size, self._batches.rows
+        epoch, within = divmod(step, len(self._batches))
+        return slice(epoch * rows + within * size, epoch * rows + min((within + 1) * size, rows))
+
+    def _targets(self, rows: Any) -> list[Array]:
+        """Return the targets and weights of these rows of the data; targets that are mixed as numbers."""
+        y, *weight = (array[rows] for array in self._batches.arrays[1:])
+        if self._mixing is not None:
+            from ..data.augmentation import as_numbers
+
+            y = as_numbers(self._mixing, y, self._parts.model.dtype)
+        return [y, *weight]
+
+    def _draw_mixtures(self, mixing: MixUp, epoch: EpochState, count: int) -> tuple[tuple[Array, Array], Array]:
+        """Draw shares, partners and keys as single steps would, and mix the targets that are recorded."""
+        from ..data.augmentation import draw_mixture, mixed
+
+        shares, partners = np.empty(count), np.zeros((count, self._batches.size), np.int64)
+        keys = np.empty((count, self._kernel.draws), np.uint64)
+        for i, step in enumerate(range(epoch.done, epoch.done + count)):
+            rows = self._rows(step)
+            shares[i], others = draw_mixture(mixing, rows.stop - rows.start, self._parts.rng)
+            chosen = others + rows.start % self._batches.rows if epoch.order is None else epoch.order[rows][others]
+            partners[i, : len(others)] = chosen
+            if keys.size:
+                keys[i] = self._draw_keys(1) if epoch.keys is None else epoch.keys[step]
+            if epoch.outputs:
+                epoch.outputs[1][rows] = mixed(epoch.outputs[1][rows], others, shares[i])
+        return (shares, partners), keys
 
     def _weights(self, order: Array | None, count: int) -> list[float]:
         """Return the weight of each batch of ``count`` epochs: its rows, or the sum of their sample weights."""
@@ -142,8 +186,8 @@ class Compiled:
         return sums
 
     def _draw_keys(self, steps: int) -> Array | None:
-        """Draw a key for each dropout in each step, in the order in which the layers would."""
-        shape = (steps, self._kernel.dropouts)
+        """Draw a key for each dropout and noise in each step, in the order in which the layers would."""
+        shape = (steps, self._kernel.draws)
         return draw_keys(self._parts.model.rng, shape) if shape[1] else None
 
 
@@ -168,13 +212,18 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
         return None  # a user's loss may keep state
     if overrides(model, Sequential, "forward", "backward", "penalty"):
         return None
-    if is_sparse(batches.arrays[0]) or augment:
+    mixing = _mixing(augment) if augment else None
+    if is_sparse(batches.arrays[0]) or (augment and mixing is None):
         return None
     y, weight = targets
-    kernel, rule = loss_kernel(loss, y), rule_kernel(optimizer)
+    if mixing is not None and mixing.classes is not None:
+        targets = np.broadcast_to(model.dtype.type(0), (len(y), mixing.classes)), weight
+    kernel, rule = loss_kernel(loss, targets[0]), rule_kernel(optimizer)
     stages = stages_of(model, batches.arrays[0])
-    if kernel is None or rule is None or stages is None or _has_lone_row(model, batches):
+    if kernel is None or rule is None or stages is None or _has_lone_row(stages, batches):
         return None  # a batch of one row has no variance: the layer raises
+    if mixing is not None and not _can_mix(mixing, loss, batches.arrays[1], stages):
+        return None
     if not _takes(kernel, targets, batches.arrays[0].shape[0], np.zeros((2, stages[-1].outputs), model.dtype)):
         return None
     arrays, runs = optimizer.prepare(model.parameters.vector)
@@ -193,7 +242,23 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
         runs,
         average_penalty,
     )
-    return Compiled(plan, parts, batches, _work_of(stages, batches.size))
+    return Compiled(plan, parts, batches, _work_of(stages, batches.size), mixing)
+
+
+def _mixing(augment: tuple[Augmentation, ...]) -> MixUp | None:
+    """Return the only augmentation if it is MixUp."""
+    from ..data.augmentation import MixUp
+
+    return augment[0] if len(augment) == 1 and type(augment[0]) is MixUp else None
+
+
+def _can_mix(mixing: MixUp, loss: Loss, y: Array, stages: list[Stage]) -> bool:
+    """Whether rows, targets and weights can be mixed in a plan; if not, operations do it, or raise."""
+    if getattr(loss, "class_weight", None) is not None or stages[0].kind == "columns":  # codes have no mixture
+        return False
+    if mixing.classes is None:
+        return y.dtype.kind == "f"
+    return y.ndim == 1 and y.dtype.kind in "iub" and mixing.classes == stages[-1].outputs
 
 
 def _takes(kernel: tuple[str, tuple[float, ...]], targets: Targets, rows: int, z: Array) -> bool:
@@ -249,6 +314,6 @@ def _work_of(stages: list[Stage], batch: int) -> int:
     return 3 * batch * (products + MULTIPLICATIONS_OF_A_WAVE * waves)
 
 
-def _has_lone_row(model: Sequential, batches: Batches) -> bool:
+def _has_lone_row(stages: list[Stage], batches: Batches) -> bool:
     lone = batches.size == 1 or batches.rows % batches.size == 1
-    return lone and any(isinstance(layer, BatchNorm) for layer in model.layers)
+    return lone and any(stage.kind == "batch_norm" for stage in stages)

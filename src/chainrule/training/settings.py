@@ -103,10 +103,13 @@ def differences(theirs: Any, mine: Any, path: str) -> Iterator[tuple[str, Any, A
 
 def written(value: Any) -> str:
     """Describe a setting, or a part of a description, briefly."""
-    if not isinstance(value, (dict, list)):
+    named = (value.get("type") or value.get(OBJECT)) if isinstance(value, dict) else None
+    if isinstance(named, str):
+        return named
+    items = named or value
+    if not isinstance(items, list):
         return repr(value)
-    inner = (value.get("type") or value.get(OBJECT) or repr(value)) if isinstance(value, dict) else map(written, value)
-    return inner if isinstance(inner, str) else f"[{', '.join(inner)}]"
+    return f"[{', '.join(item if named and isinstance(item, str) else written(item) for item in items)}]"
 
 
 def in_code(path: str) -> str:

@@ -98,7 +98,7 @@ class EpochState:
     order: Array | None  # row numbers; None for the rows in their own order
     done: int = 0
     count: int = 1
-    keys: Array | None = None  # of the dropouts in each step, if drawn in advance
+    keys: Array | None = None  # of the dropouts and noises in each step, if drawn in advance
     outputs: list[Array] = field(default_factory=list)  # and targets and weights, in the epoch's order, if recorded
 
     def check(self, batches: Batches) -> None:

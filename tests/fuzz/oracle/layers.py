@@ -144,23 +144,45 @@ class Dropout(Layer):
         self.mask = np.ones(x.shape)
         if training and self.rate:
             threshold = min(int(self.rate * 65536 + 0.5), 65535)
-            bits = self.bits(int(rng.integers(0, 2**64, dtype=np.uint64)), x.size)
+            words = splitmix64(rng, -(-x.size // 4))
+            bits = np.array([word >> shift & 0xFFFF for word in words for shift in (0, 16, 32, 48)])[: x.size]
             self.mask = np.where(bits >= threshold, 65536 / (65536 - threshold), 0.0).reshape(x.shape)
         return x * self.mask
 
-    @staticmethod
-    def bits(key, count):
-        found, state = [], key
-        while len(found) < count:
-            state = z = (state + 0x9E3779B97F4A7C15) & MASK64
-            z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK64
-            z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK64
-            z ^= z >> 31
-            found += [z >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
-        return np.array(found[:count])
-
     def backward(self, dy):
         return dy * self.mask
+
+
+class GaussianNoise(Layer):
+    """y = x + σ e. Each word of splitmix64 gives a point of the plane, whose coordinates are two e, 64 words apart."""
+
+    def __init__(self, sigma):
+        self.sigma = sigma
+
+    def forward(self, x, training, rng):
+        if not training or not self.sigma:
+            return x
+        words = np.array(splitmix64(rng, -(-x.size // 128) * 64), np.uint64).reshape(-1, 64)
+        w = np.maximum(self.rounding(2**31 / ((words >> np.uint64(33)) + 0.5)), 1)
+        r = self.rounding(np.sqrt(2 * np.log(w)))
+        turn = (words & np.uint64(2**32 - 1)) / 2**32
+        angle = self.rounding(2 * np.pi * np.where(turn < 0.5, turn, turn - 1))
+        e = np.stack([r * np.cos(angle), r * np.sin(angle)], axis=1).ravel()[: x.size]
+        return self.rounding(x + self.rounding(self.sigma * e.reshape(x.shape)))
+
+    def backward(self, dy):
+        return dy
+
+
+def splitmix64(rng, count):
+    """So many words from a key that the generator gives."""
+    found, state = [], int(rng.integers(0, 2**64, dtype=np.uint64))
+    for _ in range(count):
+        state = z = (state + 0x9E3779B97F4A7C15) & MASK64
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK64
+        found.append(z ^ z >> 31)
+    return found
 
 
 class Linear(Layer):

@@ -4,10 +4,11 @@ cdef extern from "kernels/plan.h" nogil:
     enum:
         PLAN_THREADS
         PLAN_CHUNK
-        STAGE_COUNT
+        STAGE_columns, STAGE_affine, STAGE_parametric, STAGE_prelu, STAGE_scale, STAGE_fork, STAGE_join
+        STAGE_dropout, STAGE_gaussian_noise, STAGE_batch_norm, STAGE_layer_norm, STAGE_COUNT
 
     ctypedef struct Stage:
-        int kind, activation, keeps_input, dropout
+        int kind, activation, keeps_input, draw
         Size inputs, outputs
         double a, momentum, l1, l2
         double *penalty
@@ -25,6 +26,7 @@ cdef extern from "kernels/plan.h" nogil:
         double *running_variance
         const Part *parts
         int part_count
+        Stage *partner
 
     ctypedef struct Run:
         Size start, stop
@@ -37,8 +39,11 @@ cdef extern from "kernels/plan.h" nogil:
         const void *x
         const char *y
         Size y_bytes
+        int soft
         const double *weight
         const cnp.int64_t *order
+        const cnp.int64_t *mates
+        const double *shares
         Size epoch_rows, batch, epoch_steps, first, steps
         int loss, average_penalty
         const double *parameters
@@ -56,7 +61,7 @@ cdef extern from "kernels/plan.h" nogil:
         void *mean
         const double *mean_weights
         const cnp.uint64_t *keys
-        int dropouts
+        int draws
         void *x_room
         char *y_room
         double *share
@@ -160,7 +165,8 @@ cdef class Plan:
         p.loss, p.parameters, p.inputs, p.outputs = kind, parameters, inputs, outputs
         p.x = self.address("x", x.reshape(self.rows, -1), self.type, (self.rows, inputs))
         cdef Size each = outputs_of_a_target(kind, p.parameters)
-        if each == LABELS:
+        p.soft = each != LABELS and y.ndim == 1
+        if p.soft or each == LABELS:
             p.y = <const char *> self.address("y", y, cnp.NPY_INTP, (self.rows,))
             if not all_between(<Size *> p.y, self.rows, 0, outputs - 1):
                 raise ValueError(sentence("fit", f"labels y from 0 to {outputs - 1}", f"{y.min()} to {y.max()}"))
@@ -169,6 +175,8 @@ cdef class Plan:
             if outputs % each:
                 raise ValueError(sentence("fit", f"{each} outputs for each number of y", f"{outputs} outputs"))
         p.y_bytes = cnp.PyArray_NBYTES(<cnp.ndarray> y) // self.rows
+        if p.soft:
+            p.y_bytes = outputs * cnp.PyArray_ITEMSIZE(<cnp.ndarray> x)
         if weight is not None:
             p.weight = <const double *> self.address("weight", weight, cnp.NPY_FLOAT64, (self.rows,))
         return 0
@@ -197,57 +205,71 @@ cdef class Plan:
 
     cdef int set_stages(self, stages) except -1:
         cdef PlanStruct *p = &self.plan
+        cdef Stage *t
+        cdef Stage *fork = NULL  # the last one whose join is still to come; its partner is the one before it
+        cdef Size width = p.inputs
+        cdef bint matched = True
         p.stages = <Stage *> calloc(len(stages), sizeof(Stage))
         if p.stages == NULL:
             raise MemoryError
         p.count, p.first_learning = len(stages), len(stages)
-        width = p.inputs
         for i, stage in enumerate(stages):
-            keeps = stage.kind not in ("affine", "columns")
-            if stage.inputs != width or stage.outputs < 1 or (keeps and stage.outputs != width):
-                raise ValueError(sentence("fit", f"a layer of {width} inputs", f"{stage.kind} of {stage.inputs}"))
             if stage.kind not in STAGES:
                 raise ValueError(sentence("fit", "a layer that has a kernel", repr(stage.kind)))
             if not 0 <= stage.activation < ACTIVATION_COUNT:
                 raise ValueError(sentence("fit", "an activation that has a kernel", repr(stage.activation)))
-            width = stage.outputs
-            self.set_stage(&p.stages[i], stage)
-            if (p.stages[i].W != NULL or stage.kind == "columns") and p.first_learning > i:
+            t = &p.stages[i]
+            t.kind, t.inputs, t.outputs = STAGES[stage.kind], stage.inputs, stage.outputs
+            keeps = t.kind != STAGE_affine and t.kind != STAGE_columns
+            if t.inputs != width or t.outputs < 1 or (keeps and t.outputs != width):
+                raise ValueError(sentence("fit", f"a layer of {width} inputs", f"{stage.kind} of {t.inputs}"))
+            width = t.outputs
+            self.set_stage(t, stage)
+            if (t.W != NULL or t.kind == STAGE_columns) and p.first_learning > i:
                 p.first_learning = i
+            if t.kind == STAGE_fork:
+                t.partner, fork = fork, t
+            elif t.kind == STAGE_join:
+                matched = matched and fork != NULL and fork.outputs == width
+                if matched:
+                    t.partner, fork.partner, fork = fork, t, fork.partner
+        if not matched or fork != NULL:
+            raise ValueError(sentence("fit", "residuals that keep their width", "others"))
         return 0
 
     cdef int set_stage(self, Stage *t, stage) except -1:
         cdef PlanStruct *p = &self.plan
-        t.kind, t.inputs, t.outputs = STAGES[stage.kind], stage.inputs, stage.outputs
+        cdef bint norm = t.kind == STAGE_batch_norm or t.kind == STAGE_layer_norm
+        cdef bint draws = t.kind == STAGE_dropout or t.kind == STAGE_gaussian_noise
         t.activation, t.keeps_input, t.a = stage.activation, stage.keeps_input, stage.a
         t.momentum, t.l1, t.l2 = stage.momentum, stage.l1, stage.l2
         if t.l1 or t.l2:
             t.penalty = <double *> self.room(t.inputs, float)
-        t.y, t.dy = self.room((p.batch, t.outputs)), self.room((p.batch, t.outputs))
-        if stage.kind == "columns":
-            self.set_parts(t, stage.parts)
-        elif stage.kind not in ("activation", "scale") and (stage.kind != "affine" or t.keeps_input):
+        cdef Stage *before = NULL if t == p.stages else t - 1
+        # What a stage would only copy stays where it is.
+        t.y = before.y if t.kind == STAGE_fork and before != NULL else self.room((p.batch, t.outputs))
+        t.dy = before.dy if t.kind == STAGE_gaussian_noise and before != NULL else self.room((p.batch, t.outputs))
+        if norm or t.kind in (STAGE_parametric, STAGE_prelu, STAGE_dropout) or t.kind == STAGE_affine and t.keeps_input:
             t.kept = self.room((p.batch, t.outputs))
-        if stage.kind == "affine":
+        if t.kind == STAGE_columns:
+            self.set_parts(t, stage.parts)
+        elif t.kind == STAGE_affine:
             self.learn("W", stage.W, (t.inputs, t.outputs), &t.W, &t.dW)
-        if stage.kind == "parametric":
-            self.learn("amount", stage.W, (t.outputs,), &t.W, &t.dW)
-        if stage.kind == "scale":
-            self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
-        if stage.kind.endswith("norm"):
-            self.learn("gain", stage.W, (t.outputs,), &t.W, &t.dW)
+        elif norm or t.kind in (STAGE_parametric, STAGE_prelu, STAGE_scale):
+            self.learn("vector", stage.W, (t.outputs,), &t.W, &t.dW)
+        if norm or stage.b is not None:
+            self.learn("bias", stage.b, (t.outputs,), &t.b, &t.db)
+        if norm:
             longest = max(p.batch, t.inputs)
             t.inverse, t.mean, t.variance = self.room(longest), self.room(longest), self.room(longest)
-        if stage.kind.endswith("norm") or stage.b is not None:
-            self.learn("bias", stage.b, (t.outputs,), &t.b, &t.db)
-        if stage.kind == "batch_norm":
+        if t.kind == STAGE_batch_norm:
             shape = (t.outputs,)
             mean, variance = stage.running_mean, stage.running_variance
             t.running_mean = <double *> self.address("running_mean", mean, cnp.NPY_FLOAT64, shape, True)
             t.running_variance = <double *> self.address("running_variance", variance, cnp.NPY_FLOAT64, shape, True)
-        if stage.kind == "dropout":
-            t.dropout = p.dropouts
-            p.dropouts += 1
+        if draws:
+            t.draw = p.draws
+            p.draws += 1
         return 0
 
     cdef int learn(self, str name, values, tuple shape, void **at, void **gradient_at) except -1:
@@ -283,23 +305,26 @@ cdef class Plan:
         return 0
 
     @property
-    def dropouts(self):
+    def draws(self):
         """How many keys a step needs."""
-        return self.plan.dropouts
+        return self.plan.draws
 
     @property
     def outputs(self):
         """How wide the last stage's output is."""
         return self.plan.outputs
 
-    def begin(self, order, Size first, updates, keys, value, z):
-        """Set what the next call does: ``len(updates)`` steps from step ``first`` of the order on."""
+    def begin(self, order, Size first, updates, keys, value, z, mixtures=None):
+        """Set what the next call does: ``len(updates)`` steps from step ``first`` of the order on.
+
+        ``mixtures`` are (for each step, the share of a row; for each row of each step, the row that is mixed into it).
+        """
         cdef PlanStruct *p = &self.plan
-        cdef Size steps = len(updates), row
+        cdef Size steps = len(updates)
         if self.running or first < 0:
             raise ValueError(sentence("fit", "one training at a time", "a second one", "make another Trainer"))
         self.passing = []
-        p.order, p.keys, p.z, p.mean = NULL, NULL, NULL, NULL
+        p.order, p.keys, p.z, p.mates, p.mean = NULL, NULL, NULL, NULL, NULL
         p.first, p.steps, p.done = first, steps, 0
         p.coefficients = np.shape(updates)[-1] - 2
         if not 0 <= p.coefficients <= COEFFICIENTS:
@@ -310,11 +335,14 @@ cdef class Plan:
         if order is not None:
             p.order = <const cnp.int64_t *> self.passed("the order of rows", order, cnp.NPY_INT64, (len(order),))
             end = min(end, (first + steps - 1) // p.epoch_steps * p.epoch_rows + p.epoch_rows)
-            for row in range(begin, end):
-                if row >= size(order) or not 0 <= p.order[row] < self.rows:
-                    raise ValueError(sentence("fit", f"an order of rows from 0 to {self.rows - 1}", f"others at {row}"))
-        if p.dropouts:
-            p.keys = <const cnp.uint64_t *> self.passed("keys", keys, cnp.NPY_UINT64, (steps, p.dropouts))
+            self.check_rows(p.order, begin, end, size(order))
+        if mixtures is not None:
+            shares, mates = mixtures
+            p.shares = <const double *> self.passed("shares", shares, cnp.NPY_FLOAT64, (steps,))
+            p.mates = <const cnp.int64_t *> self.passed("the rows to mix", mates, cnp.NPY_INT64, (steps, p.batch))
+            self.check_rows(p.mates, 0, size(mates), size(mates))
+        if p.draws:
+            p.keys = <const cnp.uint64_t *> self.passed("keys", keys, cnp.NPY_UINT64, (steps, p.draws))
         if z is not None:
             p.z = self.passed("outputs", z, self.type, (p.epoch_rows, p.outputs), True)
             if first + steps > p.epoch_steps:
@@ -325,6 +353,13 @@ cdef class Plan:
         cdef PlanStruct *p = &self.plan
         p.mean_weights = <const double *> self.passed("weights", weights, cnp.NPY_FLOAT64, (p.steps,))
         p.mean = self.passed("the average of the weights", mean, self.type, (p.size,), True)
+
+    cdef int check_rows(self, const cnp.int64_t *rows, Size begin, Size end, Size count) except -1:
+        cdef Size i
+        for i in range(begin, end):
+            if i >= count or not 0 <= rows[i] < self.rows:
+                raise ValueError(sentence("fit", f"an order of rows from 0 to {self.rows - 1}", f"others at {i}"))
+        return 0
 
     cdef Size row_of(self, Size step):
         """Where in the order a step's batch begins."""

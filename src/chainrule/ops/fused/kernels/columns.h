@@ -1,13 +1,5 @@
 /* The parts of a stage of columns, in front of a network on a table: ../../embedding.py and ../../periodic.py derive
- * them. A part reads its own columns of x (rows × width) and writes its own of y (rows × outputs). APART: what GCC
- * would otherwise put into the library once for each call of it. */
-#ifndef APART
-#ifdef __clang__
-#define APART static __attribute__((noinline))
-#else
-#define APART static __attribute__((noipa))
-#endif
-#endif
+ * them. A part reads its own columns of x (rows × width) and writes its own of y (rows × outputs). */
 
 /* u = 2π x w1 + b1 of one column of x, for each row and frequency. */
 APART void NAME(phases)(const Part *p, Size j, Size rows, const REAL *x, Size width, REAL *u) {

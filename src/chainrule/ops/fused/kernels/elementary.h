@@ -42,6 +42,10 @@ INLINE REAL NAME(magnitude)(REAL x) {
     return FABS(x);
 }
 
+INLINE REAL NAME(root)(REAL x) {
+    return sizeof(REAL) == sizeof(float) ? (REAL)sqrtf((float)x) : (REAL)sqrt((double)x);
+}
+
 /* exp(x) - 1 for x = n log 2 + r with the nearest integer n, |r| <= log(2)/2: *p = exp(r) - 1, and the bits of the
  * value returned end in n + bias. n is x / log 2 + 1.5 * 2^MANTISSA rounded to its last bit, which every processor can; log 2
  * comes in two parts so that n times the first is exact without fused multiply-add too (Cody and Waite 1980). */

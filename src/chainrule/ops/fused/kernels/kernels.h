@@ -72,4 +72,8 @@ typedef struct {
 const Kernels *chainrule_kernels(int bytes);
 const char *chainrule_instructions(void);
 
+/* probabilities.c: as the kernel `loss`, for arrays of float (bytes = 4) or double (8). */
+void chainrule_loss_of_probabilities(int kind, int bytes, Size rows, Size width, const void *p, const void *y,
+                                     double smoothing, double scale, const double *share, double *values, void *dp);
+
 #endif

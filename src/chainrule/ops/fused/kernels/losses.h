@@ -284,8 +284,11 @@ static void NAME(loss)(int kind, Size rows, Size outputs, const void *z, const v
     case LOSS_##name:                                                          \
         NAME(name)(rows, outputs, z, y, parameters, scale, share, values, dz); \
         break;
+#define LOSS_OF_PROBABILITIES(name, how_many_parameters, outputs_of_a_target) case LOSS_##name:
 #define LOSS_OF_OUTPUTS(name, how_many_parameters, outputs_of_a_target, term)
 #include "losses.def"
+        chainrule_loss_of_probabilities(kind, sizeof(REAL), rows, outputs, z, y, parameters[0], scale, share, values, dz);
+        break;
     default:
         NAME(loss_of_outputs)(kind, rows, outputs, z, y, parameters, scale, share, values, dz);
     }

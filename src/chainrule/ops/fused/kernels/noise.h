@@ -1,13 +1,17 @@
-/* Inverted dropout; the definition of its mask stands in ops/noise.py. */
+/* Inverted dropout and normal noise; their definition stands in ops/noise.py. */
 
-/* Output number `word` of the splitmix64 generator whose state is `key`: the constants and shifts of Steele, Lea and
- * Flood, Fast Splittable Pseudorandom Number Generators (2014), in Vigna's version. No output needs the one before. */
-INLINE uint64_t NAME(splitmix64)(uint64_t key, uint64_t word) {
-    uint64_t z = key + (word + 1) * 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
+/* Outputs number `first` ... of the splitmix64 generator whose state is `key`: the constants and shifts of Steele, Lea
+ * and Flood, Fast Splittable Pseudorandom Number Generators (2014), in Vigna's version. None needs the one before. */
+#ifdef SINGLE /* once for both */
+APART void random_words(uint64_t key, uint64_t first, Size n, uint64_t *words) {
+    for (Size j = 0; j < n; j++) {
+        uint64_t z = key + (first + (uint64_t)j + 1) * 0x9e3779b97f4a7c15u;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        words[j] = z ^ (z >> 31);
+    }
 }
+#endif
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define PIECE(i) ((i) ^ 3)
@@ -30,7 +34,7 @@ static void NAME(dropout)(Size n, uint64_t key, uint64_t first, double rate, con
     Size skip = (Size)(first % 4); /* pieces of the first word that belong to the element before `first` */
     for (Size done = 0; done < n;) {
         const Size room = 4 * WORDS - skip, m = n - done < room ? n - done : room, words = (skip + m + 3) / 4;
-        for (Size j = 0; j < words; j++) random.word[j] = NAME(splitmix64)(key, word + (uint64_t)j);
+        random_words(key, word, words, random.word);
 #pragma omp simd
         for (Size i = 0; i < m; i++) {
             const REAL kept = (BITS)random.piece[PIECE(skip + i)] < threshold ? 0 : enlarged;
@@ -44,6 +48,31 @@ static void NAME(dropout)(Size n, uint64_t key, uint64_t first, double rate, con
 }
 
 #undef PIECE
+
+/* Always whole groups of words, of which the part that is wanted is added: so no number depends on its place. */
+APART void NAME(gaussian_noise)(Size n, uint64_t key, uint64_t first, REAL sigma, const REAL *x, REAL *y) {
+    enum { GROUP = 64 };
+    uint64_t words[GROUP];
+    REAL r[2 * GROUP], e[2 * GROUP];
+    Size skip = (Size)(first % (2 * GROUP));
+    for (uint64_t word = first / (2 * GROUP) * GROUP; n > 0; word += GROUP) {
+        random_words(key, word, GROUP, words);
+#pragma omp simd
+        for (Size j = 0; j < GROUP; j++) {
+            const REAL inverse = R(2147483648.0) / ((REAL)(int32_t)(words[j] >> 33) + R(0.5));
+            r[j] = r[GROUP + j] = sigma * NAME(root)(2 * NAME(log_of_sum)(inverse));
+            e[j] = e[GROUP + j] = (REAL)(int32_t)(uint32_t)words[j] * R(1.4629180792671596e-9); /* π / 2^31 */
+        }
+        NAME(sines)(GROUP, e, R(0.5), e);
+        NAME(sines)(GROUP, e + GROUP, 0, e + GROUP);
+        const Size m = shorter(n, 2 * GROUP - skip);
+        for (Size i = 0; i < m; i++) y[i] = x[i] + r[skip + i] * e[skip + i];
+        x += m;
+        y += m;
+        n -= m;
+        skip = 0;
+    }
+}
 
 static void NAME(multiply)(Size n, const void *x_, const void *factor_, void *y_) {
     const REAL *x = x_, *factor = factor_;

@@ -2,10 +2,6 @@
  * chainrule/optimizers/ states the rules. Called for a whole vector or for a segment of a few registers: the result is
  * the same to the bit, for each element is computed from itself alone. */
 
-INLINE REAL NAME(root)(REAL x) {
-    return sizeof(REAL) == sizeof(float) ? (REAL)sqrtf((float)x) : (REAL)sqrt((double)x);
-}
-
 /* min(max(x, -limit), limit), in the order in which NaN stays NaN and the compiler sees its own instructions. */
 INLINE REAL NAME(within)(REAL x, REAL limit) {
     REAL below = limit < x ? limit : x;

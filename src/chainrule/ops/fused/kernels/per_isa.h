@@ -11,6 +11,13 @@
 #define TABLE(name) JOIN(name, ISA)
 #define INLINE static inline __attribute__((always_inline))
 
+/* What GCC would otherwise put into the library once for each call of it. */
+#ifdef __clang__
+#define APART static __attribute__((noinline))
+#else
+#define APART static __attribute__((noipa))
+#endif
+
 INLINE Size shorter(Size a, Size b) {
     return a < b ? a : b;
 }

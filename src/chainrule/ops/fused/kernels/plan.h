@@ -19,19 +19,21 @@ enum {
 };
 
 /* One layer. Batches are (rows, inputs) and (rows, outputs); what a kind does not use is NULL or 0. */
-typedef struct {
-    int kind, activation, keeps_input, dropout; /* dropout: its number among the dropouts, to find its keys */
+typedef struct Stage {
+    int kind, activation, keeps_input, draw; /* draw: its number among those that draw a key */
     Size inputs, outputs;
-    double a;        /* of the activation; or the rate of dropout; or the epsilon of a normalisation */
+    double a;        /* of the activation, the rate of dropout, the deviation of noise or the epsilon of a normalisation */
     double momentum; /* of the running statistics */
     double l1, l2, *penalty; /* and what the batch's penalty is for each row of W */
     void *W, *b, *dW, *db; /* W, b or gain, bias or amount, and their gradients */
     void *y, *dy;          /* the output and its gradient; of an affine stage dy becomes dz */
-    void *kept;            /* z of a gated activation, f(x) of a parametric one, the mask of dropout, the standardised batch */
+    void *kept;            /* z of a gated activation, f(x) of a parametric one, of PReLU relu(x), the mask of dropout, the
+                              standardised batch */
     void *inverse, *mean, *variance; /* of a normalisation: of each row or column */
     double *running_mean, *running_variance;
     const Part *parts; /* of a stage of columns, which is the first */
     int part_count;
+    struct Stage *partner; /* of a fork, before the layers of a residual, the join after them; of the join, the fork */
 } Stage;
 
 /* A part of the flat vector whose learning rate and decay have the same factors. */
@@ -49,10 +51,13 @@ typedef struct Plan {
     /* the data: rows of x, y and weight in the order given, or as they stand if it is NULL */
     const void *x;
     const char *y;
-    Size y_bytes; /* of a row of y */
+    Size y_bytes; /* of a row of y, as the loss takes it */
+    int soft;     /* whether y are labels and the loss takes a row of shares of the classes */
     const double *weight;
     const int64_t *order;
     Size epoch_rows, batch, epoch_steps; /* rows and steps of an epoch: after them the next epoch's order begins */
+    const int64_t *mates;                /* for each row of each step, the row that is mixed into it; or NULL */
+    const double *shares;                /* and for each step, the share of the row itself */
     Size first, steps;                   /* the steps to do, counted from the first epoch in `order` */
 
     /* the loss */
@@ -70,8 +75,8 @@ typedef struct Plan {
     int coefficients;
     void *mean;                   /* a running mean of the vector, or NULL; and the weight of each step's vector in it */
     const double *mean_weights;
-    const uint64_t *keys;         /* for each step, one for each dropout */
-    int dropouts;
+    const uint64_t *keys;         /* for each step, one for each dropout or noise, of which there are so many */
+    int draws;
 
     /* room for a batch */
     void *x_room;

@@ -5,11 +5,35 @@
  * takes the optimizer's step for its own part of the parameters. Every number is computed by one thread in one order, so
  * that the result does not depend on how many threads there are. */
 
+/* The row of the data that is row r of the batch that begins at `start`. */
+INLINE Size NAME(row)(const Plan *p, Size start, Size r) {
+    return p->order ? p->order[start + r] : start % p->epoch_rows + r;
+}
+
+/* Two rows as one. Labels that point outside, which only data that changed under way can hold, give NaN. */
+APART void NAME(mix)(const NAME(Step) *s, Size row, Size mate, REAL *x, REAL *y) {
+    const Plan *p = s->plan;
+    const double share = p->mates == NULL ? 1 : p->shares[s->index];
+    const REAL own = (REAL)share, other = (REAL)(1 - share);
+    const Size width = p->y_bytes / (Size)sizeof(REAL);
+    NAME(add)(p->inputs, own, (const REAL *)p->x + row * p->inputs, other, (const REAL *)p->x + mate * p->inputs, x);
+    if (!p->soft) {
+        NAME(add)(width, own, (const REAL *)p->y + row * width, other, (const REAL *)p->y + mate * width, y);
+        return;
+    }
+    const size_t first = ((const size_t *)p->y)[row], second = ((const size_t *)p->y)[mate];
+    const int known = first < (size_t)width && second < (size_t)width;
+    memset(y, known ? 0 : 0xff, p->y_bytes);
+    if (known) {
+        y[first] += own;
+        y[second] += other;
+    }
+}
+
 /* This thread's rows of the batch: in place, or gathered in the epoch's order. */
 static void NAME(gather)(NAME(Step) *s, Size start) {
     const Plan *p = s->plan;
-    const int64_t *order = p->order;
-    if (order == NULL) {
+    if (p->order == NULL && p->mates == NULL && !p->soft) {
         s->x = (const REAL *)p->x + start % p->epoch_rows * p->inputs;
         s->y = p->y + start % p->epoch_rows * p->y_bytes;
         return;
@@ -17,9 +41,16 @@ static void NAME(gather)(NAME(Step) *s, Size start) {
     s->x = p->x_room;
     s->y = p->y_room;
     for (Size r = s->r0; r < s->r1; r++) {
-        memcpy((REAL *)p->x_room + r * p->inputs, (const REAL *)p->x + order[start + r] * p->inputs,
-               p->inputs * sizeof(REAL));
-        memcpy(p->y_room + r * p->y_bytes, p->y + order[start + r] * p->y_bytes, p->y_bytes);
+        const Size row = NAME(row)(p, start, r);
+        const REAL *x = (const REAL *)p->x + row * p->inputs;
+        REAL *x_row = (REAL *)p->x_room + r * p->inputs;
+        char *y_row = p->y_room + r * p->y_bytes;
+        if (p->mates != NULL || p->soft) {
+            NAME(mix)(s, row, p->mates == NULL ? row : p->mates[s->index * p->batch + r], x_row, (REAL *)y_row);
+        } else {
+            memcpy(x_row, x, p->inputs * sizeof(REAL));
+            memcpy(y_row, p->y + row * p->y_bytes, p->y_bytes);
+        }
     }
 }
 
@@ -29,9 +60,9 @@ static void NAME(weigh)(NAME(Step) *s, Size start) {
     s->penalty_share = p->average_penalty ? 1 / (double)s->n : 1;
     if (p->weight == NULL) return;
     double total = 0;
-    for (Size r = 0; r < s->n; r++) total += p->weight[p->order ? p->order[start + r] : start % p->epoch_rows + r];
+    for (Size r = 0; r < s->n; r++) total += p->weight[NAME(row)(p, start, r)];
     for (Size r = s->r0; r < s->r1; r++) {
-        const double w = p->weight[p->order ? p->order[start + r] : start % p->epoch_rows + r];
+        const double w = p->weight[NAME(row)(p, start, r)];
         p->share[r] = total > 0 ? w / total : 0;
     }
     if (p->average_penalty) s->penalty_share = total > 0 ? 1 / total : 0;

@@ -25,6 +25,11 @@ INLINE const REAL *NAME(input)(const NAME(Step) *s, int i) {
     return i == 0 ? s->x : s->plan->stages[i - 1].y;
 }
 
+APART void NAME(add)(Size n, REAL a, const REAL *x, REAL b, const REAL *other, REAL *y) {
+#pragma omp simd
+    for (Size i = 0; i < n; i++) y[i] = a * x[i] + b * other[i];
+}
+
 static void NAME(forward_affine)(const NAME(Step) *s, const Stage *t, const REAL *x) {
     for (Size r = s->r0; r < s->r1; r += ROW_BLOCK) {
         const Size rows = shorter(ROW_BLOCK, s->r1 - r);
@@ -60,6 +65,7 @@ static void NAME(forward)(const NAME(Step) *s) {
     for (int i = 0; i < s->plan->count; i++) {
         const Stage *t = &s->plan->stages[i];
         const Size at = s->r0 * t->inputs;
+        const int prelu = t->kind == STAGE_prelu;
         const REAL *x = NAME(input)(s, i);
         REAL *y = (REAL *)t->y + s->r0 * t->outputs, *kept = t->kept == NULL ? NULL : (REAL *)t->kept + at;
         switch (t->kind) {
@@ -73,12 +79,29 @@ static void NAME(forward)(const NAME(Step) *s) {
             NAME(activate)(t->activation, rows * t->outputs, x + at, y, t->a);
             break;
         case STAGE_parametric:
+        case STAGE_prelu: /* slope · x + (1 - slope) relu(x): x and f change places */
             NAME(activate)(t->activation, rows * t->outputs, x + at, kept, t->a);
-            NAME(parametric)(rows, t->outputs, x + at, kept, t->W, y);
+            NAME(parametric)(rows, t->outputs, prelu ? kept : x + at, prelu ? x + at : kept, t->W, y);
             break;
-        case STAGE_dropout: {
-            const uint64_t key = s->plan->keys[s->index * s->plan->dropouts + t->dropout];
-            NAME(dropout)(rows * t->outputs, key, (uint64_t)at, t->a, x + at, y, kept);
+        case STAGE_softmax:
+            NAME(softmax)(rows, t->outputs, x + at, y);
+            break;
+        case STAGE_log_softmax:
+            NAME(log_softmax)(rows, t->outputs, x + at, y);
+            break;
+        case STAGE_fork:
+            if (y != x + at) memcpy(y, x + at, (size_t)(rows * t->outputs) * sizeof(REAL));
+            break;
+        case STAGE_join:
+            NAME(add)(rows * t->outputs, 1, x + at, 1, (REAL *)t->partner->y + at, y);
+            break;
+        case STAGE_dropout:
+        case STAGE_gaussian_noise: {
+            const uint64_t key = s->plan->keys[s->index * s->plan->draws + t->draw];
+            if (t->kind == STAGE_dropout)
+                NAME(dropout)(rows * t->outputs, key, (uint64_t)at, t->a, x + at, y, kept);
+            else
+                NAME(gaussian_noise)(rows * t->outputs, key, (uint64_t)at, (REAL)t->a, x + at, y);
             break;
         }
         case STAGE_batch_norm:
@@ -129,11 +152,25 @@ static void NAME(backward)(const NAME(Step) *s) {
                                     t->keeps_input ? NAME(input)(s, i) + in : (REAL *)t->y + out, dx, t->a);
             break;
         case STAGE_parametric:
-            if (dx != NULL) { /* dx = (1 - a) dy + a f'(x) dy */
+        case STAGE_prelu:
+            if (dx != NULL) { /* dx = (1 - a) dy + a f'(x) dy, and of PReLU (1 - a) f'(x) dy + a dy */
                 NAME(activate_backward)(t->activation, rows * t->outputs, dy,
                                         t->keeps_input ? NAME(input)(s, i) + in : (REAL *)t->kept + in, dx, t->a);
-                NAME(parametric)(rows, t->outputs, dy, dx, t->W, dx);
+                const int prelu = t->kind == STAGE_prelu;
+                NAME(parametric)(rows, t->outputs, prelu ? dx : dy, prelu ? dy : dx, t->W, dx);
             }
+            break;
+        case STAGE_softmax:
+            NAME(softmax_backward)(rows, t->outputs, dy, (REAL *)t->y + out, dx);
+            break;
+        case STAGE_log_softmax:
+            NAME(log_softmax_backward)(rows, t->outputs, dy, (REAL *)t->y + out, dx);
+            break;
+        case STAGE_fork: /* what came through the layers, and what went past them */
+            NAME(add)(rows * t->outputs, 1, dy, 1, (REAL *)t->partner->dy + out, dx);
+            break;
+        case STAGE_join:
+            memcpy(dx, dy, (size_t)(rows * t->outputs) * sizeof(REAL));
             break;
         case STAGE_dropout:
             NAME(multiply)(rows * t->outputs, dy, (REAL *)t->kept + in, dx);
@@ -236,5 +273,7 @@ static void NAME(gradients)(const NAME(Step) *s, int i) {
                                  (REAL *)t->dW + from, t->db == NULL ? NULL : (REAL *)t->db + from);
         if (t->kind == STAGE_parametric)
             NAME(parametric_gradient)(s->n, t->outputs, t->dy, x, t->kept, t->dW, from, to);
+        if (t->kind == STAGE_prelu)
+            NAME(parametric_gradient)(s->n, t->outputs, t->dy, t->kept, x, t->dW, from, to);
     }
 }
