@@ -19,7 +19,7 @@ import numpy as np
 from .._support.checks import Array, is_sparse, sentence
 from .._support.overrides import is_of_package, overrides
 from ..data.batches import Augmentation, Batches
-from ..layers.base import all_within, changes
+from ..layers.base import all_within
 from ..losses import Loss
 from ..losses.base import loss_kernel
 from ..model import Sequential
@@ -276,36 +276,28 @@ class _Origin:
     """The objects that a plan was made from, to detect replacements.
 
     Numbers are immutable, and kernels read arrays of parameters and state in place, so comparing identities is enough.
-    The attributes of layers are compared if one of any layer was assigned, those of the loss by value.
+    The attributes of the loss are compared by value.
     """
 
     def __init__(self, parts: Parts) -> None:
-        self._stamp, self._optimizer = changes.stamp, parts.optimizer
+        self._optimizer = parts.optimizer
         self._attributes = [vars(layer) for layer in all_within(parts.model.layers)]
-        self._of_layers = self._within_layers()
         self._of_optimizer = itemgetter(*(vars(parts.optimizer).keys() - READ_BY_EVERY_CALL))
         self._objects, self._values = self._within(parts), values_of(parts.loss)
 
     def is_that_of(self, parts: Parts) -> bool:
         if parts.optimizer is not self._optimizer or not same(self._within(parts), self._objects):
             return False
-        if values_of(parts.loss) != self._values:
-            return False
-        if (stamp := changes.stamp) != self._stamp:
-            if not same(self._within_layers(), self._of_layers):
-                return False
-            self._stamp = stamp
-        return True
+        return values_of(parts.loss) == self._values
 
     def _within(self, parts: Parts) -> list[Any]:
         model, optimizer = parts.model, parts.optimizer
         objects = [*parts.identities(), len(vars(model)), len(vars(optimizer))]  # one more if a method is replaced
         objects += [model.parameters.vector, model.gradients.vector, *optimizer.state.values()]
         objects += self._of_optimizer(vars(optimizer))
+        for attributes in self._attributes:
+            objects += attributes.values()
         return objects
-
-    def _within_layers(self) -> list[Any]:
-        return [value for attributes in self._attributes for value in attributes.values()]
 
 
 def _work_of(stages: list[Stage], batch: int) -> int:
