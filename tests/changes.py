@@ -43,12 +43,49 @@ LAYER_VALUES: dict[str, Any] = {
     "slope": 0.8,
     **{name: np.linspace(-0.4, 0.5, 8) for name in ("amount", "b", "bias", "gain")},
     "W": np.linspace(-0.4, 0.5, 64).reshape(8, 8),
-    **dict.fromkeys(("E", "w1", "b1", "W2", "b2"), 0.1),  # in training/test_compiled_columns.py
+    **dict.fromkeys(("E", "w1", "b1", "W2", "b2", "steps", "r", "A", "c"), 0.1),  # in training/test_compiled_columns.py
 }
 #: Those that no step reads, or that say what the layer is: its shape, its first values, what it is made of.
-LAYER_FACTS = {"bias_initializer", "children", "features", "in_features", "initializer", "layers"}
-LAYER_FACTS |= {"out_features", "start", "codes", "frequencies", "outputs", "parts", "scale", "size"}
-GRADIENTS = {"dW", "damount", "db", "dgain", "dbias", "dslope", "dE", "dw1", "db1", "dW2", "db2"}
+LAYER_FACTS = {
+    "bias_initializer",
+    "children",
+    "features",
+    "in_features",
+    "initializer",
+    "layers",
+    "networks",
+    "groups",
+    "members",
+}
+LAYER_FACTS |= {
+    "out_features",
+    "start",
+    "codes",
+    "frequencies",
+    "outputs",
+    "edges",
+    "networks",
+    "parts",
+    "scale",
+    "size",
+}
+GRADIENTS = {
+    "dW",
+    "damount",
+    "db",
+    "dgain",
+    "dbias",
+    "dslope",
+    "dE",
+    "dw1",
+    "db1",
+    "dW2",
+    "db2",
+    "dsteps",
+    "dr",
+    "dA",
+    "dc",
+}
 
 #: How to make a layer of each class, eight numbers wide.
 MAKE: dict[str, Callable[[], cr.Layer]] = {
@@ -63,8 +100,11 @@ MAKE: dict[str, Callable[[], cr.Layer]] = {
     "Columns": lambda: cr.Columns([(3, []), (5, [cr.Linear(5, 5)])]),
     "Embedding": lambda: cr.Embedding(3, 8),
     "PBLD": lambda: cr.PBLD(2),
+    "TabM": lambda: cr.TabM(8, [cr.Tanh()], 8, 2),
+    "Members": lambda: cr.Members([[cr.Linear(8, 8)], [cr.Tanh()]]),
+    "PiecewiseLinear": lambda: cr.PiecewiseLinear([[-1, 0, 1]] * 2, 4),
 }
-FRONTS = ("Embedding", "PBLD")  # which stand in front of a network, and keep no width
+FRONTS = ("Embedding", "PBLD", "PiecewiseLinear", "TabM")  # which stand at an end of a network, and keep no width
 
 
 def layer_of(name: str) -> cr.Layer:
@@ -77,6 +117,7 @@ def attributes(thing: Any) -> set[str]:
 
 
 CASES = [(name, one) for name in LAYERS for one in sorted(attributes(layer_of(name)) & LAYER_VALUES.keys())]
+CASES.remove(("TabM", "activation"))  # which no step of training reads
 CASES += [
     ("BatchNorm", "gain"),
     ("LayerNorm", "bias"),

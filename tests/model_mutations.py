@@ -71,7 +71,10 @@ def odd(rng: Rng) -> Any:
         lambda: {"type": "BatchNorm", "features": int(rng.integers(1, 4000)), "epsilon": float(rng.normal())},
         lambda: {"type": "Embedding", "codes": huge, "size": int(rng.choice([1, 2**62]))},
         lambda: {"type": "PBLD", "features": huge, "frequencies": 2**40, "outputs": int(rng.choice([2, 2**62]))},
+        lambda: {"type": "PiecewiseLinear", "edges": [[0, 1]] * 9999 + [[*range(9999)]], "outputs": huge},
         lambda: {"type": "Columns", "parts": [[huge, []], [1, {"type": "Embedding", "codes": huge, "size": 1}]]},
+        lambda: {"type": "TabM", "features": 9, "layers": [{"type": "ReLU"}], "outputs": huge, "members": huge},
+        lambda: {"type": "Members", "networks": [[{"type": "Embedding", "codes": huge, "size": 1}]] * 2},
         lambda: {"type": "Residual", "layers": [{"type": "ReLU"}] * int(rng.choice([1, 100, 2000]))},
     ]
     return choices[rng.integers(len(choices))]()

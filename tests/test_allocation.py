@@ -119,9 +119,11 @@ LAYERS = {
     "prelu": lambda: cr.PReLU(512),
     "parametric": lambda: cr.ParametricActivation(512, "mish"),
     "scale": lambda: cr.Scale(512),
+    "members": lambda: cr.Members([[cr.Linear(512, 512)], [cr.Tanh()]]),
     "residual": lambda: cr.Residual([cr.Linear(512, 512, activation="gelu"), cr.Linear(512, 512)]),
     "flatten": lambda: cr.Flatten(),
     "columns": lambda: cr.Columns([(256, []), (256, [cr.Linear(256, 256)])]),
+    "bins": lambda: cr.Columns([(128, [cr.PiecewiseLinear([range(4)] * 128, 2), cr.Linear(256, 128)]), (384, [])]),
     "waves": lambda: cr.Columns([(128, [cr.PBLD(128, 8, 2), cr.Linear(256, 128)]), (384, [])]),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cache
 
 import numpy as np
@@ -201,3 +202,16 @@ def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
         model, x, _ = fitted(kind)
         with pytest.raises(ValueError, match=r"explain expects y among the classes .*, got "):
             cr.explain(model, x.iloc[[0]] if hasattr(x, "iloc") else x[0], strange)
+
+
+def test_those_of_an_average_are_the_averages_of_its_members() -> None:
+    """Members read the same codes, each in tables of its own."""
+    model, x, _ = fitted("table, numbers")
+    one, both = model.model_, copy.copy(model)
+    other = copy.deepcopy(one)
+    other.parameters.vector[:] *= 0.9
+    each = []
+    for network in (one, other, cr.Sequential([cr.Members([one, other])])):
+        both.model_ = network
+        each.append(cr.explain(both, x[:3], baseline=x).contributions.values)
+    np.testing.assert_allclose(each[2], (each[0] + each[1]) / 2, rtol=0.05, atol=0.05)

@@ -22,6 +22,7 @@ NETWORKS = {
 } | {
     name: (lambda make=make, width=width: [make(), cr.Linear(width, 3)], x)
     for name, (make, x, width) in table.FRONTS.items()
+    if width
 }
 
 

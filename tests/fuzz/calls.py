@@ -117,6 +117,14 @@ class Calls:
                 [array(n, 3 * i), x, array(i, o), array(i, o), array(i, o, 2)],
                 [(n, i), (i, o), (i, o), (i, o, 2), (i, 2)],
             ),
+            "piecewise_linear": (
+                [x, array(i, o, 2), array(i, 2), array(i, 2), array(i, o), array(i, o)],
+                [(n, 2 * i)],
+            ),
+            "piecewise_linear_backward": (
+                [array(n, 2 * i), x, array(i, o, 2), array(i, 2), array(i, o), array(i, o)],
+                [(n, i), (i, o, 2), (i, 2), (i, 2)],
+            ),
             "prelu": ([x, array(i)], [(n, i)]),
             "prelu_backward": ([dy, x, array(i)], [(n, i), (i,)]),
             "scale": ([x, array(i), self.pick([None, array(i)])], [(n, i)]),

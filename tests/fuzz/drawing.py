@@ -171,19 +171,29 @@ def pbld(rng: Rng, width: int) -> Of:
     return Of("PBLD", features=width, frequencies=int(rng.integers(1, 20)), outputs=outputs, scale=scale)
 
 
+def piecewise(rng: Rng, width: int) -> Of:
+    edges = [np.unique(rng.normal(size=rng.integers(2, 9)).round(2)) for _ in range(width)]
+    whole = [[*map(float, one), float(one[-1] + 1)] for one in edges]
+    return Of("PiecewiseLinear", edges=whole, outputs=int(rng.integers(1, 5)))
+
+
+def of_numbers(rng: Rng, width: int) -> Of:
+    return pbld(rng, width) if rng.random() < 0.5 else piecewise(rng, width)
+
+
 def draw_parts(rng: Rng, width: int) -> list[Any]:
     """Parts of columns that keep the width."""
     first = int(rng.integers(1, width + 1))
-    waves = pbld(rng, first)
+    waves = of_numbers(rng, first)
     back = linear(rng, first * waves.options["outputs"], first, None)
     parts = [[first, [waves, back]], [width - first, []]]
     return parts[: 1 + (first < width)]
 
 
 def draw_front(rng: Rng, width: int) -> tuple[Of, int]:
-    """Waves of some columns in front of a network, and how wide it is then."""
+    """Waves or pieces of some columns in front of a network, and how wide it is then."""
     first = int(rng.integers(1, width + 1))
-    waves = pbld(rng, first)
+    waves = of_numbers(rng, first)
     parts = [[first, [waves]], [width - first, []]][: 1 + (first < width)]
     if rng.random() < 0.5:
         parts.reverse()

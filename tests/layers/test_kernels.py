@@ -132,3 +132,18 @@ def test_a_weight_that_is_no_number_shows(wrong):
     y = model.predict(x)
     assert np.isfinite(y[0, 0])
     assert np.isnan(y[0, 1])
+
+
+@needs_kernels
+@pytest.mark.parametrize("kind", ["PBLD", "PiecewiseLinear"])
+def test_arrays_that_a_kernel_cannot_read_in_place_are_read_by_numpy(kind, rng):
+    """A copy would keep the numbers of the first prediction."""
+    layer = cr.PBLD(3, 4, 3) if kind == "PBLD" else cr.PiecewiseLinear([[-1, 0, 1]] * 3, 4)
+    model, x = cr.Sequential([layer], rng=0), rng.standard_normal((5, 3)).astype(np.float32)
+    for name in layer.parameter_shapes():
+        array = np.asfortranarray(rng.standard_normal(getattr(layer, name).shape).astype(np.float32))
+        vars(layer)[name] = array
+        before = model.predict(x)
+        array[...] *= 2
+        assert not np.array_equal(model.predict(x), before)
+        np.testing.assert_allclose(model.predict(x), model.forward(x), rtol=1e-4, atol=1e-5)

@@ -33,6 +33,8 @@ CHANGEABLE: dict[str, tuple[list[Any], list[Any]]] = {
     "Linear.activation": (["rellu", 3, cr.ReLU, cr.PReLU(3), cr.Linear(4, 3)], [None, "tanh", cr.LeakyReLU(0.5)]),
     "Linear.l1": ([*NO_NUMBERS, -1], [0, 1, 0.5]),
     "Linear.l2": ([*NO_NUMBERS, -1], [0, 1, 0.5]),
+    "TabM.activation": (["relu", 3, cr.ReLU()], [None, "softmax", "sigmoid"]),
+    "Members.activation": (["relu", 3, cr.ReLU()], [None, "softmax", "sigmoid"]),
     "ParametricActivation.activation": (["rellu", None, 3, cr.ReLU, cr.PReLU(4)], ["tanh", cr.LeakyReLU(0.5)]),
 }
 #: Of those that only count while the layer is made: what is refused in any case, and what comes too late.
@@ -50,7 +52,18 @@ FIXED: dict[str, tuple[list[Any], list[Any]]] = {
     **{f"Embedding.{name}": (NO_FEATURES, [5]) for name in ("codes", "size")},
     **{f"PBLD.{name}": (NO_FEATURES, [5]) for name in ("features", "frequencies", "outputs")},
     "PBLD.scale": ([*NO_NUMBERS, 0, -1], [0.5]),
+    "PiecewiseLinear.edges": (
+        [None, [], 3, [3], "ab", [[]], [[0]], [[0, 0]], [[0, 1, 0.5]], [[0, "a"]], [[0, np.nan]], [[[0, 1]]]]
+        + [[[0, top]] for top in (np.inf, 1e-45, 1e39)]
+        + [[[1, 1 + 1e-9]], [[-3e38, 3e38]]],
+        [[[0.0, 2.0]] * 4],
+    ),
+    "PiecewiseLinear.outputs": (NO_FEATURES, [5]),
     "Columns.parts": ([[], None, [3], [(4,)], [(0, [])], [(4, [3])], [(4, cr.ReLU)]], [[(4, [cr.ReLU()])]]),
+    **{f"TabM.{name}": (NO_FEATURES, [5]) for name in ("features", "outputs", "members")},
+    "TabM.layers": ([[], None, cr.ReLU, [3]], [[cr.Linear(4, 5)]]),
+    "TabM.groups": ([3, "a", [4.0], [0, 4]], [[2, 2]]),
+    "Members.networks": ([[], None, cr.ReLU, [3], [[]]], [[[cr.ReLU()]]]),
     "Residual.layers": ([[], None, cr.ReLU, [3]], [[cr.ReLU()]]),
 }
 REQUIRED: dict[str, Callable[[], dict[str, Any]]] = {
@@ -58,9 +71,12 @@ REQUIRED: dict[str, Callable[[], dict[str, Any]]] = {
     "Linear": lambda: {"in_features": 4, "out_features": 3},
     "ParametricActivation": lambda: {"features": 4, "activation": "selu"},
     "Residual": lambda: {"layers": [cr.LeakyReLU()]},
+    "TabM": lambda: {"features": 4, "layers": [cr.Linear(4, 3)], "outputs": 2},
+    "Members": lambda: {"networks": [[cr.Linear(4, 4)], [cr.LeakyReLU()]]},
     "Columns": lambda: {"parts": [(3, []), (1, [cr.LeakyReLU()])]},
     "Embedding": lambda: {"codes": 3, "size": 2},
     "PBLD": lambda: {"features": 4},
+    "PiecewiseLinear": lambda: {"edges": [[0.0, 1.0]] * 4},
 }
 
 

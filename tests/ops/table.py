@@ -286,6 +286,17 @@ CASES["pbld_backward"] = Case(
     **pair("pbld_backward"), make=lambda draw, n, i: (draw(n, 3 * i), *waves(draw, n, i)), in_place=(), outs=5
 )
 
+
+def pieces(draw, n, i, *bias):
+    left = draw.put(np.cumsum(draw.rng.random((i, 3)), axis=1) - 1)
+    return draw(n, i), draw(i, 3, 2), draw(i, 2), *bias, left, draw.put(np.full((i, 3), 0.5))
+
+
+make = lambda draw, n, i: pieces(draw, n, i, draw(i, 2))  # noqa: E731
+CASES["piecewise_linear"] = Case(**pair("piecewise_linear"), make=make, in_place=())
+make = lambda draw, n, i: (draw(n, 2 * i), *pieces(draw, n, i))  # noqa: E731
+CASES["piecewise_linear_backward"] = Case(**pair("piecewise_linear_backward"), make=make, in_place=(), outs=4)
+
 # Standardisation, and the scale after it. Sums are in double, whose roundings float32 does not see.
 
 

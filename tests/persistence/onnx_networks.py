@@ -28,6 +28,11 @@ def random_layer(kind, width, rng):
         chosen = rng.choice([None, *ACTIVATIONS])
         activation = cr.LeakyReLU(0.3) if chosen == "leaky_relu" else chosen and str(chosen)
         return cr.Linear(width, int(rng.integers(1, 40)), activation, bias=bool(rng.random() < 0.7))
+    if kind == "TabM":
+        return cr.TabM(width, [cr.Linear(width, 5, "relu")], width, 3, activation=(None, "softmax")[rng.integers(2)])
+    if kind == "Members":
+        networks = [[random_layer("PReLU", width, rng), cr.Linear(width, width)], [cr.Tanh()]]
+        return cr.Members(networks, (None, "softmax", "sigmoid")[rng.integers(3)])
     if kind == "Residual":
         inner = random_layer(str(rng.choice(["Linear", "LayerNorm", "Residual"])), width, rng)
         wide = inner.out_features if isinstance(inner, cr.Linear) else width
@@ -36,6 +41,9 @@ def random_layer(kind, width, rng):
         )
     if kind in ("Columns", "PBLD"):
         return cr.Columns([(width, [cr.PBLD(width, 3, 2), cr.Linear(2 * width, width)])])
+    if kind == "PiecewiseLinear":
+        edges = [np.unique(rng.normal(size=2 + j % 4)) for j in range(width)]
+        return cr.Columns([(width, [cr.PiecewiseLinear(edges, 2), cr.Linear(2 * width, width)])])
     if kind == "ParametricActivation":
         return cr.ParametricActivation(width, str(rng.choice(["selu", "mish"])))
     if kind == "LayerNorm":  # its default ε would make the rounding of nearly equal numbers 300 times larger

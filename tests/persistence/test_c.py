@@ -25,7 +25,7 @@ KEEPING = [name for name in LAYERS if name != "Embedding"]  # which takes no num
 
 def layers_named(rng: np.random.Generator, names: list[str], width: int, depth: int = 2) -> list[cr.Layer]:
     """Layers that keep the width."""
-    inner = [name for name in rng.permutation(KEEPING).tolist() if depth > 1 or name != "Residual"][:3]
+    inner = [name for name in rng.permutation(KEEPING).tolist() if depth > 1 or name not in ("Members", "Residual")][:3]
     makers = {
         "Linear": lambda: cr.Linear(
             width, width, rng.choice(["relu", "gelu_tanh", "mish", None]), bias=rng.random() < 0.7
@@ -38,7 +38,14 @@ def layers_named(rng: np.random.Generator, names: list[str], width: int, depth: 
         "GELU": lambda: cr.GELU(str(rng.choice(["none", "tanh"]))),
         "Columns": lambda: cr.Columns([(1, []), (width - 1, [cr.Tanh()])][: 1 + (width > 1)]),
         "PBLD": lambda: cr.Columns([(width, [cr.PBLD(width, 3, 2), cr.Linear(2 * width, width)])]),
+        "PiecewiseLinear": lambda: cr.Columns(
+            [(width, [cr.PiecewiseLinear([[-1, 0, 0.5]] * (width - 1) + [[0, 2]], 2), cr.Linear(2 * width, width)])]
+        ),
         "ParametricActivation": lambda: cr.ParametricActivation(width, "mish"),
+        "TabM": lambda: cr.TabM(width, [cr.Linear(width, 3, "relu")], width, 2),
+        "Members": lambda: cr.Members(
+            [layers_named(rng, inner, width, depth - 1) for _ in range(2)], str(rng.choice(["softmax", "sigmoid"]))
+        ),
         "Residual": lambda: cr.Residual(layers_named(rng, inner, width, depth - 1)),
         **{
             name: (lambda kind: lambda: kind(width))(LAYERS[name])

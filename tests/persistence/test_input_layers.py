@@ -1,4 +1,4 @@
-"""Columns, Embedding and PBLD in files: what leaves answers as the model, and refuses the codes that it refuses."""
+"""The layers of tables in files: what leaves answers as the model, and refuses the codes that it refuses."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ MADE: dict[str, Callable[[], list[cr.Layer]]] = {
     "columns in a residual": lambda: [cr.Residual([cr.Columns([(3, []), (3, [cr.Tanh()])])]), cr.Linear(6, 2)],
     "one embedding": lambda: [cr.Embedding(CODES, 3), cr.Linear(3, 2)],
     "one embedding alone": lambda: [cr.Embedding(CODES, 3)],
+    "piecewise-linear numbers": lambda: [
+        cr.Columns([(2, []), (4, [cr.PiecewiseLinear([[-1, 0, 0.5, 2], [0, 1], [-0.1, 0.1, 0.3], [-9, 9]], 3)])]),
+        cr.Linear(14, 2),
+    ],
+    "one PiecewiseLinear alone": lambda: [cr.PiecewiseLinear([[-1, 1]] * 6, 2)],
     "one PBLD": lambda: [cr.PBLD(6), cr.Linear(24, 1)],
     "one PBLD alone": lambda: [cr.PBLD(6, frequencies=1, outputs=2)],
 }

@@ -90,7 +90,10 @@ ODD_LAYERS: dict[str, Callable[[], list[cr.Layer]]] = {
     "Flatten": lambda: [cr.Flatten()],
     "Embedding": lambda: [cr.Embedding(np.int16(5), 2)],
     "PBLD": lambda: [cr.PBLD(2, np.int8(3), scale=np.float32(1e-3))],
+    "PiecewiseLinear": lambda: [cr.PiecewiseLinear([np.array([0, 1, 3]), (-np.float32(0.1), 1e-3)], np.int8(3))],
     "Columns": lambda: [cr.Columns([[np.int64(2), (cr.PBLD(2), cr.Scale(8))], (1, cr.Embedding(4, 3)), (2, [])])],
+    "Members": lambda: [cr.Members(([cr.Linear(3, 2)], [cr.Residual([cr.Linear(3, 3)]), cr.Linear(3, 2)]))],
+    "TabM": lambda: [cr.TabM(np.int8(3), (cr.Linear(3, 3, "relu"),), 2, groups=(1, np.int16(2)), activation="softmax")],
     "Residual": lambda: [cr.Residual((cr.Residual([cr.Linear(3, 3, "relu"), cr.Dropout(0.1)]), cr.BatchNorm(3)))],
 }
 MODELS: dict[str, Callable[[], cr.Sequential]] = {

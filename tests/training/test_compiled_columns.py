@@ -38,9 +38,13 @@ def table(*parts: Any, width: int) -> Front:
 
 
 NETS: dict[str, Front] = {
-    "numbers and codes": table((3, [cr.PBLD(3)]), (2, []), *CODES, width=19),
+    "numbers and codes": table((3, [cr.PBLD(3)]), (2, [cr.PiecewiseLinear([[0, 1, 2], [-1, 1]], 1)]), *CODES, width=19),
     "two of each": table((1, []), (2, [cr.PBLD(2, 5)]), (2, [cr.PBLD(2, 33, 2, 1.0)]), *CODES, width=18),
     "many outputs": table((5, [cr.PBLD(5, 40, 30)]), (2, []), width=152),
+    "more outputs than a panel is wide": table((5, [cr.PBLD(5, 40, 300)]), (2, []), width=1502),
+    "bins": table((3, [cr.PiecewiseLinear([[-1, 0, 0.5, 2], [0, 1], [-0.1, 0.3]], 5)]), (2, []), *CODES, width=22),
+    "many bins": table((1, []), (4, [cr.PiecewiseLinear.from_quantiles(X[:, 1:5], 17, 200)]), *CODES, width=74),
+    "one bin": table((5, [cr.PiecewiseLinear([[-1, 1]] * 5, 1)]), (2, []), width=7),
     "one wave": table((5, [cr.PBLD(5, 1, 2)]), (2, []), width=12),
     "codes alone": table((5, []), *CODES, width=10),
     "dropout on all of it": lambda: [
@@ -55,7 +59,8 @@ NETS: dict[str, Front] = {
 def trained(layers: list[cr.Layer], optimizer: cr.Optimizer, dtype: str = "float64", **settings: Any) -> np.ndarray:
     model = cr.Sequential(layers, rng=1, dtype=dtype)
     trainer = cr.Trainer(model, "cross_entropy", optimizer, rng=2, **({"batch_size": 32} | settings))
-    x = X[:, 5:6] if isinstance(layers[0], cr.Embedding) else X[:, :5] if isinstance(layers[0], cr.PBLD) else X
+    columns = {cr.Embedding: slice(5, 6), cr.PBLD: slice(5), cr.PiecewiseLinear: slice(5)}
+    x = X[:, columns.get(type(layers[0]), slice(None))]
     history = trainer.fit(x, Y, epochs=3, verbose=0)
     return np.concatenate([model.parameters.vector, history["loss"]])
 
@@ -77,7 +82,9 @@ def test_a_plan_trains_them_as_operation_by_operation(name: str, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    "front", [lambda: cr.Embedding(4, 8), lambda: cr.PBLD(5, outputs=2)], ids=["an embedding", "a PBLD"]
+    "front",
+    [lambda: cr.Embedding(4, 8), lambda: cr.PBLD(5, outputs=2), lambda: cr.PiecewiseLinear([[-1, 0, 1]] * 5, 2)],
+    ids=["an embedding", "a PBLD", "bins"],
 )
 def test_a_plan_takes_one_that_stands_by_itself(front: Callable[[], cr.Layer], monkeypatch: pytest.MonkeyPatch) -> None:
     width = front().output_shape(None)[0]  # type: ignore[index]
@@ -135,6 +142,7 @@ def test_every_number_of_threads_gives_the_same_bits(
 
 
 PARAMETERS = {"w1": (0, 0), "b1": (0, 0), "W2": (0, 0), "b2": (0, 0), "E": (2, 0)}
+PARAMETERS |= {"steps": (1, 0), "slope": (1, 0), "bias": (1, 0)}
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -155,10 +163,11 @@ def test_a_callback_that_changes_their_numbers_is_obeyed(name: str, monkeypatch:
 def test_columns_that_are_not_in_front_are_trained_operation_by_operation() -> None:
     behind = cr.Sequential([cr.Linear(7, 4), cr.Columns([(4, [cr.PBLD(4)])]), cr.Linear(16, 3)], rng=0)
     within = cr.Sequential([cr.Columns([(7, [cr.Linear(7, 3)])])], rng=0)
-    wide = cr.Sequential([cr.PBLD(1, frequencies=compiled.MOST_WAVES + 1), cr.Linear(4, 1)], rng=0)
+    wide = cr.Sequential([cr.PBLD(1, frequencies=compiled.MOST["pbld"] + 1), cr.Linear(4, 1)], rng=0)
+    steep = cr.Sequential([cr.PiecewiseLinear([range(4098)], 1), cr.Linear(1, 1)], rng=0)
     passed_on = cr.Sequential([cr.Columns([(3, []), (4, [])])], rng=0)
     assert [stages_of(model, X) for model in (behind, within, passed_on)] == [None] * 3
-    assert stages_of(wide, X[:, :1]) is None
+    assert stages_of(wide, X[:, :1]) is stages_of(steep, X[:, :1]) is None
     for model in (behind, within):
         cr.Trainer(model, "cross_entropy", batch_size=64).fit(X, Y, epochs=1, verbose=0)
         np.testing.assert_allclose(model.predict(X), model.forward(X), rtol=1e-5, atol=1e-5)

@@ -165,15 +165,16 @@ class _Path:
 
     def __init__(self, subject: Subject) -> None:
         self.problem = Problem(subject.network, subject.x[:1], training=False, dtype=np.float64)
-        self.codes = dict(code_columns(self.problem.model.layers))
-        for layer in self.codes.values():
+        self.codes = list(code_columns(self.problem.model.layers))
+        for _, layer in self.codes:
             layer.__class__ = Between
 
     def integral(self, of: Output, x1: Array, x0: Array) -> tuple[Array, float, float, float]:
         """Return the contributions, F at both ends, and the error; the path is divided until that is small enough."""
         x0, x1 = x0.copy(), x1.copy()
-        for column, layer in self.codes.items():
+        for column, layer in self.codes:
             vars(layer)["ends"] = [int(x0[column]), int(x1[column])]
+        for column, _ in self.codes:  # which several members may read
             x0[column], x1[column] = 0.0, 1.0
         start, end = self._values(of, np.stack([x0, x1]))[0]
         pieces, error = FEWEST_PIECES, np.inf

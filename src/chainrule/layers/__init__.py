@@ -8,16 +8,30 @@ from typing import Any
 
 from .._support.checks import called_elsewhere, check_name, sentence
 from .._support.registry import concrete
-from . import activations, columns, embedding, linear, noise, normalization, parametric, periodic, structure
+from . import (
+    activations,
+    columns,
+    embedding,
+    linear,
+    members,
+    noise,
+    normalization,
+    parametric,
+    periodic,
+    piecewise,
+    structure,
+)
 from .activations import *  # noqa: F403
 from .base import Layer
 from .columns import *  # noqa: F403
 from .embedding import *  # noqa: F403
 from .linear import *  # noqa: F403
+from .members import *  # noqa: F403
 from .noise import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .parametric import *  # noqa: F403
 from .periodic import *  # noqa: F403
+from .piecewise import *  # noqa: F403
 from .structure import *  # noqa: F403
 from .workspace import Workspace
 
@@ -26,10 +40,12 @@ __all__ += activations.__all__
 __all__ += columns.__all__
 __all__ += embedding.__all__
 __all__ += linear.__all__
+__all__ += members.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += parametric.__all__
 __all__ += periodic.__all__
+__all__ += piecewise.__all__
 __all__ += structure.__all__
 
 LAYERS: dict[str, type[Layer]] = concrete(globals(), Layer)

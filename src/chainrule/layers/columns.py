@@ -76,9 +76,7 @@ class Columns(FeatureLayer):
         self.parts: list[Part] = parts  # type: ignore[assignment]  # checked, they are
         self.children = [layer for _, layers in self.parts for layer in layers]
         super().__init__(sum(width for width, _ in self.parts))
-        found = [(column, layer.codes) for column, layer in code_columns([self])]
-        #: The columns of codes, and how many there are of each: no more than an array can have, whatever a file says.
-        self._codes = tuple(np.array([min(one[i], sys.maxsize) for one in found], np.intp) for i in range(2))
+        self._codes = codes_of([self])
 
     def _slices(self) -> Iterator[tuple[slice, list[Layer]]]:
         """Yield the columns of each part."""
@@ -134,12 +132,23 @@ def code_columns(layers: Sequence[Layer], start: int = 0) -> Iterator[tuple[int,
     elif isinstance(first, Columns):
         for columns, inside in first._slices():
             yield from code_columns(inside, start + columns.start)
+    for network in getattr(first, "networks", ()):  # of Members
+        yield from code_columns(network, start)
+
+
+def codes_of(layers: Sequence[Layer]) -> tuple[Array, Array]:
+    """The columns of codes, and how many there are of each: no more than an array can have, whatever a file says."""
+    found: dict[int, int] = {}
+    for column, embedding in code_columns(layers):
+        found[column] = min(embedding.codes, found.get(column, sys.maxsize))
+    return np.array([*found], np.intp), np.array([*found.values()], np.intp)
 
 
 def check_all_codes(who: str, layers: Sequence[Layer], x: Array, first_row: int = 0, of: Any = None) -> None:
     """Raise if a number of x (N, ...) is not a code of the layer that would look it up."""
     first = layers[0] if layers else None
-    if isinstance(first, (Columns, Embedding)) and x.shape[1:] == (first.features,):  # otherwise the layer raises
-        columns, codes = first._codes if isinstance(first, Columns) else (FIRST, np.array([first.codes]))
+    found = (FIRST, np.array([first.codes])) if isinstance(first, Embedding) else getattr(first, "_codes", None)
+    if first is not None and found is not None and x.shape[1:] == (first.input_width,):  # otherwise the layer raises
+        columns, codes = found
         if len(codes):
             check_codes(who, x, columns, codes, first_row, of)

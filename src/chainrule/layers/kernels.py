@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+import math
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from .._support.checks import Array
 from ..ops.fused import compiled
-from .program import Call, Program, every_call, input_width, number_of
+from .program import Call, Program, every_call, input_width, number_of, run
 
 #: W, or the Parts of columns, or a vector: the amounts of an activation, the gain where there is none; b; the number of
 #: the activation's kernel, and its parameter.
@@ -18,8 +21,13 @@ Part: TypeAlias = "tuple[str, int, tuple[Array, ...]]"
 NUMBERS: dict[str, int] = {} if compiled is None else compiled.ACTIVATIONS
 NO_ACTIVATION = -1
 #: The ops of columns that have a kernel, with their arrays in order; and all ops that may come first.
-FRONTS = {"embedding": ("E",), "pbld": ("w1", "b1", "W2", "b2")}
+FRONTS = {
+    "embedding": ("E",),
+    "pbld": ("w1", "b1", "W2", "b2"),
+    "piecewise_linear": ("steps", "slope", "bias", "left", "width"),
+}
 COLUMNS = ("columns", *FRONTS)
+AFTER_MEAN = ("log", "logit", "softmax", "sigmoid")
 
 
 def kernel_of(program: Program) -> tuple[int, float] | None:
@@ -38,7 +46,7 @@ def parts_of(call: Call) -> list[Part] | None:
         if op not in ("copy", *FRONTS):
             return None
         arrays = tuple(branch[0].arrays[name] for name in FRONTS[op]) if branch else ()
-        if op == "pbld" and arrays[0].shape[1] > compiled.MOST_WAVES:
+        if op in compiled.MOST and math.prod(arrays[0].shape[1:]) > compiled.MOST[op]:
             return None
         found.append((op, int(width), arrays))
     return found
@@ -51,6 +59,50 @@ def _columns(call: Call, dtype: Any) -> Any:
         return None if parts is None or dtype is None else compiled.Parts(parts, dtype)
     except ValueError:  # a user's arrays that the kernel cannot read, for example
         return None
+
+
+class Mean(NamedTuple):
+    """The dense layers in front of the members, those of each, and what each ends with and the mean, in NumPy."""
+
+    first: list[Dense]
+    members: list[list[Dense]]
+    last: Program
+    then: Program
+
+
+def compiled_network(program: Program) -> list[Dense] | Mean | None:
+    """Translate the program of a network, or of members that are averaged; None if an op has no kernel."""
+    at = next((index for index, call in enumerate(program) if call.op == "mean"), None)
+    if at is None:
+        return dense_layers(program)
+    branches, then = program[at].branches, program[at + 1 :]
+    last = tuple(call for call in branches[0][-1:] if call.op == "softmax")
+    first = dense_layers(program[:at])
+    members = [dense_layers(branch[: len(branch) - len(last)]) for branch in branches]
+    known = [member for member in members if member]
+    if first is None or len(known) < len(members) or not all(call.op in AFTER_MEAN for call in then):
+        return None
+    return Mean(first, known, last, then)
+
+
+def forward(network: list[Dense] | Mean, x: Array, out: Array | None = None) -> Array | None:
+    """Compute the outputs; None if an array is not as the kernels need it."""
+    if isinstance(network, list):
+        y: Array | None = compiled.forward(network, x, out=out)
+        return y
+    total: Any = 0
+    x = compiled.forward(network.first, x) if network.first else x
+    if x is None:
+        return None
+    for member in network.members:
+        z = compiled.forward(member, x)
+        if z is None:
+            return None
+        total += run(network.last, z)
+    y = run(network.then, np.divide(total, len(network.members), out=total))
+    if out is not None:
+        out[...] = y
+    return y
 
 
 def dense_layers(program: Program) -> list[Dense] | None:

@@ -14,7 +14,10 @@ A program is a sequence of calls; the output of each is the input x of the next,
     parametric    x + amount · (f(x) − x)                         amount
     embedding     E[x], x being one column of codes               E
     pbld          cos(2π x_j w1_j + b1_j) W2_j + b2_j, then x     w1, b1, W2, b2
+    piecewise_linear   see :mod:`chainrule.ops.piecewise`       steps, slope, bias, left, width
     columns       f(x₁), f(x₂), … side by side, each f a branch   widths, of x₁, x₂, …
+    mean          mean of f₁(x), f₂(x), …, each f a branch
+    log, logit    log(x + 1e-30), and log(x + 1e-30) − log(1 − x + 1e-30)
     relu, tanh…   the op of that name, of each number                                       the op's own
 
 and, only in training, ``dropout`` (rate), ``gaussian_noise`` (sigma) and ``batch_norm`` (gain, bias, running_mean,
@@ -161,8 +164,12 @@ def output_width(call: Call, width: int) -> int:
     if call.op == "columns":
         parts = zip(call.branches, arrays["widths"].tolist(), strict=True)
         return sum(functools.reduce(lambda width, inner: output_width(inner, width), *part) for part in parts)
+    if call.op == "mean":
+        return functools.reduce(lambda width, inner: output_width(inner, width), call.branches[0], width)
     if call.op == "pbld":
         return int(arrays["b2"].size + len(arrays["b2"]))
+    if call.op == "piecewise_linear":
+        return int(arrays["slope"].size)
     table = next((arrays[name] for name in ("W", "E") if name in arrays), None)
     return 2 if call.op == "two_classes" else width if table is None else int(table.shape[1])
 
@@ -255,6 +262,7 @@ def _affine_int8(x: Array, W: Array, scale: Array, b: Array, limit: float) -> Ar
     return y
 
 
+LEAST_PROBABILITY = 1e-30  # whose logarithm is taken
 LARGEST_EXPONENT = 88.72283  # of a float32
 
 #: The ops that are not a function of ``ops`` of the same name.
@@ -269,6 +277,9 @@ MEANINGS: dict[str, Callable[..., Array]] = {
     "exp": _exp,
     "flatten": lambda x: x.reshape(len(x), math.prod(x.shape[1:])),
     "layer_norm": lambda x, gain, bias, epsilon: ops.standardize(x, 1, epsilon)[0] * gain + bias,
+    "log": lambda x: np.log(x + LEAST_PROBABILITY),
+    "logit": lambda x: np.log(x + LEAST_PROBABILITY) - np.log(1 - x + LEAST_PROBABILITY),
+    "mean": lambda x, *f: np.mean(f, axis=0),
     "scale": lambda x, gain, bias=0.0: x * gain + bias,
     "standardize": lambda x, mean, factor, bias=0.0: (x - mean) * factor + bias,
     "two_classes": lambda x: np.hstack([ops.sigmoid(-x), ops.sigmoid(x)]),

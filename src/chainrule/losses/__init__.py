@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
+from .._support.checks import Array
 from .._support.registry import Registry, concrete, snake_case
 from . import classification, probabilistic, regression
 from .base import Loss, LossFunction
@@ -14,7 +17,7 @@ from .classification import *  # noqa: F403
 from .probabilistic import *  # noqa: F403
 from .regression import *  # noqa: F403
 
-__all__ = ["LOSSES", "Loss", "LossFunction", "get_loss"]
+__all__ = ["LOSSES", "EachMember", "Loss", "LossFunction", "get_loss"]
 __all__ += classification.__all__
 __all__ += probabilistic.__all__
 __all__ += regression.__all__
@@ -42,3 +45,36 @@ LOSSES: Registry[type[Loss]] = Registry(
 
 #: The loss of a name; any other callable ``(z, y, weight) -> (value, dz)`` stands for itself.
 get_loss: Callable[[str | LossFunction], LossFunction] = LOSSES.resolve
+
+
+class EachMember:
+    """The mean over members of each member's own loss, for the outputs (N, k, O) of :class:`~chainrule.TabM`.
+
+        L = (1/k) Σᵢ loss(z_i, y)          dz_i = (1/k) ∂loss(z_i, y)/∂z_i
+
+    Outputs (N, O), as in prediction, have the loss itself.
+
+    Parameters
+    ----------
+    loss : str or callable
+        The loss of one member.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value, dz = EachMember("squared_error")(np.array([[[1.0], [2.0]]]), np.array([[0.0]]))
+    >>> value, dz.tolist()
+    (2.5, [[[1.0], [2.0]]])
+    """
+
+    def __init__(self, loss: str | LossFunction) -> None:
+        self.loss = get_loss(loss)
+
+    def __call__(self, z: Array, y: Array, weight: Array | None = None) -> tuple[float, Array]:
+        """Return the value and its derivative by z."""
+        if z.ndim < 3:
+            return self.loss(z, y, weight)
+        rows, k = z.shape[:2]
+        each = None if weight is None else np.repeat(weight, k)
+        value, dz = self.loss(z.reshape(rows * k, -1), np.repeat(y, k, axis=0), each)
+        return value, dz.reshape(z.shape)

@@ -14,7 +14,7 @@ from .._support.overrides import is_of_package
 from ..layers.base import Layer, all_within, changes
 from ..layers.chain import forward_through
 from ..layers.columns import check_all_codes
-from ..layers.kernels import Dense, dense_layers
+from ..layers.kernels import Dense, Mean, compiled_network, forward
 from ..layers.linear import check_takes_sparse
 from ..layers.program import programs
 from ..layers.workspace import Workspace
@@ -57,7 +57,7 @@ class Predictor:
     def __init__(self, widest: int) -> None:
         self._widest = widest  # of the outputs of all layers
         self._free: list[Workspace] = []  # of finished predictions
-        self._made: tuple[int, list[Layer], list[Dense] | None] | None = None
+        self._made: tuple[int, list[Layer], list[Dense] | Mean | None] | None = None
 
     def __reduce__(self) -> tuple[type[Predictor], tuple[int]]:
         """Copy without the memory of any batch."""
@@ -88,13 +88,13 @@ class Predictor:
             self._free.append(work)
         return y
 
-    def _compiled_layers(self, model: Network) -> list[Dense] | None:
+    def _compiled_layers(self, model: Network) -> list[Dense] | Mean | None:
         """Translate the layers for the compiled prediction; cached until a setting of any layer changes."""
         stamp = changes.stamp
         if self._made is not None and self._made[0] == stamp and self._made[1] == model.layers:
             return self._made[2]
         program = programs(model.layers)
-        layers = None if program is None else dense_layers(program)
+        layers = None if program is None else compiled_network(program)
         if all(map(is_of_package, all_within(model.layers))):  # a user's program may depend on anything
             self._made = stamp, list(model.layers), layers
         return layers
@@ -126,13 +126,12 @@ def _predict_by_layers(model: Network, x: Array, size: int, given: Any, work: Wo
     return y
 
 
-def _predict_compiled(model: Network, layers: list[Dense], x: Array, size: int, given: Any) -> Array | None:
+def _predict_compiled(model: Network, layers: list[Dense] | Mean, x: Array, size: int, given: Any) -> Array | None:
     """Predict without the interpreter, and many rows on all threads."""
     work = len(x) * model.parameters.vector.size
     if len(x) <= size and work < 2 * WORK_A_THREAD:
-        y: Array | None = compiled.forward(layers, _checked(model, x, 0, len(x), given))
-        return y
-    first = compiled.forward(layers, _checked(model, x, 0, 1, given))
+        return forward(layers, _checked(model, x, 0, len(x), given))
+    first = forward(layers, _checked(model, x, 0, 1, given))
     if first is None:
         return None  # the layers raise the error
     y = np.empty((len(x), first.shape[1]), model.dtype)
@@ -140,7 +139,7 @@ def _predict_compiled(model: Network, layers: list[Dense], x: Array, size: int, 
     size = min(size, -(-len(x) // threads))
 
     def predict_part(start: int) -> None:
-        compiled.forward(layers, _checked(model, x, start, size, given), out=y[start : start + size])
+        forward(layers, _checked(model, x, start, size, given), out=y[start : start + size])
 
     share(predict_part, range(0, len(x), size), threads)
     return y

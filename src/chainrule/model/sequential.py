@@ -74,11 +74,16 @@ class Sequential:
     def __init__(self, layers: Sequence[Layer], *, rng: RandomState = None, dtype: Any = "float32") -> None:
         self._assemble(layers, rng, dtype)
         try:
-            for _, layer in walk(self.layers):
-                layer.initialize(self.rng)
+            self._initialize(self.layers)
         except BaseException:
             unbind(self.layers)  # another attempt may use them
             raise
+
+    def _initialize(self, layers: Sequence[Layer]) -> None:
+        """Fill the parameters, those of inner layers first: Members then copy what they were made of."""
+        for layer in layers:
+            self._initialize(layer.children)
+            layer.initialize(self.rng)
 
     def _assemble(self, layers: Sequence[Layer], rng: RandomState, dtype: Any) -> None:
         """Set up everything but the initial values of the parameters, which are zero."""

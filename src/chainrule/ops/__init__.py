@@ -19,6 +19,7 @@ from .noise import dropout, dropout_backward, gaussian_noise
 from .normalization import standardize, standardize_backward
 from .parametric import parametric, parametric_backward
 from .periodic import pbld, pbld_backward
+from .piecewise import piecewise_linear, piecewise_linear_backward
 from .softmax import (
     log_softmax,
     log_softmax_backward,
@@ -44,6 +45,8 @@ __all__ = [
     "parametric_backward",
     "pbld",
     "pbld_backward",
+    "piecewise_linear",
+    "piecewise_linear_backward",
     "scale",
     "scale_backward",
     "softmax",

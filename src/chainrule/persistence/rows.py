@@ -20,7 +20,7 @@ from .._support.checks import Array, as_numeric, sentence
 from ..layers import BatchNorm, Dropout, Flatten, GaussianNoise, Layer, Linear
 from ..layers.base import Shape
 from ..layers.chain import input_width
-from ..layers.columns import code_columns
+from ..layers.columns import codes_of
 from ..model import Sequential
 
 QUARTILES = 1.349  # by how much those of a normal distribution are apart, in deviations
@@ -239,8 +239,8 @@ def drawn_rows(model: Any, count: int = ROWS, shape: Shape | None = None) -> tup
         if shape is None:
             return None, ""
         rows, kind = _network_rows(model, rng.standard_normal((count, *shape)), rng)
-        for column, layer in code_columns(model.layers):
-            rows[:, column] = rng.integers(0, layer.codes, count)
+        for column, codes in zip(*codes_of(model.layers), strict=True):
+            rows[:, column] = rng.integers(0, codes, count)
         return rows, kind
     by_name = needs_frame(model)
     columns = typical_columns(model, count, rng, typed=by_name)

@@ -20,6 +20,7 @@ from ..layers import Layer
 from ..layers.base import FeatureLayer
 from ..losses import Loss
 from ..model import Sequential
+from ..ops.piecewise import NO_BIN
 from .gradcheck import check_vjp, gradcheck
 
 TOLERANCE = 1e-6
@@ -94,6 +95,7 @@ def _dropped(x: Array) -> tuple[Array, Array]:
 
 
 CODES = np.array([[3.0], [0.0], [3.0], [1.0], [3.0], [1.0], [0.0]])  # of four, one of which no row has
+BINS = np.array([[-1.0, 0.0, 0.5], [0.2, 0.8, NO_BIN]]), np.array([[1.0, 0.5, 1.0], [0.6, 0.4, 1.0]])
 SPECIAL_OPS: dict[str, Op] = {
     "affine": (ops.affine, lambda dy, x, W, b: ops.affine_backward(dy, x, W), ((4, 5), (5, 3), (3,))),
     "scale": (ops.scale, lambda dy, x, gain, bias: ops.scale_backward(dy, x, gain), ((4, 5), (5,), (5,))),
@@ -107,6 +109,11 @@ SPECIAL_OPS: dict[str, Op] = {
         ops.pbld,
         lambda dy, x, w1, b1, W2, b2: ops.pbld_backward(dy, x, w1, b1, W2),
         ((6, 2), (2, 5), (2, 5), (2, 5, 3), (2, 3)),
+    ),
+    "piecewise_linear": (
+        lambda x, steps, slope, bias: ops.piecewise_linear(x, steps, slope, bias, *BINS),
+        lambda dy, x, steps, slope, bias: ops.piecewise_linear_backward(dy, x, steps, slope, *BINS),
+        ((9, 2), (2, 3, 4), (2, 4), (2, 4)),
     ),
     "parametric": (ops.parametric, ops.parametric_backward, ((4, 5), (4, 5), (5,))),
     "prelu": (ops.prelu, ops.prelu_backward, ((4, 5), (5,))),
@@ -135,6 +142,12 @@ def _op_error(
 
 # ---- layers: name -> the layer on 6 features, between two Linear layers, which proves its dx too
 
+
+def _members(activation: str | None = None) -> Layer:
+    networks = [[layers.Linear(6, 6)], [layers.Linear(6, 8, "tanh"), layers.Linear(8, 6)]]
+    return layers.Members(networks, activation)
+
+
 SPECIAL_LAYERS: dict[str, Callable[[], Layer]] = {
     "Linear": lambda: layers.Linear(6, 6),
     "Linear (no bias)": lambda: layers.Linear(6, 6, bias=False),
@@ -147,6 +160,9 @@ SPECIAL_LAYERS: dict[str, Callable[[], Layer]] = {
     "ParametricActivation (mish)": lambda: layers.ParametricActivation(6, "mish"),
     "GaussianNoise": lambda: layers.GaussianNoise(0.3),
     "Columns": lambda: layers.Columns([(1, []), (2, [layers.PBLD(2, outputs=2)]), (3, [layers.Linear(3, 1)])]),
+    "Members": _members,
+    "Members (softmax)": partial(_members, "softmax"),
+    "Members (sigmoid)": partial(_members, "sigmoid"),
     "Residual": lambda: layers.Residual([layers.LayerNorm(6), layers.Linear(6, 8, "silu"), layers.Linear(8, 6)]),
 }
 
@@ -157,11 +173,15 @@ def _layer(name: str) -> Callable[[], Layer]:
     return partial(cls, 6) if issubclass(cls, FeatureLayer) else cls
 
 
-#: Layers that change the width or take codes: the layer before a Linear layer, its x, and its number of outputs.
+#: Layers that change the width or take codes: the layer, its x, and the number of outputs that a Linear layer follows;
+#: none follows the last layer that TabM is.
 NUMBERS = np.random.default_rng(0).standard_normal((7, 3))
 FRONTS: dict[str, tuple[Callable[[], Layer], Array, int]] = {
     "Embedding": (lambda: layers.Embedding(4, 5), CODES, 5),
     "PBLD": (lambda: layers.PBLD(3, outputs=3), NUMBERS, 9),
+    "PiecewiseLinear": (lambda: layers.PiecewiseLinear([[-1, 0, 1, 1.5], [0, 1], [-0.5, 0, 0.1]], 3), NUMBERS, 9),
+    "TabM": (lambda: layers.TabM(3, [layers.Linear(3, 5, "tanh")], 2, 4), NUMBERS, 0),
+    "TabM (groups)": (lambda: layers.TabM(3, [layers.Linear(3, 2)], 1, 2, [1, 2]), NUMBERS, 0),
     "Columns (numbers and codes)": (
         lambda: layers.Columns([(2, [layers.PBLD(2)]), (1, []), (1, [layers.Embedding(4, 2)])]),
         np.hstack([NUMBERS, CODES]),
@@ -181,14 +201,14 @@ def _layer_error(make_layer: Callable[[], Layer], rng: Generator) -> float:
 
 
 def _front_error(make_layer: Callable[[], Layer], x: Array, outputs: int, rng: Generator) -> float:
-    return _network_error([make_layer(), layers.Linear(outputs, 3)], x, rng)
+    return _network_error([make_layer(), *([layers.Linear(outputs, 3)] if outputs else [])], x, rng)
 
 
 def _network_error(network: list[Layer], x: Array, rng: Generator) -> float:
     model = Sequential(network, rng=rng, dtype="float64")
     vector = model.parameters.vector
     vector += 0.3 * rng.standard_normal(vector.shape)  # no gain is 1, no bias is 0
-    w = rng.standard_normal((7, 3))
+    w = rng.standard_normal(model.forward(x, training=True).shape)
     return gradcheck(model, x, w, along_random_cotangent, rng=rng).error
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._support.checks import Array, sentence
 from .._support.errors import DivergenceError
+from ..layers import TabM
 from ..losses.base import total_weight
 from ..metrics import Metric
 from ..metrics.names import of_probabilities
@@ -42,6 +43,9 @@ def measured(
     """Compute each metric of these outputs, which the model and the loss define as logits or probabilities."""
     if metrics and not are_logits(parts.model, parts.loss):
         metrics = {name: of_probabilities(metric) for name, metric in metrics.items()}
+    last = parts.model.layers[-1]
+    if isinstance(last, TabM) and z.ndim > 2:  # in training, of each member
+        z = last._averaged(z)
     with released:
         return {name: float(metric(y, z, weight)) for name, metric in metrics.items()}
 

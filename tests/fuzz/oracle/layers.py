@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,44 @@ class PBLD(Layer):
         self.dW2, self.db2 = self.rounding(np.einsum("njh,njk->jhk", np.cos(self.u), dz)), self.rounding(dz.sum(axis=0))
         self.db1, self.dw1 = self.rounding(du.sum(axis=0)), self.rounding(2 * np.pi * (self.x[:, :, None] * du).sum(0))
         return self.rounding(dy[:, split:] + 2 * np.pi * (du * self.w1).sum(axis=2))
+
+
+class PiecewiseLinear(Layer):
+    """For column j the sum x slope + bias + c steps, c being how much of each bin lies below x."""
+
+    def __init__(self, edges, outputs):
+        self.edges = [np.float32(one).astype(float) for one in edges]
+        self.steps = np.zeros((len(edges), max(map(len, edges)) - 1, outputs))
+        self.slope, self.bias = np.zeros((2, len(edges), outputs))
+
+    def parameters(self):
+        return {"steps": self.steps, "slope": self.slope, "bias": self.bias}
+
+    def gradients(self):
+        return {"steps": self.dsteps, "slope": self.dslope, "bias": self.dbias}
+
+    def shares(self, x):
+        """c and its slope."""
+        c, slopes = np.zeros((2, len(x), *self.steps.shape[:2]))
+        for j, edges in enumerate(self.edges):
+            for m, (low, high) in enumerate(pairwise(edges)):
+                whole = (x[:, j] - low) / (high - low)
+                least, most = -np.inf if m == 0 else 0, np.inf if m == len(edges) - 2 else 1
+                c[:, j, m] = np.clip(whole, least, most)
+                slopes[:, j, m] = ((least < whole) & (whole < most)) / (high - low)
+        return c, slopes
+
+    def forward(self, x, training, rng):
+        self.x, (self.c, self.slopes) = x, self.shares(x)
+        y = np.einsum("njm,jmk->njk", self.c, self.steps) + x[:, :, None] * self.slope + self.bias
+        return self.rounding(y.reshape(len(x), -1))
+
+    def backward(self, dy):
+        dy = dy.reshape(len(dy), *self.slope.shape)
+        self.dsteps = self.rounding(np.einsum("njm,njk->jmk", self.c, dy))
+        self.dslope, self.dbias = self.rounding(np.einsum("nj,njk->jk", self.x, dy)), self.rounding(dy.sum(axis=0))
+        rise = np.einsum("njm,jmk->njk", self.slopes, self.steps) + self.slope
+        return self.rounding((dy * rise).sum(axis=2))
 
 
 class Dropout(Layer):

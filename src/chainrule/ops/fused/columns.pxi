@@ -1,6 +1,7 @@
 """The parts of a stage of columns, as kernels/columns.h takes them."""
 
-MOST_WAVES = MOST_FREQUENCIES
+# The most numbers of the first array that one column may have.
+MOST = {"pbld": MOST_FREQUENCIES, "piecewise_linear": MOST_STEPS}
 
 
 cdef class Parts:
@@ -8,7 +9,7 @@ cdef class Parts:
 
     Parameters
     ----------
-    given : list of (kind, number of columns, arrays); the kind is copy, embedding (E) or pbld (w1, b1, W2, b2)
+    given : list of (kind, number of columns, arrays); the kind is copy or an op
     type_of_numbers : float32 or float64, of x and of all arrays
 
     Raises
@@ -40,6 +41,7 @@ cdef class Parts:
 
     cdef int add(self, Part *p, str kind, Size inputs, tuple arrays) except -1:
         cdef Size learned
+        cdef bint waves, fits_together
         p.start, p.inputs, p.to, p.outputs = self.inputs, inputs, self.outputs, inputs
         if kind == "copy":
             p.kind = PART_copy
@@ -47,24 +49,31 @@ cdef class Parts:
             p.kind = PART_embedding
             p.count, p.outputs = np.shape(arrays[0])
             p.owners = p.count
-            self.learn(p, "E", arrays[0], (p.count, p.outputs))
+            self.learn(p, arrays[0], (p.count, p.outputs))
         else:
-            p.kind = PART_pbld
-            p.owners, p.count, learned = np.shape(arrays[2])
-            if not (0 < p.count <= MOST_FREQUENCIES and learned > 0 and p.owners == inputs):
-                raise ValueError(sentence("fit", f"at most {MOST_FREQUENCIES} frequencies of each number", f"{p.count}"))
-            self.frequencies = max(self.frequencies, p.count)
-            p.outputs = inputs * (learned + 1)
-            self.learn(p, "w1", arrays[0], (inputs, p.count))
-            self.learn(p, "b1", arrays[1], (inputs, p.count))
-            self.learn(p, "W2", arrays[2].reshape(inputs * p.count, learned), (inputs * p.count, learned))
-            self.learn(p, "b2", arrays[3], (inputs, learned))
+            waves, p.owners = kind == "pbld", inputs
+            p.kind = PART_pbld if waves else PART_piecewise_linear
+            for array in arrays:
+                self.learn(p, array, (inputs, size(array) // inputs))
+            p.count, learned = p.each[0 if waves else 3], p.each[3 if waves else 1]
+            if waves:
+                fits_together = p.each[1] == p.count and p.each[2] == p.count * learned and p.count <= MOST_FREQUENCIES
+                self.frequencies = max(self.frequencies, p.count)
+            else:
+                fits_together = p.each[2] == learned and p.each[4] == p.count and p.each[0] == p.count * learned
+                fits_together, p.learned = fits_together and p.each[0] <= MOST_STEPS, 3  # the others are bins
+            if not (fits_together and p.count > 0 and learned > 0):
+                raise ValueError(sentence("fit", "arrays that belong together", "others"))
+            p.outputs = inputs * (learned + waves)
         if inputs < 1 or p.outputs < 1 or (kind == "embedding" and inputs != 1):
             raise ValueError(sentence("fit", f"columns for {kind}", f"{inputs} of them for {p.outputs} outputs"))
         self.inputs, self.outputs = self.inputs + inputs, self.outputs + p.outputs
 
-    cdef int learn(self, Part *p, str name, array, tuple shape) except -1:
-        cdef Held held = hold(f"a layer's {name}", array, self.type, shape, False)
+    cdef int learn(self, Part *p, array, tuple shape) except -1:
+        flat = array.reshape(shape)
+        if data(flat) != data(array):
+            raise ValueError(sentence("fit", "contiguous arrays of a layer", "others"))
+        cdef Held held = hold("a layer's array", flat, self.type, shape, False)
         self.held.append(held)
         p.arrays[p.learned] = held.at
         p.each[p.learned] = size(array) // p.owners

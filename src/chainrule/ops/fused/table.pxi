@@ -12,8 +12,10 @@ cdef extern from "kernels/kernels.h" nogil:
         PART_copy
         PART_embedding
         PART_pbld
+        PART_piecewise_linear
         PART_ARRAYS
         MOST_FREQUENCIES
+        MOST_STEPS
 
     ctypedef struct Part:
         int kind, learned

@@ -184,8 +184,26 @@ static inline void NAME_pbld(const float *x, float *y, const float *w1, const fl
     }
 }"""
 
+_PIECEWISE_LINEAR = """\
+/* Of each number, functions that are a line and a rise in each of the bins up to it. */
+static inline void NAME_piecewise_linear(const float *x, float *y, const float *steps, const float *slope,
+    const float *bias, const float *left, const float *width, size_t inputs, size_t bins, size_t outputs)
+{
+    for (size_t j = 0; j < inputs; j++, left += bins, width += bins, steps += bins * outputs) {
+        for (size_t k = 0; k < outputs; k++, y++) {
+            size_t m = 0;
+            for (*y = x[j] * *slope++ + *bias++; m + 1 < bins && x[j] >= left[m + 1]; m++) {
+                *y += steps[m * outputs + k];
+            }
+            *y += (x[j] - left[m]) / width[m] * steps[m * outputs + k];
+        }
+    }
+}"""
+
 #: Functions of each number v and arrays of the same length; a bias is an exception.
 EACH = {
+    "log": "logf(v + 1e-30f)",
+    "logit": "logf(v + 1e-30f) - logf(1.0f - v + 1e-30f)",
     "prelu": "v > 0.0f ? v : slope[i] * v",
     "scale": "v * gain[i]",
     "standardize": "((v - high[i]) - low[i]) * factor[i]",
@@ -202,12 +220,13 @@ ROWS = {
     "layer_norm": _LAYER_NORM,
     "pbld": _PBLD,
     "parametric": _PARAMETRIC,
+    "piecewise_linear": _PIECEWISE_LINEAR,
     "softmax": _SOFTMAX,
     "two_classes": _TWO_CLASSES,
 }
 COMMENTS = {"standardize": "/* The mean is high + low: one float32 would lose digits of a mean far from zero. */\n"}
 HELPERS = {"sigmoid_of": _SIGMOID_OF, "softplus_of": _SOFTPLUS_OF}
-OPS = {*EACH, *ROWS, *NOTHING, "columns"}
+OPS = {*EACH, *ROWS, *NOTHING, "columns", "mean"}
 
 
 def function_of(step: Step) -> str:
@@ -215,13 +234,17 @@ def function_of(step: Step) -> str:
     op = step.call.op
     if op in EACH and "bias" in step.arrays:
         return f"{op}_and_shift"
-    return op.replace("affine", "dense")
+    return op.replace("affine", "dense").replace("mean", f"mean_of_{len(step.branches)}")
 
 
 def _text(step: Step) -> str:
     op = step.call.op
     if op in ROWS:
         return ROWS[op]
+    if op == "mean":
+        k = range(len(step.branches))
+        given, total = "".join(f"const float *f{i}, " for i in k), " + ".join(f"f{i}[i]" for i in k)
+        return _loop(f"{function_of(step)}({given}float *y, size_t n)", f"y[i] = ({total}) / {len(k)}.0f;")
     constants = "".join(f"const float *{name}, " for name in step.arrays)
     constants += "".join(f"float {name}, " for name in step.call.numbers)
     value = EACH[op] + " + bias[i]" * ("bias" in step.arrays)
@@ -237,7 +260,8 @@ def functions(name: str, steps: Iterable[Step]) -> Iterator[str]:
         yield text.replace("NAME_", f"{name}_")
 
 
-WIDTHS_DIFFER = ("affine", "affine_int8", "embedding", "pbld", "two_classes")
+SIZES = {"embedding": "E", "pbld": "W2", "piecewise_linear": "steps"}  # the array whose shape a function takes
+WIDTHS_DIFFER = ("affine", "affine_int8", "two_classes", *SIZES)
 
 
 @dataclass(eq=False)
@@ -284,12 +308,8 @@ class Statement:
         places += ["q"] if op == "affine_int8" else []
         arrays = [self.constant(name, array) for array in step.arrays]
         sizes = {"deviations": [width // 2], "two_classes": []}.get(op, [width])
-        if "W" in step.arrays:
-            sizes = [self.sources[0].width, width]
-        if op == "embedding":
-            sizes = [*step.arrays["E"].shape]
-        if op == "pbld":
-            sizes = [*step.arrays["w1"].shape, step.arrays["b2"].shape[1]]
+        if "W" in step.arrays or op in SIZES:
+            sizes = [*step.call.arrays[SIZES[op]].shape] if op in SIZES else [self.sources[0].width, width]
         arguments = [*places, *arrays, *map(number, step.call.numbers.values()), *map(str, sizes)]
         return f"{name}_{function_of(step)}({', '.join(arguments)});"
 
@@ -326,9 +346,9 @@ class Calls:
                 value = self._side_by_side(step, value)
             elif step.branches:
                 value.kept += 1
-                inner = self.follow(step.branches[0], value)
+                inner = [self.follow(branch, value) for branch in step.branches]
                 value.kept -= 1
-                value = self.add(step, value, inner)
+                value = self.add(step, *([] if step.call.op == "mean" else [value]), *inner)
             else:
                 value = self.add(step, value)
         return value

@@ -52,6 +52,8 @@ class Step:
         arrays = self.call.arrays
         if self.call.op == "pbld":
             return {**arrays, "w1": 2 * np.pi * arrays["w1"], "W2": arrays["W2"].reshape(-1, arrays["W2"].shape[2])}
+        if self.call.op == "piecewise_linear":
+            return {**arrays, "steps": arrays["steps"].reshape(-1, arrays["steps"].shape[2])}
         if "W" in arrays:  # one row per output
             return {**arrays, "W": arrays["W"].T}
         if self.call.op == "standardize":  # one float32 would lose digits of a mean far from zero
@@ -64,7 +66,7 @@ class Step:
     @property
     def multiplications(self) -> int:
         """Count the multiply-adds of one row in layers with weights."""
-        if weights := [self.call.arrays[name].size for name in ("W", "w1", "W2") if name in self.call.arrays]:
+        if weights := [self.call.arrays[name].size for name in ("W", "w1", "W2", "steps") if name in self.call.arrays]:
             return int(sum(weights))
         inner = sum(step.multiplications for branch in self.branches for step in branch)
         return inner + self.width * (self.call.op in SCALES)

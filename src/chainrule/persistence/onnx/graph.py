@@ -33,6 +33,7 @@ class Graph(ABC):
 
     def __init__(self, dtype: Any, layers: Iterable[Layer]) -> None:
         self.dtype = np.dtype(dtype)
+        self._added: dict[Any, str] = {}
         self._names = {
             id(getattr(layer, name)): prefix + name
             for prefix, layer in walk(list(layers))
@@ -64,12 +65,17 @@ class Graph(ABC):
         return node
 
     def constant(self, value: Any, hint: str = "constant") -> str:
-        name = self._names.get(id(value), f"{self.prefix}{hint}")
+        """Add a constant and return its name; parameters that several members share are added once."""
+        name, key = self._names.get(id(value), f"{self.prefix}{hint}"), (id(value), self.dtype)
+        if key in self._added:
+            return self._added[key]
         array = np.asarray(value)
         if array.dtype.kind in "fb":
             array = self._held(array, name)
         name = self.new_name(name)
         self.add_constant(name, array)
+        if id(value) in self._names:
+            self._added[key] = name
         return name
 
     def _held(self, array: Array, name: str) -> Array:

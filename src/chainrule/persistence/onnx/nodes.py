@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..._support.checks import Array, sentence
 from ...layers import Layer
-from ...layers.program import Call, Program, numbers_of, simplified
+from ...layers.kernels import FRONTS
+from ...layers.program import LEAST_PROBABILITY, Call, Program, numbers_of, simplified
+from ...ops.piecewise import NO_BIN
 from ..programs import ELEMENTWISE
 from .graph import Graph
 
 CODES_OF_FLOAT16 = 2048  # which holds no larger odd number
+
+
+Nodes: TypeAlias = Callable[[Graph, Call, str], str]
 
 
 def through(g: Graph, program: Iterable[Call], x: str) -> str:
@@ -74,14 +79,26 @@ def _standardize(g: Graph, call: Call, x: str) -> str:
     return _plus(g, g.Mul(x, g.constant(call.arrays["factor"], "factor")), call, "bias")
 
 
+def _in_float32(nodes: Nodes) -> Nodes:
+    """Nodes that compute in float32 where the others do in float16."""
+
+    def in_float32(g: Graph, call: Call, x: str) -> str:
+        if g.dtype != np.float16:
+            return nodes(g, call, x)
+        x, g.dtype = g.cast(x, np.float32), np.dtype(np.float32)
+        y = nodes(g, call, x)
+        g.dtype = np.dtype(np.float16)
+        return g.cast(y, g.dtype)
+
+    return in_float32
+
+
+@_in_float32  # in float16 squares end at 65504, and ε may be 0
 def _layer_norm(g: Graph, call: Call, x: str) -> str:
     """gain · (x − μ)/s / √(σ²/s² + ε/s²) + bias, s = max(mean |x − μ|, 1): no square overflows.
 
     The means of a row are products, which every ONNX version has.
     """
-    narrow = g.dtype == np.float16  # whose squares end at 65504, and whose ε may be 0
-    if narrow:
-        x, g.dtype = g.cast(x, np.float32), np.dtype(np.float32)
     features = len(call.arrays["gain"])
     mean = g.constant(np.full((features, 1), 1 / features), "mean")
     centred = g.Sub(x, g.MatMul(x, mean))
@@ -89,11 +106,7 @@ def _layer_norm(g: Graph, call: Call, x: str) -> str:
     centred = g.Div(centred, scale)
     epsilon = g.Div(g.Div(g.constant(call.numbers["epsilon"], "epsilon"), scale), scale)
     deviation = g.Sqrt(g.Add(g.MatMul(g.Mul(centred, centred), mean), epsilon))
-    y = _scale(g, call, g.Div(centred, deviation))
-    if narrow:
-        g.dtype = np.dtype(np.float16)
-        y = g.cast(y, g.dtype)
-    return y
+    return _scale(g, call, g.Div(centred, deviation))
 
 
 def _parametric(g: Graph, call: Call, x: str) -> str:
@@ -106,6 +119,10 @@ def _parametric(g: Graph, call: Call, x: str) -> str:
 def _prelu(g: Graph, call: Call, x: str) -> str:
     """max(x, 0) + slope · min(x, 0)"""
     return g.Add(g.Relu(x), g.Mul(g.Min(x, 0.0), g.constant(call.arrays["slope"], "slope")))
+
+
+def _log(g: Graph, x: str) -> str:
+    return g.Log(g.Add(x, LEAST_PROBABILITY))
 
 
 def _columns(g: Graph, call: Call, x: str) -> str:
@@ -125,11 +142,9 @@ def _embedding(g: Graph, call: Call, x: str) -> str:
     return g.Reshape(g.Gather(g.constant(E, "E"), g.cast(code, np.int64), axis=0), [0, E.shape[1]])
 
 
+@_in_float32  # float16 has too few digits for waves
 def _pbld(g: Graph, call: Call, x: str) -> str:
     """cos(2π x_j w1_j + b1_j) W2_j + b2_j of all columns j at once, then x"""
-    narrow = g.dtype == np.float16  # which has too few digits for waves
-    if narrow:
-        x, g.dtype = g.cast(x, np.float32), np.dtype(np.float32)
     w1, b1, W2, b2 = (call.arrays[name] for name in ("w1", "b1", "W2", "b2"))
     u = g.Mul(g.Reshape(x, [0, len(w1), 1, 1]), g.constant(2 * np.pi * w1[:, :, None], "w1"))
     # For ONNX Runtime 1.18: cos u = sin(u + π/2), as it has no cosine in float64; and sums of products, as its batched
@@ -137,11 +152,23 @@ def _pbld(g: Graph, call: Call, x: str) -> str:
     waves = g.Sin(g.Add(u, g.constant(b1[:, :, None] + np.pi / 2, "b1")))
     z = g.ReduceSum(g.Mul(waves, g.constant(W2, "W2")), [2], keepdims=0)
     z = g.Reshape(g.Add(z, g.constant(b2, "b2")), [0, b2.size])
-    y = g.Concat(z, x, axis=1)
-    if narrow:
-        g.dtype = np.dtype(np.float16)
-        y = g.cast(y, g.dtype)
-    return y
+    return g.Concat(z, x, axis=1)
+
+
+@_in_float32  # which the edges are told apart in
+def _piecewise_linear(g: Graph, call: Call, x: str) -> str:
+    """at_k + (x − left_k) slope_k, at_k being y at the beginning of bin k: two rows of tables"""
+    steps, slope, bias, left, width = (call.arrays[name].astype(np.float64) for name in FRONTS[call.op])
+    columns, bins, outputs = steps.shape
+    known = np.where(left < NO_BIN, left, 0)
+    at = np.cumsum(np.insert(steps, 0, bias, axis=1), axis=1)[:, :-1] + known[:, :, None] * slope[:, None]
+    each = g.Reshape(x, [0, columns, 1])
+    before = g.Not(g.Less(each, g.constant(left[:, 1:], "left")))
+    k = g.Add(g.cast(g.ReduceSum(g.cast(before, g.dtype), [2], keepdims=0), np.int64), bins * np.arange(columns))
+    tables = (at, left[:, :, None], steps / width[:, :, None] + slope[:, None])
+    rows = (g.Gather(g.constant(table.reshape(columns * bins, -1), "rows"), k, axis=0) for table in tables)
+    y, start, rise = rows
+    return g.Reshape(g.Add(y, g.Mul(g.Sub(each, start), rise)), [0, columns * outputs])
 
 
 def _deviations(g: Graph, call: Call, x: str) -> str:
@@ -170,7 +197,7 @@ def _ascending(g: Graph, call: Call, x: str) -> str:
 
 
 #: The nodes of each op.
-NODES: dict[str, Callable[[Graph, Call, str], str]] = {
+NODES: dict[str, Nodes] = {
     **dict.fromkeys(ELEMENTWISE, _elementwise),
     "add": lambda g, call, x: g.Add(x, through(g, call.branches[0], x)),
     "affine": _affine,
@@ -181,8 +208,12 @@ NODES: dict[str, Callable[[Graph, Call, str], str]] = {
     "embedding": _embedding,
     "flatten": lambda g, call, x: g.Flatten(x, axis=1),
     "layer_norm": _layer_norm,
+    "log": _in_float32(lambda g, call, x: _log(g, x)),
+    "logit": _in_float32(lambda g, call, x: g.Sub(_log(g, x), _log(g, g.Sub(1.0, x)))),
+    "mean": lambda g, call, x: g.Mean(*(through(g, branch, x) for branch in call.branches)),
     "parametric": _parametric,
     "pbld": _pbld,
+    "piecewise_linear": _piecewise_linear,
     "prelu": _prelu,
     "scale": _scale,
     "softmax": lambda g, call, x: g.Softmax(x, axis=-1),

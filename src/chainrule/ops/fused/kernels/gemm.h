@@ -30,6 +30,7 @@
 #endif
 #undef HEIGHT
 #define HEIGHT ((Size)(480 * 1024 / DEPTH / sizeof(REAL))) /* rows of A in strips: 480 kB */
+#define PRODUCT_ROOM ((PANEL + HEIGHT) * DEPTH) /* numbers */
 
 /* One operand's address and strides. */
 typedef struct {
@@ -192,7 +193,7 @@ static void NAME(copy_tile)(NAME(Result) c, Size rows, Size columns, REAL *tile,
         }
 }
 
-/* C[rows × columns] = A B + bias (a row, or NULL). `room` has space for (PANEL + HEIGHT) × DEPTH numbers. */
+/* C[rows × columns] = A B + bias (a row, or NULL). `room` has space for PRODUCT_ROOM numbers. */
 static void NAME(gemm)(Size rows, Size columns, Size inner, NAME(Operand) a, NAME(Operand) b, const REAL *bias,
                        NAME(Result) c, REAL *room) {
     REAL small[TALL_ROWS * PANEL] __attribute__((aligned(64)));

@@ -46,15 +46,15 @@ typedef struct {
     };
 } Update;
 
-enum { PART_copy, PART_embedding, PART_pbld };
-enum { PART_ARRAYS = 4, MOST_FREQUENCIES = 2048 };
+enum { PART_copy, PART_embedding, PART_pbld, PART_piecewise_linear };
+enum { PART_ARRAYS = 5, MOST_FREQUENCIES = 2048, MOST_STEPS = 4096 };
 
 /* Columns of x from `from` on, so many inputs, and the columns of y from `to` on that are made of them. */
 typedef struct {
     int kind, learned; /* arrays that are */
     Size from, inputs, to, outputs;
-    Size count;                /* the codes of an embedding, the frequencies of a PBLD */
-    void *arrays[PART_ARRAYS]; /* E; or w1, b1, W2, b2 */
+    Size count;                /* the codes of an embedding, the frequencies of a PBLD, the bins of a column */
+    void *arrays[PART_ARRAYS]; /* E; or w1, b1, W2, b2; or steps, slope, bias, left, width */
     void *gradients[PART_ARRAYS];
     Size owners, each[PART_ARRAYS]; /* codes, or columns; and how many numbers of each array belong to one */
 } Part;

@@ -232,10 +232,10 @@ static void NAME(parametric_gradient)(Size rows, Size width, const REAL *dy, con
     }
 }
 
-/* This thread's share of the gradients of the parts: of the rows of a table, of the columns of a PBLD. */
+/* This thread's share of the gradients of the parts: of the rows of a table, of the columns of a layer of numbers. */
 APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t) {
     const int threads = s->plan->threads;
-    REAL *room = s->plan->rooms[s->thread], *waves = room + DEPTH * PANEL;
+    REAL *room = s->plan->rooms[s->thread], *waves = room + PRODUCT_ROOM;
     for (const Part *p = t->parts; p < t->parts + t->part_count; p++) {
         const Size from = NAME(share)(p->owners, 1, s->thread, threads);
         const Size to = NAME(share)(p->owners, 1, s->thread + 1, threads);
@@ -243,6 +243,8 @@ APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t) {
         if (p->kind == PART_embedding) NAME(embedding_gradient)(p, s->n, x, t->inputs, dy, t->outputs, from, to);
         for (Size j = from; p->kind == PART_pbld && j < to; j++)
             NAME(pbld_gradient)(p, j, s->n, x, t->inputs, dy, t->outputs, waves, room);
+        for (Size j = from; p->kind == PART_piecewise_linear && j < to; j++)
+            NAME(piecewise_linear_gradient)(p, j, s->n, x, t->inputs, dy, t->outputs, room);
     }
 }
 

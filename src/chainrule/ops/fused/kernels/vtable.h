@@ -2,5 +2,5 @@
 const Kernels TABLE(NAME(chainrule)) = {
 #define KERNEL(result, name, parameters) .name = NAME(name),
 #include "kernels.def"
-    .product_room = (PANEL + HEIGHT) * DEPTH * sizeof(REAL),
+    .product_room = PRODUCT_ROOM * sizeof(REAL),
 };
