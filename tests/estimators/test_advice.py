@@ -232,3 +232,10 @@ def test_lbfgs_says_what_scikit_learn_says():
 def test_a_batch_larger_than_the_data_is_told():
     with pytest.warns(UserWarning, match="Got `batch_size` less than 1 or larger than sample size"):
         cr.MLPClassifier(batch_size=151, tol=0.01, max_iter=2000, learning_rate_init=0.02, **SETTINGS).fit(X, Y)
+
+
+def test_partial_fit_of_single_rows_compares_no_constant_with_the_network():
+    model = cr.MLPClassifier(tol=1.0, **SETTINGS)
+    for row in range(30):
+        model.partial_fit(X[row : row + 1], Y[row : row + 1], classes=[0, 1, 2])
+    assert len(model.loss_curve_) == 30

@@ -197,3 +197,33 @@ def test_verbose_prints_the_lines_of_scikit_learn(settings, capsys):
 def test_fit_is_silent(capsys):
     classifier(early_stopping=True).fit(X, Y)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(tol=1e-2),
+        dict(tol=1.0, n_iter_no_change=3),
+        dict(n_iter_no_change=np.inf),
+        dict(solver="sgd", learning_rate="adaptive", tol=1e-2, n_iter_no_change=2),
+        dict(solver="sgd", learning_rate="invscaling", tol=1e-2),
+        dict(dropout=0.2, batch_size=64, tol=1e-2),
+        dict(early_stopping=True, tol=1e-2),
+    ],
+    ids=str,
+)
+def test_a_fit_ends_with_the_same_numbers_if_nobody_watches_each_epoch(settings):
+    alone = classifier(**dict(max_iter=120) | settings).fit(X, Y)
+    watched = classifier(**dict(max_iter=120, callbacks=[cr.Callback()]) | settings).fit(X, Y)
+    assert_same(alone, watched)
+    assert alone.loss_curve_ == watched.loss_curve_
+    assert (alone.n_iter_, alone.t_) == (watched.n_iter_, watched.t_)
+
+
+def test_no_order_is_drawn_for_an_epoch_that_is_not_taken():
+    random = np.random.RandomState(0)
+    model = classifier(random_state=random, tol=1.0, max_iter=100).fit(X, Y)
+    fresh = np.random.RandomState(0)
+    classifier(random_state=fresh, max_iter=model.n_iter_, n_iter_no_change=np.inf).fit(X, Y)
+    assert model.n_iter_ < 100
+    assert random.randint(2**31) == fresh.randint(2**31)

@@ -128,3 +128,16 @@ def test_a_time_limit_lets_a_training_end_that_is_in_time(monkeypatch):
     trainer = cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", callbacks=[cr.callbacks.TimeLimit(1e-9)])
     history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=5, verbose=0)
     assert (len(history), history.interrupted) == (5, False)
+
+
+@pytest.mark.parametrize("patience", [1, 2, 7])
+def test_the_last_epoch_is_the_same_if_nobody_watches_each(patience):
+    def weights_and_losses(*others):
+        stopping = cr.callbacks.EarlyStopping("loss", patience, min_delta=0.01, restore_best=False)
+        trainer = cr.Trainer(cr.MLP([1, 4, 1], rng=0), "squared_error", cr.SGD(0.1), callbacks=[stopping, *others])
+        history = trainer.fit([[0.0], [1.0]], [[1.0], [3.0]], epochs=500, verbose=0)
+        return trainer.model.parameters.vector.tolist(), history["loss"], history.reason
+
+    alone = weights_and_losses()
+    assert alone == weights_and_losses(cr.Callback())
+    assert patience < len(alone[1]) < 500

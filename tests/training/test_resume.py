@@ -70,9 +70,11 @@ class Case:
     pauses: bool = False  # after every step
     every: int | None = 1
     optimizer: str = "AdamW"
+    normalized: bool = True
 
     def trainer(self, folder: Path, *interrupt: cr.Callback) -> cr.Trainer:
-        layers = [cr.Linear(5, 8, "relu"), cr.BatchNorm(8), cr.Dropout(0.3), cr.Linear(8, 3)]
+        norm = [cr.BatchNorm(8)] if self.normalized else []  # running statistics are averaged step by step
+        layers = [cr.Linear(5, 8, "relu"), *norm, cr.Dropout(0.3), cr.Linear(8, 3)]
         callbacks = [CALLBACKS[name](folder) for name in self.callbacks]
         callbacks.insert(
             len(callbacks) // 2,
@@ -110,6 +112,7 @@ def draw(rng: np.random.Generator) -> Case:
         pauses=bool(rng.integers(2)),
         every=[1, 2, None][rng.integers(3)],
         optimizer=str(rng.choice(["AdamW", "SGD", "NAdam", "Muon"])),
+        normalized=bool(rng.integers(2)),
     )
 
 
@@ -232,6 +235,8 @@ def test_every_hook(hook: str, compiled: bool, writes: bool, tmp_path: Path, mon
     for place in (0, 3):
         case = Case(callbacks, "ReduceOnPlateau", compiled, False, settings, hook, 2, place, writes)
         assert_resumed(case, tmp_path / str(place), monkeypatch)
+        case.normalized, case.callbacks = False, callbacks[place // 3 :]  # once without an average
+        assert_resumed(case, tmp_path / f"{place} without", monkeypatch)
 
 
 # ---- files of format 1

@@ -200,3 +200,28 @@ def test_one_average_belongs_to_one_model():
 def test_a_decay_lies_between_0_and_1(decay, error):
     with pytest.raises(error, match="WeightAverage expects decay"):
         cr.callbacks.WeightAverage(decay)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("clip_norm", [None, 0.5])
+@pytest.mark.parametrize(("decay", "start"), [(0.9, 0.0), (0.999, 0.4), (None, 0.0), (None, 0.7)])
+def test_the_mean_is_the_same_if_others_watch_each_step(decay, start, clip_norm, dtype):
+    def averaged(*others):
+        average = cr.callbacks.WeightAverage(decay, start)
+        model = cr.MLP([3, 40, 30, 2], "tanh", dropout=0.1, rng=0, dtype=dtype)
+        optimizer = cr.Adam(0.01, clip_norm=clip_norm)
+        trainer = cr.Trainer(model, "squared_error", optimizer, 5, callbacks=[average, *others], rng=0)
+        histories = [trainer.fit(X, Y, validation=0.3, epochs=epochs, verbose=0) for epochs in (4, 3)]
+        numbers = [(row["loss"], row["validation_loss"]) for history in histories for row in history]
+        return model.parameters.vector.tobytes(), average.steps, numbers
+
+    assert averaged() == averaged(vectors())
+
+
+def test_a_failed_step_is_not_in_the_mean():
+    average = cr.callbacks.WeightAverage(0.9)
+    trainer = make(average, batch_size=2, rate=1e12)
+    with pytest.raises(cr.DivergenceError):
+        trainer.fit(X, 10 * Y, epochs=50, verbose=0)
+    assert average.steps <= trainer.step
+    assert np.isfinite(trainer.model.parameters.vector).all()

@@ -85,7 +85,9 @@ class Registry(Mapping[str, T]):
         """
         who = who or f"get_{self._kind.split()[-1]}"
         if isinstance(value, str):
-            thing: Any = self[check_name(who, self._kind, value, self)]
+            if value not in self._things:
+                check_name(who, self._kind, value, self)
+            thing: Any = self[value]
             return thing() if isinstance(thing, type) else copy.copy(thing)
         if isinstance(value, type):
             got, remedy = f"the class {value.__name__}", f"write {value.__name__}()"

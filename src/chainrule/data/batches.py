@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .._support import checks as _checks
 from .._support.checks import (
     Array,
     RandomState,
@@ -22,8 +23,10 @@ from .._support.checks import (
     is_masked,
     is_sparse,
     sentence,
-    within,
 )
+from ..ops.fused import twin
+
+within = twin(_checks.within)
 
 #: "all", "one", or a function of the number of rows that returns the row numbers of the next epoch.
 Sample: TypeAlias = "str | Callable[[int], Array]"
@@ -149,6 +152,7 @@ class Batches:
     arrays : list of arrays
         x, y and the weights, if any, with the rows in their own order.
     size : rows of a batch
+    rows : rows of an epoch, which are fewer with ``drop_last`` or a single batch
     chosen : array, optional
         The numbers of the rows to use; all by default.
     """
@@ -171,21 +175,17 @@ class Batches:
         self._rows: int = self.arrays[0].shape[0] if chosen is None else len(chosen)
         self.size: int = self._rows if size is None else min(size, self._rows)
         self.rng = rng
-        self.drop_last = drop_last
-        self.sample = sample
+        self._drop_last, self._sample = drop_last, sample
+        self._steps = steps_per_epoch(self._rows, self.size, drop_last, sample)
+        whole = self._steps * self.size
+        self.rows: int = whole if drop_last else min(whole, self._rows)
 
     def __len__(self) -> int:
-        return steps_per_epoch(self._rows, self.size, self.drop_last, self.sample)
-
-    @property
-    def rows(self) -> int:
-        """The number of rows in an epoch, which is smaller with ``drop_last`` or a single batch."""
-        whole = len(self) * self.size
-        return whole if self.drop_last else min(whole, self._rows)
+        return self._steps
 
     def order(self) -> Array | None:
         """Return row numbers in the order of the next epoch, or None for the rows in their own order."""
-        order = _order(self._rows, self.size, self.rng, True, self.sample)
+        order = _order(self._rows, self.size, self.rng, True, self._sample)
         if self.chosen is not None:
             order = self.chosen if order is None else self.chosen[order]
         return None if order is None else order[: self.rows]
@@ -196,10 +196,10 @@ class Batches:
     def epoch(self, order: Array | None, first: int = 0) -> Iterator[tuple[Array, ...]]:
         """Yield the batches of an epoch with a known order, from batch number ``first``."""
         if order is None:
-            yield from islice(_cut(self.arrays, order, self.size, self.drop_last), first, None)
+            yield from islice(_cut(self.arrays, order, self.size, self._drop_last), first, None)
         else:
             pairs = list(zip(self.arrays, self._buffers, strict=True))
-            for (rows,) in islice(_cut([order], None, self.size, self.drop_last), first, None):
+            for (rows,) in islice(_cut([order], None, self.size, self._drop_last), first, None):
                 yield tuple([gather(array, rows, buffer) for array, buffer in pairs])
 
     @cached_property

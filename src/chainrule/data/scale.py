@@ -78,7 +78,7 @@ def extremes(x: Any) -> tuple[Array, Array]:
     """Return the minimum and the maximum of each column, dense or sparse."""
     if is_sparse(x):
         return x.min(axis=0).toarray().ravel(), x.max(axis=0).toarray().ravel()
-    if x.shape[1] > NARROW:
+    if x.shape[1] > NARROW or x.size < MOST_ROWS:
         return x.min(axis=0), x.max(axis=0)
     each = [x[:, column] for column in range(x.shape[1])]  # NumPy goes row by row, which is slow for short rows
     return np.array([column.min() for column in each], x.dtype), np.array([column.max() for column in each], x.dtype)

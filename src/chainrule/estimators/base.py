@@ -25,6 +25,7 @@ from ..model import Sequential
 from ..ops.fused import twin
 from ..optimizers import Optimizer
 from ..training.callbacks import Callback, WeightAverage
+from .again import Known, prepared
 from .inputs import as_weights, explained, typical_columns
 from .internals import takes_weight
 from .parameters import (
@@ -87,6 +88,10 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         """Validate X and y, and record what predictions need to know about y."""
 
     @abstractmethod
+    def _known_targets(self, y: Array) -> Known | None:
+        """Return what tells whether other targets like y pass all checks unchanged; None if nothing simple does."""
+
+    @abstractmethod
     def _targets(self, y: Array) -> Array:
         """Convert y for the loss."""
 
@@ -115,6 +120,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         held_out: tuple[Any, Any, Any] = (None, None, None),
         incremental: bool = False,
     ) -> Any:
+        self.__dict__.pop("_again", None)
         hidden_sizes(self)
         check_together(self)
         raw = X, y, weight
@@ -138,6 +144,8 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
             minimize_loss(self, data, tasks)
         if tasks:
             tasks.finish()
+        if incremental and given is None and (again := prepared(self, data, y)):
+            self._again = again
         return self
 
     def _begin(self, X: Any, y: Array, weight: Array | None, random: np.random.RandomState) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
@@ -18,6 +17,7 @@ from .. import ops
 from .._support.checks import Array, sentence
 from .._support.labels import as_labels
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss
+from .again import Known
 from .base import FLOATS, SPARSE, BaseMLP, stochastic_only
 from .documentation import OF_MLP, documented
 from .inputs import check_numbers, explained, flat
@@ -245,7 +245,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _metric(self, y: Array, z: Array, weight: Array | None) -> float:
         """Compute the accuracy or, with class weights, minus the loss: a few heavy rows would dominate the accuracy."""
         if self.class_weight is None:
-            return float(accuracy_score(y, self._decide(z), sample_weight=weight))
+            right = self._decide(z) == y
+            return float(np.average(right.all(axis=1) if self._multilabel else right, weights=weight))
         return -self._loss(z, self._targets(y), weight)[0]
 
     def _check_data(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
@@ -255,8 +256,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         with explained(who, X):
             X, y = validate_data(self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=FLOATS, reset=reset)
         y = flat(y)
-        check_classification_targets(y)
-        kind = type_of_target(y)
+        kind = type_of_target(y, input_name="y")
+        plain = kind in ("binary", "multiclass") and isinstance(y, np.ndarray) and y.dtype.kind in "biufU"
+        classes = np.unique(y) if plain else None
+        if classes is None or (len(y) > 20 and 2 * len(classes) >= len(y)):
+            check_classification_targets(y)  # raises, or warns of as many classes
         if "multioutput" in kind:
             raise ValueError("Multioutput target data is not supported with label binarization")
         y = y.toarray() if issparse(y) else y
@@ -265,18 +269,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(sentence(who, expected, f"numbers from {y.min()} to {y.max()}"))
         if not hasattr(self, "classes_") or (reset and not incremental):
             self._multilabel = kind.startswith("multilabel")
-            self.classes_ = unique_labels(y)
+            self.classes_ = unique_labels(y) if classes is None else classes
         else:
-            self._check_classes(y, incremental)
+            self._check_classes(y, unique_labels(y) if classes is None else classes, incremental)
         return X, y
 
-    def _check_classes(self, y: Array, incremental: bool) -> None:
+    def _check_classes(self, y: Array, classes: Array, incremental: bool) -> None:
         """Raise unless the labels of a later fit are those of the first; a part of the rows may have fewer."""
         if (y.ndim == 2) != self._multilabel:
             kinds = "zeros and ones (N, K)", "labels (N,)"
             expected, got = kinds if self._multilabel else kinds[::-1]
             raise ValueError(sentence(type(self).__name__, f"y as before, {expected}", got))
-        classes = unique_labels(y)
         if not incremental and set(classes) != set(self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
@@ -286,6 +289,19 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
             )
+
+    def _known_targets(self, y: Array) -> Known | None:
+        classes, kind = self.classes_.tolist(), self.classes_.dtype.kind
+        if self._multilabel or kind not in "biufU" or 20 < len(y) < 2 * len(classes):  # scikit-learn may warn
+            return None
+        types, labels = {type(classes[0]), self.classes_.dtype.type}, set(classes)
+
+        def known(labels_of_rows: Array | list[Any]) -> bool:
+            if not isinstance(labels_of_rows, list):
+                labels_of_rows = labels_of_rows.tolist() if labels_of_rows.dtype.kind == kind else [None]
+            return all(type(label) in types and label in labels for label in labels_of_rows)
+
+        return known
 
     def _targets(self, y: Array) -> Array:
         if not self._multilabel and len(self.classes_) > 2:

@@ -20,15 +20,36 @@ __all__ = ["Interval", "Options", "StrOptions", "fitting", "takes_weight"]
 
 
 def fitting(method: Callable[..., Any]) -> Any:
-    """Wrap ``fit`` or ``partial_fit``: validate by ``_parameter_constraints``, call callbacks, exclude other fits."""
+    """Wrap ``fit`` or ``partial_fit``: validate by ``_parameter_constraints``, call callbacks, exclude other fits.
+
+    A call of ``partial_fit`` that only repeats the one before it needs nothing of that.
+    """
 
     @functools.wraps(method)
     def alone(self: Any, *args: Any, **options: Any) -> Any:
-        with Claim(type(self).__name__, "an estimator of its own for each fit", "estimator") as claim:
-            claim.add(self)
+        with claimed(self):
             return method(self, *args, **options)
 
-    return _fit_context(prefer_skip_nested_validation=True)(alone)
+    whole = _fit_context(prefer_skip_nested_validation=True)(alone)
+    if method.__name__ != "partial_fit":
+        return whole
+
+    @functools.wraps(method)
+    def again_or_whole(self: Any, *args: Any, **options: Any) -> Any:
+        again = vars(self).pop("_again", None)
+        if again is None or not again.train(self, *args, **options):
+            return whole(self, *args, **options)
+        self._again = again
+        return self
+
+    return again_or_whole
+
+
+def claimed(estimator: Any) -> Claim:
+    """Hold the estimator for one fit."""
+    claim = Claim(type(estimator).__name__, "an estimator of its own for each fit", "estimator")
+    claim.add(estimator)
+    return claim
 
 
 def takes_weight(scorer: Any) -> bool:

@@ -16,7 +16,8 @@ from .._support.labels import check_no_times
 from .._support.strangers import as_array
 from ..data.scale import check_resolution, is_resolved
 from ..losses import AbsoluteError, GaussianNLL, HalfSquaredError, Huber, LogCosh, Loss, PoissonNLL, Quantile
-from .base import FLOATS, SPARSE, BaseMLP, standardiser, stochastic_only
+from .again import Known
+from .base import FLOATS, SPARSE, BaseMLP, all_finite, standardiser, stochastic_only
 from .documentation import OF_MLP, documented
 from .inputs import check_numbers, explained, flat
 from .internals import StrOptions, fitting
@@ -247,6 +248,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _standardises(self) -> bool:
         loss = LOSSES[self.loss] if isinstance(self.loss, str) else type(self.loss)
         return bool(self.scale) and loss is not PoissonNLL
+
+    def _known_targets(self, y: Array) -> Known | None:
+        dtype = y.dtype
+
+        def known(numbers: Array | list[Any]) -> bool:
+            array = np.asarray(numbers)
+            return array.dtype == dtype and all_finite(array)
+
+        return known if dtype == self.model_.dtype else None
 
     def _targets(self, y: Array) -> Array:
         y = y.reshape(len(y), -1)

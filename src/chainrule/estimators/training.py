@@ -15,6 +15,7 @@ from .._support.errors import DivergenceError
 from .._support.notices import warn
 from ..layers import BatchNorm
 from ..model import Sequential
+from ..optimizers import Optimizer
 from ..runtime.signals import released
 from ..runtime.threads import blas_threads
 from ..training.callbacks import Callback, MaxNorm, Training
@@ -146,27 +147,41 @@ class Watch(Callback):
         self.estimator, self.rows, self.score, self.incremental = estimator, rows, score, incremental
         self.converged = False
 
+    @property
+    def epochs_ahead(self) -> float:
+        """Training cannot end, nor its rate change, before all of these epochs."""
+        fitted = self.estimator
+        if self.score is not None or fitted.learning_rate == "invscaling":
+            return 1
+        left: float = fitted.n_iter_no_change + 1 - fitted._no_improvement_count
+        return left
+
     def on_train_begin(self, trainer: Training) -> None:
         if self.incremental:  # a schedule counts max_iter calls as one training
             trainer.optimizer.total_steps = self.estimator.max_iter * trainer.steps_per_epoch
 
     def on_epoch_end(self, trainer: Training, row: dict[str, float]) -> None:
+        if "validation_loss" in row:
+            self.estimator.validation_loss_curve_.append(row["validation_loss"])
+        self.take_note(row["loss"], trainer.optimizer)
+        trainer.stop = trainer.stop or self.converged
+
+    def take_note(self, loss: float, optimizer: Optimizer) -> None:
+        """Record an epoch; if nothing improves any more, lower the rate or set ``converged``."""
         fitted = self.estimator
         fitted.n_iter_ += 1
         fitted.t_ += self.rows
-        fitted.loss_ = row["loss"]
-        fitted.loss_curve_.append(fitted.loss_)
-        if "validation_loss" in row:
-            fitted.validation_loss_curve_.append(row["validation_loss"])
+        fitted.loss_ = loss
+        fitted.loss_curve_.append(loss)
         if fitted.verbose:
-            print(f"Iteration {fitted.n_iter_}, loss = {fitted.loss_:.8f}")
-        self._count_improvement(trainer)
+            print(f"Iteration {fitted.n_iter_}, loss = {loss:.8f}")
+        self._count_improvement()
         if fitted.solver == "sgd" and fitted.learning_rate == "invscaling" and fitted.optimizer is None:
-            set_rate(trainer.optimizer, fitted.learning_rate_init / (fitted.t_ + 1) ** fitted.power_t)
+            set_rate(optimizer, fitted.learning_rate_init / (fitted.t_ + 1) ** fitted.power_t)
         if fitted._no_improvement_count > fitted.n_iter_no_change:
-            self._end(trainer)
+            self._end(optimizer)
 
-    def _count_improvement(self, trainer: Training) -> None:
+    def _count_improvement(self) -> None:
         fitted = self.estimator
         if self.score is None:
             improved = not fitted.loss_ > fitted.best_loss_ - fitted.tol
@@ -189,24 +204,21 @@ class Watch(Callback):
             fitted._best = snapshot(fitted.model_), copy.deepcopy(fitted._average)
         return improved
 
-    def _end(self, trainer: Training) -> None:
+    def _end(self, optimizer: Optimizer) -> None:
         """Stop; or, with an adaptive learning rate, continue with a fifth of it."""
         fitted = self.estimator
-        what = "Training loss" if self.score is None else "Validation score"
-        message = (
-            f"{what} did not improve more than tol={fitted.tol:f} for {fitted.n_iter_no_change} consecutive epochs."
-        )
         adapts = fitted.solver == "sgd" and fitted.learning_rate == "adaptive" and fitted.optimizer is None
-        rate = trainer.optimizer.current_learning_rate
-        if adapts and rate > LEAST_RATE:
-            set_rate(trainer.optimizer, rate / 5)
+        if adapts and (rate := optimizer.current_learning_rate) > LEAST_RATE:
+            set_rate(optimizer, rate / 5)
             fitted._no_improvement_count = 0
             outcome = f" Setting learning rate to {rate / 5:f}"
         else:
-            trainer.stop = self.converged = True
+            self.converged = True
             outcome = " Learning rate too small. Stopping." if adapts else " Stopping."
         if fitted.verbose:
-            print(message + outcome)
+            what = "Training loss" if self.score is None else "Validation score"
+            epochs = f"{fitted.n_iter_no_change} consecutive epochs"
+            print(f"{what} did not improve more than tol={fitted.tol:f} for {epochs}.{outcome}")
 
 
 def train(
@@ -265,7 +277,7 @@ def train(
         warn("Training interrupted by user.")
     elif not (incremental or watch.converged or trainer.stop):
         warn(after_last_iteration(estimator), ConvergenceWarning)
-    elif watch.converged and score is None and (message := after_learning_nothing(estimator, data)):
+    elif watch.converged and not incremental and score is None and (message := after_learning_nothing(estimator, data)):
         warn(message, ConvergenceWarning)
     return watch.converged
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from .._support.checks import Array, as_numeric, check_integer, check_shape, sentence
 from .._support.overrides import note_methods
-from .._support.settings import Checks, checked, is_unknown, refuse_unknown
+from .._support.settings import Checks, is_unknown, refuse_unknown
 from .program import EQUATIONS, Program
 from .workspace import Workspace
 
@@ -44,6 +44,8 @@ changes, _stamps = Changes(), itertools.count(1)
 
 class _LayerType(ABCMeta):
     """The type of layers, which notices assignments to a class."""
+
+    __instancecheck__ = type.__instancecheck__  # ABCMeta's is Python
 
     def __setattr__(cls, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -256,9 +258,12 @@ class Layer(metaclass=_LayerType):
         The assigned array itself would be one that no optimizer updates and no file contains.
         """
         if name not in self._bound:
-            self._check_name(name)
-            value = checked(self, self._checks, name, value)
-            self._check_unchanged(name, value)
+            if name in self._checks:
+                value = self._checks[name](type(self).__name__, name, value)
+            else:
+                self._check_name(name)
+            if name in self._made_with and name in self.__dict__:
+                self._check_unchanged(name, value)
             object.__setattr__(self, name, value)
             changes.stamp = next(_stamps)
         elif value is not (view := self.__dict__[name]):
@@ -266,7 +271,7 @@ class Layer(metaclass=_LayerType):
 
     def _check_name(self, name: str) -> None:
         """Raise if nothing would ever read the value."""
-        if name not in self._checks and is_unknown(self, name) and name not in arguments_of(type(self)):
+        if is_unknown(self, name) and name not in arguments_of(type(self)):
             parameters = self.parameter_shapes()
             if name in parameters:
                 remedy = "put the layer into Sequential([...]) first"
@@ -275,11 +280,9 @@ class Layer(metaclass=_LayerType):
 
     def _check_unchanged(self, name: str, value: Any) -> None:
         """Raise if the value would come too late."""
-        if name in self._made_with and name in self.__dict__:
-            present = self.__dict__[name]
-            if value is not present and value != present:
-                expected = f"{name} to stay {present!r}"
-                raise ValueError(sentence(repr(self), expected, repr(value), "make a new layer"))
+        present = self.__dict__[name]
+        if value is not present and value != present:
+            raise ValueError(sentence(repr(self), f"{name} to stay {present!r}", repr(value), "make a new layer"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the views: a copy or pickle gets its arrays from its own model."""
@@ -363,14 +366,16 @@ def walk(layers: Sequence[Layer], prefix: str = "") -> Iterator[tuple[str, Layer
     """Each layer, inner ones included, with the prefix of its parameters' names ("0.", "2.1.")."""
     for index, layer in enumerate(layers):
         yield f"{prefix}{index}.", layer
-        yield from walk(layer.children, f"{prefix}{index}.")
+        if layer.children:
+            yield from walk(layer.children, f"{prefix}{index}.")
 
 
 def all_within(layers: Iterable[Layer]) -> Iterator[Layer]:
     """Each layer, its inner layers, and layers that are its attributes, such as an activation."""
     for layer in layers:
         yield layer
-        yield from all_within([*layer.children, *(value for value in vars(layer).values() if isinstance(value, Layer))])
+        if inner := [*layer.children, *[one for one in vars(layer).values() if isinstance(one, Layer)]]:
+            yield from all_within(inner)
 
 
 def parameter_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:

@@ -68,7 +68,9 @@ class Predictor:
 
         ``by_forward`` is True if ``model.forward`` is overridden and must compute each batch.
         """
-        given, x = x, as_batch(model.layers, x)
+        given = x
+        if type(x) is not np.ndarray or x.dtype.kind != "f" or not x.ndim:
+            x = as_batch(model.layers, x)
         size = (
             self._rows_at_a_time(model, x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
         )

@@ -187,7 +187,7 @@ class Sequential:
         float
             The sum.
         """
-        return sum(layer.penalty() for _, layer in walk(self.layers))
+        return sum([layer.penalty() for _, layer in walk(self.layers)])
 
     def predict(self, x: Any, batch_size: int | None = None) -> Array:
         """Compute the outputs y of any number of rows, in bounded memory; threads may share a model.

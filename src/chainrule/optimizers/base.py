@@ -268,7 +268,10 @@ class Optimizer(Rule):
             In each row the rate η, the shrink η λ and the coefficients.
         """
         done = self.steps_taken
-        return np.array([self._numbers(done + i) for i in range(steps)], float) if steps else np.empty((0, 2))
+        if callable(self.learning_rate) or callable(self.weight_decay) or steps < 2:
+            return np.array([self._numbers(done + i) for i in range(steps)] or np.empty((0, 2)), float)
+        rate, shrink, *_ = self._numbers(done)
+        return np.array([(rate, shrink, *self.coefficients(done + i, rate)) for i in range(1, steps + 1)], float)
 
     @property
     def steps_taken(self) -> int:

@@ -17,12 +17,14 @@ import _signal  # type: ignore[import-not-found]  # what signal wraps; its enume
 import os
 from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import compress
 from threading import get_ident, main_thread
 from typing import Any
 
 from .temporary import Temporary
 
 AT_ONCE, WAITS, ATOMIC = range(3)
+NUMBERS = range(1, _signal.NSIG)
 
 # State of the main thread, the only one that runs handlers:
 _thread = main_thread().ident
@@ -109,14 +111,15 @@ class deferred(_Replaced):  # noqa: N801, as contextlib names such classes
         """Replace every handler; if called again, those that were set since."""
         if get_ident() != _thread:
             return
-        handlers = {number: _signal.getsignal(number) for number in range(1, _signal.NSIG)}
+        callables = compress(NUMBERS, map(callable, map(_signal.getsignal, NUMBERS)))
+        handlers = [(number, _signal.getsignal(number)) for number in callables]
         if self._outside is None:
-            if _StandIn not in map(type, handlers.values()):
+            if not any(type(handler) is _StandIn for _, handler in handlers):
                 _levels[:] = [AT_ONCE]  # no block is open, even if an asynchronous exception left levels behind
             self._outside = len(_levels)
             _levels.append(max(WAITS, _levels[-1]))
-        for number, handler in handlers.items():
-            if callable(handler) and type(handler) is not _StandIn and _can_set(number):
+        for number, handler in handlers:
+            if type(handler) is not _StandIn and _can_set(number):
                 self._replace(_StandIn(number, handler))
 
     def end(self) -> None:
@@ -216,7 +219,7 @@ def _set_handler(number: int, handler: Any) -> None:
 
 def _can_set(number: int) -> bool:
     """Whether a handler can be set without replacing one in C."""
-    return _is_pythons(number) or _libc() is not None
+    return _libc() is not None or _is_pythons(number)
 
 
 @cache
@@ -272,7 +275,7 @@ def _forget() -> None:
     global _thread
     if _thread != get_ident():
         _thread = get_ident()
-        for number in range(1, _signal.NSIG):
+        for number in NUMBERS:
             while isinstance(handler := _signal.getsignal(number), _StandIn):
                 _set_handler(number, handler.handler)
     _levels[:] = [AT_ONCE]

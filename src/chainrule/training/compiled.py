@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from math import isfinite
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from ..ops.fused import compiled
 from ..optimizers.rule import rule_kernel
 from ..runtime.signals import atomic
 from ..runtime.threads import available_threads
-from .engine import ENDLESS_GRADIENT, Parts, same, values_of
+from .engine import ENDLESS_GRADIENT, Average, Parts, same, values_of
 from .inputs import Targets
 from .stages import Stage, stages_of
 from .state import EpochState, StepRecord
@@ -73,7 +74,7 @@ class Compiled:
         return EpochState(order, count=most, keys=None if keys[0] is None else np.concatenate(keys))
 
     def steps(
-        self, epoch: EpochState, record_outputs: bool, single_step: bool
+        self, epoch: EpochState, record_outputs: bool, single_step: bool, average: Average | None = None
     ) -> Generator[list[StepRecord], None, None]:
         """Take many steps at a time; outputs can be recorded only for a single epoch."""
         self._check(epoch)
@@ -86,9 +87,17 @@ class Compiled:
         steps = epoch.count * len(batches)
         while epoch.done < steps:
             first, most = epoch.done, 1 if single_step else min(steps - epoch.done, max(1, int(self.pace)))
-            losses, rates = self._call(epoch, *self._tempo.choose(most))
+            losses, rates = self._call(epoch, *self._tempo.choose(most), average)
             epoch.done += len(losses)
             yield list(zip(losses, weights[first : epoch.done], rates, strict=True))
+
+    def step(self, order: Array | None) -> float:
+        """Take the step of an epoch that is one batch, in this order of its rows; return its loss."""
+        loss = np.empty(1)
+        self._kernel.begin(order, 0, self._parts.optimizer.plan(1), self._draw_keys(1), loss, None)
+        if not self._kernel.run(self._tempo.choose(1)[0]):
+            self.failure = ENDLESS_GRADIENT
+        return float(loss[0])
 
     def _check(self, epoch: EpochState) -> None:
         keys, expected = epoch.keys, (epoch.count * len(self._batches), self._kernel.draws)
@@ -100,7 +109,9 @@ class Compiled:
         if epoch.outputs and (epoch.outputs[0].shape, epoch.outputs[0].dtype) != (shape, self._parts.model.dtype):
             raise ValueError(sentence("fit", f"outputs of shape {shape}", f"{epoch.outputs[0].shape}"))
 
-    def _call(self, epoch: EpochState, threads: int, count: int) -> tuple[list[float], list[float]]:
+    def _call(
+        self, epoch: EpochState, threads: int, count: int, average: Average | None = None
+    ) -> tuple[list[float], list[float]]:
         """Take steps, and return their losses and learning rates; if there is a failure, the last was not taken."""
         first, outputs, optimizer = epoch.done, epoch.outputs[0] if epoch.outputs else None, self._parts.optimizer
         updates, losses = optimizer.plan(count), np.empty(count)
@@ -117,16 +128,18 @@ class Compiled:
         start = time.perf_counter()
         with atomic:
             self._kernel.begin(epoch.order, first, updates, keys, losses, outputs, mixtures)
+            if average is not None:
+                self._kernel.average(*average(count))
             taken: int = self._kernel.run(threads)
         elapsed = max(time.perf_counter() - start, 1e-9)  # a mocked clock may stand still
         self._tempo.learn(threads, count, elapsed)
         self.pace = min(count * CALL_SECONDS / elapsed, 2 * self.pace + 8)
-        known = slice(min(taken + 1, count))
-        if not np.isfinite(last := losses[known][-1]):
-            self.failure = f"a loss of {last}"
+        values, rates = losses[: taken + 1].tolist(), updates[: taken + 1, 0].tolist()
+        if not isfinite(values[-1]):
+            self.failure = f"a loss of {values[-1]}"
         elif taken < count:
             self.failure = ENDLESS_GRADIENT
-        return losses[known].tolist(), updates[known, 0].tolist()
+        return values, rates
 
     def _rows(self, step: int) -> slice:
         """Where the rows of the step are in the order of the epochs."""
@@ -163,10 +176,10 @@ class Compiled:
     def _weights(self, order: Array | None, count: int) -> list[float]:
         """Return the weight of each batch of ``count`` epochs: its rows, or the sum of their sample weights."""
         batches = self._batches
-        starts = (np.arange(count)[:, None] * batches.rows + np.arange(0, batches.rows, batches.size)).ravel()
         if len(batches.arrays) == 2:
-            sizes: list[float] = np.diff(starts, append=count * batches.rows).astype(float).tolist()
-            return sizes
+            last = batches.rows - batches.size * (len(batches) - 1)
+            return [*[float(batches.size)] * (len(batches) - 1), float(last)] * count
+        starts = (np.arange(count)[:, None] * batches.rows + np.arange(0, batches.rows, batches.size)).ravel()
         weight = batches.arrays[2]
         ordered = np.tile(weight[: batches.rows], count) if order is None else weight[order]
         sums: list[float] = np.add.reduceat(ordered, starts, dtype=np.float64).tolist()
@@ -267,21 +280,19 @@ class _Origin:
     """
 
     def __init__(self, parts: Parts) -> None:
+        self._optimizer = parts.optimizer
         self._attributes = [vars(layer) for layer in all_within(parts.model.layers)]
         self._of_optimizer = itemgetter(*(vars(parts.optimizer).keys() - READ_BY_EVERY_CALL))
-        self._identities, self._objects = parts.identities(), self._within(parts)
-        self._values = values_of(parts.loss)
+        self._objects, self._values = self._within(parts), values_of(parts.loss)
 
     def is_that_of(self, parts: Parts) -> bool:
-        return (
-            same(parts.identities(), self._identities)
-            and same(self._within(parts), self._objects)
-            and values_of(parts.loss) == self._values
-        )
+        if parts.optimizer is not self._optimizer or not same(self._within(parts), self._objects):
+            return False
+        return values_of(parts.loss) == self._values
 
     def _within(self, parts: Parts) -> list[Any]:
         model, optimizer = parts.model, parts.optimizer
-        objects: list[Any] = [len(vars(model)), len(vars(optimizer))]  # one more if a method is replaced
+        objects = [*parts.identities(), len(vars(model)), len(vars(optimizer))]  # one more if a method is replaced
         objects += [model.parameters.vector, model.gradients.vector, *optimizer.state.values()]
         objects += self._of_optimizer(vars(optimizer))
         for attributes in self._attributes:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._support.checks import Array, all_finite, is_sparse, sentence
+from .._support import checks as _checks
+from .._support.checks import Array, is_sparse, sentence
 from .._support.errors import DivergenceError
 from .._support.notices import warn
 from .._support.overrides import is_of_package
@@ -32,10 +33,13 @@ from ..losses import (
     SquaredError,
 )
 from ..model import Sequential
-from .callbacks.base import Record
+from ..ops.fused import twin
+from .callbacks.base import Record, copied
 from .engine import Parts
 from .inputs import Data
 from .state import EpochState, Stateful, StepRecord, TrainingState, arrays_of, refer, unpack
+
+all_finite = twin(_checks.all_finite)
 
 #: The losses whose best constant is known, at least nearly.
 KNOWN = AbsoluteError, BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Huber, LogCosh, PoissonNLL, SquaredError
@@ -113,17 +117,23 @@ class Rollback:
 
     def __init__(self, state: TrainingState) -> None:
         start = time.perf_counter()
-        state.optimizer.prepare(state.model.parameters.vector)  # creates its state now, not in the first step
-        self._kept = deque(_copied(state, {}) for _ in range(2))
+        if not state.optimizer.state:
+            state.optimizer.prepare(state.model.parameters.vector)  # creates it now, not in the first step
+        self._kept = deque([_copied(state, {})])
         self._due = _after(start)
 
     def keep(self, state: TrainingState) -> None:
         """Check and copy the state, unless the last copy is recent."""
         start = time.perf_counter()
         if start >= self._due:
-            check_parameters(state.model)
-            self._kept.append(_copied(state, self._kept.popleft()))
+            self.check(state.model)
+            self._kept.append(_copied(state, self._kept.popleft() if len(self._kept) > 1 else {}))
             self._due = _after(start)
+
+    def check(self, model: Sequential) -> None:
+        """Raise unless all parameters are finite."""
+        if not all_finite(model.parameters.vector):
+            raise DivergenceError("parameters that are not finite")
 
     @property
     def steps(self) -> int:
@@ -140,12 +150,6 @@ class Rollback:
             callback.load_state(unpack(kept[f"facts/{index}"], kept))
 
 
-def check_parameters(model: Sequential) -> None:
-    """Raise unless all parameters are finite."""
-    if not all_finite(model.parameters.vector):
-        raise DivergenceError("parameters that are not finite")
-
-
 def _copied(state: TrainingState, rooms: dict[str, Any]) -> dict[str, Any]:
     """Copy the state that changes with every step, into the memory of an earlier copy if it fits."""
     arrays: dict[str, Any] = dict(arrays_of(state.model))
@@ -153,14 +157,8 @@ def _copied(state: TrainingState, rooms: dict[str, Any]) -> dict[str, Any]:
     facts = {}
     for index, callback in enumerate(_followers(state)):
         facts[f"facts/{index}"] = refer(callback.state(), f"callback/{index}", arrays)
-    for name, array in arrays.items():
-        room = rooms.get(name)
-        if room is None or (room.shape, room.dtype) != (array.shape, array.dtype):
-            arrays[name] = array.copy()
-        else:
-            np.copyto(room, array)
-            arrays[name] = room
-    return arrays | facts
+    earlier = [rooms[name] for name in arrays if name in rooms]
+    return dict(zip(arrays, copied(list(arrays.values()), earlier), strict=True)) | facts
 
 
 def _followers(state: TrainingState) -> list[Stateful]:

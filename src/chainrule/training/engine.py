@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from operator import is_
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from ..runtime.signals import atomic
 from ..runtime.threads import blas_threads
 from .state import SAME_DATA, EpochState, StepRecord
 
+#: From a number of steps: a running mean of the parameters, and the weight of the parameters in it after each step.
+Average: TypeAlias = "Callable[[int], tuple[Array, Array]]"
+UNCHANGING = {float, int, bool, str, type(None)}
 ENDLESS_GRADIENT = "a gradient whose norm is not finite"
 
 
@@ -58,11 +61,12 @@ class Engine(Protocol):
         ...
 
     def steps(
-        self, epoch: EpochState, record_outputs: bool, single_step: bool
+        self, epoch: EpochState, record_outputs: bool, single_step: bool, average: Average | None = None
     ) -> Generator[list[StepRecord], None, None]:
         """Take the remaining steps of the epoch and yield their records: many at a time unless ``single_step``.
 
-        ``record_outputs`` stores the outputs, targets and weights of the batches in the epoch.
+        ``record_outputs`` stores the outputs, targets and weights of the batches in the epoch. An engine that takes
+        many steps at a time also averages the parameters after each.
         """
         ...
 
@@ -73,6 +77,8 @@ def values_of(loss: LossFunction) -> list[Any]:
 
 
 def _copied(value: Any) -> Any:
+    if type(value) in UNCHANGING:
+        return value
     if isinstance(value, np.ndarray):
         return value.tobytes()
     return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
@@ -100,7 +106,7 @@ class Interpreted:
         return EpochState(self._batches.order())
 
     def steps(
-        self, epoch: EpochState, record_outputs: bool, single_step: bool
+        self, epoch: EpochState, record_outputs: bool, single_step: bool, average: Average | None = None
     ) -> Generator[list[StepRecord], None, None]:
         with blas_threads(self._largest_product()):
             for xb, yb, *rest in self._remaining(epoch):

@@ -34,7 +34,7 @@ def evaluated(
     if not np.isfinite(value):
         remedy = "lower the learning rate, or standardise x (and y for a regression)"
         raise DivergenceError(sentence(who, "a finite loss on these data", f"{value}: the outputs overflow", remedy))
-    return {"loss": value} | measured(parts, metrics, z, y, weight)
+    return {"loss": value} | (measured(parts, metrics, z, y, weight) if metrics else {})
 
 
 def measured(

@@ -139,11 +139,18 @@ def check_targets(model: Sequential, loss: LossFunction, data: Data | None) -> T
     if data is None or not isinstance(loss, Loss) or not is_of_package(loss, "target", "sample_weight"):
         return None
     x, y, weight = data
-    with np.errstate(over="ignore", invalid="ignore"):  # only the shape of the outputs matters
-        z = model.predict(x[:8])
-    outputs = np.broadcast_to(z.dtype.type(0), (x.shape[0], *z.shape[1:]))
+    outputs = np.broadcast_to(model.dtype.type(0), (x.shape[0], *_shape_of_outputs(model, x)))
     target = loss.target(check_output(repr(loss), outputs), y)
     return target, loss.sample_weight(outputs, target, weight)
+
+
+def _shape_of_outputs(model: Sequential, x: Array) -> tuple[int, ...]:
+    """Return the shape of an output row: that of a Linear layer at the end, or of a prediction."""
+    last = model.layers[-1]
+    if type(last) is Linear and is_of_package(last) and is_of_package(model):
+        return (last.out_features,)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return model.predict(x[:8]).shape[1:]
 
 
 def check_layers(model: Sequential) -> None:

@@ -21,7 +21,7 @@ from ..optimizers import Optimizer
 from .callbacks import Callback, History
 from .callbacks.base import CallbackList
 from .compiled import CALL_SECONDS, Compiled, compiled_engine
-from .engine import Engine, Interpreted, Parts, same, values_of
+from .engine import Average, Engine, Interpreted, Parts, same, values_of
 from .inputs import Data, Targets, Validation, as_validation, check_layers, check_output_fits, check_targets
 from .settings import settings_of
 from .state import EpochState, Position, StepRecord, TrainingState, watching_schedules
@@ -49,7 +49,7 @@ class Claim:
                 continue
             self._held.append(thing)
             holder = _HOLDERS.setdefault(id(thing), mine)()  # atomic
-            if holder is None or holder._process != os.getpid():  # a parent process's, before a fork
+            if holder is None or holder._process != self._process:  # a parent process's, before a fork
                 _HOLDERS[id(thing)], holder = mine, self
             if holder is not self:
                 got = f"a {type(thing).__name__} that another fit is using"
@@ -121,16 +121,17 @@ class Run:
         return self.engine().begin(min(most, self._together))
 
     def steps(
-        self, epoch: EpochState, record_outputs: bool, single_step: bool
+        self, epoch: EpochState, record_outputs: bool, single_step: bool, average: Average | None
     ) -> Generator[list[StepRecord], None, None]:
         """Take the remaining steps of the epoch, each with the current parts."""
-        while epoch.done < epoch.count * len(self.batches):
+        steps_in_all = epoch.count * len(self.batches)
+        while epoch.done < steps_in_all:
             engine = self.engine()
-            with closing(engine.steps(epoch, record_outputs, single_step)) as steps:
+            with closing(engine.steps(epoch, record_outputs, single_step, average)) as steps:
                 for records in steps:
                     self.failure = engine.failure
                     yield records
-                    if not self._is_current(self._parts()):
+                    if epoch.done < steps_in_all and not self._is_current(self._parts()):
                         break
 
     def engine(self) -> Engine:
@@ -258,5 +259,6 @@ class Preparation:
 
     def _epochs_ahead(self, run: Run, callbacks: CallbackList) -> int:
         """Return how many epochs may run in one call: one, if anything needs the end of each."""
-        needs_epoch_end = [run.held_out, *self.metrics, *watching_schedules(self.optimizer)]
-        return 1 if any(needs_epoch_end) or callbacks.watch_epochs else self.epochs - self._position.epoch
+        if run.held_out or self.metrics or any(watching_schedules(self.optimizer)):
+            return 1
+        return int(min(callbacks.epochs_ahead, self.epochs - self._position.epoch))

@@ -295,11 +295,11 @@ UNSAID: dict[str, Any] = {"own_generator": False, "settings": {}, "length": None
 
 def watching_schedules(optimizer: Optimizer) -> Iterator[tuple[str, Any]]:
     """Yield the optimizer's schedules that observe the loss, with their attributes; each object once."""
-    names = {id(getattr(optimizer, name)): name for name in ("weight_decay", "learning_rate")}
-    for name in names.values():
-        schedule = getattr(optimizer, name)
-        if hasattr(schedule, "observe"):
-            yield name, schedule
+    decay, rate = optimizer.weight_decay, optimizer.learning_rate
+    if hasattr(decay, "observe") and decay is not rate:
+        yield "weight_decay", decay
+    if hasattr(rate, "observe"):
+        yield "learning_rate", rate
 
 
 def _attributes_of(schedule: Any) -> dict[str, Any]:

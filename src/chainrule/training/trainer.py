@@ -22,6 +22,7 @@ from ..optimizers import Optimizer
 from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
 from .callbacks.base import CallbackList
+from .callbacks.weights import average_by_engine
 from .evaluation import evaluated, rows_of_epochs
 from .inputs import CHECKS, Validation, as_data, own_targets
 from .run import Claim, Preparation, Run
@@ -271,24 +272,27 @@ class Trainer(Preparation):
     def _begin_epoch(self, run: Run, callbacks: CallbackList) -> None:
         self.epoch = self._position.epoch + 1
         callbacks.call("on_epoch_begin", self)
-        self._cut(run, self._position)
+        if self._position.current is None:
+            self._cut(run, self._position)
 
     def _take_steps(self, run: Run, callbacks: CallbackList, rollback: Rollback) -> list[Row]:
         """Take the steps of the current epochs; return their rows, from the outputs during training."""
-        from .divergence import Failure, check_parameters, divergence_error, rows_of_step
-
         position, metrics, start = self._position, self.metrics, time.perf_counter()
         current = position.current or EpochState(None)
         try:
             if callbacks.pending == "on_batch_end":
                 callbacks.call("on_batch_end", self, position.records[-1][0])
-            with closing(run.steps(current, bool(metrics), callbacks.single_step)) as steps:
+            average = average_by_engine(self, callbacks.of_each_step)
+            single_step = callbacks.of_each_step != [] and average is None
+            with closing(run.steps(current, bool(metrics), single_step, average)) as steps:
                 for records in steps:
                     self._after_steps(records, run, callbacks)
                     rollback.keep(self.state)
             deliver()
-            check_parameters(self.model)  # no loss would show it after the last step
+            rollback.check(self.model)  # no loss would show it after the last step
         except DivergenceError as error:
+            from .divergence import Failure, divergence_error, rows_of_step
+
             place = max(len(position.records) - 1, 0)
             epochs, step = divmod(place, len(run.batches))
             rows = rows_of_step(current, run.batches, place)

@@ -58,6 +58,8 @@ cdef extern from "kernels/plan.h" nogil:
         double clip_norm, clip_value
         const double *updates
         int coefficients
+        void *mean
+        const double *mean_weights
         const cnp.uint64_t *keys
         int draws
         void *x_room
@@ -322,7 +324,7 @@ cdef class Plan:
         if self.running or first < 0:
             raise ValueError(sentence("fit", "one training at a time", "a second one", "make another Trainer"))
         self.passing = []
-        p.order, p.keys, p.z, p.mates = NULL, NULL, NULL, NULL
+        p.order, p.keys, p.z, p.mates, p.mean = NULL, NULL, NULL, NULL, NULL
         p.first, p.steps, p.done = first, steps, 0
         p.coefficients = np.shape(updates)[-1] - 2
         if not 0 <= p.coefficients <= COEFFICIENTS:
@@ -345,6 +347,12 @@ cdef class Plan:
             p.z = self.passed("outputs", z, self.type, (p.epoch_rows, p.outputs), True)
             if first + steps > p.epoch_steps:
                 raise ValueError(sentence("fit", "the outputs of one epoch", "those of several"))
+
+    def average(self, mean, weights):
+        """Let the next call update a running mean of the parameters after each step, by these weights."""
+        cdef PlanStruct *p = &self.plan
+        p.mean_weights = <const double *> self.passed("weights", weights, cnp.NPY_FLOAT64, (p.steps,))
+        p.mean = self.passed("the average of the weights", mean, self.type, (p.size,), True)
 
     cdef int check_rows(self, const cnp.int64_t *rows, Size begin, Size end, Size count) except -1:
         cdef Size i

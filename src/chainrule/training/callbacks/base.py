@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import Any, Protocol
+
+import numpy as np
 
 from ..._support.checks import Array
 from ...losses import LossFunction
@@ -83,6 +86,11 @@ class Callback:
     live = True
     follows = False
     saves = False
+
+    @property
+    def epochs_ahead(self) -> float:
+        """How many epochs may run before the callback is notified of the first: one if it is live."""
+        return 1 if self.live else inf
 
     @property
     def remembers(self) -> bool:
@@ -192,6 +200,15 @@ def learned(model: Sequential) -> list[Array]:
     return [model.parameters.vector, *model.buffers.values()]
 
 
+def copied(arrays: Sequence[Array], rooms: Sequence[Array]) -> list[Array]:
+    """Copy the arrays, into the memory of an earlier copy if it fits."""
+    if [(room.shape, room.dtype) for room in rooms] != [(array.shape, array.dtype) for array in arrays]:
+        return [array.copy() for array in arrays]
+    for room, array in zip(rooms, arrays, strict=True):
+        np.copyto(room, array)
+    return list(rooms)
+
+
 HOOKS = ("on_epoch_begin", "on_batch_end", "on_validation_begin", "on_validation_end", "on_epoch_end", "on_pause")
 REPORTS = ("on_batch_end", "on_validation_end", "on_epoch_end")  # hooks that must run once; the others may run again
 PACKAGE = __name__.partition(".")[0] + "."
@@ -202,8 +219,8 @@ class CallbackList:
 
     Any of them may write a checkpoint at that moment. The position therefore records the hook and the callbacks that it
     has reached; a resumed training calls the others. Signals interrupt hooks of users' callbacks at once; hooks of this
-    package, which change weights and states, finish first. With ``single_step`` a callback must see the model after
-    every step, with ``watch_epochs`` after every epoch.
+    package, which change weights and states, finish first. Those in ``of_each_step`` must see the model after every
+    step.
     """
 
     def __init__(self, callbacks: Sequence[Callback], position: Position) -> None:
@@ -216,8 +233,12 @@ class CallbackList:
         self._hooks = {
             hook: [_Hook(one, hook) for one in order.get(hook, callbacks) if _defines(one, hook)] for hook in HOOKS
         }
-        self.single_step = any(callback.live for callback in callbacks if _defines(callback, "on_batch_end"))
-        self.watch_epochs = any(callback.live for callback in callbacks)
+        self.of_each_step = [callback for callback in callbacks if callback.live and _defines(callback, "on_batch_end")]
+
+    @property
+    def epochs_ahead(self) -> float:
+        """How many epochs may run before a callback must see the end of the first."""
+        return max(1, min(callback.epochs_ahead for callback in self._callbacks))
 
     def begin(self, trainer: Training) -> None:
         position, (hook, done) = self._position, self._pending
@@ -254,8 +275,7 @@ class CallbackList:
             self.call("on_batch_end", trainer, records[0][0])
             return
         for hook in self._hooks["on_batch_end"]:  # none of them reads the model or writes a checkpoint
-            for loss, _, _ in records:
-                hook.call(trainer, loss)
+            hook.call_each(trainer, [loss for loss, _, _ in records])
 
     def call(self, name: str, trainer: Training, *arguments: float | Row) -> None:
         """Call a hook of all callbacks except those that it had reached when the checkpoint was written."""
@@ -263,8 +283,10 @@ class CallbackList:
         if name == self._pending[0]:
             done = self._pending[1] if name in REPORTS else []
             self._pending = "", []
+        if not (hooks := self._hooks[name]):
+            return
         position.hook, position.told = name, []
-        for hook in self._hooks[name]:
+        for hook in hooks:
             position.told.append(hook.callback)
             if hook.callback in done:
                 done = done[done.index(hook.callback) + 1 :]  # same order, though some may be missing
@@ -287,6 +309,11 @@ class _Hook:
         else:
             with released:
                 self._function(*arguments)
+
+    def call_each(self, trainer: Training, losses: list[float]) -> None:
+        call = self._function if self._ours else self.call
+        for loss in losses:
+            call(trainer, loss)
 
 
 def _end(trainer: Training, callbacks: list[Callback]) -> None:

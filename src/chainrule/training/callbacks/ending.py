@@ -6,10 +6,13 @@ import time
 from math import inf, isnan
 from typing import Any
 
+import numpy as np
+
 from ..._support.checks import Array, check_integer, check_name, check_number, sentence
 from ..._support.errors import DivergenceError, StopTraining
+from ..._support.overrides import is_of_package
 from ..state import Row
-from .base import Callback, Training, learned
+from .base import Callback, Training, copied, learned
 
 
 class Best:
@@ -28,6 +31,8 @@ class Best:
         self.epoch: int | None = None
 
     def of(self, row: Row) -> float:
+        if self.monitor in row:
+            return row[self.monitor]
         if self.monitor.startswith("val") and not any(name.startswith("validation_") for name in row):
             got, remedy = "no validation rows", "pass validation=0.1 to fit, or monitor another column"
             raise ValueError(sentence(self.who, f"the column {self.monitor!r} of the History", got, remedy))
@@ -113,13 +118,18 @@ class EarlyStopping(Callback):
         """The epoch of the best value, counted from 1; None before the first."""
         return self._best.epoch
 
+    @property
+    def epochs_ahead(self) -> float:
+        """Training cannot end before all of these epochs, if their weights are not needed."""
+        return self.patience - self._waited if is_of_package(self) and not self.restore_best else 1
+
     def on_train_begin(self, trainer: Training) -> None:
         if not trainer.resumed:
             self._restart()
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         if self._best.look(row, trainer.epoch):
-            self._weights = [array.copy() for array in learned(trainer.model)] if self.restore_best else []
+            self._weights = copied(learned(trainer.model), self._weights) if self.restore_best else []
         self._waited += 1
         value = self._best.of(row)
         if self._best.gain(value, self._mark) > self.min_delta:
@@ -140,7 +150,7 @@ class EarlyStopping(Callback):
     def load_state(self, state: dict[str, Any]) -> None:
         self._best.value, self._best.epoch = state["best"], state["best_epoch"]
         self._mark, self._waited = state["mark"], state["waited"]
-        self._weights = list(state["weights"])
+        self._weights = [np.array(array) for array in state["weights"]]
 
 
 class TerminateOnDivergence(Callback):

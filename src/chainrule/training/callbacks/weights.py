@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..._support.checks import Array, check_name, check_number, sentence
+from ..._support.overrides import is_of_package
 from ...layers.base import Layer, all_within, arguments_of
 from ...model import Sequential
 from ...runtime.signals import atomic
 from ...schedules import Schedule
+from ..engine import Average
 from .base import Callback, Training, learned
 
 
@@ -99,6 +103,7 @@ class WeightAverage(Callback):
         self.in_training = True
         self._other: list[Array] = []  # θ̄ in training, θ otherwise
         self._begins = 0  # the average begins after this step
+        self._planned = deque[float]()  # 1 − d of the steps that an engine averages, until they are counted
 
     def on_train_begin(self, trainer: Training) -> None:
         arrays = learned(trainer.model)
@@ -108,29 +113,41 @@ class WeightAverage(Callback):
             got = f"one of {arrays[0].size} instead of {self._other[0].size} parameters"
             raise ValueError(sentence("WeightAverage", "the model that it averages", got, "make a new WeightAverage"))
         self._begins = int(self.start * trainer.epochs * trainer.steps_per_epoch)
+        self._planned = deque()
 
     def on_epoch_begin(self, trainer: Training) -> None:
         if not self.in_training:
             self.swap(trainer.model)
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
-        if trainer.step <= self._begins:
-            return
-        self.steps += 1
-        if self.steps == 1 and self.start:
-            d = 0.0  # forget the weights before
-        elif self.decay is None:
-            d = 1 - 1 / self.steps
-        else:
-            d = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for mean, array in zip(self._other, learned(trainer.model), strict=True):
-            mean += (1 - d) * (array - mean)
+        if self._planned:
+            self.steps += self._planned.popleft() > 0
+        elif trainer.step > self._begins:
+            self.steps += 1
+            share = self._share(self.steps)
+            for mean, array in zip(self._other, learned(trainer.model), strict=True):
+                mean += share * (array - mean)
+
+    def _share(self, t: int) -> float:
+        """Return 1 − d."""
+        if t == 1 and self.start:
+            return 1.0  # forget the weights before
+        return 1 - (1 - 1 / t if self.decay is None else min(self.decay, (1 + t) / (10 + t)))
+
+    def _plan(self, done: int, count: int) -> tuple[Array, Array]:
+        """Let an engine average the ``count`` steps after the first ``done``; return θ̄ and each 1 − d, 0 for none."""
+        first = self.steps + 1 - max(0, self._begins - done)
+        weights = [self._share(t) if t > self.steps else 0.0 for t in range(first, first + count)]
+        self._planned = deque(weights)
+        return self._other[0], np.array(weights)
 
     def on_validation_begin(self, trainer: Training) -> None:
         if self.in_training and self.steps:
             self.swap(trainer.model)
 
     def on_train_end(self, trainer: Training) -> None:
+        while self._planned:  # another callback has failed
+            self.on_batch_end(trainer, 0.0)
         self.on_validation_begin(trainer)
 
     def state(self) -> dict[str, Any]:
@@ -138,6 +155,7 @@ class WeightAverage(Callback):
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.steps, self.in_training = state["steps"], state["in_training"]
+        self._planned = deque()
         self._other = [np.array(array) for array in state["other"]]
 
     def swap(self, model: Sequential) -> None:
@@ -156,6 +174,14 @@ class WeightAverage(Callback):
                 aside = array.copy()
                 array[...] = other
                 other[...] = aside
+
+
+def average_by_engine(trainer: Training, callbacks: Sequence[Callback]) -> Average | None:
+    """Return the plan of the only callback that needs each step, if it averages the parameters and nothing else."""
+    one = callbacks[0] if len(callbacks) == 1 else None
+    if not isinstance(one, WeightAverage) or not is_of_package(one) or trainer.model.buffers:
+        return None
+    return lambda count: one._plan(trainer.step, count)
 
 
 class LayerScheduler(Callback):

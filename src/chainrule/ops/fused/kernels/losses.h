@@ -277,7 +277,7 @@ static void NAME(gaussian_nll)(Size rows, Size width, const REAL *z, const void 
     }
 }
 
-static void NAME(loss)(int kind, Size rows, Size outputs, const void *z, const void *y, const double *parameters,
+void NAME(loss)(int kind, Size rows, Size outputs, const void *z, const void *y, const double *parameters,
                        double scale, const double *share, double *values, void *dz) {
     switch (kind) {
 #define LOSS(name, how_many_parameters, outputs_of_a_target)                   \

@@ -48,7 +48,7 @@ INLINE void NAME(add_products)(Size rows, Size m, Size stride, const REAL *dy, c
     }
 }
 
-static void NAME(standardize_rows)(Size rows, Size width, Size stride, const void *x_, double epsilon, void *y_,
+void NAME(standardize_rows)(Size rows, Size width, Size stride, const void *x_, double epsilon, void *y_,
                                    void *inverse_, void *mean_, void *variance_) {
     REAL *inverse = inverse_, *mean = mean_, *variance = variance_;
     for (Size n = 0; n < rows; n++) {
@@ -71,7 +71,7 @@ static void NAME(standardize_rows)(Size rows, Size width, Size stride, const voi
     }
 }
 
-static void NAME(standardize_columns)(Size rows, Size width, Size stride, const void *x_, double epsilon, void *y_,
+void NAME(standardize_columns)(Size rows, Size width, Size stride, const void *x_, double epsilon, void *y_,
                                       void *inverse_, void *mean_, void *variance_) {
     double sum[NAME(COLUMNS)];
     for (Size from = 0; from < width; from += NAME(COLUMNS)) {
@@ -98,7 +98,7 @@ static void NAME(standardize_columns)(Size rows, Size width, Size stride, const 
     }
 }
 
-static void NAME(standardize_rows_backward)(Size rows, Size width, Size stride, const void *dy_, const void *y_,
+void NAME(standardize_rows_backward)(Size rows, Size width, Size stride, const void *dy_, const void *y_,
                                             const void *inverse_, void *dx_) {
     const REAL *inverse = inverse_;
     for (Size n = 0; n < rows; n++) {
@@ -116,7 +116,7 @@ static void NAME(standardize_rows_backward)(Size rows, Size width, Size stride, 
     }
 }
 
-static void NAME(standardize_columns_backward)(Size rows, Size width, Size stride, const void *dy_, const void *y_,
+void NAME(standardize_columns_backward)(Size rows, Size width, Size stride, const void *dy_, const void *y_,
                                                const void *inverse_, void *dx_) {
     double sum[NAME(COLUMNS)], product[NAME(COLUMNS)];
     REAL mean[NAME(COLUMNS)], along[NAME(COLUMNS)];
@@ -145,7 +145,7 @@ static void NAME(standardize_columns_backward)(Size rows, Size width, Size strid
     }
 }
 
-static void NAME(scale)(Size rows, Size width, Size stride, const void *x_, const void *gain_, const void *bias_,
+void NAME(scale)(Size rows, Size width, Size stride, const void *x_, const void *gain_, const void *bias_,
                         void *y_) {
     const REAL *x = x_, *gain = gain_, *bias = bias_;
     REAL *y = y_;
@@ -160,7 +160,7 @@ static void NAME(scale)(Size rows, Size width, Size stride, const void *x_, cons
     }
 }
 
-static void NAME(scale_backward)(Size rows, Size width, Size stride, const void *dy_, const void *x_,
+void NAME(scale_backward)(Size rows, Size width, Size stride, const void *dy_, const void *x_,
                                  const void *gain_, void *dx_, void *dgain_, void *dbias_) {
     double sum[NAME(COLUMNS)], product[NAME(COLUMNS)];
     for (Size from = 0; from < width; from += NAME(COLUMNS)) {

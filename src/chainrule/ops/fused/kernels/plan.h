@@ -73,6 +73,8 @@ typedef struct Plan {
     double clip_norm, clip_value; /* 0: no clipping */
     const double *updates;        /* for each step: rate, shrink and the coefficients, of which there are so many */
     int coefficients;
+    void *mean;                   /* a running mean of the vector, or NULL; and the weight of each step's vector in it */
+    const double *mean_weights;
     const uint64_t *keys;         /* for each step, one for each dropout or noise, of which there are so many */
     int draws;
 

@@ -126,6 +126,20 @@ static int NAME(learn)(const NAME(Step) *s) {
     return 1;
 }
 
+/* mean += weight (vector - mean), this thread's part; in two loops, because a product fused with the sum would round
+ * otherwise than NumPy does. */
+static void NAME(average)(const NAME(Step) *s) {
+    const Plan *p = s->plan;
+    const REAL weight = (REAL)p->mean_weights[s->index], *now = p->vector;
+    const Size to = NAME(share)(p->size, LANES, s->thread + 1, p->threads);
+    REAL *mean = p->mean, change[256];
+    for (Size from = NAME(share)(p->size, LANES, s->thread, p->threads); weight != 0 && from < to; from += 256) {
+        const Size n = shorter(256, to - from);
+        for (Size i = 0; i < n; i++) change[i] = weight * (now[from + i] - mean[from + i]);
+        for (Size i = 0; i < n; i++) mean[from + i] += change[i];
+    }
+}
+
 /* The penalties of all layers, row after row. */
 static double NAME(penalties)(const Plan *p) {
     double sum = 0;
@@ -164,6 +178,7 @@ static void NAME(run_plan)(Plan *p, int thread) {
             finite = NAME(learn)(&s);
         }
         if (finite) barrier(p);
+        if (finite && p->mean != NULL) NAME(average)(&s);
         if (thread == 0) { /* the others write no penalty before the next step's barrier */
             p->value[index] = value + NAME(penalties)(p);
             p->done += finite;

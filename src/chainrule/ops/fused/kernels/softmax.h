@@ -16,7 +16,7 @@ INLINE void NAME(softmax_narrow)(Size rows, Size width, const REAL *x, REAL *y) 
     }
 }
 
-static void NAME(softmax)(Size rows, Size width, const void *x_, void *y_) {
+void NAME(softmax)(Size rows, Size width, const void *x_, void *y_) {
     if (width <= NAME(NARROW)) {
         NAME(softmax_narrow)(rows, width, x_, y_);
         return;
@@ -36,7 +36,7 @@ static void NAME(softmax)(Size rows, Size width, const void *x_, void *y_) {
     }
 }
 
-static void NAME(softmax_backward)(Size rows, Size width, const void *dy_, const void *y_, void *dx_) {
+void NAME(softmax_backward)(Size rows, Size width, const void *dy_, const void *y_, void *dx_) {
     const REAL *dy = dy_, *y = y_;
     REAL *dx = dx_;
     for (Size n = 0; n < rows; n++, dy += width, y += width, dx += width) {
@@ -49,7 +49,7 @@ static void NAME(softmax_backward)(Size rows, Size width, const void *dy_, const
     }
 }
 
-static void NAME(log_softmax)(Size rows, Size width, const void *x_, void *y_) {
+void NAME(log_softmax)(Size rows, Size width, const void *x_, void *y_) {
     const Size group = NAME(rows_in_group)(width);
     REAL power[NAME(GROUP)];
     double sum[NAME(GROUP)];
@@ -72,7 +72,7 @@ static void NAME(log_softmax)(Size rows, Size width, const void *x_, void *y_) {
     }
 }
 
-static void NAME(log_softmax_backward)(Size rows, Size width, const void *dy_, const void *y_, void *dx_) {
+void NAME(log_softmax_backward)(Size rows, Size width, const void *dy_, const void *y_, void *dx_) {
     const Size group = NAME(rows_in_group)(width);
     REAL power[NAME(GROUP)], sum[NAME(GROUP)];
     for (Size n = 0; n < rows; n += group) {
