@@ -8,7 +8,7 @@ preset : {"fast", "default", "best"}
     ``fit`` gets ``X_val``. Fewer than about 2,000 rows have more epochs.
 n_ensemble : int, optional
     Number of networks, the members, whose outputs are averaged; of each fold, if there are folds. By default, the
-    preset's networks are shared out among the folds.
+    preset's networks are shared out among the folds. Every other one sees its numbers in bins.
 n_folds : int, optional
     Number of folds: each member then trains on the rows outside its fold, and the rows of the fold find its best epoch.
     1 sets rows aside once.
