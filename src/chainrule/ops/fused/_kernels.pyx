@@ -3,8 +3,11 @@
 
 Each takes contiguous float32 or float64 arrays of the processor's own byte order; for anything else it calls the plain
 op, its reference. The loops are in kernels/, in C; they run without the interpreter's lock.
+
+Functions whose signature nobody asks for are without `binding`: 4 kB of the wheel.
 """
 
+cimport cython
 cimport numpy as cnp
 from libc.float cimport DBL_MAX
 from libc.stdlib cimport calloc, free, malloc
@@ -44,6 +47,7 @@ include "forward.pxi"
 cdef dict PLAIN = {}  # the plain functions that compiled ones call, by name: none is imported here
 
 
+@cython.binding(False)
 def twin(plain):
     """The compiled function of the plain one's name, or None; it calls the plain one for arrays that no kernel takes."""
     cdef str name = plain.__name__

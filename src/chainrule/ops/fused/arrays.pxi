@@ -122,6 +122,7 @@ cdef inline Size last(object x):
     return 0 if axes == 0 else length(x, axes - 1)
 
 
+@cython.binding(False)
 def described(array):
     """The array in words, for an error."""
     if not isinstance(array, np.ndarray):

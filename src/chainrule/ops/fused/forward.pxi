@@ -21,6 +21,7 @@ cdef enum:
 COLUMNS = OF_COLUMNS
 
 
+@cython.binding(False)
 def forward(list layers, x, out=None):
     """The outputs y (N, O) for x (N, I) through ``(W, b, activation, a)`` of each layer in turn.
 

@@ -32,6 +32,7 @@ cdef bint read_parameters(int kind, tuple parameters, double *numbers) except -1
     return True
 
 
+@cython.binding(False)
 def compiled_loss(str name, tuple parameters, z, y, weight, out):
     cdef const Kernels *k = kernels_for_matrix(z)
     cdef int kind = LOSS_NUMBERS.get(name, -1)

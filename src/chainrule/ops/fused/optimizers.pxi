@@ -39,6 +39,7 @@ cdef int check_update(int kind, vector, gradient, list state, list runs) except 
     return 0
 
 
+@cython.binding(False)
 def update(str kernel, tuple numbers, double limit, double factor, list runs, vector, gradient, list state):
     """One step, in place, over each run (start, stop, factor of the rate, factor of the shrinking) of the vector.
 
@@ -69,6 +70,7 @@ def update(str kernel, tuple numbers, double limit, double factor, list runs, ve
             set_float_mode(before)
 
 
+@cython.binding(False)
 def square_norm(gradient, double limit):
     """Σ min(max(g, −limit), limit)² of a contiguous array."""
     cdef const Kernels *k = kernels_for(gradient)

@@ -314,6 +314,7 @@ cdef class Plan:
         """How wide the last stage's output is."""
         return self.plan.outputs
 
+    @cython.binding(False)
     def begin(self, order, Size first, updates, keys, value, z, mixtures=None):
         """Set what the next call does: ``len(updates)`` steps from step ``first`` of the order on.
 
@@ -348,6 +349,7 @@ cdef class Plan:
             if first + steps > p.epoch_steps:
                 raise ValueError(sentence("fit", "the outputs of one epoch", "those of several"))
 
+    @cython.binding(False)
     def average(self, mean, weights):
         """Let the next call update a running mean of the parameters after each step, by these weights."""
         cdef PlanStruct *p = &self.plan
@@ -365,6 +367,7 @@ cdef class Plan:
         """Where in the order a step's batch begins."""
         return step // self.plan.epoch_steps * self.plan.epoch_rows + step % self.plan.epoch_steps * self.plan.batch
 
+    @cython.binding(False)
     def run(self, int threads):
         """Take the steps on so many threads, on fewer where the system gives no more.
 
