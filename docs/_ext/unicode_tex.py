@@ -32,7 +32,16 @@ LETTERS |= {
 LETTERS |= {"…": r"\dots ", "...": r"\dots ", "⋯": r"\cdots ", "!": "!"}
 RELATIONS = {"=": "=", "<": "<", ">": ">", "≤": r"\le ", "≥": r"\ge ", "<=": r"\le ", ">=": r"\ge ", "~": r"\sim "}
 RELATIONS |= {"∈": r"\in ", "←": r"\leftarrow ", "≈": r"\approx "}
-OPERATORS = RELATIONS | {"+": "+", "−": "-", "·": r"\cdot ", "∗": r"\ast ", ",": ",\\ ", ";": ";\\ ", ":": "{:}"}
+OPERATORS = RELATIONS | {
+    "+": "+",
+    "−": "-",
+    "·": r"\cdot ",
+    "∘": r"\circ ",
+    "∗": r"\ast ",
+    ",": ",\\ ",
+    ";": ";\\ ",
+    ":": "{:}",
+}
 BRACKETS = {"(": ")", "[": "]", "⟨": "⟩", "⌊": "⌋", "|": "|", "‖": "‖"}
 DELIMITERS = {"⟨": r"\langle ", "⟩": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor "}
 ACCENTS = {"\u0302": r"\hat", "\u0304": r"\bar"}

@@ -211,7 +211,7 @@ def test_a_number_without_a_default_is_asked_for(tmp_path: Path) -> None:
         pytorch.write(model(Noise()), tmp_path / "net")
 
 
-OURS_ALONE = ("Columns", "GaussianNoise", "ParametricActivation", "Residual", "Scale")
+OURS_ALONE = ("Columns", "GaussianNoise", "Members", "ParametricActivation", "Residual", "Scale")
 
 
 @pytest.mark.parametrize("name", sorted(name for name in LAYERS if not name.startswith(OURS_ALONE)))

@@ -111,7 +111,8 @@ CHANGEABLE = [case for case in CASES if case != ("Linear", "bias")]
 @pytest.mark.parametrize(("name", "attribute"), CHANGEABLE, ids=[f"{name}.{one}" for name, one in CHANGEABLE])
 def test_an_attribute_of_a_layer_is_restored(name: str, attribute: str, tmp_path: Path) -> None:
     make = lambda: ([cr.Linear(6, 8, "tanh"), layer_of(name), cr.Linear(8, 3)], cr.SGD(0.1))  # noqa: E731
-    value = np.linspace(0.1, 0.5, 8) if name == "PReLU" else LAYER_VALUES[attribute]
+    own = {"PReLU": np.linspace(0.1, 0.5, 8), "Members": "sigmoid"}
+    value = own.get(name, LAYER_VALUES.get(attribute))
     change = lambda trainer: setattr(trainer.model.layers[1], attribute, copy(value))  # noqa: E731
     assert check(tmp_path, change, make, 9, 12) == ""
 

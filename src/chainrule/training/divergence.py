@@ -120,6 +120,7 @@ class Rollback:
         if not state.optimizer.state:
             state.optimizer.prepare(state.model.parameters.vector)  # creates it now, not in the first step
         self._kept = deque([_copied(state, {})])
+        self._room = {name: np.empty_like(kept) for name, kept in self._kept[0].items() if isinstance(kept, np.ndarray)}
         self._due = _after(start)
 
     def keep(self, state: TrainingState) -> None:
@@ -127,7 +128,7 @@ class Rollback:
         start = time.perf_counter()
         if start >= self._due:
             self.check(state.model)
-            self._kept.append(_copied(state, self._kept.popleft() if len(self._kept) > 1 else {}))
+            self._kept.append(_copied(state, self._kept.popleft() if len(self._kept) > 1 else self._room))
             self._due = _after(start)
 
     def check(self, model: Sequential) -> None:
