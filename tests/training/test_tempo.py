@@ -41,6 +41,11 @@ def test_a_quiet_machine_is_used_in_full(most: int) -> None:
     assert trained(Tempo(most), quiet, 10.0) < 1.03 * quiet(most)
 
 
+@pytest.mark.parametrize("step", [1e-5, 1e-3, 0.1, 1.0])
+def test_trials_take_a_small_part_of_the_time(step: float) -> None:
+    assert trained(Tempo(2), lambda threads: step / threads, 1000 * step) < 1.06 * step / 2
+
+
 @pytest.mark.parametrize("most", [2, 3, 4, 16])
 def test_beside_a_busy_program_one_thread_is_left(most: int) -> None:
     assert trained(Tempo(most), contended, 10.0) < 1.2 * contended(1)

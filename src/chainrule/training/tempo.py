@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import inf
 
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0  # seconds of training between two trials; one that changes nothing doubles it
+SELDOM = 20  # times as long as a trial that changed nothing takes the training until the next, at least
 PART = 8  # a trial has this part of a call's steps
 SLOWER = 1.5  # times as long as before: something has changed, so try soon
 
@@ -36,13 +37,13 @@ class Tempo:
         """Take note of a call that was made as chosen, and lasted ``elapsed`` seconds."""
         seconds = elapsed / steps
         if threads == self._threads:
-            if seconds > SLOWER * self._seconds:
-                self._wait = self._left = FIRST_WAIT
+            if self._seconds == inf or seconds > SLOWER * self._seconds:
+                self._wait = self._left = max(FIRST_WAIT, SELDOM / 2 * seconds)
             self._left -= elapsed
             self._seconds = seconds
         elif seconds < self._seconds or (seconds == self._seconds and threads < self._threads):
             self._threads, self._seconds = threads, seconds
-            self._wait = self._left = FIRST_WAIT
+            self._wait = self._left = max(FIRST_WAIT, SELDOM / 2 * seconds)
         else:
             self._trial += 1
-            self._wait = self._left = min(2 * self._wait, LONGEST_WAIT)
+            self._wait = self._left = max(min(2 * self._wait, LONGEST_WAIT), SELDOM * elapsed)
