@@ -172,7 +172,7 @@ def test_the_schedule_is_planned_for_the_time(monkeypatch):
 def test_the_schedule_ends_when_the_time_does(monkeypatch):
     """Training is slower than planned."""
     monkeypatch.setattr(members.Task, "seconds_per_epoch", lambda task, threads: 0.0)
-    model, now = limited(monkeypatch, 1.0, 100.0)
+    model, now = limited(monkeypatch, 1.0, 100.0, n_ensemble=1)
     assert model.plan_["epochs"] == 256
     assert 10 < model.n_epochs_ < 60
     assert now <= 100 + 2  # the looks after the last step

@@ -117,7 +117,7 @@ class Rollback:
 
     def __init__(self, state: TrainingState) -> None:
         start = time.perf_counter()
-        if not state.optimizer.state:
+        if not isinstance(state.optimizer.state.get("step"), np.ndarray):
             state.optimizer.prepare(state.model.parameters.vector)  # creates it now, not in the first step
         self._kept = deque([_copied(state, {})])
         self._room = {name: np.empty_like(kept) for name, kept in self._kept[0].items() if isinstance(kept, np.ndarray)}
