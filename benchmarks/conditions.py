@@ -63,7 +63,7 @@ class Fit:
         return (time.perf_counter() - start) / (self.passes * self.row.steps)
 
     def warm_seconds(self) -> float:
-        """Of a step of a fit that follows another one, when the threads of whoever ran before sleep."""
+        """Of a step of a fit that follows another one, when the threads of the earlier one sleep."""
         time.sleep(PAUSE)
         self.seconds()
         return self.seconds()

@@ -46,7 +46,7 @@ class Raw:
         return x
 
     def options(self) -> dict[str, Any]:
-        """What ``fit`` is told beside."""
+        """The other arguments of ``fit``."""
         return {}
 
 

@@ -204,3 +204,11 @@ def test_a_part_that_gives_no_rows_of_numbers_is_refused() -> None:
     model = cr.Sequential([cr.Columns([(1, []), (2, [Pictures()])])])
     with pytest.raises(ValueError, match=r"rows of numbers from part 1, got shape \(4, 1, 2\)"):
         model.predict(np.ones((4, 3)))
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_waves_of_a_matrix_are_those_of_its_numbers(rng: np.random.Generator) -> None:
+    """With np.matrix, ``*`` would be the matrix product, in which NumPy crashes if the other side holds objects."""
+    x, w1, b1, W2, b2 = (rng.normal(size=shape) for shape in [(5, 3), (3, 4), (3, 4), (3, 4, 2), (3, 2)])
+    expected = cr.ops.pbld(x, w1, b1, W2, b2)
+    np.testing.assert_allclose(cr.ops.pbld(np.asmatrix(x), np.asmatrix(w1), b1, W2, b2), expected, rtol=1e-12)

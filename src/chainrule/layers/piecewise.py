@@ -137,7 +137,7 @@ class PiecewiseLinear(FeatureLayer):
 
     @property
     def _bins(self) -> dict[str, Array]:
-        """Where bins begin and how wide they are; made when used: a file may tell of a million columns and bins."""
+        """Where bins begin and how wide they are; made when used: a file may claim a million columns and bins."""
         if not self._made:
             shape = self.parameter_shapes()["steps"][:2]
             left, width = np.full(shape, NO_BIN), np.ones(shape)

@@ -132,7 +132,7 @@ def pbld_backward(
 
 def _phases(x: Array, w1: Array, b1: Array) -> Array:
     """u (I, N, H), column by column."""
-    u: Array = x.T[:, :, None] * (2 * pi * w1)[:, None]
+    u: Array = np.asarray(x).T[:, :, None] * (2 * pi * np.asarray(w1))[:, None]  # of np.matrix, * is another product
     u += b1[:, None]
     return u
 

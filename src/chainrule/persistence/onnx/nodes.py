@@ -160,7 +160,7 @@ def _pbld(g: Graph, call: Call, x: str) -> str:
     return g.Concat(z, x, axis=1)
 
 
-@_in_float32  # which the edges are told apart in
+@_in_float32  # in which the edges differ
 def _piecewise_linear(g: Graph, call: Call, x: str) -> str:
     """at_k + (x − left_k) slope_k, at_k being y at the beginning of bin k: two rows of tables"""
     steps, slope, bias, left, width = (call.arrays[name].astype(np.float64) for name in FRONTS[call.op])

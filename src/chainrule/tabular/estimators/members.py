@@ -202,7 +202,7 @@ class Crew:
 
 
 class _Threads(Temporary):
-    """Threads that run one function; at the end they are told to end, and have ended."""
+    """Threads that run one function; leaving stops them, and waits until they have ended."""
 
     def __init__(self, run: Callable[[], None], count: int, ending: Event) -> None:
         self._run, self._count, self._ending = run, count, ending
