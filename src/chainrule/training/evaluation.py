@@ -24,8 +24,12 @@ def evaluated(
 ) -> dict[str, float]:
     """Compute the loss, penalties included, and the metrics, without dropout."""
     model, loss = parts.model, parts.loss
+    communicator, rows = parts.communicator, x.shape[0]
     with released:
-        z = model.predict(x)
+        z = model.predict(x if communicator.size == 1 else x[communicator.rows(rows)])
+    communicator.agree()  # that none of them was interrupted
+    z = communicator.whole(z, rows)
+    with released:
         value, penalty = float(loss(z, y, weight)[0]), model.penalty()
     if parts.average_penalty:
         total = total_weight(loss, z, y, weight)

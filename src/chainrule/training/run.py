@@ -14,6 +14,7 @@ import numpy as np
 
 from .._support.checks import Array, sentence
 from ..data.batches import Augmentation, Batches, Sample
+from ..distributed.serial import Serial
 from ..losses import LossFunction
 from ..metrics import Metric
 from ..model import Sequential
@@ -23,6 +24,7 @@ from .callbacks.base import CallbackList
 from .compiled import CALL_SECONDS, Compiled, compiled_engine
 from .engine import Average, Engine, Interpreted, Parts, same, values_of
 from .inputs import Data, Targets, Validation, as_validation, check_layers, check_output_fits, check_targets
+from .ranks import check_ranks, keep_in_step
 from .settings import settings_of
 from .state import EpochState, Position, StepRecord, TrainingState, watching_schedules
 
@@ -117,7 +119,10 @@ class Run:
             self._together = 1
         elif self._began and now - self._began < CALL_SECONDS / 2:
             self._together *= 2
-        self._began, self.batches.rng = now, self._parts().rng
+        parts = self._parts()
+        if parts.communicator.size > 1:
+            self._together = keep_in_step(parts.communicator, parts, self._together)
+        self._began, self.batches.rng = now, parts.rng
         return self.engine().begin(min(most, self._together))
 
     def steps(
@@ -182,6 +187,7 @@ class Preparation:
     augment: list[Augmentation]
     drop_last: bool
     average_penalty: bool
+    communicator: Serial
     epoch: int
     epochs: int
     steps_per_epoch: int
@@ -213,7 +219,8 @@ class Preparation:
         return TrainingState(self, self.model, self.optimizer, self.callbacks, self.rng, rows, position)
 
     def _parts(self) -> Parts:
-        return Parts(self.model, self.loss, self.optimizer, self.rng, self.average_penalty, tuple(self.augment))
+        augment, communicator = tuple(self.augment), self.communicator
+        return Parts(self.model, self.loss, self.optimizer, self.rng, self.average_penalty, augment, communicator)
 
     def _begin(self, data: Data, validation: Validation, epochs: int, claim: Claim) -> Run:
         """Check the data, and set the position and the generators to the start or to the checkpoint."""
@@ -241,6 +248,7 @@ class Preparation:
             position.first = (position.first or settings_of(self)) | {"epochs": epochs}
         run.engine()  # also checks the data
         check_targets(self.model, self.loss, held_out)  # now, not after an epoch
+        check_ranks(self, run)
         return run
 
     def _cut(self, run: Run, position: Position) -> None:

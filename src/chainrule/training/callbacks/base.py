@@ -74,6 +74,8 @@ class Callback:
     saves : bool
         Whether it writes ``trainer.state``, as :class:`~chainrule.callbacks.Checkpoint` does. Only then does the
         trainer note the settings that training began with.
+    writes : bool
+        Whether it prints or writes files: of several ranks, only the first calls it.
 
     Examples
     --------
@@ -86,6 +88,7 @@ class Callback:
     live = True
     follows = False
     saves = False
+    writes = False
 
     @property
     def epochs_ahead(self) -> float:
