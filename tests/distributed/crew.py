@@ -28,7 +28,7 @@ class Threaded(Serial):
             told = list(self._room)
             self._barrier.wait(60)
         except BrokenBarrierError:
-            raise RankError("another rank failed") from None
+            raise RankError("fit expects every rank to continue") from None
         return told
 
     def allreduce(self, *arrays: np.ndarray) -> None:

@@ -23,7 +23,7 @@ def errors(work: Any) -> list[str]:
     """What ``work`` raises on each of two ranks."""
 
     def attempt(communicator: Any) -> str:
-        with pytest.raises(ValueError) as caught:
+        with pytest.raises(ValueError, match="expects") as caught:
             work(communicator)
         return str(caught.value)
 
@@ -44,7 +44,8 @@ def test_another_network_seed_or_data_are_refused_on_every_rank():
     def other_rate(communicator: Any) -> None:
         trainer_on(communicator, optimizer=cr.Adam(1e-3 + communicator.rank)).fit(X, LABELS)
 
-    for work, what in ((other_network, "network"), (other_data, "data"), (other_seed, "seed"), (other_rate, "settings")):
+    works = {"network": other_network, "data": other_data, "seed": other_seed, "settings": other_rate}
+    for what, work in works.items():
         told = errors(work)
         assert told[0] == told[1]
         assert told[0].startswith(f"fit expects the same {what} on every rank, got another on rank 1 than on rank 0;")

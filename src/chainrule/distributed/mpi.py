@@ -118,12 +118,13 @@ class MPI(Serial):
     def _sum_parts(self, flat: Array) -> None:
         """Send part r to rank r, which sums it and sends the sum to every rank."""
         bounds = [flat.size * r // self.size for r in range(self.size + 1)]
-        counts = [stop - start for start, stop in zip(bounds, bounds[1:], strict=False)]
-        own = flat[bounds[self.rank] : bounds[self.rank + 1]]
+        counts, starts = np.diff(bounds), bounds[:-1]
+        own = flat[starts[self.rank] : bounds[self.rank + 1]]
         rooms, kind = self._kept("parts", (self.size, own.size), flat.dtype), flat.dtype.char
-        self._wait(self._comm.Ialltoallv([flat, counts, bounds[:-1], kind], [rooms, [own.size] * self.size, None, kind]))
+        given, taken = [flat, counts, starts, kind], [rooms, [own.size] * self.size, None, kind]
+        self._wait(self._comm.Ialltoallv(given, taken))
         _add_up(list(rooms), out=own)
-        self._wait(self._comm.Iallgatherv(self._mpi.IN_PLACE, [flat, counts, bounds[:-1], kind]))
+        self._wait(self._comm.Iallgatherv(self._mpi.IN_PLACE, given))
 
     def _kept(self, name: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
         room = self._rooms.get(name)
@@ -137,7 +138,7 @@ class MPI(Serial):
         self._wait(self._comm.Iallgather(np.array([own.size]), sizes))
         room, starts = np.empty(sizes.sum(), np.uint8), np.cumsum(sizes) - sizes
         self._wait(self._comm.Iallgatherv(own, [room, sizes, starts, "B"]))
-        return [pickle.loads(room[start : start + size]) for start, size in zip(starts, sizes, strict=True)]
+        return [pickle.loads(room[start : start + size].tobytes()) for start, size in zip(starts, sizes, strict=True)]
 
     def _wait(self, request: Any) -> None:
         """Wait for the other ranks: for their part of an exchange, or for news of their end."""
@@ -196,7 +197,7 @@ class MPI(Serial):
             print(sentence("fit", expected, got, remedy), file=sys.stderr, flush=True)
         else:
             time.sleep(GRACE)
-        self._comm.Abort(1)
+        self._mpi.COMM_WORLD.Abort(1)
         os._exit(1)
 
     def __enter__(self) -> Serial:

@@ -142,9 +142,7 @@ def dropout_backward(dy: Array, mask: Array, out: Array | None = None) -> Array:
     return np.multiply(dy, mask, out=out)
 
 
-def gaussian_noise(
-    x: Array, sigma: float, rng: np.random.Generator, out: Array | None = None, first: int = 0
-) -> Array:
+def gaussian_noise(x: Array, sigma: float, rng: np.random.Generator, out: Array | None = None, first: int = 0) -> Array:
     """Add independent normal noise to each entry.
 
         y = x + σ e,    e ~ N(0, 1)

@@ -320,6 +320,6 @@ def _work_of(stages: list[Stage], batch: int) -> int:
 
 
 def _normalizes(stages: list[Stage], batches: Batches, communicator: Serial) -> bool:
-    """Whether a plan has the rows for the statistics of a batch: more than one, for the layer raises, and all of them."""
+    """Whether a plan has the rows for statistics of batches: more than one, for the layer raises, and all of them."""
     lone = batches.size == 1 or batches.rows % batches.size == 1
     return not any(stage.kind == "batch_norm" for stage in stages) or not (lone or communicator.size > 1)

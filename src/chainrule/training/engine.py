@@ -153,7 +153,9 @@ class Interpreted:
         model, _, optimizer, _, average_penalty, _, communicator = self._parts
         ranks = communicator.size if len(yb) >= communicator.size else 1  # fewer rows are no work to share
         with model._opened_workspace().shard.of(communicator if ranks > 1 else SERIAL, len(yb)) as own:
-            z, value, dz, weight = self._loss(*(rows if rows is None else rows[own] for rows in (xb, yb, wb)), ranks)
+            if ranks > 1:
+                xb, yb, wb = xb[own], yb[own], None if wb is None else wb[own]
+            z, value, dz, weight = self._loss(xb, yb, wb, ranks)
             total = weight
             if ranks > 1:
                 sums = np.array([weight * value, weight])
