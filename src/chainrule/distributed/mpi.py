@@ -176,6 +176,9 @@ class MPI(Serial):
                 self._left = True
                 raise RankError(sentence("fit", "every rank to continue", f"an error on rank {rank}: {text}"))
 
+    def answer(self) -> None:
+        self._listen()
+
     def _look_for_silent_ranks(self) -> None:
         """Ask all ranks whether they wait, too; end the job if one does not answer."""
         self._alive = {self.rank}

@@ -149,6 +149,15 @@ class Serial:
                 raise StopTraining(f"rank {rank} stopped: {reason}")
         return [fact for fact, _ in told]
 
+    def answer(self) -> None:
+        """Answer ranks that wait for this one, in the middle of work that takes long without an exchange.
+
+        Raises
+        ------
+        RankError
+            If another rank has failed.
+        """
+
     def leave(self, reason: str) -> None:
         """Let the other ranks stop training where this one does.
 

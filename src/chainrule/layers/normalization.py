@@ -143,10 +143,10 @@ class BatchNorm(_Normalization):
         if not work.training:
             gain, bias = folded(self._standardize())
             return ops.scale(x, gain.astype(x.dtype), bias.astype(x.dtype), out=out)
-        standard, inverse_deviation, mean, variance, rows = self._standardized(x, work)
-        if rows < 2:
+        if len(x) < 2 and work.shard.communicator.size == 1:  # ranks have a row each, at least
             remedy = "drop the last short batch (drop_last=True) or choose another batch_size"
-            raise ValueError(sentence(repr(self), "at least two rows in training", str(rows), remedy))
+            raise ValueError(sentence(repr(self), "at least two rows in training", str(len(x)), remedy))
+        standard, inverse_deviation, mean, variance, rows = self._standardized(x, work)
         work["standard"], work["inverse_deviation"] = standard, inverse_deviation
         running_mean, running_variance = self.running_mean, self.running_variance  # in place: no setter checks
         running_mean += self.momentum * (mean[0] - running_mean)

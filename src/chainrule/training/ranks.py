@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,21 +11,18 @@ from .._support.checks import Array, is_sparse, sentence
 from ..distributed.serial import RankError, Serial
 from .engine import Parts
 from .settings import settings_of
-from .state import arrays_of
-
-if TYPE_CHECKING:
-    from .run import Preparation, Run
+from .state import TrainingState, arrays_of
 
 SOME = 64  # rows of the data that are compared
 
 
-def check_ranks(trainer: Preparation, run: Run) -> None:
+def check_ranks(communicator: Serial, state: TrainingState, data: list[Any]) -> None:
     """Raise, on every rank the same, if they would not train the same model on the same rows in the same order."""
-    if trainer.communicator.size == 1:
+    if communicator.size == 1:
         return
     from .. import __version__
 
-    model, position = trainer.model, trainer._position
+    model, position = state.model, state.position
     remedy = {
         "version of chainrule": "install the same",
         "network": "build it with the same arguments, and with rng=0",
@@ -37,12 +34,12 @@ def check_ranks(trainer: Preparation, run: Run) -> None:
     mine = {
         "version of chainrule": __version__,
         "network": _digest(model.config(), *[array for _, array in arrays_of(model)]),
-        "data": _digest([], *map(_some, run.batches.arrays), *map(_some, run.held_out or ())),
-        "seed": _digest(trainer.state.generators),
-        "checkpoint": _digest([position.epoch, position.steps], *trainer.optimizer.state.values()),
-        "settings": _digest(settings_of(trainer)),
+        "data": _digest([], *map(_some, data)),
+        "seed": _digest(state.generators),
+        "checkpoint": _digest([position.epoch, position.steps], *state.optimizer.state.values()),
+        "settings": _digest(settings_of(state.trainer)),
     }
-    told = trainer.communicator.allgather(mine)
+    told = communicator.allgather(mine)
     for rank, theirs in enumerate(told):
         for what, digest in told[0].items():
             if theirs[what] != digest:

@@ -248,7 +248,7 @@ class Preparation:
             position.first = (position.first or settings_of(self)) | {"epochs": epochs}
         run.engine()  # also checks the data
         check_targets(self.model, self.loss, held_out)  # now, not after an epoch
-        check_ranks(self, run)
+        check_ranks(self.communicator, self.state, [*run.batches.arrays, *(held_out or ())])
         return run
 
     def _cut(self, run: Run, position: Position) -> None:

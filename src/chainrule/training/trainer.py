@@ -164,17 +164,16 @@ class Trainer(Preparation):
         """
         warn_if_absent()
         epochs, first = check_integer("fit", "epochs", epochs), self.communicator.rank == 0
-        verbose = verbose if first else 0
         with deferred() as signals, np.errstate(), self.communicator, Claim("fit") as claim:  # all restored at the end
             with released:
                 claim.add(self, self.model, self.optimizer)
                 data = own_targets(as_data("fit", self.model, x, y, sample_weight))
                 run = self._begin(data, validation, epochs, claim)
             callbacks = [one for one in self.callbacks if first or not one.writes] + [self.history]
-            if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
+            if verbose and first and not any(isinstance(callback, Progress) for callback in self.callbacks):
                 callbacks.append(Progress(every))
             self._train(run, CallbackList(callbacks, self._position), signals)
-            if verbose:
+            if verbose and first:
                 with unforked:
                     from .divergence import advise
                 advise(self._parts(), data, self.history)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..._support.checks import Array
+from ...distributed.serial import Serial
 from ...losses import LossFunction
 from ...metrics import Metric
 from ...model import Sequential
@@ -38,6 +39,7 @@ class Training(Protocol):
     optimizer: Optimizer
     batch_size: int | None
     metrics: dict[str, Metric]
+    communicator: Serial
     epoch: int
     epochs: int
     steps_per_epoch: int
