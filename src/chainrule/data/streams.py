@@ -10,8 +10,8 @@ are mixed nearly as well as by a full shuffle.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -113,7 +113,7 @@ class Windows:
 
 
 def read_pieces(
-    source: Source, pieces: list[Piece], convert: Callable[..., tuple[Array | None, ...]]
+    source: Source, pieces: Iterable[Piece], convert: Callable[..., tuple[Array | None, ...]]
 ) -> Iterator[tuple[Piece, list[Array]]]:
     """Yield each piece, and what ``convert(piece, x, y, weight)`` makes of its arrays."""
     for piece in pieces:

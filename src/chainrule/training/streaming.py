@@ -77,7 +77,8 @@ class Stream:
         rows = sum(piece.stop - piece.start for piece in pieces)
         x, y, *weight = joined(self._source, read_pieces(self._source, due, converted), rows)
         if mixed:  # rows that follow one another may differ by less
-            check_resolved(self._who, self._model, *map(np.concatenate, zip(*samples, strict=True)))
+            some_x, some_y = (np.concatenate(some) for some in zip(*samples, strict=True))
+            check_resolved(self._who, self._model, some_x, some_y)
         return x, y, weight[0] if weight else None
 
     def numbers(self, pieces: list[Piece]) -> Array:
