@@ -183,7 +183,7 @@ class StreamRun(Run):
         """Train on these arrays."""
         self._pieces, self._data, self._loss = pieces, data, None
         size, rng = self._windows.size, self._parts().rng
-        self.batches = Batches(*data, size=size, rng=rng, drop_last=False, sample="all")
+        self.batches = Batches(*data, size=size, rng=rng, drop_last=self._settings[1], sample="all")
 
     def begin(self, most: int) -> EpochState:
         """Draw the seed of the next epoch."""

@@ -65,8 +65,10 @@ def stream(
     >>> model = cr.MLP([2, 2], rng=0)
     >>> history = cr.Trainer(model, "cross_entropy", batch_size=20).fit(source, epochs=2, verbose=0)
     """
-    if is_source(x) and y is None and sample_weight is None:
-        return x  # type: ignore[no-any-return]
+    return x if is_source(x) else _source(x, y, sample_weight, target, columns)
+
+
+def _source(x: Any, y: Any, sample_weight: Any, target: Any, columns: Any) -> Source:
     if y is not None:
         if target is not None or columns is not None:
             raise TypeError(sentence("stream", "y, or the target's column", "both"))
