@@ -107,7 +107,7 @@ class Windows:
         return self._drawn[1:]
 
     def order(self, seed: int, window: int) -> Array:
-        """Return the order in which training takes the rows of a window, without those that ``drop_last`` leaves out."""
+        """Return the order in which training takes the rows of a window, without those that are left out."""
         start, stop = self._range(window)
         return np.random.default_rng([seed, window + 1]).permutation(stop - start)[: self.rows - start]
 
