@@ -168,7 +168,7 @@ def test_files_are_read_by_another_process(name, tmp_path):
 
 def test_groups_are_small_and_whole_chunks(tmp_path):
     rows = np.zeros((3000, 1000), np.float32)
-    assert cr.data.stream(rows, rows[:, 0]).lengths.max() * 4004 <= 2**19
+    assert cr.data.stream(rows, rows[:, 0]).lengths.max() * 4004 <= 2**18
     assert hdf5(tmp_path).lengths.tolist() == [ROWS]
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "chunks.h5", "w") as file:
