@@ -48,8 +48,8 @@ def rows_made(rows: int) -> Iterator[tuple[Array, Array]]:
 
 def write_npy(folder: Path, rows: int) -> None:
     """Write ``x.npy`` and ``y.npy``."""
-    x = np.lib.format.open_memmap(folder / "x.npy", "w+", np.float32, (rows, COLUMNS))  # type: ignore[no-untyped-call]
-    y = np.lib.format.open_memmap(folder / "y.npy", "w+", np.int64, (rows,))  # type: ignore[no-untyped-call]
+    x = np.lib.format.open_memmap(folder / "x.npy", "w+", np.float32, (rows, COLUMNS))
+    y = np.lib.format.open_memmap(folder / "y.npy", "w+", np.int64, (rows,))
     done = 0
     for some_x, some_y in rows_made(rows):
         x[done : done + len(some_x)], y[done : done + len(some_x)] = some_x, some_y
