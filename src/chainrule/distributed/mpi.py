@@ -73,7 +73,7 @@ class MPI(Serial):
         self._fit = 0  # how many began: news of an earlier one are old
         self._alive: set[int] = set()
         self._sent: list[Any] = []  # news on their way
-        self._limit = own_threads(0)
+        self._limits: list[own_threads] = []  # one for each block that has begun
         host, usable = mpi.Get_processor_name(), _usable_processors()
         self._places = self.allgather((os.getpid(), host, usable))
         here = [usable for _, one, usable in self._places if one == host]
@@ -205,12 +205,12 @@ class MPI(Serial):
 
     def __enter__(self) -> Serial:
         self._fit += 1
-        self._limit = own_threads(self.threads)
-        self._limit.begin()
+        self._limits.append(own_threads(self.threads))
+        self._limits[-1].begin()
         return super().__enter__()
 
     def __exit__(self, *error: Any) -> None:
-        self._limit.end()
+        self._limits.pop().end()
         super().__exit__(*error)
 
     def _report(self, text: str) -> None:

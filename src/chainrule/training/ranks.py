@@ -47,10 +47,12 @@ def check_ranks(communicator: Serial, state: TrainingState, data: list[Any]) -> 
                 raise RankError(sentence("fit", f"the same {what} on every rank", got, remedy[what]))
 
 
-def keep_in_step(communicator: Serial, parts: Parts, epochs: int) -> int:
+def keep_in_step(parts: Parts, epochs: int = 1) -> int:
     """Return how many epochs rank 0 begins, and draw its random numbers: a user's layer may have drawn others here."""
     generators = parts.model.rng, parts.rng
-    epochs, states = communicator.agree((epochs, [rng.bit_generator.state for rng in generators]))[0]
+    if parts.communicator.size == 1:
+        return epochs
+    epochs, states = parts.communicator.agree((epochs, [rng.bit_generator.state for rng in generators]))[0]
     for rng, state in zip(generators, states, strict=True):
         rng.bit_generator.state = state
     return epochs
