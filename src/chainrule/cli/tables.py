@@ -81,12 +81,8 @@ class Tables:
         if self.held_out is not None:
             counts["validation"] = len(self.held_out.y)
         file = runs.file_sha256(self.source.file)
-        return {
-            "rows": counts,
-            "columns": len(self.found.inputs),
-            "sha256": digest(arrays, header),
-            "file_sha256": file,
-        }
+        facts = {"rows": counts, "columns": len(self.found.inputs)}
+        return facts | {"sha256": digest(arrays, header), "file_sha256": file}
 
     # --- training -------------------------------------------------------------------------------------------------
 
@@ -130,10 +126,8 @@ class Tables:
 
         args, y = self.args, self.target.y
         chosen: dict[str, Any] = {"time_limit": args.time_limit, "random_state": args.seed, "verbose": not args.quiet}
-        chosen |= metric_of(args.metric, self.target.is_class) | {
-            "validation_fraction": 0.0,
-            "preset": _preset_of(args),
-        }
+        chosen |= metric_of(args.metric, self.target.is_class)
+        chosen |= {"validation_fraction": 0.0, "preset": _preset_of(args)}
         if args.epochs is not None:
             chosen["max_epochs"] = args.epochs
         stated = {name: kind for name, kind in self.found.stated.items() if name in self.names}
