@@ -61,7 +61,9 @@ class Stream:
         windows = self.windows(min(self._most_rows, self.rows), drop_last=False)
         with Ahead(self.read) as ahead:
             for index in range(windows.count):
-                yield ahead.take(windows.pieces(None, index), windows.pieces(None, index + 1))
+                window = ahead.take(windows.pieces(None, index))
+                ahead.ask(windows.pieces(None, index + 1))
+                yield window
 
     def read(self, pieces: list[Piece], is_due: Callable[[], bool] = lambda: True, mixed: bool = False) -> Data:
         """Read these rows into new arrays, as long as they are due; if they are mixed, check that columns vary."""
@@ -100,12 +102,19 @@ class Ahead(Temporary):
     def begin(self) -> None:
         """Nothing is read before it is asked for."""
 
-    def take(self, pieces: list[Piece], following: list[Piece]) -> Data:
-        """Return these rows, and begin to read the following ones, if there are any."""
+    def ask(self, pieces: list[Piece]) -> None:
+        """Begin to read these rows, if there are any."""
+        self._pieces, self._found = pieces, []
+        self._thread = Thread(target=self._run, args=(pieces, self._found))
+        if pieces:
+            started(self._thread)
+
+    def take(self, pieces: list[Piece]) -> Data:
+        """Return these rows, as soon as they are read."""
         with released:  # so that Ctrl-C need not wait for a slow disk
             self._wait()
             if self._pieces != pieces or not self._found:  # also after a fork, or if there can be no more threads
-                self._begin_to_read(pieces)
+                self.ask(pieces)
                 self._wait()
         found = self._found.pop() if self._found else self._read(pieces, lambda: True)
         if isinstance(found, Exception):
@@ -113,14 +122,7 @@ class Ahead(Temporary):
                 raise found
             finally:
                 del found  # a cycle with its traceback would keep the data alive
-        if following:
-            self._begin_to_read(following)
         return found
-
-    def _begin_to_read(self, pieces: list[Piece]) -> None:
-        self._pieces, self._found = pieces, []
-        self._thread = Thread(target=self._run, args=(pieces, self._found))
-        started(self._thread)
 
     def _run(self, pieces: list[Piece], found: list[Data | Exception]) -> None:
         try:
@@ -200,7 +202,9 @@ class StreamRun(Run):
                     measure_outputs(self._parts(), metrics, epoch)  # those of the window before
                 pieces, following = (self._windows.pieces(epoch.seed, i) for i in (index, index + 1))
                 if pieces != self._pieces:  # otherwise all rows fit into one window
-                    self._show(pieces, ahead.take(pieces, following))
+                    self._show(pieces, ahead.take(pieces))
+                    self.engine()  # lets go of the window before
+                    ahead.ask(following)
                 part = EpochState(self._order(epoch, index), done, outputs=epoch.outputs)
                 part.check(self.batches)
                 with closing(super().steps(part, metrics, single_step, average)) as steps:
