@@ -19,9 +19,9 @@ from ..model import Sequential
 from ..runtime.sharing import started
 from ..runtime.signals import released
 from ..runtime.temporary import Temporary
-from .engine import Average, Parts
+from .engine import Average, Engine, Parts
 from .evaluation import measure_outputs
-from .inputs import Data, as_rows, check_resolved
+from .inputs import Data, as_rows, check_resolved, check_targets
 from .run import Claim, Run
 from .state import SAME_DATA, EpochState, Position, StepRecord
 
@@ -36,7 +36,7 @@ class Stream:
 
     Attributes
     ----------
-    probe : tuple of arrays
+    first, probe : list of Piece, tuple of arrays
         The first rows.
     """
 
@@ -45,7 +45,8 @@ class Stream:
         self._lengths = lengths_of(who, source)
         self._starts = np.cumsum(self._lengths) - self._lengths
         first = int(np.argmax(self._lengths > 0))
-        self.probe = self.read([Piece(first, 0, min(int(self._lengths[first]), PROBE))])
+        self.first = [Piece(first, 0, min(int(self._lengths[first]), PROBE))]
+        self.probe = self.read(self.first)
         some = [array for array in self.probe if array is not None]
         self._most_rows = max(1, WINDOW_BYTES // sum(array.nbytes // len(array) for array in some))
 
@@ -158,7 +159,7 @@ class StreamRun(Run):
         super().__init__(parts, stream.probe, None, held_out, claim, total_steps)
         self._stream, self._read = stream, partial(stream.read, mixed=True)
         self._windows: Windows
-        self._pieces: list[Piece] = []  # of the present arrays
+        self._pieces: list[Piece] = []  # of the present arrays; none of the probe
 
     @property
     def rows(self) -> int:
@@ -212,6 +213,28 @@ class StreamRun(Run):
                         epoch.done, epoch.outputs = index * self._windows.each + part.done, part.outputs
                         yield records
 
+    def _make_engine(self, parts: Parts) -> Engine:
+        try:
+            return super()._make_engine(parts)
+        except ValueError as error:
+            row = self._first_refused(parts)
+            if row is None:
+                raise
+            raise ValueError(f"{error} See row {row} of the source.") from None
+
+    def _first_refused(self, parts: Parts) -> int | None:
+        """Return the number of the first row whose target the loss refuses, if it accepts those before."""
+        x, y, weight = self._data
+        accepted, refused = 0, len(x) + 1
+        while refused - accepted > 1:
+            rows = slice((accepted + refused) // 2)
+            try:
+                check_targets(parts.model, parts.loss, (x[rows], y[rows], None if weight is None else weight[rows]))
+                accepted = rows.stop
+            except ValueError:
+                refused = rows.stop
+        return int(self.numbers[accepted]) if 0 < accepted < len(x) else None
+
     def _order(self, epoch: EpochState, index: int) -> Array:
         return self._windows.order(epoch.seed or 0, index)
 
@@ -221,7 +244,12 @@ class StreamRun(Run):
         if pieces != self._pieces:
             self._show(pieces, self._read(pieces))
         arrays, rows, _ = super().rows_at(EpochState(self._order(epoch, index)), step)
-        return arrays, rows, self._stream.numbers(self._pieces)[rows]
+        return arrays, rows, self.numbers[rows]
+
+    @property
+    def numbers(self) -> Array:
+        """The numbers of the rows of the present arrays in the source."""
+        return self._stream.numbers(self._pieces or self._stream.first)
 
     def some(self) -> Data:
         rows = np.random.default_rng(0).permutation(len(self._data[0]))[:ADVICE]
