@@ -193,6 +193,16 @@ def test_columns_and_targets_by_name(tmp_path):
     np.testing.assert_array_equal(y, np.column_stack([WEIGHT, X[:, 0]]))
 
 
+@pytest.mark.parametrize("name", ["a folder", "an Arrow table"])
+def test_columns_that_nobody_needs_may_hold_anything(name, tmp_path):
+    from pyarrow.parquet import write_table
+
+    rows = table().append_column("city", [["Kiel"] * ROWS])
+    write_table(rows, tmp_path / "rows.parquet")
+    x, _ = whole(cr.data.stream(tmp_path if name == "a folder" else rows, target="y", columns=["b"]))
+    np.testing.assert_array_equal(x[:, 0], X[:, 1])
+
+
 @pytest.mark.parametrize("kind", ["int8", "uint16", "bool", "float16", "int32", "int64", "float64"])
 def test_columns_of_any_numbers_become_floats(kind, tmp_path):
     arrow = pytest.importorskip("pyarrow")
