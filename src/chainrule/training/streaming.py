@@ -22,6 +22,7 @@ from ..runtime.temporary import Temporary
 from .engine import Average, Engine, Parts
 from .evaluation import measure_outputs
 from .inputs import Data, as_rows, check_resolved, check_targets
+from .ranks import keep_in_step
 from .run import Claim, Run
 from .state import SAME_DATA, EpochState, Position, StepRecord
 
@@ -191,6 +192,7 @@ class StreamRun(Run):
 
     def begin(self, most: int) -> EpochState:
         """Draw the seed of the next epoch."""
+        keep_in_step(self._parts())
         return EpochState(None, seed=int(self._parts().rng.integers(2**63)), window=self._windows.each)
 
     def steps(
