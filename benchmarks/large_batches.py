@@ -62,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for one in measure(data, args):
         found.append(one)
         shown = " ".join("diverged" if score is None else f"{100 * score:.2f}" for score in one["accuracy"])
-        print(f"{one['rule']:5} × {one['size']:6,} rate {one['rate']:.4g}: {shown} ({one['seconds']:.0f} s)", flush=True)
+        said = f"{one['rule']:5} × {one['size']:6,} rate {one['rate']:.4g}: {shown} ({one['seconds']:.0f} s)"
+        print(said, flush=True)
     print("\n" + table(found))
     if args.out is not None:
         facts = {"network": NETWORK, "epochs": args.epochs, "rows": args.rows, "fits": found}
@@ -73,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments, lists as lists."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rules", type=lambda names: [name for name in names.split(",") if RULES[name]], default=[*RULES])
+    parser.add_argument("--rules", type=lambda names: names.split(","), default=[*RULES])
     parser.add_argument("--sizes", type=lambda sizes: [int(size) for size in sizes.split(",")], default=SIZES)
     parser.add_argument("--rates", type=lambda rates: [float(rate) for rate in rates.split(",")], default=[1.0])
     parser.add_argument("--epochs", type=int, default=EPOCHS)
@@ -94,9 +95,7 @@ def measure(data: NamedData, args: argparse.Namespace) -> Iterator[dict[str, Any
                 yield {"rule": name, "size": size, "rate": rate, "accuracy": scores, "seconds": seconds}
 
 
-def accuracies(
-    data: NamedData, rule: Rule, rate: float, size: int, args: argparse.Namespace
-) -> Iterable[float | None]:
+def accuracies(data: NamedData, rule: Rule, rate: float, size: int, args: argparse.Namespace) -> Iterable[float | None]:
     """The test accuracy of each seed; None where the training diverged. A part of the rows has as many steps."""
     batch = max(1, size * args.rows // len(data.x))
     for seed in range(args.seeds):

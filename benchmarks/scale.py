@@ -1,4 +1,4 @@
-"""How long a fit takes on many machines: a cost model of synchronous data-parallel training, and what docs/scale.md says.
+"""How long a fit takes on many machines: a cost model of synchronous data-parallel training, and the page on it.
 
     T(n) = max(c₀ + c₁ b, s b / r) (1 + σ zₙ) + x(k, α, β) + x(m, α′, β′)       b = B/n rows on each of n = k m ranks
     x(n, α, β) = 2 α log₂ n + 2 (1 − 1/n) P/β                                   a sum of P bytes over n ranks
@@ -20,8 +20,9 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -134,7 +135,7 @@ def line(points: Mapping[str, float]) -> tuple[float, float]:
 def network(facts: Mapping[str, Any], name: str) -> Network:
     """A network by its sizes, float32."""
     sizes = [int(size) for size in name.split("-")]
-    count = sum((inputs + 1) * outputs for inputs, outputs in zip(sizes, sizes[1:], strict=False))
+    count = sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
     return Network(name, *line(facts["step"][name]), 4 * count, 4 * sizes[0])
 
 
@@ -196,9 +197,7 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def constants(
-    networks: Sequence[Network], joined: Cluster, facts: Mapping[str, Any], args: argparse.Namespace
-) -> str:
+def constants(networks: Sequence[Network], joined: Cluster, facts: Mapping[str, Any], args: argparse.Namespace) -> str:
     """What goes in."""
     rows = [
         [f"{one.name}, Adam: a step on one core", f"{seconds(one.per_step)} + {seconds(one.per_row)} a row", "measured"]
@@ -297,7 +296,12 @@ def draw(facts: Mapping[str, Any], args: argparse.Namespace, path: Path) -> None
     import matplotlib
 
     matplotlib.use("svg" if path.suffix == ".svg" else "agg")
-    matplotlib.rcParams |= {"svg.hashsalt": "scale", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    matplotlib.rcParams |= {
+        "svg.hashsalt": "scale",
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
     from matplotlib import pyplot
 
     one, joined = network(facts, TABLE), cluster(facts, args)
@@ -307,7 +311,9 @@ def draw(facts: Mapping[str, Any], args: argparse.Namespace, path: Path) -> None
     for batch, color in zip(BATCHES, ("#D55E00", "#0072B2", "#009E73"), strict=True):
         gains = [speedup(one, joined, batch, n) for n in RANKS]
         left.plot(RANKS, gains, color=color, marker="o", markersize=3)
-        left.annotate(f"{batch:,} rows", (RANKS[-1], gains[-1]), (-2, 5), textcoords="offset points", ha="right", color=color)
+        left.annotate(
+            f"{batch:,} rows", (RANKS[-1], gains[-1]), (-2, 5), textcoords="offset points", ha="right", color=color
+        )
         spans = [args.epochs * hours(one, joined, batch, n, 1e12) for n in RANKS]
         prices = [span * n * args.core_hour for span, n in zip(spans, RANKS, strict=True)]
         right.plot(spans, prices, color=color, marker="o", markersize=3)
@@ -318,7 +324,10 @@ def draw(facts: Mapping[str, Any], args: argparse.Namespace, path: Path) -> None
 
 def renew(text: str, made: Mapping[str, str]) -> str:
     """The page with its tables replaced, each between ``<!-- name -->`` and ``<!-- end -->``."""
-    fill: Callable[[re.Match[str]], str] = lambda m: f"{m[1]}\n{made[m[2]]}\n{m[3]}" if m[2] in made else m[0]
+
+    def fill(found: re.Match[str]) -> str:
+        return f"{found[1]}\n{made[found[2]]}\n{found[3]}" if found[2] in made else found[0]
+
     return MARKED.sub(fill, text)
 
 

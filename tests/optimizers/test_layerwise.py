@@ -69,7 +69,9 @@ LAMB_OPTIONS: list[dict[str, Any]] = [{}, dict(betas=(0.5, 0.8), epsilon=1e-3), 
 THEIRS = {"momentum": "mu", "trust_coefficient": "kappa", "weight_decay": "decay"}
 
 
-@pytest.mark.parametrize("rate", [lambda step, total=None: 0.1, StepDecay(0.4, factor=0.6, every=2)], ids=["0.1", "falling"])
+@pytest.mark.parametrize(
+    "rate", [lambda step, total=None: 0.1, StepDecay(0.4, factor=0.6, every=2)], ids=["0.1", "falling"]
+)
 @pytest.mark.parametrize(
     ("make", "paper", "options"),
     [(LARS, lars_of_the_paper, options) for options in LARS_OPTIONS]
@@ -109,7 +111,9 @@ def test_the_gradients_scale_does_not_matter_to_a_matrix_and_its_own_does(make: 
         np.testing.assert_allclose(grown[name], scale * first[name], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("optimizer", "share"), [(LARS(0.1, trust_coefficient=0.02), 0.02), (LAMB(0.1), 1.0)], ids=repr)
+@pytest.mark.parametrize(
+    ("optimizer", "share"), [(LARS(0.1, trust_coefficient=0.02), 0.02), (LAMB(0.1), 1.0)], ids=repr
+)
 def test_the_first_step_is_a_share_of_each_matrixs_norm(optimizer: Optimizer, share: float) -> None:
     w = drawn(0)
     update = moved(optimizer, w, drawn(1))
@@ -190,7 +194,10 @@ def test_decay_follows_its_schedule_and_its_group_even_at_a_rate_of_zero(make: t
         by_hand.step(q.vector, g)
     np.testing.assert_allclose(p.vector, q.vector, rtol=1e-12)
     undecayed = make(0.1, weight_decay=0.0)
-    first, plain = moved(make(0.1, weight_decay=0.3, groups=groups), drawn(0), drawn(1)), moved(undecayed, drawn(0), drawn(1))
+    first, plain = (
+        moved(make(0.1, weight_decay=0.3, groups=groups), drawn(0), drawn(1)),
+        moved(undecayed, drawn(0), drawn(1)),
+    )
     np.testing.assert_array_equal(first["1.W"], plain["1.W"])
     assert not np.allclose(2 * first["0.W"], plain["0.W"], rtol=1e-6)
 

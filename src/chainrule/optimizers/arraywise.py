@@ -71,7 +71,7 @@ def _norm(x: Array) -> float:
 
 @dataclass(eq=False, repr=False)
 class LARS(Layerwise):
-    """Momentum whose step in each weight matrix is a fixed share of the matrix's norm, for batches of thousands of rows.
+    """Momentum whose step in each weight matrix is a fixed share of the matrix's norm, for very large batches.
 
         r = κ ‖w‖ / (‖g‖ + λ ‖w‖)          of each array: layer-wise adaptive rate scaling
         v ← μ v + r (g + λ w)
@@ -89,12 +89,12 @@ class LARS(Layerwise):
         Momentum μ.
     trust_coefficient : float, > 0
         The share κ.
-    clip_ratio : float, optional
-        Upper bound of r in weight matrices; with 1, none moves faster than by :class:`SGD` (LARC).
     weight_decay : float or schedule
         Weight decay λ; here a part of the update, as in the paper.
     clip_norm, clip_value, groups : optional
         As in :class:`Optimizer`.
+    clip_ratio : float, optional
+        Upper bound of r in weight matrices; with 1, none moves faster than by :class:`SGD` (LARC).
 
     Attributes
     ----------
@@ -167,12 +167,12 @@ class LAMB(Layerwise):
         Decays β₁ and β₂ of the running means.
     epsilon : float, > 0
         Small number ε that keeps the divisor from 0.
-    clip_ratio : float, optional
-        Upper bound of r in weight matrices.
     weight_decay : float or schedule
         Weight decay λ; here a part of the update, as in the paper.
     clip_norm, clip_value, groups : optional
         As in :class:`Optimizer`.
+    clip_ratio : float, optional
+        Upper bound of r in weight matrices.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ class LAMB(Layerwise):
 
     References
     ----------
-    You et al., Large Batch Optimization for Deep Learning: Training BERT in 76 Minutes (2020), algorithm 2, with φ(z) = z.
+    You et al., Large Batch Optimization for Deep Learning (2020), algorithm 2, with φ(z) = z.
     """
 
     _checks: ClassVar[Checks] = {**Layerwise._checks, "betas": check_betas, "epsilon": ABOVE_ZERO}
