@@ -4,8 +4,8 @@
     python -m benchmarks.large_batches --rates 0.25,0.5,1,2,4 --rows 10000 --epochs 6 --seeds 1     look for rates
 
 Every fit takes the same epochs, so a batch of 16,384 takes 128 times fewer steps than one of 128. All rates climb in a
-straight line (warm-up) and fall along a cosine. With the batch they grow as the literature has it: linearly for SGD
-(Goyal et al. 2017) and LARS (You et al. 2017), with the square root for LAMB (You et al. 2020) and Adam.
+straight line (warm-up) and fall along a cosine. With the batch they grow linearly for SGD (Goyal et al. 2017), with the
+square root for LAMB (You et al. 2020) and Adam; and for LARS, whose step is as long whatever the gradient's length.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ NETWORK = (784, 512, 256, 10)
 SIZES = (128, 512, 2048, 8192, 16_384)
 EPOCHS, SEEDS, WARMUP = 20, 3, 0.2
 BASE = 128  # the batch of the base rates
+ALL = 60_000  # training images
+
+SLOW_BIASES = {"*.b": {"learning_rate_factor": 0.01}}  # they have no ratio, and the rates of LARS are large
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ class Rule:
 
 
 RULES = {
-    "sgd": Rule("SGD, momentum 0.9", lambda rate: SGD(rate, momentum=0.9), 0.05, 1.0),
-    "lars": Rule("LARS", lambda rate: LARS(rate, weight_decay=1e-4), 1.0, 1.0),
+    "sgd": Rule("SGD, momentum 0.9", lambda rate: SGD(rate, momentum=0.9), 0.025, 1.0),
+    "lars": Rule("LARS", lambda rate: LARS(rate, weight_decay=1e-4, groups=SLOW_BIASES), 3.0, 0.5),
     "lamb": Rule("LAMB", lambda rate: LAMB(rate), 0.005, 0.5),
     "adam": Rule("Adam", lambda rate: Adam(rate), 0.001, 0.5),
 }
@@ -79,7 +82,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rates", type=lambda rates: [float(rate) for rate in rates.split(",")], default=[1.0])
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--rows", type=int, default=60_000, help="of the training images; batches shrink with them")
+    parser.add_argument("--rows", type=int, default=ALL, help="of the training images; batches shrink with them")
     parser.add_argument("--out", type=Path)
     return parser.parse_args(argv)
 
@@ -117,6 +120,14 @@ def table(found: Sequence[dict[str, Any]]) -> str:
         cells = [cell([one for one in found if (one["rule"], one["size"]) == (name, size)]) for name in rules]
         lines.append(f"| {size:,} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def with_title(facts: dict[str, Any]) -> str:
+    """The table, and what was trained."""
+    seeds = max(len(one["accuracy"]) for one in facts["fits"])
+    part = "" if facts["rows"] == ALL else f" (of {ALL:,}: all batches are as many times smaller)"
+    trained = f"{facts['rows']:,} images{part}, {facts['epochs']} epochs, mean of {seeds} seeds"
+    return f"{'-'.join(map(str, facts['network']))}, {trained}:\n\n{table(facts['fits'])}\n"
 
 
 def cell(tried: Sequence[dict[str, Any]]) -> str:

@@ -1,11 +1,11 @@
 """How long a fit takes on many machines: a cost model of synchronous data-parallel training, and the page on it.
 
-    T(n) = max(c₀ + c₁ b, s b / r) (1 + σ zₙ) + x(k, α, β) + x(m, α′, β′)       b = B/n rows on each of n = k m ranks
-    x(n, α, β) = 2 α log₂ n + 2 (1 − 1/n) P/β                                   a sum of P bytes over n ranks
+    T(n) = max(c₀ + (c₁ + s/r) b, k s b / d) (1 + σ zₙ) + x(k, α, β) + x(m, α′, β′)   b = B/n rows on each of n = k m cores
+    x(n, α, β) = 2 (n − 1) α + 2 (1 − 1/n) P/β                                        a sum of P bytes over n ranks
 
-The first factor is the computing, or the reading where that takes longer (a thread reads ahead). zₙ is the mean of the
-largest of n normal deviates: all wait for the slowest. Then the gradient is summed over the k ranks of a machine, and
-over the m machines. c₀, c₁, α, β, r, σ were measured: ``benchmarks/results/scale.json`` holds them.
+A core computes and decodes its rows; the disk of a machine may take longer. zₙ is the mean of the largest of n normal
+deviates: all wait for the slowest. Then the gradient is summed over the k cores of a machine, and over the m machines.
+c₀, c₁, r, α and β were measured: ``benchmarks/results/scale.json`` holds them. The others are arguments.
 
     python -m benchmarks.scale                                        print the tables
     python -m benchmarks.scale --bandwidth 12.5e9 --core-hour 0.03    of another network, at another price
@@ -21,7 +21,7 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import NormalDist
@@ -57,9 +57,9 @@ class Cluster:
 
     near: tuple[float, float]  # α and β within a machine
     far: tuple[float, float]  # α' and β' between machines
-    read: float  # r, of each rank, of whose rows a machine's disk gives no more than:
-    disk: float
-    jitter: float  # σ, the standard deviation of a step's time, as a share of it
+    read: float  # r: of rows that a core decodes
+    disk: float  # d: of rows that a machine reads
+    jitter: float  # σ: the standard deviation of a step's time, as a share of it
     cores: int  # of a machine
 
 
@@ -78,19 +78,19 @@ class Step:
 
 
 def step(network: Network, cluster: Cluster, batch: int, ranks: int) -> Step:
-    """One step of this many ranks on a batch that they share."""
+    """One step of this many cores on a batch that they share."""
     rows = math.ceil(batch / ranks)
     inside = min(ranks, cluster.cores)
-    reading = rows * network.row / min(cluster.read, cluster.disk / inside)
-    work = max(network.per_step + network.per_row * rows, reading)
+    size = rows * network.row
+    work = max(network.per_step + network.per_row * rows + size / cluster.read, inside * size / cluster.disk)
     exchange = all_reduce(inside, network.gradient, *cluster.near)
     exchange += all_reduce(math.ceil(ranks / inside), network.gradient, *cluster.far)
     return Step(work, work * cluster.jitter * slowest(ranks), exchange)
 
 
 def all_reduce(ranks: int, size: int, latency: float, bandwidth: float) -> float:
-    """Seconds of a sum: halving and doubling, which take log₂ n messages each and move nearly the data twice."""
-    return 2 * latency * math.log2(ranks) + 2 * (1 - 1 / ranks) * size / bandwidth
+    """Seconds of a sum: each rank sends its part to each other, sums one part, and sends that to each other."""
+    return 2 * latency * (ranks - 1) + 2 * (1 - 1 / ranks) * size / bandwidth
 
 
 def slowest(ranks: int) -> float:
@@ -143,11 +143,11 @@ def cluster(facts: Mapping[str, Any], args: argparse.Namespace) -> Cluster:
     """Measured within a machine, assumed between machines."""
     twice, per_byte = line(facts["allreduce"])  # of two ranks: 2 α + P / β
     far = (args.latency, args.bandwidth)
-    return Cluster((twice / 2, 1 / per_byte), far, facts["read"], args.disk, facts["jitter"], args.cores)
+    return Cluster((twice / 2, 1 / per_byte), far, facts["read"], args.disk, args.jitter, args.cores)
 
 
 def measure(facts: dict[str, Any]) -> None:
-    """The seconds of a training step on one thread, for batches of several sizes; the minimum of some passes."""
+    """The seconds of a training step on one thread, for batches of several sizes: the least of some passes."""
     import numpy as np
 
     import chainrule as cr
@@ -163,10 +163,10 @@ def measure(facts: dict[str, Any]) -> None:
             loss = "cross_entropy" if sizes[-1] > 1 else "squared_error"
             trainer, times = cr.Trainer(cr.MLP(sizes, rng=0), loss, cr.Adam(1e-4), batch_size=batch), []
             for _ in range(5):
-                start = time.perf_counter()
+                start = time.process_time()  # of the processor: others may use it too
                 with own_threads(1):
                     trainer.fit(x, y, epochs=1, verbose=0)
-                times.append((time.perf_counter() - start) / steps)
+                times.append((time.process_time() - start) / steps)
             found[str(batch)] = float(f"{min(times):.3g}")
 
 
@@ -187,7 +187,7 @@ def blocks(facts: Mapping[str, Any], args: argparse.Namespace) -> dict[str, str]
     if LARGE_BATCHES.exists():
         from . import large_batches
 
-        made["batches"] = large_batches.table(json.loads(LARGE_BATCHES.read_text(encoding="utf-8"))["fits"]) + "\n"
+        made["batches"] = large_batches.with_title(json.loads(LARGE_BATCHES.read_text(encoding="utf-8")))
     return made
 
 
@@ -199,16 +199,16 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def constants(networks: Sequence[Network], joined: Cluster, facts: Mapping[str, Any], args: argparse.Namespace) -> str:
     """What goes in."""
-    rows = [
-        [f"{one.name}, Adam: a step on one core", f"{seconds(one.per_step)} + {seconds(one.per_row)} a row", "measured"]
-        for one in networks
-    ]
+    rows = []
+    for one in networks:
+        cost = f"{seconds(one.per_step)} + {seconds(one.per_row)} a row"
+        rows.append([f"{one.name}, Adam: $c_0 + c_1 b$ on one core", cost, "measured"])
     rows += [
-        ["Allreduce within a machine: α, β", f"{seconds(joined.near[0])}, {rate(joined.near[1])}", "measured, 2 ranks"],
-        ["Allreduce between machines: α′, β′", f"{seconds(joined.far[0])}, {rate(joined.far[1])}", "assumed"],
-        ["reading, each rank", rate(joined.read), "measured"],
-        ["reading, the disk of a machine", rate(joined.disk), "assumed"],
-        ["deviation of a step's time", f"{100 * joined.jitter:.0f} %", "measured"],
+        ["a sum within a machine: $\\alpha, \\beta$", f"{seconds(joined.near[0])}, {rate(joined.near[1])}", "measured, 2 ranks"],
+        ["a sum between machines: $\\alpha', \\beta'$", f"{seconds(joined.far[0])}, {rate(joined.far[1])}", "assumed"],
+        ["reading Parquet on one core: $r$", rate(joined.read), "measured"],
+        ["reading from the disk of a machine: $d$", rate(joined.disk), "assumed"],
+        ["deviation of a step's time: $\\sigma$", f"{100 * joined.jitter:.0f} %", "assumed"],
         ["a machine", f"{joined.cores} cores, {args.core_hour:g} for a core and hour", "assumed"],
         ["failures", f"one in {1 / args.failures:,.0f} hours of a machine", "assumed"],
     ]
@@ -219,6 +219,7 @@ def check(facts: Mapping[str, Any], joined: Cluster) -> str:
     """Steps measured on a few ranks beside those of the model, which was fitted to one and two."""
     found = facts["ranks"]
     one, rows = network(facts, found["network"]), []
+    joined = replace(joined, read=math.inf, disk=math.inf)  # the rows are in memory
     for ranks, measured in found["step"].items():
         crowd = max(1.0, int(ranks) / facts["cores"])  # ranks share cores
         made = step(one, joined, found["batch"], int(ranks))
@@ -238,7 +239,7 @@ def ranks_table(one: Network, joined: Cluster) -> str:
         gain = speedup(one, joined, BATCHES[1], n)
         rows.append([f"{n:,}", seconds(made.seconds), f"{gain:.1f}×", f"{100 * gain / n:.0f} %", *shares])
     title = f"{one.name}, {BATCHES[1]:,} rows a step:\n\n"
-    return title + markdown(["ranks", "a step", "faster", "efficiency", "work", "waiting", "exchange"], rows)
+    return title + markdown(["cores", "a step", "faster", "efficiency", "work", "waiting", "exchange"], rows)
 
 
 def stops_table(networks: Sequence[Network], joined: Cluster) -> str:
@@ -250,7 +251,7 @@ def stops_table(networks: Sequence[Network], joined: Cluster) -> str:
             best = max(RANKS, key=lambda n: speedup(one, joined, batch, n))
             gains = [f"{speedup(one, joined, batch, n):.0f}×" for n in (most, best)]
             rows.append([one.name, f"{batch:,}", f"{most:,}", gains[0], f"{gains[1]} on {best:,}"])
-    return markdown(["network", "rows a step", "ranks at half efficiency", "faster", "fastest"], rows)
+    return markdown(["network", "rows a step", "cores at half efficiency", "faster", "fastest"], rows)
 
 
 def rent_table(one: Network, joined: Cluster, args: argparse.Namespace) -> str:
@@ -307,18 +308,19 @@ def draw(facts: Mapping[str, Any], args: argparse.Namespace, path: Path) -> None
     one, joined = network(facts, TABLE), cluster(facts, args)
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
     left.plot(RANKS, RANKS, color="#999999", linewidth=0.8, linestyle="--")
-    left.text(100, 150, "ideal", color="#777777", rotation=35, ha="center")
+    left.text(RANKS[-1] * 1.2, RANKS[-1], "ideal", color="#777777", va="center")
     for batch, color in zip(BATCHES, ("#D55E00", "#0072B2", "#009E73"), strict=True):
         gains = [speedup(one, joined, batch, n) for n in RANKS]
         left.plot(RANKS, gains, color=color, marker="o", markersize=3)
-        left.annotate(
-            f"{batch:,} rows", (RANKS[-1], gains[-1]), (-2, 5), textcoords="offset points", ha="right", color=color
-        )
+        left.text(RANKS[-1] * 1.2, gains[-1], f"{batch:,} rows", color=color, va="center")
         spans = [args.epochs * hours(one, joined, batch, n, 1e12) for n in RANKS]
         prices = [span * n * args.core_hour for span, n in zip(spans, RANKS, strict=True)]
         right.plot(spans, prices, color=color, marker="o", markersize=3)
-    left.set(xscale="log", yscale="log", xlabel="ranks, a core each", ylabel="times as fast as one rank")
+    left.set(xscale="log", yscale="log", xlabel="cores", ylabel="times as fast as one core", xlim=(0.8, 9000))
     right.set(xscale="log", yscale="log", xlabel=f"hours for {args.epochs} epochs over 1 TB", ylabel="price")
+    for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
+        axis.set_major_formatter("{x:,g}")
+    left.set_xticks([1, 10, 100, 1000])
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
 
 
@@ -335,10 +337,11 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The arguments, each an assumption of the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     number = {"type": float, "metavar": "X"}
-    parser.add_argument("--latency", **number, default=25e-6, help="seconds of a message between machines")
+    parser.add_argument("--latency", **number, default=10e-6, help="seconds of a message between machines")
     parser.add_argument("--bandwidth", **number, default=1.25e9, help="bytes a second between machines")
     parser.add_argument("--cores", type=int, default=32, metavar="N", help="of a machine, a rank each")
     parser.add_argument("--disk", **number, default=2e9, help="bytes a second that a machine reads")
+    parser.add_argument("--jitter", **number, default=0.05, help="the deviation of a step's time, as a share of it")
     parser.add_argument("--core-hour", **number, default=0.05, help="the price of a core for an hour")
     parser.add_argument("--epochs", type=int, default=3, metavar="N")
     parser.add_argument("--failures", **number, default=1e-3, help="of a machine in an hour")

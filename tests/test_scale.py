@@ -31,16 +31,16 @@ def test_without_exchange_and_fixed_costs_n_ranks_are_n_times_as_fast() -> None:
 def test_the_sum_takes_messages_and_moves_the_gradient_nearly_twice() -> None:
     joined = replace(IDEAL, near=(1e-6, 1e9), far=(1e-4, 1e8))
     inside = scale.step(NETWORK, joined, 1000, 4).exchange
-    assert inside == pytest.approx(2 * 2 * 1e-6 + 1.5 * 4e6 / 1e9)
+    assert inside == pytest.approx(2 * 3 * 1e-6 + 1.5 * 4e6 / 1e9)
     outside = scale.step(NETWORK, joined, 1000, 32).exchange  # 8 machines of 4
-    assert outside == pytest.approx(inside + 2 * 3 * 1e-4 + 1.75 * 4e6 / 1e8)
+    assert outside == pytest.approx(inside + 2 * 7 * 1e-4 + 1.75 * 4e6 / 1e8)
 
 
-def test_reading_counts_only_where_it_is_slower_than_the_work() -> None:
+def test_decoding_adds_to_the_work_and_the_disk_counts_only_where_it_is_slower() -> None:
     work = scale.step(NETWORK, IDEAL, 1000, 1).work
-    assert scale.step(NETWORK, replace(IDEAL, read=200 * 1000 / work * 1.01), 1000, 1).work == work
-    assert scale.step(NETWORK, replace(IDEAL, read=1e6), 1000, 1).work == pytest.approx(0.2)
-    assert scale.step(NETWORK, replace(IDEAL, disk=1e6), 1000, 4).work == pytest.approx(0.2)  # each has a quarter
+    assert scale.step(NETWORK, replace(IDEAL, read=1e6), 1000, 1).work == pytest.approx(work + 0.2)
+    assert scale.step(NETWORK, replace(IDEAL, disk=1.01 * 200_000 / work), 1000, 1).work == work
+    assert scale.step(NETWORK, replace(IDEAL, disk=1e6), 1000, 4).work == pytest.approx(0.2)  # all four share it
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 16, 256])

@@ -78,7 +78,8 @@ class LARS(Layerwise):
         w ← w − η v
 
     The ratio r is 1 for arrays of one axis (biases and gains) and where w or g + λ w is zero. The rate η stands outside
-    the velocity, as in :class:`SGD`; where it is constant, this is the paper's rule. Use a warm-up. Call
+    the velocity, as in :class:`SGD`; where it is constant, this is the paper's rule. Good rates are about 1 to 30, too
+    large for biases without normalization: ``groups={"*.b": {"learning_rate_factor": 0.01}}``. Use a warm-up. Call
     :meth:`Optimizer.setup` first, which gives it the shapes.
 
     Parameters
