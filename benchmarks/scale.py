@@ -204,7 +204,11 @@ def constants(networks: Sequence[Network], joined: Cluster, facts: Mapping[str, 
         cost = f"{seconds(one.per_step)} + {seconds(one.per_row)} a row"
         rows.append([f"{one.name}, Adam: $c_0 + c_1 b$ on one core", cost, "measured"])
     rows += [
-        ["a sum within a machine: $\\alpha, \\beta$", f"{seconds(joined.near[0])}, {rate(joined.near[1])}", "measured, 2 ranks"],
+        [
+            "a sum within a machine: $\\alpha, \\beta$",
+            f"{seconds(joined.near[0])}, {rate(joined.near[1])}",
+            "measured, 2 ranks",
+        ],
         ["a sum between machines: $\\alpha', \\beta'$", f"{seconds(joined.far[0])}, {rate(joined.far[1])}", "assumed"],
         ["reading Parquet on one core: $r$", rate(joined.read), "measured"],
         ["reading from the disk of a machine: $d$", rate(joined.disk), "assumed"],
