@@ -82,6 +82,11 @@ def rows_of(column: Column, rows: Any) -> Column:
     return Others(column.what, len(np.empty(column.rows, np.bool_)[rows]))
 
 
+def is_cell(value: Any) -> bool:
+    """Whether this is a single value, not the values of a column."""
+    return not hasattr(value, "__len__") or isinstance(value, (str, bytes))
+
+
 class Frame:
     """Any table by its columns.
 
@@ -101,7 +106,7 @@ class Frame:
         if not self._columns:
             raise ValueError(sentence(who, "a table with columns", "none"))
         for name, values in self._columns.items():
-            if not hasattr(values, "__len__") or isinstance(values, (str, bytes)):
+            if is_cell(values):
                 remedy = "put it into a list, of one value for a single row"
                 raise TypeError(sentence(who, f"the values of column {name!r}", repr(values), remedy))
         lengths = {name: len(values) for name, values in self._columns.items()}
@@ -207,7 +212,7 @@ def _of_array(array: Array) -> Column:
     if kind in "iu":
         return Numbers(_integers(array), np.zeros(len(array), bool))
     if kind == "f":
-        values = array.astype(np.float64)
+        values = np.ascontiguousarray(array, np.float64)
         return Numbers(values, np.isnan(values))
     if kind == "b":
         return Words(("false", "true"), array.astype(np.int32))
@@ -222,7 +227,8 @@ def _of_array(array: Array) -> Column:
 
 
 def _integers(array: Array) -> Array:
-    return array.astype(np.uint64 if array.dtype.kind == "u" and array.dtype.itemsize == 8 else np.int64)
+    is_large = array.dtype.kind == "u" and array.dtype.itemsize == 8
+    return np.ascontiguousarray(array, np.uint64 if is_large else np.int64)
 
 
 def _microseconds(array: Array) -> Array:
