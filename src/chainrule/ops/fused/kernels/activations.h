@@ -113,14 +113,10 @@ INLINE REAL NAME(mish_slope)(REAL x) {
     return inverse * (x * (4 * e * (1 + e) * down * inverse) + part);
 }
 
-/* The loops. `omp simd` says that no element waits for another; y may be x itself. */
-static void NAME(activate)(int kind, Size n, const void *x_, void *y_, double a_) {
-    const REAL *inputs = x_, a = (REAL)a_;
-    REAL *y = y_;
-    if (kind == ACTIVATION_identity) { /* faster than a loop, above all where y is x */
-        memmove(y, inputs, (size_t)n * sizeof(REAL));
-        return;
-    }
+/* The loops, over whole vectors only; `omp simd` says that no element waits for another; y may be x itself. What is left
+ * beyond the last whole vector is copied into one: so the library holds no formula a second time, for single numbers. */
+APART void NAME(activate_vectors)(int kind, Size n, const REAL *inputs, REAL *y, REAL a) {
+    n &= -LANES;
     switch (kind) {
 #define ACTIVATION(name, value, slope)                          \
     case ACTIVATION_##name:                                     \
@@ -133,13 +129,24 @@ static void NAME(activate)(int kind, Size n, const void *x_, void *y_, double a_
     }
 }
 
-static void NAME(activate_backward)(int kind, Size n, const void *dy_, const void *kept_, void *dx_, double a_) {
-    const REAL *dy = dy_, *saved = kept_, a = (REAL)a_;
-    REAL *dx = dx_;
-    if (kind == ACTIVATION_identity) {
-        memmove(dx, dy, (size_t)n * sizeof(REAL));
+static void NAME(activate)(int kind, Size n, const void *x_, void *y_, double a) {
+    const Size whole = n & -LANES;
+    const size_t left = (size_t)(n - whole) * sizeof(REAL);
+    const REAL *x = x_;
+    REAL *y = y_, last[LANES] = {0};
+    if (kind == ACTIVATION_identity) { /* faster than a loop, above all where y is x */
+        memmove(y, x, (size_t)n * sizeof(REAL));
         return;
     }
+    NAME(activate_vectors)(kind, whole, x, y, (REAL)a);
+    if (left == 0) return;
+    memcpy(last, x + whole, left);
+    NAME(activate_vectors)(kind, LANES, last, last, (REAL)a);
+    memcpy(y + whole, last, left);
+}
+
+APART void NAME(pull_back_vectors)(int kind, Size n, const REAL *dy, const REAL *saved, REAL *dx, REAL a) {
+    n &= -LANES;
     switch (kind) {
 #define ACTIVATION(name, value, slope)                          \
     case ACTIVATION_##name:                                     \
@@ -151,6 +158,23 @@ static void NAME(activate_backward)(int kind, Size n, const void *dy_, const voi
         break;
 #include "activations.def"
     }
+}
+
+static void NAME(activate_backward)(int kind, Size n, const void *dy_, const void *kept_, void *dx_, double a) {
+    const Size whole = n & -LANES;
+    const size_t left = (size_t)(n - whole) * sizeof(REAL);
+    const REAL *dy = dy_, *kept = kept_;
+    REAL *dx = dx_, last[LANES] = {0}, saved[LANES] = {0};
+    if (kind == ACTIVATION_identity) {
+        memmove(dx, dy, (size_t)n * sizeof(REAL));
+        return;
+    }
+    NAME(pull_back_vectors)(kind, whole, dy, kept, dx, (REAL)a);
+    if (left == 0) return;
+    memcpy(last, dy + whole, left);
+    memcpy(saved, kept + whole, left);
+    NAME(pull_back_vectors)(kind, LANES, last, saved, last, (REAL)a);
+    memcpy(dx + whole, last, left);
 }
 
 /* y = (1 - a) x + a f, with an a for each column; y may be x or f. */

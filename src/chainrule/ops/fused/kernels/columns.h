@@ -88,7 +88,7 @@ INLINE const REAL *NAME(row_of)(const Part *p, const void *E, REAL code) {
     return code >= 0 && code < (REAL)p->count ? (const REAL *)E + (Size)code * p->outputs : NULL;
 }
 
-APART void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x_, void *y_,
+static void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x_, void *y_,
                           void *room) {
     for (const Part *p = parts; p < parts + count; p++) {
         const REAL *x = (const REAL *)x_ + p->from;
@@ -181,4 +181,15 @@ APART void NAME(piecewise_linear_gradient)(const Part *p, Size j, Size rows, con
             dsteps[at] += dbias[i];
             dbias[i] += sums[at];
         }
+}
+
+static void NAME(part_gradients)(const Part *p, Size from, Size to, Size rows, const void *x_, Size width,
+                                 const void *dy_, Size outputs, void *room_) {
+    REAL *room = room_;
+    const REAL *x = (const REAL *)x_ + p->from, *dy = (const REAL *)dy_ + p->to;
+    if (p->kind == PART_embedding) NAME(embedding_gradient)(p, rows, x, width, dy, outputs, from, to);
+    for (Size j = from; p->kind == PART_pbld && j < to; j++)
+        NAME(pbld_gradient)(p, j, rows, x, width, dy, outputs, room + PRODUCT_ROOM, room);
+    for (Size j = from; p->kind == PART_piecewise_linear && j < to; j++)
+        NAME(piecewise_linear_gradient)(p, j, rows, x, width, dy, outputs, room);
 }

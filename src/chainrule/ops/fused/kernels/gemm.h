@@ -13,14 +13,12 @@
 #undef PANEL
 #define PANEL (TILE_VECTORS * LANES)
 
-#ifndef TILE_ROWS
+#ifndef TILE_VECTORS
 #if VECTOR_BYTES == 64 || defined(__aarch64__) /* 32 registers: 24 sums, 4 of B, 1 of A */
 #define TILE_VECTORS 4
 #else /* 16 registers: 12 sums, 2 of B, 1 of A */
 #define TILE_VECTORS 2
 #endif
-#define TILE_ROWS 6
-#define TALL_ROWS 12 /* of a tile at most half as wide */
 #define LONG_PANEL (TILE_VECTORS * VECTOR_BYTES > 64)
 #define DEPTH (LONG_PANEL ? 1024 : 512)      /* numbers along k that a panel of B and a strip of A hold */
 #define PACKED_ROWS (LONG_PANEL ? 100 : 30)  /* of A, from which on a panel of B is worth a copy */
@@ -230,7 +228,7 @@ static void NAME(gemm)(Size rows, Size columns, Size inner, NAME(Operand) a, NAM
 
 /* dx[rows × inputs] = dy Wᵀ for W[inputs × outputs]; of few rows as dxᵀ = W dyᵀ, so that these are copied and not W. Each
  * number is the same sum. On the EPYC, 16 × 512 times 512 × 784: 143 µs instead of 196. */
-static void NAME(pull_back)(Size rows, Size inputs, Size outputs, const REAL *dy, const REAL *W, REAL *dx, REAL *room) {
+static void NAME(pull_back)(Size rows, Size inputs, Size outputs, const void *dy, const void *W, void *dx, void *room) {
     const NAME(Operand) left = {dy, outputs, 1}, right = {W, outputs, 1};
     if (rows <= PANEL && outputs >= WORTH_A_TURN)
         NAME(gemm)(inputs, rows, outputs, right, left, NULL, (NAME(Result)){dx, 1, inputs}, room);

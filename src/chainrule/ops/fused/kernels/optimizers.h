@@ -82,13 +82,30 @@ RULE(lion) {
          w[i] = keep * w[i] - rate * (u > 0 ? 1 : u < 0 ? -1 : u);) /* u itself: the sign of NaN is NaN */
 }
 
-static void NAME(update)(const Update *step, Size n, void *w, const void *g, void *state1, void *state2) {
+/* Of whole vectors alone, as activations.h says. */
+APART void NAME(update_vectors)(const Update *step, Size n, REAL *w, const REAL *g, REAL *state1, REAL *state2) {
+    n &= -LANES;
     switch (step->kind) {
 #define OPTIMIZER(name, least, most, ...)                \
     case OPTIMIZER_##name:                               \
         NAME(name)(step, n, w, g, state1, state2);       \
         break;
 #include "optimizers.def"
+    }
+}
+
+static void NAME(update)(const Update *step, Size n, void *w_, const void *g_, void *state1_, void *state2_) {
+    const Size whole = n & -LANES;
+    const size_t left = (size_t)(n - whole) * sizeof(REAL);
+    REAL *arrays[] = {w_, (REAL *)g_, state1_, state2_}, last[4][LANES] = {0}, *lasts[4];
+    NAME(update_vectors)(step, whole, arrays[0], arrays[1], arrays[2], arrays[3]);
+    if (left == 0) return;
+    for (int i = 0; i < 4; i++) {
+        lasts[i] = arrays[i] ? memcpy(last[i], arrays[i] + whole, left) : NULL;
+    }
+    NAME(update_vectors)(step, LANES, lasts[0], lasts[1], lasts[2], lasts[3]);
+    for (int i = 0; i < 4; i++) {
+        if (i != 1 && arrays[i]) memcpy(arrays[i] + whole, last[i], left);
     }
 }
 
