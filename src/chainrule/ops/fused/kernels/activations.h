@@ -130,19 +130,20 @@ APART void NAME(activate_vectors)(int kind, Size n, const REAL *inputs, REAL *y,
 }
 
 static void NAME(activate)(int kind, Size n, const void *x_, void *y_, double a) {
-    const Size whole = n & -LANES;
-    const size_t left = (size_t)(n - whole) * sizeof(REAL);
     const REAL *x = x_;
-    REAL *y = y_, last[LANES] = {0};
+    REAL *y = y_;
     if (kind == ACTIVATION_identity) { /* faster than a loop, above all where y is x */
         memmove(y, x, (size_t)n * sizeof(REAL));
         return;
     }
-    NAME(activate_vectors)(kind, whole, x, y, (REAL)a);
-    if (left == 0) return;
-    memcpy(last, x + whole, left);
-    NAME(activate_vectors)(kind, LANES, last, last, (REAL)a);
-    memcpy(y + whole, last, left);
+    const Size whole = n & -LANES, left = n - whole;
+    if (left) {
+        REAL last[LANES] = {0};
+        NAME(copy_few)(left, x + whole, last);
+        NAME(activate_vectors)(kind, LANES, last, last, (REAL)a);
+        NAME(copy_few)(left, last, y + whole);
+    }
+    if (whole) NAME(activate_vectors)(kind, whole, x, y, (REAL)a);
 }
 
 APART void NAME(pull_back_vectors)(int kind, Size n, const REAL *dy, const REAL *saved, REAL *dx, REAL a) {
@@ -161,20 +162,21 @@ APART void NAME(pull_back_vectors)(int kind, Size n, const REAL *dy, const REAL 
 }
 
 static void NAME(activate_backward)(int kind, Size n, const void *dy_, const void *kept_, void *dx_, double a) {
-    const Size whole = n & -LANES;
-    const size_t left = (size_t)(n - whole) * sizeof(REAL);
     const REAL *dy = dy_, *kept = kept_;
-    REAL *dx = dx_, last[LANES] = {0}, saved[LANES] = {0};
+    REAL *dx = dx_;
     if (kind == ACTIVATION_identity) {
         memmove(dx, dy, (size_t)n * sizeof(REAL));
         return;
     }
-    NAME(pull_back_vectors)(kind, whole, dy, kept, dx, (REAL)a);
-    if (left == 0) return;
-    memcpy(last, dy + whole, left);
-    memcpy(saved, kept + whole, left);
-    NAME(pull_back_vectors)(kind, LANES, last, saved, last, (REAL)a);
-    memcpy(dx + whole, last, left);
+    const Size whole = n & -LANES, left = n - whole;
+    if (left) {
+        REAL last[LANES] = {0}, saved[LANES] = {0};
+        NAME(copy_few)(left, dy + whole, last);
+        NAME(copy_few)(left, kept + whole, saved);
+        NAME(pull_back_vectors)(kind, LANES, last, saved, last, (REAL)a);
+        NAME(copy_few)(left, last, dx + whole);
+    }
+    if (whole) NAME(pull_back_vectors)(kind, whole, dy, kept, dx, (REAL)a);
 }
 
 /* y = (1 - a) x + a f, with an a for each column; y may be x or f. */

@@ -235,16 +235,15 @@ static void NAME(loss_of_outputs)(int kind, Size rows, Size width, const REAL *z
             const Size part = shorter(NAME(GROUP), width - k), at = n * width + k;
             if (quantiles) NAME(spread_quantiles)(at, here * part, y, parameters, target, level);
             const REAL *outputs = z + at, *targets = quantiles ? target : y + at;
-            const Size whole = here * part & -LANES;
-            const size_t left = (size_t)(here * part - whole) * sizeof(REAL);
-            NAME(loss_terms)(kind, whole, outputs, targets, level, a, factor, term, dz + at);
+            const Size whole = here * part & -LANES, left = here * part - whole;
             if (left) {
                 REAL last[LANES] = {0}, wanted[LANES] = {0};
-                memcpy(last, outputs + whole, left);
-                memcpy(wanted, targets + whole, left);
+                NAME(copy_few)(left, outputs + whole, last);
+                NAME(copy_few)(left, targets + whole, wanted);
                 NAME(loss_terms)(kind, LANES, last, wanted, level + whole, a, factor, term + whole, last);
-                memcpy(dz + at + whole, last, left);
+                NAME(copy_few)(left, last, dz + at + whole);
             }
+            if (whole) NAME(loss_terms)(kind, whole, outputs, targets, level, a, factor, term, dz + at);
             NAME(sum_and_share)(here, part, term, share ? share + n : NULL, values + n, dz + at);
         }
     }

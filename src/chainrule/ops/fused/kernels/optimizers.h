@@ -95,18 +95,21 @@ APART void NAME(update_vectors)(const Update *step, Size n, REAL *w, const REAL 
 }
 
 static void NAME(update)(const Update *step, Size n, void *w_, const void *g_, void *state1_, void *state2_) {
-    const Size whole = n & -LANES;
-    const size_t left = (size_t)(n - whole) * sizeof(REAL);
-    REAL *arrays[] = {w_, (REAL *)g_, state1_, state2_}, last[4][LANES] = {0}, *lasts[4];
-    NAME(update_vectors)(step, whole, arrays[0], arrays[1], arrays[2], arrays[3]);
-    if (left == 0) return;
-    for (int i = 0; i < 4; i++) {
-        lasts[i] = arrays[i] ? memcpy(last[i], arrays[i] + whole, left) : NULL;
+    REAL *w = w_, *state1 = state1_, *state2 = state2_;
+    const REAL *g = g_;
+    const Size whole = n & -LANES, left = n - whole;
+    if (left) {
+        REAL last[4][LANES] = {0}, *last1 = state1 ? last[2] : NULL, *last2 = state2 ? last[3] : NULL;
+        NAME(copy_few)(left, w + whole, last[0]);
+        NAME(copy_few)(left, g + whole, last[1]);
+        if (state1) NAME(copy_few)(left, state1 + whole, last1);
+        if (state2) NAME(copy_few)(left, state2 + whole, last2);
+        NAME(update_vectors)(step, LANES, last[0], last[1], last1, last2);
+        NAME(copy_few)(left, last[0], w + whole);
+        if (state1) NAME(copy_few)(left, last1, state1 + whole);
+        if (state2) NAME(copy_few)(left, last2, state2 + whole);
     }
-    NAME(update_vectors)(step, LANES, lasts[0], lasts[1], lasts[2], lasts[3]);
-    for (int i = 0; i < 4; i++) {
-        if (i != 1 && arrays[i]) memcpy(arrays[i] + whole, last[i], left);
-    }
+    if (whole) NAME(update_vectors)(step, whole, w, g, state1, state2);
 }
 
 /* Squares and sum in double: from float they cannot overflow. */

@@ -32,7 +32,7 @@ static void NAME(forward_affine)(const NAME(Step) *s, const Stage *t, const REAL
         const Size rows = shorter(ROW_BLOCK, s->r1 - r);
         REAL *y = (REAL *)t->y + r * t->outputs, *z = t->keeps_input ? (REAL *)t->kept + r * t->outputs : y;
         k->product(rows, t->outputs, t->inputs, x + r * t->inputs, t->inputs, 1, t->W, t->outputs, 1, t->b, z,
-                   s->plan->rooms[s->thread]);
+                   t->outputs, 1, s->plan->rooms[s->thread]);
         if (t->activation != ACTIVATION_identity) k->activate(t->activation, rows * t->outputs, z, y, t->a);
     }
 }
@@ -212,7 +212,7 @@ static void NAME(gradients)(const NAME(Step) *s, int i) {
         const Size rows = NAME(share)(t->inputs, grain, s->thread + 1, p->threads) - top;
         REAL *dW = (REAL *)t->dW + top * t->outputs;
         k->product(rows, t->outputs, s->n, NAME(input)(s, i) + top, 1, t->inputs, t->dy, t->outputs, 1, NULL, dW,
-                   p->rooms[s->thread]);
+                   t->outputs, 1, p->rooms[s->thread]);
         if (t->penalty != NULL)
             k->penalize(s->penalty_share * t->l1, s->penalty_share * t->l2, rows, t->outputs,
                         (REAL *)t->W + top * t->outputs, dW, t->penalty + top);

@@ -36,3 +36,11 @@ INLINE Size shorter(Size a, Size b) {
 #define LANES ((Size)(VECTOR_BYTES / sizeof(REAL)))
 typedef REAL NAME(Vector) __attribute__((vector_size(VECTOR_BYTES)));
 typedef REAL NAME(Loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+
+/* For the numbers beyond the last whole vector: too few for memcpy, which the compiler would call but for __asm__. */
+INLINE void NAME(copy_few)(Size n, const REAL *from, REAL *to) {
+    for (Size i = 0; i < n; i++) {
+        to[i] = from[i];
+        __asm__ volatile("");
+    }
+}
