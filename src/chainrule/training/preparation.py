@@ -80,7 +80,7 @@ class Preparation:
                 raise TypeError(sentence(who, "a source alone", "y or sample_weight beside it", remedy))
             return self._stream(who, x)
         if y is None:
-            raise TypeError(sentence(who, "x and y", "no y", f"write {who}(x, y), or {who}(source) for a stream"))
+            raise TypeError(sentence(who, "x and y", "no y", f"write {who}(x, y), or {who}(cr.data.stream(...))"))
         return as_data(who, self.model, x, y, sample_weight)
 
     def _stream(self, who: str, source: Any) -> Stream:
