@@ -41,7 +41,7 @@ class Shares:
         return [piece for start, stop in self._ranges() for piece in _within(window, start, stop)]
 
     def whole(self, own: Data, rows: int) -> Data:
-        """Put the rows of this rank in their places among all: x has zeros elsewhere, y and the weights those of others."""
+        """Put the rows of this rank in their places: elsewhere x has zeros, y and the weights those of others."""
         arrays: list[Array | None] = []
         for given in own:
             array = None if given is None else np.zeros((rows, *given.shape[1:]), given.dtype)
