@@ -303,6 +303,7 @@ def draw(facts: Mapping[str, Any], args: argparse.Namespace, path: Path) -> None
     matplotlib.use("svg" if path.suffix == ".svg" else "agg")
     matplotlib.rcParams |= {
         "svg.hashsalt": "scale",
+        "svg.fonttype": "none",
         "font.size": 9,
         "axes.spines.top": False,
         "axes.spines.right": False,
