@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..._support.checks import Array, sentence
 from ..._support.notices import warn
+from ...distributed.serial import SERIAL
 from ...estimators.internals import Interval, StrOptions, fitting
 from ...layers.program import Program, run
 from ...losses import Loss
@@ -66,6 +67,7 @@ class BaseTabular(BaseEstimator):
     """Neural network for tables; the subclass defines what y is."""
 
     _parameter_constraints = CONSTRAINTS
+    _communicator = SERIAL  # of the ranks that share the members
 
     encoder_: TableEncoder
     model_: Sequential
@@ -235,15 +237,19 @@ class BaseTabular(BaseEstimator):
             bool(self.early_stopping), lambda fold: (rows, own),
         )  # fmt: skip
         task, seconds = self._timed(task, began)
-        plan = task.plan
+        communicator = self._communicator
+        plan = communicator.allgather(task.plan)[0]  # that of the first clock
+        task = replace(task, plan=plan)
         if plan.n_folds > 1:
             rng = np.random.default_rng(plan.seed)
             ids = tables.folds(self._strata(train.y), len(train.y), plan.n_folds, rng)
             task = replace(task, fold=lambda fold: (rows.at(ids != fold), rows.at(ids == fold)))
-        lines = Lines(plan.members, plan.epochs, seconds) if self.verbose else None
+        first = communicator.rank == 0  # which trains the first member
+        mine = range(0, plan.members, communicator.size)
+        lines = Lines(mine, plan.epochs, seconds) if self.verbose and first else None
         end = began + float(self.time_limit or 0)
         limit = None if self.plan is not None else self.time_limit
-        trained = Crew(task, limit, end, lines.tell if lines else lambda member, report: None).train()
+        trained = Crew(task, limit, end, lines.tell if lines else lambda member, report: None, communicator).train()
         places = [train.places[ids == fold] for fold in range(plan.n_folds)] if plan.n_folds > 1 else []
         self._keep(task, trained, places, count)
         if lines:
@@ -256,8 +262,9 @@ class BaseTabular(BaseEstimator):
         plan, limit = task.plan, None if self.plan is not None else self.time_limit
         if limit is None and not self.verbose:
             return task, None
-        processors = available_threads()
-        each = task.seconds_per_epoch(max(1, processors // min(processors, plan.members)))
+        own = available_threads()
+        processors = own * self._communicator.size
+        each = task.seconds_per_epoch(max(1, min(own, processors // min(processors, plan.members))))
         if limit is not None:
             fits = max(began + float(limit) - time.monotonic(), 0.0) * MARGIN / max(each, 1e-9)
             plan = plan.within(fits, processors, may_drop=self.n_ensemble is None and self.n_folds is None)

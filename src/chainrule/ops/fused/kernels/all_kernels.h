@@ -26,6 +26,5 @@
 #include "gemm.h"
 #include "columns.h"
 #include "noise.h"
-#include "plan_stages.h"
-#include "plan_run.h"
+#include "plan_loops.h"
 #include "vtable.h"
