@@ -24,8 +24,9 @@ from .callbacks import Callback, History, Progress, Row
 from .callbacks.base import CallbackList
 from .callbacks.weights import average_by_engine
 from .evaluation import evaluated, rows_of_epochs
-from .inputs import CHECKS, Validation, as_data, own_targets
-from .run import Claim, Preparation, Run
+from .inputs import CHECKS, Validation
+from .preparation import Preparation
+from .run import Claim, Run
 from .settings import settings_of
 from .state import EpochState, Position, StepRecord, TrainingState, watching_schedules
 
@@ -116,7 +117,7 @@ class Trainer(Preparation):
     def fit(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         validation: Validation = None,
         epochs: int = 10,
@@ -130,13 +131,14 @@ class Trainer(Preparation):
 
         Parameters
         ----------
-        x : array or SciPy sparse matrix (N, ...)
-            Input, converted to the model's dtype; may be sparse if the first layer is Linear.
+        x : array, SciPy sparse matrix (N, ...) or Source
+            Input, converted to the model's dtype; may be sparse if the first layer is Linear. Data larger than memory
+            come as a source alone, such as :func:`~chainrule.data.stream` returns.
         y : array (N,) of labels or (N, O) of numbers
             Targets, in the form that the loss expects.
         sample_weight : array (N,), optional
             Weight of each row.
-        validation : (x, y), (x, y, sample_weight), float, array or None
+        validation : (x, y), (x, y, sample_weight), Source, float, array or None
             Validation data, or the fraction of the rows to hold out (stratified for labels), or their row numbers.
         epochs : int, >= 1
             Number of epochs.
@@ -162,8 +164,7 @@ class Trainer(Preparation):
         with deferred() as signals, np.errstate(), Claim("fit") as claim:  # all restored at the end
             with released:
                 claim.add(self, self.model, self.optimizer)
-                data = own_targets(as_data("fit", self.model, x, y, sample_weight))
-                run = self._begin(data, validation, epochs, claim)
+                run = self._begin(self._data("fit", x, y, sample_weight), validation, epochs, claim)
             callbacks = [*self.callbacks, self.history]
             if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
                 callbacks.append(Progress(every))
@@ -171,7 +172,7 @@ class Trainer(Preparation):
             if verbose:
                 with unforked:
                     from .divergence import advise
-                advise(self._parts(), data, self.history)
+                advise(self._parts(), run.some(), self.history)
         return self.history
 
     def resume(self, path: str | os.PathLike[str]) -> Trainer:
@@ -211,8 +212,11 @@ class Trainer(Preparation):
         self.epoch, self.stop, self._resuming = self._position.epoch, self._position.stopped, True
         return self
 
-    def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+    def evaluate(self, x: Any, y: Any = None, sample_weight: Any = None) -> dict[str, float]:
         """Compute the loss, penalties included, and the metrics, without dropout.
+
+        Of a source, metrics are weighted means over windows of about 128 MB: the accuracy and mean errors of all rows,
+        but not exactly their AUC, for example.
 
         Parameters
         ----------
@@ -224,8 +228,8 @@ class Trainer(Preparation):
         dict of str to float
             ``"loss"`` and the metrics by name.
         """
-        data = as_data("evaluate", self.model, x, y, sample_weight)
-        return evaluated("evaluate", self._parts(), self.metrics, *data)
+        data = self._data("evaluate", x, y, sample_weight)
+        return evaluated("evaluate", self._parts(), self.metrics, data)
 
     def _train(self, run: Run, callbacks: CallbackList, signals: deferred) -> None:
         """Train until the last epoch, or until training is stopped or interrupted."""
@@ -284,20 +288,20 @@ class Trainer(Preparation):
                 callbacks.call("on_batch_end", self, position.records[-1][0])
             average = average_by_engine(self, callbacks.of_each_step)
             single_step = callbacks.of_each_step != [] and average is None
-            with closing(run.steps(current, bool(metrics), single_step, average)) as steps:
+            with closing(run.steps(current, metrics, single_step, average)) as steps:
                 for records in steps:
                     self._after_steps(records, run, callbacks)
                     rollback.keep(self.state)
             deliver()
             rollback.check(self.model)  # no loss would show it after the last step
         except DivergenceError as error:
-            from .divergence import Failure, divergence_error, rows_of_step
+            from .divergence import Failure, divergence_error
 
             place = max(len(position.records) - 1, 0)
-            epochs, step = divmod(place, len(run.batches))
-            rows = rows_of_step(current, run.batches, place)
-            failure = Failure(str(error), self.epoch + epochs, step, rows, position.records)
-            raise divergence_error(failure, self._parts(), run.batches.arrays, rollback.steps) from None
+            epochs, step = divmod(place, self.steps_per_epoch)
+            arrays, *rows = run.rows_at(current, place)
+            failure = Failure(str(error), self.epoch + epochs, step, *rows, position.records)
+            raise divergence_error(failure, self._parts(), arrays, rollback.steps) from None
         seconds = time.perf_counter() - start
         return rows_of_epochs(self._parts(), current, position.records, self.steps_per_epoch, metrics, seconds)
 
@@ -315,7 +319,7 @@ class Trainer(Preparation):
     def _validate(self, row: Row, run: Run, callbacks: CallbackList) -> None:
         callbacks.call("on_validation_begin", self)
         if run.held_out is not None:
-            scores = evaluated("fit", self._parts(), self.metrics, *run.held_out)
+            scores = evaluated("fit", self._parts(), self.metrics, run.held_out)
             callbacks.call("on_validation_end", self, scores)
             row |= {f"validation_{name}": value for name, value in scores.items()}
         for _, schedule in watching_schedules(self.optimizer):
