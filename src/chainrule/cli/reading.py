@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._support.checks import nearest, sentence
-from ..tabular.reading import Table, UnknownColumnError, naming_rows, read_blocks, read_table
+from ..tabular.reading import Table, UnknownColumnError, read_blocks, read_table
 
 OPTIONS = ("header", "delimiter", "decimal", "encoding", "sheet", "query", "missing")
 REMEMBERED = ("header", "decimal", "missing")  # of the training table, used for later tables too

@@ -13,6 +13,7 @@ the results.
 from __future__ import annotations
 
 import argparse
+import glob
 import re
 import sys
 from pathlib import Path
@@ -179,6 +180,8 @@ def _compare(mine: str, theirs: str, differing: list[str]) -> int:
 
 def _folder_of(args: argparse.Namespace, source: Source) -> Path:
     """Return the output folder, which may not exist yet."""
-    if args.out is None and source.text == STDIN:
-        raise ValueError(sentence("train", "--out DIR for a table from standard input", "none"))
-    return as_path("train", args.out or f"{_SUFFIX.sub('', (source.file or Path(source.text)).name)}-model")
+    path = source.file or Path(source.text)
+    name = path.parent.name if source.file is None and glob.has_magic(path.name) else path.name
+    if args.out is None and (source.text == STDIN or not name or glob.has_magic(name)):
+        raise ValueError(sentence("train", "--out DIR for a pattern or a table from standard input", "none"))
+    return as_path("train", args.out or f"{_SUFFIX.sub('', name)}-model")

@@ -10,7 +10,7 @@ without a name is left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +152,15 @@ def read_blocks(source: Any, **options: Any) -> Iterator[Table]:
     with staged(source) as found:
         for name, part in parts(found, asked):
             yield as_table(part, name)
+
+
+def numbered(blocks: Iterable[Table]) -> Iterator[tuple[Table, int]]:
+    """Yield each block, and how many rows of its file are above it."""
+    file, above = "", 0
+    for block in blocks:
+        above = above if block.source == file else 0
+        yield block, above
+        file, above = block.source, above + len(block.frame)
 
 
 def parts(source: Source, options: Options, findings: Findings | None = None) -> Iterator[tuple[str, Any]]:

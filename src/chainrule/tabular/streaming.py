@@ -1,9 +1,9 @@
 """Tables in files, which may be larger than memory: then a random sample of their rows decides, and one pass encodes.
 
-The sample is the n of N rows with the smallest of N random numbers, so every n rows are equally likely. With probability
-1 − δ, all its quantiles are within √(ln(2/δ) / 2n) of their rank in the table (Dvoretzky, Kiefer and Wolfowitz): 0.23 %
-for n = 500,000 and δ = 1 %. It misses a value that a share p of the rows has with probability (1 − p)ⁿ. Classes are
-counted in all rows.
+The sample is the n of N rows with the smallest of N random numbers, so every n rows are equally likely. With a
+probability of 1 − δ, all its quantiles are within √(ln(2/δ) / 2n) of their rank in the table (Dvoretzky, Kiefer and
+Wolfowitz): 0.23 % for n = 500,000 and δ = 1 %. It misses a value that a share p of the rows has with a probability of
+(1 − p)ⁿ. Classes are counted in all rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .._support.checks import Array, check_name, require, sentence
+from .._support.checks import Array, require, sentence
 from .._support.notices import warn
 from .columns import Column, Frame, Moments, Numbers, as_words, text_of
 from .encoders.program import is_missing_name
@@ -25,17 +25,17 @@ from .encoders.quantities import read_numbers
 from .encoding import TableEncoder
 from .files.cells import Findings, resolve
 from .files.columnar import open_dataset
-from .files.sources import WHO, Options, Source, kind, staged
+from .files.sources import WHO, Options, Source, choose, kind, staged
 from .judging import DATE, NUMBER, is_no_class, judge_target
 from .kinds import Kinds, inputs
 from .moments import NO_MOMENT
 from .numerals import COMMA, POINT, value
-from .reading import Table, as_table, naming_rows, parts, read
+from .reading import Table, as_table, naming_rows, numbered, parts, read
 from .words import is_missing
 
 WHOLE = 1 << 30  # bytes; a larger table is not read as a whole
 PACKED = 5  # bytes of text in a packed one
-ROWS, CELLS, LEAST = 500_000, 10_000_000, 10_000  # of a sample: its most rows and cells, and rows even if those are more
+ROWS, CELLS, LEAST = 500_000, 10_000_000, 10_000  # most rows and cells of a sample, and rows in spite of its cells
 MOST_CLASSES = 10_000
 SPARE = 1.25  # times the rows of the sample are in memory while it is drawn
 
@@ -67,7 +67,7 @@ class Stored:
 
         A value that contradicts its column raises a ValueError that names its row.
         """
-        rng, gaps, starts, passed, lost = np.random.default_rng(0), set[str](), Counter[str](), 0, 0
+        rng, gaps, passed, lost = np.random.default_rng(0), set[str](), 0, 0
         names = list(dict.fromkeys([*encoder.columns, target.name, *([weight] if weight else [])]))
         options = replace(self.options, columns=names, text=[name for name in self.options.text if name in names])
         safe = [
@@ -75,9 +75,9 @@ class Stored:
             for kind in inputs(kinds)
             if kind.kind in (NUMBER, DATE) and is_missing_name(kind.name) not in encoder.feature_names
         ]
-        for name, block in parts(self.source, options):
-            with naming_rows(name, starts[name]):
-                table = as_table(block, name)
+        blocks = (as_table(block, name) for name, block in parts(self.source, options))
+        for table, above in numbered(blocks):
+            with naming_rows(table.source, above):
                 frame, trimmed = Frame(WHO, table), Frame(WHO, table, trims=True)
                 columns = {column: trimmed.column(column) for column in encoder.columns}
                 y, there = target.read(frame.column(target.name))
@@ -87,7 +87,6 @@ class Stored:
             there[skipped[(skipped >= passed) & (skipped < passed + frame.rows)] - passed] = False
             kept = rng.permutation(np.flatnonzero(there if w is None else there & (w > 0)))
             gaps |= {column for column in safe if column not in gaps and _has_gaps(columns[column], encoder.missing)}
-            starts[name] += frame.rows
             passed += frame.rows
             if len(kept):
                 yield x[kept], y[kept], None if w is None else w[kept]
@@ -97,6 +96,12 @@ class Stored:
             warn(f"{lost:,} rows without a value in column {target.name!r} are left out")
         for column in sorted(gaps):
             warn(f"column {column!r} has missing values, but not in the sample of rows: they become the median")
+
+    def some(self, rows: Array, names: Collection[str], skipped: Array) -> Stored:
+        """Return the sample with these rows and columns only; nothing is learned from the ``skipped`` rows of it."""
+        frame = self.table.frame.select(list(names))[rows.tolist()]
+        table = Table(frame, self.table.notes, self.table.source)
+        return replace(self, table=table, places=self.places[rows], skipped=np.sort(self.places[skipped]))
 
 
 def _has_gaps(column: Column, missing: Collection[str]) -> bool:
@@ -126,10 +131,9 @@ def open_table(given: Any, target: str | None = None, *, always: bool = False, *
     source, asked = held.enter_context(staged(given)), Options(**options)
     if always or not is_large(source):
         stamps, (table, notes) = _stamps_of(source), read(source, asked)
-        target = _checked(target, table.column_names, source)
-        counts, rows = _counts(table, source, target), table.num_rows
+        target, rows = _checked(target, table.column_names, source), table.num_rows
         found = as_table(table, source.name, notes)
-        return Stored(source, asked, target, found, rows, np.arange(rows), counts, False, stamps, held)
+        return Stored(source, asked, target, found, rows, np.arange(rows), None, False, stamps, held)
     return _sampled(source, asked, target, held)
 
 
@@ -137,7 +141,9 @@ def _sampled(source: Source, options: Options, target: str | None, held: ExitSta
     stamps, findings, sample = _stamps_of(source), Findings(), Sample()
     for _, block in parts(source, options, findings):
         target = _checked(target, block.column_names, source)
-        sample.add(block, _counts(block, source, target))
+        sample.add(block)
+        if sample.counts is not None:
+            sample.count(Frame(WHO, as_table(block, source.name)).column(target))
     if target is None:
         source.refuse("rows in", "none")
     table, places = sample.drawn()
@@ -150,11 +156,6 @@ def _sampled(source: Source, options: Options, target: str | None, held: ExitSta
     note = f"read in parts: a random sample of {len(places):,} of {sample.rows:,} rows decides about the columns"
     found = as_table(table, source.name, [note])
     return Stored(source, told, target, found, sample.rows, places, sample.counts, True, stamps, held)
-
-
-def _counts(table: Any, source: Source, target: str) -> Counter[str]:
-    words = as_words(Frame(WHO, as_table(table, source.name)).column(target))
-    return Counter(dict(zip(words.words, words.counts().tolist(), strict=True)))
 
 
 def is_large(source: Source) -> bool:
@@ -178,7 +179,7 @@ def _stamps_of(source: Source) -> list[tuple[int, int]]:
 
 
 def _checked(target: str | None, names: list[str], source: Source) -> str:
-    return names[-1] if target is None else check_name(WHO, f"a column of {source.name}", target, names)
+    return names[-1] if target is None else names[choose(source, names, Options(columns=[target]))[0]]
 
 
 class Sample:
@@ -190,7 +191,7 @@ class Sample:
         self.rows, self._most = 0, ROWS
         self.counts: Counter[str] | None = Counter()
 
-    def add(self, block: Any, counts: Counter[str]) -> None:
+    def add(self, block: Any) -> None:
         """Draw from the next rows."""
         keys = self._rng.random(block.num_rows)
         kept = np.flatnonzero(keys < self._limit)
@@ -199,9 +200,11 @@ class Sample:
         self._most = min(ROWS, max(CELLS // block.num_columns, LEAST))
         if sum(len(keys) for _, keys, _ in self._kept) > SPARE * self._most:
             self._shrink()
-        if self.counts is not None:
-            self.counts.update(counts)
-            self.counts = self.counts if len(self.counts) <= MOST_CLASSES else None
+
+    def count(self, target: Column) -> None:
+        """Count the texts of the target in the next rows, unless they are too many."""
+        self.counts = (self.counts or Counter()) + _counts(target)
+        self.counts = self.counts if len(self.counts) <= MOST_CLASSES else None
 
     def _shrink(self) -> None:
         """Keep the rows with the smallest keys, in their order."""
@@ -219,6 +222,11 @@ class Sample:
         self._shrink()
         ((table, _, places),) = self._kept
         return table, places
+
+
+def _counts(column: Column) -> Counter[str]:
+    words = as_words(column)
+    return Counter(dict(zip(words.words, words.counts().tolist(), strict=True)))
 
 
 # --- the target -----------------------------------------------------------------------------------------------------
@@ -241,10 +249,11 @@ class Target:
         if not is_class:
             return Target(name, judge_target(who, name, column, missing, NUMBER).form)
         judge_target(who, name, column, missing, kind)
-        if stored.counts is None:
+        found = stored.counts if stored.is_sample else _counts(column)
+        if found is None:
             raise ValueError(sentence(who, f"at most {MOST_CLASSES:,} classes in column {name!r}", "more"))
         counts = Counter[str]()
-        for word, count in stored.counts.items():
+        for word, count in found.items():
             number = value(word) if isinstance(column, Numbers) else None  # as blocks of text have it
             if count and (number is not None or not is_no_class(word, missing)):
                 counts[word if number is None else text_of(number)] += count

@@ -51,7 +51,13 @@ def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> 
 
 
 def as_rows(
-    who: str, model: Sequential, x: Any, y: Any, sample_weight: Any, first_row: int = 0, of: tuple[Any, Any] = (None,) * 2
+    who: str,
+    model: Sequential,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    first_row: int = 0,
+    of: tuple[Any, Any] = (None,) * 2,
 ) -> Data:
     """Convert and check each row on its own; ``of`` are the x and y of the user's call, whose row ``first_row`` is."""
     x = as_samples(who, x, model.dtype, of[0], first_row)

@@ -25,7 +25,6 @@ from ...runtime.threads import available_threads
 from ...training.callbacks import History
 from .. import recipe
 from ..encoding import TableEncoder
-from ..files.sources import is_stored
 from ..kinds import Kinds
 from ..plans import MARGIN, PRESETS, Plan, planned, read_plan, shared_out, validation_share
 from . import streams, tables
@@ -141,8 +140,8 @@ class BaseTabular(BaseEstimator):
         Parameters
         ----------
         X : frame, dict of columns, matrix (N, I), path, list of paths, pattern, LazyFrame or dataset
-            The table: a pandas, polars or Arrow frame, a dict, or an array. Or files, a LazyFrame of polars or a dataset
-            of pyarrow, as ``read_table`` takes them, which may be larger than memory.
+            The table: a pandas, polars or Arrow frame, a dict, or an array. Or what ``read_table`` takes, such as files
+            or a LazyFrame, which may be larger than memory.
         y : array (N,), (N, K) or (N, D), or str
             For a classifier, a class per row, or zeros and ones for K labels, of which a row may have several. For a
             regressor, a number per row, or D numbers. For files, the name of a column.
@@ -160,10 +159,10 @@ class BaseTabular(BaseEstimator):
         for name in ("model_", "oof_predictions_"):  # an estimator whose fit fails is not fitted
             self.__dict__.pop(name, None)
         stream = None
-        if is_stored(X):
+        if streams.is_stored(X):
             found = streams.opened(who, X, y, sample_weight, is_class=is_classifier(self))
             X, y, sample_weight, stream = found.columns, found.y, found.weight, found if found.is_sample else None
-        if is_stored(X_val):
+        if streams.is_stored(X_val):
             found = streams.opened(who, X_val, y_val, sample_weight_val, is_class=is_classifier(self), always=True)
             X_val, y_val, sample_weight_val = found.columns, found.y, found.weight
         columns = tables.read(who, X)
@@ -360,7 +359,7 @@ class BaseTabular(BaseEstimator):
             yield X.x
             return
         who = type(self).__name__
-        if is_stored(X):
+        if streams.is_stored(X):
             yield from streams.encoded_blocks(who, X, self.encoder_)
             return
         columns = tables.as_in_training(who, X, self._names, self.encoder_.columns, by_place=self._by_place)

@@ -45,12 +45,14 @@ class Rows(NamedTuple):
     stream: Any = None
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         return len(self.y) if self.stream is None else int(sum(self.stream.lengths))
 
-    def data(self, targets: Callable[[Array], Array]) -> tuple[Any, ...]:
+    def data(self, targets: Callable[[Array], Array]) -> dict[str, Any]:
         """Return the rows as a trainer takes them."""
-        return (self.x, targets(self.y), self.weight) if self.stream is None else (self.stream,)
+        if self.stream is not None:
+            return {"x": self.stream}
+        return {"x": self.x, "y": targets(self.y), "sample_weight": self.weight}
 
     def at(self, chosen: Any) -> Rows:
         return Rows(self.x[chosen], self.y[chosen], None if self.weight is None else self.weight[chosen])
@@ -100,10 +102,10 @@ class Task:
         few = Rows(*rows[:3]).at(slice(TRIAL_STEPS * size))
         with own_threads(threads):
             trainer = still.trainer(self.network(rng), [], rng)
-            history = trainer.fit(*few.data(self.targets), epochs=TRIAL_EPOCHS, verbose=0)
+            history = trainer.fit(**few.data(self.targets), epochs=TRIAL_EPOCHS, verbose=0)
         if history.interrupted:
             raise KeyboardInterrupt
-        return min(history["seconds"]) / trainer.steps_per_epoch * (rows.count // size)
+        return min(history["seconds"]) / trainer.steps_per_epoch * (rows.total // size)
 
     def train(self, member: int, limit: Deadline | None, tell: Callable[[Report], None], ending: Event) -> Trained:
         """Train a member."""
@@ -119,7 +121,7 @@ class Task:
             watchers.append(best)
         watchers += [*([limit] if limit else []), Reports(tell, ending)]
         trainer = self.trainer(model, watchers, rng)
-        history = trainer.fit(*rows.data(self.targets), epochs=self.plan.epochs, verbose=0)
+        history = trainer.fit(**rows.data(self.targets), epochs=self.plan.epochs, verbose=0)
         tell(Report(None, 0))
         if best is None or not best.epoch:
             return Trained(fold, model, history, trainer.epoch, trainer.epoch, None)

@@ -12,12 +12,18 @@ from ..._support.notices import warn
 from ...data.sources.spool import spooled
 from ..columns import Frame, rows_of
 from ..encoding import TableEncoder
+from ..files import sources
 from ..kinds import Kinds
-from ..reading import naming_rows, read_blocks
+from ..reading import naming_rows, numbered, read_blocks
 from ..streaming import Stored, Target, open_table, weights_in
 from .tables import Columns, speaking_as
 
 FEW = 1 << 16  # rows in memory, by which the weights begin
+
+
+def is_stored(X: Any) -> bool:
+    """Whether X is a table in files, or one that streams its rows."""
+    return isinstance(X, Stored) or sources.is_stored(X)
 
 
 class Opened(NamedTuple):
@@ -84,13 +90,10 @@ def balanced(counts: Mapping[str, int] | None) -> dict[int, float]:
 
 def encoded_blocks(who: str, X: Any, encoder: TableEncoder) -> Iterator[Array]:
     """Encode a table in files block by block; an error names the file and the row."""
-    file, start = "", 0
     with speaking_as(who):
-        for block in read_blocks(X, columns=encoder.columns, missing=encoder.missing):
-            file, start = block.source, start if block.source == file else 0
-            with naming_rows(file, start):
+        for block, above in numbered(read_blocks(X, columns=encoder.columns, missing=encoder.missing)):
+            with naming_rows(block.source, above):
                 yield encoder.matrix(block)
-            start += len(block.frame)
 
 
-__all__ = ["FEW", "Opened", "balanced", "encoded_blocks", "opened", "spooled"]
+__all__ = ["FEW", "Opened", "balanced", "encoded_blocks", "is_stored", "opened", "spooled"]
