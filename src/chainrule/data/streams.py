@@ -10,7 +10,7 @@ are mixed nearly as well as by a full shuffle.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -81,9 +81,10 @@ class Windows:
         return self._steps
 
     def pieces(self, seed: int | None, window: int) -> list[Piece]:
-        """Return what to read for a window; without a seed, in the order of the source."""
-        start = window * self.each * self.size
-        stop = min(start + self.each * self.size, self.rows)
+        """Return what to read for a window, if there is one; without a seed, in the order of the source."""
+        if window >= self.count:
+            return []
+        start, stop = self._range(window)
         groups, ends = self._order(seed)
         found = []
         for place in range(int(np.searchsorted(ends, start, "right")), len(groups)):
@@ -106,14 +107,19 @@ class Windows:
         return self._drawn[1:]
 
     def order(self, seed: int, window: int) -> Array:
-        """Return the order in which training takes the rows of a window."""
+        """Return the order in which training takes the rows of a window, without those that ``drop_last`` leaves out."""
+        start, stop = self._range(window)
+        return np.random.default_rng([seed, window + 1]).permutation(stop - start)[: self.rows - start]
+
+    def _range(self, window: int) -> tuple[int, int]:
+        """Return where a window begins and ends in the sequence of all rows."""
         start = window * self.each * self.size
-        rows = min(start + self.each * self.size, self.rows) - start
-        return np.random.default_rng([seed, window + 1]).permutation(rows)
+        rows = int(self.lengths.sum())
+        return start, rows if window == self.count - 1 else start + self.each * self.size
 
 
 def read_pieces(
-    source: Source, pieces: list[Piece], convert: Callable[..., tuple[Array | None, ...]]
+    source: Source, pieces: Iterable[Piece], convert: Callable[..., tuple[Array | None, ...]]
 ) -> Iterator[tuple[Piece, list[Array]]]:
     """Yield each piece, and what ``convert(piece, x, y, weight)`` makes of its arrays."""
     for piece in pieces:

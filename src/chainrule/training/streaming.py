@@ -77,7 +77,8 @@ class Stream:
         rows = sum(piece.stop - piece.start for piece in pieces)
         x, y, *weight = joined(self._source, read_pieces(self._source, due, converted), rows)
         if mixed:  # rows that follow one another may differ by less
-            check_resolved(self._who, self._model, *map(np.concatenate, zip(*samples, strict=True)))
+            some_x, some_y = (np.concatenate(some) for some in zip(*samples, strict=True))
+            check_resolved(self._who, self._model, some_x, some_y)
         return x, y, weight[0] if weight else None
 
     def numbers(self, pieces: list[Piece]) -> Array:
@@ -182,7 +183,7 @@ class StreamRun(Run):
         """Train on these arrays."""
         self._pieces, self._data, self._loss = pieces, data, None
         size, rng = self._windows.size, self._parts().rng
-        self.batches = Batches(*data, size=size, rng=rng, drop_last=False, sample="all")
+        self.batches = Batches(*data, size=size, rng=rng, drop_last=self._settings[1], sample="all")
 
     def begin(self, most: int) -> EpochState:
         """Draw the seed of the next epoch."""

@@ -299,8 +299,8 @@ class Trainer(Preparation):
 
             place = max(len(position.records) - 1, 0)
             epochs, step = divmod(place, self.steps_per_epoch)
-            arrays, *rows = run.rows_at(current, place)
-            failure = Failure(str(error), self.epoch + epochs, step, *rows, position.records)
+            arrays, rows, numbers = run.rows_at(current, place)
+            failure = Failure(str(error), self.epoch + epochs, step, rows, numbers, position.records)
             raise divergence_error(failure, self._parts(), arrays, rollback.steps) from None
         seconds = time.perf_counter() - start
         return rows_of_epochs(self._parts(), current, position.records, self.steps_per_epoch, metrics, seconds)
