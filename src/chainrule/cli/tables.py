@@ -23,7 +23,6 @@ from ..persistence import save
 from ..runtime.signals import asking
 from ..tabular.columns import Frame, Moments, Numbers, Words, as_words, rows_of, text_of
 from ..tabular.plans import PRESETS, validation_share
-from ..tabular.streaming import Stored
 from . import runs
 from .images import SIGNALLED
 from .models import MODEL_FILE, Facts, Trained
@@ -163,26 +162,25 @@ class Tables:
         with warnings.catch_warnings(), asking([signal.SIGTERM], end):
             warnings.filterwarnings("ignore", "The number of unique classes")  # a small table may have many
             warnings.filterwarnings("ignore", "Training interrupted")  # the result says so
-            if self.found.stored.is_sample:
-                model.fit(self._stream(), self.target.name, sample_weight=args.sample_weight, **with_)
-            else:
-                model.fit(self.rows(self.parts.train), y[self.parts.train], sample_weight=self._weights(), **with_)
+            model.fit(**self._learned(), **with_)
         model.column_kinds_ = type(self.found.kinds)(kind for kind in self.found.kinds if kind.name in self.names)
         return model, told[-1]
 
-    def _stream(self) -> Stored:
-        """Return all rows but those of the sample that validate and test."""
-        names = [*self.names, self.target.name, *([self.args.sample_weight] if self.args.sample_weight else [])]
-        train, *others = (self.target.rows[part] for part in self.parts)
-        return self.found.stored.some(train, names, np.concatenate(others))
+    def _learned(self) -> dict[str, Any]:
+        """Return the training rows for ``fit``: as they are, or a stream of all that do not validate or test."""
+        train, weight, stored = self.parts.train, self.args.sample_weight, self.found.stored
+        if not stored.is_sample:
+            weights = None if self.weight is None else self.weight[train]
+            return {"X": self.rows(train), "y": self.target.y[train], "sample_weight": weights}
+        chosen, *others = (self.target.rows[part] for part in self.parts)
+        names = [*self.names, self.target.name, *([weight] if weight else [])]
+        stream = stored.some(chosen, names, np.concatenate(others))
+        return {"X": stream, "y": self.target.name, "sample_weight": weight}
 
     def _validation(self) -> Validation | None:
         part = self.parts.validation
         weight = None if self.weight is None else self.weight[part]
         return Validation(self.rows(part), self.target.y[part], weight) if len(part) else None
-
-    def _weights(self) -> Array | None:
-        return None if self.weight is None else self.weight[self.parts.train]
 
     @property
     def names(self) -> list[str]:
