@@ -190,10 +190,10 @@ def _of_texts(source: Source, options: Options, findings: Findings | None) -> It
 def _joined(source: Source, options: Options) -> tuple[Any, list[str]]:
     """Read text files with the same columns as one table."""
     arrow = require("pyarrow", "tabular", WHO)
-    read = [read(Source(file, str(file)), options) for file in source.files]
-    schema = agreed(source, [(str(file), table.schema) for file, (table, _) in zip(source.files, read, strict=True)])
-    tables = [table.select(schema.names).cast(schema) for table, _ in read]
-    return arrow.concat_tables(tables), list(dict.fromkeys(note for _, notes in read for note in notes))
+    found = {str(file): read(Source(file, str(file)), options) for file in source.files}
+    schema = agreed(source, [(file, table.schema) for file, (table, _) in found.items()])
+    tables = [table.select(schema.names).cast(schema) for table, _ in found.values()]
+    return arrow.concat_tables(tables), list(dict.fromkeys(note for _, notes in found.values() for note in notes))
 
 
 def read(source: Source, options: Options) -> tuple[Any, list[str]]:

@@ -21,7 +21,7 @@ from .sources import WHO, Options, Source, choose
 
 _RATIO, _SPARE = 50, 1 << 30  # maximum bytes in memory per byte of the file; constant columns are tiny in the file
 BLOCK, CELLS = 1 << 16, 1 << 23  # most rows and cells of a block
-_BUFFER = 1 << 20  # bytes read at once of a column of Parquet
+_BUFFER = 1 << 16  # bytes read at once of a column of Parquet
 _AGAIN = "copy or save it again"
 
 
@@ -47,19 +47,36 @@ def columnar_blocks(source: Source, kind: str, options: Options) -> Iterator[tup
         schema = _arrow_schema(source) if whole is None else whole.schema
         names = _names(source, schema, options)
         parts = [None] if whole is None or source.dataset is not None else whole.get_fragments()
-    few: dict[str, Any] = {"batch_size": min(BLOCK, max(CELLS // len(names), 1)), "columns": names}
-    few |= {"batch_readahead": 1, "fragment_readahead": 1}
+    size = min(BLOCK, max(CELLS // len(names), 1))
     for part in parts:
         name = source.name if part is None or not source.several else str(part.path)
         with _refusing(source, name):
             if whole is None:
                 batches = _arrow_batches(source, names)
+            elif part is None:
+                batches = whole.to_batches(columns=names, batch_size=size, use_threads=False)
             else:
-                batches = whole.to_batches(**few) if part is None else part.to_batches(schema=schema, **few)
+                batches = _parquet_batches(part, arrow.schema([schema.field(name) for name in names]), size)
             for batch in batches:
                 batch.validate(full=True)
                 if batch.num_rows:
                     yield name, arrow.Table.from_batches([batch])
+
+
+def _parquet_batches(part: Any, schema: Any, size: int) -> Iterator[Any]:
+    """Read a file page by page: a dataset would read whole row groups ahead."""
+    arrow, parquet = require("pyarrow", "tabular", WHO), require("pyarrow.parquet", "tabular", WHO)
+    of_folders = require("pyarrow.dataset", "tabular", WHO).get_partition_keys(part.partition_expression)
+    with parquet.ParquetFile(part.path, buffer_size=_BUFFER, pre_buffer=False) as file:
+        own = [name for name in schema.names if name not in of_folders]
+        for batch in file.iter_batches(size, columns=own or file.schema_arrow.names[:1]):
+            cells = [
+                batch[column.name].cast(column.type)
+                if column.name in own
+                else arrow.repeat(arrow.scalar(of_folders[column.name], column.type), batch.num_rows)
+                for column in schema
+            ]
+            yield arrow.record_batch(cells, schema=schema)
 
 
 @contextmanager
@@ -106,8 +123,7 @@ def open_dataset(source: Source) -> Any:
     )
     if not files:
         source.refuse("Parquet files in", "none", "name a file in it")
-    scan = dataset.ParquetFragmentScanOptions(use_buffered_stream=True, buffer_size=_BUFFER, pre_buffer=False)
-    how: dict[str, Any] = {"format": dataset.ParquetFileFormat(default_fragment_scan_options=scan)}
+    how: dict[str, Any] = {"format": "parquet"}
     if source.several:
         how |= {"partitioning": "hive", "partition_base_dir": str(source.path) if is_folder else None}
     first = dataset.dataset(files, **how)
@@ -129,16 +145,22 @@ def agreed(source: Source, schemas: Sequence[tuple[str, Any]]) -> Any:
             if name not in schema.names or name not in other.names:
                 lacking, having = (first, file) if name not in schema.names else (file, first)
                 source.refuse(f"the column {name!r} of {having} in all files of", f"{lacking} without it")
-        fields = []
-        for column in schema:
-            pair = [arrow.schema([column]), arrow.schema([other.field(column.name)])]
-            try:
-                fields.append(arrow.unify_schemas(pair, promote_options="permissive").field(0))
-            except arrow.ArrowException:
-                got = f"{column.type} in {first} and {pair[1].field(0).type} in {file}"
-                source.refuse(f"one type of column {column.name!r} in", got, "write it alike")
-        schema = arrow.schema(fields, schema.metadata)
+        both = [_type_of_both(source, first, file, schema, other, name) for name in schema.names]
+        schema = arrow.schema(both, schema.metadata)
     return schema
+
+
+def _type_of_both(source: Source, first: str, file: str, schema: Any, other: Any, name: str) -> Any:
+    """Return a column that holds the values of both files."""
+    arrow = require("pyarrow", "tabular", WHO)
+    types = [one.field(name).type for one in (schema, other)]
+    types = [kind.value_type if arrow.types.is_dictionary(kind) else kind for kind in types]
+    try:
+        pair = [arrow.schema([(name, kind)]) for kind in types]
+        return arrow.unify_schemas(pair, promote_options="permissive").field(0)
+    except arrow.ArrowException:
+        got = f"{types[0]} in {first} and {types[1]} in {file}"
+        source.refuse(f"one type of column {name!r} in", got, "write it alike")
 
 
 def _arrow(source: Source, options: Options) -> Any:
