@@ -35,7 +35,7 @@ from .words import is_missing
 
 WHOLE = 1 << 30  # bytes; a larger table is not read as a whole
 PACKED = 5  # bytes of text in a packed one
-ROWS, CELLS, LEAST = 500_000, 10_000_000, 10_000  # most rows and cells of a sample, and rows in spite of its cells
+ROWS, CELLS, LEAST = 500_000, 5_000_000, 10_000  # most rows and cells of a sample, and rows in spite of its cells
 MOST_CLASSES = 10_000
 SPARE = 1.25  # times the rows of the sample are in memory while it is drawn
 
@@ -221,6 +221,7 @@ class Sample:
         """Return the Arrow table, and the places of its rows (n,)."""
         self._shrink()
         ((table, _, places),) = self._kept
+        require("pyarrow", "tabular", WHO).default_memory_pool().release_unused()
         return table, places
 
 

@@ -20,7 +20,7 @@ from ..._support.checks import require
 from .sources import WHO, Options, Source, choose
 
 _RATIO, _SPARE = 50, 1 << 30  # maximum bytes in memory per byte of the file; constant columns are tiny in the file
-BLOCK, CELLS = 1 << 16, 1 << 23  # most rows and cells of a block
+BLOCK, CELLS = 1 << 16, 1 << 20  # most rows and cells of a block
 _BUFFER = 1 << 16  # bytes read at once of a column of Parquet
 _AGAIN = "copy or save it again"
 
