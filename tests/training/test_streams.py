@@ -96,11 +96,11 @@ def test_rows_that_fit_into_one_window_are_read_once():
     assert len(source.rows_read()) == ROWS + source.lengths[0]
 
 
-def test_a_window_mixes_rows_of_several_groups_and_groups_change_places(monkeypatch):
-    small_windows(monkeypatch, 32, BYTES)
-    first, second = orders(Rows(X, Y, lengths=[4] * 15), 2, batch_size=16)
-    windows = [[set((part // 4).tolist()) for part in np.split(order, [32])] for order in (first, second)]
-    assert min(len(groups) for epoch in windows for groups in epoch) >= 7
+def test_of_neighbouring_groups_each_window_has_one(monkeypatch):
+    small_windows(monkeypatch, 30, BYTES)
+    first, second = orders(Rows(X, Y, lengths=[5] * 12), 2, batch_size=15)
+    windows = [[set((part // 5).tolist()) for part in np.split(order, [30])] for order in (first, second)]
+    assert all({group // 2 for group in groups} == set(range(6)) for epoch in windows for groups in epoch)
     assert windows[0] != windows[1]
 
 

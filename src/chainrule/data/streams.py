@@ -4,8 +4,9 @@ An epoch is a sequence of all rows that is never in memory as a whole:
 
     groups in a random order, one after another  →  cut into windows of whole batches  →  rows permuted in each window
 
-The seed of the epoch determines all of it. A window holds parts of many groups if the groups are small, and then rows
-are mixed nearly as well as by a full shuffle.
+The order of groups is stratified: of as many neighbours as there are windows, each goes to another window, at random.
+A window therefore holds groups from all over the source, even if this is sorted, and reads them in ascending order. The
+smaller the groups, the nearer this comes to a full shuffle. The seed of the epoch determines all of it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import numpy as np
 
 from .._support.checks import Array, is_sparse, sentence
 
-WINDOW_BYTES = 2**27  # of the rows of a window; training holds two of them
 METHOD = "return (x, y) or (x, y, weight) from read(group, start, stop)"
 
 
@@ -102,12 +102,14 @@ class Windows:
         if self._drawn is None or self._drawn[0] != seed:
             groups = np.arange(len(self.lengths))
             if seed is not None:
-                np.random.default_rng(seed).shuffle(groups)
+                neighbours = np.arange(-(-len(groups) // self.count) * self.count).reshape(-1, self.count)
+                groups = np.random.default_rng(seed).permuted(neighbours, axis=1).T.ravel()
+                groups = groups[groups < len(self.lengths)]
             self._drawn = seed, groups, np.cumsum(self.lengths[groups])
         return self._drawn[1:]
 
     def order(self, seed: int, window: int) -> Array:
-        """Return the order in which training takes the rows of a window, without those that ``drop_last`` leaves out."""
+        """Return the order in which training takes the rows of a window, without those that are left out."""
         start, stop = self._range(window)
         return np.random.default_rng([seed, window + 1]).permutation(stop - start)[: self.rows - start]
 

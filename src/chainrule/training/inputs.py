@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from .._support.checks import (
 from .._support.overrides import is_of_package
 from ..data.batches import check_sample, complement, split_rows
 from ..data.scale import check_resolution
-from ..data.streams import Source
 from ..layers import LAYERS, Flatten, Layer, Linear
 from ..layers.base import shape_remedy, walk
 from ..layers.columns import check_all_codes
@@ -33,6 +32,9 @@ from ..metrics import Metric, named_metrics
 from ..model import Sequential
 from ..optimizers import get_optimizer
 from .callbacks import Callback
+
+if TYPE_CHECKING:
+    from ..data.streams import Source
 
 Targets: TypeAlias = "tuple[Array, Array | None]"  # y and the weights, as the loss takes them
 Data: TypeAlias = tuple[Array, Array, Array | None]

@@ -13,7 +13,7 @@ import numpy as np
 
 from .._support.checks import Array, as_numeric, as_samples, sentence
 from ..data.batches import Batches, Sample
-from ..data.streams import WINDOW_BYTES, Piece, Source, Windows, joined, lengths_of, read_pieces
+from ..data.streams import Piece, Source, Windows, joined, lengths_of, read_pieces
 from ..metrics import Metric
 from ..model import Sequential
 from ..runtime.sharing import started
@@ -25,6 +25,7 @@ from .inputs import Data, as_rows, check_resolved
 from .run import Claim, Run
 from .state import SAME_DATA, EpochState, Position, StepRecord
 
+WINDOW_BYTES = 2**27  # of the rows of a window; training holds two of them
 PROBE = 256  # rows that are read and checked before training
 SAMPLES = 64  # rows of each piece, or a few more, in whose columns the model's dtype must resolve differences
 ADVICE = 2048  # rows

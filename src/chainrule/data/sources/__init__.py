@@ -51,8 +51,9 @@ def stream(
     Notes
     -----
     Rows are shuffled as groups, and then within windows of about 128 MB, which contain parts of many groups if these
-    are small: groups of arrays have half a megabyte, those of a Parquet file are its row groups. What can be read only
-    once, from its beginning, is first copied to a temporary file; the environment variable ``TMPDIR`` says where.
+    are small: groups of arrays have a quarter of a megabyte, those of a Parquet file are its row groups. What can be
+    read only once, from its beginning, is first copied to a temporary file, in the folder that the environment variable
+    ``TMPDIR`` names.
 
     Examples
     --------

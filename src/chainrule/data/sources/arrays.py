@@ -13,7 +13,7 @@ import numpy as np
 from ..._support.checks import Array, sentence
 from ..._support.files import in_our_words
 
-GROUP_BYTES = 2**19  # small enough to mix hundreds of groups in a window, large enough to read quickly
+GROUP_BYTES = 2**18  # small enough to mix hundreds of groups in a window, large enough to read quickly
 AGAIN = "keep the file as it is while it is read"
 
 

@@ -34,6 +34,7 @@ class ArrowFiles:
         self._arrow = require("pyarrow", "tabular", "stream")
         dataset = require("pyarrow.dataset", "tabular", "stream")
         paths, filesystem = _located(files)
+        self._options = dataset.ParquetFragmentScanOptions(pre_buffer=filesystem is not None)  # only a network pays it
         kind = FORMATS.get(Path(str(_first(paths))).suffix.lower(), "parquet")
         with self._reading(str(files)):
             found = dataset.dataset(paths, format=kind, partitioning="hive", filesystem=filesystem)
@@ -69,7 +70,8 @@ class ArrowFiles:
             fragment, batch = self._parts[group]
             with self._reading(fragment.path):
                 if batch < 0:
-                    table = fragment.to_table(schema=self.schema, columns=columns, use_threads=False)
+                    options = {"fragment_scan_options": self._options, "use_threads": False}
+                    table = fragment.to_table(schema=self.schema, columns=columns, **options)
                 else:
                     table = self._arrow.Table.from_batches([self._opened(fragment).get_batch(batch)])
                     table = table if columns is None else table.select(list(columns))
@@ -79,7 +81,7 @@ class ArrowFiles:
         return table.slice(start, stop - start)
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_last": (-1, None), "_arrow": None}
+        return vars(self) | {"_last": (-1, None), "_arrow": None}  # a module cannot be pickled
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _arrow=require("pyarrow", "tabular", "stream"))
