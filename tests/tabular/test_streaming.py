@@ -232,23 +232,25 @@ def refused(source: Any, target: Any = "rent", **settings: Any) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("form", ["parquet", "csv"])
+@pytest.mark.parametrize(("form", "is_seen"), [("parquet", False), ("csv", False), ("csv", True)])
 def test_a_value_that_contradicts_its_column_is_refused_with_file_and_row(
-    small_sample: None, tmp_path: Path, form: str
+    small_sample: None, tmp_path: Path, form: str, is_seen: bool
 ) -> None:
     columns, row = flats(), unseen(tmp_path)
+    if is_seen:
+        row = int(streaming.open_table(tmp_path / "flats", "rent").places[100])
     size = ["" if value is None else str(value) for value in columns["size"].to_pylist()]
     columns["size"] = [*size[:row], "oak", *size[row + 1 :]]
     write(tmp_path / "flats", columns)
     file, place = tmp_path / f"flats/{row // 1000}.parquet", row % 1000
     if form == "csv":
-        frame = read_table(file).frame.to_arrow()
-        file = tmp_path / "t.csv"
+        frame = read_table(tmp_path / "flats").frame.to_arrow()
+        file, place = tmp_path / "t.csv", row
         pytest.importorskip("pyarrow.csv").write_csv(frame, file)
     said = refused(tmp_path / "flats" if form == "parquet" else file)
     assert "column 'size'" in said
     assert "'oak'" in said
-    assert f"in row {place + 1} " in said or f"in row {place + 1}; " in said
+    assert f"in row {place + 1:,}" in said or f"in row {place + 1} of" in said
     assert str(file) in said
 
 

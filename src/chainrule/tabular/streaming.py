@@ -9,7 +9,7 @@ Wolfowitz): 0.23 % for n = 500,000 and δ = 1 %. It misses a value that a share 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -139,7 +139,9 @@ def open_table(given: Any, target: str | None = None, *, always: bool = False, *
 
 def _sampled(source: Source, options: Options, target: str | None, held: ExitStack) -> Stored:
     stamps, findings, sample = _stamps_of(source), Findings(), Sample()
-    for _, block in parts(source, options, findings):
+    starts: dict[str, int] = {}
+    for name, block in parts(source, options, findings):
+        starts.setdefault(name, sample.rows)
         target = _checked(target, block.column_names, source)
         sample.add(block)
         if sample.counts is not None:
@@ -148,7 +150,8 @@ def _sampled(source: Source, options: Options, target: str | None, held: ExitSta
         source.refuse("rows in", "none")
     table, places = sample.drawn()
     doubtful = [at for at, name in enumerate(table.column_names) if name in findings.doubtful]
-    table = resolve(source, table, doubtful, options.decimal, options.missing, findings)
+    drawn = replace(source, places=places, starts=starts)
+    table = resolve(drawn, table, doubtful, options.decimal, options.missing, findings)
     if findings.means_comma and options.decimal is None:
         return _sampled(source, replace(options, decimal=COMMA), target, held)
     texts = [column.name for column in table.schema if str(column.type) in ("string", "large_string")]
@@ -208,9 +211,8 @@ class Sample:
 
     def _shrink(self) -> None:
         """Keep the rows with the smallest keys, in their order."""
-        arrow = require("pyarrow", "tabular", WHO)
         tables, *numbers = zip(*self._kept, strict=True)
-        table, (keys, places) = arrow.concat_tables(tables, promote_options="permissive"), map(np.concatenate, numbers)
+        table, (keys, places) = _stacked(tables), map(np.concatenate, numbers)
         if len(keys) > self._most:
             kept = np.sort(np.argpartition(keys, self._most)[: self._most])
             table, keys, places = table.take(kept), keys[kept], places[kept]
@@ -228,6 +230,17 @@ class Sample:
 def _counts(column: Column) -> Counter[str]:
     words = as_words(column)
     return Counter(dict(zip(words.words, words.counts().tolist(), strict=True)))
+
+
+def _stacked(tables: Sequence[Any]) -> Any:
+    """Join tables; a column that is text in one, as numbers among words are, is text in all."""
+    arrow = require("pyarrow", "tabular", WHO)
+    texts = {column.name for table in tables for column in table.schema if column.type == arrow.string()}
+    for name in texts:
+        if any(table.schema.field(name).type != arrow.string() for table in tables):
+            place = tables[0].schema.get_field_index(name)
+            tables = [table.set_column(place, name, table[name].cast(arrow.string())) for table in tables]
+    return arrow.concat_tables(tables, promote_options="permissive")
 
 
 # --- the target -----------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        X : frame, dict of columns, or matrix (N, I)
+        X : frame, dict of columns, matrix (N, I), or files
             A table with the columns of the training rows.
 
         Returns
@@ -112,7 +112,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        X : frame, dict of columns, or matrix (N, I)
+        X : frame, dict of columns, matrix (N, I), or files
             A table with the columns of the training rows.
 
         Returns
@@ -276,7 +276,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
         Parameters
         ----------
-        X : frame, dict of columns, or matrix (N, I)
+        X : frame, dict of columns, matrix (N, I), or files
             A table with the columns of the training rows.
 
         Returns
@@ -292,7 +292,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
         Parameters
         ----------
-        X : frame, dict of columns, or matrix (N, I)
+        X : frame, dict of columns, matrix (N, I), or files
             A table with the columns of the training rows.
 
         Returns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -118,10 +118,10 @@ def _refuse_odd(cells: Cells, numbers: dict[str, Any], odd: list[str], how: Styl
     if how.mixed and decimal is None:
         other = next(word for word in numbers if word not in strays)
         cells.refuse("one decimal mark", f"{other!r} and {odd[0]!r}", f"pass decimal='.' or ',', or {AS_TEXT}")
-    row = cells.source.above + int(np.argmax(cells.codes == cells.words.index(odd[0]))) + 1
+    source, row = cells.source.at(int(np.argmax(cells.codes == cells.words.index(odd[0]))))
     more = f" in row {row:,}" + (f", one of {count:,} cells that are not numbers" if count > 1 else "")
     remedy = f"if it means that there is no value, pass missing=[{odd[0]!r}] (--missing); otherwise {AS_TEXT}"
-    cells.refuse("numbers", f"{odd[0]!r}{more}", remedy)
+    replace(cells, source=source).refuse("numbers", f"{odd[0]!r}{more}", remedy)
     return False
 
 

@@ -14,9 +14,10 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -63,7 +64,8 @@ _OTHERS = {
 class Source:
     """A file on disk, its name in messages, and the part after ``::`` in the user's source.
 
-    Or several ``files``, or a ``dataset`` of pyarrow. ``above`` are the rows in earlier blocks of the file.
+    Or several ``files``, or a ``dataset`` of pyarrow. What is read may be the rows after ``above`` others, or those at
+    these ``places``, which begin in each file at these ``starts``.
     """
 
     path: Path
@@ -72,11 +74,20 @@ class Source:
     files: tuple[Path, ...] = ()
     dataset: Any = None
     above: int = 0
+    places: Any = None
+    starts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def several(self) -> bool:
         """Whether there may be more files than one, which errors then name."""
         return bool(self.files) or self.path.is_dir()
+
+    def at(self, row: int) -> tuple[Source, int]:
+        """Return the file of a row that was read, and the number of the row there, from 1."""
+        place = self.above + row if self.places is None else int(self.places[row])
+        starts = [(file, start) for file, start in self.starts.items() if start <= place]
+        file, start = max(starts, key=itemgetter(1), default=(self.name, 0))
+        return replace(self, name=file), place - start + 1
 
     def refuse(self, expected: str, got: str, remedy: str = "") -> NoReturn:
         """Raise a ValueError that names this file."""
