@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..._support.checks import Array, sentence
 from ..._support.notices import warn
+from ...data.sources.spool import spooled
 from ...estimators.internals import Interval, StrOptions, fitting
 from ...layers.program import Program, run
 from ...losses import Loss
@@ -158,13 +159,10 @@ class BaseTabular(BaseEstimator):
         began, who = time.monotonic(), type(self).__name__
         for name in ("model_", "oof_predictions_"):  # an estimator whose fit fails is not fitted
             self.__dict__.pop(name, None)
-        stream = None
-        if streams.is_stored(X):
-            found = streams.opened(who, X, y, sample_weight, is_class=is_classifier(self))
-            X, y, sample_weight, stream = found.columns, found.y, found.weight, found if found.is_sample else None
-        if streams.is_stored(X_val):
-            found = streams.opened(who, X_val, y_val, sample_weight_val, is_class=is_classifier(self), always=True)
-            X_val, y_val, sample_weight_val = found.columns, found.y, found.weight
+        X, y, sample_weight, stream = streams.in_memory(who, X, y, sample_weight, is_class=is_classifier(self))
+        X_val, y_val, sample_weight_val, _ = streams.in_memory(
+            who, X_val, y_val, sample_weight_val, is_class=is_classifier(self), always=True
+        )
         columns = tables.read(who, X)
         self._by_place = tables.is_matrix(X)
         self._names, self.n_features_in_ = list(columns), len(columns)
@@ -198,7 +196,7 @@ class BaseTabular(BaseEstimator):
                 w = self._row_weights(targets, weight)
                 yield (x, self._targets(targets)) if w is None else (x, self._targets(targets), w.astype(x.dtype))
 
-        return streams.spooled(blocks())
+        return spooled(blocks())
 
     def _part(self, columns: Columns, y: Any, weight: Any, name: str, *, fresh: bool) -> Part:
         """Check that rows, targets and weights have one length, and drop rows of weight 0."""

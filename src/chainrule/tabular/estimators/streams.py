@@ -9,7 +9,6 @@ import numpy as np
 
 from ..._support.checks import Array, check_name, sentence
 from ..._support.notices import warn
-from ...data.sources.spool import spooled
 from ..columns import Frame, rows_of
 from ..encoding import TableEncoder
 from ..files import sources
@@ -38,10 +37,6 @@ class Opened(NamedTuple):
     stored: Stored
 
     @property
-    def is_sample(self) -> bool:
-        return self.stored.is_sample
-
-    @property
     def rows(self) -> int:
         """Number of rows to learn from, and for validation."""
         return self.stored.rows - len(self.stored.skipped)
@@ -57,6 +52,16 @@ class Opened(NamedTuple):
         """Encode all rows, without those of the sample that are set aside."""
         skipped = np.concatenate([self.stored.skipped, self.places[[] if aside is None else aside]])
         return self.stored.encoded(encoder, kinds, self.target, self.weight_name, np.sort(skipped))
+
+
+def in_memory(
+    who: str, X: Any, y: Any, weight: Any, *, is_class: bool, always: bool = False
+) -> tuple[Any, Any, Any, Opened | None]:
+    """Return X, y and the weights as they are, or those in files; if these are a sample, all of what is known of it."""
+    if not is_stored(X):
+        return X, y, weight, None
+    found = opened(who, X, y, weight, is_class=is_class, always=always)
+    return found.columns, found.y, found.weight, found if found.stored.is_sample else None
 
 
 def opened(who: str, X: Any, y: Any, weight: Any, *, is_class: bool, always: bool = False) -> Opened:
@@ -94,6 +99,3 @@ def encoded_blocks(who: str, X: Any, encoder: TableEncoder) -> Iterator[Array]:
         for block, above in numbered(read_blocks(X, columns=encoder.columns, missing=encoder.missing)):
             with naming_rows(block.source, above):
                 yield encoder.matrix(block)
-
-
-__all__ = ["FEW", "Opened", "balanced", "encoded_blocks", "is_stored", "opened", "spooled"]
