@@ -119,8 +119,8 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(threads, mon
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("settings", [{}, {"average_penalty": True}], ids=["", "average penalty"])
 def test_scores_of_a_stream_are_those_of_its_rows(window, settings, monkeypatch):
-    small_windows(monkeypatch, window, BYTES + 4)
-    model = cr.Sequential([cr.Linear(5, 8, "relu", l2=0.1), cr.Linear(8, 3)], rng=0)
+    small_windows(monkeypatch, window, 5 * 8 + 8 + 8)
+    model = cr.Sequential([cr.Linear(5, 8, "relu", l2=0.1), cr.Linear(8, 3)], rng=0, dtype="float64")
     loss = cr.CrossEntropy(class_weight=[1.0, 2.0, 0.5])
     made = cr.Trainer(model, loss, metrics=["accuracy"], batch_size=16, **settings)
     source = Rows(X, Y, WEIGHT)

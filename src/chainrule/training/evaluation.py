@@ -22,10 +22,15 @@ from .state import EpochState, Row, StepRecord, epoch_summary
 def evaluated(who: str, parts: Parts, metrics: Mapping[str, Metric], data: Data | Iterable[Data]) -> dict[str, float]:
     """Compute the loss, penalties included, and the metrics, without dropout, on data or on the windows of a stream."""
     model, loss = parts.model, parts.loss
+    communicator = parts.communicator
     value, scores = Means({}, 0.0), Means({}, 0.0)
     for x, y, weight in [data] if isinstance(data, tuple) else data:
+        own = x if communicator.size == 1 else x[communicator.rows(x.shape[0])]
         with released:
-            z = model.predict(x)
+            z = model.predict(own)
+        communicator.agree()  # that none of them was interrupted
+        z = communicator.whole(z, x.shape[0])
+        with released:
             value.add({"loss": float(loss(z, y, weight)[0])}, total_weight(loss, z, y, weight))
         if metrics:
             scores.add(measured(parts, metrics, z, y, weight), weight_of(y, weight))

@@ -22,6 +22,7 @@ from .._support.checks import (
 from .._support.overrides import is_of_package
 from ..data.batches import check_sample, complement, split_rows
 from ..data.scale import check_resolution
+from ..distributed.serial import SERIAL, Serial
 from ..layers import LAYERS, Flatten, Layer, Linear
 from ..layers.base import shape_remedy, walk
 from ..layers.columns import check_all_codes
@@ -254,6 +255,13 @@ def _callbacks(trainer: _Checked, callbacks: Any) -> list[Callback]:
     return found
 
 
+def _communicator(communicator: Any) -> Serial:
+    if communicator is not None and not isinstance(communicator, Serial):
+        got = f"a {type(communicator).__name__}"
+        raise TypeError(sentence("Trainer", "a communicator", got, "pass chainrule.distributed.MPI()"))
+    return communicator or SERIAL
+
+
 #: Checks of a trainer's attributes, in the constructor and later: (trainer, value) -> the value to store.
 CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "model": _model,
@@ -265,5 +273,6 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "rng": lambda trainer, rng: trainer.model.rng if rng is None else as_rng(rng, "Trainer"),
     "sample": lambda trainer, sample: check_sample("Trainer", sample),
     "augment": lambda trainer, functions: as_list("augment", functions),
+    "communicator": lambda trainer, communicator: _communicator(communicator),
     "epochs": lambda trainer, epochs: check_integer("Trainer", "epochs", epochs, minimum=0),
 }

@@ -9,6 +9,7 @@ import numpy as np
 from .._support.checks import is_source, sentence
 from .._support.forks import unforked
 from ..data.batches import Augmentation, Sample
+from ..distributed.serial import Serial
 from ..losses import LossFunction
 from ..metrics import Metric
 from ..model import Sequential
@@ -17,6 +18,7 @@ from .callbacks import Callback, History
 from .callbacks.base import CallbackList
 from .engine import Parts
 from .inputs import Data, Validation, as_data, as_validation, check_targets, own_targets
+from .ranks import check_ranks
 from .run import Claim, Run
 from .settings import settings_of
 from .state import Position, TrainingState, watching_schedules
@@ -39,6 +41,7 @@ class Preparation:
     augment: list[Augmentation]
     drop_last: bool
     average_penalty: bool
+    communicator: Serial
     epoch: int
     epochs: int
     steps_per_epoch: int
@@ -77,7 +80,7 @@ class Preparation:
                 raise TypeError(sentence(who, "a source alone", "y or sample_weight beside it", remedy))
             return self._stream(who, x)
         if y is None:
-            raise TypeError(sentence(who, "x and y", "no y", f"write {who}(x, y), or {who}(source) for a stream"))
+            raise TypeError(sentence(who, "x and y", "no y", f"write {who}(x, y), or {who}(cr.data.stream(...))"))
         return as_data(who, self.model, x, y, sample_weight)
 
     def _stream(self, who: str, source: Any) -> Stream:
@@ -86,7 +89,8 @@ class Preparation:
         return Stream(who, self.model, source)
 
     def _parts(self) -> Parts:
-        return Parts(self.model, self.loss, self.optimizer, self.rng, self.average_penalty, tuple(self.augment))
+        augment, communicator = tuple(self.augment), self.communicator
+        return Parts(self.model, self.loss, self.optimizer, self.rng, self.average_penalty, augment, communicator)
 
     def _begin(self, data: Data | Stream, validation: Validation, epochs: int, claim: Claim) -> Run:
         """Check the data, and set the position and the generators to the start or to the checkpoint."""
@@ -114,6 +118,7 @@ class Preparation:
         run.engine()  # also checks the data
         held_out = run.held_out if run.held_out is None or isinstance(run.held_out, tuple) else run.held_out.probe
         check_targets(self.model, self.loss, held_out)  # now, not after an epoch
+        check_ranks(self.communicator, self.state, [*run.batches.arrays, *(held_out or ())])
         return run
 
     def _run(self, data: Data | Stream, validation: Validation, claim: Claim) -> Run:

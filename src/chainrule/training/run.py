@@ -18,6 +18,7 @@ from ..metrics import Metric
 from .compiled import CALL_SECONDS, Compiled, compiled_engine
 from .engine import Average, Engine, Interpreted, Parts, same, values_of
 from .inputs import Data, Targets, check_layers, check_output_fits, check_targets
+from .ranks import keep_in_step
 from .state import EpochState, Position, StepRecord
 
 _HOLDERS: dict[int, weakref.ref[Claim]] = {}  # by the id of an object; an aborted fit holds nothing
@@ -118,7 +119,9 @@ class Run:
             self._together = 1
         elif self._began and now - self._began < CALL_SECONDS / 2:
             self._together *= 2
-        self._began, self.batches.rng = now, self._parts().rng
+        parts = self._parts()
+        self._together = keep_in_step(parts, self._together)
+        self._began, self.batches.rng = now, parts.rng
         return self.engine().begin(min(most, self._together))
 
     def steps(

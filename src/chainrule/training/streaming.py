@@ -19,9 +19,10 @@ from ..model import Sequential
 from ..runtime.sharing import started
 from ..runtime.signals import released
 from ..runtime.temporary import Temporary
-from .engine import Average, Parts
+from .engine import Average, Engine, Parts
 from .evaluation import measure_outputs
-from .inputs import Data, as_rows, check_resolved
+from .inputs import Data, as_rows, check_resolved, check_targets
+from .ranks import keep_in_step
 from .run import Claim, Run
 from .state import SAME_DATA, EpochState, Position, StepRecord
 
@@ -36,7 +37,7 @@ class Stream:
 
     Attributes
     ----------
-    probe : tuple of arrays
+    first, probe : list of Piece, tuple of arrays
         The first rows.
     """
 
@@ -45,7 +46,8 @@ class Stream:
         self._lengths = lengths_of(who, source)
         self._starts = np.cumsum(self._lengths) - self._lengths
         first = int(np.argmax(self._lengths > 0))
-        self.probe = self.read([Piece(first, 0, min(int(self._lengths[first]), PROBE))])
+        self.first = [Piece(first, 0, min(int(self._lengths[first]), PROBE))]
+        self.probe = self.read(self.first)
         some = [array for array in self.probe if array is not None]
         self._most_rows = max(1, WINDOW_BYTES // sum(array.nbytes // len(array) for array in some))
 
@@ -61,7 +63,9 @@ class Stream:
         windows = self.windows(min(self._most_rows, self.rows), drop_last=False)
         with Ahead(self.read) as ahead:
             for index in range(windows.count):
-                yield ahead.take(windows.pieces(None, index), windows.pieces(None, index + 1))
+                window = ahead.take(windows.pieces(None, index))
+                ahead.ask(windows.pieces(None, index + 1))
+                yield window
 
     def read(self, pieces: list[Piece], is_due: Callable[[], bool] = lambda: True, mixed: bool = False) -> Data:
         """Read these rows into new arrays, as long as they are due; if they are mixed, check that columns vary."""
@@ -100,12 +104,19 @@ class Ahead(Temporary):
     def begin(self) -> None:
         """Nothing is read before it is asked for."""
 
-    def take(self, pieces: list[Piece], following: list[Piece]) -> Data:
-        """Return these rows, and begin to read the following ones, if there are any."""
+    def ask(self, pieces: list[Piece]) -> None:
+        """Begin to read these rows, if there are any."""
+        self._pieces, self._found = pieces, []
+        self._thread = Thread(target=self._run, args=(pieces, self._found))
+        if pieces:
+            started(self._thread)
+
+    def take(self, pieces: list[Piece]) -> Data:
+        """Return these rows, as soon as they are read."""
         with released:  # so that Ctrl-C need not wait for a slow disk
             self._wait()
             if self._pieces != pieces or not self._found:  # also after a fork, or if there can be no more threads
-                self._begin_to_read(pieces)
+                self.ask(pieces)
                 self._wait()
         found = self._found.pop() if self._found else self._read(pieces, lambda: True)
         if isinstance(found, Exception):
@@ -113,14 +124,7 @@ class Ahead(Temporary):
                 raise found
             finally:
                 del found  # a cycle with its traceback would keep the data alive
-        if following:
-            self._begin_to_read(following)
         return found
-
-    def _begin_to_read(self, pieces: list[Piece]) -> None:
-        self._pieces, self._found = pieces, []
-        self._thread = Thread(target=self._run, args=(pieces, self._found))
-        started(self._thread)
 
     def _run(self, pieces: list[Piece], found: list[Data | Exception]) -> None:
         try:
@@ -156,7 +160,7 @@ class StreamRun(Run):
         super().__init__(parts, stream.probe, None, held_out, claim, total_steps)
         self._stream, self._read = stream, partial(stream.read, mixed=True)
         self._windows: Windows
-        self._pieces: list[Piece] = []  # of the present arrays
+        self._pieces: list[Piece] = []  # of the present arrays; none of the probe
 
     @property
     def rows(self) -> int:
@@ -188,6 +192,7 @@ class StreamRun(Run):
 
     def begin(self, most: int) -> EpochState:
         """Draw the seed of the next epoch."""
+        keep_in_step(self._parts())
         return EpochState(None, seed=int(self._parts().rng.integers(2**63)), window=self._windows.each)
 
     def steps(
@@ -200,13 +205,37 @@ class StreamRun(Run):
                     measure_outputs(self._parts(), metrics, epoch)  # those of the window before
                 pieces, following = (self._windows.pieces(epoch.seed, i) for i in (index, index + 1))
                 if pieces != self._pieces:  # otherwise all rows fit into one window
-                    self._show(pieces, ahead.take(pieces, following))
+                    self._show(pieces, ahead.take(pieces))
+                    self.engine()  # lets go of the window before
+                    ahead.ask(following)
                 part = EpochState(self._order(epoch, index), done, outputs=epoch.outputs)
                 part.check(self.batches)
                 with closing(super().steps(part, metrics, single_step, average)) as steps:
                     for records in steps:
                         epoch.done, epoch.outputs = index * self._windows.each + part.done, part.outputs
                         yield records
+
+    def _make_engine(self, parts: Parts) -> Engine:
+        try:
+            return super()._make_engine(parts)
+        except ValueError as error:
+            row = self._first_refused(parts)
+            if row is None:
+                raise
+            raise ValueError(f"{error} See row {row} of the source.") from None
+
+    def _first_refused(self, parts: Parts) -> int | None:
+        """Return the number of the first row whose target the loss refuses, if it accepts those before."""
+        x, y, weight = self._data
+        accepted, refused = 0, len(x) + 1
+        while refused - accepted > 1:
+            rows = slice((accepted + refused) // 2)
+            try:
+                check_targets(parts.model, parts.loss, (x[rows], y[rows], None if weight is None else weight[rows]))
+                accepted = rows.stop
+            except ValueError:
+                refused = rows.stop
+        return int(self.numbers[accepted]) if 0 < accepted < len(x) else None
 
     def _order(self, epoch: EpochState, index: int) -> Array:
         return self._windows.order(epoch.seed or 0, index)
@@ -217,7 +246,12 @@ class StreamRun(Run):
         if pieces != self._pieces:
             self._show(pieces, self._read(pieces))
         arrays, rows, _ = super().rows_at(EpochState(self._order(epoch, index)), step)
-        return arrays, rows, self._stream.numbers(self._pieces)[rows]
+        return arrays, rows, self.numbers[rows]
+
+    @property
+    def numbers(self) -> Array:
+        """The numbers of the rows of the present arrays in the source."""
+        return self._stream.numbers(self._pieces or self._stream.first)
 
     def some(self) -> Data:
         rows = np.random.default_rng(0).permutation(len(self._data[0]))[:ADVICE]

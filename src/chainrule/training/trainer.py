@@ -14,6 +14,7 @@ from .._support.checks import RandomState, check_integer
 from .._support.errors import DivergenceError, Elsewhere, StopTraining
 from .._support.forks import unforked
 from ..data.batches import Augmentation, Sample
+from ..distributed.serial import SERIAL, Serial
 from ..losses import LossFunction
 from ..metrics import Metric
 from ..model import Sequential
@@ -67,6 +68,8 @@ class Trainer(Preparation):
         Whether to divide P by Σₙ wₙ too, like scikit-learn's MLP, whose ``alpha`` is 2 ``l2``.
     augment : list of callable ``(x, y, rng) -> (x, y)``
         Changes to each training batch, such as :class:`~chainrule.data.MixUp`.
+    communicator : distributed.MPI, optional
+        The processes that share the rows of each batch; by default this one has all.
 
     Examples
     --------
@@ -98,9 +101,11 @@ class Trainer(Preparation):
         drop_last: bool = False,
         average_penalty: bool = False,
         augment: Sequence[Augmentation] = (),
+        communicator: Serial | None = None,
     ) -> None:
         given: dict[str, Any] = {"model": model, "loss": loss, "optimizer": optimizer, "batch_size": batch_size}
         given |= {"metrics": metrics, "callbacks": callbacks, "rng": rng, "sample": sample, "augment": augment}
+        given["communicator"] = communicator
         for name, value in given.items():
             setattr(self, name, value)
         self.drop_last, self.average_penalty = drop_last, average_penalty
@@ -160,16 +165,16 @@ class Trainer(Preparation):
             If the loss, gradient or parameters are not finite; the model returns to a recent state.
         """
         warn_if_absent()
-        epochs = check_integer("fit", "epochs", epochs)
-        with deferred() as signals, np.errstate(), Claim("fit") as claim:  # all restored at the end
+        epochs, first = check_integer("fit", "epochs", epochs), self.communicator.rank == 0
+        with deferred() as signals, np.errstate(), self.communicator, Claim("fit") as claim:  # all restored at the end
             with released:
                 claim.add(self, self.model, self.optimizer)
                 run = self._begin(self._data("fit", x, y, sample_weight), validation, epochs, claim)
-            callbacks = [*self.callbacks, self.history]
-            if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
+            callbacks = [one for one in self.callbacks if first or not one.writes] + [self.history]
+            if verbose and first and not any(isinstance(callback, Progress) for callback in self.callbacks):
                 callbacks.append(Progress(every))
             self._train(run, CallbackList(callbacks, self._position), signals)
-            if verbose:
+            if verbose and first:
                 with unforked:
                     from .divergence import advise
                 advise(self._parts(), run.some(), self.history)
@@ -228,8 +233,8 @@ class Trainer(Preparation):
         dict of str to float
             ``"loss"`` and the metrics by name.
         """
-        data = self._data("evaluate", x, y, sample_weight)
-        return evaluated("evaluate", self._parts(), self.metrics, data)
+        data, parts = self._data("evaluate", x, y, sample_weight), self._parts()._replace(communicator=SERIAL)
+        return evaluated("evaluate", parts, self.metrics, data)
 
     def _train(self, run: Run, callbacks: CallbackList, signals: deferred) -> None:
         """Train until the last epoch, or until training is stopped or interrupted."""
@@ -241,8 +246,10 @@ class Trainer(Preparation):
                     signals.begin()  # also defers handlers that callbacks have set
                     self._train_epochs(run, callbacks)
                     deliver()
+                    self.communicator.agree()
                 except (KeyboardInterrupt, StopTraining) as stop:
                     self.history.interrupted, self.history.reason = True, str(stop)
+                    self.communicator.leave(str(stop) or type(stop).__name__)
         finally:
             self._position.seconds, self._position.since = self.seconds, None
             self._position.left = self._position.first and settings_of(self)
@@ -256,7 +263,7 @@ class Trainer(Preparation):
         try:
             if position.row is not None:  # the checkpoint was written in a hook at the end of an epoch
                 self._end_again(callbacks)
-            while position.epoch < self.epochs and not self.stop:
+            while position.epoch < self.epochs and not any(self.communicator.agree(self.stop)):
                 self._begin_epoch(run, callbacks)
                 position.current = position.current or run.begin(self._epochs_ahead(run, callbacks))
                 for index, row in enumerate(self._take_steps(run, callbacks, rollback)):

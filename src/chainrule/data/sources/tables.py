@@ -43,12 +43,10 @@ class Split:
             part = arrow_columns(part)
         if not isinstance(part, Mapping):
             return part  # type: ignore[no-any-return]
-        names = self.inputs(list(part))
-        columns = {name: as_column(name, part[name]) for name in part}
-        x = matrix([columns[name] for name in names])
-        y = [columns[name] for name in self.targets]
+        x = matrix([as_column(name, part[name]) for name in self.inputs(list(part))])
+        y = [as_column(name, part[name]) for name in self.targets]
         both = x, y[0] if isinstance(self.target, str) else matrix(y)
-        return both if self.weight is None else (*both, columns[self.weight])
+        return both if self.weight is None else (*both, as_column(self.weight, part[self.weight]))
 
 
 def as_column(name: str, values: Any) -> Array:

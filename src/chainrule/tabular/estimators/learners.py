@@ -97,7 +97,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         Parameters
         ----------
         X : frame, dict of columns, matrix (N, I), or files
-            A table with the columns of the training rows.
+            A table with the columns of the training rows; or a row.
 
         Returns
         -------
@@ -113,7 +113,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         Parameters
         ----------
         X : frame, dict of columns, matrix (N, I), or files
-            A table with the columns of the training rows.
+            A table with the columns of the training rows; or a row.
 
         Returns
         -------
@@ -277,7 +277,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         Parameters
         ----------
         X : frame, dict of columns, matrix (N, I), or files
-            A table with the columns of the training rows.
+            A table with the columns of the training rows; or a row.
 
         Returns
         -------
@@ -293,7 +293,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         Parameters
         ----------
         X : frame, dict of columns, matrix (N, I), or files
-            A table with the columns of the training rows.
+            A table with the columns of the training rows; or a row.
 
         Returns
         -------

@@ -139,6 +139,7 @@ class Progress(Callback):
     """
 
     live = False
+    writes = True
 
     def __init__(self, every: int = 1, file: TextIO | None = None) -> None:
         self.every = check_integer("Progress", "every", every)

@@ -10,11 +10,11 @@ INLINE Size NAME(share)(Size size, Size grain, int thread, int threads) {
 #define ROW_BLOCK 120 /* rows of a product whose result the activation still finds in the cache */
 #endif
 
-/* A step as one thread sees it: its rows are r0 ... r1 of n. */
+/* A step as one thread sees it: its rows are r0 ... r1 of n; those of its rank, `rows` of them, begin at `top`. */
 typedef struct {
     Plan *plan;
     int thread;
-    Size index, n, r0, r1; /* index counts from the plan's first step */
+    Size index, n, r0, r1, top, rows; /* index counts from the plan's first step */
     const REAL *x;
     const char *y;
     double penalty_share; /* of the batch */
@@ -239,16 +239,16 @@ APART void NAME(part_gradients)(const NAME(Step) *s, const Stage *t) {
     for (const Part *p = t->parts; p < t->parts + t->part_count; p++) {
         const Size from = NAME(share)(p->owners, 1, s->thread, threads);
         const Size to = NAME(share)(p->owners, 1, s->thread + 1, threads);
-        const REAL *x = s->x + p->from, *dy = (REAL *)t->dy + p->to;
-        if (p->kind == PART_embedding) NAME(embedding_gradient)(p, s->n, x, t->inputs, dy, t->outputs, from, to);
+        const REAL *x = s->x + s->top * t->inputs + p->from, *dy = (REAL *)t->dy + s->top * t->outputs + p->to;
+        if (p->kind == PART_embedding) NAME(embedding_gradient)(p, s->rows, x, t->inputs, dy, t->outputs, from, to);
         for (Size j = from; p->kind == PART_pbld && j < to; j++)
-            NAME(pbld_gradient)(p, j, s->n, x, t->inputs, dy, t->outputs, waves, room);
+            NAME(pbld_gradient)(p, j, s->rows, x, t->inputs, dy, t->outputs, waves, room);
         for (Size j = from; p->kind == PART_piecewise_linear && j < to; j++)
-            NAME(piecewise_linear_gradient)(p, j, s->n, x, t->inputs, dy, t->outputs, room);
+            NAME(piecewise_linear_gradient)(p, j, s->rows, x, t->inputs, dy, t->outputs, room);
     }
 }
 
-/* This thread's share of a stage's gradients. */
+/* This thread's share of a stage's gradients, summed over the rows of its rank. */
 static void NAME(gradients)(const NAME(Step) *s, int i) {
     const Plan *p = s->plan;
     const Stage *t = &p->stages[i];
@@ -256,26 +256,26 @@ static void NAME(gradients)(const NAME(Step) *s, int i) {
     if (t->W == NULL) return;
     const Size from = NAME(share)(t->outputs, LANES, s->thread, p->threads);
     const Size to = NAME(share)(t->outputs, LANES, s->thread + 1, p->threads);
+    const REAL *x = NAME(input)(s, i) + s->top * t->inputs, *dy = (REAL *)t->dy + s->top * t->outputs;
     if (t->kind == STAGE_affine) {
         const Size grain = 2 * t->outputs <= PANEL ? TALL_ROWS : TILE_ROWS;
         const Size top = NAME(share)(t->inputs, grain, s->thread, p->threads);
         const Size rows = NAME(share)(t->inputs, grain, s->thread + 1, p->threads) - top;
         REAL *dW = (REAL *)t->dW + top * t->outputs;
-        NAME(gemm)(rows, t->outputs, s->n, (NAME(Operand)){NAME(input)(s, i) + top, 1, t->inputs},
-                   (NAME(Operand)){t->dy, 1, t->outputs}, NULL, (NAME(Result)){dW, t->outputs, 1}, p->rooms[s->thread]);
+        NAME(gemm)(rows, t->outputs, s->rows, (NAME(Operand)){x + top, 1, t->inputs}, (NAME(Operand)){dy, 1, t->outputs},
+                   NULL, (NAME(Result)){dW, t->outputs, 1}, p->rooms[s->thread]);
         if (t->penalty != NULL)
             NAME(penalize)(s->penalty_share * t->l1, s->penalty_share * t->l2, rows, t->outputs,
                            (REAL *)t->W + top * t->outputs, dW, t->penalty + top);
-        if (t->b != NULL) NAME(sum_rows)(s->n, t->outputs, t->dy, t->db, from, to);
+        if (t->b != NULL) NAME(sum_rows)(s->rows, t->outputs, dy, t->db, from, to);
     } else {
-        const REAL *x = NAME(input)(s, i);
+        const REAL *kept = t->kept == NULL ? NULL : (REAL *)t->kept + s->top * t->outputs;
         if (t->kind == STAGE_layer_norm || t->kind == STAGE_scale)
-            NAME(scale_backward)(s->n, to - from, t->outputs, (REAL *)t->dy + from,
-                                 (t->kind == STAGE_scale ? x : (REAL *)t->kept) + from, (REAL *)t->W + from, NULL,
-                                 (REAL *)t->dW + from, t->db == NULL ? NULL : (REAL *)t->db + from);
+            NAME(scale_backward)(s->rows, to - from, t->outputs, dy + from, (t->kind == STAGE_scale ? x : kept) + from,
+                                 (REAL *)t->W + from, NULL, (REAL *)t->dW + from,
+                                 t->db == NULL ? NULL : (REAL *)t->db + from);
         if (t->kind == STAGE_parametric)
-            NAME(parametric_gradient)(s->n, t->outputs, t->dy, x, t->kept, t->dW, from, to);
-        if (t->kind == STAGE_prelu)
-            NAME(parametric_gradient)(s->n, t->outputs, t->dy, t->kept, x, t->dW, from, to);
+            NAME(parametric_gradient)(s->rows, t->outputs, dy, x, kept, t->dW, from, to);
+        if (t->kind == STAGE_prelu) NAME(parametric_gradient)(s->rows, t->outputs, dy, kept, x, t->dW, from, to);
     }
 }
