@@ -96,7 +96,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        X : frame, dict of columns, or matrix (N, I)
+        X : frame, dict of columns, matrix (N, I), or files
             A table with the columns of the training rows; or a row.
 
         Returns
@@ -112,7 +112,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        X : frame, dict of columns, or matrix (N, I)
+        X : frame, dict of columns, matrix (N, I), or files
             A table with the columns of the training rows; or a row.
 
         Returns
@@ -163,6 +163,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     def _weights_by_place(self) -> Any:
         given = self.class_weight
+        if given == "balanced" and self._balance is not None:
+            return self._balance
         if not isinstance(given, dict) or self._multilabel:
             return given
         who, known = type(self).__name__, self.classes_.tolist()
@@ -280,7 +282,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
         Parameters
         ----------
-        X : frame, dict of columns, or matrix (N, I)
+        X : frame, dict of columns, matrix (N, I), or files
             A table with the columns of the training rows; or a row.
 
         Returns
@@ -296,7 +298,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
         Parameters
         ----------
-        X : frame, dict of columns, or matrix (N, I)
+        X : frame, dict of columns, matrix (N, I), or files
             A table with the columns of the training rows; or a row.
 
         Returns
@@ -359,6 +361,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         middle = y[0]
         self.mean_, deviation = middle + (y - middle).mean(axis=0), (y - middle).std(axis=0)
         self.scale_ = np.where(deviation > 0, deviation, 1.0)
+
+    def _widen(self, y: Array) -> None:
+        self.low_, self.high_ = np.minimum(self.low_, y.min(axis=0)), np.maximum(self.high_, y.max(axis=0))
 
     def _targets(self, y: Array) -> Array:
         return ((y - self.mean_) / self.scale_).astype(np.float32)
