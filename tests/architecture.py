@@ -17,6 +17,7 @@ from typing import TypeAlias
 LIBRARIES = {"estimators": ("scipy", "sklearn"), "tabular.estimators": ("scipy", "sklearn")}
 MAX_LINES, MAX_LINES_OF_A_FUNCTION = 400, 60
 FROM_TOP = {"__version__"}  # all else that a module needs, it imports from the module that defines it
+NOT_IMPORTED = {"mpich"}  # the MPI that mpi4py loads, and its mpiexec
 PACKAGE_OF = {"sklearn": "scikit-learn", "mlflow": "mlflow-skinny"}  # where the module and its package differ in name
 
 
@@ -221,7 +222,9 @@ def unused_requirements(pyproject: str, modules: Modules) -> list[str]:
     needs = [*project["dependencies"], *(need for extra in project["optional-dependencies"].values() for need in extra)]
     used = {found.target.split(".")[0] for module in modules for found in read_imports(module, frozenset())}
     used |= {module for _, module, _ in calls_of_require(modules)}
-    return sorted(package_names(needs) - {project["name"], *(PACKAGE_OF.get(module, module) for module in used)})
+    return sorted(
+        package_names(needs) - {project["name"], *NOT_IMPORTED, *(PACKAGE_OF.get(module, module) for module in used)}
+    )
 
 
 def package_names(requirements: list[str]) -> set[str]:

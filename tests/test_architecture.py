@@ -22,7 +22,7 @@ from architecture import (
 
 ORDER = (
     # 1 · ground
-    "_support", "ops", "runtime",
+    "_support", "ops", "runtime", "distributed",
     # 2 · parts
     "initializers", "parameters", "layers", "losses", "metrics", "schedules", "optimizers",
     # 3 · whole

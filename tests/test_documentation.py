@@ -64,6 +64,8 @@ PAGES = {
         ["digits.safetensors", "houses.safetensors"],
     ),
     "docs/how-to/speed.md": ([], ["512 rows a batch"], []),
+    "docs/how-to/larger-than-memory.md": (["pyarrow"], ["accuracy 0.9", "10 groups of rows", "accuracy 0.9"], []),
+    "docs/scale.md": ([], [], []),
     "docs/how-to/coming-from-pytorch.md": ([], ["0.9", "True"], []),
     "docs/how-to/coming-from-keras.md": ([], ["epochs"], []),
     "docs/how-to/training.md": (

@@ -19,7 +19,7 @@ from .training.callbacks import Callback
 from .training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from . import callbacks, convert, data, exercises, plots
+    from . import callbacks, convert, data, distributed, exercises, plots
     from .diagnostics.health import diagnose
     from .diagnostics.learning_rate import learning_rate_range_test
     from .estimators import MLPClassifier, MLPRegressor
@@ -43,6 +43,7 @@ _LAZY = {
     "convert": "convert",
     "data": "data",
     "diagnose": "diagnostics.health",
+    "distributed": "distributed",
     "exercises": "exercises",
     "explain": "explanation",
     "export": "persistence.export",

@@ -111,7 +111,7 @@ def test_a_small_table_is_gone_through_more_often_than_a_large_one() -> None:
     assert 1294 / 128 * epochs[2] == pytest.approx(images.LEAST_STEPS, rel=0.1)
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "nadam", "sgd", "rmsprop", "adagrad", "lion", "muon"])
+@pytest.mark.parametrize("name", sorted(cr.optimizers.OPTIMIZERS))
 def test_every_optimizer_has_a_rate_that_learns(name: str, shell, tmp_path: Path, without_pictures) -> None:
     options = ("--optimizer", name, "--hidden", 32, "--epochs", 8, "--batch-size", 32, "--quiet")
     assert shell("train", "digits", *options, "--out", tmp_path).code == 0

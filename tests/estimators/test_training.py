@@ -109,7 +109,7 @@ def test_a_batch_of_one_row_says_nothing_of_its_spread(change):
 
 @pytest.mark.parametrize("name", sorted(cr.optimizers.OPTIMIZERS))
 def test_every_optimizer_learns_by_name(name):
-    rate = {"adadelta": 1.0, "lion": 0.01, "sgd": 0.1}.get(name, 0.02)
+    rate = {"lars": 2.0, "lion": 0.01, "sgd": 0.1}.get(name, 0.02)
     model = classifier(optimizer=name, learning_rate_init=rate, max_iter=100, scale=True).fit(X, Y)
     assert type(model._optimizer) is cr.optimizers.OPTIMIZERS[name]
     assert model.score(X, Y) > 0.9

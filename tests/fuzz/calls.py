@@ -25,7 +25,7 @@ SIZES = [0, 1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 64, 65, 100, 130]
 ACTIVATIONS = ["elu", "gelu", "gelu_tanh", "hard_sigmoid", "identity", "leaky_relu", "mish", "relu", "selu", "sigmoid"]
 ACTIVATIONS += ["silu", "softplus", "tanh"]
 LOSSES = [name for name in losses.__all__ if isinstance(getattr(losses, name), type) and name != "Loss"]
-OPTIMIZERS = ["SGD", "RMSprop", "Adagrad", "Adam", "AdamW", "NAdam", "Lion", "Muon"]
+OPTIMIZERS = ["SGD", "RMSprop", "Adagrad", "Adam", "AdamW", "NAdam", "Lion", "Muon", "LARS", "LAMB"]
 
 
 class Calls:

@@ -73,6 +73,10 @@ def adam(rng: Rng) -> dict[str, Any]:
     return {"betas": betas(rng), "epsilon": one_of(rng, [1e-8, 1e-6, 1e-3])}
 
 
+def clip_ratio(rng: Rng) -> dict[str, Any]:
+    return {"clip_ratio": one_of(rng, [None, number(rng, 0.01, 2)])}
+
+
 #: The highest learning rate, and the arguments of the rule.
 OPTIMIZERS: dict[str, tuple[float, Callable[[Rng], dict[str, Any]]]] = {
     "SGD": (0.1, sgd),
@@ -89,6 +93,11 @@ OPTIMIZERS: dict[str, tuple[float, Callable[[Rng], dict[str, Any]]]] = {
         0.02,
         lambda rng: adam(rng) | {"momentum": number(rng, 0, 0.95), "nesterov": bool(rng.integers(2)), "iterations": 3},
     ),
+    "LARS": (
+        0.1,
+        lambda rng: {"momentum": number(rng, 0, 0.95), "trust_coefficient": number(rng, 0.001, 0.5)} | clip_ratio(rng),
+    ),
+    "LAMB": (0.03, lambda rng: adam(rng) | clip_ratio(rng)),
 }
 
 

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from chainrule.optimizers import Muon, Optimizer
+from chainrule.optimizers import LAMB, LARS, Muon, Optimizer
 from optimizers.rows import ROWS
 
 
@@ -15,7 +15,13 @@ def optimizer(request: pytest.FixtureRequest) -> Optimizer:
     return copy.deepcopy(request.param)
 
 
-@pytest.fixture(params=[row for row in ROWS if not isinstance(row, Muon)], ids=repr)
+@pytest.fixture(params=[row for row in ROWS if not isinstance(row, LAMB | LARS | Muon)], ids=repr)
 def elementwise(request: pytest.FixtureRequest) -> Optimizer:
     """One that computes each number from itself alone, by a kernel where there are some."""
+    return copy.deepcopy(request.param)
+
+
+@pytest.fixture(params=[row for row in ROWS if not isinstance(row, LAMB | LARS)], ids=repr)
+def decoupled(request: pytest.FixtureRequest) -> Optimizer:
+    """One whose weight decay stays out of the direction."""
     return copy.deepcopy(request.param)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.optimizers import SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSprop
+from chainrule.optimizers import LAMB, LARS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSprop
 from chainrule.parameters import Parameters
 
 ROWS = [
@@ -23,6 +23,10 @@ ROWS = [
     NAdam(0.1, betas=(0.5, 0.9), momentum_decay=0.1),
     Lion(0.1),
     Muon(0.1),
+    LARS(0.1, trust_coefficient=0.1),
+    LARS(0.1, momentum=0.5, trust_coefficient=2.0, clip_ratio=1.0, weight_decay=0.1),
+    LAMB(0.1),
+    LAMB(0.1, betas=(0.5, 0.9), epsilon=1e-3, clip_ratio=0.5),
 ]
 SHAPES = {"0.W": (4, 3), "0.b": (3,), "1.W": (3, 5), "1.b": (5,)}
 

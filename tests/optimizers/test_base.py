@@ -173,19 +173,19 @@ def test_no_step_after_the_first_allocates_anything_large(optimizer: Optimizer, 
 # Weight decay
 
 
-def test_without_a_gradient_decay_alone_shrinks_the_weights(optimizer: Optimizer) -> None:
-    optimizer.weight_decay = 0.3
+def test_without_a_gradient_decay_alone_shrinks_the_weights(decoupled: Optimizer) -> None:
+    decoupled.weight_decay = 0.3
     p = parameters()
     before = p.vector.copy()
-    optimizer.setup(p)
+    decoupled.setup(p)
     for _ in range(4):
-        optimizer.step(p.vector, np.zeros_like(p.vector))
+        decoupled.step(p.vector, np.zeros_like(p.vector))
     np.testing.assert_allclose(p.vector, before * (1 - 0.1 * 0.3) ** 4, rtol=1e-12)
 
 
-def test_decay_stays_out_of_the_direction(optimizer: Optimizer) -> None:
+def test_decay_stays_out_of_the_direction(decoupled: Optimizer) -> None:
     """The step with decay is the step without it from weights shrunk before."""
-    plain, decayed = copy.deepcopy(optimizer), copy.deepcopy(optimizer)
+    plain, decayed = copy.deepcopy(decoupled), copy.deepcopy(decoupled)
     plain.weight_decay, decayed.weight_decay = 0.0, 0.3
     p, q = parameters(), parameters()
     q.vector[:] *= 1 - 0.1 * 0.3

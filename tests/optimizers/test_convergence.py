@@ -7,7 +7,20 @@ import copy
 import numpy as np
 import pytest
 
-from chainrule.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSprop
+from chainrule.optimizers import (
+    LAMB,
+    LARS,
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    Muon,
+    NAdam,
+    Optimizer,
+    RMSprop,
+)
 from chainrule.parameters import Parameters
 from chainrule.schedules import WarmupCosine
 
@@ -29,6 +42,8 @@ BOWL = [
     NAdam(falling(0.1)),
     Lion(falling(0.05)),
     Muon(falling(0.2), weight_decay=0.0),
+    LARS(falling(0.1), momentum=0.5, trust_coefficient=0.1),
+    LAMB(falling(0.05), weight_decay=0.0),
 ]
 
 VALLEY = [
@@ -42,6 +57,8 @@ VALLEY = [
     NAdam(falling(0.05)),
     Lion(falling(0.01)),
     Muon(falling(0.05), weight_decay=0.0),
+    LARS(falling(0.05), trust_coefficient=0.1),
+    LAMB(falling(0.05), weight_decay=0.0),
 ]
 
 

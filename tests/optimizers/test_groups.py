@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chainrule.optimizers import SGD, Adam, Muon, Optimizer
+from chainrule.optimizers import LAMB, LARS, SGD, Adam, Muon, Optimizer
 from chainrule.parameters import Parameters
 
 SHAPES = {"0.W": (2, 3), "0.b": (3,), "1.0.W": (3, 2), "1.0.b": (2,)}
@@ -52,7 +52,7 @@ def test_decay_is_scaled_by_its_factor_and_by_the_rate() -> None:
     np.testing.assert_array_equal(parameters["1.0.b"], 1)
 
 
-@pytest.mark.parametrize("make", [Adam, Muon])
+@pytest.mark.parametrize("make", [Adam, LAMB, LARS, Muon])
 def test_a_rate_factor_scales_the_whole_update_of_any_optimizer(make: type[Optimizer]) -> None:
     plain, halved = one_step(make(0.5)), one_step(make(0.5, groups={"0.?": {"learning_rate_factor": 0.5}}))
     for name in SHAPES:

@@ -12,11 +12,20 @@ import pytest
 import chainrule as cr
 import hostile
 from chainrule.ops.fused import KERNELS
-from chainrule.optimizers import SGD, Adagrad, Adam, Lion, Muon, NAdam, Optimizer, RMSprop
+from chainrule.optimizers import LAMB, SGD, Adagrad, Adam, Lion, Muon, NAdam, Optimizer, RMSprop
 
 SIZES = [4, 6, 3]
 X, Y = np.random.default_rng(0).normal(size=(48, 4)).astype("f4"), np.arange(48) % 3
-OPTIMIZERS = [SGD(0.1, momentum=0.9), RMSprop(0.01, momentum=0.5), Adagrad(0.1), Adam(), NAdam(), Lion(), Muon(0.01)]
+OPTIMIZERS = [
+    SGD(0.1, momentum=0.9),
+    RMSprop(0.01, momentum=0.5),
+    Adagrad(0.1),
+    Adam(),
+    NAdam(),
+    Lion(),
+    Muon(0.01),
+    LAMB(),
+]
 KINDS = hostile.SAME | hostile.OTHER
 TAKEN = ("plain", "reversed", "every second", "misaligned", "read-only", "mapped", "broadcast")
 

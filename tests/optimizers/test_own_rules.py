@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.optimizers import SGD, Adam, AdamW, Muon, NAdam, Optimizer
+from chainrule.optimizers import LAMB, SGD, Adam, AdamW, Muon, NAdam, Optimizer
 from chainrule.optimizers.rule import rule_kernel
 from chainrule.schedules import StepDecay
 from optimizers.rows import parameters, train
@@ -119,6 +119,7 @@ class Own(Still):
         (AdamW, "adam"),
         (NAdam, "nadam"),
         (Muon, None),
+        (LAMB, None),
         (Still, None),
         (Eager, "adam"),
         (Head, None),

@@ -28,6 +28,7 @@ VALUES: dict[str, tuple[str, list[Any], list[Any]]] = {
         [(0.5, 0.7), [0, 0.5], (np.float64(0.5), np.float32(0.25))],
     ),
     "clip_norm": ("> 0", [*NO_NUMBERS, 0, -1], [None, 1, np.float64(0.01)]),
+    "clip_ratio": ("> 0", [*NO_NUMBERS, 0, -1], [None, 1, np.float64(0.01)]),
     "clip_value": ("> 0", [*NO_NUMBERS, 0, -1], [None, 1, np.float64(0.01)]),
     "dampening": (">= 0 and < 1", NOT_FRACTIONS, [0, np.float64(0.5)]),
     "epsilon": ("> 0", [*NO_NUMBERS, None, 0, -1], [1, np.float64(0.1)]),
@@ -47,6 +48,7 @@ VALUES: dict[str, tuple[str, list[Any], list[Any]]] = {
     "momentum_decay": (">= 0", [*NO_NUMBERS, None, -1], [0, np.float64(0.5)]),
     "nesterov": ("", [], [True]),
     "rho": (">= 0 and < 1", NOT_FRACTIONS, [0, np.float64(0.5)]),
+    "trust_coefficient": ("> 0", [*NO_NUMBERS, None, 0, -1], [1, np.float64(0.1)]),
     "weight_decay": (
         ">= 0",
         [*NO_NUMBERS, None, -1, cr.schedules.StepDecay],

@@ -29,7 +29,7 @@ def of_loss(loss: cr.Loss) -> Any:
 
 THINGS: dict[str, tuple[Callable[[], Any], Found, str, tuple[str, ...]]] = {
     **{name: (cls, of_loss, "kernel", OF_LOSSES) for name, cls in LOSSES.items()},
-    **{name: (cls, rule_kernel, "kernel", OF_OPTIMIZERS) for name, cls in OPTIMIZERS.items() if name != "muon"},
+    **{name: (cls, rule_kernel, "kernel", OF_OPTIMIZERS) for name, cls in OPTIMIZERS.items() if cls.kernel},
     "relu": (cr.ReLU, program_of, "program", OF_LAYERS),
     "flatten": (cr.Flatten, program_of, "program", OF_LAYERS),
     "dropout": (lambda: cr.Dropout(0.5), program_of, "program", OF_LAYERS),

@@ -233,8 +233,8 @@ def test_lines_say_how_much_time_is_left(capsys):
     ("X", "says"),
     [
         (
-            {"size": 1.0, "kind": "oak"},
-            "expects the values of column 'size', got 1.0; put it into a list, of one value f",
+            {"size": [1.0], "kind": "oak"},
+            "expects the values of column 'kind', got 'oak'; put it into a list, of one value f",
         ),
         ({"size": ["word"], "kind": ["oak"]}, "expects numbers in column 'size', got 'word' at row 0; correct it"),
         ({"size": [1.0], "kind": ["oak", "fir"]}, "expects 1 values in column 'kind', as in 'size', got 2"),

@@ -169,6 +169,7 @@ class OwnOptimizer(cr.SGD):
         dict(loss=lambda z, y, weight: cr.SquaredError()(z, y, weight)),
         dict(optimizer=OwnOptimizer(0.01)),
         dict(optimizer=cr.Muon(0.01)),
+        dict(optimizer=cr.LAMB(0.01)),
     ],
 )
 def test_what_has_no_kernel_is_trained_operation_by_operation(parts, monkeypatch):

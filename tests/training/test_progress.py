@@ -201,3 +201,21 @@ def test_a_bar_begins_where_a_checkpoint_ended(tmp_path):
 def test_every_is_a_positive_integer(every, error):
     with pytest.raises(error, match="Progress expects every"):
         cr.callbacks.Progress(every=every)
+
+
+def test_the_bar_of_a_resumed_epoch_begins_where_training_stopped(tmp_path):
+    class Stop(cr.Callback):
+        def on_batch_end(self, trainer, loss):
+            if trainer.step == 5:
+                trainer.callbacks[0].write(trainer)
+                raise cr.callbacks.StopTraining
+
+    def trainer(*callbacks):
+        kept = cr.callbacks.Checkpoint(tmp_path, every=None)
+        return cr.Trainer(cr.MLP([1, 1], rng=0), "squared_error", batch_size=2, callbacks=[kept, *callbacks])
+
+    x, terminal = np.ones((8, 1)), Terminal()
+    trainer(Stop()).fit(x, x, epochs=3, verbose=0)
+    trainer(cr.callbacks.Progress(file=terminal)).resume(tmp_path).fit(x, x, epochs=3)
+    assert "| 5/12 [" in terminal.getvalue()
+    assert "| 4/12 [" not in terminal.getvalue()

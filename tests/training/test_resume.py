@@ -18,10 +18,12 @@ from chainrule import schedules
 from chainrule.ops.fused import KERNELS
 from chainrule.training import run as run_module
 from public import public_things
+from training.streamed import Rows, small_windows
 
 RNG = np.random.default_rng(0)
 X, Y, WEIGHT = RNG.normal(size=(60, 5)), RNG.integers(0, 3, 60), RNG.uniform(0.5, 2, 60)
 VALIDATION = (RNG.normal(size=(30, 5)), RNG.integers(0, 3, 30))
+BYTES = 5 * 4 + 8 + 4  # of a row, its label and its weight in a network of float32
 EPOCHS = 5
 HOOKS = ["on_train_begin", "on_epoch_begin", "on_batch_end", "on_validation_begin", "on_validation_end"]
 HOOKS += ["on_epoch_end", "on_pause"]
@@ -71,6 +73,13 @@ class Case:
     every: int | None = 1
     optimizer: str = "AdamW"
     normalized: bool = True
+    window: int = 0  # rows, if the data are a stream
+
+    def validation(self, patch: pytest.MonkeyPatch) -> tuple[Any, ...]:
+        if not self.window:
+            return VALIDATION
+        small_windows(patch, self.window, BYTES)
+        return (Rows(*VALIDATION),)
 
     def trainer(self, folder: Path, *interrupt: cr.Callback) -> cr.Trainer:
         norm = [cr.BatchNorm(8)] if self.normalized else []  # running statistics are averaged step by step
@@ -146,7 +155,9 @@ def train(trainer: cr.Trainer, case: Case, monkeypatch: pytest.MonkeyPatch) -> c
             patch.setattr(run_module, "compiled_engine", lambda *parts: None)
         if case.pauses:
             patch.setattr("chainrule.training.compiled.CALL_SECONDS", 1e-9)
-        trainer.fit(X, Y, WEIGHT, validation=VALIDATION, epochs=EPOCHS, verbose=0)
+        validation = case.validation(patch)
+        data = [Rows(X, Y, WEIGHT)] if case.window else [X, Y, WEIGHT]
+        trainer.fit(*data, validation=validation[0] if case.window else validation, epochs=EPOCHS, verbose=0)
     return trainer
 
 
@@ -195,7 +206,8 @@ def assert_interrupted(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch
     )
     stoppings = [callback for callback in trainer.callbacks if isinstance(callback, cr.callbacks.EarlyStopping)]
     if len(stoppings) == 1 and stoppings[0].best is not None and stoppings[0].monitor == "validation_loss":
-        assert trainer.evaluate(*VALIDATION)["loss"] == stoppings[0].best
+        with monkeypatch.context() as patch:
+            assert trainer.evaluate(*case.validation(patch))["loss"] == stoppings[0].best
 
 
 def assert_resumed(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +228,30 @@ def test_every_public_callback_and_schedule_takes_part() -> None:
 def test_some_interruptions(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fuzz_seed: int) -> None:
     case = draw(np.random.default_rng([fuzz_seed, number]))
     assert_resumed(case, tmp_path, monkeypatch)
+
+
+def drawn_stream(rng: np.random.Generator) -> Case:
+    case = draw(rng)
+    case.settings |= {"batch_size": int(rng.choice([8, 16, 25, 100])), "sample": "all"}
+    case.window = int(rng.choice([1, 20, 33, 50, 1000]))
+    return case
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_some_interruptions_of_streams(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fuzz_seed: int
+) -> None:
+    assert_resumed(drawn_stream(np.random.default_rng([fuzz_seed, 2, number])), tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", range(10))
+def test_many_interruptions_of_streams(
+    group: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fuzz_seed: int
+) -> None:
+    for number in range(25):
+        case = drawn_stream(np.random.default_rng([fuzz_seed, 3, group, number]))
+        assert_resumed(case, tmp_path / str(number), monkeypatch)
 
 
 @pytest.mark.slow

@@ -161,6 +161,11 @@ def is_sparse(values: Any) -> bool:
     return known is not None and bool(known(values))
 
 
+def is_source(data: Any) -> bool:
+    """Whether these are rows to be read in groups, a :class:`~chainrule.data.streams.Source`."""
+    return hasattr(data, "lengths") and callable(getattr(data, "read", None))
+
+
 def as_samples(
     who: str, x: Any, dtype: np.dtype[Any] | type | None = None, of: Any = None, first_row: int = 0
 ) -> Array:

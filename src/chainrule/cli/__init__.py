@@ -12,6 +12,7 @@ from .. import __version__
 from .._support.checks import check_name
 from .._support.text import printable
 from . import check, config, evaluate, explain, export, inspect, playground, predict, report, train
+from .ranks import rank
 from .screen import forsake_streams, in_the_shell, screens
 
 COMMANDS = {
@@ -66,6 +67,8 @@ def _guarded(argv: Sequence[str]) -> int:
 
 
 def _tell(what: str) -> None:
+    if rank():  # rank 0 prints the error of any
+        return
     try:
         print(f"chainrule: {what}", file=sys.stderr)
         sys.stdout.flush()

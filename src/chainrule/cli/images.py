@@ -16,6 +16,7 @@ from .._support.checks import Array, check_integer, check_name, check_number, se
 from .._support.files import digest
 from ..data.batches import split
 from ..data.named import DIVISORS, load_named
+from ..distributed.serial import Serial
 from ..layers.kernels import NUMBERS
 from ..model import MLP, Sequential
 from ..ops import softmax
@@ -117,8 +118,11 @@ class Images:
         say("data", self._data_line())
         say("model", self._model_line(model))
         start = time.perf_counter()
-        history = self._fit(model, record, checkpoint, quiet=args.quiet)
+        history = self._fit(model, record, checkpoint, args.communicator, quiet=args.quiet)
         seconds = time.perf_counter() - start
+        status = SIGNALLED + (checkpoint.asked or signal.SIGINT) if history.interrupted else 0
+        if args.communicator.rank > 0:
+            return status
         outputs, true = model.predict(self.test[0]), self.test[1]
         scores = scores_of_classes(softmax(outputs.astype(np.float64)), true)
         training = {"seed": args.seed} | asdict(recipe) | {"epochs": len(history)}
@@ -135,9 +139,11 @@ class Images:
         say("result", f"test {written(scores, len(true))}, {told}")
         say("files", f"{', '.join([MODEL_FILE, HISTORY_FILE, runs.RECORD, *drawn])} in {record.folder}")
         say_command("next", "report", record.folder)
-        return SIGNALLED + (checkpoint.asked or signal.SIGINT) if history.interrupted else 0
+        return status
 
-    def _fit(self, model: Sequential, record: runs.Run, checkpoint: Checkpoint, *, quiet: bool) -> History:
+    def _fit(
+        self, model: Sequential, record: runs.Run, checkpoint: Checkpoint, communicator: Serial, *, quiet: bool
+    ) -> History:
         recipe = self.recipe
         trainer = Trainer(
             model,
@@ -146,6 +152,7 @@ class Images:
             recipe.batch_size,
             metrics=["accuracy"],
             callbacks=[checkpoint],
+            communicator=communicator,
         )
         record.restore(trainer)
         return trainer.fit(

@@ -81,12 +81,8 @@ class Tables:
         if self.held_out is not None:
             counts["validation"] = len(self.held_out.y)
         file = runs.file_sha256(self.source.file)
-        return {
-            "rows": counts,
-            "columns": len(self.found.inputs),
-            "sha256": digest(arrays, header),
-            "file_sha256": file,
-        }
+        facts = {"rows": counts, "columns": len(self.found.inputs)}
+        return facts | {"sha256": digest(arrays, header), "file_sha256": file}
 
     # --- training -------------------------------------------------------------------------------------------------
 
@@ -96,10 +92,13 @@ class Tables:
         start = time.perf_counter()
         model, told = self._fitted()
         seconds = time.perf_counter() - start
+        interrupted = model.history_.interrupted and not model.history_.reason  # a time limit gives a reason
+        status = SIGNALLED + told if interrupted else 0
+        if args.communicator.rank > 0:
+            return status
         facts = self.facts(model)
         say("model", _model_line(model))
         true, said, scores = self._tested(model, facts)
-        interrupted = model.history_.interrupted and not model.history_.reason  # a time limit gives a reason
         epochs = {"epochs": model.n_epochs_, "best_epoch": model.best_epoch_}
         members = {"members": _members_line(model)} if len(model.members_) > 1 else {}
         training = {"seed": args.seed, **epochs, "rows": self.data["rows"], **members}
@@ -119,7 +118,7 @@ class Tables:
         self._say_beside(model, scores, true)
         say("files", f"{', '.join([MODEL_FILE, HISTORY_FILE, runs.RECORD, *drawn])} in {record.folder}")
         say_command("next", "report", record.folder)
-        return SIGNALLED + told if interrupted else 0
+        return status
 
     def _fitted(self) -> tuple[Any, int]:
         """The estimator, and the signal that has ended its training if one has: SIGTERM ends it as Ctrl-C does."""
@@ -127,10 +126,8 @@ class Tables:
 
         args, y = self.args, self.target.y
         chosen: dict[str, Any] = {"time_limit": args.time_limit, "random_state": args.seed, "verbose": not args.quiet}
-        chosen |= metric_of(args.metric, self.target.is_class) | {
-            "validation_fraction": 0.0,
-            "preset": _preset_of(args),
-        }
+        chosen |= metric_of(args.metric, self.target.is_class)
+        chosen |= {"validation_fraction": 0.0, "preset": _preset_of(args)}
         if args.epochs is not None:
             chosen["max_epochs"] = args.epochs
         stated = {name: kind for name, kind in self.found.stated.items() if name in self.names}
@@ -139,6 +136,7 @@ class Tables:
             model = TabularClassifier(columns=stated, class_weight=weights, **chosen)
         else:
             model = TabularRegressor(columns=stated, quantiles=args.quantiles, **chosen)
+        model._communicator = args.communicator
         held_out = self.held_out or self._validation()
         with_ = {} if held_out is None else {"X_val": held_out.x, "y_val": held_out.y}
         with_ |= {} if held_out is None or held_out.weight is None else {"sample_weight_val": held_out.weight}
@@ -152,6 +150,7 @@ class Tables:
             warnings.filterwarnings("ignore", "The number of unique classes")  # a small table may have many
             warnings.filterwarnings("ignore", "Training interrupted")  # the result says so
             model.fit(self.rows(self.parts.train), y[self.parts.train], sample_weight=self._weights(), **with_)
+        del model._communicator
         model.column_kinds_ = type(self.found.kinds)(kind for kind in self.found.kinds if kind.name in self.names)
         return model, told[-1]
 

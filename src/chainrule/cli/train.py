@@ -23,6 +23,7 @@ from .._support.locks import alone_in
 from ..tabular.plans import MOST_VALIDATED, PRESETS, VALIDATION
 from . import images, runs, tables
 from .images import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, MOST_EPOCHS, Recipe
+from .ranks import folder_of_rank, ranks
 from .reading import add_reading_options, names
 from .screen import say, say_command
 from .sources import STDIN, Source, resolve
@@ -134,17 +135,28 @@ def _validation(value: str) -> float | str:
 
 def run(args: argparse.Namespace) -> int:
     """Prepare, train, write the files, and report in a few lines."""
+    with ranks() as args.communicator:
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     earlier = runs.earlier_run(args)
     if earlier is not None:
         if args.resume is not None and earlier.ended:
-            with alone_in("train", earlier.folder, ANOTHER):
-                earlier.remove_checkpoints()
+            if args.communicator.rank == 0:
+                with alone_in("train", earlier.folder, ANOTHER):
+                    earlier.remove_checkpoints()
             say("result", f"the run in {earlier.folder} is complete: nothing to resume")
             return 0
         runs.fill(args, earlier)
     args.seed = check_integer("train", "--seed", 0 if args.seed is None else args.seed, minimum=0)
     source = resolve("train", args.source)
     out = _folder_of(args, source)
+    with folder_of_rank(args.communicator, out) as folder:
+        return _begin(args, source, folder, earlier)
+
+
+def _begin(args: argparse.Namespace, source: Source, out: Path, earlier: runs.Run | None) -> int:
     runs.check_unfinished(args, out)
     job: runs.Job = tables.prepare(args, source) if source.is_table else images.prepare(args, source)
     writable_folder("train", out, ANOTHER)  # before the training, so that an invalid folder fails early

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .augmentation import MixUp, RandomDistortion
     from .batches import split
     from .named import load_named, read_idx
+    from .sources import stream
 
     read_table: Any
 
@@ -20,9 +21,10 @@ _LAZY = {
     "read_idx": "named",
     "read_table": ".tabular.reading",  # found here beside the other readers; nothing of data needs it
     "split": "batches",
+    "stream": "sources",
 }
 
-__all__ = ["MixUp", "RandomDistortion", "load_named", "read_idx", "read_table", "split"]
+__all__ = ["MixUp", "RandomDistortion", "load_named", "read_idx", "read_table", "split", "stream"]
 
 
 def __getattr__(name: str) -> Any:

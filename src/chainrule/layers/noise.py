@@ -49,7 +49,8 @@ class Dropout(Layer):
     def forward(self, x: Array, work: Workspace) -> Array:
         if not work.training or self.rate == 0:
             return x
-        y, work["mask"] = ops.dropout(x, self.rate, work.rng, out=work.array("y", x), mask=work.array("mask", x))
+        out, mask, first = work.array("y", x), work.array("mask", x), work.shard.entries_before(x)
+        y, work["mask"] = ops.dropout(x, self.rate, work.rng, out, mask, first)
         return y
 
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
@@ -94,7 +95,7 @@ class GaussianNoise(Layer):
     def forward(self, x: Array, work: Workspace) -> Array:
         if not work.training or self.sigma == 0:
             return x
-        return ops.gaussian_noise(x, self.sigma, work.rng, out=work.array("y", x))
+        return ops.gaussian_noise(x, self.sigma, work.rng, work.array("y", x), work.shard.entries_before(x))
 
     def backward(self, dy: Array, work: Workspace, input_gradient: bool = True) -> Array | None:
         return dy

@@ -45,8 +45,12 @@ class _Normalization(FeatureLayer):
         dstandard, _, _ = ops.scale_backward(dy, standard, self.gain, out=out)
         if not input_gradient:
             return None
-        inverse_deviation = work["inverse_deviation"]
-        return ops.standardize_backward(dstandard, standard, inverse_deviation, self.axis, out=work.array("dx", dy))
+        return self._pull_back(dstandard, work)
+
+    def _pull_back(self, dstandard: Array, work: Workspace) -> Array:
+        """The gradient by x from that by ŷ."""
+        out = work.array("dx", dstandard)
+        return ops.standardize_backward(dstandard, work["standard"], work["inverse_deviation"], self.axis, out=out)
 
 
 class _Statistic:
@@ -139,17 +143,44 @@ class BatchNorm(_Normalization):
         if not work.training:
             gain, bias = folded(self._standardize())
             return ops.scale(x, gain.astype(x.dtype), bias.astype(x.dtype), out=out)
-        if len(x) < 2:
+        if len(x) < 2 and work.shard.communicator.size == 1:  # ranks have a row each, at least
             remedy = "drop the last short batch (drop_last=True) or choose another batch_size"
             raise ValueError(sentence(repr(self), "at least two rows in training", str(len(x)), remedy))
-        standard, inverse_deviation, mean, variance = ops.standardize(
-            x, axis=0, epsilon=self.epsilon, out=work.array("standard", x)
-        )
+        standard, inverse_deviation, mean, variance, rows = self._standardized(x, work)
         work["standard"], work["inverse_deviation"] = standard, inverse_deviation
         running_mean, running_variance = self.running_mean, self.running_variance  # in place: no setter checks
         running_mean += self.momentum * (mean[0] - running_mean)
-        running_variance += self.momentum * (variance[0] * (len(x) / (len(x) - 1)) - running_variance)
+        running_variance += self.momentum * (variance[0] * (rows / (rows - 1)) - running_variance)
         return ops.scale(standard, self.gain, self.bias, out=out)
+
+    def _standardized(self, x: Array, work: Workspace) -> tuple[Array, Array, Array, Array, int]:
+        """Return ŷ, 1/√(σ² + ε), μ, σ² and the number of rows, of the batch that all ranks have together."""
+        out, communicator = work.array("standard", x), work.shard.communicator
+        if communicator.size == 1:
+            return *ops.standardize(x, axis=0, epsilon=self.epsilon, out=out), len(x)
+        sums = np.append(np.sum(x, axis=0, dtype=np.float64), len(x))
+        communicator.allreduce(sums)
+        mean, rows = sums[None, :-1] / sums[-1], int(sums[-1])
+        np.subtract(x, mean, out=out, casting="same_kind")
+        squares = np.einsum("ni,ni->i", out, out, dtype=np.float64)
+        communicator.allreduce(squares)
+        variance = squares[None] / rows
+        inverse_deviation = 1 / np.sqrt(variance + self.epsilon)
+        out *= inverse_deviation
+        return out, inverse_deviation.astype(x.dtype), mean, variance, rows
+
+    def _pull_back(self, dstandard: Array, work: Workspace) -> Array:
+        communicator, standard = work.shard.communicator, work["standard"]
+        if communicator.size == 1:
+            return super()._pull_back(dstandard, work)
+        sums = np.empty((3, self.features))
+        sums[0] = np.sum(dstandard, axis=0, dtype=np.float64)
+        sums[1] = np.einsum("ni,ni->i", dstandard, standard, dtype=np.float64)
+        sums[2] = len(standard)
+        communicator.allreduce(sums)
+        mean, along = (sums[:2] / sums[2]).astype(standard.dtype)
+        dx: Array = (dstandard - mean - standard * along) * work["inverse_deviation"]
+        return dx
 
     def _standardize(self) -> Call:
         """The op of a prediction, in float64."""

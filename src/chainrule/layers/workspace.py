@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from .._support.checks import Array
+from ..distributed.serial import SERIAL, Serial
+
+
+class Shard:
+    """Which ``rows`` of a batch this process has: all, or those of its rank, from number ``first``."""
+
+    def __init__(self) -> None:
+        self.communicator: Serial = SERIAL
+        self.first, self.rows = 0, 1
+
+    @contextmanager
+    def of(self, communicator: Serial, rows: int) -> Iterator[slice]:
+        """Let the layers have the rows of this rank, of a batch of ``rows``, until the end of the block."""
+        own = communicator.rows(rows)
+        self.communicator, self.first, self.rows = communicator, own.start, own.stop - own.start
+        try:
+            yield own
+        finally:
+            self.communicator, self.first, self.rows = SERIAL, 0, 1
+
+    def entries_before(self, x: Array) -> int:
+        """Return how many entries of the batch come before those of x."""
+        return self.first * (x.size // self.rows) if self.first else 0
 
 
 class Workspace(dict[str, Array]):
@@ -16,6 +42,8 @@ class Workspace(dict[str, Array]):
         Whether dropout, noise and batch statistics are on.
     rng : numpy.random.Generator
         Source of randomness for the layers that need one.
+    shard : Shard, optional
+        Which rows of the batch these are, for layers that need the whole of it or the number of a row.
 
     Notes
     -----
@@ -23,10 +51,11 @@ class Workspace(dict[str, Array]):
     workspace for training and keeps it. Each prediction uses its own, so concurrent predictions share nothing.
     """
 
-    def __init__(self, training: bool, rng: np.random.Generator) -> None:
+    def __init__(self, training: bool, rng: np.random.Generator, shard: Shard | None = None) -> None:
         super().__init__()
         self.training = training
         self.rng = rng
+        self.shard = Shard() if shard is None else shard
         self._arrays: dict[str, Array] = {}
         self._children: dict[int, Workspace] = {}
 
@@ -75,5 +104,5 @@ class Workspace(dict[str, Array]):
             The same one at each call.
         """
         if index not in self._children:
-            self._children[index] = Workspace(self.training, self.rng)
+            self._children[index] = Workspace(self.training, self.rng, self.shard)
         return self._children[index]

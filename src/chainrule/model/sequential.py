@@ -144,11 +144,16 @@ class Sequential:
         check_all_codes("the model", self.layers, x)
         if not training:
             return forward_through(self.layers, x, Workspace(False, self.rng))
+        work = self._opened_workspace()
+        work.pop("output", None)  # if a layer fails now, backward must not run on a mix of two batches
+        y = work["output"] = forward_through(self.layers, x, work)
+        return y
+
+    def _opened_workspace(self) -> Workspace:
+        """Return the workspace of training, a new one after :meth:`forget_batches`."""
         if self._workspace is None:
             self._workspace = Workspace(True, self.rng)
-        self._workspace.pop("output", None)  # if a layer fails now, backward must not run on a mix of two batches
-        y = self._workspace["output"] = forward_through(self.layers, x, self._workspace)
-        return y
+        return self._workspace
 
     def backward(self, dy: Array, input_gradient: bool = False) -> Array | None:
         """Set ``gradients`` for the last ``forward(training=True)``, L1 and L2 penalties included.

@@ -12,7 +12,12 @@ from .blocks import row_blocks
 
 
 def dropout(
-    x: Array, rate: float, rng: np.random.Generator, out: Array | None = None, mask: Array | None = None
+    x: Array,
+    rate: float,
+    rng: np.random.Generator,
+    out: Array | None = None,
+    mask: Array | None = None,
+    first: int = 0,
 ) -> tuple[Array, Array]:
     """Inverted dropout: zero each entry with probability ``rate``, and scale up the others to keep the mean.
 
@@ -30,6 +35,8 @@ def dropout(
         Source of one key for the whole batch, from which the mask is derived.
     out, mask : arrays of x's shape, optional
         Where to write y and m.
+    first : int
+        Number of entries of the batch before those of x, if x is a part of it.
 
     Returns
     -------
@@ -53,7 +60,7 @@ def dropout(
     ----------
     Srivastava et al., Dropout, JMLR 15 (2014).
     """
-    return dropout_by_key(x, rate, draw_key(rng), out=out, mask=mask)
+    return dropout_by_key(x, rate, draw_key(rng), first, out, mask)
 
 
 def draw_key(rng: np.random.Generator) -> int:
@@ -135,7 +142,7 @@ def dropout_backward(dy: Array, mask: Array, out: Array | None = None) -> Array:
     return np.multiply(dy, mask, out=out)
 
 
-def gaussian_noise(x: Array, sigma: float, rng: np.random.Generator, out: Array | None = None) -> Array:
+def gaussian_noise(x: Array, sigma: float, rng: np.random.Generator, out: Array | None = None, first: int = 0) -> Array:
     """Add independent normal noise to each entry.
 
         y = x + σ e,    e ~ N(0, 1)
@@ -152,6 +159,8 @@ def gaussian_noise(x: Array, sigma: float, rng: np.random.Generator, out: Array 
         Source of one key for the whole batch, from which the noise is derived.
     out : array of x's shape, optional
         Where to write y; may be x.
+    first : int
+        Number of entries of the batch before those of x, if x is a part of it.
 
     Returns
     -------
@@ -169,7 +178,7 @@ def gaussian_noise(x: Array, sigma: float, rng: np.random.Generator, out: Array 
     >>> round(float(y.std()), 2)
     0.5
     """
-    return gaussian_noise_by_key(x, sigma, draw_key(rng), out=out)
+    return gaussian_noise_by_key(x, sigma, draw_key(rng), first, out)
 
 
 def gaussian_noise_by_key(x: Array, sigma: float, key: int, first: int = 0, out: Array | None = None) -> Array:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._support.registry import Registry, concrete
-from . import adaptive, momentum
+from . import adaptive, arraywise, momentum
 from .adaptive import *  # noqa: F403
+from .arraywise import *  # noqa: F403
 from .base import Optimizer
 from .momentum import *  # noqa: F403
 
 __all__ = ["OPTIMIZERS", "Optimizer", "get_optimizer"]
 __all__ += adaptive.__all__
+__all__ += arraywise.__all__
 __all__ += momentum.__all__
 
 OPTIMIZERS: Registry[type[Optimizer]] = Registry(

@@ -164,8 +164,8 @@ class Optimizer(Rule):
     def setup(self, parameters: Parameters, total_steps: int | None = None) -> None:
         """Register the parameter names and shapes, and how many steps are planned.
 
-        ``Trainer.fit`` calls it. By hand it is needed for groups, for Muon and for schedules that fit the whole
-        training. It resets nothing: state that exists is kept.
+        ``Trainer.fit`` calls it. By hand it is needed for groups, for LAMB, LARS and Muon, and for schedules that
+        fit the whole training. It resets nothing: state that exists is kept.
 
         Parameters
         ----------
@@ -368,7 +368,7 @@ class Optimizer(Rule):
             if shrink:
                 w *= 1 - shrink * shrink_factor
             own = {name: array[block] for name, array in state.items()}
-            d = self._block_direction(block, g, own, scratch, tuple(coefficients))
+            d = self._block_direction(block, w, g, own, scratch, tuple(coefficients))
             w -= np.multiply(d, rate * rate_factor, out=scratch[0])
 
     def _lay_out(self, vector: Array) -> None:
@@ -383,7 +383,7 @@ class Optimizer(Rule):
         return [block for run in self._runs for block in divide(run, itemsize)]
 
     def _block_direction(
-        self, block: slice, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients
+        self, block: slice, w: Array, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients
     ) -> Array:
         return self.direction(g, state, scratch, coefficients)
 

@@ -82,6 +82,11 @@ def rows_of(column: Column, rows: Any) -> Column:
     return Others(column.what, len(np.empty(column.rows, np.bool_)[rows]))
 
 
+def is_cell(value: Any) -> bool:
+    """Whether this is a single value, not the values of a column."""
+    return not hasattr(value, "__len__") or isinstance(value, (str, bytes))
+
+
 class Frame:
     """Any table by its columns.
 
@@ -101,7 +106,7 @@ class Frame:
         if not self._columns:
             raise ValueError(sentence(who, "a table with columns", "none"))
         for name, values in self._columns.items():
-            if not hasattr(values, "__len__") or isinstance(values, (str, bytes)):
+            if is_cell(values):
                 remedy = "put it into a list, of one value for a single row"
                 raise TypeError(sentence(who, f"the values of column {name!r}", repr(values), remedy))
         lengths = {name: len(values) for name, values in self._columns.items()}
@@ -207,7 +212,7 @@ def _of_array(array: Array) -> Column:
     if kind in "iu":
         return Numbers(_integers(array), np.zeros(len(array), bool))
     if kind == "f":
-        values = array.astype(np.float64)
+        values = array.astype(np.float64, copy=False)
         return Numbers(values, np.isnan(values))
     if kind == "b":
         return Words(("false", "true"), array.astype(np.int32))
@@ -222,7 +227,8 @@ def _of_array(array: Array) -> Column:
 
 
 def _integers(array: Array) -> Array:
-    return array.astype(np.uint64 if array.dtype.kind == "u" and array.dtype.itemsize == 8 else np.int64)
+    is_large = array.dtype.kind == "u" and array.dtype.itemsize == 8
+    return array.astype(np.uint64 if is_large else np.int64, copy=False)
 
 
 def _microseconds(array: Array) -> Array:
@@ -238,13 +244,15 @@ def _microseconds(array: Array) -> Array:
 
 def _of_objects(array: Array) -> Column:
     """Convert objects: of one type directly, of several types to text."""
-    values = [None if is_gap(value) or value != value else value for value in _plain(array)]
-    kinds = {type(value) for value in values} - {type(None)}
+    values = array.tolist()
+    if not set(map(type, values)) <= {str, int, type(None)}:
+        values = [None if is_gap(value) or value != value else value for value in _plain(values)]
+    kinds = set(map(type, values)) - {type(None)}
     missing = np.array([value is None for value in values], bool)
     if not kinds:
         return Numbers(np.full(len(values), np.nan), missing)
     if all(issubclass(kind, str) for kind in kinds):
-        return _coded([value if value is None else str(value) for value in values])
+        return _coded(values if kinds == {str} else [value if value is None else str(value) for value in values])
     if all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in kinds):
         return _of_integers(values, missing)
     if all(issubclass(kind, (int, float, np.number, decimal.Decimal)) and kind is not bool for kind in kinds):
@@ -260,9 +268,9 @@ def _of_objects(array: Array) -> Column:
     return _coded([value if value is None else text_of(value) for value in values])
 
 
-def _plain(array: Array) -> list[Any]:
-    """Return the objects; arrays among them unchanged, because their comparison is not a single truth value."""
-    return [value if np.ndim(value) == 0 else list(value) for value in array.tolist()]
+def _plain(values: list[Any]) -> list[Any]:
+    """Return the objects, arrays among them as lists, because their comparison is not a single truth value."""
+    return [value if is_cell(value) or np.ndim(value) == 0 else list(value) for value in values]
 
 
 def _of_integers(values: Sequence[int | None], missing: Array) -> Column:

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._support.checks import Array, check_integer, check_name, sentence
-from .columns import Column, Frame
+from .columns import Column, Frame, rows_of
 from .encoders import facts
 from .encoders.categories import CategoryRule, FlagRule, Limits
+from .encoders.cells import Read, reader
 from .encoders.program import WHO, ColumnProgram, Rule
 from .encoders.quantities import DateRule, NumberRule
 from .encoders.scaling import ROBUST, STANDARD
@@ -24,6 +25,7 @@ __all__ = ["Encoded", "TableEncoder"]
 
 FORMAT = 2
 MOST_FEATURES = 1_000_000
+AT_ONCE = 1 << 16  # rows of a column encoded together
 _DTYPES = ("float32", "float64")
 _RULES: Mapping[str, type[Rule]] = {
     rule.kind: rule for rule in (NumberRule, CategoryRule, FlagRule, DateRule, TextRule)
@@ -128,6 +130,11 @@ class TableEncoder:
         self._buckets = min(check_integer(WHO, "text_buckets", text_buckets), MOST_BUCKETS)
         self._missing: frozenset[str] = frozenset()
         self._rules: list[Rule] | None = None
+        self._readers: list[tuple[str, Read, bool]] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy without the readers of single rows, which the first row makes."""
+        return vars(self) | {"_readers": []}
 
     # --- fitting --------------------------------------------------------------------------------------------------
 
@@ -139,6 +146,7 @@ class TableEncoder:
         columns: Mapping[str, str] | None = None,
         target: str | None = None,
         missing: Collection[str] = (),
+        rows: Array | None = None,
     ) -> TableEncoder:
         """Fit the rules to a table of training rows.
 
@@ -150,6 +158,8 @@ class TableEncoder:
             The result of ``understand``; by default it is called with ``columns``, ``target`` and ``missing``.
         columns, target, missing : optional
             As for ``understand``.
+        rows : array of int, optional
+            The training rows; by default all.
 
         Returns
         -------
@@ -157,15 +167,16 @@ class TableEncoder:
             This encoder.
         """
         table = Frame(WHO, frame, trims=True)
-        if not table.rows:
+        chosen = np.arange(table.rows) if rows is None else rows
+        if not len(chosen):
             raise ValueError(sentence(WHO, "rows to be fitted to", "none"))
         found = understand(frame, columns, target, missing=missing) if kinds is None else kinds
         self._missing = frozenset(missing)
-        rules = [self._fit_rule(kind, table.column(kind.name)) for kind in inputs(found)]
+        rules = [self._fit_rule(kind, rows_of(table.column(kind.name), chosen)) for kind in inputs(found)]
         if not any(rule.features or rule.size for rule in rules):
             remedy = "look at what understand(frame) leaves out, and why"
             raise ValueError(sentence(WHO, "a column that distinguishes rows", "none", remedy))
-        self._rules = rules
+        self._rules, self._readers = rules, []
         return self
 
     def _fit_rule(self, kind: ColumnKind, column: Column) -> Rule:
@@ -226,35 +237,71 @@ class TableEncoder:
         ValueError
             If a column is missing, or has values of another kind: a word among numbers, a day that does not exist.
         """
-        rules, table = self._fitted(), Frame(WHO, frame, trims=True)
-        numbers = np.empty((table.rows, len(self.feature_names)), self.dtype)
-        codes = np.empty((table.rows, len(self.code_names)), np.int64)
-        feature = code = 0
-        for rule in rules:
-            column = table.column(rule.name)
-            if isinstance(rule, CategoryRule) and rule.is_embedded:
-                codes[:, code] = rule.codes(column, self._missing)
-                code += 1
-            else:
-                rule.fill(numbers[:, feature : feature + len(rule.scales)], column, self._missing)
-                feature += len(rule.scales)
-        return Encoded(numbers, codes)
+        x, count = self.matrix(frame), len(self.feature_names)
+        return Encoded(np.ascontiguousarray(x[:, :count]), x[:, count:].astype(np.int64))
 
-    def matrix(self, frame: Any) -> Array:
+    def matrix(self, frame: Any, rows: Array | None = None) -> Array:
         """Encode a table as one matrix for a network: the features, then the codes.
 
         Parameters
         ----------
         frame : frame, Table or dict of arrays
             A table with the columns of the training rows.
+        rows : array of int, optional
+            The rows to encode, in order; by default all.
 
         Returns
         -------
         array (N, I + J)
             The features and the codes, which float32 represents exactly.
         """
-        numbers, codes = self.transform(frame)
-        return np.hstack([numbers, codes.astype(self.dtype)]) if codes.shape[1] else numbers
+        rules, table = self._fitted(), Frame(WHO, frame, trims=True)
+        chosen = np.arange(table.rows) if rows is None else rows
+        feature, code = 0, sum(len(rule.scales) for rule in rules)
+        x = np.empty((len(chosen), code + len(self.code_names)), self.dtype)
+        for rule in rules:
+            column = table.column(rule.name)
+            place, width = (code, 1) if rule.size else (feature, len(rule.scales))
+            feature, code = feature + len(rule.scales), code + (rule.size > 0)
+            for start in range(0, len(chosen), AT_ONCE):
+                some = slice(start, start + AT_ONCE)
+                try:
+                    rule.fill(x[some, place : place + width], rows_of(column, chosen[some]), self._missing)
+                except ValueError:
+                    rule.encode(column, self._missing)  # names the row of the table
+                    raise
+        return x
+
+    def row(self, cells: Mapping[str, Any]) -> Array:
+        """Encode one row: to the same bits as ``matrix`` of a table of this row, but much faster.
+
+        Parameters
+        ----------
+        cells : mapping of name to cell
+            The cells of the row, by column; a cell may also be a frame of one row with this column alone.
+
+        Returns
+        -------
+        array (1, I + J)
+            The features and the codes.
+        """
+        readers = self._readers or [self._reader(rule) for rule in self._fitted()]
+        self._readers = readers
+        numbers: list[float] = []
+        codes: list[float] = []
+        for name, read, is_code in readers:
+            (codes if is_code else numbers).extend(read(cells[name]))
+        return np.array([numbers + codes], self.dtype)
+
+    def _reader(self, rule: Rule) -> tuple[str, Read, bool]:
+        alone = TableEncoder(dtype=self.dtype)
+        alone._rules, alone._missing, name = [rule], self._missing, rule.name
+
+        def encode(cell: Any) -> Sequence[float]:
+            found: list[float] = alone.matrix(cell if hasattr(cell, "columns") else {name: [cell]})[0].tolist()
+            return found
+
+        return name, reader(rule, encode, self._missing), rule.size > 0
 
     @property
     def matrix_columns(self) -> list[str]:

@@ -263,13 +263,17 @@ def date_form(who: str, name: str, present: Sequence[str]) -> str | None:
 
 def judge_stated(who: str, name: str, column: Column, missing: Collection[str], kind: str, form: str) -> Facts:
     """Return the facts for a column of this kind; raise a ValueError if it cannot be of that kind."""
+    if kind == NUMBER and isinstance(column, Numbers):
+        there = column.values[~column.missing]
+        gone = int(column.missing.sum())
+        return Facts(kind, gone, len(np.unique(there)), example_of(there), "as stated", form)
     words = as_words(column)
     is_gap = is_missing_number if kind == NUMBER else is_missing
     present = [word for word in used_words(words) if not is_gap(word, missing)]
     facts = Facts(kind, gaps(words, present), len(present), first_of(present), "as stated", form)
     if isinstance(column, Others) and kind != DROP:
         raise ValueError(sentence(who, f"a {kind} in column {name!r}", column.what, "drop it"))
-    if kind == NUMBER and not isinstance(column, Numbers):
+    if kind == NUMBER:
         return replace(facts, form=check_numbers(who, name, present, form))
     if kind == DATE and not isinstance(column, Moments):
         return replace(facts, form=_date_form(who, name, present, form))

@@ -90,6 +90,7 @@ class Checkpoint(WritesFiles):
 
     folder: Path
     saves = True
+    writes = False  # itself: each rank takes note of signals
 
     def __init__(
         self,
@@ -108,6 +109,7 @@ class Checkpoint(WritesFiles):
         self.asked: int | None = None
         self._best: Best | None = None
         self._improved = self._began = False
+        self._writes = True  # of several ranks, the first
         self._written = 0.0  # on the monotonic clock
         self._signals = ExitStack()
         self._writer = Background()
@@ -120,11 +122,15 @@ class Checkpoint(WritesFiles):
         super().__setstate__(state | {"_signals": ExitStack(), "_writer": Background()})
 
     def on_train_begin(self, trainer: Training) -> None:
+        self.asked = None
+        self._signals.enter_context(asking(SIGNALS, self._ask))
+        self._writes = trainer.communicator.rank == 0
+        if not self._writes:
+            return
         folder = writable_folder("Checkpoint", self.own_place())
         self.lock(folder / LOCK)
         remove_partials(folder, f"step-*{SUFFIX}", BEST)
         self._written = time.monotonic()
-        self.asked = None
         if self.monitor is not None and not (trainer.resumed or self._began) and (folder / BEST).exists():
             remedy = "resume that run, or choose another folder"
             warn(sentence("Checkpoint", f"a folder for one run, {folder}", f"the {BEST} of an earlier run", remedy))
@@ -134,7 +140,6 @@ class Checkpoint(WritesFiles):
         for epoch, row in enumerate(trainer.history.rows, start=1):  # of resumed training
             if self._best is not None and self.monitor in row:
                 self._best.look(row, epoch)
-        self._signals.enter_context(asking(SIGNALS, self._ask))
 
     def _ask(self, number: int) -> None:
         self.asked = number
@@ -143,6 +148,8 @@ class Checkpoint(WritesFiles):
         self._improved = self._best is not None and self._best.look(row, trainer.epoch)
 
     def on_pause(self, trainer: Training) -> None:
+        if not self._writes:  # rank 0 receives the signal too, and ends the training
+            return
         between = trainer.state.position.current is None
         names = [BEST] if between and self._improved else []  # first: the History of the next file includes its row
         due = between and self.every is not None and trainer.epoch % self.every == 0
@@ -176,6 +183,8 @@ class Checkpoint(WritesFiles):
             The file.
         """
         name = _name(trainer)
+        if trainer.communicator.rank > 0:
+            return self.folder / name
         writable_folder("Checkpoint", self.own_place())
         self._begin(trainer, [name])
         self._writer.wait()

@@ -19,6 +19,7 @@ import numpy as np
 from .._support.checks import Array, is_sparse, sentence
 from .._support.overrides import is_of_package, overrides
 from ..data.batches import Augmentation, Batches
+from ..distributed.serial import Serial
 from ..layers.base import all_within
 from ..losses import Loss
 from ..losses.base import loss_kernel
@@ -55,7 +56,8 @@ class Compiled:
         self._mixing = mixing
         self._kernel, self._parts, self._batches = kernel, parts, batches
         threads: int = min(available_threads(), compiled.MOST_THREADS)
-        most = max(1, min(threads, batches.size // ROWS_A_THREAD, work // WORK_A_THREAD))
+        ranks = parts.communicator.size
+        most = max(1, min(threads, batches.size // ranks // ROWS_A_THREAD, work // ranks // WORK_A_THREAD))
         self._tempo = Tempo(most)
         #: How many steps fit into CALL_SECONDS: first a cautious guess, then measured.
         self.pace = CALL_SECONDS / (work / SLOWEST + 1e-6)
@@ -78,7 +80,7 @@ class Compiled:
     ) -> Generator[list[StepRecord], None, None]:
         """Take many steps at a time; outputs can be recorded only for a single epoch."""
         self._check(epoch)
-        batches = self._batches
+        batches, communicator = self._batches, self._parts.communicator
         if record_outputs and not epoch.outputs:
             outputs = np.zeros((batches.rows, self._kernel.outputs), self._parts.model.dtype)
             like = self._targets(slice(1))
@@ -87,7 +89,8 @@ class Compiled:
         steps = epoch.count * len(batches)
         while epoch.done < steps:
             first, most = epoch.done, 1 if single_step else min(steps - epoch.done, max(1, int(self.pace)))
-            losses, rates = self._call(epoch, *self._tempo.choose(most), average)
+            threads, count = self._tempo.choose(most)
+            losses, rates = self._call(epoch, threads, communicator.agree(count)[0], average)
             epoch.done += len(losses)
             yield list(zip(losses, weights[first : epoch.done], rates, strict=True))
 
@@ -134,12 +137,20 @@ class Compiled:
         elapsed = max(time.perf_counter() - start, 1e-9)  # a mocked clock may stand still
         self._tempo.learn(threads, count, elapsed)
         self.pace = min(count * CALL_SECONDS / elapsed, 2 * self.pace + 8)
+        if outputs is not None:
+            self._share_outputs(outputs, range(first, first + count))
         values, rates = losses[: taken + 1].tolist(), updates[: taken + 1, 0].tolist()
         if not isfinite(values[-1]):
             self.failure = f"a loss of {values[-1]}"
         elif taken < count:
             self.failure = ENDLESS_GRADIENT
         return values, rates
+
+    def _share_outputs(self, outputs: Array, steps: range) -> None:
+        """Give each rank the outputs of the others; those of a batch of fewer rows than ranks it has."""
+        communicator, rows = self._parts.communicator, [self._rows(step) for step in (steps[0], steps[-1])]
+        lone = rows[1].stop - rows[1].start < communicator.size
+        communicator.allreduce(outputs[rows[0].start : rows[1].start if lone else rows[1].stop])
 
     def _rows(self, step: int) -> slice:
         """Where the rows of the step are in the order of the epochs."""
@@ -205,7 +216,7 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
 
     The optimizer must be set up for the model; ``targets`` are the checked y and weights of all rows.
     """
-    model, loss, optimizer, _, average_penalty, augment = parts
+    model, loss, optimizer, _, average_penalty, augment, communicator = parts
     if compiled is None or not isinstance(loss, Loss) or targets is None:
         return None
     if not is_of_package(loss):
@@ -220,8 +231,8 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
         targets = np.broadcast_to(model.dtype.type(0), (len(y), mixing.classes)), weight
     kernel, rule = loss_kernel(loss, targets[0]), rule_kernel(optimizer)
     stages = stages_of(model, batches.arrays[0])
-    if kernel is None or rule is None or stages is None or _has_lone_row(stages, batches):
-        return None  # a batch of one row has no variance: the layer raises
+    if kernel is None or rule is None or stages is None or not _normalizes(stages, batches, communicator):
+        return None
     if mixing is not None and not _can_mix(mixing, loss, batches.arrays[1], stages):
         return None
     if not _takes(kernel, targets, batches.arrays[0].shape[0], np.zeros((2, stages[-1].outputs), model.dtype)):
@@ -231,7 +242,7 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
     plan = compiled.Plan(
         stages,
         model.parameters.vector,
-        model.gradients.vector,
+        communicator.room(model.gradients.vector),
         batches.arrays[0],
         np.ascontiguousarray(y),
         None if weight is None else np.ascontiguousarray(weight, np.float64),
@@ -242,6 +253,8 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
         runs,
         average_penalty,
     )
+    if communicator.size > 1:
+        plan.share(communicator)
     return Compiled(plan, parts, batches, _work_of(stages, batches.size), mixing)
 
 
@@ -306,6 +319,7 @@ def _work_of(stages: list[Stage], batch: int) -> int:
     return 3 * batch * (products + MULTIPLICATIONS_OF_A_WAVE * waves)
 
 
-def _has_lone_row(stages: list[Stage], batches: Batches) -> bool:
+def _normalizes(stages: list[Stage], batches: Batches, communicator: Serial) -> bool:
+    """Whether a plan has the rows for statistics of batches: more than one, for the layer raises, and all of them."""
     lone = batches.size == 1 or batches.rows % batches.size == 1
-    return lone and any(stage.kind == "batch_norm" for stage in stages)
+    return not any(stage.kind == "batch_norm" for stage in stages) or not (lone or communicator.size > 1)

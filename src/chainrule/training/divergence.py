@@ -17,7 +17,6 @@ from .._support.checks import Array, is_sparse, sentence
 from .._support.errors import DivergenceError
 from .._support.notices import warn
 from .._support.overrides import is_of_package
-from ..data.batches import Batches
 from ..data.scale import MOST_ROWS, about_scale, about_targets
 from ..layers import Dropout, Flatten, GaussianNoise, Linear
 from ..layers.workspace import Workspace
@@ -37,7 +36,7 @@ from ..ops.fused import twin
 from .callbacks.base import Record, copied
 from .engine import Parts
 from .inputs import Data
-from .state import EpochState, Stateful, StepRecord, TrainingState, arrays_of, refer, unpack
+from .state import Stateful, StepRecord, TrainingState, arrays_of, refer, unpack
 
 all_finite = twin(_checks.all_finite)
 
@@ -178,7 +177,8 @@ class Failure(NamedTuple):
     reason: str
     epoch: int  # from 1
     step: int  # in the epoch, from 0
-    rows: Array  # the numbers of the batch's rows
+    rows: Array  # the places of the batch's rows in the arrays
+    numbers: Array  # and in the data
     records: list[StepRecord]  # of the epoch so far
 
 
@@ -192,7 +192,7 @@ def divergence_error(failure: Failure, parts: Parts, arrays: list[Array], return
     found = ""
     with np.errstate(all="ignore"):
         with suppress(Exception):  # an error in a user's layer or loss must not hide this one
-            layer, found = next(_findings(parts, failure.rows, *batch), (None, ""))
+            layer, found = next(_findings(parts, failure.numbers, *batch), (None, ""))
         cause = _cause(parts.loss, arrays, failure)
     epoch, step, rate = failure.epoch, failure.step + 1, parts.optimizer.current_learning_rate
     got = f"{failure.reason} in epoch {epoch}, step {step}, at learning rate {rate:g}" + (f": {found}" if found else "")
@@ -201,14 +201,6 @@ def divergence_error(failure: Failure, parts: Parts, arrays: list[Array], return
     )
     error.epoch, error.step, error.layer = epoch, step, layer
     return error
-
-
-def rows_of_step(epoch: EpochState, batches: Batches, step: int) -> Array:
-    """Return the row numbers of a step's batch; the count of steps continues over several epochs."""
-    count, step = divmod(step, len(batches))
-    start = step * batches.size
-    places = np.arange(start, min(start + batches.size, batches.rows))
-    return places if epoch.order is None else epoch.order[count * batches.rows + places]
 
 
 def _findings(

@@ -12,12 +12,13 @@ import numpy as np
 from .._support.checks import Array, sentence
 from .._support.errors import DivergenceError
 from ..data.batches import Augmentation, Batches
+from ..distributed.serial import SERIAL, Serial
 from ..losses import LossFunction
 from ..losses.base import total_weight
 from ..model import Sequential
 from ..optimizers import Optimizer
 from ..runtime.signals import atomic
-from ..runtime.threads import blas_threads
+from ..runtime.threads import LARGE, blas_threads
 from .state import SAME_DATA, EpochState, StepRecord
 
 #: From a number of steps: a running mean of the parameters, and the weight of the parameters in it after each step.
@@ -35,10 +36,11 @@ class Parts(NamedTuple):
     rng: np.random.Generator  # of the order of batches, and of augmentations
     average_penalty: bool
     augment: tuple[Augmentation, ...]
+    communicator: Serial = SERIAL
 
     def identities(self) -> list[Any]:
         """The objects that must stay the same, layers included."""
-        return [*self[:5], *self.augment, *self.model.layers]
+        return [*self[:5], *self.augment, self.communicator, *self.model.layers]
 
 
 class Engine(Protocol):
@@ -108,15 +110,18 @@ class Interpreted:
     def steps(
         self, epoch: EpochState, record_outputs: bool, single_step: bool, average: Average | None = None
     ) -> Generator[list[StepRecord], None, None]:
-        with blas_threads(self._largest_product()):
+        communicator = self._parts.communicator
+        work = self._largest_product() / communicator.size
+        with blas_threads(work, communicator.threads if work >= LARGE else 0):
             for xb, yb, *rest in self._remaining(epoch):
+                communicator.agree()
                 for change in self._parts.augment:
                     xb, yb = change(xb, yb, self._parts.rng)
                 rate = self._parts.optimizer.current_learning_rate
                 loss, z = self._step(xb, yb, rest[0] if rest else None)
                 weight = float(rest[0].sum(dtype=np.float64)) if rest else float(len(yb))
                 if record_outputs:
-                    self._record(epoch, z, yb, *rest)
+                    self._record(epoch, communicator.whole(z, len(yb)), yb, *rest)
                 epoch.done += 1
                 yield [(loss, weight, rate)]
 
@@ -145,18 +150,28 @@ class Interpreted:
     @np.errstate(over="ignore", invalid="ignore")  # what overflows ends in a DivergenceError
     def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
         """Take a step; return the batch's loss, penalties included, and its outputs. A failure changes no parameter."""
-        model, function, optimizer = self._parts[:3]
-        z = model.forward(xb, training=True)
-        result = function(z, yb, wb)
-        if not (isinstance(result, tuple) and len(result) == 2):
-            raise TypeError(sentence(repr(function), "to return (value, dz)", type(result).__name__))
-        total = total_weight(function, z, yb, wb) if self._parts.average_penalty else 1.0
-        share = 1 / total if total else 0.0
-        value, dz = float(result[0]) + share * model.penalty(), result[1]
-        if not math.isfinite(value):
-            self.failure = f"a loss of {value}"
-            return value, z
-        self._backward(dz, total, share)
+        model, _, optimizer, _, average_penalty, _, communicator = self._parts
+        ranks = communicator.size if len(yb) >= communicator.size else 1  # fewer rows are no work to share
+        with model._opened_workspace().shard.of(communicator if ranks > 1 else SERIAL, len(yb)) as own:
+            if ranks > 1:
+                xb, yb, wb = xb[own], yb[own], None if wb is None else wb[own]
+            z, value, dz, weight = self._loss(xb, yb, wb, ranks)
+            total = weight
+            if ranks > 1:
+                sums = np.array([weight * value, weight])
+                communicator.allreduce(sums)
+                value, total = sums[0] / sums[1] if sums[1] else sums[0], sums[1]
+            scale = total if average_penalty else 1.0
+            share = 1 / scale if scale else 0.0
+            value += share * model.penalty()
+            if not math.isfinite(value):
+                self.failure = f"a loss of {value}"
+                return value, z
+            if ranks > 1:
+                scale *= ranks * (weight / total if total else 0.0)
+            self._backward(dz, scale, share / ranks)
+        if ranks > 1:
+            communicator.allreduce(model.gradients.vector)
         try:
             with atomic:
                 optimizer.step(model.parameters.vector, model.gradients.vector)
@@ -164,10 +179,23 @@ class Interpreted:
             self.failure = ENDLESS_GRADIENT
         return value, z
 
-    def _backward(self, dz: Array, total: float, share: float) -> None:
-        """Compute ∂L/∂θ + share · ∂P/∂θ: backward adds all of ∂P/∂θ, here to ``total`` · ∂L/∂θ."""
+    def _loss(self, x: Array, y: Array, w: Array | None, ranks: int) -> tuple[Array, float, Array, float]:
+        """Compute outputs, loss, dz and the sum of the weights, of the rows of this rank."""
+        model, function = self._parts[:2]
+        z = model.forward(x, training=True)
+        result = function(z, y, w)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(sentence(repr(function), "to return (value, dz)", type(result).__name__))
+        needed = ranks > 1 or self._parts.average_penalty
+        return z, float(result[0]), result[1], total_weight(function, z, y, w) if needed else 1.0
+
+    def _backward(self, dz: Array, scale: float, share: float) -> None:
+        """Compute ∂L/∂θ + share · ∂P/∂θ: backward adds all of ∂P/∂θ, here to ``scale`` · ∂L/∂θ.
+
+        Each of R ranks adds all of ∂P/∂θ to R · ∂L/∂θ of its rows, and takes a share that is smaller by R.
+        """
         model = self._parts.model
-        model.backward(dz if total == 1 else np.multiply(dz, total))
+        model.backward(dz if scale == 1 else np.multiply(dz, scale))
         if share != 1:
             gradient = model.gradients.vector
             gradient *= share

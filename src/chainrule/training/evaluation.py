@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -14,27 +14,36 @@ from ..metrics import Metric
 from ..metrics.names import of_probabilities
 from ..runtime.signals import released
 from .engine import Parts
-from .inputs import are_logits
+from .inputs import Data, are_logits
 from .state import EpochState, Row, StepRecord, epoch_summary
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def evaluated(
-    who: str, parts: Parts, metrics: Mapping[str, Metric], x: Array, y: Array, weight: Array | None
-) -> dict[str, float]:
-    """Compute the loss, penalties included, and the metrics, without dropout."""
+def evaluated(who: str, parts: Parts, metrics: Mapping[str, Metric], data: Data | Iterable[Data]) -> dict[str, float]:
+    """Compute the loss, penalties included, and the metrics, without dropout, on data or on the windows of a stream."""
     model, loss = parts.model, parts.loss
+    communicator = parts.communicator
+    value, scores = Means({}, 0.0), Means({}, 0.0)
+    for x, y, weight in [data] if isinstance(data, tuple) else data:
+        own = x if communicator.size == 1 else x[communicator.rows(x.shape[0])]
+        with released:
+            z = model.predict(own)
+        communicator.agree()  # that none of them was interrupted
+        z = communicator.whole(z, x.shape[0])
+        with released:
+            value.add({"loss": float(loss(z, y, weight)[0])}, total_weight(loss, z, y, weight))
+        if metrics:
+            scores.add(measured(parts, metrics, z, y, weight), weight_of(y, weight))
     with released:
-        z = model.predict(x)
-        value, penalty = float(loss(z, y, weight)[0]), model.penalty()
+        penalty = model.penalty()
     if parts.average_penalty:
-        total = total_weight(loss, z, y, weight)
-        penalty = penalty / total if total else 0.0
-    value += penalty
-    if not np.isfinite(value):
+        penalty = penalty / value.weight if value.weight else 0.0
+    value.values["loss"] += penalty
+    if not np.isfinite(value.values["loss"]):
+        got = f"{value.values['loss']}: the outputs overflow"
         remedy = "lower the learning rate, or standardise x (and y for a regression)"
-        raise DivergenceError(sentence(who, "a finite loss on these data", f"{value}: the outputs overflow", remedy))
-    return {"loss": value} | (measured(parts, metrics, z, y, weight) if metrics else {})
+        raise DivergenceError(sentence(who, "a finite loss on these data", got, remedy))
+    return value.values | scores.values
 
 
 def measured(
@@ -60,8 +69,34 @@ def rows_of_epochs(
 ) -> list[Row]:
     """Return the row of each epoch of ``each`` steps; metrics need the recorded outputs of a single epoch."""
     rows = [epoch_summary(records[i * each : (i + 1) * each]) for i in range(epoch.count)]
+    measure_outputs(parts, metrics, epoch)
+    if metrics:
+        rows[0] = {"loss": rows[0]["loss"]} | epoch.means | {"learning_rate": rows[0]["learning_rate"]}
+    return [row | {"seconds": seconds / epoch.count} for row in rows]
+
+
+def measure_outputs(parts: Parts, metrics: Mapping[str, Metric], epoch: EpochState) -> None:
+    """Replace the recorded outputs of an epoch, or of a part of it, by their share in the means of the metrics."""
     if metrics and epoch.outputs:
         z, y, *weight = epoch.outputs
-        scores = measured(parts, metrics, z, y, *weight)
-        rows = [{"loss": rows[0]["loss"]} | scores | {"learning_rate": rows[0]["learning_rate"]}]
-    return [row | {"seconds": seconds / epoch.count} for row in rows]
+        means = Means(epoch.means, epoch.weight)
+        means.add(measured(parts, metrics, z, y, *weight), weight_of(y, *weight))
+        epoch.means, epoch.weight, epoch.outputs = means.values, means.weight, []
+
+
+def weight_of(y: Array, weight: Array | None = None) -> float:
+    """Return the sum of the weights of rows."""
+    return float(len(y) if weight is None else weight.sum(dtype=np.float64))
+
+
+class Means:
+    """The weighted means of numbers by name: of a single part, exactly its numbers."""
+
+    def __init__(self, values: Mapping[str, float], weight: float) -> None:
+        self.values, self.weight = dict(values), weight
+
+    def add(self, values: Mapping[str, float], weight: float) -> None:
+        self.weight += weight
+        share = weight / self.weight if self.weight else 1.0
+        for name, value in values.items():
+            self.values[name] = value if share == 1 else (1 - share) * self.values[name] + share * value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from .._support.checks import (
 from .._support.overrides import is_of_package
 from ..data.batches import check_sample, complement, split_rows
 from ..data.scale import check_resolution
+from ..distributed.serial import SERIAL, Serial
 from ..layers import LAYERS, Flatten, Layer, Linear
 from ..layers.base import shape_remedy, walk
 from ..layers.columns import check_all_codes
@@ -33,18 +34,40 @@ from ..model import Sequential
 from ..optimizers import get_optimizer
 from .callbacks import Callback
 
+if TYPE_CHECKING:
+    from ..data.streams import Source
+
 Targets: TypeAlias = "tuple[Array, Array | None]"  # y and the weights, as the loss takes them
 Data: TypeAlias = tuple[Array, Array, Array | None]
 COLUMNS = ("loss", "learning_rate", "seconds")  # of every History; a metric needs another name
-Validation: TypeAlias = "tuple[Any, ...] | float | Array | None"
+Validation: TypeAlias = "tuple[Any, ...] | float | Array | Source | None"
 
 
 def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> Data:
     """Convert x to the model's dtype, and check that x, y and the weights, if any, are finite and of one length."""
-    given_x, given_y = x, y
-    numbers, y = as_samples(who, x), as_numeric(who, "y", y)
-    x = as_samples(who, numbers, model.dtype, given_x)
-    weight = None if sample_weight is None else as_numeric(who, "sample_weight", sample_weight, model.dtype)
+    numbers, targets = as_samples(who, x), as_numeric(who, "y", y)
+    data = as_rows(who, model, numbers, targets, sample_weight, of=(x, y))
+    check_resolved(who, model, numbers, targets, of=(x, y))
+    if data[2] is not None and not data[2].any():
+        raise ValueError(sentence(who, "a sample_weight above 0", "zeros only"))
+    return data
+
+
+def as_rows(
+    who: str,
+    model: Sequential,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    first_row: int = 0,
+    of: tuple[Any, Any] = (None,) * 2,
+) -> Data:
+    """Convert and check each row on its own; ``of`` are the x and y of the user's call, whose row ``first_row`` is."""
+    x = as_samples(who, x, model.dtype, of[0], first_row)
+    y = as_numeric(who, "y", y, first_row=first_row)
+    weight = None
+    if sample_weight is not None:
+        weight = as_numeric(who, "sample_weight", sample_weight, model.dtype, first_row=first_row)
     lengths = {array.shape[0] if array.ndim else 0 for array in (x, y, weight) if array is not None}
     if lengths == {0}:
         raise ValueError(sentence(who, "at least one row", "empty data"))
@@ -52,15 +75,17 @@ def as_data(who: str, model: Sequential, x: Any, y: Any, sample_weight: Any) -> 
         got = f"x {x.shape}, y {y.shape}" + ("" if weight is None else f", weights {weight.shape}")
         raise ValueError(sentence(who, "x, y and weights of equal length", got))
     check_input(model, x, y)
-    check_finite(who, "x", x, of=given_x)
-    check_finite(who, "y", y, of=given_y)
-    check_all_codes(who, model.layers, x, of=given_x)
-    check_resolution(who, "x", numbers, model.dtype, given_x)
-    if y.ndim > 1 or y.dtype.kind == "f":  # labels never enter the arithmetic
-        check_resolution(who, "y", y, model.dtype, given_y)
-    if weight is not None and not weight.any():
-        raise ValueError(sentence(who, "a sample_weight above 0", "zeros only"))
+    check_finite(who, "x", x, first_row, of[0])
+    check_finite(who, "y", y, first_row, of[1])
+    check_all_codes(who, model.layers, x, first_row, of[0])
     return x, y, weight
+
+
+def check_resolved(who: str, model: Sequential, x: Array, y: Array, of: tuple[Any, Any] = (None, None)) -> None:
+    """Raise unless the model's dtype can hold the differences between these rows."""
+    check_resolution(who, "x", x, model.dtype, of[0])
+    if y.ndim > 1 or y.dtype.kind == "f":  # labels never enter the arithmetic
+        check_resolution(who, "y", y, model.dtype, of[1])
 
 
 def check_input(model: Sequential, x: Array, y: Array) -> None:
@@ -109,7 +134,7 @@ def _copied(array: Array) -> Array:
 
 
 def as_validation(
-    data: Data, validation: Validation, model: Sequential, loss: LossFunction, rng: np.random.Generator
+    data: Any, validation: Validation, model: Sequential, loss: LossFunction, rng: np.random.Generator
 ) -> tuple[Data | None, Array | None]:
     """Return the validation data, and the row numbers left for training if it is part of the data."""
     if validation is None or (isinstance(validation, (int, float)) and validation == 0):
@@ -117,6 +142,9 @@ def as_validation(
     if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
         xv, yv, *rest = validation
         return own_targets(as_data("validation", model, xv, yv, rest[0] if rest else None)), None
+    if not isinstance(data, tuple):
+        remedy = "pass another source or arrays (x, y)"
+        raise TypeError(sentence("fit", "validation data beside a source", repr(validation), remedy))
     x, y, weight = data
     if isinstance(validation, np.ndarray):
         kept, aside = complement(validation, len(y))
@@ -227,6 +255,13 @@ def _callbacks(trainer: _Checked, callbacks: Any) -> list[Callback]:
     return found
 
 
+def _communicator(communicator: Any) -> Serial:
+    if communicator is not None and not isinstance(communicator, Serial):
+        got = f"a {type(communicator).__name__}"
+        raise TypeError(sentence("Trainer", "a communicator", got, "pass chainrule.distributed.MPI()"))
+    return communicator or SERIAL
+
+
 #: Checks of a trainer's attributes, in the constructor and later: (trainer, value) -> the value to store.
 CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "model": _model,
@@ -238,5 +273,6 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "rng": lambda trainer, rng: trainer.model.rng if rng is None else as_rng(rng, "Trainer"),
     "sample": lambda trainer, sample: check_sample("Trainer", sample),
     "augment": lambda trainer, functions: as_list("augment", functions),
+    "communicator": lambda trainer, communicator: _communicator(communicator),
     "epochs": lambda trainer, epochs: check_integer("Trainer", "epochs", epochs, minimum=0),
 }

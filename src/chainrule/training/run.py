@@ -1,4 +1,4 @@
-"""What a fit needs: objects of its own, checked data and batches, a position, and the engine of its steps."""
+"""What the steps of a fit need: objects of its own, checked data and batches, and an engine."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ import copy
 import os
 import time
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sized
 from contextlib import closing
 from typing import Any
 
 import numpy as np
 
 from .._support.checks import Array, sentence
-from ..data.batches import Augmentation, Batches, Sample
-from ..losses import LossFunction
+from ..data.batches import Batches, Sample
 from ..metrics import Metric
-from ..model import Sequential
-from ..optimizers import Optimizer
-from .callbacks import Callback, History
-from .callbacks.base import CallbackList
 from .compiled import CALL_SECONDS, Compiled, compiled_engine
 from .engine import Average, Engine, Interpreted, Parts, same, values_of
-from .inputs import Data, Targets, Validation, as_validation, check_layers, check_output_fits, check_targets
-from .settings import settings_of
-from .state import EpochState, Position, StepRecord, TrainingState, watching_schedules
+from .inputs import Data, Targets, check_layers, check_output_fits, check_targets
+from .ranks import keep_in_step
+from .state import EpochState, Position, StepRecord
 
 _HOLDERS: dict[int, weakref.ref[Claim]] = {}  # by the id of an object; an aborted fit holds nothing
 
@@ -78,7 +73,7 @@ class Run:
         parts: Callable[[], Parts],
         data: Data,
         chosen: Array | None,
-        held_out: Data | None,
+        held_out: Any,
         claim: Claim,
         total_steps: Callable[[bool], int],
     ) -> None:
@@ -87,12 +82,13 @@ class Run:
         self._parts, self._data, self._chosen, self._claim, self._total_steps = parts, data, chosen, claim, total_steps
         self._settings: tuple[Any, ...] = ()
         self._engine: Engine | None = None
+        self._made_for: Batches | None = None
         self._targets: Targets | None = None
         self._loss: Any = None  # of the targets
         self._loss_values: list[Any] = []
         self._set_up: list[Any] = []  # the model, and the optimizer that was set up for it
         self._groups: Any = None  # with these groups
-        self._planned: list[Any] = []  # for these batches and this total number of steps
+        self._planned: list[Any] = []  # for batches of these settings and this total number of steps
         self._together, self._began = 1, 0.0
         check_output_fits(*parts()[:2])  # again: the last layer may have been replaced
 
@@ -101,7 +97,13 @@ class Run:
         rows: int = self._data[0].shape[0] if self._chosen is None else len(self._chosen)
         return rows
 
-    def cut(self, size: int | None, drop_last: bool, sample: Sample) -> Batches:
+    def check(self, position: Position) -> None:
+        """Raise unless the position, which may come from a file, is one of a training on these data."""
+        position.check(self.rows, self.batches.rows)
+        if position.current is not None:
+            position.current.check(self.batches)
+
+    def cut(self, size: int | None, drop_last: bool, sample: Sample) -> Sized:
         """Return the batches for these settings, which callbacks may change from epoch to epoch."""
         settings = size, drop_last, sample
         if settings != self._settings:
@@ -117,22 +119,40 @@ class Run:
             self._together = 1
         elif self._began and now - self._began < CALL_SECONDS / 2:
             self._together *= 2
-        self._began, self.batches.rng = now, self._parts().rng
+        parts = self._parts()
+        self._together = keep_in_step(parts, self._together)
+        self._began, self.batches.rng = now, parts.rng
         return self.engine().begin(min(most, self._together))
 
     def steps(
-        self, epoch: EpochState, record_outputs: bool, single_step: bool, average: Average | None
+        self, epoch: EpochState, metrics: Mapping[str, Metric], single_step: bool, average: Average | None
     ) -> Generator[list[StepRecord], None, None]:
-        """Take the remaining steps of the epoch, each with the current parts."""
+        """Take the remaining steps of the epoch, each with the current parts; record outputs if there are metrics."""
         steps_in_all = epoch.count * len(self.batches)
         while epoch.done < steps_in_all:
             engine = self.engine()
-            with closing(engine.steps(epoch, record_outputs, single_step, average)) as steps:
+            with closing(engine.steps(epoch, bool(metrics), single_step, average)) as steps:
                 for records in steps:
                     self.failure = engine.failure
                     yield records
                     if epoch.done < steps_in_all and not self._is_current(self._parts()):
                         break
+
+    def rows_at(self, epoch: EpochState, step: int) -> tuple[list[Array], Array, Array]:
+        """Return the arrays, the places of a step's rows in them, and their numbers in the data.
+
+        The count of steps continues over several epochs.
+        """
+        batches = self.batches
+        count, step = divmod(step, len(batches))
+        start = step * batches.size
+        rows = np.arange(start, min(start + batches.size, batches.rows))
+        rows = rows if epoch.order is None else epoch.order[count * batches.rows + rows]
+        return batches.arrays, rows, rows
+
+    def some(self) -> Data:
+        """Return rows for advice."""
+        return self._data
 
     def engine(self) -> Engine:
         """Return the engine for the current parts; a new one if something was replaced."""
@@ -142,7 +162,9 @@ class Run:
         return self._engine
 
     def _is_current(self, parts: Parts) -> bool:
-        if self._engine is None or not self._engine.obeys(parts) or parts.optimizer.groups != self._groups:
+        if self._engine is None or self._made_for is not self.batches or not self._engine.obeys(parts):
+            return False
+        if parts.optimizer.groups != self._groups:
             return False
         return bool(self._planned[-1] == self._total_steps(False))
 
@@ -155,110 +177,15 @@ class Run:
             self._loss, self._loss_values = loss, values_of(loss)
         known, new = same(self._set_up, [model, optimizer]), self._set_up != [] and self._set_up[1] is not optimizer
         total = self._total_steps(new)
-        plan = [self.batches, total]
+        plan = [self._settings, total]
         if not known or optimizer.groups != self._groups or plan != self._planned:
             optimizer.setup(model.parameters, total_steps=total)
             self._set_up, self._groups = [model, optimizer], copy.deepcopy(optimizer.groups)
             self._planned = plan
+        self._made_for = self.batches
         engine = compiled_engine(parts, self.batches, self._targets)
         if engine is None:
             return Interpreted(parts, self.batches)
         if isinstance(self._engine, Compiled):
             engine.pace = self._engine.pace
         return engine
-
-
-class Preparation:
-    """The attributes of a trainer, and what it does before the loop."""
-
-    model: Sequential
-    loss: LossFunction
-    optimizer: Optimizer
-    batch_size: int | None
-    metrics: dict[str, Metric]
-    callbacks: list[Callback]
-    rng: np.random.Generator
-    sample: Sample
-    augment: list[Augmentation]
-    drop_last: bool
-    average_penalty: bool
-    epoch: int
-    epochs: int
-    steps_per_epoch: int
-    stop: bool
-    history: History
-    _position: Position
-    _resuming: bool
-
-    @property
-    def step(self) -> int:
-        """Number of steps taken, including those before a checkpoint."""
-        return self._position.steps or 0
-
-    @property
-    def resumed(self) -> bool:
-        """Whether training was resumed from a checkpoint."""
-        return self._position.resumed
-
-    @property
-    def seconds(self) -> float:
-        """Duration of training in seconds, including the time before a checkpoint."""
-        return self._position.elapsed
-
-    @property
-    def state(self) -> TrainingState:
-        """The complete state by reference: checkpoints write it, and :meth:`resume` restores it."""
-        self._position.stopped = self.stop
-        rows, position = self.history.rows, self._position
-        return TrainingState(self, self.model, self.optimizer, self.callbacks, self.rng, rows, position)
-
-    def _parts(self) -> Parts:
-        return Parts(self.model, self.loss, self.optimizer, self.rng, self.average_penalty, tuple(self.augment))
-
-    def _begin(self, data: Data, validation: Validation, epochs: int, claim: Claim) -> Run:
-        """Check the data, and set the position and the generators to the start or to the checkpoint."""
-        position = self._position if self._resuming else Position()
-        if position.generators_at_first is not None:
-            self.state.generators = position.generators_at_first
-        position.generators_at_first = self.state.generators
-        held_out, chosen = as_validation(data, validation, self.model, self.loss, self.rng)
-        run = Run(self._parts, data, chosen, held_out, claim, self._total_steps)
-        self._cut(run, position)
-        position.check(run.batches, run.rows)
-        if position.generators is not None:
-            self.state.generators = position.generators
-        if position.steps is None:  # an old checkpoint
-            position.steps = position.epoch * self.steps_per_epoch + len(position.records)
-        if position.before is None or not position.resumed:
-            position.before = self.optimizer.steps_taken - position.steps
-        if not position.resumed:
-            self.history = History()
-        position.length, position.data_rows, self._resuming = run.rows, None, False
-        if position.first is None or position.first["epochs"] != epochs:  # otherwise keep what training has changed
-            self.epochs = epochs
-        self._position, self.epoch, self.stop = position, position.epoch, position.stopped
-        if any(callback.saves for callback in self.callbacks):
-            position.first = (position.first or settings_of(self)) | {"epochs": epochs}
-        run.engine()  # also checks the data
-        check_targets(self.model, self.loss, held_out)  # now, not after an epoch
-        return run
-
-    def _cut(self, run: Run, position: Position) -> None:
-        cut = position.cut
-        if position.current is None or cut is None:
-            cut = [self.batch_size, self.drop_last, self.sample]
-            position.cut = [*cut[:2], self.sample if isinstance(self.sample, str) else "all"]  # as in a file
-        self.steps_per_epoch = len(run.cut(*cut))
-
-    def _total_steps(self, new_optimizer: bool) -> int:
-        position = self._position
-        if new_optimizer:
-            position.before = int(self.optimizer.state.get("step", 0)) - self.step
-        ahead = (self.epochs - position.epoch) * self.steps_per_epoch
-        return (position.before or 0) + self.step - len(position.records) + ahead
-
-    def _epochs_ahead(self, run: Run, callbacks: CallbackList) -> int:
-        """Return how many epochs may run in one call: one, if anything needs the end of each."""
-        if run.held_out or self.metrics or any(watching_schedules(self.optimizer)):
-            return 1
-        return int(min(callbacks.epochs_ahead, self.epochs - self._position.epoch))

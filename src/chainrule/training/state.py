@@ -100,6 +100,10 @@ class EpochState:
     count: int = 1
     keys: Array | None = None  # of the dropouts and noises in each step, if drawn in advance
     outputs: list[Array] = field(default_factory=list)  # and targets and weights, in the epoch's order, if recorded
+    means: Row = field(default_factory=dict)  # of the metrics over earlier outputs, which are no longer there
+    weight: float = 0.0  # of these
+    seed: int | None = None  # of the order of a stream,
+    window: int = 0  # which is read so many steps at a time
 
     def check(self, batches: Batches) -> None:
         """Raise unless it fits the batches: kernels trust it, and it may come from a forged file."""
@@ -111,6 +115,7 @@ class EpochState:
                 or (order.shape == (rows,) and order.dtype in (np.int64, np.intp) and within(order, 0, last))
             )
             and 0 <= self.done <= len(batches)
+            and self.seed is None
             and all(array.shape[:1] == (rows,) for array in self.outputs)
         ):
             raise ValueError(sentence("fit", "to continue within an epoch of these rows", "another one", SAME_DATA))
@@ -144,20 +149,18 @@ class Position:
     def elapsed(self) -> float:
         return self.seconds + (0.0 if self.since is None else time.perf_counter() - self.since)
 
-    def check(self, batches: Batches, rows: int) -> None:
+    def check(self, rows: int, of_epoch: int) -> None:
         """Raise unless the data are as long as before."""
         if self.length not in (None, rows):
             raise ValueError(sentence("fit", f"data of {self.length} rows, as before", str(rows), SAME_DATA))
-        if self.data_rows not in (None, batches.rows):
+        if self.data_rows not in (None, of_epoch):
             expected = f"data of {self.data_rows} rows an epoch, as before"
-            raise ValueError(sentence("fit", expected, str(batches.rows), SAME_DATA))
+            raise ValueError(sentence("fit", expected, str(of_epoch), SAME_DATA))
         done = 0 if self.current is None else self.current.done
         if done != len(self.records):
             raise ValueError(
                 sentence("fit", f"to continue after {done} steps of an epoch", f"{len(self.records)} losses")
             )
-        if self.current is not None:
-            self.current.check(batches)
 
 
 class Stateful(Protocol):
@@ -264,6 +267,9 @@ def _position(facts: Mapping[str, Any]) -> Position:
             raise TypeError("an epoch that does not consist of arrays")
         done, outputs = operator.index(epoch["done"]), list(epoch["outputs"])
         current = EpochState(epoch["order"], done, keys=epoch["keys"], outputs=outputs)
+        current.means = {str(name): float(mean) for name, mean in epoch.get("means", {}).items()}
+        current.weight, current.window = float(epoch.get("weight", 0)), operator.index(epoch.get("window", 0))
+        current.seed = None if epoch.get("seed") is None else operator.index(epoch["seed"])
     records = [(float(loss), float(weight), float(rate)) for loss, weight, rate in facts["records"]]
     position = Position(current=current, records=records, generators=facts["generators"], resumed=True)
     for name, convert in PLAIN.items():

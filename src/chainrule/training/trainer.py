@@ -14,6 +14,7 @@ from .._support.checks import RandomState, check_integer
 from .._support.errors import DivergenceError, Elsewhere, StopTraining
 from .._support.forks import unforked
 from ..data.batches import Augmentation, Sample
+from ..distributed.serial import SERIAL, Serial
 from ..losses import LossFunction
 from ..metrics import Metric
 from ..model import Sequential
@@ -24,8 +25,9 @@ from .callbacks import Callback, History, Progress, Row
 from .callbacks.base import CallbackList
 from .callbacks.weights import average_by_engine
 from .evaluation import evaluated, rows_of_epochs
-from .inputs import CHECKS, Validation, as_data, own_targets
-from .run import Claim, Preparation, Run
+from .inputs import CHECKS, Validation
+from .preparation import Preparation
+from .run import Claim, Run
 from .settings import settings_of
 from .state import EpochState, Position, StepRecord, TrainingState, watching_schedules
 
@@ -66,6 +68,8 @@ class Trainer(Preparation):
         Whether to divide P by Σₙ wₙ too, like scikit-learn's MLP, whose ``alpha`` is 2 ``l2``.
     augment : list of callable ``(x, y, rng) -> (x, y)``
         Changes to each training batch, such as :class:`~chainrule.data.MixUp`.
+    communicator : distributed.MPI, optional
+        The processes that share the rows of each batch; by default this one has all.
 
     Examples
     --------
@@ -97,9 +101,11 @@ class Trainer(Preparation):
         drop_last: bool = False,
         average_penalty: bool = False,
         augment: Sequence[Augmentation] = (),
+        communicator: Serial | None = None,
     ) -> None:
         given: dict[str, Any] = {"model": model, "loss": loss, "optimizer": optimizer, "batch_size": batch_size}
         given |= {"metrics": metrics, "callbacks": callbacks, "rng": rng, "sample": sample, "augment": augment}
+        given["communicator"] = communicator
         for name, value in given.items():
             setattr(self, name, value)
         self.drop_last, self.average_penalty = drop_last, average_penalty
@@ -116,7 +122,7 @@ class Trainer(Preparation):
     def fit(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         validation: Validation = None,
         epochs: int = 10,
@@ -130,13 +136,14 @@ class Trainer(Preparation):
 
         Parameters
         ----------
-        x : array or SciPy sparse matrix (N, ...)
-            Input, converted to the model's dtype; may be sparse if the first layer is Linear.
+        x : array, SciPy sparse matrix (N, ...) or Source
+            Input, converted to the model's dtype; may be sparse if the first layer is Linear. Data larger than memory
+            come as a source alone, such as :func:`~chainrule.data.stream` returns.
         y : array (N,) of labels or (N, O) of numbers
             Targets, in the form that the loss expects.
         sample_weight : array (N,), optional
             Weight of each row.
-        validation : (x, y), (x, y, sample_weight), float, array or None
+        validation : (x, y), (x, y, sample_weight), Source, float, array or None
             Validation data, or the fraction of the rows to hold out (stratified for labels), or their row numbers.
         epochs : int, >= 1
             Number of epochs.
@@ -158,20 +165,19 @@ class Trainer(Preparation):
             If the loss, gradient or parameters are not finite; the model returns to a recent state.
         """
         warn_if_absent()
-        epochs = check_integer("fit", "epochs", epochs)
-        with deferred() as signals, np.errstate(), Claim("fit") as claim:  # all restored at the end
+        epochs, first = check_integer("fit", "epochs", epochs), self.communicator.rank == 0
+        with deferred() as signals, np.errstate(), self.communicator, Claim("fit") as claim:  # all restored at the end
             with released:
                 claim.add(self, self.model, self.optimizer)
-                data = own_targets(as_data("fit", self.model, x, y, sample_weight))
-                run = self._begin(data, validation, epochs, claim)
-            callbacks = [*self.callbacks, self.history]
-            if verbose and not any(isinstance(callback, Progress) for callback in self.callbacks):
+                run = self._begin(self._data("fit", x, y, sample_weight), validation, epochs, claim)
+            callbacks = [one for one in self.callbacks if first or not one.writes] + [self.history]
+            if verbose and first and not any(isinstance(callback, Progress) for callback in self.callbacks):
                 callbacks.append(Progress(every))
             self._train(run, CallbackList(callbacks, self._position), signals)
-            if verbose:
+            if verbose and first:
                 with unforked:
                     from .divergence import advise
-                advise(self._parts(), data, self.history)
+                advise(self._parts(), run.some(), self.history)
         return self.history
 
     def resume(self, path: str | os.PathLike[str]) -> Trainer:
@@ -211,8 +217,11 @@ class Trainer(Preparation):
         self.epoch, self.stop, self._resuming = self._position.epoch, self._position.stopped, True
         return self
 
-    def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+    def evaluate(self, x: Any, y: Any = None, sample_weight: Any = None) -> dict[str, float]:
         """Compute the loss, penalties included, and the metrics, without dropout.
+
+        Of a source, metrics are weighted means over windows of about 128 MB: the accuracy and mean errors of all rows,
+        but not exactly their AUC, for example.
 
         Parameters
         ----------
@@ -224,8 +233,8 @@ class Trainer(Preparation):
         dict of str to float
             ``"loss"`` and the metrics by name.
         """
-        data = as_data("evaluate", self.model, x, y, sample_weight)
-        return evaluated("evaluate", self._parts(), self.metrics, *data)
+        data, parts = self._data("evaluate", x, y, sample_weight), self._parts()._replace(communicator=SERIAL)
+        return evaluated("evaluate", parts, self.metrics, data)
 
     def _train(self, run: Run, callbacks: CallbackList, signals: deferred) -> None:
         """Train until the last epoch, or until training is stopped or interrupted."""
@@ -237,8 +246,10 @@ class Trainer(Preparation):
                     signals.begin()  # also defers handlers that callbacks have set
                     self._train_epochs(run, callbacks)
                     deliver()
+                    self.communicator.agree()
                 except (KeyboardInterrupt, StopTraining) as stop:
                     self.history.interrupted, self.history.reason = True, str(stop)
+                    self.communicator.leave(str(stop) or type(stop).__name__)
         finally:
             self._position.seconds, self._position.since = self.seconds, None
             self._position.left = self._position.first and settings_of(self)
@@ -252,7 +263,7 @@ class Trainer(Preparation):
         try:
             if position.row is not None:  # the checkpoint was written in a hook at the end of an epoch
                 self._end_again(callbacks)
-            while position.epoch < self.epochs and not self.stop:
+            while position.epoch < self.epochs and not any(self.communicator.agree(self.stop)):
                 self._begin_epoch(run, callbacks)
                 position.current = position.current or run.begin(self._epochs_ahead(run, callbacks))
                 for index, row in enumerate(self._take_steps(run, callbacks, rollback)):
@@ -284,20 +295,20 @@ class Trainer(Preparation):
                 callbacks.call("on_batch_end", self, position.records[-1][0])
             average = average_by_engine(self, callbacks.of_each_step)
             single_step = callbacks.of_each_step != [] and average is None
-            with closing(run.steps(current, bool(metrics), single_step, average)) as steps:
+            with closing(run.steps(current, metrics, single_step, average)) as steps:
                 for records in steps:
                     self._after_steps(records, run, callbacks)
                     rollback.keep(self.state)
             deliver()
             rollback.check(self.model)  # no loss would show it after the last step
         except DivergenceError as error:
-            from .divergence import Failure, divergence_error, rows_of_step
+            from .divergence import Failure, divergence_error
 
             place = max(len(position.records) - 1, 0)
-            epochs, step = divmod(place, len(run.batches))
-            rows = rows_of_step(current, run.batches, place)
-            failure = Failure(str(error), self.epoch + epochs, step, rows, position.records)
-            raise divergence_error(failure, self._parts(), run.batches.arrays, rollback.steps) from None
+            epochs, step = divmod(place, self.steps_per_epoch)
+            arrays, rows, numbers = run.rows_at(current, place)
+            failure = Failure(str(error), self.epoch + epochs, step, rows, numbers, position.records)
+            raise divergence_error(failure, self._parts(), arrays, rollback.steps) from None
         seconds = time.perf_counter() - start
         return rows_of_epochs(self._parts(), current, position.records, self.steps_per_epoch, metrics, seconds)
 
@@ -315,7 +326,7 @@ class Trainer(Preparation):
     def _validate(self, row: Row, run: Run, callbacks: CallbackList) -> None:
         callbacks.call("on_validation_begin", self)
         if run.held_out is not None:
-            scores = evaluated("fit", self._parts(), self.metrics, *run.held_out)
+            scores = evaluated("fit", self._parts(), self.metrics, run.held_out)
             callbacks.call("on_validation_end", self, scores)
             row |= {f"validation_{name}": value for name, value in scores.items()}
         for _, schedule in watching_schedules(self.optimizer):

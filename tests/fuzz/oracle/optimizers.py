@@ -45,8 +45,11 @@ class Optimizer:
         for name, w in weights.items():
             held = self.memory.setdefault(name, {})
             eta = rate * self.factor(name, "learning_rate_factor")
-            w *= 1 - eta * decay * self.factor(name, "weight_decay_factor")
-            w[...] = self.rounding(w - eta * self.direction(name, gradients[name], held))
+            self.move(name, w, gradients[name], held, eta, decay * self.factor(name, "weight_decay_factor"))
+
+    def move(self, name: str, w: Array, g: Array, held: Arrays, eta: float, decay: float) -> None:
+        w *= 1 - eta * decay
+        w[...] = self.rounding(w - eta * self.direction(name, g, held))
 
     def clipped(self, g: Array) -> Array:
         return g if self.clip_value is None else np.minimum(np.maximum(g, -self.clip_value), self.clip_value)
@@ -158,3 +161,33 @@ class Muon(Adam):
             change = b * gram + c * gram @ gram
             x = self.rounding(a * x + (change @ x if x.shape[0] <= x.shape[1] else x @ change))
         return 0.2 * math.sqrt(max(g.shape)) * x
+
+
+class Layerwise(Optimizer):
+    def ratio(self, w: Array, norm: float, length: float) -> float:
+        self.rounding.kink(np.array([norm, length]))
+        found = norm / length if w.ndim > 1 and norm > 0 and length > 0 else 1.0
+        return found if self.clip_ratio is None or w.ndim < 2 else min(found, self.clip_ratio)
+
+
+class LARS(Layerwise):
+    def defaults(self):
+        return {"momentum": 0.9, "trust_coefficient": 1e-3, "clip_ratio": None}
+
+    def move(self, name, w, g, held, eta, decay):
+        norm = math.sqrt((w**2).sum())
+        length = math.sqrt((g**2).sum()) + decay * norm
+        scaled = self.ratio(w, self.trust_coefficient * norm, length) * (g + decay * w)
+        w[...] = self.rounding(w - eta * self.average(held, "v", self.momentum, scaled, weight=1.0))
+
+
+class LAMB(Layerwise, Adam):
+    decay = 0.01
+
+    def defaults(self):
+        return super().defaults() | {"epsilon": 1e-6, "clip_ratio": None}
+
+    def move(self, name, w, g, held, eta, decay):
+        update = self.direction(name, g, held) + decay * w
+        ratio = self.ratio(w, math.sqrt((w**2).sum()), math.sqrt((update**2).sum()))
+        w[...] = self.rounding(w - eta * ratio * update)

@@ -41,6 +41,7 @@ include "losses.pxi"
 include "noise.pxi"
 include "held.pxi"
 include "columns.pxi"
+include "plan_types.pxi"
 include "plan.pxi"
 include "forward.pxi"
 

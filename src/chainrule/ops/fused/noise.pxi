@@ -1,8 +1,8 @@
 """Dropout."""
 
 
-def dropout(x, rate, rng, out=None, mask=None):
-    return dropout_by_key(x, rate, PLAIN["draw_key"](rng), 0, out, mask)
+def dropout(x, rate, rng, out=None, mask=None, first=0):
+    return dropout_by_key(x, rate, PLAIN["draw_key"](rng), first, out, mask)
 
 
 def dropout_by_key(x, rate, key, first=0, out=None, mask=None):

@@ -1,85 +1,14 @@
 """A plan of training: what kernels/plan.h needs, gathered from arrays, and the call that carries it out."""
 
-cdef extern from "kernels/plan.h" nogil:
-    enum:
-        PLAN_THREADS
-        PLAN_CHUNK
-        STAGE_columns, STAGE_affine, STAGE_parametric, STAGE_prelu, STAGE_scale, STAGE_fork, STAGE_join
-        STAGE_dropout, STAGE_gaussian_noise, STAGE_batch_norm, STAGE_layer_norm, STAGE_COUNT
-
-    ctypedef struct Stage:
-        int kind, activation, keeps_input, draw
-        Size inputs, outputs
-        double a, momentum, l1, l2
-        double *penalty
-        void *W
-        void *b
-        void *dW
-        void *db
-        void *y
-        void *dy
-        void *kept
-        void *inverse
-        void *mean
-        void *variance
-        double *running_mean
-        double *running_variance
-        const Part *parts
-        int part_count
-        Stage *partner
-
-    ctypedef struct Run:
-        Size start, stop
-        double rate, decay
-
-    ctypedef struct PlanStruct "Plan":
-        Stage *stages
-        int count, first_learning
-        Size inputs, outputs
-        const void *x
-        const char *y
-        Size y_bytes
-        int soft
-        const double *weight
-        const cnp.int64_t *order
-        const cnp.int64_t *mates
-        const double *shares
-        Size epoch_rows, batch, epoch_steps, first, steps
-        int loss, average_penalty
-        const double *parameters
-        int optimizer
-        void *vector
-        void *gradient
-        void *state1
-        void *state2
-        Size size
-        Run *runs
-        int run_count
-        double clip_norm, clip_value
-        const double *updates
-        int coefficients
-        void *mean
-        const double *mean_weights
-        const cnp.uint64_t *keys
-        int draws
-        void *x_room
-        char *y_room
-        double *share
-        double *row_value
-        double *squares
-        void *rooms[PLAN_THREADS]
-        double *value
-        void *z
-        Size done
-        cnp.int64_t *taken
-
-    void chainrule_run_plan(const Kernels *kernels, PlanStruct *plan, int wanted)
-
 cdef extern from "kernels/lists.h":
     const char *const STAGE_NAMES[]
 
 cdef dict STAGES = {STAGE_NAMES[i].decode(): i for i in range(STAGE_COUNT)}
 MOST_THREADS = PLAN_THREADS
+
+
+cdef int exchanged(void *plan, double *value) noexcept with gil:
+    return (<Plan> plan).add_up(value)
 
 
 cdef class Plan:
@@ -109,6 +38,7 @@ cdef class Plan:
     cdef bint running
     cdef Size waves  # numbers of room for each thread
     cdef list rooms, kept, passing  # arrays of the plan's own; those of others that it points into, always and in this call
+    cdef object communicator, gradient, error  # of the ranks; what failed in the exchange between them
 
     def __cinit__(self):
         self.plan.stages = NULL
@@ -120,6 +50,7 @@ cdef class Plan:
 
     def __init__(self, stages, vector, gradient, x, y, weight, batch, epoch_rows, loss, optimizer, runs, average_penalty):
         self.rooms, self.kept, self.passing = [], [], []
+        self.gradient = gradient
         self.kernels = kernels_for(vector)
         if self.kernels == NULL or not stages or not 0 < epoch_rows <= len(x) or batch < 1:
             raise ValueError(sentence("fit", "a network and rows to train it on", f"{len(x)} rows, {described(vector)}"))
@@ -356,6 +287,24 @@ cdef class Plan:
         p.mean_weights = <const double *> self.passed("weights", weights, cnp.NPY_FLOAT64, (p.steps,))
         p.mean = self.passed("the average of the weights", mean, self.type, (p.size,), True)
 
+    @cython.binding(False)
+    def share(self, communicator):
+        """Let each rank of the communicator take its own rows of every batch."""
+        cdef PlanStruct *p = &self.plan
+        self.communicator, p.rank, p.ranks = communicator, communicator.rank, communicator.size
+        p.exchange, p.context = exchanged, <void *> self
+
+    cdef int add_up(self, double *value):
+        """Sum the gradient and the loss over the ranks; 0 if that failed."""
+        try:
+            loss = np.array([value[0]])
+            self.communicator.allreduce(self.gradient, loss)
+            value[0] = loss[0]
+            return 1
+        except BaseException as error:  # C cannot pass it on; run() raises it
+            self.error = error
+            return 0
+
     cdef int check_rows(self, const cnp.int64_t *rows, Size begin, Size end, Size count) except -1:
         cdef Size i
         for i in range(begin, end):
@@ -387,4 +336,7 @@ cdef class Plan:
         with nogil:
             chainrule_run_plan(self.kernels, &self.plan, threads)
         self.running, self.passing = False, []
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
         return self.plan.done

@@ -90,6 +90,8 @@ class CategoryRule(Rule):
 
     def encode(self, column: Column, missing: Collection[str]) -> Array:
         codes = self.codes(column, missing)
+        if self.is_embedded:
+            return codes[:, None]
         if not self._is_one_hot:
             encoded: Array = self.scales.apply(self._table())[codes]
             return encoded

@@ -98,7 +98,7 @@ class Rule(ABC):
 
     @abstractmethod
     def encode(self, column: Column, missing: Collection[str]) -> Array:
-        """Return the features (N, I)."""
+        """Return the features (N, I), or the code (N, 1)."""
 
     def fill(self, out: Array, column: Column, missing: Collection[str]) -> None:
         out[:] = self.encode(column, missing)

@@ -100,19 +100,23 @@ def read_numbers(name: str, column: Column, missing: Collection[str], decimal: s
 def _of_words(name: str, column: Words, missing: Collection[str], decimal: str) -> Array:
     numbers = np.full(len(column.words) + 1, np.nan)
     for at, word in enumerate(column.words):
-        if is_missing_number(word, missing):
-            continue
-        found = value(word, decimal)
+        found = number_of(word, missing, decimal)
         if found is None:
             row = int(np.argmax(column.codes == at))
             if column.codes[row] != at:  # it does not occur
                 continue
             raise ValueError(sentence(WHO, f"numbers in column {name!r}", f"{word!r} at row {row}", "correct it"))
-        numbers[at] = _as_float(found)
+        numbers[at] = found
     return numbers[column.codes]
 
 
-def _as_float(number: float) -> float:
+def number_of(word: str, missing: Collection[str], decimal: str) -> float | None:
+    """Return the number that a word states, NaN if it means that none is there; None if it is another word."""
+    if is_missing_number(word, missing):
+        return np.nan
+    number = value(word, decimal)
+    if number is None:
+        return None
     try:
         return float(number)
     except OverflowError:  # of a long integer

@@ -9,6 +9,7 @@ A constant feature gives 0, for new values too. z is clipped to ±10⁶, so the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,12 @@ class Scales:
             raise ValueError("'smooth' that is not a list of true and false")
         facts.check_keys(description, ("center", "factor", "smooth"))
         return Scales(center, factor, np.array(smooth, bool))
+
+
+def scaled(x: float, center: float, factor: float, smooth: bool) -> float:
+    """Scale one number as ``Scales.apply`` does, to the same bit; the factor is not 0, and x is not NaN."""
+    z = min(max((x - center) * factor, -FARTHEST), FARTHEST)
+    return z / math.sqrt(1 + (z / CLIP) * (z / CLIP)) if smooth else z
 
 
 def unscaled(count: int) -> Scales:

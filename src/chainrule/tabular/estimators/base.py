@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..._support.checks import Array, sentence
 from ..._support.notices import warn
+from ...distributed.serial import SERIAL
 from ...estimators.internals import Interval, StrOptions, fitting
 from ...layers.program import Program, run
 from ...losses import Loss
@@ -24,7 +25,7 @@ from ...ops.fused import KERNELS
 from ...runtime.threads import available_threads
 from ...training.callbacks import History
 from .. import recipe
-from ..encoding import TableEncoder
+from ..encoding import AT_ONCE, TableEncoder
 from ..kinds import Kinds
 from ..plans import MARGIN, PRESETS, Plan, planned, read_plan, shared_out, validation_share
 from . import tables
@@ -32,7 +33,6 @@ from .members import Crew, Rows, Task, Trained, joined, scale_outputs
 from .tables import Columns, EncodedRows
 from .watching import Lines
 
-AT_ONCE = 1 << 16  # rows encoded together in prediction
 FEWEST = 2  # rows
 
 #: Allowed values of the parameters, in scikit-learn's terms, so that scikit-learn words the errors.
@@ -50,7 +50,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
 
 
 class Part(NamedTuple):
-    """Some rows: columns, internal form of y, weights or None, and their places in the table."""
+    """Some rows: the whole table by columns, internal form of y, weights or None, and their places in the table."""
 
     columns: Columns
     y: Array
@@ -59,13 +59,14 @@ class Part(NamedTuple):
 
     def at(self, chosen: Array) -> Part:
         weight = None if self.weight is None else self.weight[chosen]
-        return Part(tables.take(self.columns, chosen), self.y[chosen], weight, self.places[chosen])
+        return Part(self.columns, self.y[chosen], weight, self.places[chosen])
 
 
 class BaseTabular(BaseEstimator):
     """Neural network for tables; the subclass defines what y is."""
 
     _parameter_constraints = CONSTRAINTS
+    _communicator = SERIAL  # of the ranks that share the members
 
     encoder_: TableEncoder
     model_: Sequential
@@ -160,13 +161,15 @@ class BaseTabular(BaseEstimator):
             self.feature_names_in_ = np.array(self._names, object)
         part = self._part(columns, y, sample_weight, "sample_weight", fresh=True)
         with tables.speaking_as(who):
-            self.column_kinds_ = tables.kinds_of(X, part.columns, self.columns)
+            count = tables.count_rows(columns)
+            seen = columns if len(part.y) == count else tables.take(columns, part.places)
+            self.column_kinds_ = tables.kinds_of(X, seen, self.columns)
             own = self._own_validation(X_val, y_val, sample_weight_val)
             plan = self._planned(len(part.y), own is not None)
             train, held_out = (part, own) if own is not None or plan.n_folds > 1 else self._split(part, plan.seed)
-            self.encoder_ = TableEncoder().fit(train.columns, self.column_kinds_)
+            self.encoder_ = TableEncoder().fit(columns, self.column_kinds_, rows=train.places)
             self._see(train.y)
-            self._train(plan, train, held_out, tables.count_rows(columns), began)
+            self._train(plan, train, held_out, count, began)
         return self
 
     def _part(self, columns: Columns, y: Any, weight: Any, name: str, *, fresh: bool) -> Part:
@@ -233,15 +236,19 @@ class BaseTabular(BaseEstimator):
             bool(self.early_stopping), lambda fold: (rows, own),
         )  # fmt: skip
         task, seconds = self._timed(task, began)
-        plan = task.plan
+        communicator = self._communicator
+        plan = communicator.allgather(task.plan)[0]  # that of the first clock
+        task = replace(task, plan=plan)
         if plan.n_folds > 1:
             rng = np.random.default_rng(plan.seed)
             ids = tables.folds(self._strata(train.y), len(train.y), plan.n_folds, rng)
             task = replace(task, fold=lambda fold: (rows.at(ids != fold), rows.at(ids == fold)))
-        lines = Lines(plan.members, plan.epochs, seconds) if self.verbose else None
+        first = communicator.rank == 0  # which trains the first member
+        mine = range(0, plan.members, communicator.size)
+        lines = Lines(mine, plan.epochs, seconds) if self.verbose and first else None
         end = began + float(self.time_limit or 0)
         limit = None if self.plan is not None else self.time_limit
-        trained = Crew(task, limit, end, lines.tell if lines else lambda member, report: None).train()
+        trained = Crew(task, limit, end, lines.tell if lines else lambda member, report: None, communicator).train()
         places = [train.places[ids == fold] for fold in range(plan.n_folds)] if plan.n_folds > 1 else []
         self._keep(task, trained, places, count)
         if lines:
@@ -254,8 +261,9 @@ class BaseTabular(BaseEstimator):
         plan, limit = task.plan, None if self.plan is not None else self.time_limit
         if limit is None and not self.verbose:
             return task, None
-        processors = available_threads()
-        each = task.seconds_per_epoch(max(1, processors // min(processors, plan.members)))
+        own = available_threads()
+        processors = own * self._communicator.size
+        each = task.seconds_per_epoch(max(1, min(own, processors // min(processors, plan.members))))
         if limit is not None:
             fits = max(began + float(limit) - time.monotonic(), 0.0) * MARGIN / max(each, 1e-9)
             plan = plan.within(fits, processors, may_drop=self.n_ensemble is None and self.n_folds is None)
@@ -305,7 +313,7 @@ class BaseTabular(BaseEstimator):
         return answers
 
     def _rows(self, part: Part) -> Rows:
-        return Rows(self.encoder_.matrix(part.columns), part.y, self._row_weights(part.y, part.weight))
+        return Rows(self.encoder_.matrix(part.columns, part.places), part.y, self._row_weights(part.y, part.weight))
 
     # Prediction.
 
@@ -320,16 +328,24 @@ class BaseTabular(BaseEstimator):
         if isinstance(X, EncodedRows):
             yield X.x
             return
-        who = type(self).__name__
-        columns = tables.as_in_training(who, X, self._names, self.encoder_.columns, by_place=self._by_place)
-        for start in range(0, max(tables.count_rows(columns), 1), AT_ONCE):
+        who, by_place = type(self).__name__, self._by_place
+        names, needed = self._names, self.encoder_.columns
+        if (row := tables.row_of(who, X, names, needed, by_place=by_place)) is not None:
             with tables.speaking_as(who):
-                part = self.encoder_.matrix(tables.take(columns, slice(start, start + AT_ONCE)))
+                part = self.encoder_.row(row)
+            yield part
+            return
+        columns = tables.as_in_training(who, X, names, needed, by_place=by_place)
+        count = tables.count_rows(columns)
+        for start in range(0, max(count, 1), AT_ONCE):
+            with tables.speaking_as(who):
+                part = self.encoder_.matrix(columns, np.arange(start, min(start + AT_ONCE, count)))
             yield part
 
     def _answers(self, X: Any) -> Array:
         """Return the decoded network outputs in float64."""
-        check_is_fitted(self)
+        if not hasattr(self, "model_"):  # faster than the check
+            check_is_fitted(self)
         decoding = self.decoding_()
         # Without kernels in float64: BLAS rounds a row by its place in the batch, the kernels do not.
         model = self.model_ if KERNELS == "fused" else self.model_.astype(np.float64)

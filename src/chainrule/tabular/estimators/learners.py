@@ -97,7 +97,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         Parameters
         ----------
         X : frame, dict of columns, or matrix (N, I)
-            A table with the columns of the training rows.
+            A table with the columns of the training rows; or a row.
 
         Returns
         -------
@@ -113,7 +113,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         Parameters
         ----------
         X : frame, dict of columns, or matrix (N, I)
-            A table with the columns of the training rows.
+            A table with the columns of the training rows; or a row.
 
         Returns
         -------
@@ -275,7 +275,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         Parameters
         ----------
         X : frame, dict of columns, or matrix (N, I)
-            A table with the columns of the training rows.
+            A table with the columns of the training rows; or a row.
 
         Returns
         -------
@@ -291,7 +291,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         Parameters
         ----------
         X : frame, dict of columns, or matrix (N, I)
-            A table with the columns of the training rows.
+            A table with the columns of the training rows; or a row.
 
         Returns
         -------

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._support.checks import Array
+from ...distributed.serial import SERIAL, Serial
 from ...layers import Members
 from ...losses import Loss
 from ...model import Sequential
@@ -123,21 +124,24 @@ class Task:
 class Crew:
     """The threads that train members; the caller's waits, passes on reports, errors and Ctrl-C."""
 
-    def __init__(self, task: Task, seconds: float | None, end: float, tell: Tell) -> None:
-        self._task, self._seconds, self._end, self._tell = task, seconds, end, tell
-        self._left, self._ending = deque(range(task.plan.members)), Event()
+    def __init__(
+        self, task: Task, seconds: float | None, end: float, tell: Tell, communicator: Serial = SERIAL
+    ) -> None:
+        self._task, self._seconds, self._end, self._tell, self._communicator = task, seconds, end, tell, communicator
+        mine = range(communicator.rank, task.plan.members, communicator.size)
+        self._left, self._ending = deque(mine), Event()
         self._trained: dict[int, Trained] = {}
         self._errors: dict[int, BaseException] = {}
         self._ended: list[None] = []  # an entry by each thread
         self._reports: SimpleQueue[tuple[int, Report] | None] = SimpleQueue()
         self._processors = available_threads()
-        self._side_by_side = min(self._processors, task.plan.members)
+        self._side_by_side = max(1, min(self._processors, len(mine)))
 
     def train(self) -> list[Trained]:
         """Train all members; after Ctrl-C, those that have begun are returned as they are."""
         with blas_threads(0.0, exactly=1):  # first weights and validation round alike, whatever runs beside them
             if self._side_by_side == 1:
-                self._work(self._tell)
+                self._work(self._answer_and_tell)
             else:
                 with deferred(), _Threads(self._run, self._side_by_side, self._ending) as threads:
                     self._wait(len(threads.started))
@@ -146,9 +150,14 @@ class Crew:
                 raise self._errors[min(self._errors)]
         finally:
             self._errors.clear()  # their tracebacks refer to this frame
-        if not self._trained:
+        trained = {member: one for each in self._communicator.allgather(self._trained) for member, one in each.items()}
+        if not trained:
             raise KeyboardInterrupt
-        return [self._trained[member] for member in sorted(self._trained)]
+        return [trained[member] for member in sorted(trained)]
+
+    def _answer_and_tell(self, member: int, report: Report) -> None:
+        self._communicator.answer()
+        self._tell(member, report)
 
     def _wait(self, threads: int) -> None:
         if not threads:  # the system allows none
@@ -164,6 +173,7 @@ class Crew:
                 self._ending.set()
 
     def _listen(self) -> None:
+        self._communicator.answer()
         try:
             report = self._reports.get(timeout=PATIENCE)
         except Empty:

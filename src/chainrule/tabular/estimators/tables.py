@@ -16,7 +16,9 @@ from sklearn.utils.validation import check_non_negative
 
 from ..._support.checks import Array, sentence
 from ..._support.notices import warn
-from ..columns import Column, Frame, rows_of
+from ..._support.strangers import is_gap
+from ..columns import Column, Frame, is_cell, rows_of
+from ..encoders.cells import SIMPLE
 from ..judging import NUMBER
 from ..kinds import Kinds, understand
 
@@ -74,16 +76,61 @@ def as_in_training(who: str, X: Any, names: Sequence[str], needed: Sequence[str]
     """Return the columns of new rows by the names of training; by position if X was or is a matrix."""
     columns = read(who, X)
     if not (by_place or is_matrix(X)):
-        if missing := [name for name in needed if name not in columns]:
-            some = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
-            got = "a table without " + ("it" if len(missing) == 1 else "them")
-            raise ValueError(sentence(who, f"the column{'s' * (len(missing) > 1)} {some} of its training", got))
+        _check_names(who, columns, needed)
         return {name: columns[name] for name in needed}
-    if len(columns) != len(names):
-        raise ValueError(f"X has {len(columns)} features, but {who} is expecting {len(names)} features as input.")
+    _check_count(who, len(columns), names)
     if not by_place:
         warn(f"X does not have valid feature names, but {who} was fitted with feature names")
     return dict(zip(names, columns.values(), strict=True))
+
+
+def _check_names(who: str, given: Collection[str], needed: Sequence[str]) -> None:
+    if missing := [name for name in needed if name not in given]:
+        some = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        got = "a table without " + ("it" if len(missing) == 1 else "them")
+        raise ValueError(sentence(who, f"the column{'s' * (len(missing) > 1)} {some} of its training", got))
+
+
+def _check_count(who: str, given: int, names: Sequence[str]) -> None:
+    if given != len(names):
+        raise ValueError(f"X has {given} features, but {who} is expecting {len(names)} features as input.")
+
+
+def row_of(
+    who: str, X: Any, names: Sequence[str], needed: Sequence[str], *, by_place: bool
+) -> Mapping[str, Any] | None:
+    """Return the cells of a single row by the names of training; None if X is a table, or may be one.
+
+    A row is a dict of cells, a tuple or list of cells in the order of training, or a pandas frame of one row.
+    """
+    if by_place and isinstance(X, Mapping):
+        X = tuple(X.values())
+    if isinstance(X, (tuple, list)) and X and all(map(is_cell, X)):
+        _check_count(who, len(X), names)
+        return dict(zip(names, X, strict=True))
+    if isinstance(X, Mapping):
+        row = X if all(name in X for name in needed) else {str(name): cell for name, cell in X.items()}
+        if not row or not all(map(is_cell, [row[name] for name in needed if name in row] or row.values())):
+            return None
+        _check_names(who, row, needed)
+        return row
+    if not by_place and type(X).__module__.partition(".")[0] == "pandas" and X.ndim == 2 and len(X) == 1:
+        return _only_row(X, needed)
+    return None
+
+
+def _only_row(frame: Any, needed: Sequence[str]) -> dict[str, Any] | None:
+    """Return the cells of a pandas frame; of types that are not simple, frames of one column."""
+    places = {str(label): place for place, label in enumerate(frame.columns.tolist())}
+    if len(places) < frame.shape[1] or not all(name in places for name in needed):
+        return None
+    row: dict[str, Any] = {}
+    for name in needed:
+        cell = frame.iat[0, places[name]]
+        if isinstance(cell, (np.number, np.bool_)):
+            cell = cell.item()
+        row[name] = cell if type(cell) in SIMPLE else None if is_gap(cell) else frame.iloc[:, [places[name]]]
+    return row
 
 
 def weights_of(who: str, name: str, weight: Any, count: int) -> Array | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -134,16 +134,16 @@ class Reports(Callback):
 class Lines(Progress):
     """Print a line every few epochs of all members with the time left; on a terminal or in a notebook, a bar too."""
 
-    def __init__(self, members: int, epochs: int, seconds: float | None) -> None:
+    def __init__(self, members: Sequence[int], epochs: int, seconds: float | None) -> None:
         super().__init__()
-        self._left = dict.fromkeys(range(members), epochs)
-        self._all: Any = SimpleNamespace(epoch=0, epochs=members * epochs, steps_per_epoch=1, stop=False)
+        self._left, count = dict.fromkeys(members, epochs), len(members)
+        self._all: Any = SimpleNamespace(epoch=0, epochs=count * epochs, steps_per_epoch=1, stop=False)
         self._scores: Row = {}
         self._began = time.monotonic()
         self.every = max(1, self._all.epochs // LINES)
         self.on_train_begin(self._all)
         if self._out is not None:
-            networks = f"{members} networks" if members > 1 else "a network"
+            networks = f"{count} networks" if count > 1 else "a network"
             print(f"about {seconds or 0:.2g} s: {networks} of {epochs} epochs", file=self._out, flush=True)
 
     def tell(self, member: int, report: Report) -> None:

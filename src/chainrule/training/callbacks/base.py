@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..._support.checks import Array
+from ...distributed.serial import Serial
 from ...losses import LossFunction
 from ...metrics import Metric
 from ...model import Sequential
@@ -38,6 +39,7 @@ class Training(Protocol):
     optimizer: Optimizer
     batch_size: int | None
     metrics: dict[str, Metric]
+    communicator: Serial
     epoch: int
     epochs: int
     steps_per_epoch: int
@@ -74,6 +76,8 @@ class Callback:
     saves : bool
         Whether it writes ``trainer.state``, as :class:`~chainrule.callbacks.Checkpoint` does. Only then does the
         trainer note the settings that training began with.
+    writes : bool
+        Whether it prints or writes files: of several ranks, only the first calls it.
 
     Examples
     --------
@@ -86,6 +90,7 @@ class Callback:
     live = True
     follows = False
     saves = False
+    writes = False
 
     @property
     def epochs_ahead(self) -> float:

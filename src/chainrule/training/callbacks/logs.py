@@ -26,6 +26,7 @@ class _Log(Callback, ABC):
     """Writes each new row of the History once, after every callback has added to it; not the rows of a checkpoint."""
 
     live = False
+    writes = True
     _written = 0
 
     def on_train_begin(self, trainer: Training) -> None:

@@ -20,6 +20,7 @@ class WritesFiles(Callback):
     takes a new place beside it when training begins.
     """
 
+    writes = True
     place_name = "folder"  # name of the attribute
     _copied = False
 

@@ -139,6 +139,7 @@ class Progress(Callback):
     """
 
     live = False
+    writes = True
 
     def __init__(self, every: int = 1, file: TextIO | None = None) -> None:
         self.every = check_integer("Progress", "every", every)
@@ -172,6 +173,7 @@ class Progress(Callback):
             # tqdm.auto adapts to the notebook, and takes 30 ms to load
             tqdm = import_module("tqdm.auto" if notebook else "tqdm").tqdm
             done, steps = (epochs * trainer.steps_per_epoch for epochs in (trainer.epoch, trainer.epochs))
+            done += len(trainer.state.position.records)  # of a checkpoint
             look = {"file": self._out, "leave": False, "unit": "batch", "dynamic_ncols": True}
             self._bar = tqdm(initial=done, total=steps, **look)
 

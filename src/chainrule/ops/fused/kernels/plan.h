@@ -78,6 +78,12 @@ typedef struct Plan {
     const uint64_t *keys;         /* for each step, one for each dropout or noise, of which there are so many */
     int draws;
 
+    /* the ranks that share each batch: processes like this one, each with its own rows */
+    int rank, ranks;
+    int (*exchange)(void *context, double *value); /* sums the gradient and the value over them; 0 if that failed */
+    void *context;
+    int exchanged; /* whether it succeeded */
+
     /* room for a batch */
     void *x_room;
     char *y_room;

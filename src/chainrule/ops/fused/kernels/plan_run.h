@@ -3,7 +3,10 @@
  * First each thread takes its own rows of the batch through all layers, forward, loss and backward, and needs nobody.
  * Then, all rows done, each computes its own part of the gradients, summed over all rows; then, all gradients done, it
  * takes the optimizer's step for its own part of the parameters. Every number is computed by one thread in one order, so
- * that the result does not depend on how many threads there are. */
+ * that the result does not depend on how many threads there are.
+ *
+ * Ranks share the rows in the same way, but have gradients of their own, which they exchange before the optimizer's step.
+ * A batch with fewer rows than there are ranks is no work: each rank takes all of it, and they need not exchange. */
 
 /* The row of the data that is row r of the batch that begins at `start`. */
 INLINE Size NAME(row)(const Plan *p, Size start, Size r) {
@@ -54,26 +57,25 @@ static void NAME(gather)(NAME(Step) *s, Size start) {
     }
 }
 
-/* w / sum of w of this thread's rows, and the share of the penalties in the batch's loss. */
+/* w / sum of w of this thread's rows, and the share of the penalties in the batch's loss: on one rank alone. */
 static void NAME(weigh)(NAME(Step) *s, Size start) {
     const Plan *p = s->plan;
-    s->penalty_share = p->average_penalty ? 1 / (double)s->n : 1;
-    if (p->weight == NULL) return;
-    double total = 0;
-    for (Size r = 0; r < s->n; r++) total += p->weight[NAME(row)(p, start, r)];
-    for (Size r = s->r0; r < s->r1; r++) {
+    double total = p->weight == NULL ? (double)s->n : 0;
+    for (Size r = 0; p->weight != NULL && r < s->n; r++) total += p->weight[NAME(row)(p, start, r)];
+    for (Size r = s->r0; p->weight != NULL && r < s->r1; r++) {
         const double w = p->weight[NAME(row)(p, start, r)];
         p->share[r] = total > 0 ? w / total : 0;
     }
-    if (p->average_penalty) s->penalty_share = total > 0 ? 1 / total : 0;
+    s->penalty_share = !p->average_penalty ? 1 : total > 0 ? 1 / total : 0;
+    if (s->rows < s->n && p->rank > 0) s->penalty_share = 0;
 }
 
-/* The loss of the whole batch, which every thread sums for itself. */
+/* The loss of the whole batch, or what the rows of this rank add to it; every thread sums for itself. */
 static double NAME(batch_value)(const NAME(Step) *s) {
     const Plan *p = s->plan;
-    if (p->weight) return s->kernels->weighted_sum(s->n, p->share, p->row_value);
+    if (p->weight) return s->kernels->weighted_sum(s->rows, p->share + s->top, p->row_value + s->top);
     double sum = 0;
-    for (Size r = 0; r < s->n; r++) sum += p->row_value[r];
+    for (Size r = s->top; r < s->top + s->rows; r++) sum += p->row_value[r];
     return sum / (double)s->n;
 }
 
@@ -143,6 +145,18 @@ static double NAME(penalties)(const Plan *p) {
     return sum;
 }
 
+/* Sum the gradient and the loss, penalties included, over the ranks; 0 if that failed. */
+static int NAME(exchange)(const NAME(Step) *s, double *value) {
+    Plan *p = s->plan;
+    if (s->thread == 0) {
+        p->value[s->index] = *value + NAME(penalties)(p);
+        p->exchanged = p->exchange(p->context, &p->value[s->index]);
+    }
+    barrier(p);
+    *value = p->value[s->index];
+    return p->exchanged;
+}
+
 /* What thread `thread` does of the plan. All threads of the plan must be in here at the same time. */
 void NAME(chainrule_run_plan)(const Kernels *kernels, Plan *p, int thread) {
     NAME(Step) s = {.kernels = kernels, .plan = p, .thread = thread};
@@ -151,8 +165,11 @@ void NAME(chainrule_run_plan)(const Kernels *kernels, Plan *p, int thread) {
         const Size start = step / p->epoch_steps * p->epoch_rows + in_epoch;
         s.index = index;
         s.n = shorter(p->batch, p->epoch_rows - in_epoch);
-        s.r0 = s.n * thread / p->threads;
-        s.r1 = s.n * (thread + 1) / p->threads;
+        const int alone = p->exchange == NULL || s.n < p->ranks;
+        s.top = alone ? 0 : s.n * p->rank / p->ranks;
+        s.rows = alone ? s.n : s.n * (p->rank + 1) / p->ranks - s.top;
+        s.r0 = s.top + s.rows * thread / p->threads;
+        s.r1 = s.top + s.rows * (thread + 1) / p->threads;
         s.update = (Update){.kind = p->optimizer, .limit = p->clip_value == 0 ? INFINITY : p->clip_value, .factor = 1};
         const double *numbers = p->updates + index * (2 + p->coefficients);
         s.update.rate = numbers[0];
@@ -165,17 +182,18 @@ void NAME(chainrule_run_plan)(const Kernels *kernels, Plan *p, int thread) {
         NAME(loss_of_rows)(&s, start);
         NAME(backward)(&s);
         barrier(p);
-        const double value = NAME(batch_value)(&s);
-        int finite = value - value == 0;
+        double value = NAME(batch_value)(&s);
+        int finite = value - value == 0 || !alone; /* other ranks wait for this one, whatever it found */
         for (int i = p->first_learning; finite && i < p->count; i++) NAME(gradients)(&s, i);
         if (finite) {
             barrier(p);
-            finite = NAME(learn)(&s);
+            finite = alone || (NAME(exchange)(&s, &value) && value - value == 0);
         }
+        if (finite) finite = NAME(learn)(&s);
         if (finite) barrier(p);
         if (finite && p->mean != NULL) NAME(average_weights)(&s);
         if (thread == 0) { /* the others write no penalty before the next step's barrier */
-            p->value[index] = value + NAME(penalties)(p);
+            if (alone) p->value[index] = value + NAME(penalties)(p);
             p->done += finite;
             *p->taken += finite;
         }

@@ -10,12 +10,12 @@ INLINE Size NAME(share)(Size size, Size grain, int thread, int threads) {
 #define ROW_BLOCK 120 /* rows of a product whose result the activation still finds in the cache */
 #endif
 
-/* A step as one thread sees it: its rows are r0 ... r1 of n. */
+/* A step as one thread sees it: its rows are r0 ... r1 of n; those of its rank, `rows` of them, begin at `top`. */
 typedef struct {
     const Kernels *kernels;
     Plan *plan;
     int thread;
-    Size index, n, r0, r1; /* index counts from the plan's first step */
+    Size index, n, r0, r1, top, rows; /* index counts from the plan's first step */
     const REAL *x;
     const char *y;
     double penalty_share; /* of the batch */
@@ -193,11 +193,12 @@ static void NAME(gradients_of_parts)(const NAME(Step) *s, const Stage *t) {
     for (const Part *p = t->parts; p < t->parts + t->part_count; p++) {
         const Size from = NAME(share)(p->owners, 1, s->thread, threads);
         const Size to = NAME(share)(p->owners, 1, s->thread + 1, threads);
-        s->kernels->part_gradients(p, from, to, s->n, s->x, t->inputs, t->dy, t->outputs, s->plan->rooms[s->thread]);
+        s->kernels->part_gradients(p, from, to, s->rows, s->x + s->top * t->inputs, t->inputs,
+                                   (REAL *)t->dy + s->top * t->outputs, t->outputs, s->plan->rooms[s->thread]);
     }
 }
 
-/* This thread's share of a stage's gradients. */
+/* This thread's share of a stage's gradients, summed over the rows of its rank. */
 static void NAME(gradients)(const NAME(Step) *s, int i) {
     const Kernels *k = s->kernels;
     const Plan *p = s->plan;
@@ -206,26 +207,25 @@ static void NAME(gradients)(const NAME(Step) *s, int i) {
     if (t->W == NULL) return;
     const Size from = NAME(share)(t->outputs, LANES, s->thread, p->threads);
     const Size to = NAME(share)(t->outputs, LANES, s->thread + 1, p->threads);
+    const REAL *x = NAME(input)(s, i) + s->top * t->inputs, *dy = (REAL *)t->dy + s->top * t->outputs;
     if (t->kind == STAGE_affine) {
         const Size grain = 2 * t->outputs <= k->panel ? TALL_ROWS : TILE_ROWS;
         const Size top = NAME(share)(t->inputs, grain, s->thread, p->threads);
         const Size rows = NAME(share)(t->inputs, grain, s->thread + 1, p->threads) - top;
         REAL *dW = (REAL *)t->dW + top * t->outputs;
-        k->product(rows, t->outputs, s->n, NAME(input)(s, i) + top, 1, t->inputs, t->dy, t->outputs, 1, NULL, dW,
-                   t->outputs, 1, p->rooms[s->thread]);
+        k->product(rows, t->outputs, s->rows, x + top, 1, t->inputs, dy, t->outputs, 1, NULL, dW, t->outputs, 1,
+                   p->rooms[s->thread]);
         if (t->penalty != NULL)
             k->penalize(s->penalty_share * t->l1, s->penalty_share * t->l2, rows, t->outputs,
                         (REAL *)t->W + top * t->outputs, dW, t->penalty + top);
-        if (t->b != NULL) k->sum_rows(s->n, t->outputs, t->dy, t->db, from, to);
+        if (t->b != NULL) k->sum_rows(s->rows, t->outputs, dy, t->db, from, to);
     } else {
-        const REAL *x = NAME(input)(s, i);
+        const REAL *kept = t->kept == NULL ? NULL : (REAL *)t->kept + s->top * t->outputs;
         if (t->kind == STAGE_layer_norm || t->kind == STAGE_scale)
-            k->scale_backward(s->n, to - from, t->outputs, (REAL *)t->dy + from,
-                              (t->kind == STAGE_scale ? x : (REAL *)t->kept) + from, (REAL *)t->W + from, NULL,
-                              (REAL *)t->dW + from, t->db == NULL ? NULL : (REAL *)t->db + from);
-        if (t->kind == STAGE_parametric)
-            k->parametric_gradient(s->n, t->outputs, t->dy, x, t->kept, t->dW, from, to);
-        if (t->kind == STAGE_prelu)
-            k->parametric_gradient(s->n, t->outputs, t->dy, t->kept, x, t->dW, from, to);
+            k->scale_backward(s->rows, to - from, t->outputs, dy + from, (t->kind == STAGE_scale ? x : kept) + from,
+                              (REAL *)t->W + from, NULL, (REAL *)t->dW + from,
+                              t->db == NULL ? NULL : (REAL *)t->db + from);
+        if (t->kind == STAGE_parametric) k->parametric_gradient(s->rows, t->outputs, dy, x, kept, t->dW, from, to);
+        if (t->kind == STAGE_prelu) k->parametric_gradient(s->rows, t->outputs, dy, kept, x, t->dW, from, to);
     }
 }

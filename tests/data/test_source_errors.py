@@ -1,0 +1,190 @@
+"""What cannot be a source is refused in one sentence, and nothing is left of a copy that fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+ROWS = 50
+X = np.random.default_rng(0).normal(size=(ROWS, 2)).astype(np.float32)
+Y = np.arange(ROWS) % 3
+
+
+def parquet(path: Path, **columns: Any) -> Path:
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow.parquet import write_table
+
+    path.parent.mkdir(exist_ok=True)
+    write_table(arrow.table({"a": X[:, 0].copy(), "b": X[:, 1].copy(), "y": Y} | columns), path, row_group_size=20)
+    return path
+
+
+def saved(path: Path, array: Any, keep: int | None = None) -> Path:
+    np.save(path, array, allow_pickle=True)
+    if keep is not None:
+        path.write_bytes(path.read_bytes()[:keep])
+    return path
+
+
+def a_folder(folder: Path, *others: Callable[[Path], Any]) -> Any:
+    parquet(folder / "parts" / "1.parquet")
+    for make in others:
+        make(folder / "parts" / "2.parquet")
+    return cr.data.stream(folder / "parts", target="y")
+
+
+def truncated(path: Path) -> None:
+    content = parquet(path).read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def without_b(path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow.parquet import write_table
+
+    write_table(arrow.table({"a": X[:, 0].copy(), "y": Y}), path)
+
+
+STREAM = cr.data.stream
+REFUSED: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
+    "a number": (lambda folder: STREAM(5), TypeError, "files, arrays on disk or batches, got a int"),
+    "x alone": (lambda folder: STREAM(X), TypeError, r"batches \(x, y\) or .*got a ndarray"),
+    "y and target": (lambda folder: STREAM(X, Y, target="y"), TypeError, "y, or the target's column, got both"),
+    "lengths": (lambda folder: STREAM(X, Y[:-1]), ValueError, "x, y and weights of equal length, got 50 and 49"),
+    "no rows": (lambda folder: STREAM(X[:0], Y[:0]), ValueError, "at least one row, got none"),
+    "a list": (lambda folder: STREAM(X.tolist(), Y), TypeError, "x to be an array on disk, got a list"),
+    "no .npy file": (lambda folder: STREAM(folder / "no.npy", Y), FileNotFoundError, "to read .*no.npy, got No such"),
+    "text for .npy": (
+        lambda folder: STREAM(__file__, Y), ValueError, "an array in .*test_source_errors.py, got the magic string"
+    ),
+    "a truncated .npy": (
+        lambda folder: STREAM(saved(folder / "x.npy", X, 400), Y), ValueError, "x.npy to have 528 bytes, got 400"
+    ),
+    "half a header": (lambda folder: STREAM(saved(folder / "x.npy", X, 20), Y), ValueError, "an array in .*x.npy, got"),
+    "by columns": (
+        lambda folder: STREAM(saved(folder / "x.npy", np.asfortranarray(X)), Y), ValueError, "rows that lie together"
+    ),
+    "objects": (
+        lambda folder: STREAM(saved(folder / "x.npy", np.array(["a", None])), Y[:2]), TypeError, "rows of numbers in"
+    ),
+    "no file": (
+        lambda folder: STREAM(folder / "no.parquet", target="y"), FileNotFoundError, "to read .*no.parquet, got no such"
+    ),
+    "no match": (
+        lambda folder: STREAM(f"{folder}/*.parquet", target="y"), FileNotFoundError, "files that match .*, got none"
+    ),
+    "text for Parquet": (lambda folder: STREAM(__file__, target="y"), ValueError, "to read .*errors.py, got"),
+    "no target": (lambda folder: STREAM(parquet(folder / "1.parquet")), TypeError, "target= with .* known are a, b, y"),
+    "no column": (
+        lambda folder: STREAM(parquet(folder / "1.parquet"), target="z"), ValueError, "a column 'z', got a, b, y"
+    ),
+    "a typing error": (
+        lambda folder: STREAM(parquet(folder / "1.parquet", price=Y), target="prize"), ValueError, "mean 'price'"
+    ),
+    "text": (
+        lambda folder: STREAM(parquet(folder / "1.parquet", t=["u"] * ROWS), target="y"),
+        TypeError, "columns of numbers, got column 't' of type string; leave it out with columns=",
+    ),
+    "text in a table": (
+        lambda folder: STREAM(iter([{"t": np.array(["u"]), "y": Y[:1]}]), target="y"),
+        TypeError, "columns of numbers, got column 't'",
+    ),
+    "nothing but y": (lambda folder: STREAM(iter([{"y": Y}]), target="y"), ValueError, "at least one column of inputs"),
+    "a truncated part": (lambda folder: a_folder(folder, truncated), ValueError, "to read .*2.parquet, got"),
+    "a missing column": (lambda folder: a_folder(folder, without_b), ValueError, "'b' in every file, got .*2.parquet"),
+    "text in a part": (
+        lambda folder: a_folder(folder, lambda path: parquet(path, b=["u"] * ROWS)), ValueError, "to read .*parts, got"
+    ),
+    "scalars": (lambda folder: STREAM(iter([(1, 2, 3)])), ValueError, "equal length, got .* in batch 0"),
+    "uneven": (lambda folder: STREAM(iter([(X, Y[:4])])), ValueError, r"float32 \(50, 2\) and int64 \(4,\) in batch 0"),
+    "another width": (lambda folder: STREAM(iter([(X, Y), (X[:, :1], Y)])), ValueError, "the first, .* in batch 1"),
+    "another dtype": (lambda folder: STREAM(iter([(X, Y), (X, Y / 2)])), ValueError, "like the first, .* in batch 1"),
+    "weights later": (lambda folder: STREAM(iter([(X, Y), (X, Y, Y)])), ValueError, "like the first, .* in batch 1"),
+    "no batches": (lambda folder: STREAM(iter([])), ValueError, "at least one row, got none"),
+    "one value": (lambda folder: STREAM(iter([(X,)])), TypeError, "batches .* got a tuple of 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused(name, tmp_path):
+    make, error, message = REFUSED[name]
+    with pytest.raises(error, match=f"(?s)stream expects .*{message}") as caught:
+        make(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def read_all(source: Any) -> None:
+    for group, rows in enumerate(source.lengths.tolist()):
+        source.read(group, 0, rows)
+
+
+@pytest.mark.parametrize("kind", ["path", "map"])
+def test_a_file_that_shrinks_while_it_is_read(kind, tmp_path):
+    path = saved(tmp_path / "x.npy", X)
+    source = cr.data.stream(path if kind == "path" else np.load(path, mmap_mode="r"), Y)
+    os.truncate(path, 300)
+    with pytest.raises(OSError, match=r"stream expects to read .*x.npy, got a file that shrank.*; keep the file"):
+        read_all(source)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.mark.parametrize("change", [Path.unlink, cut, lambda path: path.write_bytes(b"")])
+def test_a_part_that_changes_while_it_is_read(change, tmp_path):
+    path = parquet(tmp_path / "1.parquet")
+    source = cr.data.stream(path, target="y")
+    change(path)
+    with pytest.raises((OSError, ValueError), match=r"stream expects to read .*1.parquet, got") as caught:
+        read_all(source)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_gap_in_a_column_names_its_row(tmp_path):
+    path = parquet(tmp_path / "1.parquet", a=[None if row == 31 else row for row in range(ROWS)])
+    with pytest.raises(ValueError, match="finite numbers in x, got nan at row 31, column 0"):
+        cr.Trainer(cr.MLP([2, 3], rng=0), "cross_entropy").fit(cr.data.stream(path, target="y"), verbose=0)
+
+
+def test_a_generator_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def failing() -> Iterator[Any]:
+        yield X, Y
+        raise RuntimeError("the sensor is off")
+
+    with pytest.raises(RuntimeError, match="the sensor is off"):
+        cr.data.stream(failing())
+    assert list(tmp_path.iterdir()) == []
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+import chainrule as cr
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as a disk that is full: writing fails
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    cr.data.stream((np.zeros((1000, 5)), np.zeros(1000)) for _ in range(3))
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits here")
+def test_a_full_disk_is_one_sentence():
+    found = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, check=True)
+    assert found.stdout.startswith("stream expects room for a copy of the rows in ")
+    assert found.stdout.rstrip().endswith("; set the environment variable TMPDIR to a folder on a larger disk.")
