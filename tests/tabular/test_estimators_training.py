@@ -249,9 +249,9 @@ def test_rows_that_do_not_fit_are_refused_in_the_name_of_the_estimator(X, says):
     assert "TabularRegressor" in str(caught.value)
 
 
-def test_a_frame_that_is_not_there_yet_is_refused_without_a_warning():
+def test_a_frame_that_is_not_there_yet_needs_the_name_of_its_target():
     polars = pytest.importorskip("polars")
-    with pytest.raises(TypeError, match=r"TabularRegressor expects .* got polars LazyFrame; call collect\(\) first"):
+    with pytest.raises(TypeError, match=r"TabularRegressor expects y to be the name of a column of X, got a value of"):
         cr.TabularRegressor(**FEW).fit(polars.DataFrame(TABLE).lazy(), NUMBERS)
 
 

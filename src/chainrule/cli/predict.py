@@ -1,10 +1,10 @@
 """Predict the rows of a table with a trained model.
 
 TABLE has the columns that the model was trained on, without preprocessing; other columns are ignored, and the target is
-not needed. CSV and Parquet are read in blocks, so TABLE may be larger than memory. For an image model, TABLE is the
-name of the data set, whose test set is predicted, or a table with one column per pixel. Predictions are written one
-line per row, in the order of the table: as Parquet if FILE ends in .parquet, otherwise as CSV. On standard output,
-control characters are escaped.
+not needed. CSV, Parquet and Arrow are read in blocks, so TABLE may be larger than memory, and may be a pattern such as
+"2024/*.csv". For an image model, TABLE is the name of the data set, whose test set is predicted, or a table with one
+column per pixel. Predictions are written one line per row, in the order of the table: as Parquet if FILE ends in
+.parquet, otherwise as CSV. On standard output, control characters are escaped.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import numpy as np
 
 from .._support.checks import Array, sentence
 from ..tabular.columns import text_of
+from ..tabular.reading import naming_rows, numbered
 from .models import Trained, add_model_argument, model_path, open_model, output_path
 from .outputs import write_predictions
-from .reading import add_reading_options, blocks_of_rows, naming_rows
+from .reading import add_reading_options, blocks_of_rows
 from .sources import STDIN, note_unseen, pixels, resolve, test_set
 
 EXAMPLE = "chainrule predict flowers-model new.csv --probabilities --keep id --out predictions.csv"
@@ -65,13 +66,11 @@ def _predictions(args: argparse.Namespace, model: Trained) -> Iterator[Columns]:
     found = resolve("predict", args.table)
     if facts.image_shape is None and found.is_table:
         said: set[str] = set()
-        start = 0
-        for part in blocks_of_rows("predict", facts, args.table, given, _kept(args.keep)):
-            with naming_rows(args.table, start):
+        for part, above in numbered(blocks_of_rows("predict", facts, args.table, given, _kept(args.keep))):
+            with naming_rows(part.source, above):
                 note_unseen(model, part.frame, said)
                 kept = {name: part[name] for name in _kept(args.keep)}
                 yield kept | _answers(args, model, part.frame)
-            start += len(part.frame)
         return
     if args.keep:
         raise ValueError(sentence("predict", "a table of columns for --keep", args.table, "omit --keep"))

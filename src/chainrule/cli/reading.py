@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from .._support.checks import nearest, sentence
@@ -14,7 +12,6 @@ from ..tabular.reading import Table, UnknownColumnError, read_blocks, read_table
 OPTIONS = ("header", "delimiter", "decimal", "encoding", "sheet", "query", "missing")
 REMEMBERED = ("header", "decimal", "missing")  # of the training table, used for later tables too
 _MARKS = {"tab": "\t", "\\t": "\t", "space": " ", "blank": " ", "comma": ",", "semicolon": ";", "bar": "|"}
-_ROW = re.compile(r"\bat row (\d+)")
 _FEW = 20  # names that a message lists
 
 
@@ -100,16 +97,6 @@ def _asked(
         return renamed(found, back)
     names.update(back)
     return found
-
-
-@contextmanager
-def naming_rows(source: str, start: int = 0) -> Iterator[None]:
-    """Count rows in errors from 1 in the whole table, after ``start`` earlier rows."""
-    try:
-        yield
-    except ValueError as error:
-        said = _ROW.sub(lambda found: f"in row {start + int(found[1]) + 1} of {source}", str(error), count=1)
-        raise ValueError(said) from None
 
 
 def renamed(table: Table, names: Mapping[str, str]) -> Table:

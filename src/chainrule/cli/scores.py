@@ -175,3 +175,21 @@ def better_than(mine: Mapping[str, float], found: Mapping[str, Mapping[str, floa
         for what, scores in found.items()
         if name in scores and name in mine and scores[name] < mine[name]
     ]
+
+
+def model_line(model: Any) -> str:
+    """Return how many features and parameters a model has."""
+    network, encoder = model.model_, model.encoder_
+    codes = len(encoder.code_names)
+    more = f" and {codes} embedding{'s' * (codes != 1)}" if codes else ""
+    count = len(encoder.feature_names)
+    return f"{count} feature{'s' * (count != 1)}{more}: {network.parameters.vector.size:,} parameters"
+
+
+def members_line(model: Any) -> str:
+    """Return how many networks there are, and how far apart."""
+    count, errors = len(model.members_), [member["error"] for member in model.members_]
+    if None in errors:  # no validation rows, or interrupted at once
+        return f"{count} networks"
+    metric, low, high = model.metric.replace("_", " "), min(errors), max(errors)
+    return f"{count} networks, validation {metric} {low:.4g} to {high:.4g}; together {model.validation_error_:.4g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Mapping
@@ -15,9 +16,9 @@ from .._support.checks import Array, check_name, nearest, sentence
 from .._support.files import as_path
 from ..data.named import NAMES, NamedData, load_named
 from ..tabular.columns import Frame, Numbers
-from ..tabular.reading import read_table
+from ..tabular.reading import naming_rows, read_table
 from .models import Facts, Trained
-from .reading import naming_rows, options_of, read_rows
+from .reading import options_of, read_rows
 from .scores import GAP, class_codes, numbers_of
 
 STDIN = "-"
@@ -39,7 +40,8 @@ class Source:
 
 def is_file(source: str) -> bool:
     """Whether a source can be read repeatedly."""
-    return source != STDIN and (Path(source).is_file() or Path(source).is_dir() or "::" in source)
+    found = Path(source).is_file() or Path(source).is_dir() or "::" in source
+    return source != STDIN and (found or glob.has_magic(source))
 
 
 def resolve(who: str, source: str) -> Source:
@@ -54,6 +56,8 @@ def resolve(who: str, source: str) -> Source:
         if path.is_dir() and not any(path.rglob("*.parquet")):
             raise IsADirectoryError(sentence(who, "a table", f"the folder {source}", "name a file in it"))
         return Source(source, is_table=True, file=path if path.is_file() else None)  # a pipe counts as a file
+    if glob.has_magic(source):
+        return Source(source, is_table=True)
     if path.suffix or os.sep in source:
         others = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         got = f"no such file{nearest(path.name, others)}"

@@ -28,7 +28,17 @@ from .images import SIGNALLED
 from .models import MODEL_FILE, Facts, Trained
 from .outputs import draw_figures
 from .reading import REMEMBERED, options_of, read_rows
-from .scores import NEVER, better_than, scores_beside, scores_of_classes, scores_of_numbers, written, written_beside
+from .scores import (
+    NEVER,
+    better_than,
+    members_line,
+    model_line,
+    scores_beside,
+    scores_of_classes,
+    scores_of_numbers,
+    written,
+    written_beside,
+)
 from .screen import HISTORY_FILE, say, say_command, trained_in, write_history
 from .sources import Labelled, Source, resolve, with_answers
 from .targets import Parts, Target, check_learnable, class_weights, divide, metric_of, target_of, weights_of
@@ -78,6 +88,7 @@ class Tables:
                 column = self.found.columns.column(name) if not prefix else self.held_out.x[name]  # type: ignore[union-attr]
                 _add(arrays, header, f"{prefix}{at}", name, column)
         counts = {name: len(part) for name, part in rows.items()}
+        counts["training"] += self.found.stored.rows - len(self.found.table.frame)
         if self.held_out is not None:
             counts["validation"] = len(self.held_out.y)
         file = runs.file_sha256(self.source.file)
@@ -97,10 +108,10 @@ class Tables:
         if args.communicator.rank > 0:
             return status
         facts = self.facts(model)
-        say("model", _model_line(model))
+        say("model", model_line(model))
         true, said, scores = self._tested(model, facts)
         epochs = {"epochs": model.n_epochs_, "best_epoch": model.best_epoch_}
-        members = {"members": _members_line(model)} if len(model.members_) > 1 else {}
+        members = {"members": members_line(model)} if len(model.members_) > 1 else {}
         training = {"seed": args.seed, **epochs, "rows": self.data["rows"], **members}
         said_of_it = {"scores": scores, "training": training, "chainrule": __version__}
         model.model_.metadata = facts.to_metadata() | said_of_it
@@ -149,18 +160,26 @@ class Tables:
         with warnings.catch_warnings(), asking([signal.SIGTERM], end):
             warnings.filterwarnings("ignore", "The number of unique classes")  # a small table may have many
             warnings.filterwarnings("ignore", "Training interrupted")  # the result says so
-            model.fit(self.rows(self.parts.train), y[self.parts.train], sample_weight=self._weights(), **with_)
+            model.fit(**self._learned(), **with_)
         del model._communicator
         model.column_kinds_ = type(self.found.kinds)(kind for kind in self.found.kinds if kind.name in self.names)
         return model, told[-1]
+
+    def _learned(self) -> dict[str, Any]:
+        """Return the training rows for ``fit``: as they are, or a stream of all that do not validate or test."""
+        train, weight, stored = self.parts.train, self.args.sample_weight, self.found.stored
+        if not stored.is_sample:
+            weights = None if self.weight is None else self.weight[train]
+            return {"X": self.rows(train), "y": self.target.y[train], "sample_weight": weights}
+        chosen, *others = (self.target.rows[part] for part in self.parts)
+        names = [*self.names, self.target.name, *([weight] if weight else [])]
+        stream = stored.some(chosen, names, np.concatenate(others))
+        return {"X": stream, "y": self.target.name, "sample_weight": weight}
 
     def _validation(self) -> Validation | None:
         part = self.parts.validation
         weight = None if self.weight is None else self.weight[part]
         return Validation(self.rows(part), self.target.y[part], weight) if len(part) else None
-
-    def _weights(self) -> Array | None:
-        return None if self.weight is None else self.weight[self.parts.train]
 
     @property
     def names(self) -> list[str]:
@@ -225,23 +244,6 @@ def _add(arrays: dict[str, Array], header: dict[str, str], place: str, name: str
     header[place] = json.dumps([name, words.words])
 
 
-def _model_line(model: Any) -> str:
-    network, encoder = model.model_, model.encoder_
-    codes = len(encoder.code_names)
-    more = f" and {codes} embedding{'s' * (codes != 1)}" if codes else ""
-    count = len(encoder.feature_names)
-    return f"{count} feature{'s' * (count != 1)}{more}: {network.parameters.vector.size:,} parameters"
-
-
-def _members_line(model: Any) -> str:
-    """Return how many networks there are, and how far apart."""
-    count, errors = len(model.members_), [member["error"] for member in model.members_]
-    if None in errors:  # no validation rows, or interrupted at once
-        return f"{count} networks"
-    metric, low, high = model.metric.replace("_", " "), min(errors), max(errors)
-    return f"{count} networks, validation {metric} {low:.4g} to {high:.4g}; together {model.validation_error_:.4g}"
-
-
 def table_facts(
     found: Understood, source: Source, args: argparse.Namespace, classes: tuple[str, ...], columns: tuple[str, ...]
 ) -> Facts:
@@ -274,7 +276,7 @@ def set_aside(settings: Mapping[str, Any], facts: Facts) -> tuple[Labelled, dict
     places = job.target.rows[job.parts.test]
     if facts.class_names:
         y = _codes(np.array([text_of(label) for label in y.tolist()], object), np.array(facts.class_names, object))
-    return Labelled(job.found.table.frame[places.tolist()], y, places + 1), job.data
+    return Labelled(job.found.table.frame[places.tolist()], y, job.found.stored.places[places] + 1), job.data
 
 
 def prepare(args: argparse.Namespace, source: Source, *, tells: bool = True) -> Tables:
@@ -291,7 +293,7 @@ def prepare(args: argparse.Namespace, source: Source, *, tells: bool = True) -> 
         raise ValueError(
             sentence("train", f"a column of {source.name} to learn from", "none: all are left out", remedy)
         )
-    if lost and tells:
+    if lost and tells and not found.stored.is_sample:
         print(f"note: {lost:,} rows without a value in {target.name!r} are left out", file=sys.stderr)
     weight = weights_of(found.columns, args.sample_weight)
     parts = _parts(args, found, target)

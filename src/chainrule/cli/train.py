@@ -1,10 +1,10 @@
 """Train a network on a table or a named data set.
 
-SOURCE is a file with a table (CSV, TSV, Parquet, Arrow, JSON lines, Excel, SQLite; also gzipped), - for standard input,
-or one of digits, mnist, fashion-mnist. A table needs no preprocessing: it may have missing values, categories, dates
-and text. The target is the last column, unless --target names another. The kind of each column is printed, with the
-options that overrule it. Some rows are kept for the test and not used for training; others choose the best epoch, whose
-weights are kept.
+SOURCE is a file with a table (CSV, TSV, Parquet, Arrow, JSON lines, Excel, SQLite; also gzipped), a pattern such as
+"2024/*.csv", - for standard input, or one of digits, mnist, fashion-mnist. A table needs no preprocessing: it may have
+missing values, categories, dates and text, and may be larger than memory. The target is the last column, unless
+--target names another. The kind of each column is printed, with the options that overrule it. Some rows are kept for
+the test and not used for training; others choose the best epoch, whose weights are kept.
 
 --resume DIR resumes an interrupted run, bit for bit. --repeat RUN repeats an earlier run by its run.json, and compares
 the results.
@@ -13,6 +13,7 @@ the results.
 from __future__ import annotations
 
 import argparse
+import glob
 import re
 import sys
 from pathlib import Path
@@ -191,6 +192,8 @@ def _compare(mine: str, theirs: str, differing: list[str]) -> int:
 
 def _folder_of(args: argparse.Namespace, source: Source) -> Path:
     """Return the output folder, which may not exist yet."""
-    if args.out is None and source.text == STDIN:
-        raise ValueError(sentence("train", "--out DIR for a table from standard input", "none"))
-    return as_path("train", args.out or f"{_SUFFIX.sub('', (source.file or Path(source.text)).name)}-model")
+    path = source.file or Path(source.text)
+    name = path.parent.name if source.file is None and glob.has_magic(path.name) else path.name
+    if args.out is None and (source.text == STDIN or not name or glob.has_magic(name)):
+        raise ValueError(sentence("train", "--out DIR for a pattern or a table from standard input", "none"))
+    return as_path("train", args.out or f"{_SUFFIX.sub('', name)}-model")

@@ -18,7 +18,8 @@ from ..tabular.columns import Frame, Words
 from ..tabular.judging import CATEGORY, CONSTANT, DATE, DROP, ID, NUMBER, TEXT
 from ..tabular.kinds import ColumnKind, Kinds, understand
 from ..tabular.leaks import find_leaks
-from ..tabular.reading import Table, UnknownColumnError, read_table
+from ..tabular.reading import Table, UnknownColumnError
+from ..tabular.streaming import Stored, open_table
 from .reading import names, options_of
 from .sources import is_file
 
@@ -32,10 +33,15 @@ _WIDTH, _MOST = 80, 200  # width of the table on screen, and maximum number of c
 class Understood:
     """A table, and the facts about its columns."""
 
-    table: Table
+    stored: Stored
     columns: Frame
     kinds: Kinds
     headless: bool
+
+    @property
+    def table(self) -> Table:
+        """The rows, or a sample of those of a table that is larger than memory."""
+        return self.stored.table
 
     @property
     def target(self) -> ColumnKind:
@@ -80,10 +86,11 @@ def understand_table(args: argparse.Namespace, source: str) -> Understood:
     """Read the table of ``train`` and decide the kind of each column."""
     options = options_of(vars(args))
     try:
-        table = _read(args, source, options)
+        stored = _read(args, source, options)
     except UnknownColumnError as error:
         check_name("train", f"a column of {source}", error.name, error.known)
         raise
+    table = stored.table
     columns = Frame("train", table)
     if len(columns.names) < 2:
         got, remedy = f"only one column, {columns.names[0]!r}", "name its delimiter with --delimiter"
@@ -94,23 +101,24 @@ def understand_table(args: argparse.Namespace, source: str) -> Understood:
     missing = options.get("missing", ())
     kinds = understand(table, stated, target, missing=missing)
     headless = any(note.startswith("no header") for note in table.notes)
-    return Understood(table, columns, kinds, headless)
+    return Understood(stored, columns, kinds, headless)
 
 
-def _read(args: argparse.Namespace, source: str, options: Mapping[str, Any]) -> Table:
+def _read(args: argparse.Namespace, source: str, options: Mapping[str, Any]) -> Stored:
     """Read the table; ambiguous columns whose kind the user states stay text."""
-    wanted = _wanted(args)
+    whole = args.group is not None or args.time is not None  # these divide the rows by all values of a column
+    given: dict[str, Any] = {"target": args.target, "always": whole, "columns": _wanted(args), **options}
     told = [name for kind in (CATEGORY, TEXT, DROP) for value in getattr(args, kind) or () for name in names(value)]
     if told and not is_file(source):  # it can be read only once
-        return read_table(source, columns=wanted, text=told, **options)
+        return open_table(source, text=told, **given)
     try:
-        return read_table(source, columns=wanted, **options)
+        return open_table(source, **given)
     except UnknownColumnError:
         raise
     except ValueError:
         if not told:
             raise
-    return read_table(source, columns=wanted, text=told, **options)
+    return open_table(source, text=told, **given)
 
 
 def _wanted(args: argparse.Namespace) -> Collection[str] | None:

@@ -9,14 +9,17 @@ without a name is left out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._support.checks import require
 from .._support.text import MOST, printable
-from .files.columnar import columnar_blocks, read_columnar
+from .files.cells import Findings
+from .files.columnar import agreed, columnar_blocks, read_columnar
 from .files.delimited import delimited_blocks, read_delimited
 from .files.records import is_json, read_json_lines, read_sqlite, read_workbook
 from .files.sources import WHO, Options, Source, UnknownColumnError, kind, staged, unpacked
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     import narwhals as nw
 
 __all__ = ["Table", "UnknownColumnError", "read_table"]
+
+_ROW = re.compile(r"\bat row (\d+)")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -81,8 +86,9 @@ def read_table(
 
     Parameters
     ----------
-    source : path or binary file
-        The file; ``"-"`` for standard input, ``"file.db::table"`` for SQLite.
+    source : path, list of paths, pattern, binary file, LazyFrame or dataset
+        The file, or files with the same columns: ``"sales/*.csv"``; ``"-"`` for standard input, ``"file.db::table"``
+        for SQLite; a LazyFrame of polars, or a dataset or RecordBatchReader of pyarrow.
     encoding, delimiter, decimal : str, optional
         Encoding of a text file, such as ``"cp1251"``; delimiter, ``" "`` for any white space; decimal mark, ``"."`` or
         ``","``; all detected by default.
@@ -116,11 +122,25 @@ def read_table(
     >>> table.frame["height"].to_list(), table.frame["kind"].to_list()
     ([3.5, 20.0], ['oak', ''])
     """
-    narwhals = require("narwhals", "tabular", WHO)
     with staged(source) as found:
         options = Options(encoding, delimiter, decimal, header, missing, columns, text, query, sheet)
-        table, notes = _read(found, options)
-        return Table(narwhals.from_native(table, eager_only=True), tuple(notes), found.name)
+        table, notes = read(found, options)
+        return as_table(table, found.name, notes)
+
+
+def as_table(arrow: Any, name: str, notes: Sequence[str] = ()) -> Table:
+    """Wrap an Arrow table."""
+    return Table(require("narwhals", "tabular", WHO).from_native(arrow, eager_only=True), tuple(notes), name)
+
+
+@contextmanager
+def naming_rows(source: str, start: int = 0) -> Iterator[None]:
+    """Count rows in errors from 1 in the whole table, after ``start`` earlier rows."""
+    try:
+        yield
+    except ValueError as error:
+        said = _ROW.sub(lambda found: f"in row {start + int(found[1]) + 1} of {source}", str(error), count=1)
+        raise ValueError(said) from None
 
 
 def read_blocks(source: Any, **options: Any) -> Iterator[Table]:
@@ -128,25 +148,59 @@ def read_blocks(source: Any, **options: Any) -> Iterator[Table]:
 
     Text of rows and cells, and Parquet, come in parts; all else is read as a whole.
     """
-    narwhals = require("narwhals", "tabular", WHO)
     asked = Options(**options)
     with staged(source) as found:
-        for part in _parts(found, asked):
-            yield Table(narwhals.from_native(part, eager_only=True), (), found.name)
+        for name, part in parts(found, asked):
+            yield as_table(part, name)
 
 
-def _parts(source: Source, options: Options) -> Iterator[Any]:
+def numbered(blocks: Iterable[Table]) -> Iterator[tuple[Table, int]]:
+    """Yield each block, and how many rows of its file are above it."""
+    file, above = "", 0
+    for block in blocks:
+        above = above if block.source == file else 0
+        yield block, above
+        file, above = block.source, above + len(block.frame)
+
+
+def parts(source: Source, options: Options, findings: Findings | None = None) -> Iterator[tuple[str, Any]]:
+    """Yield the blocks as Arrow tables, and the file of each; ``findings`` as in ``delimited_blocks``."""
     what = kind(source)
+    if what == "texts":
+        return _of_texts(source, options, findings)
     if options.query is None and source.part is None:
-        if what in ("parquet", "folder"):
-            return columnar_blocks(source, options)
+        if what in ("parquet", "folder", "arrow", "arrow stream"):
+            return columnar_blocks(source, what, options)
         if what == "text" and not is_json(_head(source, options), _suffix(source)):
-            return delimited_blocks(source, options, _suffix(source))
-    return iter([_read(source, options)[0]])
+            blocks = delimited_blocks(source, options, _suffix(source), findings)
+            return ((source.name, block) for block in blocks)
+    return iter([(source.name, read(source, options)[0])])
 
 
-def _read(source: Source, options: Options) -> tuple[Any, list[str]]:
+def _of_texts(source: Source, options: Options, findings: Findings | None) -> Iterator[tuple[str, Any]]:
+    first: tuple[str, Any] | None = None
+    for file in source.files:
+        for name, block in parts(Source(file, str(file)), options, findings):
+            first = first or (name, block.schema)
+            if block.schema.names != first[1].names:
+                agreed(source, [first, (name, block.schema)])
+            yield name, block.select(first[1].names)
+
+
+def _joined(source: Source, options: Options) -> tuple[Any, list[str]]:
+    """Read text files with the same columns as one table."""
+    arrow = require("pyarrow", "tabular", WHO)
+    found = {str(file): read(Source(file, str(file)), options) for file in source.files}
+    schema = agreed(source, [(file, table.schema) for file, (table, _) in found.items()])
+    tables = [table.select(schema.names).cast(schema) for table, _ in found.values()]
+    return arrow.concat_tables(tables), list(dict.fromkeys(note for _, notes in found.values() for note in notes))
+
+
+def read(source: Source, options: Options) -> tuple[Any, list[str]]:
+    """Read all rows as an Arrow table, and notes."""
     what = kind(source)
+    if what == "texts":
+        return _joined(source, options)
     if (options.query is not None or source.part is not None) and what != "sqlite":
         source.refuse("a SQLite file for a query or ::table in", f"a {what} file", "name the file alone")
     if what == "sqlite":

@@ -10,12 +10,13 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..._support.checks import Array, sentence
 from ..._support.notices import warn
+from ...data.sources.spool import spooled
 from ...distributed.serial import SERIAL
 from ...estimators.internals import Interval, StrOptions, fitting
 from ...layers.program import Program, run
@@ -28,12 +29,13 @@ from .. import recipe
 from ..encoding import AT_ONCE, TableEncoder
 from ..kinds import Kinds
 from ..plans import MARGIN, PRESETS, Plan, planned, read_plan, shared_out, validation_share
-from . import tables
+from . import streams, tables
 from .members import Crew, Rows, Task, Trained, joined, scale_outputs
 from .tables import Columns, EncodedRows
 from .watching import Lines
 
 FEWEST = 2  # rows
+UNCHANGED = 1.0, np.zeros(1)  # outputs: their factor and shift
 
 #: Allowed values of the parameters, in scikit-learn's terms, so that scikit-learn words the errors.
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -56,10 +58,11 @@ class Part(NamedTuple):
     y: Array
     weight: Array | None
     places: Array
+    stream: Any = None  # of all rows, encoded, if these are a sample
 
     def at(self, chosen: Array) -> Part:
         weight = None if self.weight is None else self.weight[chosen]
-        return Part(self.columns, self.y[chosen], weight, self.places[chosen])
+        return Part(self.columns, self.y[chosen], weight, self.places[chosen], self.stream)
 
 
 class BaseTabular(BaseEstimator):
@@ -82,6 +85,7 @@ class BaseTabular(BaseEstimator):
     n_outputs_: int
     _names: list[str]
     _by_place: bool  # whether the columns have no names
+    _balance: dict[int, float] | None  # weights of the classes of a stream
 
     # Defined by the subclass.
 
@@ -101,6 +105,9 @@ class BaseTabular(BaseEstimator):
     @abstractmethod
     def _see(self, y: Array) -> None:
         """Look at the targets of the training rows."""
+
+    def _widen(self, y: Array) -> None:
+        """Look at the targets of more training rows."""
 
     @abstractmethod
     def _targets(self, y: Array) -> Array:
@@ -135,15 +142,16 @@ class BaseTabular(BaseEstimator):
 
         Parameters
         ----------
-        X : frame, dict of columns, or matrix (N, I)
-            The table: a pandas, polars or Arrow frame, a dict, or an array.
-        y : array (N,), (N, K) or (N, D)
+        X : frame, dict of columns, matrix (N, I), path, list of paths, pattern, LazyFrame or dataset
+            The table: a pandas, polars or Arrow frame, a dict, or an array. Or what ``read_table`` takes, such as files
+            or a LazyFrame, which may be larger than memory.
+        y : array (N,), (N, K) or (N, D), or str
             For a classifier, a class per row, or zeros and ones for K labels, of which a row may have several. For a
-            regressor, a number per row, or D numbers.
+            regressor, a number per row, or D numbers. For files, the name of a column.
         X_val, y_val : optional
             Validation rows. By default, a share of the rows is set aside (``validation_fraction``).
-        sample_weight, sample_weight_val : array (N,), optional
-            Weights of the rows: 2 counts as the row twice, 0 leaves it out.
+        sample_weight, sample_weight_val : array (N,) or str, optional
+            Weights of the rows: 2 counts as the row twice, 0 leaves it out. For files, the name of a column.
 
         Returns
         -------
@@ -151,26 +159,48 @@ class BaseTabular(BaseEstimator):
             This estimator.
         """
         began, who = time.monotonic(), type(self).__name__
-        columns = tables.read(who, X)
         for name in ("model_", "oof_predictions_"):  # an estimator whose fit fails is not fitted
             self.__dict__.pop(name, None)
+        X, y, sample_weight, stream = streams.in_memory(who, X, y, sample_weight, is_class=is_classifier(self))
+        X_val, y_val, sample_weight_val, _ = streams.in_memory(
+            who, X_val, y_val, sample_weight_val, is_class=is_classifier(self), always=True
+        )
+        columns = tables.read(who, X)
         self._by_place = tables.is_matrix(X)
         self._names, self.n_features_in_ = list(columns), len(columns)
         self.__dict__.pop("feature_names_in_", None)
         if not self._by_place:
             self.feature_names_in_ = np.array(self._names, object)
-        part = self._part(columns, y, sample_weight, "sample_weight", fresh=True)
+        self._balance = None if stream is None else streams.balanced(stream.target.counts)
+        if stream is not None:
+            self._read_targets(stream.all_labels, fresh=True)
+        part = self._part(columns, y, sample_weight, "sample_weight", fresh=stream is None)
+        rows = len(part.y) if stream is None else stream.rows
         with tables.speaking_as(who):
             count = tables.count_rows(columns)
             seen = columns if len(part.y) == count else tables.take(columns, part.places)
             self.column_kinds_ = tables.kinds_of(X, seen, self.columns)
             own = self._own_validation(X_val, y_val, sample_weight_val)
-            plan = self._planned(len(part.y), own is not None)
-            train, held_out = (part, own) if own is not None or plan.n_folds > 1 else self._split(part, plan.seed)
+            plan = self._planned(rows, own is not None, may_fold=stream is None)
+            train, held_out = (part, own) if own is not None or plan.n_folds > 1 else self._split(part, plan.seed, rows)
             self.encoder_ = TableEncoder().fit(columns, self.column_kinds_, rows=train.places)
             self._see(train.y)
+            if stream is not None:
+                train = train._replace(stream=self._encoded_once(stream, None if own is not None else held_out))
             self._train(plan, train, held_out, count, began)
         return self
+
+    def _encoded_once(self, stream: streams.Opened, aside: Part | None) -> Any:
+        """Encode the rows of a stream, without those set aside, into a temporary file."""
+
+        def blocks() -> Iterator[tuple[Array, ...]]:
+            for x, y, weight in stream.encoded(self.encoder_, self.column_kinds_, aside and aside.places):
+                targets = self._read_targets(y, fresh=False)
+                self._widen(targets)
+                w = self._row_weights(targets, weight)
+                yield (x, self._targets(targets)) if w is None else (x, self._targets(targets), w.astype(x.dtype))
+
+        return spooled(blocks())
 
     def _part(self, columns: Columns, y: Any, weight: Any, name: str, *, fresh: bool) -> Part:
         """Check that rows, targets and weights have one length, and drop rows of weight 0."""
@@ -196,7 +226,7 @@ class BaseTabular(BaseEstimator):
         columns = tables.as_in_training(who, X_val, self._names, needed, by_place=self._by_place)
         return self._part(columns, y_val, weight_val, "sample_weight_val", fresh=False)
 
-    def _planned(self, rows: int, has_validation: bool) -> Plan:
+    def _planned(self, rows: int, has_validation: bool, *, may_fold: bool) -> Plan:
         """Plan a training with so many rows in all, before the time limit."""
         who, seed = type(self).__name__, self.random_state
         if self.plan is not None:
@@ -204,21 +234,24 @@ class BaseTabular(BaseEstimator):
         else:
             if not isinstance(seed, Integral):
                 seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
-            folds = 1 if has_validation and self.n_folds is None else self.n_folds
+            folds = 1 if (has_validation or not may_fold) and self.n_folds is None else self.n_folds
             members, folds = shared_out(self.preset, rows, self.n_ensemble, folds)
             share = 0.0 if has_validation else 1 / folds if folds > 1 else self._share(rows)
             learned = max(int(rows * (1 - share)), 1)
             plan = planned(self.preset, learned, self.max_epochs, members, folds, int(seed))
         if has_validation and plan.n_folds > 1:
             raise ValueError(sentence(who, "either X_val or folds", "both", "leave out X_val, or pass n_folds=1"))
+        if plan.n_folds > 1 and not may_fold:
+            raise ValueError(sentence(who, "n_folds=1 for a table larger than memory", f"{plan.n_folds}"))
         if rows < (least := max(plan.n_folds, 1 if has_validation else FEWEST)):
             raise ValueError(sentence(who, f"at least {least} rows to learn from", f"n_samples = {rows}"))
         return plan
 
-    def _split(self, part: Part, seed: int) -> tuple[Part, Part | None]:
-        """Return training rows, and validation rows or None: a share of all."""
-        rng = np.random.default_rng(seed)
-        chosen = tables.set_aside(self._strata(part.y), len(part.y), self._share(len(part.y)), rng)
+    def _split(self, part: Part, seed: int, rows: int) -> tuple[Part, Part | None]:
+        """Return training rows, and validation rows or None: a share of all ``rows``, at most half of the part."""
+        rng, count, share = np.random.default_rng(seed), len(part.y), self._share(rows)
+        share = share if rows == count else min(share * rows / count, 0.5)
+        chosen = tables.set_aside(self._strata(part.y), count, share, rng)
         return (part.at(~chosen), part.at(chosen)) if chosen.any() else (part, None)
 
     def _share(self, rows: int) -> float:
@@ -276,14 +309,14 @@ class BaseTabular(BaseEstimator):
         """
         first, members, scored = trained[0], [], []
         for fold in dict.fromkeys(member.fold for member in trained):
-            own, beta = [member for member in trained if member.fold == fold], 1.0
+            own, (beta, shift) = [member for member in trained if member.fold == fold], UNCHANGED
             if (held_out := task.fold(fold)[1]) is not None:
                 each = [member.model.predict(held_out.x) for member in own]
                 z = sum(each[1:], each[0].astype(np.float64)) / len(each)
-                beta = self._inverse_temperature(held_out.y, z, held_out.weight)
-                scored.append((fold, held_out, beta * z))
+                beta, shift = self._calibration(held_out.y, z, held_out.weight)
+                scored.append((fold, held_out, beta * z + shift))
             for member in own:
-                scale_outputs(member.model, beta)
+                scale_outputs(member.model, beta, shift)
                 members.append(member.facts() | {"temperature": 1 / beta})
         self.members_, self.plan_ = members, task.plan._asdict()
         self.history_, self.best_epoch_, self.n_epochs_ = first.history, first.best_epoch, first.n_epochs
@@ -300,20 +333,25 @@ class BaseTabular(BaseEstimator):
             for where, found in answers:
                 self.oof_predictions_[where] = found
 
-    def _inverse_temperature(self, y: Array, z: Array, weight: Array | None) -> float:
-        """Return the factor for network outputs that calibrates them."""
-        return 1.0
+    def _calibration(self, y: Array, z: Array, weight: Array | None) -> tuple[float, Array]:
+        """Return the factor for network outputs, and the shift after it, that calibrate them."""
+        return UNCHANGED
 
     def _epoch_error(self, y: Array, z: Array, weight: Array | None) -> float:
         """Return the metric after calibration, by which epochs compete: how wrong their order is, not their scale."""
-        return self._error(y, self._inverse_temperature(y, z, weight) * z, weight)
+        beta, shift = self._calibration(y, z, weight)
+        return self._error(y, beta * z + shift, weight)
 
     def _predictions(self, answers: Array) -> Array:
         """Return what ``predict_proba`` of a classifier, and ``predict`` of a regressor, make of decoded outputs."""
         return answers
 
     def _rows(self, part: Part) -> Rows:
-        return Rows(self.encoder_.matrix(part.columns, part.places), part.y, self._row_weights(part.y, part.weight))
+        if part.stream is not None and len(part.y) > streams.FEW:
+            some = np.random.default_rng(0).permutation(len(part.y))[: streams.FEW]
+            part = part.at(np.sort(some))
+        weight = self._row_weights(part.y, part.weight)
+        return Rows(self.encoder_.matrix(part.columns, part.places), part.y, weight, part.stream)
 
     # Prediction.
 
@@ -334,6 +372,9 @@ class BaseTabular(BaseEstimator):
             with tables.speaking_as(who):
                 part = self.encoder_.row(row)
             yield part
+            return
+        if streams.is_stored(X):
+            yield from streams.encoded_blocks(who, X, self.encoder_)
             return
         columns = tables.as_in_training(who, X, names, needed, by_place=by_place)
         count = tables.count_rows(columns)

@@ -38,13 +38,24 @@ Tell = Callable[[int, Report], None]
 
 
 class Rows(NamedTuple):
-    """Encoded rows: x (N, I), y as the error takes it, and weights or None."""
+    """Encoded rows: x (N, I), y as the error takes it, and weights or None; they are some of those in a stream."""
 
     x: Array
     y: Array
     weight: Array | None
+    stream: Any = None
 
-    def at(self, chosen: Array) -> Rows:
+    @property
+    def total(self) -> int:
+        return len(self.y) if self.stream is None else int(sum(self.stream.lengths))
+
+    def data(self, targets: Callable[[Array], Array]) -> dict[str, Any]:
+        """Return the rows as a trainer takes them."""
+        if self.stream is not None:
+            return {"x": self.stream}
+        return {"x": self.x, "y": targets(self.y), "sample_weight": self.weight}
+
+    def at(self, chosen: Any) -> Rows:
         return Rows(self.x[chosen], self.y[chosen], None if self.weight is None else self.weight[chosen])
 
 
@@ -88,14 +99,14 @@ class Task:
         """Time some steps that change nothing, on so many threads."""
         rng, still = np.random.default_rng(0), replace(self, recipe=replace(self.recipe, learning_rate=0.0))
         rows, _ = self.fold(0)
-        few, size = slice(TRIAL_STEPS * self.plan.batch_size), self.plan.batch_size
-        weight = None if rows.weight is None else rows.weight[few]
+        size = self.plan.batch_size
+        few = Rows(*rows[:3]).at(slice(TRIAL_STEPS * size))
         with own_threads(threads):
             trainer = still.trainer(self.network(rng), [], rng)
-            history = trainer.fit(rows.x[few], self.targets(rows.y[few]), weight, epochs=TRIAL_EPOCHS, verbose=0)
+            history = trainer.fit(**few.data(self.targets), epochs=TRIAL_EPOCHS, verbose=0)
         if history.interrupted:
             raise KeyboardInterrupt
-        return min(history["seconds"]) / trainer.steps_per_epoch * (len(rows.y) // size)
+        return min(history["seconds"]) / trainer.steps_per_epoch * (rows.total // size)
 
     def train(self, member: int, limit: Deadline | None, tell: Callable[[Report], None], ending: Event) -> Trained:
         """Train a member."""
@@ -111,7 +122,7 @@ class Task:
             watchers.append(best)
         watchers += [*([limit] if limit else []), Reports(tell, ending)]
         trainer = self.trainer(model, watchers, rng)
-        history = trainer.fit(rows.x, self.targets(rows.y), rows.weight, epochs=self.plan.epochs, verbose=0)
+        history = trainer.fit(**rows.data(self.targets), epochs=self.plan.epochs, verbose=0)
         tell(Report(None, 0))
         if best is None or not best.epoch:
             return Trained(fold, model, history, trainer.epoch, trainer.epoch, None)
@@ -228,11 +239,11 @@ class _Threads(Temporary):
             thread.join()
 
 
-def scale_outputs(model: Sequential, factor: float) -> None:
-    """Multiply the outputs of a network by a factor, in its last layer."""
+def scale_outputs(model: Sequential, factor: float, shift: Array) -> None:
+    """Multiply the outputs of a network by a factor, and shift them, in its last layer."""
     last: Any = model.layers[-1]
     last.W[...] *= factor
-    last.b[...] *= factor
+    last.b[...] = last.b * factor + shift
 
 
 def joined(trained: Sequence[Trained], rng: Any) -> Sequential:

@@ -23,7 +23,7 @@ from ..judging import NUMBER
 from ..kinds import Kinds, understand
 
 Columns: TypeAlias = "dict[str, Column]"
-PARTS = ("TableEncoder", "understand")
+PARTS = ("TableEncoder", "understand", "read_table")
 
 
 @contextmanager

@@ -60,7 +60,8 @@ n_features_in_, feature_names_in_, n_outputs_ : int, array of str, int
 NOTES = """
 Prediction finds the columns by name, in any order, and ignores others. Missing and unseen values are safe. The columns
 of a matrix are named x0, x1, ...; in a matrix of numbers, all of them are numbers. A row, a dict of its cells or a
-tuple or list of them in the order of training, counts as a table of one row.
+tuple or list of them in the order of training, counts as a table of one row. Files may be larger than memory: over
+1 GB, a random sample of their rows fits the encoder, and all rows are encoded once into a temporary file.
 """
 
 REFERENCES = """

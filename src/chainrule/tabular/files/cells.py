@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,11 +28,18 @@ class Findings:
 
     marks: set[str] = field(default_factory=set)  # that the file shows
     said: dict[str, list[str]] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)  # columns of text that may be numbers
+    planned: str = POINT  # the decimal mark of plain numbers
 
     @property
     def decimal(self) -> str:
         """The decimal mark; empty if the file shows none or both."""
         return next(iter(self.marks)) if len(self.marks) == 1 else ""
+
+    @property
+    def means_comma(self) -> bool:
+        """Whether plain numbers must be read again, because cells of text show a comma before decimals."""
+        return self.decimal == COMMA != self.planned
 
     def say(self, what: str, name: str) -> None:
         self.said.setdefault(what, []).append(name)
@@ -111,9 +118,10 @@ def _refuse_odd(cells: Cells, numbers: dict[str, Any], odd: list[str], how: Styl
     if how.mixed and decimal is None:
         other = next(word for word in numbers if word not in strays)
         cells.refuse("one decimal mark", f"{other!r} and {odd[0]!r}", f"pass decimal='.' or ',', or {AS_TEXT}")
-    more = f", one of {count:,} cells that are not numbers" if count > 1 else ""
+    source, row = cells.source.at(int(np.argmax(cells.codes == cells.words.index(odd[0]))))
+    more = f" in row {row:,}" + (f", one of {count:,} cells that are not numbers" if count > 1 else "")
     remedy = f"if it means that there is no value, pass missing=[{odd[0]!r}] (--missing); otherwise {AS_TEXT}"
-    cells.refuse("numbers", f"{odd[0]!r}{more}", remedy)
+    replace(cells, source=source).refuse("numbers", f"{odd[0]!r}{more}", remedy)
     return False
 
 

@@ -1,21 +1,27 @@
 """Read Parquet, folders of Parquet files, and Arrow files, which state the types of their columns.
 
+All files of a folder have the same columns; integers in one and floats in another become floats.
+
 Arrow allocates as many bytes as the prefix of a compressed buffer claims. So these prefixes are added up first: the
 metadata of a message is a FlatBuffer, of which only the path to these numbers is read.
 """
 
 from __future__ import annotations
 
+import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..._support.checks import require
 from .sources import WHO, Options, Source, choose
 
 _RATIO, _SPARE = 50, 1 << 30  # maximum bytes in memory per byte of the file; constant columns are tiny in the file
-BLOCK = 1 << 16  # rows of a part
+BLOCK, CELLS = 1 << 16, 1 << 20  # most rows and cells of a block
+_BUFFER = 1 << 16  # bytes read at once of a column of Parquet
 _AGAIN = "copy or save it again"
 
 
@@ -33,22 +39,53 @@ def read_columnar(source: Source, kind: str, options: Options) -> tuple[Any, lis
     return table, []
 
 
-def columnar_blocks(source: Source, options: Options) -> Iterator[Any]:
-    """Read Parquet, or a folder of Parquet files, in blocks of rows."""
-    arrow, dataset = require("pyarrow", "tabular", WHO), require("pyarrow.dataset", "tabular", WHO)
+def columnar_blocks(source: Source, kind: str, options: Options) -> Iterator[tuple[str, Any]]:
+    """Read Parquet, a folder, a dataset or an Arrow file in blocks of rows; yield the file of each block, too."""
+    arrow = require("pyarrow", "tabular", WHO)
+    with _refusing(source, source.name):
+        whole = None if kind.startswith("arrow") else open_dataset(source)
+        schema = _arrow_schema(source) if whole is None else whole.schema
+        names = _names(source, schema, options)
+        parts = [None] if whole is None or source.dataset is not None else whole.get_fragments()
+    size = min(BLOCK, max(CELLS // len(names), 1))
+    for part in parts:
+        name = source.name if part is None or not source.several else str(part.path)
+        with _refusing(source, name):
+            if whole is None:
+                batches = _arrow_batches(source, names)
+            elif part is None:
+                batches = whole.to_batches(columns=names, batch_size=size, use_threads=False)
+            else:
+                batches = _parquet_batches(part, arrow.schema([schema.field(name) for name in names]), size)
+            for batch in batches:
+                batch.validate(full=True)
+                if batch.num_rows:
+                    yield name, arrow.Table.from_batches([batch])
+
+
+def _parquet_batches(part: Any, schema: Any, size: int) -> Iterator[Any]:
+    """Read a file page by page: a dataset would read whole row groups ahead."""
+    arrow, parquet = require("pyarrow", "tabular", WHO), require("pyarrow.parquet", "tabular", WHO)
+    of_folders = require("pyarrow.dataset", "tabular", WHO).get_partition_keys(part.partition_expression)
+    with parquet.ParquetFile(part.path, buffer_size=_BUFFER, pre_buffer=False) as file:
+        own = [name for name in schema.names if name not in of_folders]
+        for batch in file.iter_batches(size, columns=own or file.schema_arrow.names[:1]):
+            cells = [
+                batch[column.name].cast(column.type)
+                if column.name in own
+                else arrow.repeat(arrow.scalar(of_folders[column.name], column.type), batch.num_rows)
+                for column in schema
+            ]
+            yield arrow.record_batch(cells, schema=schema)
+
+
+@contextmanager
+def _refusing(source: Source, name: str) -> Iterator[None]:
+    """Reword what Arrow says of a damaged file."""
     try:
-        if source.path.is_dir():
-            whole = _dataset(source)
-        else:
-            whole = dataset.dataset(str(source.path), format="parquet")
-        names = _names(source, whole.schema, options)
-        few = {"batch_size": BLOCK, "batch_readahead": 1, "fragment_readahead": 1}
-        for batch in whole.to_batches(columns=names, **few):
-            batch.validate(full=True)
-            if batch.num_rows:
-                yield arrow.Table.from_batches([batch])
-    except (arrow.ArrowException, OSError) as error:
-        source.refuse("whole Parquet files in", _first_line(error), _AGAIN)
+        yield
+    except (require("pyarrow", "tabular", WHO).ArrowException, OSError) as error:
+        replace(source, name=name).refuse("a whole file in", _first_line(error), _AGAIN)
 
 
 def _first_line(error: Exception) -> str:
@@ -68,25 +105,68 @@ def _parquet(source: Source, options: Options) -> Any:
 
 def _folder(source: Source, options: Options) -> Any:
     parquet = require("pyarrow.parquet", "tabular", WHO)
-    whole = _dataset(source)
+    whole = open_dataset(source)
     names = _names(source, whole.schema, options)
-    for path in map(Path, whole.files):
+    for path in () if source.dataset is not None else map(Path, whole.files):
         _refuse_bomb(source, parquet.read_metadata(path), path.stat().st_size, len(names))
     return whole.to_table(columns=names)
 
 
-def _dataset(source: Source) -> Any:
+def open_dataset(source: Source) -> Any:
+    """Open Parquet files as one dataset whose schema fits them all."""
+    if source.dataset is not None:
+        return source.dataset
     dataset = require("pyarrow.dataset", "tabular", WHO)
-    files = sorted(map(str, source.path.rglob("*.parquet")))
+    is_folder = source.path.is_dir()
+    files = [*map(str, source.files)] or (
+        sorted(map(str, source.path.rglob("*.parquet"))) if is_folder else [str(source.path)]
+    )
     if not files:
         source.refuse("Parquet files in", "none", "name a file in it")
-    return dataset.dataset(files, format="parquet", partitioning="hive", partition_base_dir=str(source.path))
+    how: dict[str, Any] = {"format": "parquet"}
+    if source.several:
+        how |= {"partitioning": "hive", "partition_base_dir": str(source.path) if is_folder else None}
+    first = dataset.dataset(files, **how)
+    schema = agreed(source, [(part.path, part.physical_schema) for part in first.get_fragments()])
+    for column in first.schema:
+        if column.name not in schema.names:  # a partition
+            schema = schema.append(column)
+    return dataset.dataset(files, schema=schema, **how)
+
+
+def agreed(source: Source, schemas: Sequence[tuple[str, Any]]) -> Any:
+    """Return the schema that fits all files; raise a ValueError if one lacks a column, or has it of another type."""
+    arrow = require("pyarrow", "tabular", WHO)
+    (first, schema), *others = schemas
+    for file, other in others:
+        if other.equals(schema):
+            continue
+        for name in [*schema.names, *other.names]:
+            if name not in schema.names or name not in other.names:
+                lacking, having = (first, file) if name not in schema.names else (file, first)
+                source.refuse(f"the column {name!r} of {having} in all files of", f"{lacking} without it")
+        both = [_type_of_both(source, first, file, schema, other, name) for name in schema.names]
+        schema = arrow.schema(both, schema.metadata)
+    return schema
+
+
+def _type_of_both(source: Source, first: str, file: str, schema: Any, other: Any, name: str) -> Any:
+    """Return a column that holds the values of both files."""
+    arrow = require("pyarrow", "tabular", WHO)
+    types = [one.field(name).type for one in (schema, other)]
+    types = [kind.value_type if arrow.types.is_dictionary(kind) else kind for kind in types]
+    try:
+        pair = [arrow.schema([(name, kind)]) for kind in types]
+        return arrow.unify_schemas(pair, promote_options="permissive").field(0)
+    except arrow.ArrowException:
+        got = f"{types[0]} in {first} and {types[1]} in {file}"
+        source.refuse(f"one type of column {name!r} in", got, "write it alike")
 
 
 def _arrow(source: Source, options: Options) -> Any:
     arrow, ipc = require("pyarrow", "tabular", WHO), require("pyarrow.ipc", "tabular", WHO)
     content = source.path.read_bytes()  # not mapped: a later change of the file would crash the process
-    check_buffers(source, content)
+    check_buffers(source, io.BytesIO(content))
     opens = ipc.open_file if content.startswith(MAGIC) else ipc.open_stream
     table = opens(arrow.py_buffer(content)).read_all()
     return table.select(_names(source, table.schema, options))
@@ -110,6 +190,30 @@ def _refuse_bomb(source: Source, metadata: Any, size: int, columns: int) -> None
         source.refuse("a size that can be read of", got, "read fewer columns with columns=[...]")
 
 
+def _arrow_schema(source: Source) -> Any:
+    """Return the schema of an Arrow file, whose buffers are checked first, message by message."""
+    with source.path.open("rb") as stream:
+        check_buffers(source, stream)
+        stream.seek(0)
+        return _open_arrow(stream).schema
+
+
+def _arrow_batches(source: Source, names: Sequence[str]) -> Iterator[Any]:
+    with source.path.open("rb") as stream:
+        file = _open_arrow(stream)
+        count = getattr(file, "num_record_batches", None)
+        for batch in file if count is None else map(file.get_batch, range(count)):
+            for start in range(0, batch.num_rows, BLOCK):
+                yield batch.select(list(names)).slice(start, BLOCK)
+
+
+def _open_arrow(stream: Any) -> Any:
+    ipc = require("pyarrow.ipc", "tabular", WHO)
+    is_file = stream.read(len(MAGIC)) == MAGIC
+    stream.seek(0)
+    return ipc.open_file(stream) if is_file else ipc.open_stream(stream)
+
+
 # --- the sizes that an Arrow file claims ----------------------------------------------------------------------------
 
 MAGIC, _BEFORE = b"ARROW1", 8  # the first bytes of a file, and the offset of its first message
@@ -117,17 +221,18 @@ _KIND, _HEADER, _DICTIONARY = 1, 2, 2  # fields of a message, and the kind of a 
 _DATA, _BUFFERS, _COMPRESSION = 1, 2, 3  # fields of a dictionary and of a batch
 
 
-def check_buffers(source: Source, content: bytes) -> None:
+def check_buffers(source: Source, stream: BinaryIO) -> None:
     """Raise a ValueError if the compressed buffers of an Arrow file or stream claim to be much larger than the file."""
-    arrow, ipc = require("pyarrow", "tabular", WHO), require("pyarrow.ipc", "tabular", WHO)
-    start = _BEFORE if content.startswith(MAGIC) else 0
-    most, claimed = max(_SPARE, _RATIO * len(content)), 0
-    for message in ipc.MessageReader.open_stream(arrow.py_buffer(content).slice(start)):
+    ipc = require("pyarrow.ipc", "tabular", WHO)
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    stream.seek(_BEFORE if stream.read(len(MAGIC)) == MAGIC else 0)
+    most, claimed = max(_SPARE, _RATIO * size), 0
+    for message in ipc.MessageReader.open_stream(stream):
         if message.type in ("record batch", "dictionary"):
             claimed += _claimed(source, message)
         if claimed > most:
-            got = f"{claimed:,} bytes in {len(content):,}"
-            source.refuse("a size that can be read of", got, "write it uncompressed")
+            source.refuse("a size that can be read of", f"{claimed:,} bytes in {size:,}", "write it uncompressed")
 
 
 def _claimed(source: Source, message: Any) -> int:

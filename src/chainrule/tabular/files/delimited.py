@@ -76,8 +76,13 @@ def read_delimited(source: Source, options: Options, suffix: str = "") -> tuple[
     return _decoded(source, options, lambda encoding: _read(source, options, encoding, suffix))
 
 
-def delimited_blocks(source: Source, options: Options, suffix: str = "") -> Iterator[Any]:
-    """Read a text file in blocks, for tables larger than memory: once for the types, once for the rows."""
+def delimited_blocks(
+    source: Source, options: Options, suffix: str = "", findings: Findings | None = None
+) -> Iterator[Any]:
+    """Read a text file in blocks, for tables larger than memory: once for the types, once for the rows.
+
+    With ``findings``, columns of text that may be numbers are only noted there: who sees more than a block decides.
+    """
     with ExitStack() as held:
 
         def settled(encoding: str) -> tuple[Rows, Plan]:
@@ -91,8 +96,19 @@ def delimited_blocks(source: Source, options: Options, suffix: str = "") -> Iter
                 return rows, settle(source, rows, plan, options)
 
         rows, plan = _decoded(source, options, settled)
+        is_raw, findings = findings is not None, Findings() if findings is None else findings
+        _note(plan, findings)
         for table in blocks(rows, plan, options):
-            yield _resolved(source, table, plan, options)[0]
+            if not is_raw:
+                table = _resolved(source, table, findings, options)
+                if findings.means_comma and options.decimal is None:
+                    if source.above:
+                        got = f"a comma before decimals after {source.above:,} rows"
+                        source.refuse("one decimal mark in", got, "pass decimal='.' or ','")
+                    yield from delimited_blocks(source, replace(options, decimal=COMMA), suffix)
+                    return
+            yield table
+            source = replace(source, above=source.above + table.num_rows)
 
 
 def _decoded(source: Source, options: Options, read: Callable[[str], T]) -> T:
@@ -112,7 +128,7 @@ def _read(source: Source, options: Options, encoding: str, suffix: str) -> tuple
     layout = _find_layout(source, options, encoding, suffix, notes)
     plan = Plan.of(source, layout.names, layout.columns, options)
     table, findings = _table(source, layout, plan, options)
-    if findings.decimal == COMMA and options.decimal is None and plan.decimal == POINT and not plan.shows_point:
+    if findings.means_comma and options.decimal is None:
         plan = Plan.of(source, layout.names, layout.columns, replace(options, decimal=COMMA))
         table, findings = _table(source, layout, plan, options)
     if plan.decimal == COMMA:
@@ -226,14 +242,22 @@ def _table(source: Source, layout: Layout, plan: Plan, options: Options) -> tupl
             table, plan = parse(source, rows, plan, options)
     if not table.num_rows:
         source.refuse("rows under the header of", "a header alone")
-    return _resolved(source, table, plan, options)
+    findings = Findings()
+    _note(plan, findings)
+    return _resolved(source, table, findings, options), findings
 
 
-def _resolved(source: Source, table: Any, plan: Plan, options: Options) -> tuple[Any, Findings]:
-    """Convert columns of text that are numbers; return the table and the findings."""
-    findings = Findings({POINT} if plan.shows_point else {COMMA} if plan.decimal == COMMA else set())
-    doubtful = [place for place, at in enumerate(plan.chosen) if at in plan.doubtful]
-    return resolve(source, table, doubtful, options.decimal, options.missing, findings), findings
+def _note(plan: Plan, findings: Findings) -> None:
+    """Note what the first rows show, and which columns are still in doubt."""
+    findings.marks |= {POINT} if plan.shows_point else {COMMA} if plan.decimal == COMMA else set()
+    findings.doubtful |= {plan.names[at] for at in plan.doubtful}
+    findings.planned = plan.decimal
+
+
+def _resolved(source: Source, table: Any, findings: Findings, options: Options) -> Any:
+    """Convert columns of text that are numbers."""
+    doubtful = [at for at, name in enumerate(table.column_names) if name in findings.doubtful]
+    return resolve(source, table, doubtful, options.decimal, options.missing, findings)
 
 
 def _rows(source: Source, layout: Layout) -> Rows:

@@ -1,4 +1,4 @@
-"""Open a path, standard input or a stream; recognise the format; and unpack the bytes.
+"""Open a path, several files, standard input or a stream; recognise the format; and unpack the bytes.
 
 The first bytes determine the format, whatever the name. Compressed files are never trusted: a file that grows beyond
 ``MAX_RATIO`` times its size is refused before more memory is allocated.
@@ -8,17 +8,20 @@ The options of ``read_table`` are checked here, too, and choose columns.
 
 from __future__ import annotations
 
+import glob
+import os
 import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from ..._support.checks import nearest, sentence
+from ..._support.checks import nearest, require, sentence
 from ..._support.files import CHUNK, MAX_RATIO, MOST_PIPED, SPARE, as_path, in_our_words, opened, refusal
 from ..numerals import COMMA, POINT
 
@@ -59,11 +62,32 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Source:
-    """A file on disk, its name in messages, and the part after ``::`` in the user's source."""
+    """A file on disk, its name in messages, and the part after ``::`` in the user's source.
+
+    Or several ``files``, or a ``dataset`` of pyarrow. What is read may be the rows after ``above`` others, or those at
+    these ``places``, which begin in each file at these ``starts``.
+    """
 
     path: Path
     name: str
     part: str | None = None
+    files: tuple[Path, ...] = ()
+    dataset: Any = None
+    above: int = 0
+    places: Any = None
+    starts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def several(self) -> bool:
+        """Whether there may be more files than one, which errors then name."""
+        return bool(self.files) or self.path.is_dir()
+
+    def at(self, row: int) -> tuple[Source, int]:
+        """Return the file of a row that was read, and the number of the row there, from 1."""
+        place = self.above + row if self.places is None else int(self.places[row])
+        starts = [(file, start) for file, start in self.starts.items() if start <= place]
+        file, start = max(starts, key=itemgetter(1), default=(self.name, 0))
+        return replace(self, name=file), place - start + 1
 
     def refuse(self, expected: str, got: str, remedy: str = "") -> NoReturn:
         """Raise a ValueError that names this file."""
@@ -77,9 +101,19 @@ def staged(source: Any) -> Iterator[Source]:
         with _copied(source, str(getattr(source, "name", "the stream"))) as copy:
             yield copy
         return
-    if source == "-":
+    if isinstance(source, str) and source == "-":
         with _copied(sys.stdin.buffer, STDIN) as copy:
             yield copy
+        return
+    if hasattr(source, "sink_parquet") or hasattr(source, "read_next_batch"):
+        with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
+            yield Source(_as_parquet(source, Path(folder, "table.parquet")), f"the {type(source).__name__}")
+        return
+    if hasattr(source, "get_fragments"):
+        yield Source(Path(), "the dataset", dataset=source)
+        return
+    if files := _several(source):
+        yield Source(files[0], f"{len(files)} files" if isinstance(source, (list, tuple)) else str(source), files=files)
         return
     path, part = as_path(WHO, source), None
     if not path.exists() and "::" in path.name:
@@ -90,6 +124,40 @@ def staged(source: Any) -> Iterator[Source]:
             yield copy
         return
     yield Source(path, str(path), part)
+
+
+def is_stored(source: Any) -> bool:
+    """Whether a table is outside of memory: paths, or an object that streams its rows."""
+    if isinstance(source, (list, tuple)):
+        return bool(source) and all(isinstance(one, (str, os.PathLike)) for one in source)
+    streams = ("sink_parquet", "read_next_batch", "get_fragments")
+    return isinstance(source, (str, os.PathLike)) or any(hasattr(type(source), name) for name in streams)
+
+
+def _several(source: Any) -> tuple[Path, ...]:
+    """Return the files of a list, or those that match a pattern such as ``*.parquet``; empty for a single path."""
+    if isinstance(source, (list, tuple)):
+        if not source:
+            raise ValueError(sentence(WHO, "files", "an empty list"))
+        return tuple(as_path(WHO, one) for one in source)
+    path = as_path(WHO, source)
+    if not glob.has_magic(str(path)) or path.exists():
+        return ()
+    files = tuple(found for found in map(Path, sorted(glob.glob(str(path), recursive=True))) if found.is_file())
+    if not files:
+        raise FileNotFoundError(sentence(WHO, f"files that match {path}", "none"))
+    return files
+
+
+def _as_parquet(rows: Any, path: Path) -> Path:
+    """Write a LazyFrame, or rows that can be read only once, to a file."""
+    if hasattr(rows, "sink_parquet"):
+        rows.sink_parquet(path)
+        return path
+    with require("pyarrow.parquet", "tabular", WHO).ParquetWriter(path, rows.schema) as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+    return path
 
 
 @contextmanager
@@ -112,9 +180,17 @@ def _copied(stream: Any, name: str) -> Iterator[Source]:
 
 
 def kind(source: Source) -> str:
-    """Recognise a file: text, zip, workbook, parquet, arrow, arrow stream, sqlite or folder."""
-    if source.path.is_dir():
+    """Recognise a file: text, workbook, parquet, arrow, arrow stream or sqlite; a folder of Parquet, or texts."""
+    if source.dataset is not None or source.path.is_dir():
         return "folder"
+    if source.files:
+        first, *others = (kind(Source(file, str(file))) for file in source.files)
+        for file, other in zip(source.files[1:], others, strict=True):
+            if other != first:
+                source.refuse("files of one format in", f"{source.files[0]} ({first}) and {file} ({other})")
+        if first not in ("parquet", "text"):
+            source.refuse("Parquet or text files in", f"{source.files[0]} ({first})")
+        return "folder" if first == "parquet" else "texts"
     head = _head(source, 16)
     for magic, found in KINDS.items():
         if head.startswith(magic):

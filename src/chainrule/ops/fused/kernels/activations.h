@@ -113,8 +113,8 @@ INLINE REAL NAME(mish_slope)(REAL x) {
     return inverse * (x * (4 * e * (1 + e) * down * inverse) + part);
 }
 
-/* The loops, over whole vectors only; `omp simd` says that no element waits for another; y may be x itself. What is left
- * beyond the last whole vector is copied into one: so the library holds no formula a second time, for single numbers. */
+/* The loops, over whole vectors only. What is left beyond the last is copied into one, so that no formula is in the
+ * library a second time, for single numbers. `omp simd` says that no element waits for another; y may be x itself. */
 APART void NAME(activate_vectors)(int kind, Size n, const REAL *inputs, REAL *y, REAL a) {
     n &= -LANES;
     switch (kind) {

@@ -11,11 +11,6 @@ APART void NAME(phases)(const Part *p, Size j, Size rows, const REAL *x, Size wi
     }
 }
 
-APART void NAME(sines)(Size n, const REAL *u, REAL half, REAL *y) {
-#pragma omp simd
-    for (Size i = 0; i < n; i++) y[i] = NAME(sine)(u[i], half);
-}
-
 /* The mixtures of the waves of column j. */
 INLINE const REAL *NAME(mixtures)(const Part *p, Size j, Size learned) {
     return (REAL *)p->arrays[2] + j * p->count * learned;
@@ -88,8 +83,8 @@ INLINE const REAL *NAME(row_of)(const Part *p, const void *E, REAL code) {
     return code >= 0 && code < (REAL)p->count ? (const REAL *)E + (Size)code * p->outputs : NULL;
 }
 
-static void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x_, void *y_,
-                          void *room) {
+void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x_, void *y_,
+                   void *room) {
     for (const Part *p = parts; p < parts + count; p++) {
         const REAL *x = (const REAL *)x_ + p->from;
         REAL *y = (REAL *)y_ + p->to;
@@ -180,8 +175,8 @@ APART void NAME(piecewise_linear_gradient)(const Part *p, Size j, Size rows, con
         }
 }
 
-static void NAME(part_gradients)(const Part *p, Size from, Size to, Size rows, const void *x_, Size width,
-                                 const void *dy_, Size outputs, void *room_) {
+void NAME(part_gradients)(const Part *p, Size from, Size to, Size rows, const void *x_, Size width, const void *dy_,
+                          Size outputs, void *room_) {
     REAL *room = room_;
     const REAL *x = (const REAL *)x_ + p->from, *dy = (const REAL *)dy_ + p->to;
     if (p->kind == PART_embedding) NAME(embedding_gradient)(p, rows, x, width, dy, outputs, from, to);

@@ -79,3 +79,8 @@ APART void NAME(exponentials)(Size n, const REAL *x, REAL *y) {
 #pragma omp simd
     for (Size i = 0; i < n; i++) y[i] = NAME(exponential_negative)(x[i]);
 }
+
+APART void NAME(sines)(Size n, const REAL *u, REAL half, REAL *y) {
+#pragma omp simd
+    for (Size i = 0; i < n; i++) y[i] = NAME(sine)(u[i], half);
+}

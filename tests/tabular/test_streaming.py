@@ -1,0 +1,297 @@
+"""Tables larger than memory: a fair sample decides, every row is learned from, and nothing else changes."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.data import read_table
+from chainrule.tabular import streaming
+from chainrule.tabular.encoding import TableEncoder
+from chainrule.tabular.files import columnar
+from chainrule.tabular.kinds import understand
+
+arrow = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+FEW = {"max_epochs": 3, "random_state": 0, "preset": "fast"}
+ROWS = 3000
+
+
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every table is a stream, in blocks of 700 rows."""
+    monkeypatch.setattr(streaming, "WHOLE", 0)
+    monkeypatch.setattr(columnar, "BLOCK", 700)
+
+
+@pytest.fixture
+def small_sample(streams: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sample has 600 rows."""
+    monkeypatch.setattr(streaming, "ROWS", 600)
+    monkeypatch.setattr(streaming, "LEAST", 600)
+
+
+def flats() -> dict[str, Any]:
+    """Sorted by town, so a part of the rows is not like the others."""
+    rng = np.random.default_rng(0)
+    size = rng.integers(20, 120, ROWS).astype(float)
+    town = np.sort(rng.choice(["Bonn", "Kiel", "Ulm"], ROWS))
+    rent = 9 * size + 200 * (town == "Bonn") + rng.normal(0, 10, ROWS)
+    size[::50] = np.nan
+    kind = np.where(rent > 700, "dear", "cheap")
+    return {"size": arrow.array(size, from_pandas=True), "town": town, "rent": rent, "kind": kind}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write(tmp_path / "flats", flats())
+
+
+def write(folder: Path, columns: dict[str, Any]) -> Path:
+    """Three files of Parquet."""
+    folder.mkdir(exist_ok=True)
+    table = arrow.table(columns)
+    for place in range(3):
+        parquet.write_table(table.slice(place * ROWS // 3, ROWS // 3), folder / f"{place}.parquet")
+    return folder
+
+
+def whole(folder: Path, target: str) -> tuple[Any, Any]:
+    frame = read_table(folder).frame
+    return frame.drop(target), frame[target]
+
+
+# --- as in memory ---------------------------------------------------------------------------------------------------
+
+
+def test_small_files_are_learned_as_in_memory(folder: Path) -> None:
+    model = cr.TabularRegressor(**FEW).fit(folder / "*.parquet", "rent")
+    X, y = whole(folder, "rent")
+    same = cr.TabularRegressor(**FEW).fit(X, y)
+    assert np.array_equal(model.predict(X), same.predict(X))
+    assert list(model.feature_names_in_) == ["size", "town", "kind"]
+
+
+@pytest.mark.parametrize("given", ["folder", "list", "csv", "lazy"])
+def test_a_sample_of_all_rows_decides_as_in_memory(streams: None, folder: Path, given: str) -> None:
+    X, y = whole(folder, "rent")
+    source: Any = folder
+    if given == "csv":
+        source = folder / "t.csv"
+        pytest.importorskip("pyarrow.csv").write_csv(read_table(folder).frame.to_arrow(), source)
+    elif given == "list":
+        source = sorted(map(str, folder.iterdir()))
+    elif given == "lazy":
+        source = pytest.importorskip("polars").scan_parquet(folder / "*.parquet")
+    model = cr.TabularRegressor(**FEW).fit(source, "rent")
+    same = cr.TabularRegressor(**FEW).fit(X, y)
+    assert model.encoder_.to_dict() == same.encoder_.to_dict()
+    assert model.column_kinds_ == same.column_kinds_
+    assert model.plan_ == same.plan_
+    assert np.array_equal(model.low_, same.low_)
+    assert np.array_equal(model.scale_, same.scale_)
+    assert model.score(X, y) > 0.8
+
+
+def test_a_stream_learns_as_well_as_memory_does(small_sample: None, folder: Path) -> None:
+    settings = FEW | {"max_epochs": 20}
+    model = cr.TabularRegressor(**settings).fit(folder, "rent")
+    X, y = whole(folder, "rent")
+    same = cr.TabularRegressor(**settings).fit(X, y)
+    assert model.score(X, y) > same.score(X, y) - 0.01
+    assert model.score(X, y) > 0.95
+
+
+def test_the_same_seed_gives_the_same_bits(small_sample: None, folder: Path) -> None:
+    first, second = (cr.TabularClassifier(**FEW).fit(folder, "kind") for _ in range(2))
+    assert np.array_equal(first.model_.parameters.vector, second.model_.parameters.vector)
+
+
+def test_predictions_of_a_stream_are_those_in_memory(small_sample: None, folder: Path, tmp_path: Path) -> None:
+    model = cr.TabularClassifier(**FEW).fit(folder, "kind")
+    X, _ = whole(folder, "kind")
+    expected = model.predict_proba(X)
+    assert np.array_equal(model.predict_proba(folder), expected)
+    cr.save(model, tmp_path / "model.safetensors")
+    assert np.array_equal(cr.load(tmp_path / "model.safetensors").predict_proba(folder), expected)
+
+
+def test_validation_rows_may_be_a_file(small_sample: None, folder: Path) -> None:
+    X, y = whole(folder, "rent")
+    model = cr.TabularRegressor(**FEW).fit(folder, "rent", X_val=folder / "1.parquet", y_val="rent")
+    same = cr.TabularRegressor(**FEW).fit(folder, "rent", X_val=X[1000:2000], y_val=y[1000:2000])
+    assert model.validation_error_ == same.validation_error_ is not None
+
+
+# --- all rows -------------------------------------------------------------------------------------------------------
+
+
+def unseen(folder: Path) -> int:
+    """Return a row that the sample does not have."""
+    stored = streaming.open_table(write(folder / "flats", flats()), "rent")
+    return int(np.setdiff1d(np.arange(ROWS), stored.places)[0])
+
+
+def test_classes_are_those_of_all_rows(small_sample: None, tmp_path: Path) -> None:
+    columns = flats()
+    columns["kind"] = np.where(np.arange(ROWS) == unseen(tmp_path), "unique", columns["kind"])
+    model = cr.TabularClassifier(**FEW).fit(write(tmp_path / "flats", columns), "kind")
+    assert model.classes_.tolist() == ["cheap", "dear", "unique"]
+    columns["kind"] = np.where(columns["rent"] > 700, 10, 9)
+    model = cr.TabularClassifier(**FEW).fit(write(tmp_path / "flats", columns), "kind")
+    assert model.classes_.tolist() == [9, 10]
+
+
+def test_predictions_may_have_the_range_of_all_targets(small_sample: None, tmp_path: Path) -> None:
+    columns = flats()
+    columns["rent"][[77, 2222]] = -5000, 9000
+    model = cr.TabularRegressor(**FEW).fit(write(tmp_path / "flats", columns), "rent")
+    assert (model.low_[0], model.high_[0]) == (-5000, 9000)
+
+
+def test_rows_without_a_target_or_of_weight_0_are_left_out(small_sample: None, tmp_path: Path) -> None:
+    columns = flats()
+    rent = columns["rent"].copy()
+    columns["rent"][::3], columns["weight"] = 1e6, np.tile([0.0, 1.0, 2.0], ROWS // 3)
+    X, _ = whole(write(tmp_path / "flats", columns), "rent")
+    model = cr.TabularRegressor(**FEW).fit(tmp_path / "flats", "rent", sample_weight="weight")
+    assert model.high_[0] < 2000
+    assert "weight" not in model.feature_names_in_
+    rent[::3] = np.nan
+    with pytest.warns(UserWarning, match="1,000 rows without a value in column 'rent' are left out"):
+        model = cr.TabularRegressor(**FEW).fit(write(tmp_path / "flats", flats() | {"rent": rent}), "rent")
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_balanced_classes_weigh_by_all_rows(small_sample: None, tmp_path: Path) -> None:
+    columns = flats()
+    columns["kind"] = np.where(np.arange(ROWS) % 10 == 3, "rare", "often")
+    model = cr.TabularClassifier(class_weight="balanced", **FEW).fit(write(tmp_path / "flats", columns), "kind")
+    stated = cr.TabularClassifier(class_weight={"rare": 5.0, "often": 5 / 9}, **FEW).fit(tmp_path / "flats", "kind")
+    assert np.array_equal(model.model_.parameters.vector, stated.model_.parameters.vector)
+
+
+def test_a_gap_that_the_sample_lacks_becomes_the_median_with_a_warning(small_sample: None, tmp_path: Path) -> None:
+    columns = flats()
+    gap = unseen(tmp_path)
+    columns["floor"] = arrow.array([None if row == gap else float(row % 7) for row in range(ROWS)])
+    write(tmp_path / "flats", columns)
+    with pytest.warns(UserWarning, match="column 'floor' has missing values, but not in the sample of rows"):
+        cr.TabularRegressor(**FEW).fit(tmp_path / "flats", "rent")
+
+
+def test_every_row_is_as_likely_in_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 40 rows, 10 are drawn: from blocks of 7, each row in a quarter of 400 samples, a binomial of sd 8.7."""
+    monkeypatch.setattr(streaming, "ROWS", 10)
+    monkeypatch.setattr(streaming, "LEAST", 10)
+    counts, table = np.zeros(40), arrow.table({"a": range(40)})
+    for seed in range(400):
+        sample = streaming.Sample()
+        sample._rng = np.random.default_rng(seed)
+        for start in range(0, 40, 7):
+            sample.add(table.slice(start, 7))
+        drawn, places = sample.drawn()
+        assert drawn["a"].to_pylist() == places.tolist() == sorted(set(places.tolist()))
+        counts[places] += 1
+    assert counts.sum() == 4000
+    assert np.abs(counts - 100).max() < 5 * 8.7
+
+
+def test_memory_is_that_of_a_sample(small_sample: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columnar, "BLOCK", 10_000)
+    rng, rows = np.random.default_rng(0), 400_000
+    columns = {f"x{place}": rng.normal(size=rows) for place in range(4)} | {"y": rng.normal(size=rows)}
+    parquet.write_table(arrow.table(columns), tmp_path / "t.parquet", use_dictionary=False)
+    del columns
+    before, most = arrow.total_allocated_bytes(), 0
+    tracemalloc.start()
+    stored = streaming.open_table(tmp_path / "t.parquet", "y")
+    kinds = understand(stored.table, target="y")
+    target = streaming.Target.of("test", stored, is_class=False)
+    for x, _, _ in stored.encoded(TableEncoder().fit(stored.table, kinds), kinds, target, None, np.zeros(0, np.intp)):
+        assert x.shape[1] == 4
+        most = max(most, arrow.total_allocated_bytes() - before)
+    python = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 4 << 20  # the table has 16 MB
+    assert python < 4 << 20
+
+
+# --- refused --------------------------------------------------------------------------------------------------------
+
+
+def refused(source: Any, target: Any = "rent", **settings: Any) -> str:
+    with pytest.raises((ValueError, TypeError), match=r"^TabularRegressor expects ") as caught:
+        cr.TabularRegressor(**FEW | settings).fit(source, target)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("form", "is_seen"), [("parquet", False), ("csv", False), ("csv", True)])
+def test_a_value_that_contradicts_its_column_is_refused_with_file_and_row(
+    small_sample: None, tmp_path: Path, form: str, is_seen: bool
+) -> None:
+    columns, row = flats(), unseen(tmp_path)
+    if is_seen:
+        row = int(streaming.open_table(tmp_path / "flats", "rent").places[100])
+    size = ["" if value is None else str(value) for value in columns["size"].to_pylist()]
+    columns["size"] = [*size[:row], "oak", *size[row + 1 :]]
+    write(tmp_path / "flats", columns)
+    file, place = tmp_path / f"flats/{row // 1000}.parquet", row % 1000
+    if form == "csv":
+        frame = read_table(tmp_path / "flats").frame.to_arrow()
+        file, place = tmp_path / "t.csv", row
+        pytest.importorskip("pyarrow.csv").write_csv(frame, file)
+    said = refused(tmp_path / "flats" if form == "parquet" else file)
+    assert "column 'size'" in said
+    assert "'oak'" in said
+    assert f"in row {place + 1:,}" in said or f"in row {place + 1} of" in said
+    assert str(file) in said
+
+
+def test_what_is_not_the_name_of_a_column_is_refused(folder: Path) -> None:
+    assert "y to be the name of a column of X, got a value of type ndarray" in refused(folder, np.zeros(3))
+    assert "got 'rant' (did you mean 'rent'?)" in refused(folder, "rant")
+    with pytest.raises(ValueError, match="TabularClassifier expects at least two classes in y, got one class, 'Bonn'"):
+        cr.TabularClassifier(**FEW).fit(folder / "0.parquet", "town")
+
+
+def test_folds_need_memory(streams: None, folder: Path) -> None:
+    assert "n_folds=1 for a table larger than memory, got 3" in refused(folder, n_folds=3)
+    assert cr.TabularRegressor(max_epochs=1, preset="best").fit(folder, "rent").plan_["n_folds"] == 1
+
+
+def test_more_classes_than_can_be_counted_are_refused(
+    streams: None, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "MOST_CLASSES", 2)
+    with pytest.raises(ValueError, match=r"^TabularClassifier expects at most 2 classes in column 'town', got more"):
+        cr.TabularClassifier(**FEW).fit(folder, "town")
+
+
+def test_files_that_change_under_way_are_refused(streams: None, folder: Path) -> None:
+    stored = streaming.open_table(folder, "rent")
+    parquet.write_table(parquet.read_table(folder / "2.parquet").slice(1), folder / "2.parquet")
+    assert f"no changes while it is read of {folder}" in refused(stored)
+
+
+def test_a_column_that_a_file_lacks_is_refused(streams: None, folder: Path) -> None:
+    parquet.write_table(parquet.read_table(folder / "2.parquet").drop_columns(["size"]), folder / "2.parquet")
+    assert f"{folder / '2.parquet'} without it" in refused(folder)
+
+
+def test_new_rows_that_do_not_fit_are_refused_with_file_and_row(folder: Path) -> None:
+    model = cr.TabularRegressor(**FEW).fit(folder, "rent")
+    table = parquet.read_table(folder / "1.parquet")
+    words = ["oak" if row == 7 else "3" for row in range(table.num_rows)]
+    parquet.write_table(table.set_column(0, "size", arrow.array(words)), folder / "1.parquet")
+    with pytest.raises(ValueError, match=f"^TabularRegressor expects .*'oak' in row 8 of {folder}/1.parquet"):
+        model.predict(folder / "1.parquet")
+    parquet.write_table(table.drop_columns(["size"]), folder / "1.parquet")
+    with pytest.raises(ValueError, match=r"^TabularRegressor expects .*'size'"):
+        model.predict(folder / "1.parquet")
