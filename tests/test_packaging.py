@@ -71,7 +71,7 @@ def test_the_citation_states_the_version() -> None:
 
 def test_all_is_what_a_user_would_want() -> None:
     assert EXTRAS["all"] == ["chainrule[sklearn,tabular,excel,onnx,keras,plots,logging]"]
-    assert set(EXTRAS) == {"sklearn", "tabular", "excel", "onnx", "keras", "plots", "logging", "mlflow", "all"}
+    assert set(EXTRAS) == {"sklearn", "tabular", "excel", "onnx", "keras", "plots", "logging", "mlflow", "mpi", "all"}
     assert set(GROUPS) == {"test", "dev", "docs", "works-with", "bench"}
 
 

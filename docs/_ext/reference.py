@@ -36,7 +36,12 @@ GROUPS = [
     ("optimizers", "Optimizers", "Rules that turn a gradient into a step.", ["optimizers"]),
     ("schedules", "Schedules", "The learning rate as a function of the step.", ["schedules."]),
     ("initializers", "Initializers", "The values of weights before training.", ["initializers."]),
-    ("training", "Training", "The loop, its batches and what can go wrong.", ["training", "_support.errors"]),
+    (
+        "training",
+        "Training",
+        "The loop, its batches and what can go wrong.",
+        ["training", "distributed.", "_support.errors"],
+    ),
     ("callbacks", "Callbacks", "What happens beside the steps of a training.", ["training.callbacks", "callbacks."]),
     ("proof", "Proof", "Derivatives compared with finite differences.", ["proof"]),
     (

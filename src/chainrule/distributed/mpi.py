@@ -39,7 +39,7 @@ class MPI(Serial):
     Parameters
     ----------
     timeout : float, > 0
-        Seconds without an answer from a rank after which the job ends.
+        Seconds without an answer from a rank, such as one in a long callback, after which the job ends.
     comm : mpi4py.MPI.Comm, optional
         The ranks that take part; all of the job by default.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -68,7 +67,8 @@ def _some(array: Any) -> Array:
 
 
 def _digest(facts: Any, *arrays: Array) -> str:
-    from hashlib import sha256  # needed by several ranks alone
+    import json  # needed by several ranks alone, like the next
+    from hashlib import sha256
 
     digest = sha256(json.dumps(facts, default=repr).encode())
     for array in arrays:
