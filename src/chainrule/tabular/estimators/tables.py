@@ -101,7 +101,7 @@ def row_of(
 ) -> Mapping[str, Any] | None:
     """Return the cells of a single row by the names of training; None if X is a table, or may be one.
 
-    A row is a dict of cells, a tuple or list of cells in the order of training, or a frame of pandas or polars with one row.
+    A row is a dict of cells, a tuple or list of cells in the order of training, or a frame of one row.
     """
     if by_place and isinstance(X, Mapping):
         X = tuple(X.values())
