@@ -126,7 +126,8 @@ def with_title(facts: dict[str, Any]) -> str:
     """The table, and what was trained."""
     seeds = max(len(one["accuracy"]) for one in facts["fits"])
     part = "" if facts["rows"] == ALL else f" (of {ALL:,}: all batches are as many times smaller)"
-    trained = f"{facts['rows']:,} images{part}, {facts['epochs']} epochs, mean of {seeds} seeds"
+    count = "one seed" if seeds == 1 else f"mean of {seeds} seeds"
+    trained = f"{facts['rows']:,} images{part}, {facts['epochs']} epochs, {count}"
     return f"{'-'.join(map(str, facts['network']))}, {trained}:\n\n{table(facts['fits'])}\n"
 
 

@@ -1,7 +1,7 @@
 """How long a fit takes on many machines: a cost model of synchronous data-parallel training, and the page on it.
 
-    T(n) = max(c₀ + (c₁ + s/r) b, k s b / d) (1 + σ zₙ) + x(k, α, β) + x(m, α′, β′)   b = B/n rows on each of n = k m cores
-    x(n, α, β) = 2 (n − 1) α + 2 (1 − 1/n) P/β                                        a sum of P bytes over n ranks
+    T(n) = max(c₀ + (c₁ + s/r) b, k s b / d) (1 + σ zₙ) + x(k, α, β) + x(m, α′, β′)    b = B/n rows, n = k m cores
+    x(n, α, β) = 2 (n − 1) α + 2 (1 − 1/n) P/β                                         a sum of P bytes over n ranks
 
 A core computes and decodes its rows; the disk of a machine may take longer. zₙ is the mean of the largest of n normal
 deviates: all wait for the slowest. Then the gradient is summed over the k cores of a machine, and over the m machines.
@@ -303,6 +303,7 @@ def draw(facts: Mapping[str, Any], args: argparse.Namespace, path: Path) -> None
     matplotlib.use("svg" if path.suffix == ".svg" else "agg")
     matplotlib.rcParams |= {
         "svg.hashsalt": "scale",
+        "svg.fonttype": "none",
         "font.size": 9,
         "axes.spines.top": False,
         "axes.spines.right": False,

@@ -24,7 +24,11 @@ LONGEST = 300  # seconds of a job on a busy machine, before the test fails
 
 def run(ranks: int, *command: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command on so many ranks until all have ended."""
-    words = [str(MPIEXEC), "-n", str(ranks), *map(str, command)]
+    return finished([str(MPIEXEC), "-n", str(ranks), *map(str, command)], **environment)
+
+
+def finished(words: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a launcher until it has ended."""
     given = {**os.environ, **LENIENT, "PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(sys.path), **environment}
     return subprocess.run(words, env=given, capture_output=True, text=True, errors="replace", timeout=LONGEST)
 

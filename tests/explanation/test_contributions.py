@@ -155,6 +155,16 @@ def test_several_rows_with_answers_stand_beside_permutation_importances() -> Non
     assert np.isfinite(importance).all()
 
 
+@pytest.mark.parametrize("name", ["table, classes", "table, numbers"])
+def test_permutation_importances_of_scikit_learn_agree(name: str) -> None:
+    model, x, y = fitted(name)
+    scoring = "accuracy" if name == "table, classes" else "neg_root_mean_squared_error"
+    expected = inspection.permutation_importance(model, x, y, scoring=scoring, n_repeats=5, random_state=0)
+    found = cr.explain(model, x, y).contributions.importance
+    np.testing.assert_allclose(found, expected.importances_mean, atol=3 * expected.importances_std.max() + 1e-9)
+    assert found.argmax() == expected.importances_mean.argmax()
+
+
 @pytest.mark.parametrize("name", ["labels", "quantiles"])
 def test_of_several_answers_for_a_row_there_are_no_importances(name: str) -> None:
     model, x, y = fitted(name)

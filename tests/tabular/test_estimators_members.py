@@ -15,6 +15,7 @@ from chainrule.layers.program import run
 from chainrule.runtime import threads
 from chainrule.tabular import plans
 from chainrule.tabular.estimators import members, tables
+from chainrule.tabular.estimators.calibration import conformal_shift
 
 ROWS = 300
 RNG = np.random.default_rng(0)
@@ -307,3 +308,31 @@ def test_epochs_compete_after_calibration():
     assert model._error(y, right, None) > 0.8 < model._error(y, wrong, None)
     assert model._epoch_error(y, right, None) < 0.4
     assert model._epoch_error(y, wrong, None) == pytest.approx(np.log(3), abs=0.06)
+
+
+def test_quantiles_have_their_share_of_the_validation_rows_below_them():
+    held_out = {"X_val": take(slice(200)), "y_val": NUMBERS[:200]}
+    levels = (0.1, 0.5, 0.9)
+    shares = {}
+    for calibrate in (False, True):
+        model = cr.TabularRegressor(**FEW, n_ensemble=2, quantiles=levels, calibrate=calibrate)
+        model.fit(take(slice(200, None)), NUMBERS[200:], **held_out)
+        answers = model.predict_quantiles(take(slice(200)))
+        shares[calibrate] = [(NUMBERS[:200] <= q).mean() for q in answers.T]
+    ranks = [np.floor(201 * 0.1), np.ceil(201 * 0.5), np.ceil(201 * 0.9)]
+    np.testing.assert_allclose(shares[True], np.array(ranks) / 200, rtol=0, atol=0.0051)  # a row lies on each
+    assert np.abs(np.array(shares[False]) - levels).max() > 0.03
+
+
+@pytest.mark.parametrize("count", [1, 7, 40])
+def test_the_shift_of_a_quantile_is_the_residual_of_its_rank(count):
+    above = RNG.normal(size=(count, 2, 3))
+    found = conformal_shift(above, (0.1, 0.5, 0.95), None)
+    in_order = np.sort(above, axis=0)
+    ranks = [int((count + 1) * 0.1), -(-(count + 1) // 2), -(-(count + 1) * 19 // 20)]
+    for place, rank in enumerate(ranks):
+        assert found[:, place].tolist() == in_order[min(max(rank, 1), count) - 1, :, place].tolist()
+    above[0], weight = 5.0, np.append(1e9, np.ones(count - 1))
+    assert (conformal_shift(above[:, :, 1:], (0.5, 0.95), weight) == 5).all()
+    same = conformal_shift(above, (0.1, 0.5, 0.95), np.full(count, 3.0))
+    assert np.array_equal(same, conformal_shift(above, (0.1, 0.5, 0.95), None))

@@ -86,3 +86,42 @@ def test_no_number_of_threads_changes_a_bit(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Tempo, "learn", lambda tempo, *call: None)
     np.testing.assert_array_equal(parameters(), expected)
     assert len(set(used)) == 3
+
+
+class Within(cr.Callback):
+    """Trains another network after the first step."""
+
+    def __init__(self, train: Callable[[], object]) -> None:
+        self.train = train
+
+    def on_batch_end(self, trainer: cr.Trainer, loss: float) -> None:
+        if trainer.step == 1:
+            self.train()
+
+
+@COMPILED
+@pytest.mark.parametrize(("chosen", "shares"), [("", [4, 2]), ("4", [4, 4])])
+def test_fits_that_run_together_share_the_processors(chosen: str, shares: list[int], monkeypatch) -> None:
+    """Unless the user has said how many threads a step takes."""
+    monkeypatch.setattr("chainrule.training.compiled.WORK_A_THREAD", 1)
+    monkeypatch.setattr("chainrule.runtime.threads.processors", lambda: 4)
+    monkeypatch.setattr("chainrule.runtime.threads._LIMIT.before", lambda: [4])
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", chosen)
+    used: list[int] = []
+    choose = Tempo.choose
+
+    def noted(tempo: Tempo, steps: int) -> tuple[int, int]:
+        used.append(choose(tempo, steps)[0])
+        return used[-1], steps
+
+    monkeypatch.setattr(Tempo, "choose", noted)
+
+    def train(*callbacks: cr.Callback) -> None:
+        trainer = cr.Trainer(cr.MLP([INPUTS, 20, 5], rng=0), "cross_entropy", batch_size=32, callbacks=callbacks)
+        trainer.fit(X[:64], LABELS[:64], epochs=1, verbose=0)
+
+    train(Within(train))
+    assert used[:2] == shares
+    used.clear()
+    train()
+    assert used[0] == 4

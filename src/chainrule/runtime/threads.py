@@ -47,8 +47,13 @@ def available_threads() -> int:
     ...     available_threads()
     1
     """
-    known = chosen_threads() or min([processors(), *_LIMIT.before()])
+    known = threads_of_process()
     return min(known, getattr(_OWN, "most", known))
+
+
+def threads_of_process() -> int:
+    """Return the limit of :func:`available_threads` for all threads of this process."""
+    return chosen_threads() or min([processors(), *_LIMIT.before()])
 
 
 _OWN = local()

@@ -8,9 +8,10 @@ example, is trained operation by operation, with the same result to rounding.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Generator
-from math import isfinite
+from math import inf, isfinite
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from ..model import Sequential
 from ..ops.fused import compiled
 from ..optimizers.rule import rule_kernel
 from ..runtime.signals import atomic
-from ..runtime.threads import available_threads
+from ..runtime.threads import available_threads, chosen_threads, threads_of_process
 from .engine import ENDLESS_GRADIENT, Average, Parts, same, values_of
 from .inputs import Targets
 from .stages import Stage, stages_of
@@ -44,6 +45,10 @@ MULTIPLICATIONS_OF_A_WAVE = 16  # the cosine, and some mixtures
 SLOWEST = 5e9  # multiplications per second of any processor, for the first guess of a call's length
 READ_BY_EVERY_CALL = {"learning_rate", "weight_decay", "total_steps"}  # of the optimizer
 
+_RUNNING: set[int] = set()  # ids of the engines of this process that take steps: they share its processors
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_RUNNING.clear)
+
 
 class Compiled:
     """The engine for training whose parts all have compiled kernels.
@@ -56,9 +61,10 @@ class Compiled:
         self._mixing = mixing
         self._kernel, self._parts, self._batches = kernel, parts, batches
         threads: int = min(available_threads(), compiled.MOST_THREADS)
+        shared = inf if chosen_threads() else threads_of_process()
         ranks = parts.communicator.size
         most = max(1, min(threads, batches.size // ranks // ROWS_A_THREAD, work // ranks // WORK_A_THREAD))
-        self._tempo = Tempo(most)
+        self._tempo = Tempo(most, lambda: max(1, shared / max(1, len(_RUNNING))))
         #: How many steps fit into CALL_SECONDS: first a cautious guess, then measured.
         self.pace = CALL_SECONDS / (work / SLOWEST + 1e-6)
         self._origin = _Origin(parts)
@@ -87,12 +93,16 @@ class Compiled:
             epoch.outputs = [outputs, *(np.zeros((batches.rows, *one.shape[1:]), one.dtype) for one in like)]
         weights = self._weights(epoch.order, epoch.count)
         steps = epoch.count * len(batches)
-        while epoch.done < steps:
-            first, most = epoch.done, 1 if single_step else min(steps - epoch.done, max(1, int(self.pace)))
-            threads, count = self._tempo.choose(most)
-            losses, rates = self._call(epoch, threads, communicator.agree(count)[0], average)
-            epoch.done += len(losses)
-            yield list(zip(losses, weights[first : epoch.done], rates, strict=True))
+        _RUNNING.add(id(self))
+        try:
+            while epoch.done < steps:
+                first, most = epoch.done, 1 if single_step else min(steps - epoch.done, max(1, int(self.pace)))
+                threads, count = self._tempo.choose(most)
+                losses, rates = self._call(epoch, threads, communicator.agree(count)[0], average)
+                epoch.done += len(losses)
+                yield list(zip(losses, weights[first : epoch.done], rates, strict=True))
+        finally:
+            _RUNNING.discard(id(self))
 
     def step(self, order: Array | None) -> float:
         """Take the step of an epoch that is one batch, in this order of its rows; return its loss."""

@@ -7,6 +7,7 @@ follow the machine: now and then a short call is made on another number of threa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0  # seconds of training between two trials; one that changes nothing doubles it
@@ -16,9 +17,10 @@ SLOWER = 1.5  # times as long as before: something has changed, so try soon
 
 
 class Tempo:
-    """The number of threads of the next call: at first as many as there may be."""
+    """The number of threads of the next call: at first as many as there may be, and never more than ``limit()``."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, limit: Callable[[], float] = lambda: inf) -> None:
+        self._limit = limit
         self._numbers = sorted({most, *(2**power for power in range(most.bit_length()))})  # 1, 2, 4 … most
         self._threads = most
         self._seconds = inf  # of a step on so many, in the last call
@@ -27,8 +29,12 @@ class Tempo:
 
     def choose(self, steps: int) -> tuple[int, int]:
         """Return on how many threads the next call is made, and how many of its steps it takes."""
+        limit = self._limit()
+        if self._threads > limit:
+            return max(number for number in self._numbers if number <= limit), steps
         place = self._numbers.index(self._threads)
         others = self._numbers[max(place - 1, 0) : place] + self._numbers[place + 1 : place + 2]
+        others = [number for number in others if number <= limit]
         if self._left > 0 or not others:
             return self._threads, steps
         return others[self._trial % len(others)], max(1, steps // PART)

@@ -62,7 +62,7 @@ cdef int multiply_into(
         room = malloc(k.product_room)
         if room != NULL:
             before = flush_subnormals()
-            k.product(rows, columns, inner, a, a_row, a_inner, b, b_inner, b_column, bias, c, room)
+            k.product(rows, columns, inner, a, a_row, a_inner, b, b_inner, b_column, bias, c, columns, 1, room)
             set_float_mode(before)
             free(room)
     if room == NULL:

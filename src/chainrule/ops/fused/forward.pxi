@@ -109,7 +109,7 @@ cdef void carry_forward(
         elif layer.W != NULL:
             k.product(
                 rows, layer.outputs, layer.inputs, source, layer.inputs, 1, layer.W, layer.outputs, 1, layer.b, target,
-                rooms + 2 * room,
+                layer.outputs, 1, rooms + 2 * room,
             )
             source = target
         if layer.activation >= 0:

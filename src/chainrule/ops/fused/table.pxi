@@ -54,7 +54,7 @@ cdef extern from "kernels/kernels.h" nogil:
         double (*square_norm)(Size n, const void *g, double limit) noexcept nogil
         void (*product)(
             Size rows, Size columns, Size inner, const void *a, Size a_row, Size a_inner, const void *b, Size b_inner,
-            Size b_column, const void *bias, void *c, void *room,
+            Size b_column, const void *bias, void *c, Size c_row, Size c_column, void *room,
         ) noexcept nogil
         void (*sum_rows)(Size rows, Size width, const void *dz, void *db, Size start, Size stop) noexcept nogil
         void (*columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x, void *y, void *room) noexcept nogil

@@ -35,6 +35,7 @@ from .tables import Columns, EncodedRows
 from .watching import Lines
 
 FEWEST = 2  # rows
+UNCHANGED = 1.0, np.zeros(1)  # outputs: their factor and shift
 
 #: Allowed values of the parameters, in scikit-learn's terms, so that scikit-learn words the errors.
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -308,14 +309,14 @@ class BaseTabular(BaseEstimator):
         """
         first, members, scored = trained[0], [], []
         for fold in dict.fromkeys(member.fold for member in trained):
-            own, beta = [member for member in trained if member.fold == fold], 1.0
+            own, (beta, shift) = [member for member in trained if member.fold == fold], UNCHANGED
             if (held_out := task.fold(fold)[1]) is not None:
                 each = [member.model.predict(held_out.x) for member in own]
                 z = sum(each[1:], each[0].astype(np.float64)) / len(each)
-                beta = self._inverse_temperature(held_out.y, z, held_out.weight)
-                scored.append((fold, held_out, beta * z))
+                beta, shift = self._calibration(held_out.y, z, held_out.weight)
+                scored.append((fold, held_out, beta * z + shift))
             for member in own:
-                scale_outputs(member.model, beta)
+                scale_outputs(member.model, beta, shift)
                 members.append(member.facts() | {"temperature": 1 / beta})
         self.members_, self.plan_ = members, task.plan._asdict()
         self.history_, self.best_epoch_, self.n_epochs_ = first.history, first.best_epoch, first.n_epochs
@@ -332,13 +333,14 @@ class BaseTabular(BaseEstimator):
             for where, found in answers:
                 self.oof_predictions_[where] = found
 
-    def _inverse_temperature(self, y: Array, z: Array, weight: Array | None) -> float:
-        """Return the factor for network outputs that calibrates them."""
-        return 1.0
+    def _calibration(self, y: Array, z: Array, weight: Array | None) -> tuple[float, Array]:
+        """Return the factor for network outputs, and the shift after it, that calibrate them."""
+        return UNCHANGED
 
     def _epoch_error(self, y: Array, z: Array, weight: Array | None) -> float:
         """Return the metric after calibration, by which epochs compete: how wrong their order is, not their scale."""
-        return self._error(y, self._inverse_temperature(y, z, weight) * z, weight)
+        beta, shift = self._calibration(y, z, weight)
+        return self._error(y, beta * z + shift, weight)
 
     def _predictions(self, answers: Array) -> Array:
         """Return what ``predict_proba`` of a classifier, and ``predict`` of a regressor, make of decoded outputs."""

@@ -22,8 +22,8 @@ from ...estimators.parameters import keep_parameters
 from ...layers.program import Call, Program, run
 from ...losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss, Quantile
 from .. import recipe
-from .base import CONSTRAINTS, BaseTabular
-from .calibration import inverse_temperature
+from .base import CONSTRAINTS, UNCHANGED, BaseTabular
+from .calibration import conformal_shift, inverse_temperature
 from .texts import OF_TABLES
 
 LOG_LOSS, ACCURACY = "log_loss", "accuracy"
@@ -200,10 +200,11 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         right = ((z > 0) == y).all(axis=1) if self._multilabel else z.argmax(axis=1) == y
         return 1 - float(np.average(right, weights=weight))
 
-    def _inverse_temperature(self, y: Array, z: Array, weight: Array | None) -> float:
+    def _calibration(self, y: Array, z: Array, weight: Array | None) -> tuple[float, Array]:
         if not self.calibrate:
-            return 1.0
-        return inverse_temperature(BinaryCrossEntropy() if self._multilabel else CrossEntropy(), y, z, weight)
+            return UNCHANGED
+        loss = BinaryCrossEntropy() if self._multilabel else CrossEntropy()
+        return inverse_temperature(loss, y, z, weight), UNCHANGED[1]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -228,6 +229,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         Metric that chooses the best epoch. With ``quantiles``, it is the quantile loss.
     quantiles : sequence of float in (0, 1), or None
         Quantiles to learn instead of the mean.
+    calibrate : bool
+        Whether to shift each quantile until its share of the validation rows lies below it (conformal prediction). The
+        biases of the last layer take it in, so that every exported model has it.
 
     Examples
     --------
@@ -244,6 +248,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     _parameter_constraints = CONSTRAINTS | {
         "metric": [StrOptions({RMSE, MAE})],
         "quantiles": ["array-like", None],
+        "calibrate": ["boolean"],
     }
 
     _recipe = recipe.NUMBERS
@@ -258,6 +263,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         columns: Mapping[str, str] | None = None,
         metric: str = RMSE,
         quantiles: Sequence[float] | None = None,
+        calibrate: bool = True,
         preset: str = "default",
         n_ensemble: int | None = None,
         n_folds: int | None = None,
@@ -366,6 +372,12 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         if self._levels is None:
             return HalfSquaredError(), self.n_outputs_
         return Quantile(self._levels), self.n_outputs_ * self._width
+
+    def _calibration(self, y: Array, z: Array, weight: Array | None) -> tuple[float, Array]:
+        if not self.calibrate or self._levels is None:
+            return UNCHANGED
+        above = ((y - self.mean_) / self.scale_)[:, :, None] - z.reshape(len(y), self.n_outputs_, self._width)
+        return 1.0, conformal_shift(above, self._levels, weight).ravel()
 
     def _error(self, y: Array, z: Array, weight: Array | None) -> float:
         if self._levels is not None:

@@ -239,11 +239,11 @@ class _Threads(Temporary):
             thread.join()
 
 
-def scale_outputs(model: Sequential, factor: float) -> None:
-    """Multiply the outputs of a network by a factor, in its last layer."""
+def scale_outputs(model: Sequential, factor: float, shift: Array) -> None:
+    """Multiply the outputs of a network by a factor, and shift them, in its last layer."""
     last: Any = model.layers[-1]
     last.W[...] *= factor
-    last.b[...] *= factor
+    last.b[...] = last.b * factor + shift
 
 
 def joined(trained: Sequence[Trained], rng: Any) -> Sequential:

@@ -113,14 +113,10 @@ INLINE REAL NAME(mish_slope)(REAL x) {
     return inverse * (x * (4 * e * (1 + e) * down * inverse) + part);
 }
 
-/* The loops. `omp simd` says that no element waits for another; y may be x itself. */
-static void NAME(activate)(int kind, Size n, const void *x_, void *y_, double a_) {
-    const REAL *inputs = x_, a = (REAL)a_;
-    REAL *y = y_;
-    if (kind == ACTIVATION_identity) { /* faster than a loop, above all where y is x */
-        memmove(y, inputs, (size_t)n * sizeof(REAL));
-        return;
-    }
+/* The loops, over whole vectors only. What is left beyond the last is copied into one, so that no formula is in the
+ * library a second time, for single numbers. `omp simd` says that no element waits for another; y may be x itself. */
+APART void NAME(activate_vectors)(int kind, Size n, const REAL *inputs, REAL *y, REAL a) {
+    n &= -LANES;
     switch (kind) {
 #define ACTIVATION(name, value, slope)                          \
     case ACTIVATION_##name:                                     \
@@ -133,13 +129,25 @@ static void NAME(activate)(int kind, Size n, const void *x_, void *y_, double a_
     }
 }
 
-static void NAME(activate_backward)(int kind, Size n, const void *dy_, const void *kept_, void *dx_, double a_) {
-    const REAL *dy = dy_, *saved = kept_, a = (REAL)a_;
-    REAL *dx = dx_;
-    if (kind == ACTIVATION_identity) {
-        memmove(dx, dy, (size_t)n * sizeof(REAL));
+static void NAME(activate)(int kind, Size n, const void *x_, void *y_, double a) {
+    const REAL *x = x_;
+    REAL *y = y_;
+    if (kind == ACTIVATION_identity) { /* faster than a loop, above all where y is x */
+        memmove(y, x, (size_t)n * sizeof(REAL));
         return;
     }
+    const Size whole = n & -LANES, left = n - whole;
+    if (left) {
+        REAL last[LANES] = {0};
+        NAME(copy_few)(left, x + whole, last);
+        NAME(activate_vectors)(kind, LANES, last, last, (REAL)a);
+        NAME(copy_few)(left, last, y + whole);
+    }
+    if (whole) NAME(activate_vectors)(kind, whole, x, y, (REAL)a);
+}
+
+APART void NAME(pull_back_vectors)(int kind, Size n, const REAL *dy, const REAL *saved, REAL *dx, REAL a) {
+    n &= -LANES;
     switch (kind) {
 #define ACTIVATION(name, value, slope)                          \
     case ACTIVATION_##name:                                     \
@@ -151,6 +159,24 @@ static void NAME(activate_backward)(int kind, Size n, const void *dy_, const voi
         break;
 #include "activations.def"
     }
+}
+
+static void NAME(activate_backward)(int kind, Size n, const void *dy_, const void *kept_, void *dx_, double a) {
+    const REAL *dy = dy_, *kept = kept_;
+    REAL *dx = dx_;
+    if (kind == ACTIVATION_identity) {
+        memmove(dx, dy, (size_t)n * sizeof(REAL));
+        return;
+    }
+    const Size whole = n & -LANES, left = n - whole;
+    if (left) {
+        REAL last[LANES] = {0}, saved[LANES] = {0};
+        NAME(copy_few)(left, dy + whole, last);
+        NAME(copy_few)(left, kept + whole, saved);
+        NAME(pull_back_vectors)(kind, LANES, last, saved, last, (REAL)a);
+        NAME(copy_few)(left, last, dx + whole);
+    }
+    if (whole) NAME(pull_back_vectors)(kind, whole, dy, kept, dx, (REAL)a);
 }
 
 /* y = (1 - a) x + a f, with an a for each column; y may be x or f. */

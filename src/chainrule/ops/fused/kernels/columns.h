@@ -11,14 +11,9 @@ APART void NAME(phases)(const Part *p, Size j, Size rows, const REAL *x, Size wi
     }
 }
 
-APART void NAME(sines)(Size n, const REAL *u, REAL half, REAL *y) {
-#pragma omp simd
-    for (Size i = 0; i < n; i++) y[i] = NAME(sine)(u[i], half);
-}
-
 /* The mixtures of the waves of column j. */
-INLINE NAME(Operand) NAME(mixtures)(const Part *p, Size j, Size learned) {
-    return (NAME(Operand)){(REAL *)p->arrays[2] + j * p->count * learned, 1, learned};
+INLINE const REAL *NAME(mixtures)(const Part *p, Size j, Size learned) {
+    return (REAL *)p->arrays[2] + j * p->count * learned;
 }
 
 APART void NAME(pbld)(const Part *p, Size rows, const REAL *x, Size width, REAL *y, Size outputs, REAL *room) {
@@ -31,8 +26,8 @@ APART void NAME(pbld)(const Part *p, Size rows, const REAL *x, Size width, REAL 
             const Size n = shorter(step, rows - r);
             NAME(phases)(p, j, n, x + r * width, width, waves);
             NAME(sines)(n * p->count, waves, R(0.5), waves);
-            NAME(gemm)(n, learned, p->count, (NAME(Operand)){waves, p->count, 1}, NAME(mixtures)(p, j, learned), b2,
-                       (NAME(Result)){y + r * outputs + j * learned, outputs, 1}, room);
+            NAME(product)(n, learned, p->count, waves, p->count, 1, NAME(mixtures)(p, j, learned), learned, 1, b2,
+                          y + r * outputs + j * learned, outputs, 1, room);
         }
     }
     y += p->inputs * learned;
@@ -88,8 +83,8 @@ INLINE const REAL *NAME(row_of)(const Part *p, const void *E, REAL code) {
     return code >= 0 && code < (REAL)p->count ? (const REAL *)E + (Size)code * p->outputs : NULL;
 }
 
-APART void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x_, void *y_,
-                          void *room) {
+void NAME(columns)(Size rows, Size width, Size outputs, const Part *parts, int count, const void *x_, void *y_,
+                   void *room) {
     for (const Part *p = parts; p < parts + count; p++) {
         const REAL *x = (const REAL *)x_ + p->from;
         REAL *y = (REAL *)y_ + p->to;
@@ -131,12 +126,9 @@ APART void NAME(pbld_gradient)(const Part *p, Size j, Size rows, const REAL *x, 
     dy += j * learned;
     NAME(phases)(p, j, rows, x, width, dc);
     NAME(sines)(rows * H, dc, R(0.5), waves);
-    NAME(gemm)(H, learned, rows, (NAME(Operand)){waves, 1, H}, (NAME(Operand)){dy, 1, outputs}, NULL,
-               (NAME(Result)){dW2, learned, 1}, room);
+    NAME(product)(H, learned, rows, waves, 1, H, dy, outputs, 1, NULL, dW2, learned, 1, room);
     NAME(sines)(rows * H, dc, 0, waves);
-    const NAME(Operand) W2 = NAME(mixtures)(p, j, learned);
-    NAME(gemm)(rows, H, learned, (NAME(Operand)){dy, outputs, 1}, (NAME(Operand)){W2.at, W2.inner, W2.outer}, NULL,
-               (NAME(Result)){dc, H, 1}, room);
+    NAME(product)(rows, H, learned, dy, outputs, 1, NAME(mixtures)(p, j, learned), 1, learned, NULL, dc, H, 1, room);
     memset(dw1, 0, (size_t)H * sizeof(REAL));
     memset(db1, 0, (size_t)H * sizeof(REAL));
     memset(db2, 0, (size_t)learned * sizeof(REAL));
@@ -181,4 +173,15 @@ APART void NAME(piecewise_linear_gradient)(const Part *p, Size j, Size rows, con
             dsteps[at] += dbias[i];
             dbias[i] += sums[at];
         }
+}
+
+void NAME(part_gradients)(const Part *p, Size from, Size to, Size rows, const void *x_, Size width, const void *dy_,
+                          Size outputs, void *room_) {
+    REAL *room = room_;
+    const REAL *x = (const REAL *)x_ + p->from, *dy = (const REAL *)dy_ + p->to;
+    if (p->kind == PART_embedding) NAME(embedding_gradient)(p, rows, x, width, dy, outputs, from, to);
+    for (Size j = from; p->kind == PART_pbld && j < to; j++)
+        NAME(pbld_gradient)(p, j, rows, x, width, dy, outputs, room + PRODUCT_ROOM, room);
+    for (Size j = from; p->kind == PART_piecewise_linear && j < to; j++)
+        NAME(piecewise_linear_gradient)(p, j, rows, x, width, dy, outputs, room);
 }

@@ -13,14 +13,12 @@
 #undef PANEL
 #define PANEL (TILE_VECTORS * LANES)
 
-#ifndef TILE_ROWS
+#ifndef TILE_VECTORS
 #if VECTOR_BYTES == 64 || defined(__aarch64__) /* 32 registers: 24 sums, 4 of B, 1 of A */
 #define TILE_VECTORS 4
 #else /* 16 registers: 12 sums, 2 of B, 1 of A */
 #define TILE_VECTORS 2
 #endif
-#define TILE_ROWS 6
-#define TALL_ROWS 12 /* of a tile at most half as wide */
 #define LONG_PANEL (TILE_VECTORS * VECTOR_BYTES > 64)
 #define DEPTH (LONG_PANEL ? 1024 : 512)      /* numbers along k that a panel of B and a strip of A hold */
 #define PACKED_ROWS (LONG_PANEL ? 100 : 30)  /* of A, from which on a panel of B is worth a copy */
@@ -194,8 +192,13 @@ static void NAME(copy_tile)(NAME(Result) c, Size rows, Size columns, REAL *tile,
 }
 
 /* C[rows × columns] = A B + bias (a row, or NULL). `room` has space for PRODUCT_ROOM numbers. */
-static void NAME(gemm)(Size rows, Size columns, Size inner, NAME(Operand) a, NAME(Operand) b, const REAL *bias,
-                       NAME(Result) c, REAL *room) {
+static void NAME(product)(Size rows, Size columns, Size inner, const void *a_, Size a_row, Size a_inner, const void *b_,
+                          Size b_inner, Size b_column, const void *bias_, void *c_, Size c_row, Size c_column,
+                          void *room_) {
+    const NAME(Operand) a = {a_, a_row, a_inner}, b = {b_, b_column, b_inner};
+    const NAME(Result) c = {c_, c_row, c_column};
+    const REAL *bias = bias_;
+    REAL *room = room_;
     REAL small[TALL_ROWS * PANEL] __attribute__((aligned(64)));
     REAL start[PANEL] __attribute__((aligned(64)));
     const int packed = a.outer == 1 && columns >= PACKED_COLUMNS && SCATTERED(a.inner);
@@ -230,17 +233,9 @@ static void NAME(gemm)(Size rows, Size columns, Size inner, NAME(Operand) a, NAM
 
 /* dx[rows × inputs] = dy Wᵀ for W[inputs × outputs]; of few rows as dxᵀ = W dyᵀ, so that these are copied and not W. Each
  * number is the same sum. On the EPYC, 16 × 512 times 512 × 784: 143 µs instead of 196. */
-static void NAME(pull_back)(Size rows, Size inputs, Size outputs, const REAL *dy, const REAL *W, REAL *dx, REAL *room) {
-    const NAME(Operand) left = {dy, outputs, 1}, right = {W, outputs, 1};
+static void NAME(pull_back)(Size rows, Size inputs, Size outputs, const void *dy, const void *W, void *dx, void *room) {
     if (rows <= PANEL && outputs >= WORTH_A_TURN)
-        NAME(gemm)(inputs, rows, outputs, right, left, NULL, (NAME(Result)){dx, 1, inputs}, room);
+        NAME(product)(inputs, rows, outputs, W, outputs, 1, dy, 1, outputs, NULL, dx, 1, inputs, room);
     else
-        NAME(gemm)(rows, inputs, outputs, left, right, NULL, (NAME(Result)){dx, inputs, 1}, room);
-}
-
-/* The same of contiguous arrays, as Python calls it. */
-static void NAME(product)(Size rows, Size columns, Size inner, const void *a, Size a_row, Size a_inner, const void *b,
-                          Size b_inner, Size b_column, const void *bias, void *c, void *room) {
-    NAME(gemm)(rows, columns, inner, (NAME(Operand)){a, a_row, a_inner}, (NAME(Operand)){b, b_column, b_inner}, bias,
-               (NAME(Result)){c, columns, 1}, room);
+        NAME(product)(rows, inputs, outputs, dy, outputs, 1, W, 1, outputs, NULL, dx, inputs, 1, room);
 }

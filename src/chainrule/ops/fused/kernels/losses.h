@@ -170,9 +170,10 @@ INLINE void NAME(quantile)(REAL r, REAL level, REAL factor, REAL *l, REAL *dz) {
     *dz = slope * factor;
 }
 
-/* The terms of n outputs; `a` is the loss's parameter, or each has its level. */
-INLINE void NAME(loss_terms)(int kind, Size n, const REAL *outputs, const REAL *targets, const REAL *level, REAL a,
-                             REAL factor, REAL *l, REAL *dz) {
+/* The terms of n outputs, a number of whole vectors; `a` is the loss's parameter, or each has its level. */
+APART void NAME(loss_terms)(int kind, Size n, const REAL *outputs, const REAL *targets, const REAL *level, REAL a,
+                            REAL factor, REAL *l, REAL *dz) {
+    n &= -LANES;
     switch (kind) {
 #define LOSS(name, how_many_parameters, outputs_of_a_target)
 #define LOSS_OF_OUTPUTS(name, how_many_parameters, outputs_of_a_target, term) \
@@ -233,7 +234,16 @@ static void NAME(loss_of_outputs)(int kind, Size rows, Size width, const REAL *z
         for (Size k = 0; k < width; k += NAME(GROUP)) { /* more than once for a long row only */
             const Size part = shorter(NAME(GROUP), width - k), at = n * width + k;
             if (quantiles) NAME(spread_quantiles)(at, here * part, y, parameters, target, level);
-            NAME(loss_terms)(kind, here * part, z + at, quantiles ? target : y + at, level, a, factor, term, dz + at);
+            const REAL *outputs = z + at, *targets = quantiles ? target : y + at;
+            const Size whole = here * part & -LANES, left = here * part - whole;
+            if (left) {
+                REAL last[LANES] = {0}, wanted[LANES] = {0};
+                NAME(copy_few)(left, outputs + whole, last);
+                NAME(copy_few)(left, targets + whole, wanted);
+                NAME(loss_terms)(kind, LANES, last, wanted, level + whole, a, factor, term + whole, last);
+                NAME(copy_few)(left, last, dz + at + whole);
+            }
+            if (whole) NAME(loss_terms)(kind, whole, outputs, targets, level, a, factor, term, dz + at);
             NAME(sum_and_share)(here, part, term, share ? share + n : NULL, values + n, dz + at);
         }
     }

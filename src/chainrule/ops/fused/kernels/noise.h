@@ -50,8 +50,10 @@ static void NAME(dropout)(Size n, uint64_t key, uint64_t first, double rate, con
 #undef PIECE
 
 /* Always whole groups of words, of which the part that is wanted is added: so no number depends on its place. */
-APART void NAME(gaussian_noise)(Size n, uint64_t key, uint64_t first, REAL sigma, const REAL *x, REAL *y) {
+static void NAME(gaussian_noise)(Size n, uint64_t key, uint64_t first, double deviation, const void *x_, void *y_) {
     enum { GROUP = 64 };
+    const REAL sigma = (REAL)deviation, *x = x_;
+    REAL *y = y_;
     uint64_t words[GROUP];
     REAL r[2 * GROUP], e[2 * GROUP];
     Size skip = (Size)(first % (2 * GROUP));

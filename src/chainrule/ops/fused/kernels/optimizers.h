@@ -82,7 +82,9 @@ RULE(lion) {
          w[i] = keep * w[i] - rate * (u > 0 ? 1 : u < 0 ? -1 : u);) /* u itself: the sign of NaN is NaN */
 }
 
-static void NAME(update)(const Update *step, Size n, void *w, const void *g, void *state1, void *state2) {
+/* Of whole vectors alone, as activations.h says. */
+APART void NAME(update_vectors)(const Update *step, Size n, REAL *w, const REAL *g, REAL *state1, REAL *state2) {
+    n &= -LANES;
     switch (step->kind) {
 #define OPTIMIZER(name, least, most, ...)                \
     case OPTIMIZER_##name:                               \
@@ -90,6 +92,24 @@ static void NAME(update)(const Update *step, Size n, void *w, const void *g, voi
         break;
 #include "optimizers.def"
     }
+}
+
+static void NAME(update)(const Update *step, Size n, void *w_, const void *g_, void *state1_, void *state2_) {
+    REAL *w = w_, *state1 = state1_, *state2 = state2_;
+    const REAL *g = g_;
+    const Size whole = n & -LANES, left = n - whole;
+    if (left) {
+        REAL last[4][LANES] = {0}, *last1 = state1 ? last[2] : NULL, *last2 = state2 ? last[3] : NULL;
+        NAME(copy_few)(left, w + whole, last[0]);
+        NAME(copy_few)(left, g + whole, last[1]);
+        if (state1) NAME(copy_few)(left, state1 + whole, last1);
+        if (state2) NAME(copy_few)(left, state2 + whole, last2);
+        NAME(update_vectors)(step, LANES, last[0], last[1], last1, last2);
+        NAME(copy_few)(left, last[0], w + whole);
+        if (state1) NAME(copy_few)(left, last1, state1 + whole);
+        if (state2) NAME(copy_few)(left, last2, state2 + whole);
+    }
+    if (whole) NAME(update_vectors)(step, whole, w, g, state1, state2);
 }
 
 /* Squares and sum in double: from float they cannot overflow. */

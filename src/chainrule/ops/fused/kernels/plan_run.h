@@ -19,9 +19,9 @@ APART void NAME(mix)(const NAME(Step) *s, Size row, Size mate, REAL *x, REAL *y)
     const double share = p->mates == NULL ? 1 : p->shares[s->index];
     const REAL own = (REAL)share, other = (REAL)(1 - share);
     const Size width = p->y_bytes / (Size)sizeof(REAL);
-    NAME(add)(p->inputs, own, (const REAL *)p->x + row * p->inputs, other, (const REAL *)p->x + mate * p->inputs, x);
+    s->kernels->add(p->inputs, own, (const REAL *)p->x + row * p->inputs, other, (const REAL *)p->x + mate * p->inputs, x);
     if (!p->soft) {
-        NAME(add)(width, own, (const REAL *)p->y + row * width, other, (const REAL *)p->y + mate * width, y);
+        s->kernels->add(width, own, (const REAL *)p->y + row * width, other, (const REAL *)p->y + mate * width, y);
         return;
     }
     const size_t first = ((const size_t *)p->y)[row], second = ((const size_t *)p->y)[mate];
@@ -73,9 +73,10 @@ static void NAME(weigh)(NAME(Step) *s, Size start) {
 /* The loss of the whole batch, or what the rows of this rank add to it; every thread sums for itself. */
 static double NAME(batch_value)(const NAME(Step) *s) {
     const Plan *p = s->plan;
+    if (p->weight) return s->kernels->weighted_sum(s->rows, p->share + s->top, p->row_value + s->top);
     double sum = 0;
-    for (Size r = s->top; r < s->top + s->rows; r++) sum += p->weight ? p->share[r] * p->row_value[r] : p->row_value[r];
-    return p->weight ? sum : sum / (double)s->n;
+    for (Size r = s->top; r < s->top + s->rows; r++) sum += p->row_value[r];
+    return sum / (double)s->n;
 }
 
 static void NAME(loss_of_rows)(const NAME(Step) *s, Size start) {
@@ -83,8 +84,8 @@ static void NAME(loss_of_rows)(const NAME(Step) *s, Size start) {
     const Stage *last = &p->stages[p->count - 1];
     const Size rows = s->r1 - s->r0, at = s->r0 * p->outputs;
     const REAL *z = (REAL *)last->y + at;
-    NAME(loss)(p->loss, rows, p->outputs, z, s->y + s->r0 * p->y_bytes, p->parameters, 1.0 / (double)s->n,
-               p->weight ? p->share + s->r0 : NULL, p->row_value + s->r0, (REAL *)last->dy + at);
+    s->kernels->loss(p->loss, rows, p->outputs, z, s->y + s->r0 * p->y_bytes, p->parameters, 1.0 / (double)s->n,
+                     p->weight ? p->share + s->r0 : NULL, p->row_value + s->r0, (REAL *)last->dy + at);
     if (p->z != NULL) memcpy((REAL *)p->z + start * p->outputs + at, z, rows * p->outputs * sizeof(REAL));
 }
 
@@ -95,7 +96,7 @@ static double NAME(clip_factor)(const NAME(Step) *s) {
     const Size chunks = (p->size + PLAN_CHUNK - 1) / PLAN_CHUNK;
     for (Size c = s->thread; c < chunks; c += p->threads) {
         const Size n = shorter(PLAN_CHUNK, p->size - c * PLAN_CHUNK);
-        p->squares[c] = NAME(square_norm)(n, (REAL *)p->gradient + c * PLAN_CHUNK, s->update.limit);
+        p->squares[c] = s->kernels->square_norm(n, (REAL *)p->gradient + c * PLAN_CHUNK, s->update.limit);
     }
     barrier(p);
     double total = 0;
@@ -122,24 +123,18 @@ static int NAME(learn)(const NAME(Step) *s) {
         update.rate *= run->rate;
         update.shrink *= run->decay;
         update.factor = factor;
-        NAME(update)(&update, to - from, (REAL *)p->vector + from, (REAL *)p->gradient + from,
-                     NAME(state_at)(p->state1, from), NAME(state_at)(p->state2, from));
+        s->kernels->update(&update, to - from, (REAL *)p->vector + from, (REAL *)p->gradient + from,
+                           NAME(state_at)(p->state1, from), NAME(state_at)(p->state2, from));
     }
     return 1;
 }
 
-/* mean += weight (vector - mean), this thread's part; in two loops, because a product fused with the sum would round
- * otherwise than NumPy does. */
-static void NAME(average)(const NAME(Step) *s) {
+/* The running mean of this thread's part of the vector. */
+static void NAME(average_weights)(const NAME(Step) *s) {
     const Plan *p = s->plan;
-    const REAL weight = (REAL)p->mean_weights[s->index], *now = p->vector;
+    const Size from = NAME(share)(p->size, LANES, s->thread, p->threads);
     const Size to = NAME(share)(p->size, LANES, s->thread + 1, p->threads);
-    REAL *mean = p->mean, change[256];
-    for (Size from = NAME(share)(p->size, LANES, s->thread, p->threads); weight != 0 && from < to; from += 256) {
-        const Size n = shorter(256, to - from);
-        for (Size i = 0; i < n; i++) change[i] = weight * (now[from + i] - mean[from + i]);
-        for (Size i = 0; i < n; i++) mean[from + i] += change[i];
-    }
+    s->kernels->average(to - from, p->mean_weights[s->index], (REAL *)p->vector + from, (REAL *)p->mean + from);
 }
 
 /* The penalties of all layers, row after row. */
@@ -163,8 +158,8 @@ static int NAME(exchange)(const NAME(Step) *s, double *value) {
 }
 
 /* What thread `thread` does of the plan. All threads of the plan must be in here at the same time. */
-static void NAME(run_plan)(Plan *p, int thread) {
-    NAME(Step) s = {.plan = p, .thread = thread};
+void NAME(chainrule_run_plan)(const Kernels *kernels, Plan *p, int thread) {
+    NAME(Step) s = {.kernels = kernels, .plan = p, .thread = thread};
     for (Size index = 0; index < p->steps; index++) {
         const Size step = p->first + index, in_epoch = step % p->epoch_steps * p->batch;
         const Size start = step / p->epoch_steps * p->epoch_rows + in_epoch;
@@ -196,7 +191,7 @@ static void NAME(run_plan)(Plan *p, int thread) {
         }
         if (finite) finite = NAME(learn)(&s);
         if (finite) barrier(p);
-        if (finite && p->mean != NULL) NAME(average)(&s);
+        if (finite && p->mean != NULL) NAME(average_weights)(&s);
         if (thread == 0) { /* the others write no penalty before the next step's barrier */
             if (alone) p->value[index] = value + NAME(penalties)(p);
             p->done += finite;

@@ -1,5 +1,20 @@
 /* What every kernel is written with: REAL, its bits, NAME(f), the f of this REAL, and vectors of LANES numbers.
  * Included once for float and once for double; without include guard for this reason. */
+#ifndef INLINE
+#define INLINE static inline __attribute__((always_inline))
+
+/* What GCC would otherwise put into the library once for each call of it. */
+#ifdef __clang__
+#define APART static __attribute__((noinline, unused))
+#else
+#define APART static __attribute__((noipa, unused))
+#endif
+
+INLINE Size shorter(Size a, Size b) {
+    return a < b ? a : b;
+}
+#endif
+
 #undef REAL
 #undef BITS
 #undef NAME
@@ -21,3 +36,11 @@
 #define LANES ((Size)(VECTOR_BYTES / sizeof(REAL)))
 typedef REAL NAME(Vector) __attribute__((vector_size(VECTOR_BYTES)));
 typedef REAL NAME(Loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+
+/* For the numbers beyond the last whole vector: too few for memcpy, which the compiler would call but for __asm__. */
+INLINE void NAME(copy_few)(Size n, const REAL *from, REAL *to) {
+    for (Size i = 0; i < n; i++) {
+        to[i] = from[i];
+        __asm__ volatile("");
+    }
+}

@@ -23,7 +23,7 @@ typedef REAL NAME(Column)[NAME(PANEL_ROWS)];
 
 #define EACH_ROW _Pragma("omp simd") for (Size r = 0; r < NAME(PANEL_ROWS); r++)
 
-INLINE void NAME(load_panel)(Size rows, Size width, const REAL *x, NAME(Column) *s) {
+APART void NAME(load_panel)(Size rows, Size width, const REAL *x, NAME(Column) *s) {
     for (Size r = 0; r < rows; r++) {
         for (Size k = 0; k < width; k++) s[k][r] = x[r * width + k];
     }
@@ -32,14 +32,14 @@ INLINE void NAME(load_panel)(Size rows, Size width, const REAL *x, NAME(Column) 
     }
 }
 
-INLINE void NAME(store_panel)(Size rows, Size width, const NAME(Column) *s, REAL *y) {
+APART void NAME(store_panel)(Size rows, Size width, const NAME(Column) *s, REAL *y) {
     for (Size r = 0; r < rows; r++) {
         for (Size k = 0; k < width; k++) y[r * width + k] = s[k][r];
     }
 }
 
 /* x - max x, in which NaN spreads over the row, and so does an infinite maximum. */
-INLINE void NAME(panel_below_largest)(Size width, NAME(Column) *s) {
+APART void NAME(panel_below_largest)(Size width, NAME(Column) *s) {
     NAME(Column) largest;
     memcpy(largest, s[0], sizeof largest);
     for (Size k = 1; k < width; k++) {
@@ -50,7 +50,7 @@ INLINE void NAME(panel_below_largest)(Size width, NAME(Column) *s) {
     }
 }
 
-INLINE void NAME(panel_exponentials)(Size width, NAME(Column) *s, double *sum) {
+APART void NAME(panel_exponentials)(Size width, NAME(Column) *s, double *sum) {
     EACH_ROW sum[r] = 0;
     for (Size k = 0; k < width; k++) {
         EACH_ROW {
@@ -67,7 +67,7 @@ INLINE REAL NAME(log_of_sum)(double x) {
     return (REAL)e * R(0.69314718055994530942) + NAME(log1p_unit)((REAL)(x * shrink - 1));
 }
 
-INLINE void NAME(below_largest)(Size width, const REAL *x, REAL *y) {
+APART void NAME(below_largest)(Size width, const REAL *x, REAL *y) {
     REAL largest = x[0];
 #pragma omp simd reduction(max : largest)
     for (Size k = 0; k < width; k++) largest = x[k] > largest ? x[k] : largest;
@@ -75,7 +75,12 @@ INLINE void NAME(below_largest)(Size width, const REAL *x, REAL *y) {
     for (Size k = 0; k < width; k++) y[k] = x[k] - largest;
 }
 
-INLINE void NAME(exponentials)(Size n, const REAL *x, REAL *y) {
+APART void NAME(exponentials)(Size n, const REAL *x, REAL *y) {
 #pragma omp simd
     for (Size i = 0; i < n; i++) y[i] = NAME(exponential_negative)(x[i]);
+}
+
+APART void NAME(sines)(Size n, const REAL *u, REAL half, REAL *y) {
+#pragma omp simd
+    for (Size i = 0; i < n; i++) y[i] = NAME(sine)(u[i], half);
 }

@@ -1,0 +1,74 @@
+/* The loops of a plan that belong to no layer, no loss and no optimizer alone; kernels.def says what each computes. */
+
+/* Each column is summed in a register. */
+static void NAME(sum_rows)(Size rows, Size width, const void *dz_, void *db_, Size start, Size stop) {
+    const REAL *dz = dz_;
+    REAL *db = db_;
+    Size o = start;
+    for (; o + LANES <= stop; o += LANES) {
+        NAME(Vector) sum = {0};
+        for (Size n = 0; n < rows; n++) sum += *(const NAME(Loose) *)(dz + n * width + o);
+        *(NAME(Loose) *)(db + o) = sum;
+    }
+    for (; o < stop; o++) {
+        REAL sum = 0;
+        for (Size n = 0; n < rows; n++) sum += dz[n * width + o];
+        db[o] = sum;
+    }
+}
+
+static void NAME(parametric_gradient)(Size rows, Size width, const void *dy_, const void *x_, const void *f_, void *da_,
+                                      Size start, Size stop) {
+    const REAL *dy = dy_, *x = x_, *f = f_;
+    REAL *da = da_;
+    memset(da + start, 0, (size_t)(stop - start) * sizeof(REAL));
+    for (Size row = 0; row < rows; row++, dy += width, x += width, f += width) {
+#pragma omp simd
+        for (Size i = start; i < stop; i++) da[i] += dy[i] * (f[i] - x[i]);
+    }
+}
+
+static void NAME(penalize)(double l1_, double l2_, Size rows, Size columns, const void *w_, void *dw_,
+                           double *penalty) {
+    const REAL l1 = (REAL)l1_, l2 = (REAL)l2_, *w = w_;
+    REAL *dw = dw_;
+    for (Size m = 0; m < rows; m++, w += columns, dw += columns) {
+        REAL value = 0;
+#pragma omp simd reduction(+ : value)
+        for (Size j = 0; j < columns; j++) {
+            const REAL pull = (w[j] > 0 ? l1 : w[j] < 0 ? -l1 : 0) + l2 * w[j];
+            dw[j] += pull + l2 * w[j];
+            value += pull * w[j];
+        }
+        penalty[m] = value;
+    }
+}
+
+static void NAME(add)(Size n, double a_, const void *x_, double b_, const void *other_, void *y_) {
+    const REAL a = (REAL)a_, b = (REAL)b_, *x = x_, *other = other_;
+    REAL *y = y_;
+#pragma omp simd
+    for (Size i = 0; i < n; i++) y[i] = a * x[i] + b * other[i];
+}
+
+/* In two loops, because a product fused with the sum would round otherwise than NumPy does. */
+static void NAME(average)(Size n, double weight_, const void *x_, void *mean_) {
+    const REAL weight = (REAL)weight_, *x = x_;
+    REAL *mean = mean_, change[256];
+    for (Size from = 0; weight != 0 && from < n; from += 256) {
+        const Size m = shorter(256, n - from);
+        for (Size i = 0; i < m; i++) change[i] = weight * (x[from + i] - mean[from + i]);
+        for (Size i = 0; i < m; i++) mean[from + i] += change[i];
+    }
+}
+
+static void NAME(follow)(Size n, double momentum, double factor, const void *x_, double *running) {
+    const REAL *x = x_;
+    for (Size i = 0; i < n; i++) running[i] += momentum * (factor * x[i] - running[i]);
+}
+
+static double NAME(weighted_sum)(Size n, const double *weight, const double *x) {
+    double sum = 0;
+    for (Size i = 0; i < n; i++) sum += weight[i] * x[i];
+    return sum;
+}
