@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,7 @@ import pytest
 import chainrule as cr
 from chainrule.data import read_table
 from chainrule.tabular import streaming
-from chainrule.tabular.encoding import TableEncoder
 from chainrule.tabular.files import columnar
-from chainrule.tabular.kinds import understand
 
 arrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -200,26 +197,6 @@ def test_every_row_is_as_likely_in_the_sample(monkeypatch: pytest.MonkeyPatch) -
         counts[places] += 1
     assert counts.sum() == 4000
     assert np.abs(counts - 100).max() < 5 * 8.7
-
-
-def test_memory_is_that_of_a_sample(small_sample: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columnar, "BLOCK", 10_000)
-    rng, rows = np.random.default_rng(0), 400_000
-    columns = {f"x{place}": rng.normal(size=rows) for place in range(4)} | {"y": rng.normal(size=rows)}
-    parquet.write_table(arrow.table(columns), tmp_path / "t.parquet", use_dictionary=False)
-    del columns
-    before, most = arrow.total_allocated_bytes(), 0
-    tracemalloc.start()
-    stored = streaming.open_table(tmp_path / "t.parquet", "y")
-    kinds = understand(stored.table, target="y")
-    target = streaming.Target.of("test", stored, is_class=False)
-    for x, _, _ in stored.encoded(TableEncoder().fit(stored.table, kinds), kinds, target, None, np.zeros(0, np.intp)):
-        assert x.shape[1] == 4
-        most = max(most, arrow.total_allocated_bytes() - before)
-    python = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert most < 4 << 20  # the table has 16 MB
-    assert python < 4 << 20
 
 
 # --- refused --------------------------------------------------------------------------------------------------------
