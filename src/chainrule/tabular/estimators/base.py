@@ -159,7 +159,7 @@ class BaseTabular(BaseEstimator):
             This estimator.
         """
         began, who = time.monotonic(), type(self).__name__
-        for name in ("model_", "oof_predictions_"):  # an estimator whose fit fails is not fitted
+        for name in ("model_", "oof_predictions_", "feature_names_in_"):  # an estimator whose fit fails is not fitted
             self.__dict__.pop(name, None)
         sort = is_classifier(self)
         X, y, sample_weight, stream = streams.in_memory(who, X, y, sample_weight, is_class=sort)
@@ -167,7 +167,6 @@ class BaseTabular(BaseEstimator):
         columns = tables.read(who, X)
         self._by_place = tables.is_matrix(X)
         self._names, self.n_features_in_ = list(columns), len(columns)
-        self.__dict__.pop("feature_names_in_", None)
         if not self._by_place:
             self.feature_names_in_ = np.array(self._names, object)
         self._balance = None if stream is None else streams.balanced(stream.target.counts)
