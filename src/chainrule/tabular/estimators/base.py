@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -161,10 +161,8 @@ class BaseTabular(BaseEstimator):
         began, who = time.monotonic(), type(self).__name__
         for name in ("model_", "oof_predictions_"):  # an estimator whose fit fails is not fitted
             self.__dict__.pop(name, None)
-        X, y, sample_weight, stream = streams.in_memory(who, X, y, sample_weight, is_class=is_classifier(self))
-        X_val, y_val, sample_weight_val, _ = streams.in_memory(
-            who, X_val, y_val, sample_weight_val, is_class=is_classifier(self), always=True
-        )
+        X, y, sample_weight, stream = streams.in_memory(self, X, y, sample_weight)
+        X_val, y_val, sample_weight_val, _ = streams.in_memory(self, X_val, y_val, sample_weight_val, always=True)
         columns = tables.read(who, X)
         self._by_place = tables.is_matrix(X)
         self._names, self.n_features_in_ = list(columns), len(columns)
