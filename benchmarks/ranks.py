@@ -18,7 +18,7 @@ import chainrule as cr
 from chainrule.distributed import MPI, Serial
 
 CASES = [((784, 1024, 1024, 10), 1024), ((784, 512, 256, 10), 512)]  # widths, and rows of a batch
-ROUNDS, STEPS = 5, 6
+ROUNDS, STEPS = 15, 12
 
 
 def main() -> int:

@@ -341,7 +341,7 @@ def renew(text: str, made: Mapping[str, str]) -> str:
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The arguments, each an assumption of the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    number = {"type": float, "metavar": "X"}
+    number: dict[str, Any] = {"type": float, "metavar": "X"}
     parser.add_argument("--latency", **number, default=10e-6, help="seconds of a message between machines")
     parser.add_argument("--bandwidth", **number, default=1.25e9, help="bytes a second between machines")
     parser.add_argument("--cores", type=int, default=32, metavar="N", help="of a machine, a rank each")

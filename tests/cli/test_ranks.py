@@ -81,4 +81,4 @@ def test_a_killed_rank_is_named_and_the_run_resumes_without_it(tmp_path):
     assert not (tmp_path / "model.safetensors").exists()
     code, _, errors = train(1, "--resume", tmp_path, "--quiet")
     assert code == 0, errors
-    assert len(json.loads((tmp_path / "history.json").read_text())["loss"]) == 8
+    assert len(json.loads((tmp_path / "history.json").read_text())["rows"]) == 8

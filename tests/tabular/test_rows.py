@@ -150,12 +150,16 @@ FRAME = pd.DataFrame(TABLE).assign(
 )
 
 
-def test_a_frame_of_one_row_gives_the_bits_of_a_row_of_a_frame() -> None:
-    frame = FRAME.copy()
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_frame_of_one_row_gives_the_bits_of_a_row_of_a_frame(library: str) -> None:
+    frame: Any = FRAME.copy()
     frame.loc[::11, ["zoned", "since", "before", "day"]] = pd.NaT
+    if library == "polars":
+        frame = pytest.importorskip("polars").from_pandas(frame.astype({"chosen": "string"}))
     model = cr.TabularRegressor(**FEW).fit(frame, SIZE)
+    take = frame.iloc.__getitem__ if library == "pandas" else frame.__getitem__
     for at in range(24):
-        one, two = frame.iloc[[at]], frame.iloc[[at, at]]
+        one, two = take([at]), take([at, at])
         assert np.array_equal(model.encoding_(one).x[0], model.encoding_(two).x[0])
 
 

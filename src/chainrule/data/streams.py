@@ -111,7 +111,12 @@ class Windows:
     def order(self, seed: int, window: int) -> Array:
         """Return the order in which training takes the rows of a window, without those that are left out."""
         start, stop = self._range(window)
-        return np.random.default_rng([seed, window + 1]).permutation(stop - start)[: self.rows - start]
+        return np.random.default_rng([seed, window + 1]).permutation(stop - start)[: self.used(window)]
+
+    def used(self, window: int) -> int:
+        """Return the number of rows of a window without those that are left out."""
+        start, stop = self._range(window)
+        return min(stop, self.rows) - start
 
     def _range(self, window: int) -> tuple[int, int]:
         """Return where a window begins and ends in the sequence of all rows."""

@@ -26,6 +26,7 @@ LOOKS = 200  # for an answer, before others get the processor
 PATIENCE = 0.02  # seconds, before this process sleeps between two looks
 NAP = 0.0005
 GRACE = 5.0  # seconds for an answer to the question who is alive
+PRINTING = 1.0  # seconds that a launcher has to pass on a sentence, before it ends the job
 ASKED, ALIVE, FAILED = range(3)  # kinds of news
 
 
@@ -198,6 +199,7 @@ class MPI(Serial):
             expected, got = f"an answer from every rank within {self.timeout:g} s", f"none from {' and '.join(who)}"
             remedy = "resume from the last checkpoint, with fewer ranks if need be"
             print(sentence("fit", expected, got, remedy), file=sys.stderr, flush=True)
+            time.sleep(PRINTING)
         else:
             time.sleep(GRACE)
         self._mpi.COMM_WORLD.Abort(1)

@@ -285,23 +285,17 @@ class TableEncoder:
         array (1, I + J)
             The features and the codes.
         """
-        readers = self._readers or [self._reader(rule) for rule in self._fitted()]
-        self._readers = readers
+        self._readers = self._readers or [self._reader(rule) for rule in self._fitted()]
         numbers: list[float] = []
         codes: list[float] = []
-        for name, read, is_code in readers:
+        for name, read, is_code in self._readers:
             (codes if is_code else numbers).extend(read(cells[name]))
         return np.array([numbers + codes], self.dtype)
 
     def _reader(self, rule: Rule) -> tuple[str, Read, bool]:
         alone = TableEncoder(dtype=self.dtype)
-        alone._rules, alone._missing, name = [rule], self._missing, rule.name
-
-        def encode(cell: Any) -> Sequence[float]:
-            found: list[float] = alone.matrix(cell if hasattr(cell, "columns") else {name: [cell]})[0].tolist()
-            return found
-
-        return name, reader(rule, encode, self._missing), rule.size > 0
+        alone._rules, alone._missing = [rule], self._missing
+        return rule.name, reader(rule, alone.matrix, self._missing), rule.size > 0
 
     @property
     def matrix_columns(self) -> list[str]:

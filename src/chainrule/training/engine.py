@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from operator import is_
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -24,6 +25,7 @@ from .state import SAME_DATA, EpochState, StepRecord
 #: From a number of steps: a running mean of the parameters, and the weight of the parameters in it after each step.
 Average: TypeAlias = "Callable[[int], tuple[Array, Array]]"
 UNCHANGING = {float, int, bool, str, type(None)}
+ALONE = nullcontext(slice(None))
 ENDLESS_GRADIENT = "a gradient whose norm is not finite"
 
 
@@ -152,7 +154,7 @@ class Interpreted:
         """Take a step; return the batch's loss, penalties included, and its outputs. A failure changes no parameter."""
         model, _, optimizer, _, average_penalty, _, communicator = self._parts
         ranks = communicator.size if len(yb) >= communicator.size else 1  # fewer rows are no work to share
-        with model._opened_workspace().shard.of(communicator if ranks > 1 else SERIAL, len(yb)) as own:
+        with ALONE if ranks == 1 else model._opened_workspace().shard.of(communicator, len(yb)) as own:
             if ranks > 1:
                 xb, yb, wb = xb[own], yb[own], None if wb is None else wb[own]
             z, value, dz, weight = self._loss(xb, yb, wb, ranks)

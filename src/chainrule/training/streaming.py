@@ -24,6 +24,7 @@ from .evaluation import measure_outputs
 from .inputs import Data, as_rows, check_resolved, check_targets
 from .ranks import keep_in_step
 from .run import Claim, Run
+from .shares import Shares
 from .state import SAME_DATA, EpochState, Position, StepRecord
 
 WINDOW_BYTES = 2**27  # of the rows of a window; training holds two of them
@@ -205,9 +206,15 @@ class StreamRun(Run):
                     measure_outputs(self._parts(), metrics, epoch)  # those of the window before
                 pieces, following = (self._windows.pieces(epoch.seed, i) for i in (index, index + 1))
                 if pieces != self._pieces:  # otherwise all rows fit into one window
-                    self._show(pieces, ahead.take(pieces))
+                    shares, own = self._shares(index), self._own(index, pieces)
+                    data = ahead.take(own)
+                    if shares is not None:
+                        self._parts().communicator.agree()  # that none of them was interrupted
+                        data = shares.whole(data, sum(piece.stop - piece.start for piece in pieces))
+                    self._show(pieces, data)
+                    del data
                     self.engine()  # lets go of the window before
-                    ahead.ask(following)
+                    ahead.ask(self._own(index + 1, following))
                 part = EpochState(self._order(epoch, index), done, outputs=epoch.outputs)
                 part.check(self.batches)
                 with closing(super().steps(part, metrics, single_step, average)) as steps:
@@ -238,12 +245,25 @@ class StreamRun(Run):
         return int(self.numbers[accepted]) if 0 < accepted < len(x) else None
 
     def _order(self, epoch: EpochState, index: int) -> Array:
-        return self._windows.order(epoch.seed or 0, index)
+        order = self._windows.order(epoch.seed or 0, index)
+        shares = self._shares(index)
+        return order if shares is None else shares.order(epoch.seed or 0, index)
+
+    def _shares(self, index: int) -> Shares | None:
+        """Return which rows of a window each rank reads; None where one reads all, or mixes its rows with others."""
+        parts, size = self._parts(), self._windows.size
+        if parts.communicator.size == 1 or parts.augment or size < parts.communicator.size:
+            return None
+        return Shares(parts.communicator, self._windows.used(index), size)
+
+    def _own(self, index: int, pieces: list[Piece]) -> list[Piece]:
+        shares = self._shares(index) if pieces else None
+        return pieces if shares is None else shares.pieces(pieces)
 
     def rows_at(self, epoch: EpochState, step: int) -> tuple[list[Array], Array, Array]:
         index, step = divmod(step, self._windows.each)
         pieces = self._windows.pieces(epoch.seed, index)
-        if pieces != self._pieces:
+        if pieces != self._pieces or self._shares(index) is not None:
             self._show(pieces, self._read(pieces))
         arrays, rows, _ = super().rows_at(EpochState(self._order(epoch, index)), step)
         return arrays, rows, self.numbers[rows]
@@ -254,6 +274,8 @@ class StreamRun(Run):
         return self._stream.numbers(self._pieces or self._stream.first)
 
     def some(self) -> Data:
+        if self._shares(0) is not None:
+            return self._stream.probe
         rows = np.random.default_rng(0).permutation(len(self._data[0]))[:ADVICE]
         x, y, weight = self._data
         return x[rows], y[rows], None if weight is None else weight[rows]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from ..._support.checks import Array
 from .program import Rule
 from .quantities import NumberRule, number_of
 from .scaling import scaled
@@ -20,8 +21,16 @@ REMEMBERED = 256  # cells of a column
 SIMPLE = frozenset((str, int, float, bool, datetime.date, type(None)))
 
 
-def reader(rule: Rule, encode: Read, missing: Collection[str]) -> Read:
-    """Return ``encode``, which gives the features or the code of a cell, but faster."""
+def reader(rule: Rule, matrix: Callable[[Any], Array], missing: Collection[str]) -> Read:
+    """Return a function that gives the features or the code of a cell, as ``matrix`` does of a table with this column.
+
+    The cell may also be such a table, of one row.
+    """
+
+    def encode(cell: Any) -> Sequence[float]:
+        found: list[float] = matrix(cell if hasattr(cell, "columns") else {rule.name: [cell]})[0].tolist()
+        return found
+
     remembered = lru_cache(REMEMBERED, typed=True)(encode)
 
     def read(cell: Any) -> Sequence[float]:

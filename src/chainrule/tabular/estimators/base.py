@@ -267,19 +267,17 @@ class BaseTabular(BaseEstimator):
             bool(self.early_stopping), lambda fold: (rows, own),
         )  # fmt: skip
         task, seconds = self._timed(task, began)
-        communicator = self._communicator
-        plan = communicator.allgather(task.plan)[0]  # that of the first clock
-        task = replace(task, plan=plan)
+        ranks = self._communicator
+        task = replace(task, plan=(plan := ranks.allgather(task.plan)[0]))  # by the clock of the first
         if plan.n_folds > 1:
             rng = np.random.default_rng(plan.seed)
             ids = tables.folds(self._strata(train.y), len(train.y), plan.n_folds, rng)
             task = replace(task, fold=lambda fold: (rows.at(ids != fold), rows.at(ids == fold)))
-        first = communicator.rank == 0  # which trains the first member
-        mine = range(0, plan.members, communicator.size)
-        lines = Lines(mine, plan.epochs, seconds) if self.verbose and first else None
+        mine = range(ranks.rank, plan.members, ranks.size)
+        lines = Lines(mine, plan.epochs, seconds) if self.verbose and ranks.rank == 0 else None
         end = began + float(self.time_limit or 0)
         limit = None if self.plan is not None else self.time_limit
-        trained = Crew(task, limit, end, lines.tell if lines else lambda member, report: None, communicator).train()
+        trained = Crew(task, limit, end, lines.tell if lines else lambda member, report: None, ranks).train()
         places = [train.places[ids == fold] for fold in range(plan.n_folds)] if plan.n_folds > 1 else []
         self._keep(task, trained, places, count)
         if lines:

@@ -101,7 +101,7 @@ def row_of(
 ) -> Mapping[str, Any] | None:
     """Return the cells of a single row by the names of training; None if X is a table, or may be one.
 
-    A row is a dict of cells, a tuple or list of cells in the order of training, or a pandas frame of one row.
+    A row is a dict of cells, a tuple or list of cells in the order of training, or a frame of one row.
     """
     if by_place and isinstance(X, Mapping):
         X = tuple(X.values())
@@ -114,22 +114,27 @@ def row_of(
             return None
         _check_names(who, row, needed)
         return row
-    if not by_place and type(X).__module__.partition(".")[0] == "pandas" and X.ndim == 2 and len(X) == 1:
+    is_known = type(X).__module__.partition(".")[0] in ("pandas", "polars")
+    if not by_place and is_known and hasattr(X, "columns") and hasattr(X, "shape") and len(X) == 1:
         return _only_row(X, needed)
     return None
 
 
 def _only_row(frame: Any, needed: Sequence[str]) -> dict[str, Any] | None:
-    """Return the cells of a pandas frame; of types that are not simple, frames of one column."""
-    places = {str(label): place for place, label in enumerate(frame.columns.tolist())}
+    """Return the cells of the frame; of types that are not simple, frames of one column."""
+    of_pandas = hasattr(frame, "iat")
+    cell_at = (lambda place: frame.iat[0, place]) if of_pandas else frame.row(0).__getitem__
+    places = {str(label): place for place, label in enumerate(frame.columns)}
     if len(places) < frame.shape[1] or not all(name in places for name in needed):
         return None
     row: dict[str, Any] = {}
     for name in needed:
-        cell = frame.iat[0, places[name]]
+        cell = cell_at(place := places[name])
         if isinstance(cell, (np.number, np.bool_)):
             cell = cell.item()
-        row[name] = cell if type(cell) in SIMPLE else None if is_gap(cell) else frame.iloc[:, [places[name]]]
+        if type(cell) not in SIMPLE:
+            cell = None if is_gap(cell) else frame.iloc[:, [place]] if of_pandas else frame[:, [place]]
+        row[name] = cell
     return row
 
 

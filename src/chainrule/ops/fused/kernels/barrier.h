@@ -1,4 +1,5 @@
 /* Where the threads of a plan wait for each other. */
+#include "plan.h"
 #include "threads.h"
 
 /* Return when every thread of the plan has come here. They spin: two steps of a small network are microseconds apart,

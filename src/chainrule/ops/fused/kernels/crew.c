@@ -17,7 +17,7 @@ typedef struct {
 static void take_part(const Member *member) {
     const FloatMode before = flush_subnormals();
     settle(member->processors, member->number, member->plan->threads);
-    member->kernels->run_plan(member->kernels, member->plan, member->number);
+    chainrule_take_steps(member->kernels, member->plan, member->number);
     unsettle(member->processors, member->number, member->plan->threads);
     set_float_mode(before);
 }

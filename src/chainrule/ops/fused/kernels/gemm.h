@@ -139,19 +139,22 @@ static void NAME(transpose)(Size rows, Size columns, const REAL *from, Size from
 static const REAL *NAME(panel)(NAME(Operand) b, Size k, Size depth, Size column, Size columns, Size rows, REAL *room,
                                Size *b_inner) {
     const REAL *from = b.at + k * b.inner + column * b.outer;
-    const Size width = (columns + LANES - 1) / LANES * LANES;
+    const Size whole = columns & -LANES, width = (columns + LANES - 1) & -LANES;
     if (b.outer == 1 && width == columns && (rows < PACKED_ROWS || !SCATTERED(b.inner))) {
         *b_inner = b.inner;
         return from;
     }
     *b_inner = width;
-    for (Size i = 0; i < depth; i++)
-        for (Size n = columns; n < width; n++) room[i * width + n] = 0;
+    for (Size i = 0; i < depth && whole < width; i++) *(NAME(Loose) *)(room + i * width + whole) = (NAME(Vector)){0};
     if (b.outer == 1 && columns == PANEL)
         for (Size i = 0; i < depth; i++) memcpy(room + i * PANEL, from + i * b.inner, PANEL * sizeof(REAL));
     else if (b.outer == 1)
-        for (Size i = 0; i < depth; i++)
-            for (Size n = 0; n < columns; n++) room[i * width + n] = from[i * b.inner + n];
+        for (Size i = 0; i < depth; i++) {
+            const REAL *row = from + i * b.inner;
+            REAL *to = room + i * width;
+            for (Size n = 0; n < whole; n += LANES) *(NAME(Loose) *)(to + n) = *(const NAME(Loose) *)(row + n);
+            NAME(copy_few)(columns - whole, row + whole, to + whole);
+        }
     else
         NAME(transpose)(columns, depth, from, b.outer, room, width);
     return room;

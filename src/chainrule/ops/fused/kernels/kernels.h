@@ -66,8 +66,8 @@ struct Plan;
 typedef struct Kernels {
 #define KERNEL(result, name, parameters) result (*name) parameters;
 #include "kernels.def"
-    void (*run_plan)(const struct Kernels *kernels, struct Plan *plan, int thread);
-    Size product_room; /* bytes */
+    Size bytes;        /* of a number */
+    Size product_room; /* in bytes */
     Size panel;        /* the columns of the widest tile of a product */
 } Kernels;
 
@@ -75,10 +75,6 @@ typedef struct Kernels {
  * NULL, for x86-64 before AVX2 (2013; small ones until 2021): kernels for it would be a fifth of the library. */
 const Kernels *chainrule_kernels(int bytes);
 const char *chainrule_instructions(void);
-
-/* plan.c: what one of a plan's threads does, while all others do it, too. */
-void chainrule_run_plan_float(const Kernels *kernels, struct Plan *plan, int thread);
-void chainrule_run_plan_double(const Kernels *kernels, struct Plan *plan, int thread);
 
 /* probabilities.c: as the kernel `loss`, for arrays of float (bytes = 4) or double (8). */
 void chainrule_loss_of_probabilities(int kind, int bytes, Size rows, Size width, const void *p, const void *y,

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels.h"
+#include "inlining.h"
 
 #define JOINED(a, b) a##_##b
 #define JOIN(a, b) JOINED(a, b)

@@ -102,6 +102,9 @@ typedef struct Plan {
     int patience; /* how often a waiting thread looks, before it lets others have its processor */
 } Plan;
 
+/* plan.c: what one of a plan's threads does, while all others do it, too. */
+void chainrule_take_steps(const Kernels *kernels, Plan *plan, int thread);
+
 /* crew.c: the steps of a call, on so many threads, or on fewer where the system gives no more; then they are gone. */
 void chainrule_run_plan(const Kernels *kernels, Plan *plan, int wanted);
 

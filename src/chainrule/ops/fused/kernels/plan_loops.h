@@ -44,6 +44,16 @@ static void NAME(penalize)(double l1_, double l2_, Size rows, Size columns, cons
     }
 }
 
+/* Labels that point outside, which only data that changed under way can hold, give NaN. */
+static void NAME(mix_labels)(Size classes, size_t first, size_t second, double share, void *y_) {
+    REAL *y = y_;
+    const int known = first < (size_t)classes && second < (size_t)classes;
+    memset(y, known ? 0 : 0xff, (size_t)classes * sizeof(REAL));
+    if (!known) return;
+    y[first] += (REAL)share;
+    y[second] += (REAL)(1 - share);
+}
+
 static void NAME(add)(Size n, double a_, const void *x_, double b_, const void *other_, void *y_) {
     const REAL a = (REAL)a_, b = (REAL)b_, *x = x_, *other = other_;
     REAL *y = y_;

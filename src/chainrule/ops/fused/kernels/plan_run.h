@@ -9,61 +9,52 @@
  * A batch with fewer rows than there are ranks is no work: each rank takes all of it, and they need not exchange. */
 
 /* The row of the data that is row r of the batch that begins at `start`. */
-INLINE Size NAME(row)(const Plan *p, Size start, Size r) {
+INLINE Size row_of(const Plan *p, Size start, Size r) {
     return p->order ? p->order[start + r] : start % p->epoch_rows + r;
 }
 
-/* Two rows as one. Labels that point outside, which only data that changed under way can hold, give NaN. */
-APART void NAME(mix)(const NAME(Step) *s, Size row, Size mate, REAL *x, REAL *y) {
+/* Two rows as one. */
+static void mix(const Step *s, Size row, Size mate, void *x, void *y) {
     const Plan *p = s->plan;
-    const double share = p->mates == NULL ? 1 : p->shares[s->index];
-    const REAL own = (REAL)share, other = (REAL)(1 - share);
-    const Size width = p->y_bytes / (Size)sizeof(REAL);
-    s->kernels->add(p->inputs, own, (const REAL *)p->x + row * p->inputs, other, (const REAL *)p->x + mate * p->inputs, x);
-    if (!p->soft) {
-        s->kernels->add(width, own, (const REAL *)p->y + row * width, other, (const REAL *)p->y + mate * width, y);
-        return;
-    }
-    const size_t first = ((const size_t *)p->y)[row], second = ((const size_t *)p->y)[mate];
-    const int known = first < (size_t)width && second < (size_t)width;
-    memset(y, known ? 0 : 0xff, p->y_bytes);
-    if (known) {
-        y[first] += own;
-        y[second] += other;
-    }
+    const double own = p->mates == NULL ? 1 : p->shares[s->index];
+    const Size width = p->y_bytes / s->bytes, *labels = (const Size *)p->y;
+    s->kernels->add(p->inputs, own, place(s, p->x, row * p->inputs), 1 - own, place(s, p->x, mate * p->inputs), x);
+    if (p->soft)
+        s->kernels->mix_labels(width, (size_t)labels[row], (size_t)labels[mate], own, y);
+    else
+        s->kernels->add(width, own, place(s, p->y, row * width), 1 - own, place(s, p->y, mate * width), y);
 }
 
 /* This thread's rows of the batch: in place, or gathered in the epoch's order. */
-static void NAME(gather)(NAME(Step) *s, Size start) {
+static void gather(Step *s, Size start) {
     const Plan *p = s->plan;
     if (p->order == NULL && p->mates == NULL && !p->soft) {
-        s->x = (const REAL *)p->x + start % p->epoch_rows * p->inputs;
+        s->x = place(s, p->x, start % p->epoch_rows * p->inputs);
         s->y = p->y + start % p->epoch_rows * p->y_bytes;
         return;
     }
     s->x = p->x_room;
     s->y = p->y_room;
     for (Size r = s->r0; r < s->r1; r++) {
-        const Size row = NAME(row)(p, start, r);
-        const REAL *x = (const REAL *)p->x + row * p->inputs;
-        REAL *x_row = (REAL *)p->x_room + r * p->inputs;
+        const Size row = row_of(p, start, r);
+        void *x_row = place(s, p->x_room, r * p->inputs);
         char *y_row = p->y_room + r * p->y_bytes;
         if (p->mates != NULL || p->soft) {
-            NAME(mix)(s, row, p->mates == NULL ? row : p->mates[s->index * p->batch + r], x_row, (REAL *)y_row);
+            mix(s, row, p->mates == NULL ? row : p->mates[s->index * p->batch + r], x_row, y_row);
         } else {
-            memcpy(x_row, x, p->inputs * sizeof(REAL));
+            memcpy(x_row, place(s, p->x, row * p->inputs), p->inputs * s->bytes);
             memcpy(y_row, p->y + row * p->y_bytes, p->y_bytes);
         }
     }
 }
 
 /* w / sum of w of this thread's rows, and the share of the penalties in the batch's loss: on one rank alone. */
-static void NAME(weigh)(NAME(Step) *s, Size start) {
+static void weigh(Step *s, Size start) {
     const Plan *p = s->plan;
     double total = p->weight == NULL ? (double)s->n : 0;
-    for (Size r = 0; p->weight != NULL && r < s->n; r++) total += p->weight[NAME(row)(p, start, r)];
+    for (Size r = 0; p->weight != NULL && r < s->n; r++) total += p->weight[row_of(p, start, r)];
     for (Size r = s->r0; p->weight != NULL && r < s->r1; r++) {
-        const double w = p->weight[NAME(row)(p, start, r)];
+        const double w = p->weight[row_of(p, start, r)];
         p->share[r] = total > 0 ? w / total : 0;
     }
     s->penalty_share = !p->average_penalty ? 1 : total > 0 ? 1 / total : 0;
@@ -71,7 +62,7 @@ static void NAME(weigh)(NAME(Step) *s, Size start) {
 }
 
 /* The loss of the whole batch, or what the rows of this rank add to it; every thread sums for itself. */
-static double NAME(batch_value)(const NAME(Step) *s) {
+static double batch_value(const Step *s) {
     const Plan *p = s->plan;
     if (p->weight) return s->kernels->weighted_sum(s->rows, p->share + s->top, p->row_value + s->top);
     double sum = 0;
@@ -79,24 +70,24 @@ static double NAME(batch_value)(const NAME(Step) *s) {
     return sum / (double)s->n;
 }
 
-static void NAME(loss_of_rows)(const NAME(Step) *s, Size start) {
+static void loss_of_rows(const Step *s, Size start) {
     const Plan *p = s->plan;
     const Stage *last = &p->stages[p->count - 1];
     const Size rows = s->r1 - s->r0, at = s->r0 * p->outputs;
-    const REAL *z = (REAL *)last->y + at;
+    const void *z = place(s, last->y, at);
     s->kernels->loss(p->loss, rows, p->outputs, z, s->y + s->r0 * p->y_bytes, p->parameters, 1.0 / (double)s->n,
-                     p->weight ? p->share + s->r0 : NULL, p->row_value + s->r0, (REAL *)last->dy + at);
-    if (p->z != NULL) memcpy((REAL *)p->z + start * p->outputs + at, z, rows * p->outputs * sizeof(REAL));
+                     p->weight ? p->share + s->r0 : NULL, p->row_value + s->r0, place(s, last->dy, at));
+    if (p->z != NULL) memcpy(place(s, p->z, start * p->outputs + at), z, rows * p->outputs * s->bytes);
 }
 
 /* min(1, clip_norm / norm of the gradient), NaN if that is not finite; each thread squares its own chunks, all add them in the same order. */
-static double NAME(clip_factor)(const NAME(Step) *s) {
+static double clip_factor(const Step *s) {
     Plan *p = s->plan;
     if (p->clip_norm == 0) return 1;
     const Size chunks = (p->size + PLAN_CHUNK - 1) / PLAN_CHUNK;
     for (Size c = s->thread; c < chunks; c += p->threads) {
         const Size n = shorter(PLAN_CHUNK, p->size - c * PLAN_CHUNK);
-        p->squares[c] = s->kernels->square_norm(n, (REAL *)p->gradient + c * PLAN_CHUNK, s->update.limit);
+        p->squares[c] = s->kernels->square_norm(n, place(s, p->gradient, c * PLAN_CHUNK), s->update.limit);
     }
     barrier(p);
     double total = 0;
@@ -105,40 +96,35 @@ static double NAME(clip_factor)(const NAME(Step) *s) {
     return sqrt(total) > p->clip_norm ? p->clip_norm / sqrt(total) : 1;
 }
 
-/* The part of an array of the optimizer that belongs to the parameters from `offset` on. */
-INLINE REAL *NAME(state_at)(void *state, Size offset) {
-    return state == NULL ? NULL : (REAL *)state + offset;
-}
-
 /* The optimizer's step on this thread's part of each run. 0, and nothing done, if the gradient's norm is not finite. */
-static int NAME(learn)(const NAME(Step) *s) {
+static int learn(const Step *s) {
     const Plan *p = s->plan;
-    const double factor = NAME(clip_factor)(s);
+    const double factor = clip_factor(s);
     if (factor != factor) return 0;
     for (const Run *run = p->runs; run < p->runs + p->run_count; run++) {
         const Size size = run->stop - run->start;
-        const Size from = run->start + NAME(share)(size, LANES, s->thread, p->threads);
-        const Size to = run->start + NAME(share)(size, LANES, s->thread + 1, p->threads);
+        const Size from = run->start + share(size, GRAIN, s->thread, p->threads);
+        const Size to = run->start + share(size, GRAIN, s->thread + 1, p->threads);
         Update update = s->update;
         update.rate *= run->rate;
         update.shrink *= run->decay;
         update.factor = factor;
-        s->kernels->update(&update, to - from, (REAL *)p->vector + from, (REAL *)p->gradient + from,
-                           NAME(state_at)(p->state1, from), NAME(state_at)(p->state2, from));
+        s->kernels->update(&update, to - from, place(s, p->vector, from), place(s, p->gradient, from),
+                           place(s, p->state1, from), place(s, p->state2, from));
     }
     return 1;
 }
 
 /* The running mean of this thread's part of the vector. */
-static void NAME(average_weights)(const NAME(Step) *s) {
+static void average_weights(const Step *s) {
     const Plan *p = s->plan;
-    const Size from = NAME(share)(p->size, LANES, s->thread, p->threads);
-    const Size to = NAME(share)(p->size, LANES, s->thread + 1, p->threads);
-    s->kernels->average(to - from, p->mean_weights[s->index], (REAL *)p->vector + from, (REAL *)p->mean + from);
+    const Size from = share(p->size, GRAIN, s->thread, p->threads);
+    const Size to = share(p->size, GRAIN, s->thread + 1, p->threads);
+    s->kernels->average(to - from, p->mean_weights[s->index], place(s, p->vector, from), place(s, p->mean, from));
 }
 
 /* The penalties of all layers, row after row. */
-static double NAME(penalties)(const Plan *p) {
+static double penalties(const Plan *p) {
     double sum = 0;
     for (const Stage *t = p->stages; t < p->stages + p->count; t++)
         for (Size i = 0; t->penalty != NULL && i < t->inputs; i++) sum += t->penalty[i];
@@ -146,10 +132,10 @@ static double NAME(penalties)(const Plan *p) {
 }
 
 /* Sum the gradient and the loss, penalties included, over the ranks; 0 if that failed. */
-static int NAME(exchange)(const NAME(Step) *s, double *value) {
+static int exchange(const Step *s, double *value) {
     Plan *p = s->plan;
     if (s->thread == 0) {
-        p->value[s->index] = *value + NAME(penalties)(p);
+        p->value[s->index] = *value + penalties(p);
         p->exchanged = p->exchange(p->context, &p->value[s->index]);
     }
     barrier(p);
@@ -158,8 +144,8 @@ static int NAME(exchange)(const NAME(Step) *s, double *value) {
 }
 
 /* What thread `thread` does of the plan. All threads of the plan must be in here at the same time. */
-void NAME(chainrule_run_plan)(const Kernels *kernels, Plan *p, int thread) {
-    NAME(Step) s = {.kernels = kernels, .plan = p, .thread = thread};
+void chainrule_take_steps(const Kernels *kernels, Plan *p, int thread) {
+    Step s = {.kernels = kernels, .bytes = kernels->bytes, .plan = p, .thread = thread};
     for (Size index = 0; index < p->steps; index++) {
         const Size step = p->first + index, in_epoch = step % p->epoch_steps * p->batch;
         const Size start = step / p->epoch_steps * p->epoch_rows + in_epoch;
@@ -176,24 +162,24 @@ void NAME(chainrule_run_plan)(const Kernels *kernels, Plan *p, int thread) {
         s.update.shrink = numbers[1];
         memcpy(s.update.coefficients, numbers + 2, (size_t)p->coefficients * sizeof *numbers);
 
-        NAME(gather)(&s, start);
-        NAME(weigh)(&s, start);
-        NAME(forward)(&s);
-        NAME(loss_of_rows)(&s, start);
-        NAME(backward)(&s);
+        gather(&s, start);
+        weigh(&s, start);
+        forward(&s);
+        loss_of_rows(&s, start);
+        backward(&s);
         barrier(p);
-        double value = NAME(batch_value)(&s);
+        double value = batch_value(&s);
         int finite = value - value == 0 || !alone; /* other ranks wait for this one, whatever it found */
-        for (int i = p->first_learning; finite && i < p->count; i++) NAME(gradients)(&s, i);
+        for (int i = p->first_learning; finite && i < p->count; i++) gradients(&s, i);
         if (finite) {
             barrier(p);
-            finite = alone || (NAME(exchange)(&s, &value) && value - value == 0);
+            finite = alone || (exchange(&s, &value) && value - value == 0);
         }
-        if (finite) finite = NAME(learn)(&s);
+        if (finite) finite = learn(&s);
         if (finite) barrier(p);
-        if (finite && p->mean != NULL) NAME(average_weights)(&s);
+        if (finite && p->mean != NULL) average_weights(&s);
         if (thread == 0) { /* the others write no penalty before the next step's barrier */
-            if (alone) p->value[index] = value + NAME(penalties)(p);
+            if (alone) p->value[index] = value + penalties(p);
             p->done += finite;
             *p->taken += finite;
         }

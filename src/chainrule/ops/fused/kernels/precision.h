@@ -1,20 +1,5 @@
 /* What every kernel is written with: REAL, its bits, NAME(f), the f of this REAL, and vectors of LANES numbers.
  * Included once for float and once for double; without include guard for this reason. */
-#ifndef INLINE
-#define INLINE static inline __attribute__((always_inline))
-
-/* What GCC would otherwise put into the library once for each call of it. */
-#ifdef __clang__
-#define APART static __attribute__((noinline, unused))
-#else
-#define APART static __attribute__((noipa, unused))
-#endif
-
-INLINE Size shorter(Size a, Size b) {
-    return a < b ? a : b;
-}
-#endif
-
 #undef REAL
 #undef BITS
 #undef NAME

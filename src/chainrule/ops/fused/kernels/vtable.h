@@ -2,7 +2,7 @@
 const Kernels TABLE(NAME(chainrule)) = {
 #define KERNEL(result, name, parameters) .name = NAME(name),
 #include "kernels.def"
-    .run_plan = NAME(chainrule_run_plan),
+    .bytes = sizeof(REAL),
     .product_room = PRODUCT_ROOM * sizeof(REAL),
     .panel = PANEL,
 };
