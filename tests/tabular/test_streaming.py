@@ -10,6 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.data import read_table
+from chainrule.ops.fused import KERNELS
 from chainrule.tabular import streaming
 from chainrule.tabular.files import columnar
 
@@ -113,9 +114,11 @@ def test_predictions_of_a_stream_are_those_in_memory(small_sample: None, folder:
     model = cr.TabularClassifier(**FEW).fit(folder, "kind")
     X, _ = whole(folder, "kind")
     expected = model.predict_proba(X)
-    assert np.array_equal(model.predict_proba(folder), expected)
+    found = model.predict_proba(folder)
+    assert np.allclose(found, expected, rtol=1e-9, atol=0)
+    assert KERNELS != "fused" or np.array_equal(found, expected)  # BLAS rounds a row by its place in its block
     cr.save(model, tmp_path / "model.safetensors")
-    assert np.array_equal(cr.load(tmp_path / "model.safetensors").predict_proba(folder), expected)
+    assert np.array_equal(cr.load(tmp_path / "model.safetensors").predict_proba(folder), found)
 
 
 def test_validation_rows_may_be_a_file(small_sample: None, folder: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from ..._support.checks import Array, check_name, sentence
 from ..._support.notices import warn
@@ -14,10 +15,11 @@ from ..encoding import TableEncoder
 from ..files import sources
 from ..kinds import Kinds
 from ..reading import naming_rows, numbered, read_blocks
+from ..recipe import ROWS_OF_BINS
 from ..streaming import Stored, Target, open_table, weights_in
 from .tables import Columns, speaking_as
 
-FEW = 1 << 16  # rows in memory, by which the weights begin
+FEW = ROWS_OF_BINS  # rows in memory, by which the weights begin
 
 
 def is_stored(X: Any) -> bool:
@@ -55,12 +57,12 @@ class Opened(NamedTuple):
 
 
 def in_memory(
-    who: str, X: Any, y: Any, weight: Any, *, is_class: bool, always: bool = False
+    estimator: Any, X: Any, y: Any, weight: Any, *, always: bool = False
 ) -> tuple[Any, Any, Any, Opened | None]:
     """Return X, y and the weights as they are, or those in files; if these are a sample, all of what is known of it."""
     if not is_stored(X):
         return X, y, weight, None
-    found = opened(who, X, y, weight, is_class=is_class, always=always)
+    found = opened(type(estimator).__name__, X, y, weight, is_class=is_classifier(estimator), always=always)
     return found.columns, found.y, found.weight, found if found.stored.is_sample else None
 
 
