@@ -161,10 +161,9 @@ class BaseTabular(BaseEstimator):
         began, who = time.monotonic(), type(self).__name__
         for name in ("model_", "oof_predictions_"):  # an estimator whose fit fails is not fitted
             self.__dict__.pop(name, None)
-        X, y, sample_weight, stream = streams.in_memory(who, X, y, sample_weight, is_class=is_classifier(self))
-        X_val, y_val, sample_weight_val, _ = streams.in_memory(
-            who, X_val, y_val, sample_weight_val, is_class=is_classifier(self), always=True
-        )
+        sort = is_classifier(self)
+        X, y, sample_weight, stream = streams.in_memory(who, X, y, sample_weight, is_class=sort)
+        given = streams.in_memory(who, X_val, y_val, sample_weight_val, is_class=sort, always=True)[:3]
         columns = tables.read(who, X)
         self._by_place = tables.is_matrix(X)
         self._names, self.n_features_in_ = list(columns), len(columns)
@@ -180,7 +179,7 @@ class BaseTabular(BaseEstimator):
             count = tables.count_rows(columns)
             seen = columns if len(part.y) == count else tables.take(columns, part.places)
             self.column_kinds_ = tables.kinds_of(X, seen, self.columns)
-            own = self._own_validation(X_val, y_val, sample_weight_val)
+            own = self._own_validation(*given)
             plan = self._planned(rows, own is not None, may_fold=stream is None)
             train, held_out = (part, own) if own is not None or plan.n_folds > 1 else self._split(part, plan.seed, rows)
             self.encoder_ = TableEncoder().fit(columns, self.column_kinds_, rows=train.places)
