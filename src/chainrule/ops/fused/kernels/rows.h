@@ -10,7 +10,7 @@ INLINE Size NAME(rows_in_group)(Size width) {
     return width < NAME(GROUP) ? NAME(GROUP) / (width > 0 ? width : 1) : 1;
 }
 
-INLINE double NAME(row_sum)(Size width, const REAL *x) {
+APART double NAME(row_sum)(Size width, const REAL *x) {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (Size k = 0; k < width; k++) sum += x[k];
