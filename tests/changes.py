@@ -132,6 +132,7 @@ CASES += [
 OPTIMIZER_VALUES: dict[str, Any] = {
     "betas": (0.5, 0.7),
     "clip_norm": 1e-3,
+    "clip_ratio": 1e-5,
     "clip_value": 1e-4,
     "dampening": 0.7,
     "epsilon": 0.1,
@@ -142,6 +143,7 @@ OPTIMIZER_VALUES: dict[str, Any] = {
     "momentum": 0.2,
     "momentum_decay": 0.5,
     "rho": 0.5,
+    "trust_coefficient": 0.5,
     "weight_decay": 0.5,
 }
 FIRST_VALUES = {"initial_accumulator"}  # of the state, which is there

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from distributed import jobs
-from distributed.jobs import WITH_MPI
+from training.distributed import jobs
+from training.distributed.jobs import WITH_MPI
 
 pytestmark = WITH_MPI
 pytest.importorskip("sklearn")

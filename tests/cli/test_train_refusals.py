@@ -16,7 +16,7 @@ from chainrule.cli import tables
         (["digit"], "(did you mean 'digits'?); known are digits, fashion-mnist, mnist"),
         (["nothing.csv"], "train expects a table at nothing.csv, got no such file"),
         (["{folder}/flower.csv"], "no such file (did you mean 'flowers.csv'?)"),
-        (["-"], "expects --out DIR for a table from standard input, got none"),
+        (["-"], "expects --out DIR for a pattern or a table from standard input, got none"),
         (["{table}", "--target", "knd"], "got 'knd' (did you mean 'kind'?)"),
         (["{table}", "--columns", "widht,kind"], "got 'widht' (did you mean 'width'?)"),
         (["{table}", "--drop", "widht"], "a column for --drop, got 'widht' (did you mean 'width'?)"),

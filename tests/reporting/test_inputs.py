@@ -183,7 +183,7 @@ def test_rows_of_a_table_model_are_encoded_once_to_the_same_importances():
     model = cr.TabularClassifier(max_epochs=3, random_state=0).fit(frame, WORDS)
     assert model.encoder_.code_names  # some columns are codes
     calls, encode = [], model.encoder_.matrix
-    model.encoder_.matrix = lambda rows: (calls.append(rows), encode(rows))[1]
+    model.encoder_.matrix = lambda *given: (calls.append(given), encode(*given))[1]
     answers = cr.report(model, frame, WORDS).answers
     once, falls = permutation(answers, list(frame.columns))
     assert len(calls) == 2  # for the report, and for all importances

@@ -33,6 +33,8 @@ TAKES_A_PATH: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("path", [None, 5.5, ["x"]], ids=repr)
 @pytest.mark.parametrize("who", TAKES_A_PATH)
 def test_what_is_no_path_is_refused(who: str, path: Any) -> None:
+    if (who, path) == ("read_table", ["x"]):
+        path = [5.5]  # it takes a list of paths
     with pytest.raises(TypeError, match=f"{who} expects the path of a file as text or pathlib.Path, got"):
         TAKES_A_PATH[who](path)
 

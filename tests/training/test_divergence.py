@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from clocks import set_clock
 
 ROWS = 6000
 RNG = np.random.default_rng(0)
@@ -270,7 +271,7 @@ def test_copies_take_little_of_the_time(monkeypatch):
 
     from chainrule.training import divergence
 
-    monkeypatch.setattr(divergence.time, "perf_counter", clock)
+    set_clock(monkeypatch, clock, "perf_counter")
     trainer = cr.Trainer(network(), "squared_error", cr.SGD(0.1))
     trainer.optimizer.setup(trainer.model.parameters)
     good = divergence.Rollback(trainer.state)

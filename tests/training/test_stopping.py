@@ -12,6 +12,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.training.callbacks import StopTraining
+from clocks import set_clock
 
 X, Y = np.random.default_rng(0).normal(size=(48, 4)), np.arange(48) % 2
 HOOKS = ["on_train_begin", "on_epoch_begin", "on_batch_end", "on_validation_begin", "on_validation_end"]
@@ -80,8 +81,7 @@ def test_the_time_before_a_checkpoint_counts(tmp_path: Path, monkeypatch: pytest
         now[0] += 1
         return now[0]
 
-    monkeypatch.setattr("time.monotonic", clock)
-    monkeypatch.setattr("time.perf_counter", clock)
+    set_clock(monkeypatch, clock, "monotonic", "perf_counter")
 
     def steps(limit: float, *callbacks: cr.Callback, resume: bool = False) -> int:
         one = trainer(cr.callbacks.Checkpoint(tmp_path, seconds=1e-9), cr.callbacks.TimeLimit(limit), *callbacks)

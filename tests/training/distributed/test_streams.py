@@ -11,7 +11,7 @@ import chainrule as cr
 from chainrule.data.streams import Windows
 from chainrule.training.shares import Shares
 from custom import Double
-from distributed.crew import on_ranks
+from training.distributed.crew import on_ranks
 from training.streamed import Rows, small_windows
 
 INPUTS, CLASSES, COUNT, SIZE, EPOCHS = 3, 4, 203, 10, 3

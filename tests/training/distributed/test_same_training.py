@@ -11,7 +11,7 @@ import pytest
 import chainrule as cr
 from chainrule.proof.table import FRONTS, LAYERS
 from custom import Double
-from distributed.crew import on_ranks
+from training.distributed.crew import on_ranks
 from training.engines import CLASSES, INPUTS, LABELS, LOSSES, MIXTURES, NETS, OPTIMIZERS, WEIGHTS, X, small_net, trained
 
 SIZES = [2, 3, 4]

@@ -10,7 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.callbacks import StopTraining
-from distributed.crew import on_ranks
+from training.distributed.crew import on_ranks
 from training.engines import CLASSES, INPUTS, LABELS, X
 
 

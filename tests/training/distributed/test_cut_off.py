@@ -12,8 +12,8 @@ from textwrap import dedent
 
 import pytest
 
-from distributed import jobs
-from distributed.jobs import WITH_MPI
+from training.distributed import jobs
+from training.distributed.jobs import WITH_MPI
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 pytestmark = [

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from distributed import jobs
-from distributed.jobs import WITH_MPI
+from training.distributed import jobs
+from training.distributed.jobs import WITH_MPI
 
 pytestmark = WITH_MPI
 
