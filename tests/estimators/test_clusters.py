@@ -29,7 +29,7 @@ def workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     with ExitStack() as stack:
         options = {}
         if request.param == "dask":
-            distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+            distributed = pytest.importorskip("dask.distributed", reason="Dask is not installed")
             made = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
             stack.enter_context(distributed.Client(stack.enter_context(made)))
             options = {"scatter": [X, Y]}
