@@ -94,7 +94,8 @@ def test_another_number_of_rows_or_weights_in_between_change_nothing():
     calls += [lambda model: model.partial_fit(X[:1], Y[:1], X_val=X, y_val=Y), *rows_of(X, Y, 1, 3)]
     calls += [lambda model: setattr(model.model_.layers[0], "l2", 3.0), *rows_of(X, Y, 1, 3)]
     calls += [lambda model: model.partial_fit(X=X[:1], y=Y[:1]), *rows_of(X, Y, 50, 3)]
-    both_ways(classifier, calls)  # asserts that both take the same steps
+    model = both_ways(classifier, calls)  # asserts that both take the same steps
+    assert model.t_ > len(calls)  # and that they learned from the rows
 
 
 @pytest.mark.parametrize("random_state", [0, np.random.RandomState(3)], ids=str)

@@ -16,7 +16,7 @@ MPIEXEC = which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent
 WITH_MPI = pytest.mark.skipif(
     find_spec("mpi4py") is None or MPIEXEC is None or os.name == "nt", reason="mpi4py and mpiexec are not installed"
 )
-#: Open MPI refuses root, and more ranks than processors, unless it is told otherwise.
+#: Without these, Open MPI refuses root, and more ranks than processors.
 LENIENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 LENIENT |= {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
 LONGEST = 300  # seconds of a job on a busy machine, before the test fails
