@@ -6,10 +6,7 @@ INLINE Size share(Size size, Size grain, int thread, int threads) {
     return shorter(size, grains * thread / threads * grain);
 }
 
-enum {
-    ROW_BLOCK = 120, /* rows of a product whose result the activation still finds in the cache */
-    GRAIN = 16       /* numbers: whole vectors of any processor, in which arrays are divided between threads */
-};
+enum { GRAIN = 16 }; /* numbers: whole vectors of any processor, in which arrays are divided between threads */
 
 /* A step as one thread sees it: its rows are r0 ... r1 of n; those of its rank, `rows` of them, begin at `top`. */
 typedef struct {
@@ -35,13 +32,11 @@ INLINE const void *input(const Step *s, int i) {
 
 static void forward_affine(const Step *s, const Stage *t, const void *x) {
     const Kernels *k = s->kernels;
-    for (Size r = s->r0; r < s->r1; r += ROW_BLOCK) {
-        const Size rows = shorter(ROW_BLOCK, s->r1 - r);
-        void *y = place(s, t->y, r * t->outputs), *z = t->keeps_input ? place(s, t->kept, r * t->outputs) : y;
-        k->product(rows, t->outputs, t->inputs, place(s, x, r * t->inputs), t->inputs, 1, t->W, t->outputs, 1, t->b, z,
-                   t->outputs, 1, s->plan->rooms[s->thread]);
-        if (t->activation != ACTIVATION_identity) k->activate(t->activation, rows * t->outputs, z, y, t->a);
-    }
+    const Size rows = s->r1 - s->r0;
+    void *y = place(s, t->y, s->r0 * t->outputs), *z = t->keeps_input ? place(s, t->kept, s->r0 * t->outputs) : y;
+    k->product(rows, t->outputs, t->inputs, place(s, x, s->r0 * t->inputs), t->inputs, 1, t->W, t->outputs, 1, t->b, z,
+               t->outputs, 1, s->plan->rooms[s->thread]);
+    if (t->activation != ACTIVATION_identity) k->activate(t->activation, rows * t->outputs, z, y, t->a);
 }
 
 /* Statistics over the batch need all rows: each thread takes its own columns, between two barriers. */
