@@ -109,19 +109,28 @@ def rows_a_second(rows: int, x: Any, y: Any = None) -> float:
 
 
 def measure(kind: str, folder: Path, limit: float) -> None:
-    """Train on the files in this process, limited to ``limit`` GB, and on a part of them in memory."""
+    """Train on the files in this process, limited to ``limit`` GB meanwhile, and before and after on a part in memory."""
     import resource
 
-    resource.setrlimit(resource.RLIMIT_DATA, (int(limit * 1e9), int(limit * 1e9)))
-    forget(folder)
-    source, peak = opened(kind, folder), Peak()
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    source = opened(kind, folder)
     rows = int(source.lengths.sum())
+    usual = speeds_in_memory(rows)
+    forget(folder)
+    resource.setrlimit(resource.RLIMIT_DATA, (int(limit * 1e9), most))
+    peak = Peak()
     speed = rows_a_second(rows, source)
     memory = peak.bytes
-    x, y = (np.concatenate(arrays) for arrays in zip(*rows_made(min(PART, rows)), strict=True))
-    usual = float(np.median([rows_a_second(len(x), x, y) for _ in range(3)]))
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    in_memory = float(np.median([*usual, *speeds_in_memory(rows)]))
     print(f"{kind:8} {rows:,} rows, {rows * (COLUMNS * 4 + 8) / 1e9:.1f} GB: {speed:,.0f} rows/s,", end=" ")
-    print(f"{speed / usual:.0%} of {usual:,.0f} in memory; anonymous memory {memory / 1e6:,.0f} MB", flush=True)
+    print(f"{speed / in_memory:.0%} of {in_memory:,.0f} in memory; anonymous memory {memory / 1e6:,.0f} MB", flush=True)
+
+
+def speeds_in_memory(rows: int) -> list[float]:
+    """The speeds of three epochs of a part of the rows."""
+    x, y = (np.concatenate(arrays) for arrays in zip(*rows_made(min(PART, rows)), strict=True))
+    return [rows_a_second(len(x), x, y) for _ in range(3)]
 
 
 def sorted_set(name: str) -> tuple[Array, Array, Array, Array]:
