@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,36 @@ REFUSED = {
         "fit expects y to be an array of numbers",
     ),
     "a label": (lambda: Rows(X, np.where(np.arange(ROWS) == 50, 7, Y)), ValueError, "got 7; .* See row 50 of"),
+    "ragged": (
+        lambda: Made(lambda group, x, y: ([[1], [1, 2]], y) if group == LATER else (x, y)),
+        ValueError,
+        r"Made expects dense arrays of 2 rows from read\(5, 0, 2\), got \(\) and \(2,\)",
+    ),
+    "no y": (lambda: Made(lambda group, x, y: (x, None)), ValueError, r"dense arrays of .*, got \(\d+, 5\) and \(\)"),
+    "used up": (
+        lambda: Made(_used_up), ValueError, r"rows from read\(5, 0, \d+\), got StopIteration; groups are read in every"
+    ),
+    "weights of some groups": (
+        lambda: Made(lambda group, x, y: (x, y, np.ones(len(y))) if group >= LATER else (x, y)),
+        ValueError,
+        r"Made expects arrays like those before from read\(\d+, .*int64 rows of shape \(\), got .* and float32 rows",
+    ),
+    "labels, then numbers": (
+        lambda: Made(lambda group, x, y: (x, y.astype(np.float64)) if group >= LATER else (x, y)),
+        ValueError,
+        r"Made expects arrays like those before from read\(\d+, .*int64 rows of shape \(\), got .*float64 rows",
+    ),
+    "weights of 0": (lambda: Rows(X, Y, np.zeros(ROWS)), ValueError, "a sample_weight above 0, got zeros only"),
+    "a negative weight": (
+        lambda: Rows(X, Y, np.where(np.arange(ROWS) == 50, -1, 1)), ValueError, "weights to be finite and not negative"
+    ),
+    "no number as weight": (
+        lambda: Rows(X, Y, np.where(np.arange(ROWS) == 50, np.nan, 1)), ValueError, "weights to be finite and not nega"
+    ),
+    "too many rows": (lambda: _with_lengths([2**62, 2**62]), ValueError, r"whose rows can be counted, got 9\.2"),
+    "far too many": (lambda: _with_lengths(np.array([2**64 - 1], np.uint64)), ValueError, "can be counted, got 1.8"),
+    "no groups": (lambda: _with_lengths([]), ValueError, "at least one row, got none"),
+    "ragged lengths": (lambda: _with_lengths_as([[1], [1, 2]]), TypeError, "whose lengths are the rows of each group"),
     "lengths": (lambda: _with_lengths([1.5, 3]), TypeError, "whose lengths are the rows of each group"),
     "negative": (lambda: _with_lengths([-1, 3]), TypeError, "whose lengths are the rows of each group"),
     "no rows": (lambda: _with_lengths([0, 0]), ValueError, "at least one row, got none"),
@@ -78,6 +109,16 @@ def _with_lengths(lengths: Any) -> Rows:
     source = Rows(X, Y)
     source.lengths = np.array(lengths)
     return source
+
+
+def _with_lengths_as(lengths: Any) -> Rows:
+    source = Rows(X, Y)
+    source.lengths = lengths
+    return source
+
+
+def _used_up(group: int, x: Any, y: Any) -> Any:
+    return next(iter([] if group == LATER else [(x, y)]))
 
 
 def _broken(group: int, x: Any, y: Any) -> Any:
@@ -188,6 +229,90 @@ def test_a_forged_position_is_refused(change, monkeypatch):
     else:
         with pytest.raises(ValueError, match="fit expects to continue within an epoch"):
             made.fit(Rows(X, Y), epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize("at", [KeyboardInterrupt, SystemExit, MemoryError, GeneratorExit])
+def test_whatever_ends_reading_is_raised_once_where_rows_are_taken(at, monkeypatch, capsys):
+    small_windows(monkeypatch, 16, BYTES)
+    raised: list[Any] = []
+
+    def ending(group: int, x: Any, y: Any) -> Any:
+        if group == LATER:
+            raised.append(at("enough"))
+            raise raised[-1]
+        return x, y
+
+    made = trainer()
+    if at is KeyboardInterrupt:
+        assert made.fit(Made(ending), epochs=1, verbose=0).interrupted
+    else:
+        with pytest.raises(at, match="enough"):
+            made.fit(Made(ending), epochs=1, verbose=0)
+    assert len(raised) == 1
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("metrics", [[], ["accuracy"]])
+def test_windows_of_weight_0_change_no_score(metrics, monkeypatch):
+    small_windows(monkeypatch, 7, BYTES + 4)
+    for zeros in (slice(0, 20), slice(20, 40), slice(40, 60)):
+        weight = np.ones(ROWS)
+        weight[zeros] = 0
+        made = trainer(metrics=metrics)
+        whole = made.evaluate(X, Y, weight)
+        parts = made.evaluate(Rows(X, Y, weight))
+        assert whole.keys() == parts.keys()
+        np.testing.assert_allclose(list(parts.values()), list(whole.values()), rtol=1e-5)
+        history = made.fit(Rows(X, Y, weight), validation=Rows(X, Y, weight), epochs=2, verbose=0)
+        assert all(np.isfinite(list(row.values())).all() for row in history.rows)
+        assert set(metrics) <= history.rows[-1].keys()
+
+
+class Named(Rows):
+    """A source that knows the names of its columns."""
+
+    def __init__(self, columns: list[str]) -> None:
+        super().__init__(X, Y)
+        self.columns = columns
+
+
+def test_validation_data_with_other_columns():
+    names = list("abcde")
+    trainer().fit(Named(names), validation=Named(names), epochs=1, verbose=0)
+    trainer().fit(Named(names), validation=Rows(X, Y), epochs=1, verbose=0)
+    expected = r"^validation expects the columns of the training data, 'b' at place 1, got 'c'; pass columns=\[...\] to"
+    with pytest.raises(ValueError, match=expected):
+        trainer().fit(Named(names), validation=Named(list("acbde")), epochs=1, verbose=0)
+
+
+def test_no_thread_outlives_an_evaluation_that_fails(monkeypatch):
+    small_windows(monkeypatch, 16, BYTES)
+
+    def failing(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        raise RuntimeError("no score")
+
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="no score"):
+        trainer(metrics=[failing]).evaluate(Rows(X, Y))
+    assert threading.active_count() == before
+
+
+def test_groups_that_have_changed_are_refused_within_an_epoch(tmp_path, monkeypatch):
+    small_windows(monkeypatch, 16, BYTES)
+
+    class Stop(cr.Callback):
+        def on_batch_end(self, trainer: Any, loss: float) -> None:
+            if trainer.step == 2:
+                trainer.callbacks[0].write(trainer)
+                raise cr.callbacks.StopTraining
+
+    trainer(callbacks=[cr.callbacks.Checkpoint(tmp_path), Stop()]).fit(Rows(X, Y), epochs=2, verbose=0)
+    again = trainer(callbacks=[cr.callbacks.Checkpoint(tmp_path)]).resume(tmp_path)
+    expected = (
+        "fit expects to continue within an epoch of the same groups of rows, got groups of other lengths; pass the"
+    )
+    with pytest.raises(ValueError, match=expected):
+        again.fit(Rows(X, Y, lengths=[ROWS // 2, ROWS // 2]), epochs=2, verbose=0)
 
 
 def test_a_small_source_of_one_group_is_checked_as_a_whole():

@@ -12,13 +12,15 @@ smaller the groups, the nearer this comes to a full shuffle. The seed of the epo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from .._support.checks import Array, is_sparse, sentence
+from .._support.strangers import as_array
 
 METHOD = "return (x, y) or (x, y, weight) from read(group, start, stop)"
+MOST_ROWS = 2**62
 
 
 class Source(Protocol):
@@ -47,12 +49,14 @@ class Piece(NamedTuple):
 
 def lengths_of(who: str, source: Source) -> Array:
     """Return the rows of each group, checked."""
-    lengths = np.asarray(source.lengths)
-    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
+    lengths: Array = as_array(source.lengths)
+    if lengths.ndim != 1 or (lengths.size and (lengths.dtype.kind not in "iu" or (lengths < 0).any())):
         got = f"dtype {lengths.dtype}, shape {lengths.shape}"
         raise TypeError(sentence(who, "a source whose lengths are the rows of each group", got))
     if not lengths.any():
         raise ValueError(sentence(who, "a source with at least one row", "none"))
+    if (rows := lengths.sum(dtype=np.float64)) > MOST_ROWS:
+        raise ValueError(sentence(who, "a source whose rows can be counted", f"{rows:g}"))
     return lengths.astype(np.int64)
 
 
@@ -130,29 +134,45 @@ def read_pieces(
 ) -> Iterator[tuple[Piece, list[Array]]]:
     """Yield each piece, and what ``convert(piece, x, y, weight)`` makes of its arrays."""
     for piece in pieces:
-        found = source.read(*piece)
+        found = _read(source, piece)
         if not isinstance(found, (tuple, list)) or len(found) not in (2, 3):
             what = f"{len(found)} values" if isinstance(found, (tuple, list)) else type(found).__name__
             raise TypeError(sentence(repr(source), "arrays of rows", what, METHOD))
         x, y, weight = (*found, None)[:3]
         rows = piece.stop - piece.start
-        if any(array is not None and np.shape(array)[:1] != (rows,) for array in (x, y, weight)) or is_sparse(x):
-            shapes = " and ".join("a sparse matrix" if is_sparse(array) else str(np.shape(array)) for array in found)
+        given = (x, y) if weight is None else (x, y, weight)
+        if any(_shape(array)[:1] != (rows,) for array in given) or is_sparse(x):
+            shapes = " and ".join("a sparse matrix" if is_sparse(array) else str(_shape(array)) for array in given)
             expected = f"dense arrays of {rows} rows from read{tuple(piece)}"
             raise ValueError(sentence(repr(source), expected, shapes, METHOD))
         yield piece, [array for array in convert(piece, x, y, weight) if array is not None]
 
 
-def joined(source: Source, parts: Iterator[tuple[Piece, list[Array]]], rows: int) -> list[Array]:
-    """Write the arrays of all pieces, one after another, into arrays of so many rows."""
+def _read(source: Source, piece: Piece) -> Any:
+    try:
+        return source.read(*piece)
+    except StopIteration:  # which would end the epoch
+        expected, remedy = f"rows from read{tuple(piece)}", "groups are read in every epoch, in any order"
+        raise ValueError(sentence(repr(source), expected, "StopIteration", remedy)) from None
+
+
+def _shape(array: Any) -> tuple[int, ...]:
+    shape: tuple[int, ...] = getattr(array, "shape", None) or as_array(array).shape
+    return shape
+
+
+def joined(
+    source: Source, parts: Iterator[tuple[Piece, list[Array]]], rows: int, like: list[Array] | None = None
+) -> list[Array]:
+    """Write the arrays of all pieces, one after another, into arrays of so many rows, ``like`` earlier ones."""
     room: list[Array] = []
     done = 0
     for piece, arrays in parts:
-        room = room or [np.empty((rows, *array.shape[1:]), array.dtype) for array in arrays]
-        kinds = [[(array.shape[1:], array.dtype) for array in some] for some in (room, arrays)]
-        if kinds[0] != kinds[1]:
-            expected = f"arrays like those before from read{tuple(piece)}, {_written(room)}"
+        known = like or room or arrays
+        if [(array.shape[1:], array.dtype) for array in known] != [(array.shape[1:], array.dtype) for array in arrays]:
+            expected = f"arrays like those before from read{tuple(piece)}, {_written(known)}"
             raise ValueError(sentence(repr(source), expected, _written(arrays)))
+        room = room or [np.empty((rows, *array.shape[1:]), array.dtype) for array in arrays]
         stop = done + piece.stop - piece.start
         for array, part in zip(room, arrays, strict=True):
             array[done:stop] = part

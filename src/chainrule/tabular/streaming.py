@@ -18,13 +18,15 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array, require, sentence
+from .._support.files import in_our_words
 from .._support.notices import warn
+from ..data.sources.files import Stamp
 from .columns import Column, Frame, Moments, Numbers, as_words, text_of
 from .encoders.program import is_missing_name
 from .encoders.quantities import read_numbers
 from .encoding import TableEncoder
 from .files.cells import Findings, resolve
-from .files.columnar import open_dataset
+from .files.columnar import open_dataset, parquet_in, refusing
 from .files.sources import WHO, Options, Source, choose, kind, staged
 from .judging import DATE, NUMBER, is_no_class, judge_target
 from .kinds import Kinds, inputs
@@ -56,7 +58,7 @@ class Stored:
     places: Array
     counts: Counter[str] | None
     is_sample: bool
-    _stamps: list[tuple[int, int]]
+    _stamps: list[Stamp]
     _held: ExitStack  # of a temporary file
     skipped: Array = field(default_factory=lambda: np.zeros(0, np.intp))  # places that are not learned from
 
@@ -164,8 +166,9 @@ def _sampled(source: Source, options: Options, target: str | None, held: ExitSta
 def is_large(source: Source) -> bool:
     """Whether a table is too large to be read as a whole: by its cells of 8 bytes, or its bytes of text."""
     if kind(source) in ("parquet", "folder"):
-        whole = open_dataset(source)
-        return bool(8 * whole.count_rows() * len(whole.schema.names) > WHOLE)
+        with refusing(source, source.name):
+            whole = open_dataset(source)
+            return bool(8 * whole.count_rows() * len(whole.schema.names) > WHOLE)
     packed = {file: PACKED if file.suffix in (".gz", ".zip") else 1 for file in _files(source)}
     return sum(file.stat().st_size * times for file, times in packed.items()) > WHOLE
 
@@ -173,12 +176,12 @@ def is_large(source: Source) -> bool:
 def _files(source: Source) -> list[Path]:
     if source.dataset is not None:
         return []
-    return [*source.files] or (sorted(source.path.rglob("*.parquet")) if source.path.is_dir() else [source.path])
+    return [*source.files] or ([*map(Path, parquet_in(source.path))] if source.path.is_dir() else [source.path])
 
 
-def _stamps_of(source: Source) -> list[tuple[int, int]]:
-    """Return what changes if a file does."""
-    return [(found.st_size, found.st_mtime_ns) for found in (file.stat() for file in _files(source))]
+def _stamps_of(source: Source) -> list[Stamp]:
+    with in_our_words(WHO, f"to read {source.name}"):
+        return [Stamp.of(file) for file in _files(source)]
 
 
 def _checked(target: str | None, names: list[str], source: Source) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
 
 import numpy as np
 
@@ -24,16 +25,17 @@ def evaluated(who: str, parts: Parts, metrics: Mapping[str, Metric], data: Data 
     model, loss = parts.model, parts.loss
     communicator = parts.communicator
     value, scores = Means({}, 0.0), Means({}, 0.0)
-    for x, y, weight in [data] if isinstance(data, tuple) else data:
-        own = x if communicator.size == 1 else x[communicator.rows(x.shape[0])]
-        with released:
-            z = model.predict(own)
-        communicator.agree()  # that none of them was interrupted
-        z = communicator.whole(z, x.shape[0])
-        with released:
-            value.add({"loss": float(loss(z, y, weight)[0])}, total_weight(loss, z, y, weight))
-        if metrics:
-            scores.add(measured(parts, metrics, z, y, weight), weight_of(y, weight))
+    with closing(_windows_of(data)) as windows:
+        for x, y, weight in windows:
+            own = x if communicator.size == 1 else x[communicator.rows(x.shape[0])]
+            with released:
+                z = model.predict(own)
+            communicator.agree()  # that none of them was interrupted
+            z = communicator.whole(z, x.shape[0])
+            with released:
+                value.add({"loss": float(loss(z, y, weight)[0])}, total_weight(loss, z, y, weight))
+            if metrics:
+                scores.add(measured(parts, metrics, z, y, weight), weight_of(y, weight))
     with released:
         penalty = model.penalty()
     if parts.average_penalty:
@@ -44,6 +46,10 @@ def evaluated(who: str, parts: Parts, metrics: Mapping[str, Metric], data: Data 
         remedy = "lower the learning rate, or standardise x (and y for a regression)"
         raise DivergenceError(sentence(who, "a finite loss on these data", got, remedy))
     return value.values | scores.values
+
+
+def _windows_of(data: Data | Iterable[Data]) -> Generator[Data, None, None]:
+    yield from [data] if isinstance(data, tuple) else data
 
 
 def measured(
@@ -80,7 +86,9 @@ def measure_outputs(parts: Parts, metrics: Mapping[str, Metric], epoch: EpochSta
     if metrics and epoch.outputs:
         z, y, *weight = epoch.outputs
         means = Means(epoch.means, epoch.weight)
-        means.add(measured(parts, metrics, z, y, *weight), weight_of(y, *weight))
+        total = weight_of(y, *weight)
+        if total or epoch.seed is None:  # not of the windows of a stream whose rows all weigh nothing
+            means.add(measured(parts, metrics, z, y, *weight), total)
         epoch.means, epoch.weight, epoch.outputs = means.values, means.weight, []
 
 

@@ -126,6 +126,8 @@ class Preparation:
         chosen = None
         if is_source(validation):
             held_out = self._stream("validation", validation)
+            if not isinstance(data, tuple):
+                data.check_columns(held_out)
         else:
             held_out, chosen = as_validation(data, validation, self.model, self.loss, self.rng)
         if isinstance(data, tuple):

@@ -103,7 +103,8 @@ class EpochState:
     means: Row = field(default_factory=dict)  # of the metrics over earlier outputs, which are no longer there
     weight: float = 0.0  # of these
     seed: int | None = None  # of the order of a stream,
-    window: int = 0  # which is read so many steps at a time
+    window: int = 0  # which is read so many steps at a time,
+    groups: str = ""  # and a digest of the lengths of its groups
 
     def check(self, batches: Batches) -> None:
         """Raise unless it fits the batches: kernels trust it, and it may come from a forged file."""
@@ -269,6 +270,7 @@ def _position(facts: Mapping[str, Any]) -> Position:
         current = EpochState(epoch["order"], done, keys=epoch["keys"], outputs=outputs)
         current.means = {str(name): float(mean) for name, mean in epoch.get("means", {}).items()}
         current.weight, current.window = float(epoch.get("weight", 0)), operator.index(epoch.get("window", 0))
+        current.groups = str(epoch.get("groups", ""))
         current.seed = None if epoch.get("seed") is None else operator.index(epoch["seed"])
     records = [(float(loss), float(weight), float(rate)) for loss, weight, rate in facts["records"]]
     position = Position(current=current, records=records, generators=facts["generators"], resumed=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from functools import partial
+from functools import cached_property, partial
+from hashlib import sha256
 from itertools import takewhile
 from threading import Thread
 from typing import Any
@@ -40,33 +41,54 @@ class Stream:
     ----------
     first, probe : list of Piece, tuple of arrays
         The first rows.
+    columns : list of str or None
+        Names of the columns of x, if the source knows them.
     """
 
     def __init__(self, who: str, model: Sequential, source: Source) -> None:
         self._who, self._model, self._source = who, model, source
+        columns = getattr(source, "columns", None)
+        self.columns = columns if isinstance(columns, list) else None
+        self._kinds: list[Array] = []  # an array like each
         self._lengths = lengths_of(who, source)
         self._starts = np.cumsum(self._lengths) - self._lengths
         first = int(np.argmax(self._lengths > 0))
         self.first = [Piece(first, 0, min(int(self._lengths[first]), PROBE))]
         self.probe = self.read(self.first)
-        some = [array for array in self.probe if array is not None]
-        self._most_rows = max(1, WINDOW_BYTES // sum(array.nbytes // len(array) for array in some))
+        self._kinds = [array for array in self.probe if array is not None]
+        self._most_rows = max(1, WINDOW_BYTES // sum(array.nbytes // len(array) for array in self._kinds))
 
     @property
     def rows(self) -> int:
         return int(self._lengths.sum())
+
+    @cached_property
+    def groups(self) -> str:
+        """A digest of the lengths of all groups."""
+        return sha256(self._lengths.tobytes()).hexdigest()
+
+    def check_columns(self, held_out: Stream) -> None:
+        """Raise if the columns of the validation data are others, or in another order."""
+        for place, (ours, theirs) in enumerate(zip(self.columns or (), held_out.columns or (), strict=False)):
+            if ours != theirs:
+                expected, remedy = f"the columns of the training data, {ours!r} at place {place}", "pass columns=[...]"
+                raise ValueError(sentence("validation", expected, repr(theirs), f"{remedy} to cr.data.stream"))
 
     def windows(self, size: int, drop_last: bool, steps: int | None = None) -> Windows:
         """Return the windows of epochs of ``size`` rows a batch, of so many steps each if given."""
         return Windows(self._lengths, size, drop_last, self._most_rows if steps is None else steps * size)
 
     def __iter__(self) -> Iterator[Data]:
-        windows = self.windows(min(self._most_rows, self.rows), drop_last=False)
+        windows, weighs = self.windows(min(self._most_rows, self.rows), drop_last=False), False
         with Ahead(self.read) as ahead:
             for index in range(windows.count):
                 window = ahead.take(windows.pieces(None, index))
                 ahead.ask(windows.pieces(None, index + 1))
-                yield window
+                if _weighs(window):  # otherwise no metric is defined on it
+                    weighs = True
+                    yield window
+        if not weighs:
+            raise _weightless(self._who)
 
     def read(self, pieces: list[Piece], is_due: Callable[[], bool] = lambda: True, mixed: bool = False) -> Data:
         """Read these rows into new arrays, as long as they are due; if they are mixed, check that columns vary."""
@@ -81,7 +103,7 @@ class Stream:
 
         due = takewhile(lambda piece: is_due(), pieces)
         rows = sum(piece.stop - piece.start for piece in pieces)
-        x, y, *weight = joined(self._source, read_pieces(self._source, due, converted), rows)
+        x, y, *weight = joined(self._source, read_pieces(self._source, due, converted), rows, self._kinds)
         if mixed:  # rows that follow one another may differ by less
             some_x, some_y = (np.concatenate(some) for some in zip(*samples, strict=True))
             check_resolved(self._who, self._model, some_x, some_y)
@@ -92,6 +114,14 @@ class Stream:
         return np.concatenate([self._starts[group] + np.arange(start, stop) for group, start, stop in pieces])
 
 
+def _weighs(data: Data) -> bool:
+    return data[2] is None or bool(data[2].any())
+
+
+def _weightless(who: str) -> ValueError:
+    return ValueError(sentence(who, "a sample_weight above 0", "zeros only"))
+
+
 class Ahead(Temporary):
     """Reads the next window in a thread, which has finished at the end."""
 
@@ -100,7 +130,7 @@ class Ahead(Temporary):
         self._is_due = True
         self._thread: Thread | None = None
         self._pieces: list[Piece] | None = None
-        self._found: list[Data | Exception] = []
+        self._found: list[Data | BaseException] = []
 
     def begin(self) -> None:
         """Nothing is read before it is asked for."""
@@ -120,17 +150,17 @@ class Ahead(Temporary):
                 self.ask(pieces)
                 self._wait()
         found = self._found.pop() if self._found else self._read(pieces, lambda: True)
-        if isinstance(found, Exception):
+        if isinstance(found, BaseException):
             try:
                 raise found
             finally:
                 del found  # a cycle with its traceback would keep the data alive
         return found
 
-    def _run(self, pieces: list[Piece], found: list[Data | Exception]) -> None:
+    def _run(self, pieces: list[Piece], found: list[Data | BaseException]) -> None:
         try:
             found.append(self._read(pieces, lambda: self._is_due))
-        except Exception as error:
+        except BaseException as error:  # raised where the rows are taken
             found.append(error)
 
     def _wait(self) -> None:
@@ -173,6 +203,11 @@ class StreamRun(Run):
         if epoch is not None:
             if epoch.seed is None or epoch.seed < 0 or epoch.window < 1 or not 0 <= epoch.done <= len(self._windows):
                 raise ValueError(sentence("fit", "to continue within an epoch of this stream", "another", SAME_DATA))
+            if epoch.groups not in ("", self._stream.groups):
+                got = "groups of other lengths"
+                raise ValueError(
+                    sentence("fit", "to continue within an epoch of the same groups of rows", got, SAME_DATA)
+                )
             self._windows = self._stream.windows(self._windows.size, self._settings[1], epoch.window)
 
     def cut(self, size: int | None, drop_last: bool, sample: Sample) -> Windows:
@@ -194,11 +229,13 @@ class StreamRun(Run):
     def begin(self, most: int) -> EpochState:
         """Draw the seed of the next epoch."""
         keep_in_step(self._parts())
-        return EpochState(None, seed=int(self._parts().rng.integers(2**63)), window=self._windows.each)
+        seed = int(self._parts().rng.integers(2**63))
+        return EpochState(None, seed=seed, window=self._windows.each, groups=self._stream.groups)
 
     def steps(
         self, epoch: EpochState, metrics: Mapping[str, Metric], single_step: bool, average: Average | None
     ) -> Generator[list[StepRecord], None, None]:
+        weighs = epoch.done > 0  # what was read before an interruption is not known
         with Ahead(self._read) as ahead:
             while epoch.done < len(self._windows):
                 index, done = divmod(epoch.done, self._windows.each)
@@ -215,12 +252,15 @@ class StreamRun(Run):
                     del data
                     self.engine()  # lets go of the window before
                     ahead.ask(self._own(index + 1, following))
+                weighs = weighs or _weighs(self._data)
                 part = EpochState(self._order(epoch, index), done, outputs=epoch.outputs)
                 part.check(self.batches)
                 with closing(super().steps(part, metrics, single_step, average)) as steps:
                     for records in steps:
                         epoch.done, epoch.outputs = index * self._windows.each + part.done, part.outputs
                         yield records
+        if not weighs:
+            raise _weightless("fit")
 
     def _make_engine(self, parts: Parts) -> Engine:
         try:

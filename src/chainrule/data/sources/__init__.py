@@ -66,7 +66,11 @@ def stream(
     >>> model = cr.MLP([2, 2], rng=0)
     >>> history = cr.Trainer(model, "cross_entropy", batch_size=20).fit(source, epochs=2, verbose=0)
     """
-    return x if is_source(x) else _source(x, y, sample_weight, target, columns)
+    if is_source(x):
+        if any(given is not None for given in (y, sample_weight, target, columns)):
+            raise TypeError(sentence("stream", "a source alone", "arguments beside it", "return all from its read"))
+        return x  # type: ignore[no-any-return]
+    return _source(x, y, sample_weight, target, columns)
 
 
 def _source(x: Any, y: Any, sample_weight: Any, target: Any, columns: Any) -> Source:
@@ -82,13 +86,17 @@ def _source(x: Any, y: Any, sample_weight: Any, target: Any, columns: Any) -> So
     if isinstance(x, (str, os.PathLike)) or _are_paths(x):
         from .arrow import ArrowFiles, Numbers
 
+        if not _are_paths(x) and str(x).endswith(".npy"):
+            raise TypeError(sentence("stream", f"y beside the array in {x}", "none", "pass y=, such as another file"))
         return Numbers(ArrowFiles(x), split)
     if not isinstance(x, Iterable) and not hasattr(x, "__arrow_c_stream__") and not hasattr(x, "collect_batches"):
         raise TypeError(sentence("stream", KNOWN, f"a {type(x).__name__}", "pass y too, or target="))
     from .spool import spooled
 
-    return spooled(split.batch(part) for part in tables_in(x))
+    source = spooled(split.batch(part) for part in tables_in(x))
+    source.columns = split.columns
+    return source
 
 
 def _are_paths(x: Any) -> bool:
-    return isinstance(x, (list, tuple)) and x != [] and all(isinstance(one, (str, os.PathLike)) for one in x)
+    return isinstance(x, (list, tuple)) and len(x) > 0 and all(isinstance(one, (str, os.PathLike)) for one in x)

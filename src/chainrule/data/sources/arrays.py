@@ -4,106 +4,168 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..._support.checks import Array, sentence
-from ..._support.files import in_our_words
+from ..._support.checks import Array, is_masked, is_sparse, sentence
+from ..._support.files import as_path
+from .files import KEEP, SPARE, Stamp, reading
 
 GROUP_BYTES = 2**18  # small enough to mix hundreds of groups in a window, large enough to read quickly
-AGAIN = "keep the file as it is while it is read"
+
+
+NAMES = ("x", "y", "sample_weight")
 
 
 class Arrays:
-    """Rows of arrays with ``shape``, ``dtype`` and slices, or of the ``.npy`` files at such paths."""
+    """Rows of arrays with ``shape``, ``dtype`` and slices, or of the ``.npy`` files at such paths.
+
+    Attributes
+    ----------
+    columns : list of str or None
+        Names of the columns of x, if it has any.
+    """
+
+    columns: list[str] | None = None
 
     def __init__(self, arrays: Sequence[Any]) -> None:
-        names = ("x", "y", "sample_weight")
-        self._arrays = [_opened(name, array) for name, array in zip(names, arrays, strict=False)]
+        self._arrays = [_opened(name, array) for name, array in zip(NAMES, arrays, strict=False)]
         rows = [array.shape[0] for array in self._arrays]
         if len(set(rows)) > 1:
             got = " and ".join(map(str, rows))
             raise ValueError(sentence("stream", "x, y and weights of equal length", got))
         if rows[0] == 0:
             raise ValueError(sentence("stream", "at least one row", "none"))
-        chunk = max(map(_chunk, self._arrays))
+        chunk = max(map(_chunk, NAMES, self._arrays))
         size = sum(math.prod(array.shape[1:]) * np.dtype(array.dtype).itemsize for array in self._arrays)
         self._each = -(-max(1, GROUP_BYTES // max(size, 1)) // chunk) * chunk
         whole, rest = divmod(rows[0], self._each)
         self.lengths = np.array([self._each] * whole + [rest] * (rest > 0))
-        self._files = {file: file.stat().st_size for file in map(_file_of, self._arrays) if file is not None}
+        maps = [one for one in map(_map_under, self._arrays) if one is not None]
+        self._files = {Path(one.filename): Stamp.of(Path(one.filename)) for one in maps}
 
     def read(self, group: int, start: int, stop: int) -> tuple[Array, ...]:
         """Read rows of a group."""
-        for file, size in self._files.items():  # a map of a file that shrank would end the process
-            with in_our_words("stream", f"to read {file}", AGAIN):
-                if file.stat().st_size < size:
-                    raise OSError(f"a file that shrank from {size} to {file.stat().st_size} bytes")
+        for file, stamp in self._files.items():
+            stamp.check(file, may_be_written=True)
         first = group * self._each
-        return tuple(np.asarray(array[first + start : first + stop]) for array in self._arrays)
+        return tuple(_rows(*one, first + start, first + stop) for one in zip(NAMES, self._arrays, strict=False))
 
     def __repr__(self) -> str:
         return f"stream of {self.lengths.sum()} rows"
 
 
-class NpyFile:
-    """The array in a ``.npy`` file, of which slices of rows are read, without a memory map."""
+class FileRows:
+    """An array in a file, of which rows are read without a map: one of a file that shrinks would end the process."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with in_our_words("stream", f"to read {path}"), path.open("rb") as file:
-            try:
-                version = np.lib.format.read_magic(file)
-                read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
-                self.shape, by_column, self.dtype = read(file)
-            except ValueError as error:
-                remedy = "write it with numpy.save"
-                raise ValueError(sentence("stream", f"an array in {path}", str(error), remedy)) from None
-            self._start = file.tell()
-            size = os.fstat(file.fileno()).st_size
-        if by_column and len(self.shape) > 1:
-            remedy = "write it with numpy.save(path, numpy.ascontiguousarray(x))"
-            raise ValueError(sentence("stream", f"rows that lie together in {path}", "an array by columns", remedy))
-        if self.dtype.hasobject or not self.shape:
-            raise TypeError(sentence("stream", f"rows of numbers in {path}", f"dtype {self.dtype}, shape {self.shape}"))
-        self._row = math.prod(self.shape[1:])
-        expected = self._start + self.shape[0] * self._row * self.dtype.itemsize
-        if size < expected:
-            got = f"{size}: the file is truncated"
+    def __init__(self, path: Path, start: int, shape: tuple[int, ...], dtype: Any, *, may_be_written: bool) -> None:
+        self.shape, self.dtype = shape, dtype
+        self._path, self._start, self._may_be_written = path, start, may_be_written
+        self._row = math.prod(shape[1:])
+        with reading(path):
+            self._stamp = Stamp.of(path)
+        expected = start + shape[0] * self._row * dtype.itemsize
+        if self._stamp.size < expected:
+            got = f"{self._stamp.size}: the file is truncated"
             raise ValueError(sentence("stream", f"{path} to have {expected} bytes", got, "write it again"))
 
     def __getitem__(self, rows: slice) -> Array:
         start, stop, _ = rows.indices(self.shape[0])
         count, offset = (stop - start) * self._row, self._start + start * self._row * self.dtype.itemsize
-        with in_our_words("stream", f"to read {self.path}", AGAIN):
-            numbers = np.fromfile(self.path, self.dtype, count, offset=offset)
+        self._stamp.check(self._path, may_be_written=self._may_be_written)
+        with reading(self._path, KEEP):
+            numbers = np.fromfile(self._path, self.dtype, count, offset=offset)
             if len(numbers) < count:
                 raise OSError("a file that shrank")
         return numbers.reshape(stop - start, *self.shape[1:])
 
 
+def _of_npy(path: Path) -> FileRows:
+    with reading(path):
+        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait
+            raise OSError("a folder or a device")
+        with path.open("rb") as file:
+            try:
+                version = np.lib.format.read_magic(file)
+                read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
+                shape, by_column, dtype = read(file)
+            except Exception as error:  # of the parsers of Python
+                remedy = "write it with numpy.save"
+                raise ValueError(sentence("stream", f"an array in {path}", str(error), remedy)) from None
+            start = file.tell()
+    if by_column and len(shape) > 1:
+        remedy = "write it with numpy.save(path, numpy.ascontiguousarray(x))"
+        raise ValueError(sentence("stream", f"rows that lie together in {path}", "an array by columns", remedy))
+    if dtype.hasobject or not shape:
+        raise TypeError(sentence("stream", f"rows of numbers in {path}", f"dtype {dtype}, shape {shape}"))
+    return FileRows(path, start, shape, dtype, may_be_written=False)
+
+
+def _of_map(array: Any) -> Any:
+    """Return the rows of a memory map as those of its file, if they lie together there."""
+    whole = _map_under(array)
+    if whole is None or whole.mode == "c" or not array.flags.c_contiguous or not array.size:
+        return array
+    start = whole.offset + array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    return FileRows(Path(whole.filename), start, array.shape, array.dtype, may_be_written=True)
+
+
+def _rows(name: str, array: Any, start: int, stop: int) -> Any:
+    with reading(f"rows {start} to {stop} of {name}", KEEP):
+        rows = array[start:stop]
+        return rows if is_masked(rows) else np.asarray(rows)  # what is masked is no number
+
+
 def _opened(name: str, array: Any) -> Any:
     if isinstance(array, (str, os.PathLike)):
-        return NpyFile(Path(array))
+        array = _of_npy(as_path("stream", array))
+    array = _of_map(np.asarray(array) if hasattr(array, "iloc") else array)  # a Series may be sliced by its index
+    if is_sparse(array):
+        raise TypeError(sentence("stream", f"{name} to be dense", "a sparse matrix", "pass it to fit as it is"))
+    remedy = "pass a path of a .npy file, a memory map, an HDF5 data set or a Zarr array"
     if not (hasattr(array, "shape") and hasattr(array, "dtype") and hasattr(array, "__getitem__") and array.shape):
-        remedy = "pass a path of a .npy file, a memory map, an HDF5 data set or a Zarr array"
         raise TypeError(sentence("stream", f"{name} to be an array on disk", f"a {type(array).__name__}", remedy))
+    try:
+        np.dtype(array.dtype)
+    except TypeError:
+        got = f"a {type(array).__name__} of dtype {array.dtype}"
+        raise TypeError(sentence("stream", f"{name} to be an array that NumPy can read", got, remedy)) from None
+    if not all(isinstance(length, (int, np.integer)) and length >= 0 for length in array.shape):
+        raise ValueError(sentence("stream", f"{name} of a known shape", f"{tuple(array.shape)}"))
+    check_width(name, array)
     return array
 
 
-def _chunk(array: Any) -> int:
+def check_width(name: str, array: Any) -> None:
+    """Raise unless there is a number in each row."""
+    if 0 in array.shape[1:]:
+        raise ValueError(
+            sentence("stream", f"at least one number in each row of {name}", f"shape {tuple(array.shape)}")
+        )
+
+
+def _chunk(name: str, array: Any) -> int:
     """Return the rows of the blocks in which an array is stored, and perhaps compressed."""
-    chunks = getattr(array, "shards", None) or getattr(array, "chunks", None)
-    return int(chunks[0]) if isinstance(chunks, tuple) and chunks else 1
+    chunks = getattr(array, "chunks", None)
+    if not isinstance(chunks, tuple) or not chunks:
+        return 1
+    if isinstance(chunks[0], tuple):  # of Dask, where each has its own length
+        return int(max(chunks[0]))
+    size = math.prod(chunks) * np.dtype(array.dtype).itemsize
+    if size > SPARE:  # which is unpacked as a whole
+        got = f"{chunks} of {size:,} bytes"
+        raise ValueError(sentence("stream", f"chunks of {name} that fit into memory", got, "write smaller ones"))
+    return int((getattr(array, "shards", None) or chunks)[0])
 
 
-def _file_of(array: Any) -> Path | None:
-    """Return the file of a memory map."""
+def _map_under(array: Any) -> Any:
+    """Return the memory map of which an array is a view, if its file has a name."""
     while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap):
-            return None if array.filename is None else Path(array.filename)
+        if isinstance(array, np.memmap) and not isinstance(array.base, np.ndarray):
+            return array if array.filename is not None and Path(array.filename).exists() else None
         array = array.base
     return None

@@ -6,17 +6,20 @@ import glob
 import importlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..._support.checks import Array, require, sentence
+from ..._support.files import as_path
+from .files import AGAIN, Stamp, is_bomb, reading
+from .messages import rows_of_batches
 from .tables import Split, not_numbers, of_all
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".arrow": "ipc", ".feather": "ipc", ".ipc": "ipc"}
-AGAIN = "write the file again"
+OTHERS = f"{AGAIN}, or pass a pattern such as '*.parquet' if the folder holds other files"
+SMALLER = "write it with smaller row groups, or choose columns=[...]"
 
 
 class ArrowFiles:
@@ -31,52 +34,63 @@ class ArrowFiles:
     """
 
     def __init__(self, files: Any) -> None:
-        self._arrow = require("pyarrow", "tabular", "stream")
-        dataset = require("pyarrow.dataset", "tabular", "stream")
-        paths, filesystem = _located(files)
-        self._options = dataset.ParquetFragmentScanOptions(pre_buffer=filesystem is not None)  # only a network pays it
-        kind = FORMATS.get(Path(str(_first(paths))).suffix.lower(), "parquet")
-        with self._reading(str(files)):
+        self._arrow, dataset = (require(name, "tabular", "stream") for name in ("pyarrow", "pyarrow.dataset"))
+        with reading(files, OTHERS):
+            paths, filesystem = _located(files)
+            kind = FORMATS.get(Path(str(_first(paths))).suffix.lower(), "parquet")
             found = dataset.dataset(paths, format=kind, partitioning="hive", filesystem=filesystem)
             fragments = sorted(found.get_fragments(), key=lambda fragment: str(fragment.path))
-            if not fragments:
-                raise FileNotFoundError("no files")
-        self._parts: list[tuple[Any, int]] = []  # a fragment, and which record batch of it
-        lengths: list[int] = []
-        schemas = [found.schema]
+        if not fragments:
+            raise FileNotFoundError(sentence("stream", f"files in {files}", "none"))
+        # only a network pays a buffer
+        self._options = dataset.ParquetFragmentScanOptions(pre_buffer=filesystem is not None)
+        self._parts: list[tuple[Any, int, int]] = []  # a fragment, which record batch of it, and bytes of a row group
+        self._own: dict[str, set[str]] = {}
+        self._stamps: dict[str, Stamp] = {}  # of local files
+        self._sizes: dict[str, int] = {}
+        self._of_folders: dict[str, dict[str, Any]] = {}
+        self.schema, lengths = found.schema, list[int]()
         for fragment in fragments:
-            with self._reading(fragment.path):
-                schemas.append(fragment.physical_schema)
-                for part, batch, rows in self._groups_of(fragment, kind):
-                    self._parts.append((part, batch))
+            path = fragment.path
+            with reading(path, OTHERS if Path(path).suffix.lower() not in FORMATS else AGAIN):
+                if filesystem is None:
+                    self._stamps[path] = Stamp.of(Path(path))
+                self._sizes[path] = fragment.filesystem.get_file_info(path).size or 0
+                own = fragment.physical_schema
+                self.schema = self._arrow.unify_schemas([self.schema, own], promote_options="permissive")
+                self._own[path] = set(own.names)
+                self._of_folders[path] = dataset.get_partition_keys(fragment.partition_expression)
+                for *part, rows in self._groups_of(fragment, kind):
+                    self._parts.append(tuple(part))
                     lengths.append(rows)
-        with self._reading(str(files)):
-            self.schema = self._arrow.unify_schemas(schemas, promote_options="permissive")
-        self._own = {fragment.path: set(fragment.physical_schema.names) for fragment in fragments}
-        self._of_folders = set(found.schema.names) - set(fragments[0].physical_schema.names)
         self.lengths = np.array(lengths, np.int64)
         self._last: tuple[int, Any] = -1, None
 
     def check(self, names: Sequence[str]) -> None:
-        """Raise if a file lacks one of these columns."""
+        """Raise if a file lacks one of these columns, or a row group of them would not fit into memory."""
         for path, own in self._own.items():
-            for name in set(names) - own - self._of_folders:
-                raise ValueError(sentence("stream", f"a column {name!r} in every file", f"{path} without it"))
+            for name in names:
+                if name not in own and name not in self._of_folders[path]:
+                    raise ValueError(sentence("stream", f"a column {name!r} in every file", f"{path} without it"))
+        for (part, _, size), rows in zip(self._parts, self.lengths.tolist(), strict=True):
+            unpacked, packed = max(8 * rows * len(names), size), self._sizes[part.path]
+            if is_bomb(unpacked, packed):
+                got = f"one of {rows:,} rows, {unpacked:,} bytes, in {packed:,}"
+                raise ValueError(sentence("stream", f"row groups that fit into memory in {part.path}", got, SMALLER))
 
-    def table(self, group: int, start: int, stop: int, columns: Sequence[str] | None = None) -> Any:
+    def table(self, group: int, start: int, stop: int, columns: Sequence[str]) -> Any:
         """Read rows of a group as a pyarrow.Table; each call with the same columns."""
         last, table = self._last
         if last != group:
-            fragment, batch = self._parts[group]
-            with self._reading(fragment.path):
-                if batch < 0:
-                    options = {"fragment_scan_options": self._options, "use_threads": False}
-                    table = fragment.to_table(schema=self.schema, columns=columns, **options)
-                else:
-                    table = self._arrow.Table.from_batches([self._opened(fragment).get_batch(batch)])
-                    table = table if columns is None else table.select(list(columns))
+            fragment, batch, _ = self._parts[group]
+            if fragment.path in self._stamps:
+                self._stamps[fragment.path].check(Path(fragment.path))
+            with reading(fragment.path):
+                read = self._row_group if batch < 0 else self._batch
+                table = read(fragment, batch, self._arrow.schema([self.schema.field(name) for name in columns]))
                 if table.num_rows != self.lengths[group]:
                     raise OSError(f"{table.num_rows} rows where there were {self.lengths[group]}")
+                table.validate(full=True)  # a buffer may be shorter than it claims
             self._last = group, table
         return table.slice(start, stop - start)
 
@@ -86,48 +100,57 @@ class ArrowFiles:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _arrow=require("pyarrow", "tabular", "stream"))
 
-    def _groups_of(self, fragment: Any, kind: str) -> Iterator[tuple[Any, int, int]]:
+    def _groups_of(self, fragment: Any, kind: str) -> Iterator[tuple[Any, int, int, int]]:
         if kind == "parquet":
             for part in fragment.split_by_row_group():
-                yield part, -1, part.row_groups[0].num_rows
+                (group,) = part.row_groups
+                yield part, -1, group.total_byte_size, group.num_rows
         else:
-            reader = self._opened(fragment)
-            for batch in range(reader.num_record_batches):
-                yield fragment, batch, reader.get_batch(batch).num_rows
+            with self._opened(fragment) as file:
+                for batch, rows in enumerate(rows_of_batches(file)):
+                    yield fragment, batch, 0, rows
+
+    def _row_group(self, fragment: Any, batch: int, schema: Any) -> Any:
+        options = {"fragment_scan_options": self._options, "use_threads": False}
+        return fragment.to_table(schema=self.schema, columns=schema.names, **options)
+
+    def _batch(self, fragment: Any, batch: int, schema: Any) -> Any:
+        with self._opened(fragment) as file:
+            rows = importlib.import_module("pyarrow.ipc").open_file(file).get_batch(batch)
+            table = self._arrow.Table.from_batches([rows])
+        for name, value in self._of_folders[fragment.path].items():
+            if name in schema.names:
+                cells = self._arrow.repeat(self._arrow.scalar(value, schema.field(name).type), table.num_rows)
+                table = table.append_column(name, cells)
+        return table.select(schema.names).cast(schema)
 
     def _opened(self, fragment: Any) -> Any:
-        ipc = importlib.import_module("pyarrow.ipc")
-        return ipc.open_file(fragment.filesystem.open_input_file(fragment.path))
-
-    @contextmanager
-    def _reading(self, path: str) -> Iterator[None]:
-        """An error of Arrow or of the system in one sentence that names the file."""
-        try:
-            yield
-        except (self._arrow.ArrowException, OSError) as error:
-            kind = type(error) if isinstance(error, OSError) else ValueError
-            missing = isinstance(error, FileNotFoundError)
-            got, remedy = ("no such file", "") if missing else (str(error).split("\n")[0], AGAIN)
-            raise kind(sentence("stream", f"to read {path}", got, remedy)) from None
+        return fragment.filesystem.open_input_file(fragment.path)
 
 
 class Numbers:
-    """The columns of files as arrays of numbers."""
+    """The columns of files as arrays of numbers.
+
+    Attributes
+    ----------
+    columns : list of str
+        Names of the inputs.
+    """
 
     def __init__(self, files: ArrowFiles, split: Split) -> None:
         self._files, self._split = files, split
-        self._inputs = split.inputs(files.schema.names)
+        self.columns = split.inputs(files.schema.names)
         weight = [] if split.weight is None else [split.weight]
-        self._names = list(dict.fromkeys([*self._inputs, *split.targets, *weight]))
+        self._names = list(dict.fromkeys([*self.columns, *split.targets, *weight]))
         files.check(self._names)
         dtypes = {name: _dtype_of(name, files.schema.field(name).type) for name in self._names}
-        self._dtype = of_all(dtypes[name] for name in self._inputs)
+        self._dtype = of_all(dtypes[name] for name in self.columns)
         self.lengths = files.lengths
 
     def read(self, group: int, start: int, stop: int) -> tuple[Array, ...]:
         """Read rows of a group."""
         table = self._files.table(group, start, stop, self._names)
-        x, *others = self._split.batch(table.select(self._names))
+        x, *others = self._split.batch(table)
         return x.astype(self._dtype, copy=False), *others
 
     def __repr__(self) -> str:
@@ -137,7 +160,7 @@ class Numbers:
 def _dtype_of(name: str, kind: Any) -> np.dtype[Any]:
     try:
         dtype: np.dtype[Any] = np.dtype(kind.to_pandas_dtype())
-    except NotImplementedError:
+    except (NotImplementedError, TypeError):
         dtype = np.dtype(object)
     if dtype.kind not in "fiub":
         raise not_numbers(name, kind)
@@ -155,17 +178,21 @@ def _first(paths: Any) -> Any:
 def _located(files: Any) -> tuple[Any, Any]:
     """Return the paths, patterns expanded, and their file system if it is not the local one."""
     if isinstance(files, (list, tuple)):
-        return [os.fspath(file) for file in files], None
-    path = os.fspath(files)
-    filesystem = None
+        found = [_located(file) for file in files]
+        if len({id(filesystem) for _, filesystem in found}) > 1:
+            raise ValueError(sentence("stream", "files of one file system", "several", "copy them to one"))
+        return [path for some, _ in found for path in (some if isinstance(some, list) else [some])], found[0][1]
+    path, filesystem = os.fspath(files), None
     if "://" in path:
         try:
             filesystem, path = importlib.import_module("fsspec.core").url_to_fs(path)
         except ImportError as error:
             raise ModuleNotFoundError(f"stream needs {error.name or path} for this URL: pip install fsspec") from None
-    if glob.has_magic(path):
-        found = sorted(glob.glob(path, recursive=True) if filesystem is None else filesystem.glob(path))
-        if not found:
+    else:
+        path = str(as_path("stream", path))
+    if glob.has_magic(path) and not (filesystem is None and os.path.exists(path)):
+        matched = sorted(glob.glob(path, recursive=True) if filesystem is None else filesystem.glob(path))
+        if not (matched := [one for one in matched if filesystem is not None or os.path.isfile(one)]):
             raise FileNotFoundError(sentence("stream", f"files that match {path}", "none"))
-        return found, filesystem
+        return matched, filesystem
     return path, filesystem

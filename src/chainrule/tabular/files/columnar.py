@@ -1,15 +1,11 @@
 """Read Parquet, folders of Parquet files, and Arrow files, which state the types of their columns.
 
 All files of a folder have the same columns; integers in one and floats in another become floats.
-
-Arrow allocates as many bytes as the prefix of a compressed buffer claims. So these prefixes are added up first: the
-metadata of a message is a FlatBuffer, of which only the path to these numbers is read.
 """
 
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,9 +13,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..._support.checks import require
+from ...data.sources.files import is_bomb
+from ...data.sources.messages import MAGIC, rows_of_batches
 from .sources import WHO, Options, Source, choose
 
-_RATIO, _SPARE = 50, 1 << 30  # maximum bytes in memory per byte of the file; constant columns are tiny in the file
 BLOCK, CELLS = 1 << 16, 1 << 20  # most rows and cells of a block
 _BUFFER = 1 << 16  # bytes read at once of a column of Parquet
 _AGAIN = "copy or save it again"
@@ -32,7 +29,7 @@ def read_columnar(source: Source, kind: str, options: Options) -> tuple[Any, lis
     try:
         table = read(source, options)
         table.validate(full=True)  # offsets outside their buffer would crash the process later
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, UnicodeError) as error:  # the latter of names that are not UTF-8
         source.refuse(f"a whole {kind} file in" if kind != "folder" else "Parquet files in", _first_line(error), _AGAIN)
     if not table.num_rows:
         source.refuse("rows in", "none")
@@ -42,7 +39,7 @@ def read_columnar(source: Source, kind: str, options: Options) -> tuple[Any, lis
 def columnar_blocks(source: Source, kind: str, options: Options) -> Iterator[tuple[str, Any]]:
     """Read Parquet, a folder, a dataset or an Arrow file in blocks of rows; yield the file of each block, too."""
     arrow = require("pyarrow", "tabular", WHO)
-    with _refusing(source, source.name):
+    with refusing(source, source.name):
         whole = None if kind.startswith("arrow") else open_dataset(source)
         schema = _arrow_schema(source) if whole is None else whole.schema
         names = _names(source, schema, options)
@@ -50,7 +47,7 @@ def columnar_blocks(source: Source, kind: str, options: Options) -> Iterator[tup
     size = min(BLOCK, max(CELLS // len(names), 1))
     for part in parts:
         name = source.name if part is None or not source.several else str(part.path)
-        with _refusing(source, name):
+        with refusing(source, name):
             if whole is None:
                 batches = _arrow_batches(source, names)
             elif part is None:
@@ -80,11 +77,11 @@ def _parquet_batches(part: Any, schema: Any, size: int) -> Iterator[Any]:
 
 
 @contextmanager
-def _refusing(source: Source, name: str) -> Iterator[None]:
+def refusing(source: Source, name: str) -> Iterator[None]:
     """Reword what Arrow says of a damaged file."""
     try:
         yield
-    except (require("pyarrow", "tabular", WHO).ArrowException, OSError) as error:
+    except (require("pyarrow", "tabular", WHO).ArrowException, OSError, UnicodeError) as error:
         replace(source, name=name).refuse("a whole file in", _first_line(error), _AGAIN)
 
 
@@ -118,9 +115,7 @@ def open_dataset(source: Source) -> Any:
         return source.dataset
     dataset = require("pyarrow.dataset", "tabular", WHO)
     is_folder = source.path.is_dir()
-    files = [*map(str, source.files)] or (
-        sorted(map(str, source.path.rglob("*.parquet"))) if is_folder else [str(source.path)]
-    )
+    files = [*map(str, source.files)] or (parquet_in(source.path) if is_folder else [str(source.path)])
     if not files:
         source.refuse("Parquet files in", "none", "name a file in it")
     how: dict[str, Any] = {"format": "parquet"}
@@ -132,6 +127,11 @@ def open_dataset(source: Source) -> Any:
         if column.name not in schema.names:  # a partition
             schema = schema.append(column)
     return dataset.dataset(files, schema=schema, **how)
+
+
+def parquet_in(folder: Path) -> list[str]:
+    """Return the Parquet files in a folder and those in it."""
+    return sorted(str(path) for path in folder.rglob("*.parquet") if not path.is_dir())
 
 
 def agreed(source: Source, schemas: Sequence[tuple[str, Any]]) -> Any:
@@ -166,7 +166,7 @@ def _type_of_both(source: Source, first: str, file: str, schema: Any, other: Any
 def _arrow(source: Source, options: Options) -> Any:
     arrow, ipc = require("pyarrow", "tabular", WHO), require("pyarrow.ipc", "tabular", WHO)
     content = source.path.read_bytes()  # not mapped: a later change of the file would crash the process
-    check_buffers(source, io.BytesIO(content))
+    _check_buffers(source, io.BytesIO(content))
     opens = ipc.open_file if content.startswith(MAGIC) else ipc.open_stream
     table = opens(arrow.py_buffer(content)).read_all()
     return table.select(_names(source, table.schema, options))
@@ -185,15 +185,24 @@ def _names(source: Source, schema: Any, options: Options) -> list[str]:
 def _refuse_bomb(source: Source, metadata: Any, size: int, columns: int) -> None:
     """Raise a ValueError if a small file claims to hold too much data for memory."""
     unpacked = sum(metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
-    if max(8 * metadata.num_rows * columns, unpacked) > max(_SPARE, _RATIO * size):
+    if is_bomb(max(8 * metadata.num_rows * columns, unpacked), size):
         got = f"{metadata.num_rows:,} rows of {columns} columns in {size:,} bytes"
         source.refuse("a size that can be read of", got, "read fewer columns with columns=[...]")
+
+
+def _check_buffers(source: Source, stream: BinaryIO) -> None:
+    try:
+        rows_of_batches(stream)
+    except require("pyarrow", "tabular", WHO).ArrowException:
+        raise
+    except ValueError as error:
+        source.refuse("a size that can be read of", str(error), "write it uncompressed")
 
 
 def _arrow_schema(source: Source) -> Any:
     """Return the schema of an Arrow file, whose buffers are checked first, message by message."""
     with source.path.open("rb") as stream:
-        check_buffers(source, stream)
+        _check_buffers(source, stream)
         stream.seek(0)
         return _open_arrow(stream).schema
 
@@ -212,78 +221,3 @@ def _open_arrow(stream: Any) -> Any:
     is_file = stream.read(len(MAGIC)) == MAGIC
     stream.seek(0)
     return ipc.open_file(stream) if is_file else ipc.open_stream(stream)
-
-
-# --- the sizes that an Arrow file claims ----------------------------------------------------------------------------
-
-MAGIC, _BEFORE = b"ARROW1", 8  # the first bytes of a file, and the offset of its first message
-_KIND, _HEADER, _DICTIONARY = 1, 2, 2  # fields of a message, and the kind of a dictionary message
-_DATA, _BUFFERS, _COMPRESSION = 1, 2, 3  # fields of a dictionary and of a batch
-
-
-def check_buffers(source: Source, stream: BinaryIO) -> None:
-    """Raise a ValueError if the compressed buffers of an Arrow file or stream claim to be much larger than the file."""
-    ipc = require("pyarrow.ipc", "tabular", WHO)
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
-    stream.seek(_BEFORE if stream.read(len(MAGIC)) == MAGIC else 0)
-    most, claimed = max(_SPARE, _RATIO * size), 0
-    for message in ipc.MessageReader.open_stream(stream):
-        if message.type in ("record batch", "dictionary"):
-            claimed += _claimed(source, message)
-        if claimed > most:
-            source.refuse("a size that can be read of", f"{claimed:,} bytes in {size:,}", "write it uncompressed")
-
-
-def _claimed(source: Source, message: Any) -> int:
-    """Return the uncompressed size of the buffers of a message."""
-    metadata, body = message.metadata.to_pybytes(), message.body
-    total = 0
-    try:
-        root = _Table(metadata, struct.unpack_from("<I", metadata)[0])
-        batch = root.table(_HEADER)
-        if batch is not None and root.byte(_KIND) == _DICTIONARY:
-            batch = batch.table(_DATA)
-        if batch is None or batch.field(_COMPRESSION) is None:
-            return 0
-        for offset, length in batch.pairs(_BUFFERS):
-            if length >= 8:
-                (size,) = struct.unpack("<q", body.slice(offset, 8).to_pybytes())
-                total += length if size < 0 else size
-    except (struct.error, IndexError, ValueError):
-        source.refuse("a whole Arrow file in", "a damaged message", "copy or save it again")
-    return total
-
-
-class _Table:
-    """A table of a FlatBuffer: fields by number."""
-
-    def __init__(self, content: bytes, at: int) -> None:
-        self.content, self.at = content, at
-        self._fields = at - struct.unpack_from("<i", content, at)[0]
-
-    def field(self, number: int) -> int | None:
-        """Return the offset of a field; None if it is absent."""
-        size, offset = struct.unpack_from("<H", self.content, self._fields)[0], 4 + 2 * number
-        found = struct.unpack_from("<H", self.content, self._fields + offset)[0] if offset < size else 0
-        return self.at + found if found else None
-
-    def byte(self, number: int) -> int:
-        at = self.field(number)
-        return 0 if at is None else self.content[at]
-
-    def _follow(self, number: int) -> int | None:
-        at = self.field(number)
-        return None if at is None else at + int(struct.unpack_from("<I", self.content, at)[0])
-
-    def table(self, number: int) -> _Table | None:
-        at = self._follow(number)
-        return None if at is None else _Table(self.content, at)
-
-    def pairs(self, number: int) -> list[tuple[int, int]]:
-        """Read a vector of pairs of 64-bit integers."""
-        at = self._follow(number)
-        if at is None:
-            return []
-        (count,) = struct.unpack_from("<I", self.content, at)
-        return [struct.unpack_from("<qq", self.content, at + 4 + 16 * place) for place in range(count)]
