@@ -80,7 +80,7 @@ ARRAYS: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "NUL": (lambda path: STREAM("a\0b", target="y"), ValueError, "a path that a file can have, got"),
     "no files": (lambda path: STREAM(folder_of(path / "d"), target="y"), FileNotFoundError, "files in .*d, got none"),
     "other files": (
-        lambda path: STREAM(folder_of(path / "d", "a.txt"), target="y"), ValueError, r"or pass a pattern such as '\*"
+        lambda path: STREAM(folder_of(path / "d", "a.txt"), target="y"), ValueError, r"pass a pattern such as '\*"
     ),
     "folders that match": (
         lambda path: STREAM(f"{folder_of(path / 'd').parent}/*", target="y"), FileNotFoundError, "files that match"
@@ -256,6 +256,32 @@ def test_files_in_folders_that_name_values_and_of_other_types(write, tmp_path):
 def test_brackets_in_the_name_of_a_file(tmp_path):
     path = parquet(tmp_path / "a[1].parquet", {"a": Y, "y": Y})
     assert STREAM(path, target="y").lengths.sum() == ROWS
+
+
+def test_links_to_nothing_and_to_the_same_file(tmp_path):
+    path = parquet(tmp_path / "parts" / "1.parquet", {"a": Y, "y": Y})
+    (path.parent / "2.parquet").symlink_to("nowhere.parquet")
+    with pytest.raises(
+        FileNotFoundError, match=r"stream expects to read .*2.parquet, got a link to no file; remove it"
+    ):
+        STREAM(path.parent, target="y")
+    (path.parent / "2.parquet").unlink()
+    (path.parent / "again").symlink_to(path.parent)
+    with pytest.raises(
+        ValueError, match=r"stream expects each file once, got .*1.parquet and a link, .*1.parquet"
+    ):
+        STREAM(path.parent, target="y")
+    (path.parent / "again").unlink()
+    (tmp_path / "link").symlink_to(path.parent)
+    assert STREAM(tmp_path / "link", target="y").lengths.sum() == ROWS
+
+
+def test_the_hint_for_text_files(tmp_path):
+    pytest.importorskip("pyarrow")
+    with pytest.raises(
+        ValueError, match=r"rows.csv, got .*; pass Parquet or Arrow files, or .*pandas.read_csv"
+    ):
+        STREAM(written(tmp_path / "rows.csv", b"a,y\n1,2\n"), target="y")
 
 
 def test_a_list_of_urls():

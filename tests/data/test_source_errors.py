@@ -137,6 +137,29 @@ def test_a_file_that_shrinks_while_it_is_read(kind, tmp_path):
         read_all(source)
 
 
+def test_hdf5_that_shrinks_gives_no_zeros(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["x"] = X
+    with h5py.File(tmp_path / "x.h5", "r") as file:
+        source = cr.data.stream(file["x"], Y)
+        os.truncate(tmp_path / "x.h5", 2200)
+        with pytest.raises(OSError, match=r"stream expects to read .*x.h5, got a file that shrank from"):
+            read_all(source)
+
+
+def test_rows_of_a_map_are_read_from_its_file(tmp_path):
+    """Reading through a map would end the process if the file shrinks at that moment."""
+    whole = np.load(saved(tmp_path / "x.npy", X), mmap_mode="r+")
+    for array in (whole, whole[7:40], whole[3:][5:9], np.asarray(whole[1:])):
+        found, _ = cr.data.stream(array, Y[: len(array)]).read(0, 0, len(array))
+        np.testing.assert_array_equal(found, array)
+        assert not np.shares_memory(found, whole)
+    whole[:] += 1  # not flushed
+    np.testing.assert_array_equal(cr.data.stream(whole, Y).read(0, 0, ROWS)[0], X + 1)
+    np.testing.assert_array_equal(cr.data.stream(whole[:, 1:], Y).read(0, 0, ROWS)[0], X[:, 1:] + 1)
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
 

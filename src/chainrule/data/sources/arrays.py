@@ -45,8 +45,7 @@ class Arrays:
         self._each = -(-max(1, GROUP_BYTES // max(size, 1)) // chunk) * chunk
         whole, rest = divmod(rows[0], self._each)
         self.lengths = np.array([self._each] * whole + [rest] * (rest > 0))
-        maps = [one for one in map(_map_under, self._arrays) if one is not None]
-        self._files = {Path(one.filename): Stamp.of(Path(one.filename)) for one in maps}
+        self._files = {file: Stamp.of(file) for file in map(_file_of, self._arrays) if file is not None}
 
     def read(self, group: int, start: int, stop: int) -> tuple[Array, ...]:
         """Read rows of a group."""
@@ -169,3 +168,12 @@ def _map_under(array: Any) -> Any:
             return array if array.filename is not None and Path(array.filename).exists() else None
         array = array.base
     return None
+
+
+def _file_of(array: Any) -> Path | None:
+    """Return the file of a memory map or of an HDF5 data set, which gives zeros if it shrinks."""
+    if (whole := _map_under(array)) is not None:
+        return Path(whole.filename)
+    file = getattr(array, "file", None)
+    name = getattr(file, "filename", None) if getattr(file, "mode", None) == "r" else None
+    return Path(name) if isinstance(name, str) and os.path.exists(name) else None

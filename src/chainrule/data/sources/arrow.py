@@ -18,7 +18,8 @@ from .messages import rows_of_batches
 from .tables import Split, not_numbers, of_all
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".arrow": "ipc", ".feather": "ipc", ".ipc": "ipc"}
-OTHERS = f"{AGAIN}, or pass a pattern such as '*.parquet' if the folder holds other files"
+OTHERS = f"{AGAIN}; of a folder with other files too, pass a pattern such as '*.parquet'"
+TABLES = "pass Parquet or Arrow files, or an iterable of tables, such as pandas.read_csv(path, chunksize=10_000)"
 SMALLER = "write it with smaller row groups, or choose columns=[...]"
 
 
@@ -35,9 +36,9 @@ class ArrowFiles:
 
     def __init__(self, files: Any) -> None:
         self._arrow, dataset = (require(name, "tabular", "stream") for name in ("pyarrow", "pyarrow.dataset"))
-        with reading(files, OTHERS):
+        with reading(files, OTHERS if isinstance(files, (list, tuple)) or os.path.isdir(files) else _remedy(files)):
             paths, filesystem = _located(files)
-            kind = FORMATS.get(Path(str(_first(paths))).suffix.lower(), "parquet")
+            kind = FORMATS.get(_suffix(_first(paths)), "parquet")
             found = dataset.dataset(paths, format=kind, partitioning="hive", filesystem=filesystem)
             fragments = sorted(found.get_fragments(), key=lambda fragment: str(fragment.path))
         if not fragments:
@@ -49,12 +50,16 @@ class ArrowFiles:
         self._stamps: dict[str, Stamp] = {}  # of local files
         self._sizes: dict[str, int] = {}
         self._of_folders: dict[str, dict[str, Any]] = {}
-        self.schema, lengths = found.schema, list[int]()
+        self.schema, lengths, places = found.schema, list[int](), dict[str, str]()
         for fragment in fragments:
             path = fragment.path
-            with reading(path, OTHERS if Path(path).suffix.lower() not in FORMATS else AGAIN):
+            with reading(path, AGAIN if _suffix(path) in FORMATS else OTHERS):
                 if filesystem is None:
                     self._stamps[path] = Stamp.of(Path(path))
+                    if (same := places.setdefault(os.path.realpath(path), path)) != path:
+                        raise ValueError(
+                            sentence("stream", "each file once", f"{same} and a link, {path}", "remove it")
+                        )
                 self._sizes[path] = fragment.filesystem.get_file_info(path).size or 0
                 own = fragment.physical_schema
                 self.schema = self._arrow.unify_schemas([self.schema, own], promote_options="permissive")
@@ -167,12 +172,24 @@ def _dtype_of(name: str, kind: Any) -> np.dtype[Any]:
     return dtype
 
 
+def _suffix(path: Any) -> str:
+    return os.path.splitext(str(path))[1].lower()
+
+
+def _remedy(path: Any) -> str:
+    return AGAIN if _suffix(path) in FORMATS else TABLES
+
+
 def _first(paths: Any) -> Any:
-    """Return a file, to tell the format by its suffix."""
+    """Return a file, to tell the format by its suffix; raise if a folder has a link to no file."""
     if isinstance(paths, list):
         return paths[0]
-    inside = (Path(folder) / name for folder, _, names in os.walk(paths) for name in names)
-    return next((path for path in inside if path.suffix.lower() in FORMATS), paths)
+    inside = [os.path.join(folder, name) for folder, _, names in os.walk(paths) for name in names]
+    known = sorted(path for path in inside if _suffix(path) in FORMATS)
+    for path in known:
+        if os.path.islink(path) and not os.path.exists(path):  # which Arrow would leave out
+            raise FileNotFoundError(sentence("stream", f"to read {path}", "a link to no file", "remove it"))
+    return known[0] if known else paths
 
 
 def _located(files: Any) -> tuple[Any, Any]:
