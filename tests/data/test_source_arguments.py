@@ -267,9 +267,7 @@ def test_links_to_nothing_and_to_the_same_file(tmp_path):
         STREAM(path.parent, target="y")
     (path.parent / "2.parquet").unlink()
     (path.parent / "again").symlink_to(path.parent)
-    with pytest.raises(
-        ValueError, match=r"stream expects each file once, got .*1.parquet and a link, .*1.parquet"
-    ):
+    with pytest.raises(ValueError, match=r"stream expects each file once, got .*1.parquet and a link, .*1.parquet"):
         STREAM(path.parent, target="y")
     (path.parent / "again").unlink()
     (tmp_path / "link").symlink_to(path.parent)
@@ -278,9 +276,7 @@ def test_links_to_nothing_and_to_the_same_file(tmp_path):
 
 def test_the_hint_for_text_files(tmp_path):
     pytest.importorskip("pyarrow")
-    with pytest.raises(
-        ValueError, match=r"rows.csv, got .*; pass Parquet or Arrow files, or .*pandas.read_csv"
-    ):
+    with pytest.raises(ValueError, match=r"rows.csv, got .*; pass Parquet or Arrow files, or .*pandas.read_csv"):
         STREAM(written(tmp_path / "rows.csv", b"a,y\n1,2\n"), target="y")
 
 

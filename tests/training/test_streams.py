@@ -222,8 +222,10 @@ def test_ctrl_c_need_not_wait_for_a_slow_disk(monkeypatch):
 
     def slow(*piece: int) -> Any:
         if threading.current_thread() is not threading.main_thread() and len(source.reads) > 6:
-            os.kill(os.getpid(), 2)  # SIGINT arrives in the main thread, which waits for this one
+            waits.wait(0.2)  # until the main thread waits for this one
+            os.kill(os.getpid(), 2)  # SIGINT arrives there
             waits.wait(60)
+            finished.append(True)
         return reads(*piece)
 
     source.read = slow  # type: ignore[method-assign]
@@ -233,10 +235,11 @@ def test_ctrl_c_need_not_wait_for_a_slow_disk(monkeypatch):
             ended.append(waits.is_set())
 
     ended: list[bool] = []
+    finished: list[bool] = []
     monkeypatch.setattr("chainrule.training.streaming.Ahead.end", _releasing(waits))
     history = trainer(callbacks=[Release()]).fit(source, epochs=1, verbose=0)
     assert history.interrupted
-    assert ended == [True]
+    assert ended == finished == [True]  # fit has waited for the thread
 
 
 def _releasing(waits: threading.Event) -> Any:
@@ -245,7 +248,7 @@ def _releasing(waits: threading.Event) -> Any:
     end = Ahead.end
 
     def released(self: Any) -> None:
-        waits.set()
+        threading.Timer(0.2, waits.set).start()
         end(self)
 
     return released
