@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -275,3 +278,42 @@ def test_new_rows_that_do_not_fit_are_refused_with_file_and_row(folder: Path) ->
     parquet.write_table(table.drop_columns(["size"]), folder / "1.parquet")
     with pytest.raises(ValueError, match=r"^TabularRegressor expects .*'size'"):
         model.predict(folder / "1.parquet")
+
+
+def test_a_name_that_is_not_utf_8_and_a_folder_named_like_a_file(streams: None, folder: Path) -> None:
+    (folder / "old.parquet").mkdir()
+    cr.TabularRegressor(**FEW).fit(folder, "rent")
+    try:
+        (folder / "2.parquet").rename(folder / os.fsdecode(b"\xff.parquet"))
+    except OSError:
+        pytest.skip("names are text here")
+    assert f"a whole file in {folder}, got 'utf-8' codec can't" in refused(folder)
+
+
+def test_a_file_that_vanishes_under_way_is_refused(streams: None, folder: Path) -> None:
+    stored = streaming.open_table(folder, "rent")
+    (folder / "0.parquet").unlink()
+    assert f"{folder}" in refused(stored)
+
+
+FULL = """
+import resource, signal, sys, warnings
+import chainrule as cr
+from chainrule.tabular import streaming
+
+streaming.WHOLE, streaming.ROWS, streaming.LEAST = 0, 600, 600
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as a disk that is full: writing fails
+resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+try:
+    cr.TabularRegressor(max_epochs=1, random_state=0).fit(sys.argv[1], "rent")
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits here")
+def test_a_disk_too_small_for_the_encoded_rows(folder: Path) -> None:
+    found = subprocess.run([sys.executable, "-c", FULL, folder], capture_output=True, text=True, check=True)
+    assert found.stdout.startswith("stream expects room for a copy of the rows in ")
+    assert "; set the environment variable TMPDIR" in found.stdout
+    assert found.stderr == ""

@@ -50,7 +50,8 @@ class Arrays:
     def read(self, group: int, start: int, stop: int) -> tuple[Array, ...]:
         """Read rows of a group."""
         for file, stamp in self._files.items():
-            stamp.check(file, may_be_written=True)
+            with reading(file, KEEP):
+                stamp.check(file, may_be_written=True)
         first = group * self._each
         return tuple(_rows(*one, first + start, first + stop) for one in zip(NAMES, self._arrays, strict=False))
 
@@ -74,13 +75,16 @@ class FileRows:
 
     def __getitem__(self, rows: slice) -> Array:
         start, stop, _ = rows.indices(self.shape[0])
-        count, offset = (stop - start) * self._row, self._start + start * self._row * self.dtype.itemsize
-        self._stamp.check(self._path, may_be_written=self._may_be_written)
-        with reading(self._path, KEEP):
-            numbers = np.fromfile(self._path, self.dtype, count, offset=offset)
-            if len(numbers) < count:
-                raise OSError("a file that shrank")
-        return numbers.reshape(stop - start, *self.shape[1:])
+        found = np.empty((stop - start, *self.shape[1:]), self.dtype)
+        left = found.reshape(-1).view(np.uint8).data
+        with reading(self._path, KEEP), open(self._path, "rb", buffering=0) as file:
+            self._stamp.check(file.fileno(), may_be_written=self._may_be_written)
+            file.seek(self._start + start * self._row * self.dtype.itemsize)
+            while left:
+                if not (count := file.readinto(left)):
+                    raise OSError("a file that shrank")
+                left = left[count:]
+        return found
 
 
 def _of_npy(path: Path) -> FileRows:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..._support.checks import Array, require, sentence
 from ..._support.files import as_path
-from .files import AGAIN, Stamp, is_bomb, reading
+from .files import AGAIN, KEEP, Stamp, is_bomb, reading
 from .messages import rows_of_batches
 from .tables import Split, not_numbers, of_all
 
@@ -88,9 +88,9 @@ class ArrowFiles:
         last, table = self._last
         if last != group:
             fragment, batch, _ = self._parts[group]
-            if fragment.path in self._stamps:
-                self._stamps[fragment.path].check(Path(fragment.path))
-            with reading(fragment.path):
+            with reading(fragment.path, KEEP):
+                if fragment.path in self._stamps:
+                    self._stamps[fragment.path].check(Path(fragment.path))
                 read = self._row_group if batch < 0 else self._batch
                 table = read(fragment, batch, self._arrow.schema([self.schema.field(name) for name in columns]))
                 if table.num_rows != self.lengths[group]:

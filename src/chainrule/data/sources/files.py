@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,18 +51,18 @@ class Stamp(NamedTuple):
     time: int
 
     @classmethod
-    def of(cls, path: Path) -> Stamp:
-        found = path.stat()
+    def of(cls, file: Path | int) -> Stamp:
+        """Return that of a path or an open file."""
+        found = os.stat(file)
         return cls(found.st_size, found.st_mtime_ns)
 
-    def check(self, path: Path, *, may_be_written: bool = False) -> None:
+    def check(self, file: Path | int, *, may_be_written: bool = False) -> None:
         """Raise if the file has changed, or only if it is shorter: a map of it would end the process."""
-        with reading(path, KEEP):
-            now = Stamp.of(path)
-            if now.size < self.size:
-                raise OSError(f"a file that shrank from {self.size} to {now.size} bytes")
-            if now != self and not may_be_written:
-                raise OSError("a file that has changed since it was opened")
+        now = Stamp.of(file)
+        if now.size < self.size:
+            raise OSError(f"a file that shrank from {self.size} to {now.size} bytes")
+        if now != self and not may_be_written:
+            raise OSError("a file that has changed since it was opened")
 
 
 def is_bomb(unpacked: int, packed: int) -> bool:
