@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.ops.fused import KERNELS
-from chainrule.runtime.sharing import share
+from chainrule.runtime.sharing import Thread, share, started
 from chainrule.training.checkpoint import Checkpoint
 
 PATIENCE = 120
@@ -21,6 +22,25 @@ def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal can be sent to a thread here")
+def test_a_thread_is_waited_for_after_ctrl_c_interrupted_the_waiting() -> None:
+    goes_on, ended = threading.Event(), list[bool]()
+
+    def work() -> None:
+        goes_on.wait(PATIENCE)
+        ended.append(True)
+
+    thread = Thread(work)
+    assert started(thread)
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        threading.Timer(0.1, signal.pthread_kill, [threading.get_ident(), signal.SIGINT]).start()
+        thread.join()
+    assert not ended
+    threading.Timer(0.1, goes_on.set).start()
+    thread.join()
+    assert ended
 
 
 def test_each_part_is_done_once() -> None:

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from threading import Thread
+from typing import Any
 
 from .signals import deferred, released
 from .temporary import Temporary
+
+
+class Thread(threading.Thread):
+    """A thread whose ``join`` may be interrupted and called again: Python's then takes it for ended (bpo-45274)."""
+
+    def __init__(self, target: Callable[..., None], args: tuple[Any, ...] = ()) -> None:
+        super().__init__(target=target, args=args)
+        self._process, self._has_run = os.getpid(), threading.Event()
+
+    def run(self) -> None:
+        """Call the function."""
+        try:
+            super().run()
+        finally:
+            self._has_run.set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end, unless this is the child of a fork, which has no such thread."""
+        if self.ident is not None and self._process == os.getpid():
+            self._has_run.wait(timeout)
+        super().join(timeout)
 
 
 def started(thread: Thread) -> bool:
@@ -65,7 +88,7 @@ class _Helpers(Temporary):
 
     def begin(self) -> None:
         for _ in range(self._count):
-            self._threads.append(Thread(target=self._run))
+            self._threads.append(Thread(self._run))
             if not started(self._threads[-1]):
                 break
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from .. import __version__
 from .._support.checks import Array, check_integer, check_number, sentence
 from .._support.files import DIGEST, digest, read_arrays, refusal, remove_partials, writable_folder, write_arrays
 from .._support.notices import warn
-from ..runtime.sharing import started
+from ..runtime.sharing import Thread, started
 from ..runtime.signals import asking
 from .callbacks import Row, StopTraining, Training
 from .callbacks.ending import Best
@@ -216,11 +215,11 @@ class Background:
     """Runs one piece of work at a time, in a thread if possible; ``look`` and ``wait`` raise its errors."""
 
     def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         self._error: Exception | None = None
 
     def begin(self, work: Callable[[], None]) -> None:
-        self._thread = threading.Thread(target=self._run, args=(work,))
+        self._thread = Thread(self._run, (work,))
         if not started(self._thread):
             self._run(work)
 

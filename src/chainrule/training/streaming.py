@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from functools import cached_property, partial
 from hashlib import sha256
 from itertools import takewhile
-from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from ..data.batches import Batches, Sample
 from ..data.streams import Piece, Source, Windows, joined, lengths_of, read_pieces
 from ..metrics import Metric
 from ..model import Sequential
-from ..runtime.sharing import started
+from ..runtime.sharing import Thread, started
 from ..runtime.signals import released
 from ..runtime.temporary import Temporary
 from .engine import Average, Engine, Parts
@@ -130,27 +128,27 @@ class Ahead(Temporary):
         self._read = read
         self._is_due = True
         self._thread: Thread | None = None
-        self._asked: tuple[int, list[Piece]] | None = None  # by which process, and for what
+        self._pieces: list[Piece] | None = None
         self._found: list[Data | BaseException] = []
-        self._has_read = Event()  # not Thread.join, which forgets the thread if Ctrl-C interrupts it
 
     def begin(self) -> None:
         """Nothing is read before it is asked for."""
 
     def ask(self, pieces: list[Piece]) -> None:
         """Begin to read these rows, if there are any."""
-        self._asked, self._found, self._has_read = (os.getpid(), pieces), [], Event()
-        self._thread = Thread(target=self._run, args=(pieces, self._found, self._has_read))
-        if not pieces or not started(self._thread):
-            self._has_read.set()
+        self._pieces, self._found = pieces, []
+        self._thread = Thread(self._run, (pieces, self._found))
+        if pieces:
+            started(self._thread)
 
     def take(self, pieces: list[Piece]) -> Data:
         """Return these rows, as soon as they are read."""
-        if self._asked != (os.getpid(), pieces):
-            self.ask(pieces)
         with released:  # so that Ctrl-C need not wait for a slow disk
-            self._has_read.wait()
-            found = self._found.pop() if self._found else self._read(pieces, lambda: True)
+            self._wait()
+            if self._pieces != pieces or not self._found:  # also after a fork, or if there can be no more threads
+                self.ask(pieces)
+                self._wait()
+        found = self._found.pop() if self._found else self._read(pieces, lambda: True)
         if isinstance(found, BaseException):
             try:
                 raise found
@@ -158,22 +156,22 @@ class Ahead(Temporary):
                 del found  # a cycle with its traceback would keep the data alive
         return found
 
-    def _run(self, pieces: list[Piece], found: list[Data | BaseException], has_read: Event) -> None:
+    def _run(self, pieces: list[Piece], found: list[Data | BaseException]) -> None:
         try:
             found.append(self._read(pieces, lambda: self._is_due))
         except BaseException as error:  # raised where the rows are taken
             found.append(error)
-        finally:
-            has_read.set()
+
+    def _wait(self) -> None:
+        if self._thread is not None and self._thread.ident is not None:
+            self._thread.join()
+        self._thread = None
 
     def end(self) -> None:
         """Wait for the thread, which ends after the piece that it is reading."""
         self._is_due = False
-        thread, process = self._thread, self._asked and self._asked[0]
-        if thread is not None and thread.ident is not None and process == os.getpid():
-            self._has_read.wait()
-            thread.join()
-        self._thread, self._found = None, []
+        self._wait()
+        self._found = []
 
 
 class StreamRun(Run):

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
-from threading import Event, Thread
+from threading import Event
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from ...distributed.serial import SERIAL, Serial
 from ...layers import Members
 from ...losses import Loss
 from ...model import Sequential
-from ...runtime.sharing import started
+from ...runtime.sharing import Thread, started
 from ...runtime.signals import deferred, deliver, released
 from ...runtime.temporary import Temporary
 from ...runtime.threads import available_threads, blas_threads, own_threads
@@ -230,7 +230,7 @@ class _Threads(Temporary):
         self.started: list[Thread] = []
 
     def begin(self) -> None:
-        while len(self.started) < self._count and started(thread := Thread(target=self._run)):
+        while len(self.started) < self._count and started(thread := Thread(self._run)):
             self.started.append(thread)
 
     def end(self) -> None:
