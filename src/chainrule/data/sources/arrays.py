@@ -20,15 +20,9 @@ NAMES = ("x", "y", "sample_weight")
 
 
 class Arrays:
-    """Rows of arrays with ``shape``, ``dtype`` and slices, or of the ``.npy`` files at such paths.
+    """Rows of arrays with ``shape``, ``dtype`` and slices, or of the ``.npy`` files at such paths."""
 
-    Attributes
-    ----------
-    columns : list of str or None
-        Names of the columns of x, if it has any.
-    """
-
-    columns: list[str] | None = None
+    columns: list[str] | None = None  # names of those of x, if known
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         self._arrays = [_opened(name, array) for name, array in zip(NAMES, arrays, strict=False)]
@@ -157,10 +151,8 @@ def check_width(name: str, array: Any) -> None:
 def _chunk(name: str, array: Any) -> int:
     """Return the rows of the blocks in which an array is stored, and perhaps compressed."""
     chunks = getattr(array, "chunks", None)
-    if not isinstance(chunks, tuple) or not chunks:
+    if not (isinstance(chunks, tuple) and chunks and isinstance(chunks[0], int)):
         return 1
-    if isinstance(chunks[0], tuple):  # of Dask, where each has its own length
-        return int(max(chunks[0]))
     size = math.prod(chunks) * np.dtype(array.dtype).itemsize
     if size > SPARE:  # which is unpacked as a whole
         got = f"{chunks} of {size:,} bytes"

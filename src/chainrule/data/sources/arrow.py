@@ -13,14 +13,13 @@ import numpy as np
 
 from ..._support.checks import Array, require, sentence
 from ..._support.files import as_path
-from .files import AGAIN, KEEP, Stamp, is_bomb, reading
-from .messages import rows_of_batches
+from .files import KEEP, Stamp, is_bomb, reading, rows_of_batches
 from .tables import Split, not_numbers, of_all
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".arrow": "ipc", ".feather": "ipc", ".ipc": "ipc"}
-OTHERS = f"{AGAIN}; of a folder with other files too, pass a pattern such as '*.parquet'"
-TABLES = "pass Parquet or Arrow files, or an iterable of tables, such as pandas.read_csv(path, chunksize=10_000)"
-SMALLER = "write it with smaller row groups, or choose columns=[...]"
+WHOLE = (
+    "pass whole Parquet or Arrow files alone, as '*.parquet' does, or tables, such as pandas.read_csv(chunksize=...)"
+)
 
 
 class ArrowFiles:
@@ -36,7 +35,7 @@ class ArrowFiles:
 
     def __init__(self, files: Any) -> None:
         self._arrow, dataset = (require(name, "tabular", "stream") for name in ("pyarrow", "pyarrow.dataset"))
-        with reading(files, OTHERS if isinstance(files, (list, tuple)) or os.path.isdir(files) else _remedy(files)):
+        with reading(files, WHOLE):
             paths, filesystem = _located(files)
             kind = FORMATS.get(_suffix(_first(paths)), "parquet")
             found = dataset.dataset(paths, format=kind, partitioning="hive", filesystem=filesystem)
@@ -53,7 +52,7 @@ class ArrowFiles:
         self.schema, lengths, places = found.schema, list[int](), dict[str, str]()
         for fragment in fragments:
             path = fragment.path
-            with reading(path, AGAIN if _suffix(path) in FORMATS else OTHERS):
+            with reading(path, WHOLE):
                 if filesystem is None:
                     self._stamps[path] = Stamp.of(Path(path))
                     if (same := places.setdefault(os.path.realpath(path), path)) != path:
@@ -81,7 +80,9 @@ class ArrowFiles:
             unpacked, packed = max(8 * rows * len(names), size), self._sizes[part.path]
             if is_bomb(unpacked, packed):
                 got = f"one of {rows:,} rows, {unpacked:,} bytes, in {packed:,}"
-                raise ValueError(sentence("stream", f"row groups that fit into memory in {part.path}", got, SMALLER))
+                raise ValueError(
+                    sentence("stream", f"row groups that fit into memory in {part.path}", got, "write smaller ones")
+                )
 
     def table(self, group: int, start: int, stop: int, columns: Sequence[str]) -> Any:
         """Read rows of a group as a pyarrow.Table; each call with the same columns."""
@@ -91,8 +92,11 @@ class ArrowFiles:
             with reading(fragment.path, KEEP):
                 if fragment.path in self._stamps:
                     self._stamps[fragment.path].check(Path(fragment.path))
-                read = self._row_group if batch < 0 else self._batch
-                table = read(fragment, batch, self._arrow.schema([self.schema.field(name) for name in columns]))
+                if batch < 0:
+                    options = {"fragment_scan_options": self._options, "use_threads": False}
+                    table = fragment.to_table(schema=self.schema, columns=columns, **options)
+                else:
+                    table = self._batch(fragment, batch, columns)
                 if table.num_rows != self.lengths[group]:
                     raise OSError(f"{table.num_rows} rows where there were {self.lengths[group]}")
                 table.validate(full=True)  # a buffer may be shorter than it claims
@@ -115,11 +119,8 @@ class ArrowFiles:
                 for batch, rows in enumerate(rows_of_batches(file)):
                     yield fragment, batch, 0, rows
 
-    def _row_group(self, fragment: Any, batch: int, schema: Any) -> Any:
-        options = {"fragment_scan_options": self._options, "use_threads": False}
-        return fragment.to_table(schema=self.schema, columns=schema.names, **options)
-
-    def _batch(self, fragment: Any, batch: int, schema: Any) -> Any:
+    def _batch(self, fragment: Any, batch: int, columns: Sequence[str]) -> Any:
+        schema = self._arrow.schema([self.schema.field(name) for name in columns])
         with self._opened(fragment) as file:
             rows = importlib.import_module("pyarrow.ipc").open_file(file).get_batch(batch)
             table = self._arrow.Table.from_batches([rows])
@@ -134,13 +135,7 @@ class ArrowFiles:
 
 
 class Numbers:
-    """The columns of files as arrays of numbers.
-
-    Attributes
-    ----------
-    columns : list of str
-        Names of the inputs.
-    """
+    """The columns of files as arrays of numbers; ``columns`` are the names of the inputs."""
 
     def __init__(self, files: ArrowFiles, split: Split) -> None:
         self._files, self._split = files, split
@@ -176,10 +171,6 @@ def _suffix(path: Any) -> str:
     return os.path.splitext(str(path))[1].lower()
 
 
-def _remedy(path: Any) -> str:
-    return AGAIN if _suffix(path) in FORMATS else TABLES
-
-
 def _first(paths: Any) -> Any:
     """Return a file, to tell the format by its suffix; raise if a folder has a link to no file."""
     if isinstance(paths, list):
@@ -195,10 +186,7 @@ def _first(paths: Any) -> Any:
 def _located(files: Any) -> tuple[Any, Any]:
     """Return the paths, patterns expanded, and their file system if it is not the local one."""
     if isinstance(files, (list, tuple)):
-        found = [_located(file) for file in files]
-        if len({id(filesystem) for _, filesystem in found}) > 1:
-            raise ValueError(sentence("stream", "files of one file system", "several", "copy them to one"))
-        return [path for some, _ in found for path in (some if isinstance(some, list) else [some])], found[0][1]
+        return [str(as_path("stream", file)) for file in files], None
     path, filesystem = os.fspath(files), None
     if "://" in path:
         try:

@@ -20,13 +20,10 @@ class Split:
     """The columns of x, y and the weights in a table, or in all its parts."""
 
     def __init__(self, target: Any, columns: Any, weight: Any) -> None:
-        for name, given in (("target", target), ("columns", columns)):
-            are_names = isinstance(given, (list, tuple)) and all(isinstance(one, str) for one in given)
-            if not (given is None or are_names or (isinstance(given, str) and name == "target")):
-                raise TypeError(sentence("stream", f"{name}= with the names of columns in a list", repr(given)))
-        if not (weight is None or isinstance(weight, str)):
-            got, remedy = f"a {type(weight).__name__}", "pass y too, or weights with each batch"
-            raise TypeError(sentence("stream", "sample_weight= with the name of a column", got, remedy))
+        one = {"target": [target] if isinstance(target, str) else target, "columns": columns}
+        for name, given in (one | {"sample_weight": None if weight is None else [weight]}).items():
+            if given is not None and not (isinstance(given, (list, tuple)) and {*map(type, given)} <= {str}):
+                raise TypeError(sentence("stream", f"{name}= with names of columns", f"{given!r:.60}"))
         self.target: str | Sequence[str] | None = target
         self.weight: str | None = weight
         self.columns: list[str] | None = None if columns is None else list(columns)

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..._support.checks import require
-from ...data.sources.files import is_bomb
-from ...data.sources.messages import MAGIC, rows_of_batches
+from ...data.sources.files import MAGIC, is_bomb, rows_of_batches
 from .sources import WHO, Options, Source, choose
 
 BLOCK, CELLS = 1 << 16, 1 << 20  # most rows and cells of a block
