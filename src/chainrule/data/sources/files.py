@@ -87,69 +87,42 @@ def rows_of_batches(stream: BinaryIO) -> list[int]:
     for message in ipc.MessageReader.open_stream(stream):
         if message.type in ("record batch", "dictionary"):
             try:
-                rows, bytes_of_batch = _claims(message)
+                rows, unpacked = _claims(message.metadata.to_pybytes(), message.body)
             except (struct.error, IndexError, ValueError):
                 raise OSError("a damaged message") from None
-            claimed += bytes_of_batch
+            claimed += unpacked
             lengths += [rows] * (message.type == "record batch")
         if is_bomb(claimed, size):
             raise ValueError(f"{claimed:,} bytes in {size:,}")
     return lengths
 
 
-def _claims(message: Any) -> tuple[int, int]:
-    """Return the rows of a message, and the size of its compressed buffers when they are unpacked."""
-    metadata, body = message.metadata.to_pybytes(), message.body
-    root = _Table(metadata, struct.unpack_from("<I", metadata)[0])
-    batch = root.table(_HEADER)
-    if batch is not None and root.byte(_KIND) == _DICTIONARY:
-        batch = batch.table(_DATA)
-    if batch is None:
+def _claims(content: bytes, body: Any) -> tuple[int, int]:
+    """Return the rows of a message, a FlatBuffer, and the size of its compressed buffers when they are unpacked."""
+
+    def number(kind: str, at: int) -> int:
+        return int(struct.unpack_from(f"<{kind}", content, at)[0])
+
+    def field(table: int, place: int) -> int:
+        """Return the offset of a field of a table; 0 if it is absent."""
+        fields, offset = table - number("i", table), 4 + 2 * place
+        found = number("H", fields + offset) if offset < number("H", fields) else 0
+        return found and table + found
+
+    def follow(at: int) -> int:
+        return at and at + number("I", at)
+
+    root = number("I", 0)
+    batch, kind = follow(field(root, _HEADER)), field(root, _KIND)
+    if batch and kind and content[kind] == _DICTIONARY:
+        batch = follow(field(batch, _DATA))
+    if not batch:
         return 0, 0
-    return batch.integer(_LENGTH), 0 if batch.field(_COMPRESSION) is None else sum(_sizes(batch, body))
-
-
-def _sizes(batch: _Table, body: Any) -> Iterator[int]:
-    for offset, length in batch.pairs(_BUFFERS):
-        if length >= 8:
-            (size,) = struct.unpack("<q", body.slice(offset, 8).to_pybytes())
-            yield length if size < 0 else size
-
-
-class _Table:
-    """A table of a FlatBuffer: fields by number."""
-
-    def __init__(self, content: bytes, at: int) -> None:
-        self.content, self.at = content, at
-        self._fields = at - struct.unpack_from("<i", content, at)[0]
-
-    def field(self, number: int) -> int | None:
-        """Return the offset of a field; None if it is absent."""
-        size, offset = struct.unpack_from("<H", self.content, self._fields)[0], 4 + 2 * number
-        found = struct.unpack_from("<H", self.content, self._fields + offset)[0] if offset < size else 0
-        return self.at + found if found else None
-
-    def byte(self, number: int) -> int:
-        at = self.field(number)
-        return 0 if at is None else self.content[at]
-
-    def integer(self, number: int) -> int:
-        """Read an integer of 64 bits."""
-        at = self.field(number)
-        return 0 if at is None else int(struct.unpack_from("<q", self.content, at)[0])
-
-    def _follow(self, number: int) -> int | None:
-        at = self.field(number)
-        return None if at is None else at + int(struct.unpack_from("<I", self.content, at)[0])
-
-    def table(self, number: int) -> _Table | None:
-        at = self._follow(number)
-        return None if at is None else _Table(self.content, at)
-
-    def pairs(self, number: int) -> list[tuple[int, int]]:
-        """Read a vector of pairs of 64-bit integers."""
-        at = self._follow(number)
-        if at is None:
-            return []
-        (count,) = struct.unpack_from("<I", self.content, at)
-        return [struct.unpack_from("<qq", self.content, at + 4 + 16 * place) for place in range(count)]
+    length, buffers, unpacked = field(batch, _LENGTH), follow(field(batch, _BUFFERS)), 0
+    if buffers and field(batch, _COMPRESSION):
+        for place in range(number("I", buffers)):
+            offset, size = struct.unpack_from("<qq", content, buffers + 4 + 16 * place)
+            if size >= 8:
+                (claimed,) = struct.unpack("<q", body.slice(offset, 8).to_pybytes())
+                unpacked += size if claimed < 0 else claimed
+    return length and number("q", length), unpacked
