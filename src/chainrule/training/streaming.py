@@ -40,14 +40,12 @@ class Stream:
     ----------
     first, probe : list of Piece, tuple of arrays
         The first rows.
-    columns : list of str or None
-        Names of the columns of x, if the source knows them.
     """
 
     def __init__(self, who: str, model: Sequential, source: Source) -> None:
         self._who, self._model, self._source = who, model, source
         columns = getattr(source, "columns", None)
-        self.columns = columns if isinstance(columns, list) else None
+        self.columns = columns if isinstance(columns, list) else []  # names, if known
         self._kinds: list[Array] = []  # an array like each
         self._lengths = lengths_of(who, source)
         self._starts = np.cumsum(self._lengths) - self._lengths
@@ -68,7 +66,7 @@ class Stream:
 
     def check_columns(self, held_out: Stream) -> None:
         """Raise if the columns of the validation data are others, or in another order."""
-        for place, (ours, theirs) in enumerate(zip(self.columns or (), held_out.columns or (), strict=False)):
+        for place, (ours, theirs) in enumerate(zip(self.columns, held_out.columns, strict=False)):
             if ours != theirs:
                 expected, remedy = f"the columns of the training data, {ours!r} at place {place}", "pass columns=[...]"
                 raise ValueError(sentence("validation", expected, repr(theirs), f"{remedy} to cr.data.stream"))

@@ -1,4 +1,4 @@
-"""Files that are read in parts: whatever a library says of them becomes one sentence, and none changes meanwhile."""
+"""Files that are read in parts: one sentence for any error, and none changes meanwhile."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def is_bomb(unpacked: int, packed: int) -> bool:
     return unpacked > max(SPARE, MAX_RATIO * packed)
 
 
-# --- Arrow allocates as many bytes as the prefix of a compressed buffer claims, so these are added up first ---------
+# Arrow allocates as many bytes as a compressed buffer claims, so these are added up first.
 
-MAGIC, _BEFORE = b"ARROW1", 8  # the first bytes of a file, and the offset of its first message
-_KIND, _HEADER, _DICTIONARY = 1, 2, 2  # fields of a message, and the kind of a dictionary message
+MAGIC, _BEFORE = b"ARROW1", 8  # of a file, and where its messages begin
+_KIND, _HEADER, _DICTIONARY = 1, 2, 2  # fields of a message, and a kind
 _DATA, _LENGTH, _BUFFERS, _COMPRESSION = 1, 0, 2, 3  # fields of a dictionary, and of a batch
 
 
