@@ -27,7 +27,7 @@ class Thread(threading.Thread):
             self._has_run.set()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for the end, unless this is the child of a fork, which has no such thread."""
+        """Wait for the end, but not in the child of a fork."""
         if self.ident is not None and self._process == os.getpid():
             self._has_run.wait(timeout)
         super().join(timeout)

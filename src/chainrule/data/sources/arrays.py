@@ -96,7 +96,7 @@ def _of_npy(path: Path) -> FileRows:
                 raise ValueError(sentence("stream", f"an array in {path}", str(error), remedy)) from None
             start = file.tell()
     if by_column and len(shape) > 1:
-        remedy = "write it with numpy.save(path, numpy.ascontiguousarray(x))"
+        remedy = "save numpy.ascontiguousarray(x)"
         raise ValueError(sentence("stream", f"rows that lie together in {path}", "an array by columns", remedy))
     if dtype.hasobject or not shape:
         raise TypeError(sentence("stream", f"rows of numbers in {path}", f"dtype {dtype}, shape {shape}"))
@@ -108,7 +108,7 @@ def _of_map(array: Any) -> Any:
     whole = _map_under(array)
     if whole is None or whole.mode == "c" or not array.flags.c_contiguous or not array.size:
         return array
-    if whole.mode != "r" and os.name == "nt":  # where a file may lag behind its map, and cannot shrink below it
+    if whole.mode != "r" and os.name == "nt":  # the file may lag behind
         return array
     start = whole.offset + array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     return FileRows(Path(whole.filename), start, array.shape, array.dtype, may_be_written=True)
@@ -123,7 +123,7 @@ def _rows(name: str, array: Any, start: int, stop: int) -> Any:
 def _opened(name: str, array: Any) -> Any:
     if isinstance(array, (str, os.PathLike)):
         array = _of_npy(as_path("stream", array))
-    array = _of_map(np.asarray(array) if hasattr(array, "iloc") else array)  # a Series may be sliced by its index
+    array = _of_map(np.asarray(array) if hasattr(array, "iloc") else array)  # a Series has an index
     if is_sparse(array):
         raise TypeError(sentence("stream", f"{name} to be dense", "a sparse matrix", "pass it to fit as it is"))
     remedy = "pass a path of a .npy file, a memory map, an HDF5 data set or a Zarr array"

@@ -17,9 +17,7 @@ from .files import KEEP, Stamp, is_bomb, reading, rows_of_batches
 from .tables import Split, not_numbers, of_all
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".arrow": "ipc", ".feather": "ipc", ".ipc": "ipc"}
-WHOLE = (
-    "pass whole Parquet or Arrow files alone, as '*.parquet' does, or tables, such as pandas.read_csv(chunksize=...)"
-)
+WHOLE = "pass whole Parquet or Arrow files alone, as '*.parquet' does, or pandas.read_csv(path, chunksize=...)"
 
 
 class ArrowFiles:
@@ -44,7 +42,7 @@ class ArrowFiles:
             raise FileNotFoundError(sentence("stream", f"files in {files}", "none"))
         # only a network pays a buffer
         self._options = dataset.ParquetFragmentScanOptions(pre_buffer=filesystem is not None)
-        self._parts: list[tuple[Any, int, int]] = []  # a fragment, which record batch of it, and bytes of a row group
+        self._parts: list[tuple[Any, int, int]] = []  # fragment, record batch, bytes of a row group
         self._own: dict[str, set[str]] = {}
         self._stamps: dict[str, Stamp] = {}  # of local files
         self._sizes: dict[str, int] = {}
@@ -99,7 +97,7 @@ class ArrowFiles:
                     table = self._batch(fragment, batch, columns)
                 if table.num_rows != self.lengths[group]:
                     raise OSError(f"{table.num_rows} rows where there were {self.lengths[group]}")
-                table.validate(full=True)  # a buffer may be shorter than it claims
+                table.validate(full=True)
             self._last = group, table
         return table.slice(start, stop - start)
 
@@ -172,13 +170,13 @@ def _suffix(path: Any) -> str:
 
 
 def _first(paths: Any) -> Any:
-    """Return a file, to tell the format by its suffix; raise if a folder has a link to no file."""
+    """Return a file, to tell the format by its suffix; raise for a link to no file."""
     if isinstance(paths, list):
         return paths[0]
     inside = [os.path.join(folder, name) for folder, _, names in os.walk(paths) for name in names]
     known = sorted(path for path in inside if _suffix(path) in FORMATS)
     for path in known:
-        if os.path.islink(path) and not os.path.exists(path):  # which Arrow would leave out
+        if os.path.islink(path) and not os.path.exists(path):  # Arrow leaves it out
             raise FileNotFoundError(sentence("stream", f"to read {path}", "a link to no file", "remove it"))
     return known[0] if known else paths
 
