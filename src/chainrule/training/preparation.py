@@ -115,10 +115,10 @@ class Preparation:
         self._position, self.epoch, self.stop = position, position.epoch, position.stopped
         if any(callback.saves for callback in self.callbacks):
             position.first = (position.first or settings_of(self)) | {"epochs": epochs}
+        check_ranks(self.communicator, self.state, training=run.data, validation=run.held_out)
         run.engine()  # also checks the data
         held_out = run.held_out if run.held_out is None or isinstance(run.held_out, tuple) else run.held_out.probe
         check_targets(self.model, self.loss, held_out)  # now, not after an epoch
-        check_ranks(self.communicator, self.state, [*run.batches.arrays, *(held_out or ())])
         return run
 
     def _run(self, data: Data | Stream, validation: Validation, claim: Claim) -> Run:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.ops.fused import KERNELS
 from training.distributed import jobs
 from training.distributed.jobs import WITH_MPI
 
@@ -77,6 +78,93 @@ def test_sums_of_every_size_are_the_same_on_every_rank_and_in_its_memory():
 def test_a_process_alone_is_one_rank():
     job = jobs.run(1, sys.executable, "-c", "import chainrule as cr; print(cr.distributed.MPI().size)")
     assert jobs.lines(job) == ["1"]
+
+
+DIFFERENCES = """
+    import os, sys
+    names = "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK"
+    rank = int(next(os.environ[name] for name in names if name in os.environ))
+    os.environ["CHAINRULE_KERNELS"] = sys.argv[1 + rank]
+    import numpy as np, chainrule as cr
+    communicator, version = cr.distributed.MPI(timeout=20), cr.__version__
+
+    class Fail(cr.Callback):
+        def on_train_end(self, trainer):
+            raise OSError("the disk is on fire")
+
+    def fit(width=300, callbacks=()):
+        model = cr.MLP([20, width, 5], rng=0)  # wide enough for memory that the ranks share
+        trainer = cr.Trainer(model, "cross_entropy", callbacks=callbacks, communicator=communicator)
+        rng = np.random.default_rng(0)
+        trainer.fit(rng.normal(size=(100, 20)), rng.integers(0, 5, 100), epochs=2, verbose=0)
+        return "trained"
+
+    def of_another_version():
+        cr.__version__ = version + rank * ".1"
+        try:
+            fit()
+        finally:
+            cr.__version__ = version
+
+    for work in lambda: fit(300 + rank), of_another_version, lambda: fit(callbacks=[Fail()] * (1 - rank)), fit:
+        try:
+            said = work()
+        except (ValueError, OSError) as error:
+            said = str(error)
+        print(f"{rank}: {said}\\n", end="")
+"""
+
+
+@WITH_MPI
+def test_ranks_that_differ_are_refused_and_then_train_together():
+    """What they exchange after a failure is not confused with what was on its way."""
+    said = [line[3:] for line in jobs.lines(jobs.run_script(2, DIFFERENCES, KERNELS, KERNELS))]
+    assert len(said) == 8
+    half = [sorted(said[:4]), sorted(said[4:])]
+    network = (
+        "fit expects the same network on every rank, got model.layers[0].out_features 300 on rank 0, 301 on rank 1"
+    )
+    version = f"fit expects the same version of chainrule on every rank, got {cr.__version__} on rank 0, "
+    for told in half:
+        assert [text.startswith((network, version)) for text in told].count(True) == 2
+        assert "trained" in told
+    assert "the disk is on fire" in half[0]
+    assert "fit expects every rank to continue, got an error on rank 0: OSError: the disk is on fire." in half[1]
+
+
+@WITH_MPI
+@pytest.mark.skipif(KERNELS == "numpy", reason="no compiled kernels")
+def test_ranks_with_and_without_kernels_are_refused():
+    said = jobs.lines(jobs.run_script(2, DIFFERENCES, "numpy", "fused"))
+    expected = "fit expects the same kernels on every rank, got numpy on rank 0, fused on rank 1"
+    assert [line[:1] for line in said if line[3:].startswith(expected)] == ["0"] * 3 + ["1"] * 3
+
+
+@WITH_MPI
+def test_fit_on_one_rank_alone_is_an_error():
+    script = """
+        import numpy as np, chainrule as cr
+        communicator = cr.distributed.MPI()
+        trainer = cr.Trainer(cr.MLP([2, 2], rng=0), "cross_entropy", communicator=communicator)
+        if communicator.rank == 0:
+            trainer.fit(np.eye(2), [0, 1], verbose=0)
+    """
+    job = jobs.run_script(2, script)
+    assert job.returncode != 0
+    assert re.search(r"RankError: fit expects every rank to take part, got rank 1 \(process \d+ on ", job.stderr)
+    assert "), which has ended; call fit on every rank." in job.stderr
+
+
+@WITH_MPI
+def test_the_script_of_the_page_runs(tmp_path):
+    page = Path(__file__).parents[3] / "docs" / "scale.md"
+    ((script,),) = [re.findall(r"^:caption: train.py\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)]
+    (tmp_path / "train.py").write_text(f"import os\nos.chdir({str(tmp_path)!r})\n{script}")
+    job = jobs.run(2, sys.executable, tmp_path / "train.py")
+    assert job.returncode == 0, job.stderr
+    assert len([line for line in job.stderr.splitlines() if "loss" in line]) == 3
+    assert cr.load(tmp_path / "model.safetensors").parameters.vector.any()
+    assert list((tmp_path / "checkpoints").glob("step-*.safetensors")) != []
 
 
 @pytest.mark.skipif(WITH_MPI.args[0] is False, reason="mpi4py is installed")
