@@ -31,6 +31,21 @@ KILLED = """
     sys.exit(main())
 """
 
+FULL = """
+    import resource, sys
+    from chainrule.cli import main, ranks
+    from chainrule.training.callbacks import History
+
+    def on_train_end(self, trainer):
+        if ranks.rank() == 0:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    History.on_train_end = on_train_end
+    code = main()
+    print(f"rank {ranks.rank()} exits with {code}\\n", end="", file=sys.__stderr__)
+    sys.exit(code)
+"""
+
 
 def train(ranks: int, *words: object, script: str = COMMAND) -> tuple[int, list[str], list[str]]:
     """The exit code, and the lines of both streams."""
@@ -68,6 +83,18 @@ def test_the_networks_of_a_table_are_shared_out_and_have_the_same_bits(tmp_path)
         assert [line.split()[0] for line in told].count("members") == 1
         digests.append(json.loads((tmp_path / f"{ranks}" / "run.json").read_text())["result"]["parameters_sha256"])
     assert digests[0] == digests[1]
+
+
+def test_a_disk_that_is_full_after_the_training_is_an_error_on_all_ranks(tmp_path):
+    code, _, errors = train(2, "digits", "--epochs", 1, "--out", tmp_path / "model", "--quiet", script=FULL)
+    assert code != 0
+    exits, told = sorted(line for line in errors if line[:5] == "rank "), [line for line in errors if "expects" in line]
+    assert exits == ["rank 0 exits with 2", "rank 1 exits with 2"]
+    assert len(told) == 1
+    assert told[0].startswith(
+        f"chainrule: error: train expects to write {tmp_path / 'model' / 'model.safetensors'}, got "
+    )
+    assert [path.name for path in (tmp_path / "model").glob("model*")] == []
 
 
 def test_a_killed_rank_is_named_and_the_run_resumes_without_it(tmp_path):

@@ -68,6 +68,10 @@ class MPI(Serial):
         self.timeout = check_number("MPI", "timeout", timeout, above=0)
         with unforked:
             mpi = require("mpi4py.MPI", "mpi", "distributed.MPI")
+        if mpi.Is_finalized():
+            raise ValueError(
+                sentence("distributed.MPI", "MPI to be in use", "one that was finalized", "make it earlier")
+            )
         if not mpi.Is_initialized():
             mpi.Init()
         self._mpi, self._any, self._status = mpi, mpi.ANY_SOURCE, mpi.Status()

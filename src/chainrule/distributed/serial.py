@@ -180,7 +180,7 @@ class Serial:
         if error is None:
             self.allgather(None)
         elif not isinstance(error, (DivergenceError, RankError)):
-            self._report(f"{type(error).__name__}: {error}")
+            self._report(f"{type(error).__name__}: {error}".rstrip("."))
 
     def _report(self, text: str) -> None:
         """Let the other ranks raise a RankError where they wait for this one."""

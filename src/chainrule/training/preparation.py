@@ -13,6 +13,7 @@ from ..distributed.serial import Serial
 from ..losses import LossFunction
 from ..metrics import Metric
 from ..model import Sequential
+from ..ops.fused import warn_if_absent
 from ..optimizers import Optimizer
 from .callbacks import Callback, History
 from .callbacks.base import CallbackList
@@ -94,6 +95,8 @@ class Preparation:
 
     def _begin(self, data: Data | Stream, validation: Validation, epochs: int, claim: Claim) -> Run:
         """Check the data, and set the position and the generators to the start or to the checkpoint."""
+        if self.communicator.rank == 0:
+            warn_if_absent()
         position = self._position if self._resuming else Position()
         if position.generators_at_first is not None:
             self.state.generators = position.generators_at_first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -12,14 +12,10 @@ from .._support.checks import is_sparse, sentence
 from ..distributed.serial import RankError, Serial
 from ..ops.fused import KERNELS
 from .engine import Parts
-from .inputs import Data
 from .settings import differences, in_code, settings_of, written
 from .state import TrainingState, arrays_of
 
-if TYPE_CHECKING:
-    from .streaming import Stream
-
-ARRAYS = ("x", "y", "sample_weight", "lengths")
+ARRAYS = ("x", "y", "sample_weight", "lengths of groups")
 REMEDIES = {
     "version of chainrule": "install the same",
     "kernels": "install the same, or set CHAINRULE_KERNELS=numpy on every rank",
@@ -31,7 +27,7 @@ REMEDIES = {
 }
 
 
-def check_ranks(communicator: Serial, state: TrainingState, **data: Data | Stream | None) -> None:
+def check_ranks(communicator: Serial, state: TrainingState, **data: Any) -> None:
     """Raise, on every rank the same, if they would not train the same model on the same rows in the same order.
 
     This is the first exchange of a fit: which others follow may depend on all that is compared here.
@@ -82,7 +78,7 @@ def keep_in_step(parts: Parts, epochs: int = 1) -> int:
     return min(int(epochs) for epochs, *_ in told)
 
 
-def _each_described(data: Mapping[str, Data | Stream | None]) -> Iterator[tuple[str, str]]:
+def _each_described(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Describe arrays; of a stream, its first rows and the lengths of its groups, because each rank reads others."""
     for name, given in data.items():
         arrays = given if given is None or isinstance(given, tuple) else (*given.probe, given.lengths)

@@ -18,7 +18,6 @@ from ..distributed.serial import SERIAL, Serial
 from ..losses import LossFunction
 from ..metrics import Metric
 from ..model import Sequential
-from ..ops.fused import warn_if_absent
 from ..optimizers import Optimizer
 from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
@@ -166,8 +165,6 @@ class Trainer(Preparation):
             If the loss, gradient or parameters are not finite; the model returns to a recent state.
         """
         epochs, first = check_integer("fit", "epochs", epochs), self.communicator.rank == 0
-        if first:
-            warn_if_absent()
         with deferred() as signals, np.errstate(), self.communicator, Claim("fit") as claim:  # all restored at the end
             with released:
                 claim.add(self, self.model, self.optimizer)

@@ -110,7 +110,7 @@ def test_a_pause_shorter_than_the_timeout_continues(tmp_path):
     assert out.count("6 6 True") == 2
 
 
-@pytest.mark.parametrize("failing", [0, 1])
+@pytest.mark.parametrize("failing", [1, pytest.param(0, marks=pytest.mark.slow)])
 def test_a_killed_rank_ends_the_job_and_leaves_whole_checkpoints(tmp_path, failing):
     code, out, err = train(tmp_path, "killed", failing)
     assert code != 0

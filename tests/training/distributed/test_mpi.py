@@ -156,6 +156,41 @@ def test_fit_on_one_rank_alone_is_an_error():
 
 
 @WITH_MPI
+def test_mpi_that_the_user_has_not_initialized_or_has_finalized():
+    script = """
+        import mpi4py
+        mpi4py.rc.initialize = False
+        import chainrule as cr
+        print(cr.distributed.MPI().size)
+        from mpi4py import MPI
+        MPI.Finalize()
+        try:
+            cr.distributed.MPI()
+        except ValueError as error:
+            print(error)
+    """
+    said = "distributed.MPI expects MPI to be in use, got one that was finalized; make it earlier."
+    assert jobs.lines(jobs.run_script(1, script)) == ["1", said]
+
+
+@WITH_MPI
+@pytest.mark.parametrize("lone", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_communicator_on_one_rank_alone_ends_the_job(lone):
+    script = """
+        import sys, time
+        from mpi4py import MPI
+        import chainrule as cr
+        if MPI.COMM_WORLD.rank != int(sys.argv[1]):
+            time.sleep(10**6)
+        cr.distributed.MPI(timeout=0.1)
+    """
+    job = jobs.run_script(2, script, lone)
+    assert job.returncode != 0
+    said = "distributed.MPI expects every rank to make one within 0.1 s, got some that have not; call it on every rank."
+    assert said in job.stderr.splitlines()
+
+
+@WITH_MPI
 def test_the_script_of_the_page_runs(tmp_path):
     page = Path(__file__).parents[3] / "docs" / "scale.md"
     ((script,),) = [re.findall(r"^:caption: train.py\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)]
