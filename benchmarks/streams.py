@@ -109,7 +109,7 @@ def rows_a_second(rows: int, x: Any, y: Any = None) -> float:
 
 
 def measure(kind: str, folder: Path, limit: float) -> None:
-    """Train on the files in this process, limited to ``limit`` GB meanwhile, and before and after on a part in memory."""
+    """Train on the files, limited to ``limit`` GB meanwhile, and before and after on a part of them in memory."""
     import resource
 
     _, most = resource.getrlimit(resource.RLIMIT_DATA)

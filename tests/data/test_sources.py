@@ -237,3 +237,15 @@ def test_the_copy_of_a_generator_ends_with_it(tmp_path, monkeypatch):
     del source
     if descriptors:
         assert len(os.listdir("/proc/self/fd")) <= descriptors
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+@pytest.mark.parametrize("part", [np.s_[:], np.s_[7:4001], np.s_[5:, 1:], np.s_[::-2]])
+def test_rows_of_a_part_of_a_memory_map(mode: Any, part: Any, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    rows = np.load(tmp_path / "x.npy", mmap_mode=mode)[part]
+    if mode != "r":
+        rows[3] = -1.0  # in the file, or in this process alone
+    x, y = whole(cr.data.stream(rows, Y[: len(rows)]))
+    np.testing.assert_array_equal(x, rows)
+    np.testing.assert_array_equal(y, Y[: len(rows)])
