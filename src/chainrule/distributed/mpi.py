@@ -12,6 +12,7 @@ import os
 import pickle
 import sys
 import time
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import numpy as np
@@ -21,7 +22,6 @@ from .._support.forks import unforked
 from ..runtime.signals import atomic
 from ..runtime.threads import chosen_threads, own_threads
 from .serial import RankError, Serial
-from .watch import end_watch, watch
 
 BLOCK = 1 << 15  # numbers that are summed while they are in the cache
 SMALL = 1 << 14  # bytes that every rank sends to every other as they are
@@ -33,6 +33,16 @@ LAST = 1.0  # seconds for what a rank has sent before it ended
 PRINTING = 1.0  # seconds that a launcher has to pass on a sentence, before it ends the job
 RESUME = "resume from the last checkpoint, with fewer ranks if need be"
 ASKED, ALIVE, FAILED, GONE = range(4)  # kinds of news
+#: Runs beside each rank, to print which one was killed: launchers end all others before these could tell. MPICH's waits
+#: until nobody has the rank's channel to it open.
+WATCH = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+if not sys.stdin.read():
+    print(sys.argv[1], file=sys.stderr, flush=True)
+    time.sleep(1)
+"""
+_beside: list[Any] = []  # its process, or none
 
 
 class MPI(Serial):
@@ -93,7 +103,7 @@ class MPI(Serial):
         self._places = self.allgather((os.getpid(), host, usable))
         if self.size > 1:
             expected, got = "every rank to run to its end", f"{self._named(self.rank)} killed"
-            watch(sentence("fit", expected, got, RESUME))
+            _watch(sentence("fit", expected, got, RESUME))
         here = [usable for _, one, usable in self._places if one == host]
         self.threads = chosen_threads() or max(1, len(set().union(*here)) // len(here))
 
@@ -111,7 +121,7 @@ class MPI(Serial):
 
     def _take_leave(self, process: int) -> None:
         if os.getpid() == process:  # not in a child
-            end_watch()
+            _end_watch()
             if not self._mpi.Is_finalized():
                 self._tell(GONE)
 
@@ -249,7 +259,7 @@ class MPI(Serial):
         if text:
             print(text, file=sys.__stderr__, flush=True)  # the shell silences all ranks but the first
             time.sleep(PRINTING)
-        end_watch()
+        _end_watch()
         self._mpi.COMM_WORLD.Abort(1)
         os._exit(1)
 
@@ -297,3 +307,20 @@ def _usable_processors() -> set[int]:
 
 def _let_others_run() -> None:
     getattr(os, "sched_yield", lambda: time.sleep(0))()
+
+
+def _watch(text: str) -> None:
+    """Let a process print this if the present one ends before :func:`_end_watch`."""
+    if _beside or os.name == "nt":
+        return
+    from subprocess import PIPE, Popen
+
+    channel = os.environ.get("PMI_FD", "")
+    command = [sys.executable, "-I", "-S", "-c", WATCH, text]
+    with suppress(OSError, ValueError):  # it is not essential
+        _beside.append(Popen(command, stdin=PIPE, pass_fds=[int(channel)] if channel else []))
+
+
+def _end_watch() -> None:
+    while _beside:
+        _beside.pop().communicate(b"ended")
