@@ -88,6 +88,7 @@ class MPI(Serial):
         comm = mpi.COMM_WORLD if comm is None else comm
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
         self._shared: list[Array] = []  # of each rank, what it sums most often
+        self._memory: list[Array] = []  # where that lies
         self._rooms: dict[str, Array] = {}
         self._fit = 0  # how many began: news of an earlier one are old
         self._alive: set[int] = set()
@@ -138,10 +139,12 @@ class MPI(Serial):
         if self.size == 1 or not self._one_node or like.nbytes <= SMALL:
             return like
         if not self._shared or (self._shared[0].shape, self._shared[0].dtype) != (like.shape, like.dtype):
-            self.allgather(None)  # until all are here: what follows waits for them without end
-            window = self._mpi.Win.Allocate_shared(like.nbytes + 64, 1, comm=self._comm)
-            memory = [np.frombuffer(window.Shared_query(rank)[0], np.uint8) for rank in range(self.size)]
-            self._shared = [one[-one.ctypes.data % 64 :][: like.nbytes].view(like.dtype) for one in memory]
+            if not self._memory or self._memory[0].nbytes < like.nbytes:
+                self.allgather(None)  # until all are here: what follows waits for them without end
+                window = self._mpi.Win.Allocate_shared(like.nbytes + 64, 1, comm=self._comm)
+                memory = [np.frombuffer(window.Shared_query(rank)[0], np.uint8) for rank in range(self.size)]
+                self._memory = [one[-one.ctypes.data % 64 :][: like.nbytes] for one in memory]
+            self._shared = [one[: like.nbytes].view(like.dtype) for one in self._memory]
         return self._shared[self.rank]
 
     def _sum_shared(self) -> None:
