@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +29,21 @@ KILLED = """
     History.on_epoch_end = on_epoch_end
     runs.SECONDS = 1e-9  # between checkpoints
     sys.exit(main())
+"""
+
+FULL = """
+    import resource, sys
+    from chainrule.cli import main, ranks
+    from chainrule.training.callbacks import History
+
+    def on_train_end(self, trainer):
+        if ranks.rank() == 0:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    History.on_train_end = on_train_end
+    code = main()
+    print(f"rank {ranks.rank()} exits with {code}\\n", end="", file=sys.__stderr__)
+    sys.exit(code)
 """
 
 
@@ -71,13 +85,24 @@ def test_the_networks_of_a_table_are_shared_out_and_have_the_same_bits(tmp_path)
     assert digests[0] == digests[1]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process outlives a rank that is killed")
+def test_a_disk_that_is_full_after_the_training_is_an_error_on_all_ranks(tmp_path):
+    code, _, errors = train(2, "digits", "--epochs", 1, "--out", tmp_path / "model", "--quiet", script=FULL)
+    assert code != 0
+    exits, told = sorted(line for line in errors if line[:5] == "rank "), [line for line in errors if "expects" in line]
+    assert exits == ["rank 0 exits with 2", "rank 1 exits with 2"]
+    assert len(told) == 1
+    assert told[0].startswith(
+        f"chainrule: error: train expects to write {tmp_path / 'model' / 'model.safetensors'}, got "
+    )
+    assert [path.name for path in (tmp_path / "model").glob("model*")] == []
+
+
 def test_a_killed_rank_is_named_and_the_run_resumes_without_it(tmp_path):
     code, _, errors = train(2, "digits", "--epochs", 8, "--out", tmp_path, "--quiet", script=KILLED)
     assert code != 0
-    (line,) = [line for line in errors if line.startswith("chainrule: error:")]
-    assert "train expects every rank to run to its end, got rank 1 (process " in line
-    assert line.endswith(") killed by SIGKILL; resume with --resume DIR, with fewer ranks if need be.")
+    (line,) = [line for line in errors if " expects " in line]
+    assert line.startswith("fit expects every rank to run to its end, got rank 1 (process ")
+    assert line.endswith(") killed; resume from the last checkpoint, with fewer ranks if need be.")
     assert not (tmp_path / "model.safetensors").exists()
     code, _, errors = train(1, "--resume", tmp_path, "--quiet")
     assert code == 0, errors

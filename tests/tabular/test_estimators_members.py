@@ -49,6 +49,23 @@ def test_the_outputs_of_members_are_averaged():
     np.testing.assert_allclose(three.model_.predict(x), np.mean(each, axis=0), rtol=1e-5, atol=1e-5)
 
 
+def test_a_thread_that_trains_alone_answers_other_ranks_within_an_epoch(monkeypatch):
+    """An epoch may take longer than they wait."""
+
+    class Answering(cr.distributed.Serial):
+        answers = 0
+
+        def answer(self):
+            self.answers += 1
+
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "1")
+    monkeypatch.setattr("chainrule.training.compiled.CALL_SECONDS", 1e-9)
+    model = cr.TabularRegressor(max_epochs=2, random_state=0, n_ensemble=1)
+    model._communicator = Answering()
+    model.fit(TABLE, NUMBERS)
+    assert model._communicator.answers == 2 * 3  # steps
+
+
 def test_every_other_member_sees_numbers_in_bins():
     def fronts(model):
         return [type(layers[0].parts[0][1][0]).__name__ for layers in model.model_.layers[0].networks]

@@ -88,7 +88,8 @@ class _Parser(argparse.ArgumentParser):
     """Report an invalid argument in one sentence, like every other error."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(FAILED, f"chainrule: error: {printable(message)}; see {self.prog} --help.\n")
+        said = f"chainrule: error: {printable(message)}; see {self.prog} --help.\n"
+        self.exit(FAILED, "" if rank() else said)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
-import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -15,8 +14,6 @@ from ..distributed.serial import SERIAL, Serial
 from .screen import say
 
 RANKS = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")  # as launchers tell it
-FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-FAILED = 2
 
 
 def rank() -> int | None:
@@ -30,8 +27,6 @@ def ranks() -> Iterator[Serial]:
     if rank() is None:
         yield SERIAL
         return
-    if hasattr(os, "fork"):
-        _watch_over_a_child()
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         if rank() == 0:
             yield from _joined()
@@ -43,10 +38,12 @@ def ranks() -> Iterator[Serial]:
 def _joined() -> Iterator[Serial]:
     from ..distributed import MPI
 
-    with MPI() as communicator:
+    communicator = MPI()
+    with communicator:
         if communicator.size > 1:
             say("ranks", f"{communicator.size} processes train, each on {communicator.threads} of its processors")
         yield communicator
+        communicator.timeout = math.inf  # for what rank 0 does alone: it tests the model and writes it
 
 
 @contextmanager
@@ -62,31 +59,3 @@ def folder_of_rank(communicator: Serial, out: Path) -> Iterator[Path]:
             shutil.copytree(out, copy)
         communicator.allgather("copied")
         yield copy
-
-
-def _watch_over_a_child() -> None:
-    """Return in a child process, which trains; this process waits for it, and prints what ended it from outside.
-
-    Launchers end all other ranks when one is killed, before any of these could tell which.
-    """
-    child = os.fork()
-    if child == 0:
-        _end_with_parent()
-        return
-    for name in FORWARDED:
-        signal.signal(getattr(signal, name), lambda number, frame: os.kill(child, number))
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if status < 0:
-        got = f"rank {rank()} (process {child}) killed by {signal.Signals(-status).name}"
-        remedy = "resume with --resume DIR, with fewer ranks if need be"
-        print(f"chainrule: error: train expects every rank to run to its end, got {got}; {remedy}.", file=sys.stderr)
-        sys.stderr.flush()
-    os._exit(status if status >= 0 else 128 - status)
-
-
-def _end_with_parent() -> None:
-    """Let the system kill this process when the one that waits for it is killed; Linux alone can."""
-    if sys.platform == "linux":
-        from ctypes import CDLL
-
-        CDLL(None).prctl(1, int(signal.SIGKILL))

@@ -123,17 +123,17 @@ class Serial:
         return room
 
     def agree(self, fact: Any = None) -> list[Any]:
-        """Collect a fact from each rank between two steps of a training, which any of them may have left.
+        """Do what :meth:`allgather` does, between two steps of a training, which any rank may have left.
 
         Parameters
         ----------
         fact : object
-            What this rank states.
+            As for :meth:`allgather`.
 
         Returns
         -------
         list
-            What each rank stated, in order.
+            As from :meth:`allgather`.
 
         Raises
         ------
@@ -176,9 +176,11 @@ class Serial:
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        """End it; an error that the other ranks do not have yet is reported to them."""
-        if error is not None and not isinstance(error, (DivergenceError, RankError)):
-            self._report(f"{type(error).__name__}: {error}")
+        """End it on all ranks, or on none: an error that the others do not have yet is reported to them."""
+        if error is None:
+            self.allgather(None)
+        elif not isinstance(error, (DivergenceError, RankError)):
+            self._report(f"{type(error).__name__}: {error}".rstrip("."))
 
     def _report(self, text: str) -> None:
         """Let the other ranks raise a RankError where they wait for this one."""

@@ -98,7 +98,7 @@ class Compiled:
             while epoch.done < steps:
                 first, most = epoch.done, 1 if single_step else min(steps - epoch.done, max(1, int(self.pace)))
                 threads, count = self._tempo.choose(most)
-                losses, rates = self._call(epoch, threads, communicator.agree(count)[0], average)
+                losses, rates = self._call(epoch, threads, min(communicator.agree(count)), average)
                 epoch.done += len(losses)
                 yield list(zip(losses, weights[first : epoch.done], rates, strict=True))
         finally:

@@ -13,6 +13,7 @@ from ..distributed.serial import Serial
 from ..losses import LossFunction
 from ..metrics import Metric
 from ..model import Sequential
+from ..ops.fused import warn_if_absent
 from ..optimizers import Optimizer
 from .callbacks import Callback, History
 from .callbacks.base import CallbackList
@@ -94,6 +95,8 @@ class Preparation:
 
     def _begin(self, data: Data | Stream, validation: Validation, epochs: int, claim: Claim) -> Run:
         """Check the data, and set the position and the generators to the start or to the checkpoint."""
+        if self.communicator.rank == 0:
+            warn_if_absent()
         position = self._position if self._resuming else Position()
         if position.generators_at_first is not None:
             self.state.generators = position.generators_at_first
@@ -115,10 +118,10 @@ class Preparation:
         self._position, self.epoch, self.stop = position, position.epoch, position.stopped
         if any(callback.saves for callback in self.callbacks):
             position.first = (position.first or settings_of(self)) | {"epochs": epochs}
+        check_ranks(self.communicator, self.state, training=run.data, validation=run.held_out)
         run.engine()  # also checks the data
         held_out = run.held_out if run.held_out is None or isinstance(run.held_out, tuple) else run.held_out.probe
         check_targets(self.model, self.loss, held_out)  # now, not after an epoch
-        check_ranks(self.communicator, self.state, [*run.batches.arrays, *(held_out or ())])
         return run
 
     def _run(self, data: Data | Stream, validation: Validation, claim: Claim) -> Run:

@@ -2,75 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
-from .._support.checks import Array, is_sparse, sentence
+from .._support.checks import is_sparse, sentence
 from ..distributed.serial import RankError, Serial
+from ..ops.fused import KERNELS
 from .engine import Parts
-from .settings import settings_of
+from .settings import differences, in_code, settings_of, written
 from .state import TrainingState, arrays_of
 
-SOME = 64  # rows of the data that are compared
+ARRAYS = ("x", "y", "sample_weight", "lengths of groups")
+REMEDIES = {
+    "version of chainrule": "install the same",
+    "kernels": "install the same, or set CHAINRULE_KERNELS=numpy on every rank",
+    "network": "build it with the same arguments, and with rng=0",
+    "data": "load the same rows in the same order",
+    "seed": "pass the same rng, such as 0",
+    "checkpoint": "resume from the same file",
+    "settings": "pass the same arguments",
+}
 
 
-def check_ranks(communicator: Serial, state: TrainingState, data: list[Any]) -> None:
-    """Raise, on every rank the same, if they would not train the same model on the same rows in the same order."""
+def check_ranks(communicator: Serial, state: TrainingState, **data: Any) -> None:
+    """Raise, on every rank the same, if they would not train the same model on the same rows in the same order.
+
+    This is the first exchange of a fit: which others follow may depend on all that is compared here.
+    """
     if communicator.size == 1:
         return
     from .. import __version__
 
-    model, position = state.model, state.position
-    remedy = {
-        "version of chainrule": "install the same",
-        "network": "build it with the same arguments, and with rng=0",
-        "data": "load the same rows in the same order",
-        "seed": "pass the same rng, such as 0",
-        "checkpoint": "resume from the same file",
-        "settings": "pass the same arguments",
-    }
-    mine = {
-        "version of chainrule": __version__,
-        "network": _digest(model.config(), *[array for _, array in arrays_of(model)]),
-        "data": _digest([], *map(_some, data)),
-        "seed": _digest(state.generators),
-        "checkpoint": _digest([position.epoch, position.steps], *state.optimizer.state.values()),
-        "settings": _digest(settings_of(state.trainer)),
-    }
-    told = communicator.allgather(mine)
+    weights = {name: _described(array) for name, array in arrays_of(state.model)}
+    optimizer = {f"optimizer.{name}": _described(np.asarray(array)) for name, array in state.optimizer.state.items()}
+    told = communicator.allgather(
+        {
+            "version of chainrule": __version__,
+            "kernels": KERNELS,
+            "network": {"model": state.model.config()} | weights,
+            "data": dict(_each_described(data)),
+            "seed": f"random numbers of checksum {crc32(repr(state.generators).encode()):08x}",
+            "checkpoint": {"epoch": state.position.epoch, "step": state.position.steps} | optimizer,
+            "settings": settings_of(state.trainer) | {"metrics": list(state.trainer.metrics)},
+        }
+    )
     for rank, theirs in enumerate(told):
-        for what, digest in told[0].items():
-            if theirs[what] != digest:
-                got = f"another on rank {rank} than on rank 0"
-                raise RankError(sentence("fit", f"the same {what} on every rank", got, remedy[what]))
+        for path, here, there in differences(told[0], theirs, ""):
+            if written(here) != written(there):  # two NaNs differ
+                _, what, *place = path.split(".", 2)
+                got = " ".join([*map(in_code, place), f"{_text(here)} on rank 0, {_text(there)} on rank {rank}"])
+                raise RankError(sentence("fit", f"the same {what} on every rank", got, REMEDIES[what]))
 
 
 def keep_in_step(parts: Parts, epochs: int = 1) -> int:
-    """Return how many epochs rank 0 begins, and draw its random numbers: a user's layer may have drawn others here."""
-    generators = parts.model.rng, parts.rng
-    if parts.communicator.size == 1:
+    """Return how many epochs begin, and draw the random numbers of rank 0: a user's layer may have drawn others here.
+
+    Raise, on every rank the same, if a callback or another processor has changed the parameters of one of them.
+    """
+    generators, communicator = (parts.model.rng, parts.rng), parts.communicator
+    if communicator.size == 1:
         return epochs
-    epochs, states = parts.communicator.agree((epochs, [rng.bit_generator.state for rng in generators]))[0]
-    for rng, state in zip(generators, states, strict=True):
+    vector = parts.model.parameters.vector
+    bits = int(np.bitwise_xor.reduce(vector.view(f"u{vector.itemsize}")))
+    told = communicator.agree((epochs, bits, [rng.bit_generator.state for rng in generators]))
+    for rank, (_, theirs, _) in enumerate(told):
+        if theirs != told[0][1]:
+            remedy = "let callbacks change the same on every rank, and run all ranks on processors of one kind"
+            got = f"others on rank {rank} than on rank 0"
+            raise RankError(sentence("fit", "the same parameters on every rank after the same steps", got, remedy))
+    for rng, state in zip(generators, told[0][2], strict=True):
         rng.bit_generator.state = state
-    return epochs
+    return min(int(epochs) for epochs, *_ in told)
 
 
-def _some(array: Any) -> Array:
-    """Return some rows, and how many there are."""
-    if array is None:
-        return np.zeros(0)
-    rows = np.linspace(0, array.shape[0] - 1, SOME).astype(np.intp)
-    some = array[rows].toarray() if is_sparse(array) else array[rows]
-    return np.append(some.ravel(), array.shape[0])
+def _each_described(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Describe arrays; of a stream, its first rows and the lengths of its groups, because each rank reads others."""
+    for name, given in data.items():
+        arrays = given if given is None or isinstance(given, tuple) else (*given.probe, given.lengths)
+        for kind, array in zip(ARRAYS, arrays or (), strict=False):
+            if array is not None:
+                yield f"{name} {kind}", _described(array)
 
 
-def _digest(facts: Any, *arrays: Array) -> str:
-    import json  # needed by several ranks alone, like the next
-    from hashlib import sha256
+def _described(array: Any) -> str:
+    """Describe an array so that another one has another description."""
+    checksum = 0
+    for part in (array.data, array.indices, array.indptr) if is_sparse(array) else (array,):
+        checksum = crc32(np.ascontiguousarray(part).data, checksum)
+    return f"{array.dtype} {array.shape}, checksum {checksum:08x}"
 
-    digest = sha256(json.dumps(facts, default=repr).encode())
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else written(value)

@@ -93,6 +93,11 @@ class Run:
         check_output_fits(*parts()[:2])  # again: the last layer may have been replaced
 
     @property
+    def data(self) -> Any:
+        """The rows to train on, with those held out: arrays, or the stream that gives them."""
+        return tuple(self.batches.arrays)
+
+    @property
     def rows(self) -> int:
         rows: int = self._data[0].shape[0] if self._chosen is None else len(self._chosen)
         return rows
@@ -120,9 +125,9 @@ class Run:
         elif self._began and now - self._began < CALL_SECONDS / 2:
             self._together *= 2
         parts = self._parts()
-        self._together = keep_in_step(parts, self._together)
+        epochs = keep_in_step(parts, min(most, self._together))
         self._began, self.batches.rng = now, parts.rng
-        return self.engine().begin(min(most, self._together))
+        return self.engine().begin(epochs)
 
     def steps(
         self, epoch: EpochState, metrics: Mapping[str, Metric], single_step: bool, average: Average | None

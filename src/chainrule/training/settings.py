@@ -19,6 +19,7 @@ import numpy as np
 from ..layers import Layer
 from ..layers.activations import name_of
 from ..layers.elementwise import Elementwise
+from ..metrics import Metric
 from ..model import Sequential
 from ..optimizers import Optimizer
 
@@ -36,6 +37,7 @@ class Configured(Protocol):
     """A trainer, as far as its settings are concerned: attributes of the names above, and these."""
 
     model: Sequential
+    metrics: dict[str, Metric]
     rng: np.random.Generator
 
 

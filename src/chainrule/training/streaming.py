@@ -40,6 +40,8 @@ class Stream:
     ----------
     first, probe : list of Piece, tuple of arrays
         The first rows.
+    lengths : array (G,)
+        Rows of each group.
     """
 
     def __init__(self, who: str, model: Sequential, source: Source) -> None:
@@ -47,22 +49,22 @@ class Stream:
         columns = getattr(source, "columns", None)
         self.columns = columns if isinstance(columns, list) else []  # names, if known
         self._kinds: list[Array] = []  # an array like each
-        self._lengths = lengths_of(who, source)
-        self._starts = np.cumsum(self._lengths) - self._lengths
-        first = int(np.argmax(self._lengths > 0))
-        self.first = [Piece(first, 0, min(int(self._lengths[first]), PROBE))]
+        self.lengths = lengths_of(who, source)
+        self._starts = np.cumsum(self.lengths) - self.lengths
+        first = int(np.argmax(self.lengths > 0))
+        self.first = [Piece(first, 0, min(int(self.lengths[first]), PROBE))]
         self.probe = self.read(self.first)
         self._kinds = [array for array in self.probe if array is not None]
         self._most_rows = max(1, WINDOW_BYTES // sum(array.nbytes // len(array) for array in self._kinds))
 
     @property
     def rows(self) -> int:
-        return int(self._lengths.sum())
+        return int(self.lengths.sum())
 
     @cached_property
     def groups(self) -> str:
         """A digest of the lengths of all groups."""
-        return sha256(self._lengths.tobytes()).hexdigest()
+        return sha256(self.lengths.tobytes()).hexdigest()
 
     def check_columns(self, held_out: Stream) -> None:
         """Raise if the columns of the validation data are others, or in another order."""
@@ -73,7 +75,7 @@ class Stream:
 
     def windows(self, size: int, drop_last: bool, steps: int | None = None) -> Windows:
         """Return the windows of epochs of ``size`` rows a batch, of so many steps each if given."""
-        return Windows(self._lengths, size, drop_last, self._most_rows if steps is None else steps * size)
+        return Windows(self.lengths, size, drop_last, self._most_rows if steps is None else steps * size)
 
     def __iter__(self) -> Iterator[Data]:
         windows, weighs = self.windows(min(self._most_rows, self.rows), drop_last=False), False
@@ -189,6 +191,10 @@ class StreamRun(Run):
         self._stream, self._read = stream, partial(stream.read, mixed=True)
         self._windows: Windows
         self._pieces: list[Piece] = []  # of the present arrays; none of the probe
+
+    @property
+    def data(self) -> Stream:
+        return self._stream
 
     @property
     def rows(self) -> int:

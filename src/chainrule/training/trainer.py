@@ -18,7 +18,6 @@ from ..distributed.serial import SERIAL, Serial
 from ..losses import LossFunction
 from ..metrics import Metric
 from ..model import Sequential
-from ..ops.fused import warn_if_absent
 from ..optimizers import Optimizer
 from ..runtime.signals import atomic, deferred, deliver, released
 from .callbacks import Callback, History, Progress, Row
@@ -27,6 +26,7 @@ from .callbacks.weights import average_by_engine
 from .evaluation import evaluated, rows_of_epochs
 from .inputs import CHECKS, Validation
 from .preparation import Preparation
+from .ranks import keep_in_step
 from .run import Claim, Run
 from .settings import settings_of
 from .state import EpochState, Position, StepRecord, TrainingState, watching_schedules
@@ -164,7 +164,6 @@ class Trainer(Preparation):
         DivergenceError
             If the loss, gradient or parameters are not finite; the model returns to a recent state.
         """
-        warn_if_absent()
         epochs, first = check_integer("fit", "epochs", epochs), self.communicator.rank == 0
         with deferred() as signals, np.errstate(), self.communicator, Claim("fit") as claim:  # all restored at the end
             with released:
@@ -246,7 +245,7 @@ class Trainer(Preparation):
                     signals.begin()  # also defers handlers that callbacks have set
                     self._train_epochs(run, callbacks)
                     deliver()
-                    self.communicator.agree()
+                    keep_in_step(self._parts())
                 except (KeyboardInterrupt, StopTraining) as stop:
                     self.history.interrupted, self.history.reason = True, str(stop)
                     self.communicator.leave(str(stop) or type(stop).__name__)

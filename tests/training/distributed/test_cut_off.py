@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
@@ -48,8 +49,8 @@ exec ip netns exec "$space" bash -c "$*"
 """
 
 
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
+def ip(*words: str) -> str:
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture
@@ -67,6 +68,9 @@ def space() -> Iterator[str]:
             ip("-n", name + number, "addr", "add", f"10.9.0.{number}/24", "dev", f"cr{number}")
             for device in ("lo", f"cr{number}"):
                 ip("-n", name + number, "link", "set", device, "up")
+        for number in "12":
+            while " UP " not in ip("-n", name + number, "-brief", "link", "show", f"cr{number}"):
+                time.sleep(0.01)  # the system takes up to a second
         yield name
     finally:
         for number in "12":
@@ -86,6 +90,7 @@ def test_a_rank_that_is_cut_off_is_named(tmp_path: Path, space: str, trial: int)
     network = {"UCX_TLS": "tcp,self", "FI_PROVIDER": "tcp", "SPACE": space}  # not the memory that both could share
     job = jobs.finished([*inside, *where, *command], **network)
     assert job.returncode != 0
-    (line,) = [line for line in job.stderr.splitlines() if line.startswith("fit expects")]
-    assert line.startswith("fit expects an answer from every rank within 2 s, got none from rank 1 (process ")
+    told = [line for line in job.stderr.splitlines() if line.startswith("fit expects")]
+    assert len(told) == 1, job.stdout + job.stderr
+    assert told[0].startswith("fit expects an answer from every rank within 2 s, got none from rank 1 (process ")
     assert sorted(tmp_path.glob("step-*.safetensors")) != []

@@ -12,14 +12,14 @@ from training.distributed.jobs import WITH_MPI
 pytestmark = WITH_MPI
 
 TRAINING = """
-    import os, signal, sys, time
+    import os, resource, signal, sys, time
     import numpy as np, chainrule as cr
     how, failing, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     communicator = cr.distributed.MPI(timeout=2)
 
     class Fail(cr.Callback):
         def on_epoch_begin(self, trainer):
-            if trainer.epoch == 4 and communicator.rank == failing:
+            if trainer.epoch == (6 if how == "writes" else 4) and communicator.rank == failing:
                 print("process", os.getpid(), flush=True)
                 match how:
                     case "raises": raise OSError("the disk is on fire")
@@ -28,7 +28,10 @@ TRAINING = """
                     case "stopped": os.kill(os.getpid(), signal.SIGSTOP)
                     case "hangs": time.sleep(10**6)
                     case "pauses": time.sleep(0.5)
+                    case "exits": sys.exit(0)
+                    case "writes": resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
+    sys.stderr = open(os.devnull, "w")  # as the shell does on all ranks but the first
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(300, 20)), rng.integers(0, 5, 300)
     callbacks = [cr.callbacks.Checkpoint(folder), Fail()]
@@ -80,14 +83,41 @@ def test_a_silent_rank_ends_the_job(tmp_path, how, failing):
     assert_that_it_resumes_on_fewer_ranks(tmp_path)
 
 
+def test_a_disk_that_is_full_at_the_last_checkpoint_is_an_error_on_all_ranks(tmp_path):
+    code, out, _ = train(tmp_path, "writes", 0)
+    assert code == 3
+    said = "OSError: Checkpoint expects to write "
+    assert sorted(line.split(said)[0] for line in out.splitlines() if said in line) == [
+        "",
+        "RankError: fit expects every rank to continue, got an error on rank 0: ",
+    ]
+    assert [
+        path.name for path in tmp_path.iterdir() if not path.match("step-*.safetensors") and path.name != ".lock"
+    ] == []
+    assert_that_it_resumes_on_fewer_ranks(tmp_path)
+
+
+def test_a_rank_that_exits_ends_the_others(tmp_path):
+    code, out, _ = train(tmp_path, "exits", 1)
+    assert code == 3
+    assert "RankError: fit expects every rank to continue, got an error on rank 1: SystemExit: 0" in out
+    assert_that_it_resumes_on_fewer_ranks(tmp_path)
+
+
 def test_a_pause_shorter_than_the_timeout_continues(tmp_path):
     code, out, _ = train(tmp_path, "pauses", 1)
     assert code == 0
     assert out.count("6 6 True") == 2
 
 
-def test_a_killed_rank_ends_the_job_and_leaves_whole_checkpoints(tmp_path):
-    assert train(tmp_path, "killed", 1)[0] != 0
+@pytest.mark.parametrize("failing", [1, pytest.param(0, marks=pytest.mark.slow)])
+def test_a_killed_rank_ends_the_job_and_leaves_whole_checkpoints(tmp_path, failing):
+    code, out, err = train(tmp_path, "killed", failing)
+    assert code != 0
+    (line,) = [line for line in err.splitlines() if line.startswith("fit expects")]
+    who = f"rank {failing} (process {out.split()[1]} on "
+    assert line.startswith(f"fit expects every rank to run to its end, got {who}")
+    assert line.endswith(") killed; resume from the last checkpoint, with fewer ranks if need be.")
     assert_that_it_resumes_on_fewer_ranks(tmp_path)
 
 
@@ -98,6 +128,5 @@ def test_ten_times_each(tmp_path, how, trial):
     ranks, failing = 2 + trial % 2, trial % 2
     code, out, err = train(tmp_path, how, failing, ranks)
     assert code != 0
-    if how != "killed":  # the launcher says so, in its own words
-        assert f"rank {failing}" in out + err
+    assert f"rank {failing}" in out + err
     assert_that_it_resumes_on_fewer_ranks(tmp_path)

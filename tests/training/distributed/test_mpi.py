@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.ops.fused import KERNELS
 from training.distributed import jobs
 from training.distributed.jobs import WITH_MPI
 
@@ -60,7 +61,7 @@ def test_sums_of_every_size_are_the_same_on_every_rank_and_in_its_memory():
     script = """
         import numpy as np, chainrule as cr
         communicator = cr.distributed.MPI()
-        for size in 0, 1, 7, 5_000, 300_001:
+        for size in 0, 1, 7, 5_000, 300_001, 4_999:
             for make in (lambda like: like), communicator.room:
                 array = make(np.zeros(size, np.float32))
                 array[:] = np.arange(size) * 0.1 * (communicator.rank + 1)
@@ -77,6 +78,128 @@ def test_sums_of_every_size_are_the_same_on_every_rank_and_in_its_memory():
 def test_a_process_alone_is_one_rank():
     job = jobs.run(1, sys.executable, "-c", "import chainrule as cr; print(cr.distributed.MPI().size)")
     assert jobs.lines(job) == ["1"]
+
+
+DIFFERENCES = """
+    import os, sys
+    names = "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK"
+    rank = int(next(os.environ[name] for name in names if name in os.environ))
+    os.environ["CHAINRULE_KERNELS"] = sys.argv[1 + rank]
+    import numpy as np, chainrule as cr
+    communicator, version = cr.distributed.MPI(timeout=20), cr.__version__
+
+    class Fail(cr.Callback):
+        def on_train_end(self, trainer):
+            raise OSError("the disk is on fire")
+
+    def fit(width=300, callbacks=()):
+        model = cr.MLP([20, width, 5], rng=0)  # wide enough for memory that the ranks share
+        trainer = cr.Trainer(model, "cross_entropy", callbacks=callbacks, communicator=communicator)
+        rng = np.random.default_rng(0)
+        trainer.fit(rng.normal(size=(100, 20)), rng.integers(0, 5, 100), epochs=2, verbose=0)
+        return "trained"
+
+    def of_another_version():
+        cr.__version__ = version + rank * ".1"
+        try:
+            fit()
+        finally:
+            cr.__version__ = version
+
+    for work in lambda: fit(300 + rank), of_another_version, lambda: fit(callbacks=[Fail()] * (1 - rank)), fit:
+        try:
+            said = work()
+        except (ValueError, OSError) as error:
+            said = str(error)
+        print(f"{rank}: {said}\\n", end="")
+"""
+
+
+@WITH_MPI
+def test_ranks_that_differ_are_refused_and_then_train_together():
+    """What they exchange after a failure is not confused with what was on its way."""
+    said = [line[3:] for line in jobs.lines(jobs.run_script(2, DIFFERENCES, KERNELS, KERNELS))]
+    assert len(said) == 8
+    half = [sorted(said[:4]), sorted(said[4:])]
+    network = (
+        "fit expects the same network on every rank, got model.layers[0].out_features 300 on rank 0, 301 on rank 1"
+    )
+    version = f"fit expects the same version of chainrule on every rank, got {cr.__version__} on rank 0, "
+    for told in half:
+        assert [text.startswith((network, version)) for text in told].count(True) == 2
+        assert "trained" in told
+    assert "the disk is on fire" in half[0]
+    assert "fit expects every rank to continue, got an error on rank 0: OSError: the disk is on fire." in half[1]
+
+
+@WITH_MPI
+@pytest.mark.skipif(KERNELS == "numpy", reason="no compiled kernels")
+def test_ranks_with_and_without_kernels_are_refused():
+    said = jobs.lines(jobs.run_script(2, DIFFERENCES, "numpy", "fused"))
+    expected = "fit expects the same kernels on every rank, got numpy on rank 0, fused on rank 1"
+    assert [line[:1] for line in said if line[3:].startswith(expected)] == ["0"] * 3 + ["1"] * 3
+
+
+@WITH_MPI
+def test_fit_on_one_rank_alone_is_an_error():
+    script = """
+        import numpy as np, chainrule as cr
+        communicator = cr.distributed.MPI()
+        trainer = cr.Trainer(cr.MLP([2, 2], rng=0), "cross_entropy", communicator=communicator)
+        if communicator.rank == 0:
+            trainer.fit(np.eye(2), [0, 1], verbose=0)
+    """
+    job = jobs.run_script(2, script)
+    assert job.returncode != 0
+    assert re.search(r"RankError: fit expects every rank to take part, got rank 1 \(process \d+ on ", job.stderr)
+    assert "), which has ended; call fit on every rank." in job.stderr
+
+
+@WITH_MPI
+def test_mpi_that_the_user_has_not_initialized_or_has_finalized():
+    script = """
+        import mpi4py
+        mpi4py.rc.initialize = False
+        import chainrule as cr
+        print(cr.distributed.MPI().size)
+        from mpi4py import MPI
+        MPI.Finalize()
+        try:
+            cr.distributed.MPI()
+        except ValueError as error:
+            print(error)
+    """
+    said = "distributed.MPI expects MPI to be in use, got one that was finalized; make it earlier."
+    assert jobs.lines(jobs.run_script(1, script)) == ["1", said]
+
+
+@WITH_MPI
+@pytest.mark.parametrize("lone", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_communicator_on_one_rank_alone_ends_the_job(lone):
+    script = """
+        import sys, time
+        from mpi4py import MPI
+        import chainrule as cr
+        if MPI.COMM_WORLD.rank != int(sys.argv[1]):
+            time.sleep(10**6)
+        cr.distributed.MPI(timeout=0.1)
+    """
+    job = jobs.run_script(2, script, lone)
+    assert job.returncode != 0
+    said = "distributed.MPI expects every rank to make one within 0.1 s, got some that have not; call it on every rank."
+    assert said in job.stderr.splitlines()
+
+
+@WITH_MPI
+def test_the_script_of_the_page_runs(tmp_path):
+    page = Path(__file__).parents[3] / "docs" / "scale.md"
+    ((script,),) = [re.findall(r"^:caption: train.py\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)]
+    (tmp_path / "train.py").write_text(f"import os\nos.chdir({str(tmp_path)!r})\n{script}")
+    job = jobs.run(2, sys.executable, tmp_path / "train.py")
+    assert job.returncode == 0, job.stderr
+    assert len([line for line in job.stderr.splitlines() if "loss" in line]) == 3
+    assert cr.load(tmp_path / "model.safetensors").parameters.vector.any()
+    assert list((tmp_path / "checkpoints").glob("step-*.safetensors")) != []
 
 
 @pytest.mark.skipif(WITH_MPI.args[0] is False, reason="mpi4py is installed")

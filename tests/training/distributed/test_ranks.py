@@ -12,6 +12,7 @@ import chainrule as cr
 from chainrule.callbacks import StopTraining
 from training.distributed.crew import on_ranks
 from training.engines import CLASSES, INPUTS, LABELS, X
+from training.streamed import Rows
 
 
 def trainer_on(communicator: Any, **settings: Any) -> cr.Trainer:
@@ -30,25 +31,77 @@ def errors(work: Any) -> list[str]:
     return on_ranks(2, attempt)
 
 
-def test_another_network_seed_or_data_are_refused_on_every_rank():
-    def other_network(communicator: Any) -> None:
-        model = cr.MLP([INPUTS, 8 + communicator.rank, CLASSES], rng=0)
-        trainer_on(communicator, model=model).fit(X, LABELS)
+class ChangeOneRank(cr.Callback):
+    def on_epoch_end(self, trainer: Any, row: Any) -> None:
+        if trainer.communicator.rank == 1 and trainer.epoch == 3:
+            trainer.model.parameters.vector[7] += 1e-3
 
-    def other_data(communicator: Any) -> None:
-        trainer_on(communicator).fit(X + communicator.rank, LABELS)
 
-    def other_seed(communicator: Any) -> None:
-        trainer_on(communicator, rng=communicator.rank).fit(X, LABELS)
+def another_row(rank: int) -> np.ndarray:
+    x = X.copy()
+    x[1, 1] += rank
+    return x
 
-    def other_rate(communicator: Any) -> None:
-        trainer_on(communicator, optimizer=cr.Adam(1e-3 + communicator.rank)).fit(X, LABELS)
 
-    works = {"network": other_network, "data": other_data, "seed": other_seed, "settings": other_rate}
-    for what, work in works.items():
-        told = errors(work)
-        assert told[0] == told[1]
-        assert told[0].startswith(f"fit expects the same {what} on every rank, got another on rank 1 than on rank 0;")
+#: What each rank passes to the trainer and to its fit, and what rank 1 has differently.
+DIFFERENCES: dict[str, tuple[Any, str]] = {
+    "network": (
+        lambda rank: {"model": cr.MLP([INPUTS, 8 + rank, CLASSES], rng=0)},
+        "got model.layers[0].out_features 8 on rank 0, 9 on rank 1; build it with the same arguments, and with rng=0.",
+    ),
+    "network, its weights": (
+        lambda rank: {"model": cr.MLP([INPUTS, 8, CLASSES], rng=rank)},
+        "got model/parameters float32 (",
+    ),
+    "data": (lambda rank: {"x": another_row(rank)}, "got training x float32 (210, 7), checksum "),
+    "data, their number": (lambda rank: {"x": X[rank:], "y": LABELS[rank:]}, "got training x float32 (210, 7), "),
+    "data, their labels": (lambda rank: {"y": np.roll(LABELS, rank)}, "got training y int64 (210,), checksum "),
+    "data, their type": (lambda rank: {"y": LABELS.astype(["i8", "i4"][rank])}, "got training y int64 (210,), "),
+    "data, validation": (
+        lambda rank: {"validation": (X, LABELS) if rank else None},
+        "got validation x None on rank 0, float32 (210, 7), checksum ",
+    ),
+    "seed": (lambda rank: {"rng": rank}, "got random numbers of checksum "),
+    "settings": (
+        lambda rank: {"optimizer": cr.Adam(1e-3 + rank)},
+        "got optimizer.learning_rate 0.001 on rank 0, 1.001 on rank 1; pass the same arguments.",
+    ),
+    "settings, batch size": (lambda rank: {"batch_size": 32 >> rank}, "got batch_size 32 on rank 0, 16 on rank 1; "),
+    "settings, metrics": (
+        lambda rank: {"metrics": ["accuracy"] * rank},
+        "got metrics [] on rank 0, ['accuracy'] on rank 1; ",
+    ),
+    "parameters": (
+        lambda rank: {"callbacks": [ChangeOneRank()]},
+        "after the same steps, got others on rank 1 than on ",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_ranks_that_differ_are_refused_on_every_rank(name):
+    make, said = DIFFERENCES[name]
+
+    def work(communicator: Any) -> None:
+        given = {"x": X, "y": LABELS, "validation": None} | make(communicator.rank)
+        fit = {key: given.pop(key) for key in ("x", "y", "validation")}
+        trainer_on(communicator, **given).fit(**fit, verbose=0)
+
+    first, second = errors(work)
+    assert first == second
+    assert first.startswith(f"fit expects the same {name.split(',')[0]} on every rank")
+    assert said in first
+
+
+@pytest.mark.parametrize("lengths", [(70, 70, 70), (100, 110)])
+def test_streams_of_other_lengths_are_refused(lengths):
+    def work(communicator: Any) -> None:
+        first = Rows(X, LABELS, lengths=(70, 140))
+        trainer_on(communicator).fit(Rows(X, LABELS, lengths=lengths) if communicator.rank else first)
+
+    first, second = errors(work)
+    assert first == second
+    assert first.startswith("fit expects the same data on every rank, got training ")
 
 
 def test_an_error_on_one_rank_is_one_on_all():
@@ -58,6 +111,40 @@ def test_an_error_on_one_rank_is_one_on_all():
         trainer_on(communicator).fit(x, LABELS)
 
     assert ["finite" in text for text in errors(fail)] == [False, True]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_train_end"])
+def test_an_error_in_the_first_or_the_last_hook_is_one_on_all(hook, rank):
+    def fail(communicator: Any) -> None:
+        failing = type("Failing", (cr.Callback,), {hook: lambda self, trainer: raise_value_error()})
+        callbacks = [failing()] if communicator.rank == rank else []
+        trainer_on(communicator, callbacks=callbacks).fit(X, LABELS, epochs=1, verbose=0)
+
+    told = errors(fail)
+    assert told[rank] == "Callback expects space on the disk"
+    assert told[1 - rank] == "fit expects every rank to continue"
+
+
+def raise_value_error() -> None:
+    raise ValueError("Callback expects space on the disk")
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("hook", ["on_epoch_end", "on_batch_end"])
+def test_a_callback_on_one_rank_sees_every_epoch_and_step(hook, rank):
+    def work(communicator: Any) -> tuple[list[int], np.ndarray]:
+        seen: list[int] = []
+        see = lambda self, trainer, told: seen.append(trainer.step)  # noqa: E731
+        callback = type("Seeing", (cr.Callback,), {hook: see})()
+        trainer = trainer_on(communicator, callbacks=[callback] if communicator.rank == rank else [])
+        trainer.fit(X, LABELS, epochs=40, verbose=0)
+        return seen, trainer.model.parameters.vector
+
+    told = on_ranks(2, work)
+    steps = range(7, 281, 7) if hook == "on_epoch_end" else range(1, 281)
+    assert [seen for seen, _ in told] == [list(steps) if one == rank else [] for one in range(2)]
+    np.testing.assert_array_equal(told[0][1], told[1][1])
 
 
 class StopOnOneRank(cr.Callback):

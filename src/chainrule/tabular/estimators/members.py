@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
-from threading import Event
+from threading import Event, get_ident
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,7 +108,9 @@ class Task:
             raise KeyboardInterrupt
         return min(history["seconds"]) / trainer.steps_per_epoch * (rows.total // size)
 
-    def train(self, member: int, limit: Deadline | None, tell: Callable[[Report], None], ending: Event) -> Trained:
+    def train(
+        self, member: int, limit: Deadline | None, tell: Callable[[Report], None], is_over: Callable[[], bool]
+    ) -> Trained:
         """Train a member."""
         fold, place = divmod(member, self.plan.n_ensemble)
         rng = np.random.default_rng((self.plan.seed, fold, place))
@@ -120,7 +122,7 @@ class Task:
         if held_out is not None:
             best = BestEpoch(f"validation_{self.metric}", lambda: self._score(model, held_out), self.stops)
             watchers.append(best)
-        watchers += [*([limit] if limit else []), Reports(tell, ending)]
+        watchers += [*([limit] if limit else []), Reports(tell, is_over)]
         trainer = self.trainer(model, watchers, rng)
         history = trainer.fit(**rows.data(self.targets), epochs=self.plan.epochs, verbose=0)
         tell(Report(None, 0))
@@ -145,14 +147,14 @@ class Crew:
         self._errors: dict[int, BaseException] = {}
         self._ended: list[None] = []  # an entry by each thread
         self._reports: SimpleQueue[tuple[int, Report] | None] = SimpleQueue()
-        self._processors = available_threads()
+        self._processors, self._caller = available_threads(), get_ident()
         self._side_by_side = max(1, min(self._processors, len(mine)))
 
     def train(self) -> list[Trained]:
         """Train all members; after Ctrl-C, those that have begun are returned as they are."""
         with blas_threads(0.0, exactly=1):  # first weights and validation round alike, whatever runs beside them
             if self._side_by_side == 1:
-                self._work(self._answer_and_tell)
+                self._work(self._tell)
             else:
                 with deferred(), _Threads(self._run, self._side_by_side, self._ending) as threads:
                     self._wait(len(threads.started))
@@ -166,9 +168,11 @@ class Crew:
             raise KeyboardInterrupt
         return [trained[member] for member in sorted(trained)]
 
-    def _answer_and_tell(self, member: int, report: Report) -> None:
-        self._communicator.answer()
-        self._tell(member, report)
+    def _is_over(self) -> bool:
+        """Whether all members are to end; a caller that trains answers the other ranks meanwhile."""
+        if get_ident() == self._caller:
+            self._communicator.answer()
+        return self._ending.is_set()
 
     def _wait(self, threads: int) -> None:
         if not threads:  # the system allows none
@@ -207,7 +211,7 @@ class Crew:
                 return
             try:
                 told = lambda report, member=member: tell(member, report)  # noqa: E731
-                self._trained[member] = trained = self._task.train(member, self._limit(), told, self._ending)
+                self._trained[member] = trained = self._task.train(member, self._limit(), told, self._is_over)
                 if trained.history.interrupted and not trained.history.reason:
                     self._ending.set()
             except BaseException as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from threading import Event
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -120,14 +119,14 @@ class Report(NamedTuple):
 class Reports(Callback):
     """Tells of each epoch of a member, and ends it when all are to end."""
 
-    def __init__(self, tell: Callable[[Report], None], ending: Event) -> None:
-        self._tell, self._ending = tell, ending
+    def __init__(self, tell: Callable[[Report], None], is_over: Callable[[], bool]) -> None:
+        self._tell, self._is_over = tell, is_over
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         self._tell(Report(dict(row), 0 if trainer.stop else trainer.epochs - trainer.epoch))
 
     def on_pause(self, trainer: Training) -> None:
-        if self._ending.is_set():
+        if self._is_over():
             raise StopTraining("")
 
 
