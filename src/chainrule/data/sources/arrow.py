@@ -33,7 +33,7 @@ class ArrowFiles:
     def __init__(self, files: Any) -> None:
         self._arrow = require("pyarrow", "tabular", "stream")
         dataset = require("pyarrow.dataset", "tabular", "stream")
-        paths, filesystem = _located(files)
+        paths, filesystem = located("stream", files)
         self._options = dataset.ParquetFragmentScanOptions(pre_buffer=filesystem is not None)  # only a network pays it
         kind = FORMATS.get(Path(str(_first(paths))).suffix.lower(), "parquet")
         with self._reading(str(files)):
@@ -152,7 +152,7 @@ def _first(paths: Any) -> Any:
     return next((path for path in inside if path.suffix.lower() in FORMATS), paths)
 
 
-def _located(files: Any) -> tuple[Any, Any]:
+def located(who: str, files: Any) -> tuple[Any, Any]:
     """Return the paths, patterns expanded, and their file system if it is not the local one."""
     if isinstance(files, (list, tuple)):
         return [os.fspath(file) for file in files], None
@@ -162,10 +162,13 @@ def _located(files: Any) -> tuple[Any, Any]:
         try:
             filesystem, path = importlib.import_module("fsspec.core").url_to_fs(path)
         except ImportError as error:
-            raise ModuleNotFoundError(f"stream needs {error.name or path} for this URL: pip install fsspec") from None
+            remedy = "pip install fsspec" if error.name else str(error)  # Install s3fs to access S3
+            raise ModuleNotFoundError(f"{who} needs another package to read {path}: {remedy}") from None
+        except ValueError as error:
+            raise ValueError(sentence(who, f"a URL that fsspec knows, not {path}", str(error))) from None
     if glob.has_magic(path):
         found = sorted(glob.glob(path, recursive=True) if filesystem is None else filesystem.glob(path))
         if not found:
-            raise FileNotFoundError(sentence("stream", f"files that match {path}", "none"))
+            raise FileNotFoundError(sentence(who, f"files that match {path}", "none"))
         return found, filesystem
     return path, filesystem

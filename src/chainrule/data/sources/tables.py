@@ -10,7 +10,7 @@ import numpy as np
 from ..._support.checks import Array, as_numeric, nearest, require, sentence
 
 ROWS_OF_A_CURSOR = 10_000
-REMEDY = "leave it out with columns=[...], or use TabularClassifier or TabularRegressor, which take any column"
+REMEDY = "leave it out with columns=[...], or number its values, or use TabularClassifier or TabularRegressor"
 
 
 class Split:
@@ -25,7 +25,7 @@ class Split:
 
     def inputs(self, names: Sequence[str]) -> list[str]:
         """Return the names of the inputs; raise if a column is missing."""
-        if not self.targets:
+        if not self.targets and (self.columns is None or self.weight is not None):
             known = ", ".join(names)
             raise TypeError(
                 sentence("stream", "target= with the name of a column of the table", "none", f"known are {known}")
@@ -44,6 +44,8 @@ class Split:
         if not isinstance(part, Mapping):
             return part  # type: ignore[no-any-return]
         x = matrix([as_column(name, part[name]) for name in self.inputs(list(part))])
+        if not self.targets:
+            return (x,)
         y = [as_column(name, part[name]) for name in self.targets]
         both = x, y[0] if isinstance(self.target, str) else matrix(y)
         return both if self.weight is None else (*both, as_column(self.weight, part[self.weight]))
