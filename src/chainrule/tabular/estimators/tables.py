@@ -115,7 +115,7 @@ def row_of(
         _check_names(who, row, needed)
         return row
     is_known = type(X).__module__.partition(".")[0] in ("pandas", "polars")
-    if not by_place and is_known and hasattr(X, "columns") and hasattr(X, "shape") and len(X) == 1:
+    if not by_place and is_known and hasattr(X, "shape") and hasattr(X, "columns") and len(X) == 1:
         return _only_row(X, needed)
     return None
 
