@@ -273,6 +273,8 @@ def test_what_is_not_the_name_of_a_column_is_refused(folder: Path) -> None:
     assert "y to be the name of a column of X, got a value of type ndarray" in refused(folder, np.zeros(3))
     with pytest.raises(TypeError, match=r"y_val to be the name of a column of X, got .*; pass y_val="):
         cr.TabularRegressor(**FEW).fit(folder, "rent", X_val=folder)
+    with pytest.raises(FileNotFoundError, match=r"^TabularRegressor expects files that match none/\*, got none"):
+        cr.TabularRegressor(**FEW).fit("none/*", "rent")
     assert "got 'rant' (did you mean 'rent'?)" in refused(folder, "rant")
     with pytest.raises(ValueError, match="TabularClassifier expects at least two classes in y, got one class, 'Bonn'"):
         cr.TabularClassifier(**FEW).fit(folder / "0.parquet", "town")
@@ -321,8 +323,8 @@ def test_an_iterator_of_other_tables_is_refused(parts: list[Any], says: str) -> 
 
 def test_what_no_url_has_is_refused() -> None:
     pytest.importorskip("fsspec")
-    with pytest.raises(FileNotFoundError, match=r"^read_table expects files that match /none/\*.parquet, got none"):
-        read_table("memory://none/*.parquet")
+    with pytest.raises(FileNotFoundError, match=r"^TabularRegressor expects files that match .*, got none"):
+        cr.TabularRegressor().fit("memory://none/*.parquet", "rent")
     with pytest.raises(ValueError, match=r"^read_table expects a URL that fsspec knows, not nowhere://a, got "):
         read_table("nowhere://a")
 

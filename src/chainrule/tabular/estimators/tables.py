@@ -31,11 +31,12 @@ def speaking_as(who: str) -> Iterator[None]:
     """Reword errors of parts of an estimator as errors of the estimator."""
     try:
         yield
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OSError) as error:
         part, expects, rest = str(error).partition(" expects ")
         if part not in PARTS:
             raise
-        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{who}{expects}{rest}") from None
+        kind = TypeError if isinstance(error, TypeError) else type(error) if isinstance(error, OSError) else ValueError
+        raise kind(f"{who}{expects}{rest}") from None
 
 
 def is_matrix(X: Any) -> bool:
