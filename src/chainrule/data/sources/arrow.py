@@ -165,7 +165,7 @@ def located(who: str, files: Any) -> tuple[Any, Any]:
             remedy = "pip install fsspec" if error.name else str(error)  # Install s3fs to access S3
             raise ModuleNotFoundError(f"{who} needs another package to read {path}: {remedy}") from None
         except ValueError as error:
-            raise ValueError(sentence(who, f"a URL that fsspec knows, not {path}", str(error))) from None
+            raise ValueError(sentence(who, f"to read {path}", str(error))) from None
     if glob.has_magic(path):
         found = sorted(glob.glob(path, recursive=True) if filesystem is None else filesystem.glob(path))
         if not found:
