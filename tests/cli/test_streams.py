@@ -75,6 +75,18 @@ def test_classes_are_those_of_all_rows(shell: Shell, flats: Path) -> None:
     assert said.startswith("prediction,probability_Bonn,probability_Kiel,probability_Ulm\n")
 
 
+def test_a_url_is_trained_and_predicted(shell: Shell, flats: Path) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    csv = pytest.importorskip("pyarrow.csv")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for path in sorted(flats.iterdir()):
+        with memory.open(f"/flats/{path.stem}.parquet", "wb") as file:
+            parquet.write_table(csv.read_csv(path), file)
+    assert trained(shell, "memory://flats/*.parquet").code == 0
+    said = shell("predict", "flats-model", "memory://flats/*.parquet")
+    assert len(said.out.splitlines()) == 1 + ROWS
+
+
 def test_groups_and_times_are_divided_by_the_whole_table(shell: Shell, flats: Path) -> None:
     answer = trained(shell, "flats/*.csv", "--group", "town", "--validation", "0")
     assert answer.code == 0, answer.err

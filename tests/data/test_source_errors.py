@@ -63,6 +63,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "lengths": (lambda folder: STREAM(X, Y[:-1]), ValueError, "x, y and weights of equal length, got 50 and 49"),
     "no rows": (lambda folder: STREAM(X[:0], Y[:0]), ValueError, "at least one row, got none"),
     "a list": (lambda folder: STREAM(X.tolist(), Y), TypeError, "x to be an array on disk, got a list"),
+    "a function": (lambda folder: STREAM(lambda: None), TypeError, "batches, got a function; call it"),
+    "weights of no target": (
+        lambda folder: STREAM(parquet(folder / "1.parquet"), columns=["a"], sample_weight="b"),
+        TypeError, "target= with the name of a column of the table, got none",
+    ),
     "no .npy file": (lambda folder: STREAM(folder / "no.npy", Y), FileNotFoundError, "read .*no.npy, got no such file"),
     "text for .npy": (
         lambda folder: STREAM(__file__, Y), ValueError, "an array in .*test_source_errors.py, got the magic string"

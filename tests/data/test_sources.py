@@ -107,6 +107,11 @@ def duckdb(folder: Path) -> Source:
     return of_table(module.connect().sql(f"from '{path}/*.parquet' order by filename, file_row_number"))
 
 
+def duckdb_connection(folder: Path) -> Source:
+    connection = pytest.importorskip("duckdb").connect()
+    return of_table(connection.execute(f"from '{parquet(folder)}/*.parquet' order by filename, file_row_number"))
+
+
 def lazy(folder: Path) -> Source:
     frame = pytest.importorskip("polars").scan_parquet(parquet(folder))
     if not hasattr(frame, "collect_batches"):
@@ -141,6 +146,7 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
     "CSV in chunks": csv,
     "a polars LazyFrame": lazy,
     "a DuckDB relation": duckdb,
+    "a DuckDB connection": duckdb_connection,
     "an SQL cursor": sql,
     "a generator": batches,
     "a source": lambda folder: cr.data.stream(cr.data.stream(X, Y, WEIGHT)),
@@ -161,6 +167,18 @@ def test_a_network_trains_on_them(name, tmp_path):
     trainer = cr.Trainer(cr.MLP([3, 4], rng=0), "cross_entropy", batch_size=100)
     assert len(trainer.fit(source, validation=source, epochs=1, verbose=0)) == 1
     assert trainer.step == 50
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_network_predicts_them_in_their_order(name, tmp_path):
+    model = cr.MLP([3, 8, 4], rng=0)
+    np.testing.assert_allclose(model.predict(SOURCES[name](tmp_path)), model.predict(X), rtol=1e-4, atol=1e-6)
+
+
+def test_rows_to_predict_need_no_target(tmp_path):
+    model = cr.MLP([2, 4], rng=0)
+    source = cr.data.stream(parquet(tmp_path), columns=["c", "b"])
+    np.testing.assert_allclose(model.predict(source), model.predict(X[:, [2, 1]]), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [".npy files", "a folder", "Arrow IPC", "a URL"])

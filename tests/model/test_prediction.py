@@ -123,3 +123,37 @@ def test_nothing_is_predicted_for_nan_or_infinity(model, wrong):
 def test_a_batch_size_is_a_positive_integer(model, x, size, error):
     with pytest.raises(error, match="predict expects batch_size"):
         model.predict(x, batch_size=size)
+
+
+class Groups:
+    """The rows 0 to 4, as two groups and an empty one between them; ``found`` is what it reads."""
+
+    lengths = np.array([2, 0, 3])
+
+    def __init__(self, *found: np.ndarray) -> None:
+        self.found = found or (np.arange(10.0).reshape(5, 2),)
+
+    def read(self, group: int, start: int, stop: int) -> tuple[np.ndarray, ...]:
+        first = [0, 2, 2][group]
+        return tuple(array[first + start : first + stop] for array in self.found)
+
+
+def test_a_source_is_predicted_group_by_group():
+    source, model = Groups(), cr.MLP([2, 3], rng=0)
+    np.testing.assert_allclose(model.predict(source), model.predict(*source.found), rtol=1e-5)
+    np.testing.assert_array_equal(model.predict(Groups(*source.found, np.zeros(5))), model.predict(source))
+
+
+def test_what_a_source_cannot_be_predicted_for_names_its_row():
+    source, model = Groups(), cr.MLP([2, 3], rng=0)
+    source.found[0][3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"finite numbers in x, got nan at .*1.* Row 0 is row 2 of the source\.$"):
+        model.predict(source)
+    with pytest.raises(
+        ValueError, match=r"^predict expects 3 rows from read\(2, 0, 3\) of .*Groups.*, got shape \(2, 2\)"
+    ):
+        model.predict(Groups(source.found[0][:4]))
+    empty = Groups()
+    empty.lengths = empty.lengths[:0]
+    with pytest.raises(ValueError, match=r"^predict expects a source with at least one row, got none"):
+        model.predict(empty)

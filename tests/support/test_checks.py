@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,6 +210,8 @@ def test_none_among_numbers_becomes_nan():
     ("values", "says"),
     [
         (["a", "b"], "f expects x to be an array of numbers, got dtype <U1; encode text as numbers first"),
+        ("x.npy", "an array of numbers, got the text 'x.npy'; read a file first, with numpy.load or cr.data.stream"),
+        (Path("x.npy"), "an array of numbers, got the text 'x.npy'; read a file first"),
         ([[1, 2], [3]], "rows of different lengths"),
         (np.array([1, "a"], object), "got dtype object"),
         (np.array(["2026-01-01"], "datetime64[D]"), "got dtype datetime64"),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +81,49 @@ def test_small_files_are_learned_as_in_memory(folder: Path) -> None:
     assert list(model.feature_names_in_) == ["size", "town", "kind"]
 
 
-@pytest.mark.parametrize("given", ["folder", "list", "csv", "lazy"])
+def at_url(folder: Path) -> str:
+    """The same files in an object store."""
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    for path in folder.iterdir():
+        memory.pipe(f"{folder}/{path.name}", path.read_bytes())
+    return f"memory:/{folder}/*.parquet"
+
+
+def csv(folder: Path) -> Path:
+    pytest.importorskip("pyarrow.csv").write_csv(read_table(folder).frame.to_arrow(), folder / "t.csv")
+    return folder / "t.csv"
+
+
+def cursor(folder: Path) -> Any:
+    connection = sqlite3.connect(":memory:")
+    read_table(folder).frame.to_pandas().to_sql("flats", connection, index=False)
+    return connection.execute("select * from flats")
+
+
+def relation(folder: Path) -> Any:
+    return pytest.importorskip("duckdb").sql(f"from '{folder}/*.parquet' order by filename, file_row_number")
+
+
+GIVEN: dict[str, Callable[[Path], Any]] = {
+    "folder": lambda folder: folder,
+    "list": lambda folder: sorted(map(str, folder.iterdir())),
+    "csv": csv,
+    "lazy": lambda folder: pytest.importorskip("polars").scan_parquet(folder / "*.parquet"),
+    "dataset": lambda folder: pytest.importorskip("pyarrow.dataset").dataset(folder),
+    "reader": lambda folder: read_table(folder).frame.to_arrow().to_reader(700),
+    "URL": at_url,
+    "cursor": cursor,
+    "DuckDB": relation,
+    "chunks of pandas": lambda folder: pytest.importorskip("pandas").read_csv(csv(folder), chunksize=700),
+    "frames of polars": lambda folder: read_table(folder).frame.to_polars().iter_slices(700),
+    "batches": lambda folder: iter(read_table(folder).frame.to_arrow().to_batches(700)),
+}
+
+
+@pytest.mark.parametrize("given", GIVEN)
 def test_a_sample_of_all_rows_decides_as_in_memory(streams: None, folder: Path, given: str) -> None:
     X, y = whole(folder, "rent")
-    source: Any = folder
-    if given == "csv":
-        source = folder / "t.csv"
-        pytest.importorskip("pyarrow.csv").write_csv(read_table(folder).frame.to_arrow(), source)
-    elif given == "list":
-        source = sorted(map(str, folder.iterdir()))
-    elif given == "lazy":
-        source = pytest.importorskip("polars").scan_parquet(folder / "*.parquet")
+    source = GIVEN[given](folder)
     model = cr.TabularRegressor(**FEW).fit(source, "rent")
     same = cr.TabularRegressor(**FEW).fit(X, y)
     assert model.encoder_.to_dict() == same.encoder_.to_dict()
@@ -239,6 +274,10 @@ def test_a_value_that_contradicts_its_column_is_refused_with_file_and_row(
 
 def test_what_is_not_the_name_of_a_column_is_refused(folder: Path) -> None:
     assert "y to be the name of a column of X, got a value of type ndarray" in refused(folder, np.zeros(3))
+    with pytest.raises(TypeError, match=r"y_val to be the name of a column of X, got .*; pass y_val="):
+        cr.TabularRegressor(**FEW).fit(folder, "rent", X_val=folder)
+    with pytest.raises(FileNotFoundError, match=r"^TabularRegressor expects files that match none/\*, got none"):
+        cr.TabularRegressor(**FEW).fit("none/*", "rent")
     assert "got 'rant' (did you mean 'rent'?)" in refused(folder, "rant")
     with pytest.raises(ValueError, match="TabularClassifier expects at least two classes in y, got one class, 'Bonn'"):
         cr.TabularClassifier(**FEW).fit(folder / "0.parquet", "town")
@@ -255,6 +294,42 @@ def test_more_classes_than_can_be_counted_are_refused(
     monkeypatch.setattr(streaming, "MOST_CLASSES", 2)
     with pytest.raises(ValueError, match=r"^TabularClassifier expects at most 2 classes in column 'town', got more"):
         cr.TabularClassifier(**FEW).fit(folder, "town")
+
+
+def test_scores_of_files_are_those_in_memory(small_sample: None, folder: Path) -> None:
+    X, y = whole(folder, "rent")
+    model = cr.TabularRegressor(**FEW).fit(X, y)
+    assert model.score(folder, "rent") == pytest.approx(model.score(X, y), rel=1e-9)
+    X, y = whole(folder, "kind")
+    classifier = cr.TabularClassifier(**FEW).fit(X, y)
+    assert classifier.score(iter([read_table(folder).frame]), "kind") == classifier.score(X, y)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_lazyframe_is_predicted_without_a_warning(folder: Path) -> None:
+    model = cr.TabularRegressor(**FEW).fit(folder, "rent")
+    assert np.array_equal(model.predict(GIVEN["lazy"](folder)), model.predict(folder))
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ([], "rows, got none"),
+        ([{"rent": [1]}, {"size": [1]}], "tables like the first, got .*'size'.*; state the types"),
+        ([{"rent": [1]}, {"rent": [1.5]}], "tables like the first, got .*; state the types"),
+        ([5], "tables like the first, got "),
+    ],
+)
+def test_an_iterator_of_other_tables_is_refused(parts: list[Any], says: str) -> None:
+    assert re.search(says, refused(iter(parts)))
+
+
+def test_what_no_url_has_is_refused() -> None:
+    pytest.importorskip("fsspec")
+    with pytest.raises(FileNotFoundError, match=r"^TabularRegressor expects files that match .*, got none"):
+        cr.TabularRegressor().fit("memory://none/*.parquet", "rent")
+    with pytest.raises(ValueError, match=r"^read_table expects to read nowhere://a, got "):
+        read_table("nowhere://a")
 
 
 def test_files_that_change_under_way_are_refused(streams: None, folder: Path) -> None:

@@ -46,6 +46,7 @@ LATER = 5  # a group
 REFUSED = {
     "nan in x": (lambda: with_number(41, 2, np.nan), ValueError, r"finite numbers in x, got nan at row 41, column 2"),
     "three": (lambda: Made(lambda group, x, y: (x, y, y, y)), TypeError, "Made expects arrays of rows, got 4 values"),
+    "x alone": (lambda: Made(lambda group, x, y: (x,)), TypeError, "got 1 values; name the target= of the stream"),
     "one array": (lambda: Made(lambda group, x, y: x), TypeError, "Made expects arrays of rows, got ndarray"),
     "fewer rows": (
         lambda: Made(lambda group, x, y: (x[1:], y) if group == LATER else (x, y)),

@@ -7,6 +7,7 @@ that looks like a number becomes one. These functions find it before that.
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -58,6 +59,8 @@ AMONG_OBJECTS: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
 
 def stranger(values: Any, array: Any) -> Stranger | None:
     """What is no number among ``values``, of which ``array`` was made; None where all are, or where they are gaps."""
+    if array.ndim == 0 and isinstance(values, (str, os.PathLike)):
+        return f"the text {str(values)!r:.40}", "read a file first, with numpy.load or cr.data.stream"
     if array.dtype.kind != "O":
         return f"dtype {array.dtype}", REMEDIES.get(array.dtype.kind, CONVERT)
     if array.ndim == 0 and not is_gap(array.item()):

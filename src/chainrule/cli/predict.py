@@ -1,10 +1,11 @@
 """Predict the rows of a table with a trained model.
 
 TABLE has the columns that the model was trained on, without preprocessing; other columns are ignored, and the target is
-not needed. CSV, Parquet and Arrow are read in blocks, so TABLE may be larger than memory, and may be a pattern such as
-"2024/*.csv". For an image model, TABLE is the name of the data set, whose test set is predicted, or a table with one
-column per pixel. Predictions are written one line per row, in the order of the table: as Parquet if FILE ends in
-.parquet, otherwise as CSV. On standard output, control characters are escaped.
+not needed. CSV, Parquet and Arrow are read in blocks, so TABLE may be larger than memory; it may also be a folder of
+Parquet files, a pattern such as "2024/*.csv", or a URL of Parquet files. For an image model, TABLE is the name of the
+data set, whose test set is predicted, or a table with one column per pixel. Predictions are written one line per row,
+in the order of the table: as Parquet if FILE ends in .parquet, otherwise as CSV. On standard output, control characters
+are escaped.
 """
 
 from __future__ import annotations

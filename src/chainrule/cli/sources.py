@@ -40,13 +40,13 @@ class Source:
 
 def is_file(source: str) -> bool:
     """Whether a source can be read repeatedly."""
-    found = Path(source).is_file() or Path(source).is_dir() or "::" in source
+    found = Path(source).is_file() or Path(source).is_dir() or "::" in source or "://" in source
     return source != STDIN and (found or glob.has_magic(source))
 
 
 def resolve(who: str, source: str) -> Source:
     """Resolve a table or the name of a data set; an existing file takes precedence."""
-    if source == STDIN:
+    if source == STDIN or "://" in source:
         return Source(source, is_table=True)
     head, found, _ = source.rpartition("::")
     if found and as_path(who, head).is_file():

@@ -1,10 +1,11 @@
 """Train a network on a table or a named data set.
 
-SOURCE is a file with a table (CSV, TSV, Parquet, Arrow, JSON lines, Excel, SQLite; also gzipped), a pattern such as
-"2024/*.csv", - for standard input, or one of digits, mnist, fashion-mnist. A table needs no preprocessing: it may have
-missing values, categories, dates and text, and may be larger than memory. The target is the last column, unless
---target names another. The kind of each column is printed, with the options that overrule it. Some rows are kept for
-the test and not used for training; others choose the best epoch, whose weights are kept.
+SOURCE is a file with a table (CSV, TSV, Parquet, Arrow, JSON lines, Excel, SQLite; also gzipped), a folder of Parquet
+files, a pattern such as "2024/*.csv", a URL of Parquet files, - for standard input, or one of digits, mnist,
+fashion-mnist. A table needs no preprocessing: it may have missing values, categories, dates and text, and may be larger
+than memory. The target is the last column, unless --target names another. The kind of each column is printed, with the
+options that overrule it. Some rows are kept for the test and not used for training; others choose the best epoch, whose
+weights are kept.
 
 --resume DIR resumes an interrupted run, bit for bit. --repeat RUN repeats an earlier run by its run.json, and compares
 the results.

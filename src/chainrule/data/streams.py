@@ -137,7 +137,8 @@ def read_pieces(
         found = _read(source, piece)
         if not isinstance(found, (tuple, list)) or len(found) not in (2, 3):
             what = f"{len(found)} values" if isinstance(found, (tuple, list)) else type(found).__name__
-            raise TypeError(sentence(repr(source), "arrays of rows", what, METHOD))
+            remedy = "name the target= of the stream" if what == "1 values" else METHOD
+            raise TypeError(sentence(repr(source), "arrays of rows", what, remedy))
         x, y, weight = (*found, None)[:3]
         rows = piece.stop - piece.start
         given = (x, y) if weight is None else (x, y, weight)

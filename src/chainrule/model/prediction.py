@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from .._support import checks
-from .._support.checks import Array, as_samples, check_finite, check_integer, is_sparse
+from .._support.checks import (
+    Array,
+    as_samples,
+    check_finite,
+    check_integer,
+    is_source,
+    is_sparse,
+    sentence,
+)
 from .._support.overrides import is_of_package
 from ..layers.base import Layer, all_within, changes
 from ..layers.chain import forward_through
@@ -70,6 +78,8 @@ class Predictor:
         """
         given = x
         if type(x) is not np.ndarray or x.dtype.kind != "f" or not x.ndim:
+            if is_source(x):
+                return _predict_source(x, lambda part: self.predict(model, part, batch_size, by_forward))
             x = as_batch(model.layers, x)
         size = (
             self._rows_at_a_time(model, x) if batch_size is None else check_integer("predict", "batch_size", batch_size)
@@ -104,6 +114,24 @@ class Predictor:
             return LEAST_ROWS
         widest = self._widest if is_sparse(x) else max(self._widest, math.prod(x.shape[1:]))
         return min(max(BATCH_BYTES // (widest * model.dtype.itemsize), LEAST_ROWS), MOST_ROWS)
+
+
+def _predict_source(source: Any, predict: Callable[[Any], Array]) -> Array:
+    """Predict the rows of a source, group by group."""
+    outputs: list[Array] = []
+    for group, rows in enumerate(np.asarray(source.lengths).tolist()):
+        found = source.read(group, 0, rows)
+        x = found[0] if isinstance(found, (tuple, list)) else found
+        if np.shape(x)[:1] != (rows,):
+            expected = f"{rows} rows from read({group}, 0, {rows}) of {source!r}"
+            raise ValueError(sentence("predict", expected, f"shape {np.shape(x)}"))
+        try:
+            outputs.append(predict(x))
+        except ValueError as error:
+            raise ValueError(f"{error} Row 0 is row {sum(map(len, outputs))} of the source.") from None
+    if not outputs:
+        raise ValueError(sentence("predict", "a source with at least one row", "none"))
+    return np.concatenate(outputs)
 
 
 def as_batch(layers: Sequence[Layer], x: Any, dtype: Any = None) -> Array:

@@ -199,15 +199,16 @@ class Sequential:
 
         Parameters
         ----------
-        x : array or SciPy sparse matrix (N, ...)
-            Input; may be sparse if the first layer is Linear.
+        x : array, SciPy sparse matrix (N, ...) or Source
+            Input; may be sparse if the first layer is Linear. Data larger than memory come as a source, such as
+            :func:`~chainrule.data.stream` returns, whose targets are ignored.
         batch_size : int, optional
             Rows computed at a time; chosen by the width of the layers by default.
 
         Returns
         -------
         array (N, ...)
-            Outputs y.
+            Outputs y, in the order of the rows.
 
         Raises
         ------

@@ -87,8 +87,8 @@ def read_table(
     Parameters
     ----------
     source : path, list of paths, pattern, binary file, LazyFrame or dataset
-        The file, or files with the same columns: ``"sales/*.csv"``; ``"-"`` for standard input, ``"file.db::table"``
-        for SQLite; a LazyFrame of polars, or a dataset or RecordBatchReader of pyarrow.
+        The file, or files with the same columns: ``"sales/*.csv"``, ``"s3://bucket/*.parquet"``; ``"-"`` for standard
+        input, ``"file.db::table"`` for SQLite; a LazyFrame, a pyarrow dataset, a cursor, or an iterator of frames.
     encoding, delimiter, decimal : str, optional
         Encoding of a text file, such as ``"cp1251"``; delimiter, ``" "`` for any white space; decimal mark, ``"."`` or
         ``","``; all detected by default.

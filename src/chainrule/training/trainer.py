@@ -219,12 +219,12 @@ class Trainer(Preparation):
     def evaluate(self, x: Any, y: Any = None, sample_weight: Any = None) -> dict[str, float]:
         """Compute the loss, penalties included, and the metrics, without dropout.
 
-        Of a source, metrics are weighted means over windows of about 128 MB: the accuracy and mean errors of all rows,
-        but not exactly their AUC, for example.
+        Of a source, metrics are weighted means over windows of about 128 MB: the accuracy and mean absolute error of
+        all rows, but not exactly their AUC, for example.
 
         Parameters
         ----------
-        x, y, sample_weight : arrays
+        x, y, sample_weight : arrays, or Source alone
             As for :meth:`fit`.
 
         Returns

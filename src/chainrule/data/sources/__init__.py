@@ -10,6 +10,7 @@ from ..._support.checks import is_source, sentence
 from ..streams import Source
 
 KNOWN = "files, arrays on disk or batches"
+READ_ONCE = ("collect_batches", "fetchmany", "__arrow_c_stream__")
 
 
 def stream(
@@ -20,7 +21,7 @@ def stream(
     target: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
 ) -> Source:
-    """Return data larger than memory as a source, for ``Trainer.fit`` and ``Trainer.evaluate``.
+    """Return data larger than memory as a source, for ``fit`` and ``evaluate`` of a Trainer, and ``model.predict``.
 
     Parameters
     ----------
@@ -32,9 +33,9 @@ def stream(
     y, sample_weight : as x, optional
         Targets and weights. Of a table, ``sample_weight`` is the name of a column.
     target : str or list of str, optional
-        The column of the targets, or several.
+        The column of the targets, or several; none for new rows, whose inputs ``columns`` names.
     columns : list of str, optional
-        The columns of the inputs; all others by default.
+        The columns of the inputs, in order; all others by default.
 
     Returns
     -------
@@ -89,8 +90,9 @@ def _source(x: Any, y: Any, sample_weight: Any, target: Any, columns: Any) -> So
         if not _are_paths(x) and str(x).endswith(".npy"):
             raise TypeError(sentence("stream", f"y beside the array in {x}", "none", "pass y=, such as another file"))
         return Numbers(ArrowFiles(x), split)
-    if not isinstance(x, Iterable) and not hasattr(x, "__arrow_c_stream__") and not hasattr(x, "collect_batches"):
-        raise TypeError(sentence("stream", KNOWN, f"a {type(x).__name__}", "pass y too, or target="))
+    if not isinstance(x, Iterable) and not any(hasattr(x, name) for name in READ_ONCE):
+        remedy = "call it" if callable(x) else "pass y, too" if hasattr(x, "dtype") else ""
+        raise TypeError(sentence("stream", KNOWN, f"a {type(x).__name__}", remedy))
     from .spool import spooled
 
     source = spooled(split.batch(part) for part in tables_in(x))

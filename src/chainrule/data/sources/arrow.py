@@ -34,7 +34,7 @@ class ArrowFiles:
     def __init__(self, files: Any) -> None:
         self._arrow, dataset = (require(name, "tabular", "stream") for name in ("pyarrow", "pyarrow.dataset"))
         with reading(files, WHOLE):
-            paths, filesystem = _located(files)
+            paths, filesystem = located("stream", files)
             kind = FORMATS.get(_suffix(_first(paths)), "parquet")
             found = dataset.dataset(paths, format=kind, partitioning="hive", filesystem=filesystem)
             fragments = sorted(found.get_fragments(), key=lambda fragment: str(fragment.path))
@@ -181,21 +181,24 @@ def _first(paths: Any) -> Any:
     return known[0] if known else paths
 
 
-def _located(files: Any) -> tuple[Any, Any]:
+def located(who: str, files: Any) -> tuple[Any, Any]:
     """Return the paths, patterns expanded, and their file system if it is not the local one."""
     if isinstance(files, (list, tuple)):
-        return [str(as_path("stream", file)) for file in files], None
+        return [str(as_path(who, file)) for file in files], None
     path, filesystem = os.fspath(files), None
     if "://" in path:
         try:
             filesystem, path = importlib.import_module("fsspec.core").url_to_fs(path)
         except ImportError as error:
-            raise ModuleNotFoundError(f"stream needs {error.name or path} for this URL: pip install fsspec") from None
+            remedy = "pip install fsspec" if error.name else str(error)  # Install s3fs to access S3
+            raise ModuleNotFoundError(f"{who} needs another package to read {path}: {remedy}") from None
+        except ValueError as error:
+            raise ValueError(sentence(who, f"to read {path}", str(error))) from None
     else:
-        path = str(as_path("stream", path))
+        path = str(as_path(who, path))
     if glob.has_magic(path) and not (filesystem is None and os.path.exists(path)):
         matched = sorted(glob.glob(path, recursive=True) if filesystem is None else filesystem.glob(path))
         if not (matched := [one for one in matched if filesystem is not None or os.path.isfile(one)]):
-            raise FileNotFoundError(sentence("stream", f"files that match {path}", "none"))
+            raise FileNotFoundError(sentence(who, f"files that match {path}", "none"))
         return matched, filesystem
     return path, filesystem

@@ -13,7 +13,7 @@ from ..._support.strangers import as_array
 from .files import reading
 
 ROWS_OF_A_CURSOR = 10_000
-REMEDY = "leave it out with columns=[...], or use TabularClassifier or TabularRegressor, which take any column"
+REMEDY = "leave it out with columns=[...], or number its values, or use TabularClassifier or TabularRegressor"
 
 
 class Split:
@@ -36,7 +36,7 @@ class Split:
     def inputs(self, names: Sequence[str]) -> list[str]:
         """Return the names of the inputs, which the first part determines; raise if a column is missing."""
         known = ", ".join(map(str, names))
-        if not self.targets:
+        if not self.targets and (self.columns is None or self.weight is not None):
             expected = "target= with the name of a column of the table"
             raise TypeError(sentence("stream", expected, "none", f"known are {known}"))
         others = [*self.targets, *([] if self.weight is None else [self.weight])]
@@ -61,6 +61,8 @@ class Split:
                 raise TypeError(sentence("stream", "tables", f"a {type(part).__name__}", remedy))
             return part  # type: ignore[no-any-return]
         x = matrix([as_column(name, part[name]) for name in self.inputs(list(part))])
+        if not self.targets:
+            return (x,)
         y = [as_column(name, part[name]) for name in self.targets]
         both = x, y[0] if isinstance(self.target, str) else matrix(y)
         return both if self.weight is None else (*both, as_column(self.weight, part[self.weight]))

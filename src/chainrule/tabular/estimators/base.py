@@ -162,7 +162,9 @@ class BaseTabular(BaseEstimator):
         for name in ("model_", "oof_predictions_", "feature_names_in_"):  # an estimator whose fit fails is not fitted
             self.__dict__.pop(name, None)
         X, y, sample_weight, stream = streams.in_memory(self, X, y, sample_weight)
-        X_val, y_val, sample_weight_val, _ = streams.in_memory(self, X_val, y_val, sample_weight_val, always=True)
+        X_val, y_val, sample_weight_val, _ = streams.in_memory(
+            self, X_val, y_val, sample_weight_val, always=True, of="_val"
+        )
         columns = tables.read(who, X)
         self._by_place = tables.is_matrix(X)
         self._names, self.n_features_in_ = list(columns), len(columns)

@@ -22,6 +22,7 @@ from ...estimators.parameters import keep_parameters
 from ...layers.program import Call, Program, run
 from ...losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss, Quantile
 from .. import recipe
+from . import streams
 from .base import CONSTRAINTS, UNCHANGED, BaseTabular
 from .calibration import conformal_shift, inverse_temperature
 from .texts import OF_TABLES
@@ -123,7 +124,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         return self._answers(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy: the share of the rows that is classified correctly."""
+        """Return the accuracy: the share of the rows that is classified correctly. Of files, y is a column's name."""
+        X, y, sample_weight, _ = streams.in_memory(self, X, y, sample_weight, always=True)
         return float(super().score(X, as_labels(type(self).__name__, "y", y), sample_weight))
 
     def decoding_(self) -> Program:
@@ -310,7 +312,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         return answers[:, 0] if self.n_outputs_ == 1 else answers
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R² of the predictions."""
+        """Return R² of the predictions. Of files, y is a column's name."""
+        X, y, sample_weight, _ = streams.in_memory(self, X, y, sample_weight, always=True)
         check_no_times(type(self).__name__, "y", y)
         return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
 

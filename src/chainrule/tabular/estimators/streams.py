@@ -57,19 +57,19 @@ class Opened(NamedTuple):
 
 
 def in_memory(
-    estimator: Any, X: Any, y: Any, weight: Any, *, always: bool = False
+    estimator: Any, X: Any, y: Any, weight: Any, *, always: bool = False, of: str = ""
 ) -> tuple[Any, Any, Any, Opened | None]:
     """Return X, y and the weights as they are, or those in files; if these are a sample, all of what is known of it."""
     if not is_stored(X):
         return X, y, weight, None
-    found = opened(type(estimator).__name__, X, y, weight, is_class=is_classifier(estimator), always=always)
+    found = opened(type(estimator).__name__, X, y, weight, is_class=is_classifier(estimator), always=always, of=of)
     return found.columns, found.y, found.weight, found if found.stored.is_sample else None
 
 
-def opened(who: str, X: Any, y: Any, weight: Any, *, is_class: bool, always: bool = False) -> Opened:
+def opened(who: str, X: Any, y: Any, weight: Any, *, is_class: bool, always: bool = False, of: str = "") -> Opened:
     """Read a table, or a sample of a larger one; rows without a value in the column ``y`` are left out."""
-    for name, given in {"y": y, "sample_weight": weight}.items():
-        if not isinstance(given, str) and not (given is None and name == "sample_weight"):
+    for name, given in {f"y{of}": y, f"sample_weight{of}": weight}.items():
+        if not isinstance(given, str) and not (given is None and name != f"y{of}"):
             got = f"a value of type {type(given).__name__}"
             raise TypeError(sentence(who, f"{name} to be the name of a column of X", got, f"pass {name}='...'"))
     with speaking_as(who):

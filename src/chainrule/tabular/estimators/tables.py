@@ -31,11 +31,12 @@ def speaking_as(who: str) -> Iterator[None]:
     """Reword errors of parts of an estimator as errors of the estimator."""
     try:
         yield
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OSError) as error:
         part, expects, rest = str(error).partition(" expects ")
         if part not in PARTS:
             raise
-        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{who}{expects}{rest}") from None
+        kind = TypeError if isinstance(error, TypeError) else type(error) if isinstance(error, OSError) else ValueError
+        raise kind(f"{who}{expects}{rest}") from None
 
 
 def is_matrix(X: Any) -> bool:
@@ -115,7 +116,7 @@ def row_of(
         _check_names(who, row, needed)
         return row
     is_known = type(X).__module__.partition(".")[0] in ("pandas", "polars")
-    if not by_place and is_known and hasattr(X, "columns") and hasattr(X, "shape") and len(X) == 1:
+    if not by_place and is_known and hasattr(X, "shape") and hasattr(X, "columns") and len(X) == 1:
         return _only_row(X, needed)
     return None
 

@@ -32,7 +32,14 @@ def read_columnar(source: Source, kind: str, options: Options) -> tuple[Any, lis
         source.refuse(f"a whole {kind} file in" if kind != "folder" else "Parquet files in", _first_line(error), _AGAIN)
     if not table.num_rows:
         source.refuse("rows in", "none")
-    return table, []
+    return _without_views(table), []
+
+
+def _without_views(table: Any) -> Any:
+    """Turn views, which many functions of Arrow do not know, into text."""
+    arrow = require("pyarrow", "tabular", WHO)
+    fields = [field.with_type(arrow.string()) if str(field.type) == "string_view" else field for field in table.schema]
+    return table if fields == list(table.schema) else table.cast(arrow.schema(fields, table.schema.metadata))
 
 
 def columnar_blocks(source: Source, kind: str, options: Options) -> Iterator[tuple[str, Any]]:
@@ -56,7 +63,7 @@ def columnar_blocks(source: Source, kind: str, options: Options) -> Iterator[tup
             for batch in batches:
                 batch.validate(full=True)
                 if batch.num_rows:
-                    yield name, arrow.Table.from_batches([batch])
+                    yield name, _without_views(arrow.Table.from_batches([batch]))
 
 
 def _parquet_batches(part: Any, schema: Any, size: int) -> Iterator[Any]:

@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
@@ -23,10 +23,13 @@ from typing import Any, BinaryIO, NoReturn
 
 from ..._support.checks import nearest, require, sentence
 from ..._support.files import CHUNK, MAX_RATIO, MOST_PIPED, SPARE, as_path, in_our_words, opened, refusal
+from ...data.sources.arrow import located
+from ...data.sources.tables import tables_in
 from ..numerals import COMMA, POINT
 
 WHO = "read_table"
 STDIN = "standard input"
+READ_ONCE = ("sink_parquet", "fetch_arrow_reader", "fetchmany", "__next__")  # of a LazyFrame, ...
 #: Formats by their first bytes; text has none of these.
 KINDS = {
     b"PAR1": "parquet",
@@ -97,7 +100,7 @@ class Source:
 @contextmanager
 def staged(source: Any) -> Iterator[Source]:
     """Open the source as a file that can be read repeatedly; a stream is copied to a temporary file."""
-    if hasattr(source, "read"):
+    if hasattr(source, "read") and not hasattr(source, "get_chunk"):  # as pandas.read_csv(chunksize=) has
         with _copied(source, str(getattr(source, "name", "the stream"))) as copy:
             yield copy
         return
@@ -105,12 +108,15 @@ def staged(source: Any) -> Iterator[Source]:
         with _copied(sys.stdin.buffer, STDIN) as copy:
             yield copy
         return
-    if hasattr(source, "sink_parquet") or hasattr(source, "read_next_batch"):
+    if any(hasattr(type(source), name) for name in READ_ONCE):
         with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
             yield Source(_as_parquet(source, Path(folder, "table.parquet")), f"the {type(source).__name__}")
         return
     if hasattr(source, "get_fragments"):
         yield Source(Path(), "the dataset", dataset=source)
+        return
+    if isinstance(source, str) and "://" in source:
+        yield Source(Path(), source, dataset=_remote(source))
         return
     if files := _several(source):
         yield Source(files[0], f"{len(files)} files" if isinstance(source, (list, tuple)) else str(source), files=files)
@@ -130,7 +136,7 @@ def is_stored(source: Any) -> bool:
     """Whether a table is outside of memory: paths, or an object that streams its rows."""
     if isinstance(source, (list, tuple)):
         return bool(source) and all(isinstance(one, (str, os.PathLike)) for one in source)
-    streams = ("sink_parquet", "read_next_batch", "get_fragments")
+    streams = (*READ_ONCE, "get_fragments")
     return isinstance(source, (str, os.PathLike)) or any(hasattr(type(source), name) for name in streams)
 
 
@@ -149,14 +155,34 @@ def _several(source: Any) -> tuple[Path, ...]:
     return files
 
 
+def _remote(url: str) -> Any:
+    """Open Parquet files in an object store as one dataset."""
+    dataset = require("pyarrow.dataset", "tabular", WHO)
+    paths, filesystem = located(WHO, url)
+    try:
+        return dataset.dataset(paths, format="parquet", partitioning="hive", filesystem=filesystem)
+    except (require("pyarrow", "tabular", WHO).ArrowException, OSError) as error:
+        Source(Path(), url).refuse("Parquet files at", str(error).split("\n")[0])
+
+
 def _as_parquet(rows: Any, path: Path) -> Path:
     """Write a LazyFrame, or rows that can be read only once, to a file."""
     if hasattr(rows, "sink_parquet"):
         rows.sink_parquet(path)
         return path
-    with require("pyarrow.parquet", "tabular", WHO).ParquetWriter(path, rows.schema) as writer:
-        for batch in rows:
-            writer.write_batch(batch)
+    arrow, parquet = (require(name, "tabular", WHO) for name in ("pyarrow", "pyarrow.parquet"))
+    with ExitStack() as stack:
+        writer = None
+        for part in tables_in(rows):
+            try:
+                table = arrow.table(part)
+                writer = writer or stack.enter_context(parquet.ParquetWriter(path, table.schema))
+                writer.write_table(table.cast(writer.schema))
+            except (arrow.ArrowException, TypeError, ValueError) as error:
+                expected, remedy = "tables like the first", "state the types, as with dtype= of pandas.read_csv"
+                raise ValueError(sentence(WHO, expected, str(error).split("\n")[0], remedy)) from None
+    if writer is None:
+        raise ValueError(sentence(WHO, "rows", "none"))
     return path
 
 
