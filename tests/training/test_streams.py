@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.training import run as run_module
+from chainrule.training.streaming import Ahead
 from training.streamed import ROWS, Rows, small_windows
 
 RNG = np.random.default_rng(0)
@@ -215,15 +217,19 @@ def test_no_thread_outlives_the_fit(error, monkeypatch):
     assert threading.active_count() == before
 
 
-def test_ctrl_c_need_not_wait_for_a_slow_disk(monkeypatch):
+@pytest.mark.parametrize("while_it_waits", [True, False])
+def test_ctrl_c_need_not_wait_for_a_slow_disk(while_it_waits, monkeypatch):
     small_windows(monkeypatch, 16, BYTES)
     source = Rows(X, Y)
-    reads, waits = source.read, threading.Event()
+    reads, wait, waits = source.read, Ahead._wait, threading.Event()
+    waited_for: list[Any] = []
+    monkeypatch.setattr(Ahead, "_wait", lambda self: (waited_for.append(self._thread), wait(self)))
 
     def slow(*piece: int) -> Any:
         if threading.current_thread() is not threading.main_thread() and len(source.reads) > 6:
-            waits.wait(0.2)  # until the main thread waits for this one
-            os.kill(os.getpid(), 2)  # SIGINT arrives there
+            while while_it_waits and threading.current_thread() not in waited_for:
+                time.sleep(0.001)
+            os.kill(os.getpid(), 2)  # SIGINT arrives in the main thread
             waits.wait(60)
             finished.append(True)
         return reads(*piece)
@@ -236,15 +242,13 @@ def test_ctrl_c_need_not_wait_for_a_slow_disk(monkeypatch):
 
     ended: list[bool] = []
     finished: list[bool] = []
-    monkeypatch.setattr("chainrule.training.streaming.Ahead.end", _releasing(waits))
+    monkeypatch.setattr(Ahead, "end", _releasing(waits))
     history = trainer(callbacks=[Release()]).fit(source, epochs=1, verbose=0)
     assert history.interrupted
     assert ended == finished == [True]  # fit has waited for the thread
 
 
 def _releasing(waits: threading.Event) -> Any:
-    from chainrule.training.streaming import Ahead
-
     end = Ahead.end
 
     def released(self: Any) -> None:

@@ -17,7 +17,7 @@ from ..data.streams import Piece, Source, Windows, joined, lengths_of, read_piec
 from ..metrics import Metric
 from ..model import Sequential
 from ..runtime.sharing import Thread, started
-from ..runtime.signals import released
+from ..runtime.signals import deliver, released
 from ..runtime.temporary import Temporary
 from .engine import Average, Engine, Parts
 from .evaluation import measure_outputs
@@ -143,7 +143,8 @@ class Ahead(Temporary):
 
     def take(self, pieces: list[Piece]) -> Data:
         """Return these rows, as soon as they are read."""
-        with released:  # so that Ctrl-C need not wait for a slow disk
+        with released:  # so that Ctrl-C need not wait for a slow disk,
+            deliver()  # even if it came before
             self._wait()
             if self._pieces != pieces or not self._found:  # also after a fork, or if there can be no more threads
                 self.ask(pieces)
