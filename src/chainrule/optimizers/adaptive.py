@@ -155,8 +155,35 @@ class Adagrad(Optimizer):
         return np.divide(g, d, out=d)
 
 
+class Moments(Optimizer):
+    """The running means of Adam; no dataclass, so that a subclass orders its arguments itself."""
+
+    betas: tuple[float, float]
+    epsilon: float
+
+    def slots(self) -> dict[str, float]:
+        """The mean and the mean square."""
+        return {"mean": 0.0, "square": 0.0}
+
+    def coefficients(self, t: int, rate: float) -> Coefficients:
+        """The numbers 1 − β₁, 1 − β₂, and a, b such that m̂ / (√v̂ + ε) = m / (a √v + b)."""
+        beta1, beta2 = self.betas
+        c = 1 - beta1**t
+        return 1 - beta1, 1 - beta2, c / math.sqrt(1 - beta2**t), c * self.epsilon
+
+    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
+        """The quotient m̂ / (√v̂ + ε)."""
+        (weight1, weight2, a, b), (d, _), m, v = coefficients, scratch, state["mean"], state["square"]
+        approach(m, g, weight1, d)
+        approach(v, np.multiply(g, g, out=d), weight2, d)
+        np.sqrt(v, out=d)
+        d *= a
+        d += b
+        return np.divide(m, d, out=d)
+
+
 @dataclass(eq=False, repr=False)
-class Adam(Optimizer):
+class Adam(Moments):
     """Running mean of the gradient divided by the root of its running mean square, both corrected for their start.
 
         m ← β₁ m + (1 − β₁) g            m̂ = m / (1 − β₁ᵗ)
@@ -199,36 +226,6 @@ class Adam(Optimizer):
     learning_rate: float | Schedule = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
-
-    def slots(self) -> dict[str, float]:
-        """The mean and the mean square."""
-        return {"mean": 0.0, "square": 0.0}
-
-    def coefficients(self, t: int, rate: float) -> Coefficients:
-        """The numbers 1 − β₁, 1 − β₂, and the two that hold both corrections and ε."""
-        return adam_coefficients(t, self.betas, self.epsilon)
-
-    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
-        """The quotient m̂ / (√v̂ + ε)."""
-        return adam_direction(g, state, scratch, coefficients)
-
-
-def adam_coefficients(t: int, betas: tuple[float, float], epsilon: float) -> tuple[float, float, float, float]:
-    """1 − β₁, 1 − β₂, and a, b such that m̂ / (√v̂ + ε) = m / (a √v + b)."""
-    beta1, beta2 = betas
-    c = 1 - beta1**t
-    return 1 - beta1, 1 - beta2, c / math.sqrt(1 - beta2**t), c * epsilon
-
-
-def adam_direction(g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
-    """m / (a √v + b), after m and v have approached g and g²."""
-    (weight1, weight2, a, b), (d, _), m, v = coefficients, scratch, state["mean"], state["square"]
-    approach(m, g, weight1, d)
-    approach(v, np.multiply(g, g, out=d), weight2, d)
-    np.sqrt(v, out=d)
-    d *= a
-    d += b
-    return np.divide(m, d, out=d)
 
 
 @dataclass(eq=False, repr=False)

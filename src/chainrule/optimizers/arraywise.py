@@ -12,7 +12,7 @@ import numpy as np
 from .._support.checks import Array, check_integer, sentence
 from .._support.settings import ABOVE_ZERO, FRACTION, Checks, optional
 from ..schedules import Schedule
-from .adaptive import adam_coefficients, adam_direction
+from .adaptive import Moments
 from .base import Optimizer, square_norm
 from .checks import NEEDS_SETUP, check_betas
 from .rule import Coefficients, Scratch, Slots, approach
@@ -149,7 +149,7 @@ class LARS(Layerwise):
 
 
 @dataclass(eq=False, repr=False)
-class LAMB(Layerwise):
+class LAMB(Layerwise, Moments):
     """:class:`Adam` whose step in each weight matrix is as long as the matrix's norm times η, for very large batches.
 
         m ← β₁ m + (1 − β₁) g            m̂ = m / (1 − β₁ᵗ)
@@ -204,18 +204,6 @@ class LAMB(Layerwise):
     epsilon: float = 1e-6
     weight_decay: float | Schedule = field(default=0.01, kw_only=True)
 
-    def slots(self) -> dict[str, float]:
-        """The mean and the mean square."""
-        return {"mean": 0.0, "square": 0.0}
-
-    def coefficients(self, t: int, rate: float) -> Coefficients:
-        """Those of Adam."""
-        return adam_coefficients(t, self.betas, self.epsilon)
-
-    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
-        """The quotient m̂ / (√v̂ + ε)."""
-        return adam_direction(g, state, scratch, coefficients)
-
     def _block_direction(
         self, block: slice, w: Array, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients
     ) -> Array:
@@ -230,7 +218,7 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest start, at the price of 
 
 
 @dataclass(eq=False, repr=False)
-class Muon(Arraywise):
+class Muon(Arraywise, Moments):
     """Moves a weight matrix in all its directions alike: the momentum with its singular values set to about 1.
 
         M ← μ M + (1 − μ) G
@@ -303,18 +291,6 @@ class Muon(Arraywise):
     def _forget_model(self) -> None:
         super()._forget_model()
         self._grams: Array = np.empty((2, 0))
-
-    def slots(self) -> dict[str, float]:
-        """The mean and the mean square."""
-        return {"mean": 0.0, "square": 0.0}
-
-    def coefficients(self, t: int, rate: float) -> Coefficients:
-        """Those of AdamW."""
-        return adam_coefficients(t, self.betas, self.epsilon)
-
-    def direction(self, g: Array, state: Slots, scratch: Scratch, coefficients: Coefficients) -> Array:
-        """The direction of AdamW, for everything but matrices."""
-        return adam_direction(g, state, scratch, coefficients)
 
     def _divide(self, itemsize: int) -> list[tuple[slice, float, float]]:
         blocks = super()._divide(itemsize)

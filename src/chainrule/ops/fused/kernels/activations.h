@@ -178,37 +178,3 @@ static void NAME(activate_backward)(int kind, Size n, const void *dy_, const voi
     }
     if (whole) NAME(pull_back_vectors)(kind, whole, dy, kept, dx, (REAL)a);
 }
-
-/* y = (1 - a) x + a f, with an a for each column; y may be x or f. */
-static void NAME(parametric)(Size rows, Size width, const void *x_, const void *f_, const void *amount_, void *y_) {
-    const REAL *x = x_, *f = f_, *amount = amount_;
-    REAL *y = y_;
-    for (Size row = 0; row < rows; row++, x += width, f += width, y += width) {
-#pragma omp simd
-        for (Size i = 0; i < width; i++) y[i] = (1 - amount[i]) * x[i] + amount[i] * f[i];
-    }
-}
-
-static void NAME(prelu)(Size rows, Size width, const void *x_, const void *slope_, void *y_) {
-    const REAL *x = x_, *slope = slope_;
-    REAL *y = y_;
-    for (Size row = 0; row < rows; row++, x += width, y += width) {
-#pragma omp simd
-        for (Size i = 0; i < width; i++) y[i] = NAME(relu)(x[i]) + (x[i] > 0 ? 0 : x[i]) * slope[i];
-    }
-}
-
-static void NAME(prelu_backward)(Size rows, Size width, const void *dy_, const void *x_, const void *slope_, void *dx_,
-                                 void *dslope_) {
-    const REAL *dy = dy_, *x = x_, *slope = slope_;
-    REAL *dx = dx_, *dslope = dslope_;
-    memset(dslope, 0, (size_t)width * sizeof(REAL));
-    for (Size row = 0; row < rows; row++, dy += width, x += width, dx += width) {
-#pragma omp simd
-        for (Size i = 0; i < width; i++) {
-            const REAL pull = dy[i], at = x[i]; /* before dx, which may be either of them, is written */
-            dslope[i] += pull * (at > 0 ? 0 : at);
-            dx[i] = pull * (NAME(relu_slope)(at) * (1 - slope[i]) + slope[i]);
-        }
-    }
-}

@@ -75,10 +75,3 @@ static void NAME(gaussian_noise)(Size n, uint64_t key, uint64_t first, double de
         skip = 0;
     }
 }
-
-static void NAME(multiply)(Size n, const void *x_, const void *factor_, void *y_) {
-    const REAL *x = x_, *factor = factor_;
-    REAL *y = y_;
-#pragma omp simd
-    for (Size i = 0; i < n; i++) y[i] = x[i] * factor[i];
-}

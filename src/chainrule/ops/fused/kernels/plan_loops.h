@@ -1,7 +1,7 @@
 /* The loops of a plan that belong to no layer, no loss and no optimizer alone; kernels.def says what each computes. */
 
 /* Each column is summed in a register. */
-static void NAME(sum_rows)(Size rows, Size width, const void *dz_, void *db_, Size start, Size stop) {
+void NAME(sum_rows)(Size rows, Size width, const void *dz_, void *db_, Size start, Size stop) {
     const REAL *dz = dz_;
     REAL *db = db_;
     Size o = start;
@@ -17,18 +17,7 @@ static void NAME(sum_rows)(Size rows, Size width, const void *dz_, void *db_, Si
     }
 }
 
-static void NAME(parametric_gradient)(Size rows, Size width, const void *dy_, const void *x_, const void *f_, void *da_,
-                                      Size start, Size stop) {
-    const REAL *dy = dy_, *x = x_, *f = f_;
-    REAL *da = da_;
-    memset(da + start, 0, (size_t)(stop - start) * sizeof(REAL));
-    for (Size row = 0; row < rows; row++, dy += width, x += width, f += width) {
-#pragma omp simd
-        for (Size i = start; i < stop; i++) da[i] += dy[i] * (f[i] - x[i]);
-    }
-}
-
-static void NAME(penalize)(double l1_, double l2_, Size rows, Size columns, const void *w_, void *dw_,
+void NAME(penalize)(double l1_, double l2_, Size rows, Size columns, const void *w_, void *dw_,
                            double *penalty) {
     const REAL l1 = (REAL)l1_, l2 = (REAL)l2_, *w = w_;
     REAL *dw = dw_;
@@ -45,7 +34,7 @@ static void NAME(penalize)(double l1_, double l2_, Size rows, Size columns, cons
 }
 
 /* Labels that point outside, which only data that changed under way can hold, give NaN. */
-static void NAME(mix_labels)(Size classes, size_t first, size_t second, double share, void *y_) {
+void NAME(mix_labels)(Size classes, size_t first, size_t second, double share, void *y_) {
     REAL *y = y_;
     const int known = first < (size_t)classes && second < (size_t)classes;
     memset(y, known ? 0 : 0xff, (size_t)classes * sizeof(REAL));
@@ -54,7 +43,7 @@ static void NAME(mix_labels)(Size classes, size_t first, size_t second, double s
     y[second] += (REAL)(1 - share);
 }
 
-static void NAME(add)(Size n, double a_, const void *x_, double b_, const void *other_, void *y_) {
+void NAME(add)(Size n, double a_, const void *x_, double b_, const void *other_, void *y_) {
     const REAL a = (REAL)a_, b = (REAL)b_, *x = x_, *other = other_;
     REAL *y = y_;
 #pragma omp simd
@@ -62,7 +51,7 @@ static void NAME(add)(Size n, double a_, const void *x_, double b_, const void *
 }
 
 /* In two loops, because a product fused with the sum would round otherwise than NumPy does. */
-static void NAME(average)(Size n, double weight_, const void *x_, void *mean_) {
+void NAME(average)(Size n, double weight_, const void *x_, void *mean_) {
     const REAL weight = (REAL)weight_, *x = x_;
     REAL *mean = mean_, change[256];
     for (Size from = 0; weight != 0 && from < n; from += 256) {
@@ -72,13 +61,20 @@ static void NAME(average)(Size n, double weight_, const void *x_, void *mean_) {
     }
 }
 
-static void NAME(follow)(Size n, double momentum, double factor, const void *x_, double *running) {
+void NAME(follow)(Size n, double momentum, double factor, const void *x_, double *running) {
     const REAL *x = x_;
     for (Size i = 0; i < n; i++) running[i] += momentum * (factor * x[i] - running[i]);
 }
 
-static double NAME(weighted_sum)(Size n, const double *weight, const double *x) {
+double NAME(weighted_sum)(Size n, const double *weight, const double *x) {
     double sum = 0;
     for (Size i = 0; i < n; i++) sum += weight[i] * x[i];
     return sum;
+}
+
+void NAME(multiply)(Size n, const void *x_, const void *factor_, void *y_) {
+    const REAL *x = x_, *factor = factor_;
+    REAL *y = y_;
+#pragma omp simd
+    for (Size i = 0; i < n; i++) y[i] = x[i] * factor[i];
 }
