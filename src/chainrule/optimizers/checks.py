@@ -191,7 +191,8 @@ def check_coefficients(optimizer: Any) -> None:
     if cls.coefficients is not owner.coefficients:
         expected, got = (len(one.coefficients(optimizer, 1, 1.0)) for one in (owner, cls))
         if expected != got:
-            words = f"to give {expected} numbers, as {owner.__name__}.direction takes"
+            heir = next(one for one in cls.__mro__ if one.coefficients is owner.coefficients)
+            words = f"to give {expected} numbers, as {heir.__name__}.direction takes"
             raise ValueError(sentence(f"{cls.__name__}.coefficients", words, str(got)))
 
 
