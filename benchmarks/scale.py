@@ -225,7 +225,7 @@ def check(facts: Mapping[str, Any], joined: Cluster) -> str:
     one, rows = network(facts, found["network"]), []
     joined = replace(joined, read=math.inf, disk=math.inf)  # the rows are in memory
     for ranks, measured in found["step"].items():
-        crowd = max(1.0, int(ranks) / facts["cores"])  # ranks share cores
+        crowd = math.ceil(int(ranks) / facts["cores"])  # ranks that share a core take turns
         made = step(one, joined, found["batch"], int(ranks))
         said = crowd * (made.work + made.waiting) + made.exchange
         rows.append([ranks, seconds(measured), seconds(said), f"{100 * (said / measured - 1):+.0f} %"])
