@@ -112,6 +112,13 @@ def test_curves_are_drawn_in_their_order_and_without_what_is_not_finite() -> Non
     np.testing.assert_allclose(np.diff(places[:, 1]), np.diff(places[:, 1])[0], atol=0.11)  # quarters on a log scale
 
 
+def test_a_single_epoch_is_a_dot() -> None:
+    html = cr.callbacks.History([{"loss": 0.5}])._repr_html_()
+    (line,) = ElementTree.fromstring(html[html.index("<svg") :]).iter("{http://www.w3.org/2000/svg}polyline")
+    place, again = line.attrib["points"].split()  # SVG draws nothing for one point
+    assert place == again and line.attrib["stroke-linecap"] == "round"
+
+
 def test_a_long_history_is_a_short_picture() -> None:
     history = cr.callbacks.History([{"loss": float(k)} for k in range(100_000)])
     assert len(history._repr_html_()) < 20_000

@@ -43,8 +43,9 @@ def chart(title: str, curves: Mapping[str, Sequence[float]]) -> str:
         _label(f"epoch {last}", WIDTH, HEIGHT - 6),
     ]
     for row, ((name, points), colour) in enumerate(zip(found.items(), COLOURS, strict=False)):
-        line = " ".join(place(x, y) for x, y in points)
-        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.6" points="{line}"/>')
+        line = " ".join(place(x, y) for x, y in points * (2 if len(points) == 1 else 1))  # a single one is a dot
+        width = f'stroke-width="{1.6 if len(points) > 1 else 5}" stroke-linecap="round"'
+        parts.append(f'<polyline fill="none" stroke="{colour}" {width} points="{line}"/>')
         parts.append(_label(name, WIDTH - 62 * (len(found) - 1 - row), 14, colour=f'fill="{colour}"'))
     said = _text(f"{title} over {last} epochs, between {low:.4g} and {high:.4g}")
     size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11"'
