@@ -116,7 +116,8 @@ def test_a_single_epoch_is_a_dot() -> None:
     html = cr.callbacks.History([{"loss": 0.5}])._repr_html_()
     (line,) = ElementTree.fromstring(html[html.index("<svg") :]).iter("{http://www.w3.org/2000/svg}polyline")
     place, again = line.attrib["points"].split()  # SVG draws nothing for one point
-    assert place == again and line.attrib["stroke-linecap"] == "round"
+    assert place == again
+    assert line.attrib["stroke-linecap"] == "round"
 
 
 def test_a_long_history_is_a_short_picture() -> None:
