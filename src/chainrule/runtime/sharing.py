@@ -11,6 +11,8 @@ from typing import Any
 from .signals import deferred, released
 from .temporary import Temporary
 
+NOTICE = 0.1  # seconds: a signal that arrives just before a wait begins does not end it
+
 
 class Thread(threading.Thread):
     """A thread whose ``join`` may be interrupted and called again: Python's then takes it for ended (bpo-45274)."""
@@ -29,7 +31,8 @@ class Thread(threading.Thread):
     def join(self, timeout: float | None = None) -> None:
         """Wait for the end, but not in the child of a fork."""
         if self.ident is not None and self._process == os.getpid():
-            self._has_run.wait(timeout)
+            while not self._has_run.wait(NOTICE if timeout is None else timeout) and timeout is None:
+                pass
         super().join(timeout)
 
 
