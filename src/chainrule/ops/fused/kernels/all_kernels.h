@@ -22,10 +22,11 @@
 #include "plan_loops.h"
 #endif
 #include "gemm.h"
+#include "noise.h"
 #if !defined(__x86_64__) || VECTOR_BYTES != 64 || defined(SINGLE)
 #include "columns.h"
+#include "gaussian_noise.h"
 #endif
 #include "optimizers.h"
 #include "few_rows.h"
-#include "noise.h"
 #include "vtable.h"
