@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.data.streams import Windows
 from chainrule.training import run as run_module
 from chainrule.training.streaming import Ahead
 from training.streamed import ROWS, Rows, small_windows
@@ -215,6 +216,16 @@ def test_no_thread_outlives_the_fit(error, monkeypatch):
     except (RuntimeError, ValueError):
         assert error not in (None, KeyboardInterrupt)
     assert threading.active_count() == before
+
+
+def test_each_window_of_a_sorted_source_holds_its_share_of_every_label():
+    lengths, labels = np.full(3000, 4), np.arange(3000) // 300
+    windows = Windows(lengths, size=128, drop_last=False, most_rows=1500)  # not a whole share of the groups
+    for seed in range(5):
+        for index in range(windows.count):
+            pieces = windows.pieces(seed, index)
+            rows = np.bincount([labels[group] for group, _, _ in pieces], minlength=10)
+            assert 0.5 < rows.min() / rows.mean() <= rows.max() / rows.mean() < 1.5
 
 
 @pytest.mark.parametrize("while_it_waits", [True, False])

@@ -98,7 +98,7 @@ class Windows:
             piece = Piece(int(groups[place]), max(start - first, 0), min(stop, int(ends[place])) - first)
             if piece.start < piece.stop:
                 found.append(piece)
-        return found
+        return sorted(found)  # as they lie on the disk
 
     def _order(self, seed: int | None) -> tuple[Array, Array]:
         """Return the numbers of the groups in the order of the epoch, and where each ends."""
@@ -107,7 +107,9 @@ class Windows:
             groups = np.arange(len(self.lengths))
             if seed is not None:
                 neighbours = np.arange(-(-len(groups) // self.count) * self.count).reshape(-1, self.count)
-                groups = np.random.default_rng(seed).permuted(neighbours, axis=1).T.ravel()
+                rng = np.random.default_rng(seed)
+                of_windows = rng.permuted(neighbours, axis=1).T
+                groups = rng.permuted(of_windows, axis=1).ravel()  # what a window passes on to the next is of all kinds
                 groups = groups[groups < len(self.lengths)]
             self._drawn = seed, groups, np.cumsum(self.lengths[groups])
         return self._drawn[1:]
