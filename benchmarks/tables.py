@@ -74,9 +74,7 @@ def make_plan(args: Any) -> Plan:
             print(f"{learner.name} is left out: {learner.library.package} is not installed", file=sys.stderr)
     return Plan(
         chosen,
-        held
-        if args.tables is None
-        else [check_name("bench", "a table", t.strip(), held) for t in args.tables.split(",")],
+        tables,
         [int(number) for number in args.splits.split(",")],
         check_integer("bench", "--train-rows", args.train_rows, 50),
         check_number("bench", "--cap", args.cap, above=0),
