@@ -61,7 +61,8 @@ SETTINGS = ("metrics", "sample", "drop_last", "batch_size", "average_penalty")  
 def largest(model: cr.Sequential, *arguments: Any, **options: Any) -> Any:
     """The bytes, and the line, of the largest allocation of a training on batches of 128 × 784.
 
-    What another thread of the test process allocates meanwhile counts, too, but not twice at the same operation.
+    Another thread of the test process, or a finalizer that the garbage collector calls, may allocate meanwhile and be
+    counted, but not in two trainings; what a step allocates is in both.
     """
     found = largest_of_one(model, *arguments, **options)
     return found if small(found) else min(found, largest_of_one(model, *arguments, **options))
