@@ -87,22 +87,28 @@ def _averaged(decay: float) -> None:
     _put("Trainer", trainer, place)
 
 
-def _piecewise() -> None:
-    """Sixteen bins of one width between -2 and 2, where most of what the encoder gives lies, in place of waves."""
-    edges = [-2 + place / 4 for place in range(17)]
-    recipe.FACTORS |= dict.fromkeys(("steps", "slope", "bias"), (0.1, 0.1))
-    make = vars(layers)["PiecewiseLinear"]
+def _numbers(first: Callable[[int], Any]) -> None:
+    """Other layers for numbers, of how many there are; every other network of an ensemble keeps its bins."""
+    usual = vars(recipe)["_layers"]
 
-    def part(role: str, count: int) -> Any:
-        return count, [make([edges] * count, 4)] if role == "number" else []
+    def layers_for(role: str, count: int, binned: Any) -> Any:
+        return usual(role, count, binned) if role != "number" or binned is not None else first(count)
 
-    _put("_part", part)
+    _put("_layers", layers_for)
 
 
+def _waves_for_all() -> None:
+    make = recipe.network
+    _put("network", lambda encoder, outputs, given, rng, x=None: make(encoder, outputs, given, rng))
+
+
+#: Sixteen bins of one width between -2 and 2, where most of what the encoder gives lies.
+EDGES = [-2 + place / 4 for place in range(17)]
 ESTIMATORS = "TabularClassifier", "TabularRegressor"
 _WAVES = ("w1", "b1", "W2", "b2")
 PARTS: dict[str, Change] = {
-    "waves": lambda: _put("_part", lambda role, count: (count, [])),
+    "waves": lambda: _numbers(lambda count: []),
+    "bins": _waves_for_all,
     "learned-waves": lambda: _factors(*_WAVES, rate=0, decay=0),
     "learned-activations": lambda: _factors("amount", rate=0, decay=0),
     "front-scale": lambda: _factors("gain", rate=0, decay=0),
@@ -122,5 +128,5 @@ PARTS: dict[str, Change] = {
 IDEAS: dict[str, Change] = {
     "muon": _muon,
     "weight-average": lambda: _averaged(0.95),
-    "piecewise-linear": _piecewise,
+    "piecewise-linear": lambda: _numbers(lambda count: [layers.PiecewiseLinear([EDGES] * count, 4)]),
 }

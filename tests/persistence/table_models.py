@@ -75,7 +75,12 @@ def quiet(model, x, y):
 @cache
 def fitted(kind):
     """A model of this kind, fitted for a few epochs."""
-    own = {"columns": {"note": "text", "there": "flag", "seconds": "number"}, "max_epochs": 3, "random_state": 0}
+    own = {
+        "columns": {"note": "text", "there": "flag", "seconds": "number"},
+        "max_epochs": 3,
+        "n_ensemble": 2,
+        "random_state": 0,
+    }
     rng = np.random.default_rng(2)
     models = {
         "classes": lambda: (cr.TabularClassifier(**own), target()),

@@ -41,12 +41,27 @@ def test_the_outputs_of_members_are_averaged():
     one, two, three = (cr.TabularRegressor(**FEW, n_ensemble=k).fit(TABLE, NUMBERS) for k in (1, 2, 3))
     assert np.array_equal(vector(one), vector(two)[: len(vector(one))])
     assert np.array_equal(vector(two), vector(three)[: len(vector(two))])
-    assert [member["fold"] for member in three.members_] == [0, 0, 0]
+    assert [member["fold"] for member in three.members_] == [0, 1, 2]
     x, (layer,) = three.encoding_(TABLE).x, three.model_.layers
     each = [run(program, x) for program in layer.program()[0].branches]
     assert len({answer.tobytes() for answer in each}) == 3
     np.testing.assert_allclose(each[0], one.model_.predict(x), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(three.model_.predict(x), np.mean(each, axis=0), rtol=1e-5, atol=1e-5)
+
+
+def test_each_member_sets_other_rows_aside(monkeypatch):
+    held_out, judge = {}, members.Task._score
+
+    def noted(task, model, rows):
+        held_out.setdefault(id(model), rows.x[:, 0].tolist())
+        return judge(task, model, rows)
+
+    monkeypatch.setattr(members.Task, "_score", noted)
+    x = np.arange(100.0)[:, None]
+    cr.TabularRegressor(max_epochs=1, random_state=0, n_ensemble=3, validation_fraction=0.2).fit(x, x[:, 0])
+    assert len({number for rows in held_out.values() for number in rows}) == 60
+    model = cr.TabularRegressor(max_epochs=1, random_state=0, n_ensemble=3)
+    assert [member["fold"] for member in model.fit(x, x[:, 0], X_val=x, y_val=x[:, 0]).members_] == [0, 0, 0]
 
 
 def test_a_thread_that_trains_alone_answers_other_ranks_within_an_epoch(monkeypatch):
@@ -211,7 +226,7 @@ def test_a_plan_passed_back_gives_the_same_bits():
     ("preset", "rows", "expected"),
     [
         ("default", 2560, (64, 128)),
-        ("fast", 2560, (32, 128)),
+        ("fast", 2560, (48, 128)),
         ("default", 100, (256, 64)),
         ("default", 10, (256, 10)),
         ("default", 24_000, (64, 256)),
@@ -231,20 +246,21 @@ def test_no_more_rows_validate_than_tell_epochs_apart():
     error = model._error
     model._error = lambda y, z, weight: (seen.append(len(y)), error(y, z, weight))[1]
     model.fit(x, x[:, 0])
-    assert set(seen) == {2_500}
-    assert plans.validation_share(500) == 0.2
+    assert set(seen) == {1_300}
+    rows = np.array([10, 500, 800, 5_000, 50_000])
+    assert (rows * [plans.validation_share(count) for count in rows]).tolist() == [2, 100, 100, 500, 2_500]
 
 
 @pytest.mark.parametrize(
     ("preset", "chosen", "expected"),
     [
-        ("default", (None, None), (2, 1)),
-        ("default", (None, 2), (1, 2)),
+        ("default", (None, None), (4, 1)),
+        ("default", (None, 2), (2, 2)),
         ("default", (None, 5), (1, 5)),
         ("default", (3, 5), (3, 5)),
-        ("best", (None, None), (1, 8)),
-        ("best", (None, 4), (2, 4)),
-        ("best", (None, 1), (8, 1)),
+        ("best", (None, None), (2, 8)),
+        ("best", (None, 4), (4, 4)),
+        ("best", (None, 1), (16, 1)),
         ("best", (2, None), (2, 8)),
     ],
 )
@@ -267,10 +283,10 @@ def test_a_short_time_drops_members_that_wait_before_it_shortens():
 
 def test_best_trains_folds_or_as_many_members_if_validation_rows_are_given():
     model = cr.TabularRegressor(preset="best", random_state=0, max_epochs=1)
-    assert model.fit(TABLE, NUMBERS).plan_["n_folds"] == len(model.members_) == 8
+    assert model.fit(TABLE, NUMBERS).plan_["n_folds"] == len(model.members_) // 2 == 8
     held_out = {"X_val": take(slice(9)), "y_val": NUMBERS[:9]}
     plan = model.fit(TABLE, NUMBERS, **held_out).plan_
-    assert (plan["n_ensemble"], plan["n_folds"]) == (8, 1)
+    assert (plan["n_ensemble"], plan["n_folds"]) == (16, 1)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_a_fit_holds_the_encoded_rows_and_no_copy_of_the_table(monkeypatch: Any,
     rows: list[Any] = []
 
     def train(crew: Any) -> None:
-        rows.extend(part for part in crew._task.fold(0) if part is not None)
+        rows.extend([crew._task.rows.learned(0), crew._task.rows.held_out(0)])
         raise KeyboardInterrupt
 
     monkeypatch.setattr(members.Crew, "train", train)

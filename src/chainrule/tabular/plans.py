@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from .._support.checks import check_integer, sentence
 
 MOST_EPOCHS = 256
-VALIDATION, MOST_VALIDATED = 0.2, 2_500  # share of the rows, and rows: they tell epochs apart, and more would not learn
+#: Share of the rows that tell epochs apart, of few rows, and how many: the others learn.
+VALIDATION, VALIDATION_OF_FEW = 0.1, 0.2
+LEAST_VALIDATED, MOST_VALIDATED = 100, 2_500
 MARGIN = 0.85  # share of the time that planned epochs may take: the machine may slow down
 #: Rows of a batch, by the most rows of training for which it is chosen (pytabkit's rule).
 BATCHES = {1024: 64, 8192: 128, 30_000: 256, 100_000: 512}
@@ -22,7 +24,8 @@ LARGEST_BATCH = 1024
 
 def validation_share(rows: int) -> float:
     """Return the share of the rows that is set aside for validation, if none is chosen."""
-    return min(VALIDATION, MOST_VALIDATED / max(rows, 1))
+    least = min(VALIDATION_OF_FEW, LEAST_VALIDATED / max(rows, 1))
+    return min(max(VALIDATION, least), MOST_VALIDATED / max(rows, 1))
 
 
 class Preset(NamedTuple):
@@ -34,7 +37,7 @@ class Preset(NamedTuple):
     folds: int
 
 
-PRESETS = {"fast": Preset(32, 480, 1, 1), "default": Preset(64, 1280, 2, 1), "best": Preset(96, 1920, 8, 8)}
+PRESETS = {"fast": Preset(48, 720, 2, 1), "default": Preset(64, 1280, 4, 1), "best": Preset(96, 1920, 16, 8)}
 
 
 class Plan(NamedTuple):

@@ -1,4 +1,4 @@
-"""The network for a table, and how it is trained: RealMLP-TD, one network with three hidden layers of 256 units.
+"""The network for a table, and how it is trained: RealMLP-TD, with three hidden layers of 128 units.
 
     numbers → waves and themselves (PBLD), or in every other network of an ensemble lines in each of 32 bins
     (PiecewiseLinear);  categories of many values → rows of a table (Embedding)
@@ -34,7 +34,9 @@ from ..schedules import CosLog4, FlatCos
 from ..training.callbacks import LayerScheduler
 from .encoding import TableEncoder
 
-WIDTHS = (256, 256, 256)
+#: Four networks of 128 units take 0.6 of the time of two of 256, and err as little (11 tables of 4,000 rows; on 6 of
+#: 15,000 rows 1.1 % less).
+WIDTHS = (128, 128, 128)
 EMBEDDING = 8
 SMOOTHING = 0.1  # of labels, if the metric is accuracy
 DECAY = 0.02

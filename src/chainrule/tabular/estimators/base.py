@@ -6,6 +6,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
@@ -30,7 +31,7 @@ from ..encoding import AT_ONCE, TableEncoder
 from ..kinds import Kinds
 from ..plans import MARGIN, PRESETS, Plan, planned, read_plan, shared_out, validation_share
 from . import streams, tables
-from .members import Crew, Rows, Task, Trained, joined, scale_outputs
+from .members import Crew, Rows, Task, Trained, divided, joined, scale_outputs
 from .tables import Columns, EncodedRows
 from .watching import Lines
 
@@ -181,12 +182,12 @@ class BaseTabular(BaseEstimator):
             self.column_kinds_ = tables.kinds_of(X, seen, self.columns)
             own = self._own_validation(X_val, y_val, sample_weight_val)
             plan = self._planned(rows, own is not None, may_fold=stream is None)
-            train, held_out = (part, own) if own is not None or plan.n_folds > 1 else self._split(part, plan.seed, rows)
-            self.encoder_ = TableEncoder().fit(columns, self.column_kinds_, rows=train.places)
-            self._see(train.y)
+            self.encoder_ = TableEncoder().fit(columns, self.column_kinds_, rows=part.places)
+            self._see(part.y)
             if stream is not None:
-                train = train._replace(stream=self._encoded_once(stream, None if own is not None else held_out))
-            self._train(plan, train, held_out, count, began)
+                part, aside = (part, None) if own is not None else self._split(part, plan.seed, rows)
+                part, own = part._replace(stream=self._encoded_once(stream, aside)), own or aside
+            self._train(plan, part, own, count, began)
         return self
 
     def _encoded_once(self, stream: streams.Opened, aside: Part | None) -> Any:
@@ -260,27 +261,24 @@ class BaseTabular(BaseEstimator):
         """Return the labels by which rows are stratified when some are set aside."""
         return None
 
-    def _train(self, plan: Plan, train: Part, held_out: Part | None, count: int, began: float) -> None:
+    def _train(self, plan: Plan, part: Part, own: Part | None, count: int, began: float) -> None:
         loss, outputs = self._loss()
-        rows, own = self._rows(train), None if held_out is None else self._rows(held_out)
+        labels, share = self._strata(part.y), self._share(len(part.y))
+        division = partial(divided, part=part, own=own, encode=self._rows, labels=labels, share=share)
         task = Task(
             plan, self._recipe, self.encoder_, loss, outputs, self._targets, self._epoch_error, self.metric,
-            bool(self.early_stopping), lambda fold: (rows, own),
+            bool(self.early_stopping), division(plan),
         )  # fmt: skip
         task, seconds = self._timed(task, began)
         ranks = self._communicator
-        task = replace(task, plan=(plan := ranks.allgather(task.plan)[0]))  # by the clock of the first
-        if plan.n_folds > 1:
-            rng = np.random.default_rng(plan.seed)
-            ids = tables.folds(self._strata(train.y), len(train.y), plan.n_folds, rng)
-            task = replace(task, fold=lambda fold: (rows.at(ids != fold), rows.at(ids == fold)))
+        plan = ranks.allgather(task.plan)[0]  # by the clock of the first
+        task = replace(task, plan=plan, rows=division(plan))
         mine = range(ranks.rank, plan.members, ranks.size)
         lines = Lines(mine, plan.epochs, seconds) if self.verbose and ranks.rank == 0 else None
         end = began + float(self.time_limit or 0)
         limit = None if self.plan is not None else self.time_limit
         trained = Crew(task, limit, end, lines.tell if lines else lambda member, report: None, ranks).train()
-        places = [train.places[ids == fold] for fold in range(plan.n_folds)] if plan.n_folds > 1 else []
-        self._keep(task, trained, places, count)
+        self._keep(task, trained, count)
         if lines:
             lines.end(self.history_.reason)
         if self.history_.interrupted and not self.history_.reason:
@@ -299,15 +297,12 @@ class BaseTabular(BaseEstimator):
             plan = plan.within(fits, processors, may_drop=self.n_ensemble is None and self.n_folds is None)
         return replace(task, plan=plan), each * plan.epochs * plan.rounds(processors)
 
-    def _keep(self, task: Task, trained: list[Trained], places: list[Array], rows: int) -> None:
-        """Calibrate the members, average them, and keep what is known of them.
-
-        ``places`` are the places of each fold's rows among ``rows`` given rows.
-        """
+    def _keep(self, task: Task, trained: list[Trained], rows: int) -> None:
+        """Calibrate the members, average them, and keep what is known of them; there were so many rows."""
         first, members, scored = trained[0], [], []
         for fold in dict.fromkeys(member.fold for member in trained):
             own, (beta, shift) = [member for member in trained if member.fold == fold], UNCHANGED
-            if (held_out := task.fold(fold)[1]) is not None:
+            if (held_out := task.rows.held_out(fold)) is not None:
                 each = [member.model.predict(held_out.x) for member in own]
                 z = sum(each[1:], each[0].astype(np.float64)) / len(each)
                 beta, shift = self._calibration(held_out.y, z, held_out.weight)
@@ -324,8 +319,8 @@ class BaseTabular(BaseEstimator):
             weights = [held_out.weight for _, held_out, _ in scored if held_out.weight is not None]
             y, z = np.concatenate([rows.y for _, rows, _ in scored]), np.concatenate([z for *_, z in scored])
             self.validation_error_ = self._error(y, z, np.concatenate(weights) if weights else None)
-        if places:
-            answers = [(places[fold], self._predictions(run(self.decoding_(), z))) for fold, _, z in scored]
+        if task.plan.n_folds > 1:
+            answers = [(task.rows.places(fold), self._predictions(run(self.decoding_(), z))) for fold, _, z in scored]
             self.oof_predictions_ = np.full((rows, *answers[0][1].shape[1:]), np.nan)
             for where, found in answers:
                 self.oof_predictions_[where] = found

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from queue import Empty, SimpleQueue
 from threading import Event, get_ident
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from ...training.trainer import Trainer
 from .. import recipe
 from ..encoding import TableEncoder
 from ..plans import Plan
+from .tables import folds, set_aside
 from .watching import BestEpoch, Deadline, Report, Reports
 
 TRIAL_STEPS, TRIAL_EPOCHS = 4, 3  # that time a step
@@ -73,6 +75,58 @@ class Trained(NamedTuple):
         return {name: getattr(self, name) for name in ("fold", "best_epoch", "n_epochs", "error")}
 
 
+class Division:
+    """Which rows a member learns from, and which it is judged by; they are encoded when they are asked for.
+
+    Parameters
+    ----------
+    part, own
+        All rows, and validation rows or None.
+    encode : function
+        Makes ``Rows`` of a part.
+    aside : function, optional
+        Chooses the rows of a number that are set aside, in place of ``own``: those of a fold, or of a member.
+    each : int
+        Number of members for which the same rows are set aside.
+    """
+
+    def __init__(
+        self, part: Any, own: Any, encode: Callable[[Any], Rows], aside: Callable[[int], Array] | None, each: int
+    ) -> None:
+        self._part, self._own, self._encode, self._aside, self._each = part, own, encode, aside, each
+        self.learned, self.held_out = lru_cache(1)(self._learned), lru_cache(1)(self._held_out)  # the last are kept
+
+    def fold_of(self, member: int) -> int:
+        """Return the number of the rows that are set aside for a member."""
+        return member // self._each
+
+    def places(self, fold: int) -> Array:
+        """Return where in the table the rows that are set aside were."""
+        return np.asarray(self._part.at(self._aside(fold)).places)  # type: ignore[misc]
+
+    def _learned(self, fold: int) -> Rows:
+        return self._encode(self._part if self._aside is None else self._part.at(~self._aside(fold)))
+
+    def _held_out(self, fold: int) -> Rows | None:
+        part = self._own if self._aside is None else self._part.at(self._aside(fold))
+        return None if part is None or not len(part.y) else self._encode(part)
+
+
+def divided(
+    plan: Plan, part: Any, own: Any, encode: Callable[[Any], Rows], labels: Array | None, share: float
+) -> Division:
+    """Set aside the rows of each fold, or a share for each member; with the user's own validation rows, none."""
+    count = len(part.y)
+    if plan.n_folds > 1:
+        ids = folds(labels, count, plan.n_folds, np.random.default_rng(plan.seed))
+        return Division(part, None, encode, lambda fold: ids == fold, plan.n_ensemble)
+    if own is not None or part.stream is not None or not share:
+        return Division(part, own, encode, None, plan.members)
+    return Division(
+        part, None, encode, lambda each: set_aside(labels, count, share, np.random.default_rng(plan.seed), each), 1
+    )
+
+
 @dataclass(frozen=True)
 class Task:
     """What the members of an ensemble share."""
@@ -86,7 +140,7 @@ class Task:
     error: Callable[[Array, Array, Array | None], float]
     metric: str
     stops: bool
-    fold: Callable[[int], tuple[Rows, Rows | None]]
+    rows: Division
 
     def network(self, rng: np.random.Generator, x: Array | None = None) -> Sequential:
         return recipe.network(self.encoder, self.outputs, self.recipe, rng, x)
@@ -98,7 +152,7 @@ class Task:
     def seconds_per_epoch(self, threads: int) -> float:
         """Time some steps that change nothing, on so many threads."""
         rng, still = np.random.default_rng(0), replace(self, recipe=replace(self.recipe, learning_rate=0.0))
-        rows, _ = self.fold(0)
+        rows = self.rows.learned(0)
         size = self.plan.batch_size
         few = Rows(*rows[:3]).at(slice(TRIAL_STEPS * size))
         with own_threads(threads):
@@ -112,10 +166,11 @@ class Task:
         self, member: int, limit: Deadline | None, tell: Callable[[Report], None], is_over: Callable[[], bool]
     ) -> Trained:
         """Train a member."""
-        fold, place = divmod(member, self.plan.n_ensemble)
-        rng = np.random.default_rng((self.plan.seed, fold, place))
-        rows, held_out = self.fold(fold)
-        model = self.network(rng, rows.x if (fold + place) % 2 else None)  # the more members differ, the better
+        place = divmod(member, self.plan.n_ensemble)
+        rng = np.random.default_rng((self.plan.seed, *place))
+        fold = self.rows.fold_of(member)
+        rows, held_out = self.rows.learned(fold), self.rows.held_out(fold)
+        model = self.network(rng, rows.x if sum(place) % 2 else None)  # the more members differ, the better
         recipe.begin(model, rows.x, rng)
         watchers: list[Callback] = [recipe.fading_dropout(self.recipe)]
         best = None

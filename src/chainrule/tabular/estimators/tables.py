@@ -154,12 +154,15 @@ def weights_of(who: str, name: str, weight: Any, count: int) -> Array | None:
     return found
 
 
-def set_aside(labels: Array | None, count: int, fraction: float, rng: np.random.Generator) -> Array:
-    """Choose validation rows: a random share, stratified by label, that leaves each label at least one row."""
+def set_aside(labels: Array | None, count: int, fraction: float, rng: np.random.Generator, member: int = 0) -> Array:
+    """Choose validation rows: a random share, stratified by label, that leaves each label at least one row.
+
+    With the same generator, members have different rows, as long as there are others.
+    """
     order = rng.permutation(count)
     if labels is not None:
         order = order[np.argsort(labels[order], kind="stable")]
-    passed = np.floor(np.arange(count + 1) * fraction + rng.random())
+    passed = np.floor(np.arange(member, member + count + 1) * fraction + rng.random())
     chosen = np.zeros(count, bool)
     chosen[order] = np.diff(passed) > 0
     if labels is not None:

@@ -4,17 +4,18 @@ PARAMETERS = """
 columns : mapping of column to kind, optional
     Overrides, such as ``{"zip": "category", "id": "drop"}``. The kinds are number, category, flag, date, text and drop.
 preset : {"fast", "default", "best"}
-    How much is trained: one network for 32 epochs; two for 64, side by side; or eight for 96, in eight folds unless
-    ``fit`` gets ``X_val``. Fewer than about 2,000 rows have more epochs.
+    How much is trained: two networks for 48 epochs, four for 64, or sixteen for 96, in eight folds unless ``fit`` gets
+    ``X_val``. Fewer than about 2,000 rows have more epochs.
 n_ensemble : int, optional
     Number of networks, the members, whose outputs are averaged; of each fold, if there are folds. By default, the
     preset's networks are shared out among the folds. Every other one sees its numbers in bins.
 n_folds : int, optional
     Number of folds: each member then trains on the rows outside its fold, and the rows of the fold find its best epoch.
-    1 sets rows aside once.
+    1 sets a share of the rows aside for each member.
 validation_fraction : float in [0, 1), optional
-    Share of the rows, stratified by class, that is set aside to find the best epoch, unless there are folds or ``fit``
-    gets ``X_val``. By default 0.2, but at most 2,500 rows; 0 keeps the last epoch.
+    Share of the rows, stratified by class, that a member sets aside to find its best epoch, each member other rows,
+    unless there are folds or ``fit`` gets ``X_val``. By default 0.1, but at least 100 rows (0.2 of fewer than 500) and
+    at most 2,500; 0 keeps the last epoch.
 early_stopping : bool
     Whether to stop at the end of a cycle of the learning rate, after 7, 20 or 47 % of the epochs, that brought no
     improvement.
@@ -46,10 +47,11 @@ history_ : :class:`~chainrule.callbacks.History`
     The training loss of each epoch of the first member, and the validation metric of those near a zero of the learning
     rate, which alone can be the best.
 members_ : list of dict
-    Of each member: ``fold``, ``best_epoch``, ``n_epochs``, ``error`` (the validation metric, lower is better) and
-    ``temperature``.
+    Of each member: ``fold`` (the number of its validation rows), ``best_epoch``, ``n_epochs``, ``error`` (the
+    validation metric, lower is better) and ``temperature``.
 validation_error_ : float or None
-    The validation metric of the members together; lower is better. None without validation rows.
+    The validation metric, lower is better: of members with the same validation rows together, over all such rows. None
+    without validation rows.
 oof_predictions_ : array
     With folds, the prediction for each row by the members that were not trained on it: probabilities or numbers. NaN
     for rows of weight 0. Files do not hold it.
