@@ -144,7 +144,7 @@ def draw(fits: Fits, path: Path) -> None:
     from matplotlib.figure import Figure
 
     lines = [line for line in summary(fits) if "error" in line]
-    with mpl.rc_context({"svg.hashsalt": OURS}):
+    with mpl.rc_context({"svg.hashsalt": OURS, "svg.fonttype": "none"}):
         figure = Figure(figsize=(8, 5), layout="constrained")
         axes = figure.add_subplot(xscale="log", xlabel="seconds of a fit, median", ylabel="error")
         for key in sorted({line["learner"].split("+")[0] for line in lines}, key=lambda key: key == OURS):
@@ -157,7 +157,9 @@ def draw(fits: Fits, path: Path) -> None:
             x, y, names = zip(*points, strict=True)
             axes.plot(x, y, marker="o", linewidth=2 if mine else 1, color="C3" if mine else "C7")
             for place, name in zip(zip(x, y, strict=True), names, strict=True):
-                axes.annotate(written(name), place, (5, 4), textcoords="offset points", fontsize=8)
+                beside = (0, -14) if mine else (0, 7)
+                axes.annotate(written(name), place, beside, textcoords="offset points", fontsize=8, ha="center")
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.margins(x=0.15, y=0.1)
         axes.grid(alpha=0.3)
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)

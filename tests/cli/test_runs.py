@@ -37,9 +37,9 @@ def test_the_record_says_what_was_trained_on_what_and_where(shell, flowers: Path
     shell("train", "flowers.csv", *QUICK, "--columns", "length,width,kind", "--out", "run")
     record = record_of(tmp_path / "run")
     said = {"source": "flowers.csv", "target": "kind", "task": "classification", "columns": ["length", "width", "kind"]}
-    said |= {"test_fraction": 0.2, "validation": 0.2, "seed": 0, "epochs": 4}
+    said |= {"test_fraction": 0.2, "seed": 0, "epochs": 4}
     assert record["settings"] == dict.fromkeys(runs.SETTINGS) | said
-    assert record["data"]["rows"] == {"training": 77, "validation": 19, "test": 24}
+    assert record["data"]["rows"] == {"training": 96, "test": 24}
     assert record["data"]["columns"] == 2
     sums = subprocess.run([sys.executable, "-c", SHA256, "flowers.csv"], capture_output=True, text=True, check=True)
     assert record["data"]["file_sha256"] == sums.stdout.strip()

@@ -47,7 +47,7 @@ def test_a_pattern_is_trained_and_predicted_and_reported(shell: Shell, flats: Pa
     answer = trained(shell, "flats/*.csv", "--sample-weight", "weight")
     assert answer.code == 0, answer.err
     assert "note: read in parts: a random sample of 500 of 1,500 rows decides about the columns" in answer.err
-    assert "1,500 rows: 1,320 training, 80 validation, 100 test" in answer.out
+    assert "1,500 rows: 1,400 training, 100 test" in answer.out
     assert shell("predict", "flats-model", "flats/*.csv", "--keep", "id", "--out", "said.csv").code == 0
     with Path("said.csv").open(encoding="utf-8") as file:
         said = list(csv.DictReader(file))
@@ -56,7 +56,7 @@ def test_a_pattern_is_trained_and_predicted_and_reported(shell: Shell, flats: Pa
     assert [row["prediction"] for row in said] == [line for part in parts for line in part]
     assert shell("report", "flats-model").code == 0
     rows = json.loads(Path("flats-model/run.json").read_text(encoding="utf-8"))["data"]["rows"]
-    assert rows == {"training": 1320, "validation": 80, "test": 100}
+    assert rows == {"training": 1400, "test": 100}
 
 
 def test_a_run_is_repeated_bit_for_bit(shell: Shell, flats: Path) -> None:

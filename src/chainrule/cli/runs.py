@@ -28,7 +28,7 @@ FOR_IMAGES = ("hidden", "activation", "dropout", "optimizer", "learning_rate", "
 SETTINGS: dict[str, tuple[type, ...]] = {
     "source": (str,),
     "seed": (int,),
-    "validation": (float, int, str),
+    "validation": (float, int, str, NoneType),
     "epochs": _WHOLE,
     **dict.fromkeys(("target", "task", "preset", "group", "time", "sample_weight", "metric"), _TEXT),
     **dict.fromkeys(("columns", "number", "category", "date", "text", "drop", "quantiles"), _LIST),

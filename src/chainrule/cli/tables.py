@@ -91,6 +91,7 @@ class Tables:
         counts["training"] += self.found.stored.rows - len(self.found.table.frame)
         if self.held_out is not None:
             counts["validation"] = len(self.held_out.y)
+        counts = {name: count for name, count in counts.items() if count}
         file = runs.file_sha256(self.source.file)
         facts = {"rows": counts, "columns": len(self.found.inputs)}
         return facts | {"sha256": digest(arrays, header), "file_sha256": file}
@@ -138,7 +139,7 @@ class Tables:
         args, y = self.args, self.target.y
         chosen: dict[str, Any] = {"time_limit": args.time_limit, "random_state": args.seed, "verbose": not args.quiet}
         chosen |= metric_of(args.metric, self.target.is_class)
-        chosen |= {"validation_fraction": 0.0, "preset": _preset_of(args)}
+        chosen |= {"validation_fraction": None if args.validation is None else 0.0, "preset": _preset_of(args)}
         if args.epochs is not None:
             chosen["max_epochs"] = args.epochs
         stated = {name: kind for name, kind in self.found.stated.items() if name in self.names}
@@ -216,7 +217,7 @@ class Tables:
             print(f"note: {line}", file=sys.stderr)
 
     def _data_line(self) -> str:
-        counts = {name: count for name, count in self.data["rows"].items() if count}
+        counts = self.data["rows"]
         kinds = Counter(kind.kind for kind in self.found.inputs)
         named = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
         names = len(self.found.inputs)
@@ -317,10 +318,7 @@ def _check_options(args: argparse.Namespace, source: Source) -> None:
         if getattr(args, option) is not None:
             got = f"--{option.replace('_', '-')} with {source.text}"
             raise ValueError(sentence(who, "options for images with a named data set only", got, "omit it"))
-    preset = PRESETS[check_name(who, "--preset", _preset_of(args), PRESETS)]
-    folds = preset.folds > 1 and args.group is None and args.time is None
-    if args.validation is None and folds:
-        args.validation = 0.0  # each fold validates the members that are trained without it
+    check_name(who, "--preset", _preset_of(args), PRESETS)
     if args.validation is not None and not isinstance(args.validation, str):
         check_number(who, "--validation", args.validation, minimum=0, below=1)
     if args.test_fraction is not None:
@@ -345,9 +343,9 @@ def _parts(args: argparse.Namespace, found: Understood, target: Target) -> Parts
         groups = np.unique(words.codes[target.rows], return_inverse=True)[1]
     if args.time is not None:
         times = _times(found.columns, args.time, found)[target.rows]
-    if args.validation is None:
+    if args.validation is None and (args.group or args.time):  # which the estimator does not know
         args.validation = validation_share(round(len(target.rows) * (1 - args.test_fraction)))
-    validation = 0.0 if isinstance(args.validation, str) else args.validation
+    validation = 0.0 if args.validation is None or isinstance(args.validation, str) else args.validation
     fractions = {"test": args.test_fraction, "validation": validation}
     parts = divide(target.codes, len(target.rows), **fractions, seed=args.seed, groups=groups, times=times)
     if len(np.unique(target.y[parts.train])) < 2:

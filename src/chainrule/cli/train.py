@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help=f"passes over the training rows (default: images {most}; tables by --preset)",
     )
-    least = f"{VALIDATION}, of 100 to {MOST_VALIDATED:,} rows, or 8 folds with --preset best"
+    least = f"{VALIDATION}, but 100 to {MOST_VALIDATED:,} rows, others for each network; 8 folds with --preset best"
     shares = f"tables {least}; images {images.VALIDATION}"
     group.add_argument(
         "--validation",
