@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 from .._support.checks import check_integer, sentence
 
 MOST_EPOCHS = 256
-#: Share of the rows that tell epochs apart, of few rows, and how many: the others learn.
-VALIDATION, VALIDATION_OF_FEW = 0.1, 0.2
+VALIDATION, OF_FEW = 0.1, 0.2  # shares of the rows, also of few: they tell epochs apart
 LEAST_VALIDATED, MOST_VALIDATED = 100, 2_500
 MARGIN = 0.85  # share of the time that planned epochs may take: the machine may slow down
 #: Rows of a batch, by the most rows of training for which it is chosen (pytabkit's rule).
@@ -24,8 +23,8 @@ LARGEST_BATCH = 1024
 
 def validation_share(rows: int) -> float:
     """Return the share of the rows that is set aside for validation, if none is chosen."""
-    least = min(VALIDATION_OF_FEW, LEAST_VALIDATED / max(rows, 1))
-    return min(max(VALIDATION, least), MOST_VALIDATED / max(rows, 1))
+    least, most = LEAST_VALIDATED / max(rows, 1), MOST_VALIDATED / max(rows, 1)
+    return min(max(VALIDATION, min(OF_FEW, least)), most)
 
 
 class Preset(NamedTuple):

@@ -76,18 +76,9 @@ class Trained(NamedTuple):
 
 
 class Division:
-    """Which rows a member learns from, and which it is judged by; they are encoded when they are asked for.
+    """Which rows a member learns from, and which judge it; they are encoded when they are asked for.
 
-    Parameters
-    ----------
-    part, own
-        All rows, and validation rows or None.
-    encode : function
-        Makes ``Rows`` of a part.
-    aside : function, optional
-        Chooses the rows of a number that are set aside, in place of ``own``: those of a fold, or of a member.
-    each : int
-        Number of members for which the same rows are set aside.
+    Numbers from 0 count the sets of rows that ``aside`` chooses, in place of ``own``, each for ``each`` members.
     """
 
     def __init__(
@@ -97,11 +88,11 @@ class Division:
         self.learned, self.held_out = lru_cache(1)(self._learned), lru_cache(1)(self._held_out)  # the last are kept
 
     def fold_of(self, member: int) -> int:
-        """Return the number of the rows that are set aside for a member."""
+        """Return the number of a member's set."""
         return member // self._each
 
     def places(self, fold: int) -> Array:
-        """Return where in the table the rows that are set aside were."""
+        """Return where in the table the rows of a set were."""
         return np.asarray(self._part.at(self._aside(fold)).places)  # type: ignore[misc]
 
     def _learned(self, fold: int) -> Rows:

@@ -14,8 +14,8 @@ n_folds : int, optional
     1 sets a share of the rows aside for each member.
 validation_fraction : float in [0, 1), optional
     Share of the rows, stratified by class, that a member sets aside to find its best epoch, each member other rows,
-    unless there are folds or ``fit`` gets ``X_val``. By default 0.1, but at least 100 rows (0.2 of fewer than 500) and
-    at most 2,500; 0 keeps the last epoch.
+    unless there are folds or ``fit`` gets ``X_val``. By default 0.1, but 100 to 2,500 rows (0.2 of fewer than 500); 0
+    keeps the last epoch.
 early_stopping : bool
     Whether to stop at the end of a cycle of the learning rate, after 7, 20 or 47 % of the epochs, that brought no
     improvement.
