@@ -32,9 +32,10 @@ CAP = 900.0  # seconds
 ABLATED = [OURS, *(f"{OURS}+without={part}" for part in ablations.PARTS)]
 ABLATED += [f"{OURS}+with={idea}" for idea in ablations.IDEAS]
 ABLATED += [f"{OURS}+metric=accuracy", f"{OURS}+early_stopping=false", f"{OURS}+validation_fraction=0"]
-#: One network as the paper has it, beside its author's: the epochs, batches and dropout, labels smoothed, no stop.
+#: One network as the paper has it, beside its author's: units, epochs, batches, dropout, labels smoothed, no stop.
 PLAN = {"epochs": 256, "n_ensemble": 1, "n_folds": 1, "batch_size": 256, "seed": 0}
-AS_PUBLISHED = f"{OURS}+without=doubled-dropout+early_stopping=false+classes.metric=accuracy+plan={json.dumps(PLAN)}"
+AS_PUBLISHED = f"{OURS}+without=doubled-dropout+with=256-units+early_stopping=false+validation_fraction=0.2"
+AS_PUBLISHED += f"+classes.metric=accuracy+plan={json.dumps(PLAN)}"
 FAITHFUL = ["realmlp-td", AS_PUBLISHED]
 
 

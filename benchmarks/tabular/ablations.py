@@ -126,6 +126,7 @@ PARTS: dict[str, Change] = {
     "category-embeddings": _one_hot,
 }
 IDEAS: dict[str, Change] = {
+    "256-units": lambda: _put("WIDTHS", (256, 256, 256)),
     "muon": _muon,
     "weight-average": lambda: _averaged(0.95),
     "piecewise-linear": lambda: _numbers(lambda count: [layers.PiecewiseLinear([EDGES] * count, 4)]),

@@ -115,7 +115,7 @@ def test_a_parameter_may_be_for_classifiers_alone(data: Path) -> None:
 def test_ours_as_published_is_beside_its_authors(data: Path, shell) -> None:
     words = {"ablate": False, "faithful": True, "learners": None, "tables": None, "splits": "0"}
     ours = tables.make_plan(SimpleNamespace(**words, train_rows=60, cap=1.0, fits=data)).learners[-1]
-    assert ours.changes == {"without": "doubled-dropout"}
+    assert ours.changes == {"without": "doubled-dropout", "with": "256-units"}
     assert ours.given["plan"]["epochs"] == 256
     assert "not allowed with" in shell("tables", "--faithful", "--ablate").err
 

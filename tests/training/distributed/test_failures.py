@@ -20,7 +20,7 @@ TRAINING = """
     class Fail(cr.Callback):
         def on_epoch_begin(self, trainer):
             if trainer.epoch == (6 if how == "writes" else 4) and communicator.rank == failing:
-                print("process", os.getpid(), flush=True)
+                print(f"process {os.getpid()}\\n", end="", flush=True)
                 match how:
                     case "raises": raise OSError("the disk is on fire")
                     case "needs memory": np.ones(10**15)
@@ -44,7 +44,8 @@ TRAINING = """
     except Exception as error:
         print(f"{type(error).__name__}: {error}\\n", end="", flush=True)
         raise SystemExit(3) from None
-    print(trainer.epoch, len(trainer.history), np.isfinite(model.parameters.vector).all(), flush=True)
+    finite = np.isfinite(model.parameters.vector).all()
+    print(f"{trainer.epoch} {len(trainer.history)} {finite}\\n", end="", flush=True)  # in one piece
 """
 
 
