@@ -28,7 +28,7 @@ def test_a_preset_decides_how_much_is_trained(shell, flowers: Path, tmp_path: Pa
     answer = shell("train", flowers, "--preset", "best", "--epochs", 3, "--out", tmp_path)
     report = lines_of(answer.out)
     assert "120 rows: 96 training, 24 test" in report["data"]  # each fold validates members
-    assert re.fullmatch(r"16 networks, validation log loss [\d.]+ to [\d.]+; together [\d.]+", report["members"])
+    assert re.fullmatch(r"16 networks, validation log loss [\d.]+ to [\d.]+; overall [\d.]+", report["members"])
     first = re.match(r"about [\d.]+ s: 16 networks of 3 epochs", answer.err)
     assert first, answer.err
     assert model_in(tmp_path).model_.metadata["training"]["members"] == report["members"]
