@@ -28,9 +28,13 @@ def test_a_preset_decides_how_much_is_trained(shell, flowers: Path, tmp_path: Pa
     answer = shell("train", flowers, "--preset", "best", "--epochs", 3, "--out", tmp_path)
     report = lines_of(answer.out)
     assert "120 rows: 96 training, 24 test" in report["data"]  # each fold validates members
-    assert re.fullmatch(r"16 networks, validation log loss [\d.]+ to [\d.]+; overall [\d.]+", report["members"])
+    said = r"16 networks, validation log loss [\d.]+ to [\d.]+, each on its own rows; overall [\d.]+"
+    assert re.fullmatch(said, report["members"])
     first = re.match(r"about [\d.]+ s: 16 networks of 3 epochs", answer.err)
     assert first, answer.err
     assert model_in(tmp_path).model_.metadata["training"]["members"] == report["members"]
+    words = "--preset", "best", "--epochs", 1, "--validation", 0
+    without = shell("train", flowers, *words, "--out", tmp_path, "--force")
+    assert lines_of(without.out)["members"] == "16 networks"  # no folds, either
     shell("train", flowers, "--preset", "fast", "--quiet", "--epochs", 1, "--out", tmp_path, "--force")
     assert len(model_in(tmp_path).members_) == 2

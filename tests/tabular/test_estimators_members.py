@@ -62,6 +62,10 @@ def test_each_member_sets_other_rows_aside(monkeypatch):
     assert len({number for rows in held_out.values() for number in rows}) == 60
     model = cr.TabularRegressor(max_epochs=1, random_state=0, n_ensemble=3)
     assert [member["fold"] for member in model.fit(x, x[:, 0], X_val=x, y_val=x[:, 0]).members_] == [0, 0, 0]
+    held_out.clear()
+    many = cr.TabularRegressor(max_epochs=1, random_state=0, n_ensemble=4, validation_fraction=0.5).fit(x, x[:, 0])
+    assert [member["fold"] for member in many.members_] == [0, 1, 0, 1]
+    assert len({*map(tuple, held_out.values())}) == 2
 
 
 def test_a_thread_that_trains_alone_answers_other_ranks_within_an_epoch(monkeypatch):

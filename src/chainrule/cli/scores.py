@@ -192,4 +192,5 @@ def members_line(model: Any) -> str:
     if None in errors:  # no validation rows, or interrupted at once
         return f"{count} networks"
     metric, low, high = model.metric.replace("_", " "), min(errors), max(errors)
-    return f"{count} networks, validation {metric} {low:.4g} to {high:.4g}; overall {model.validation_error_:.4g}"
+    own = ", each on its own rows" if len({member["fold"] for member in model.members_}) > 1 else ""
+    return f"{count} networks, validation {metric} {low:.4g} to {high:.4g}{own}; overall {model.validation_error_:.4g}"

@@ -139,7 +139,9 @@ class Tables:
         args, y = self.args, self.target.y
         chosen: dict[str, Any] = {"time_limit": args.time_limit, "random_state": args.seed, "verbose": not args.quiet}
         chosen |= metric_of(args.metric, self.target.is_class)
-        chosen |= {"validation_fraction": None if args.validation is None else 0.0, "preset": _preset_of(args)}
+        chosen["preset"] = _preset_of(args)
+        if args.validation is not None:
+            chosen |= {"validation_fraction": 0.0, "n_folds": 1}
         if args.epochs is not None:
             chosen["max_epochs"] = args.epochs
         stated = {name: kind for name, kind in self.found.stated.items() if name in self.names}

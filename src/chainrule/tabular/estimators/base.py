@@ -294,22 +294,23 @@ class BaseTabular(BaseEstimator):
         each = task.seconds_per_epoch(max(1, min(own, processors // min(processors, plan.members))))
         if limit is not None:
             fits = max(began + float(limit) - time.monotonic(), 0.0) * MARGIN / max(each, 1e-9)
-            plan = plan.within(fits, processors, may_drop=self.n_ensemble is None and self.n_folds is None)
+            plan = plan.within(fits, processors, may_drop=self.n_ensemble is None and self.n_folds in (None, 1))
         return replace(task, plan=plan), each * plan.epochs * plan.rounds(processors)
 
     def _keep(self, task: Task, trained: list[Trained], rows: int) -> None:
         """Calibrate the members, average them, and keep what is known of them; there were so many rows."""
         first, members, scored = trained[0], [], []
-        for fold in dict.fromkeys(member.fold for member in trained):
-            own, (beta, shift) = [member for member in trained if member.fold == fold], UNCHANGED
+        calibrated = dict.fromkeys((member.fold for member in trained), UNCHANGED)
+        for fold in calibrated:
             if (held_out := task.rows.held_out(fold)) is not None:
-                each = [member.model.predict(held_out.x) for member in own]
+                each = [member.model.predict(held_out.x) for member in trained if member.fold == fold]
                 z = sum(each[1:], each[0].astype(np.float64)) / len(each)
-                beta, shift = self._calibration(held_out.y, z, held_out.weight)
+                calibrated[fold] = beta, shift = self._calibration(held_out.y, z, held_out.weight)
                 scored.append((fold, held_out, beta * z + shift))
-            for member in own:
-                scale_outputs(member.model, beta, shift)
-                members.append(member.facts() | {"temperature": 1 / beta})
+        for member in trained:
+            beta, shift = calibrated[member.fold]
+            scale_outputs(member.model, beta, shift)
+            members.append(member.facts() | {"temperature": 1 / beta})
         self.members_, self.plan_ = members, task.plan._asdict()
         self.history_, self.best_epoch_, self.n_epochs_ = first.history, first.best_epoch, first.n_epochs
         self.history_.interrupted = any(member.history.interrupted for member in trained)

@@ -78,18 +78,19 @@ class Trained(NamedTuple):
 class Division:
     """Which rows a member learns from, and which judge it; they are encoded when they are asked for.
 
-    Numbers from 0 count the sets of rows that ``aside`` chooses, in place of ``own``, each for ``each`` members.
+    ``fold_of`` numbers the sets of rows by member; ``aside`` chooses the rows of a set, in place of ``own``.
     """
 
     def __init__(
-        self, part: Any, own: Any, encode: Callable[[Any], Rows], aside: Callable[[int], Array] | None, each: int
+        self,
+        part: Any,
+        own: Any,
+        encode: Callable[[Any], Rows],
+        fold_of: Callable[[int], int],
+        aside: Callable[[int], Array] | None = None,
     ) -> None:
-        self._part, self._own, self._encode, self._aside, self._each = part, own, encode, aside, each
+        self._part, self._own, self._encode, self.fold_of, self._aside = part, own, encode, fold_of, aside
         self.learned, self.held_out = lru_cache(1)(self._learned), lru_cache(1)(self._held_out)  # the last are kept
-
-    def fold_of(self, member: int) -> int:
-        """Return the number of a member's set."""
-        return member // self._each
 
     def places(self, fold: int) -> Array:
         """Return where in the table the rows of a set were."""
@@ -110,11 +111,15 @@ def divided(
     count = len(part.y)
     if plan.n_folds > 1:
         ids = folds(labels, count, plan.n_folds, np.random.default_rng(plan.seed))
-        return Division(part, None, encode, lambda fold: ids == fold, plan.n_ensemble)
+        return Division(part, None, encode, lambda member: member // plan.n_ensemble, lambda fold: ids == fold)
     if own is not None or part.stream is not None or not share:
-        return Division(part, own, encode, None, plan.members)
+        return Division(part, own, encode, lambda member: 0)
     return Division(
-        part, None, encode, lambda each: set_aside(labels, count, share, np.random.default_rng(plan.seed), each), 1
+        part,
+        None,
+        encode,
+        lambda member: member % int(1 / share),  # after so many sets no other rows are left
+        lambda fold: set_aside(labels, count, share, np.random.default_rng(plan.seed), fold),
     )
 
 

@@ -25,7 +25,7 @@ time_limit : float or None
     Maximum time in seconds. The number of epochs, and so the fall of the learning rate, is planned for it.
 plan : mapping, optional
     ``plan_`` of an earlier fit, which replaces ``preset``, ``n_ensemble``, ``n_folds``, ``max_epochs``, ``time_limit``
-    and ``random_state``: the same data then give the same bits.
+    and ``random_state``: the same data then give the same bits, unless a time limit shortened a member's schedule.
 random_state : int, RandomState or None
     Seed. The same integer gives the same network, bit for bit, unless there is a time limit.
 verbose : bool

@@ -143,7 +143,8 @@ class Lines(Progress):
         self.on_train_begin(self._all)
         if self._out is not None:
             networks = f"{count} networks" if count > 1 else "a network"
-            print(f"about {seconds or 0:.2g} s: {networks} of {epochs} epochs", file=self._out, flush=True)
+            each = f"{epochs} epoch{'s' * (epochs != 1)}"
+            print(f"about {seconds or 0:.2g} s: {networks} of {each}", file=self._out, flush=True)
 
     def tell(self, member: int, report: Report) -> None:
         """Count an epoch of a member."""
