@@ -138,6 +138,7 @@ def _losses(trainer: Trainer, rates: Array, x: Any, y: Any, sample_weight: Any) 
         drop_last=trainer.drop_last,
         average_penalty=trainer.average_penalty,
         augment=trainer.augment,
+        products=trainer.products,
     )
     try:
         while len(recorder.losses) < len(rates):

@@ -32,7 +32,7 @@ Known: TypeAlias = "Callable[[Array | list[Any]], bool]"  # whether targets need
 
 all_finite = twin(_checks.all_finite)
 FIXED = (bool, int, float, str, type(None), np.random.RandomState)  # objects that stay what they are, or are asked
-NOTICED = ("early_stopping", "max_norm", "average", "callbacks", "class_weight", "_skl_callbacks")
+NOTICED = ("early_stopping", "max_norm", "average", "callbacks", "class_weight", "products", "_skl_callbacks")
 
 
 class Again:

@@ -100,6 +100,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         scale: bool = False,
         scoring: Any = None,
         callbacks: Any = None,
+        products: str | None = None,
     ) -> None:
         keep_parameters(self, locals())
 

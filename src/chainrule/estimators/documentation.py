@@ -83,6 +83,8 @@ scoring : str, scorer or None
     classifier with class_weight. It gets the sample weights if it accepts them.
 callbacks : list of Callback or None
     Callbacks of chainrule; scikit-learn's own (since 1.9) go to ``set_callbacks``.
+products : {"bfloat16"} or None
+    Round the operands of matrix products in training to bfloat16, for wide layers and float32 X: see ``Trainer``.
 """
 
 ATTRIBUTES = """

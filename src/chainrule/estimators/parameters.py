@@ -31,7 +31,10 @@ SCHEDULES: dict[str, type[Any]] = {
 NORMALIZATIONS: dict[str, type[Any]] = {"batch": BatchNorm, "layer": LayerNorm}
 CLASSIC = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}  # scikit-learn's activations
 STOCHASTIC = ("adam", "sgd")
-OF_THE_STEPS = ("dropout", "input_dropout", "max_norm", "average", "optimizer", "schedule", "weight_decay", "callbacks")
+OF_THE_STEPS = (
+    *("dropout", "input_dropout", "max_norm", "average", "optimizer", "schedule"),
+    *("weight_decay", "callbacks", "products"),
+)
 OF_THE_NETWORK = ("activation", "normalization", "dropout", "input_dropout", "average", "scale")
 OF_THE_OPTIMIZER = (
     *("solver", "optimizer", "schedule", "learning_rate_init", "weight_decay"),
@@ -74,6 +77,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "scale": ["boolean"],
     "scoring": [StrOptions(set(get_scorer_names())), callable, None],
     "callbacks": [list, tuple, None],
+    "products": [StrOptions({"bfloat16"}), None],
 }
 
 

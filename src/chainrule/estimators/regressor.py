@@ -105,6 +105,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         scale: bool = False,
         scoring: Any = None,
         callbacks: Any = None,
+        products: str | None = None,
     ) -> None:
         keep_parameters(self, locals())
 

@@ -262,6 +262,7 @@ def train(
         sample=order,
         drop_last=by_batch and rows % size == 1,
         average_penalty=True,
+        products=estimator.products,
     )
     try:
         epochs = 1 if incremental else estimator.max_iter

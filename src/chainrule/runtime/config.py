@@ -100,7 +100,7 @@ def _versions() -> dict[str, str]:
 
 def _kernels() -> dict[str, str]:
     if fused.KERNELS == "fused":
-        return {"in_use": "fused", "instructions": fused.INSTRUCTIONS}
+        return {"in_use": "fused", "instructions": fused.INSTRUCTIONS + (", bfloat16" if fused.BFLOAT16 else "")}
     return {"in_use": "numpy", "why": fused.ABSENT or "CHAINRULE_KERNELS=numpy"}
 
 

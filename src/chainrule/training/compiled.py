@@ -25,7 +25,7 @@ from ..layers.base import all_within
 from ..losses import Loss
 from ..losses.base import loss_kernel
 from ..model import Sequential
-from ..ops.fused import compiled
+from ..ops.fused import ABSENT, compiled
 from ..optimizers.rule import rule_kernel
 from ..runtime.signals import atomic
 from ..runtime.threads import available_threads, chosen_threads, threads_of_process
@@ -226,7 +226,7 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
 
     The optimizer must be set up for the model; ``targets`` are the checked y and weights of all rows.
     """
-    model, loss, optimizer, _, average_penalty, augment, communicator = parts
+    model, loss, optimizer, _, average_penalty, augment, communicator, products = parts
     if compiled is None or not isinstance(loss, Loss) or targets is None:
         return None
     if not is_of_package(loss):
@@ -239,6 +239,9 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
     y, weight = targets
     if mixing is not None and mixing.classes is not None:
         targets = np.broadcast_to(model.dtype.type(0), (len(y), mixing.classes)), weight
+    if products is not None and model.dtype != np.float32:
+        expected, remedy = "a model of float32", "pass dtype=np.float32 to the model, or X in float32 to an estimator"
+        raise ValueError(sentence(f"Trainer(products={products!r})", expected, str(model.dtype), remedy))
     kernel, rule = loss_kernel(loss, targets[0]), rule_kernel(optimizer)
     stages = stages_of(model, batches.arrays[0])
     if kernel is None or rule is None or stages is None or not _normalizes(stages, batches, communicator):
@@ -262,10 +265,21 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
         (compiled.OPTIMIZERS[rule], *state, optimizer.clip_norm or 0.0, optimizer.clip_value or 0.0),
         runs,
         average_penalty,
+        products == "bfloat16",
     )
     if communicator.size > 1:
         plan.share(communicator)
     return Compiled(plan, parts, batches, _work_of(stages, batches.size), mixing)
+
+
+def without_plan(parts: Parts) -> str:
+    """Say why products other than those of the model's dtype cannot be had."""
+    expected, remedy = "all parts of the training to have compiled kernels", "pass products=None"
+    if compiled is None:
+        got = f"kernels of NumPy ({ABSENT or 'CHAINRULE_KERNELS=numpy'})"
+    else:
+        got = "a layer, loss, optimizer, augmentation or data without them"
+    return sentence(f"Trainer(products={parts.products!r})", expected, got, remedy)
 
 
 def _mixing(augment: tuple[Augmentation, ...]) -> MixUp | None:

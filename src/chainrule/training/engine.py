@@ -39,10 +39,11 @@ class Parts(NamedTuple):
     average_penalty: bool
     augment: tuple[Augmentation, ...]
     communicator: Serial = SERIAL
+    products: str | None = None
 
     def identities(self) -> list[Any]:
         """The objects that must stay the same, layers included."""
-        return [*self[:5], *self.augment, self.communicator, *self.model.layers]
+        return [*self[:5], *self.augment, self.communicator, self.products, *self.model.layers]
 
 
 class Engine(Protocol):
@@ -152,7 +153,7 @@ class Interpreted:
     @np.errstate(over="ignore", invalid="ignore")  # what overflows ends in a DivergenceError
     def _step(self, xb: Array, yb: Array, wb: Array | None) -> tuple[float, Array]:
         """Take a step; return the batch's loss, penalties included, and its outputs. A failure changes no parameter."""
-        model, _, optimizer, _, average_penalty, _, communicator = self._parts
+        model, _, optimizer, _, average_penalty, _, communicator, _ = self._parts
         ranks = communicator.size if len(yb) >= communicator.size else 1  # fewer rows are no work to share
         with ALONE if ranks == 1 else model._opened_workspace().shard.of(communicator, len(yb)) as own:
             if ranks > 1:

@@ -255,6 +255,12 @@ def _callbacks(trainer: _Checked, callbacks: Any) -> list[Callback]:
     return found
 
 
+def _products(products: Any) -> str | None:
+    if products not in (None, "bfloat16"):
+        raise ValueError(sentence("Trainer", 'products="bfloat16" or None', repr(products)))
+    return None if products is None else "bfloat16"
+
+
 def _communicator(communicator: Any) -> Serial:
     if communicator is not None and not isinstance(communicator, Serial):
         got = f"a {type(communicator).__name__}"
@@ -274,5 +280,6 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "sample": lambda trainer, sample: check_sample("Trainer", sample),
     "augment": lambda trainer, functions: as_list("augment", functions),
     "communicator": lambda trainer, communicator: _communicator(communicator),
+    "products": lambda trainer, products: _products(products),
     "epochs": lambda trainer, epochs: check_integer("Trainer", "epochs", epochs, minimum=0),
 }

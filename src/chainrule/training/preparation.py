@@ -43,6 +43,7 @@ class Preparation:
     drop_last: bool
     average_penalty: bool
     communicator: Serial
+    products: str | None
     epoch: int
     epochs: int
     steps_per_epoch: int
@@ -90,8 +91,8 @@ class Preparation:
         return Stream(who, self.model, source)
 
     def _parts(self) -> Parts:
-        augment, communicator = tuple(self.augment), self.communicator
-        return Parts(self.model, self.loss, self.optimizer, self.rng, self.average_penalty, augment, communicator)
+        parts = self.model, self.loss, self.optimizer, self.rng, self.average_penalty, tuple(self.augment)
+        return Parts(*parts, self.communicator, self.products)
 
     def _begin(self, data: Data | Stream, validation: Validation, epochs: int, claim: Claim) -> Run:
         """Check the data, and set the position and the generators to the start or to the checkpoint."""

@@ -15,7 +15,7 @@ import numpy as np
 from .._support.checks import Array, sentence
 from ..data.batches import Batches, Sample
 from ..metrics import Metric
-from .compiled import CALL_SECONDS, Compiled, compiled_engine
+from .compiled import CALL_SECONDS, Compiled, compiled_engine, without_plan
 from .engine import Average, Engine, Interpreted, Parts, same, values_of
 from .inputs import Data, Targets, check_layers, check_output_fits, check_targets
 from .ranks import keep_in_step
@@ -190,6 +190,8 @@ class Run:
         self._made_for = self.batches
         engine = compiled_engine(parts, self.batches, self._targets)
         if engine is None:
+            if parts.products is not None:
+                raise ValueError(without_plan(parts))
             return Interpreted(parts, self.batches)
         if isinstance(self._engine, Compiled):
             engine.pace = self._engine.pace

@@ -27,7 +27,17 @@ from ..optimizers import Optimizer
 #: text, None, and lists and dicts of these. Any other object is stored as its name under OBJECT, then its numbers.
 Settings: TypeAlias = dict[str, Any]
 
-OF_TRAINER = ("epochs", "batch_size", "drop_last", "sample", "average_penalty", "augment", "loss", "optimizer")
+OF_TRAINER = (
+    "epochs",
+    "batch_size",
+    "drop_last",
+    "sample",
+    "average_penalty",
+    "augment",
+    "products",
+    "loss",
+    "optimizer",
+)
 COUNTED = "total_steps"  # of an optimizer: counted at setup
 OBJECT = "$object"
 NOTHING = object()

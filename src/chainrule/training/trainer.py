@@ -70,6 +70,11 @@ class Trainer(Preparation):
         Changes to each training batch, such as :class:`~chainrule.data.MixUp`.
     communicator : distributed.MPI, optional
         The processes that share the rows of each batch; by default this one has all.
+    products : {"bfloat16"}, optional
+        Round the operands of the products of ``Linear`` to bfloat16, which keeps the range of float32 and 8 of its 24
+        bits; sums, weights and the optimizer stay float32. Faster for wide layers on processors with AVX512-BF16 (Intel
+        since Cooper Lake, AMD since Zen 4; ``chainrule config`` says so), a little slower on others. It needs the
+        compiled kernels, and layers, loss and optimizer that have them.
 
     Examples
     --------
@@ -102,10 +107,11 @@ class Trainer(Preparation):
         average_penalty: bool = False,
         augment: Sequence[Augmentation] = (),
         communicator: Serial | None = None,
+        products: str | None = None,
     ) -> None:
         given: dict[str, Any] = {"model": model, "loss": loss, "optimizer": optimizer, "batch_size": batch_size}
         given |= {"metrics": metrics, "callbacks": callbacks, "rng": rng, "sample": sample, "augment": augment}
-        given["communicator"] = communicator
+        given |= {"communicator": communicator, "products": products}
         for name, value in given.items():
             setattr(self, name, value)
         self.drop_last, self.average_penalty = drop_last, average_penalty

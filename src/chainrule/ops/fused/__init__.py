@@ -45,6 +45,8 @@ def _chosen() -> str:
 KERNELS = _chosen()
 #: Instruction set of the compiled kernels in use: "AVX-512", "AVX2", ...; "" without them.
 INSTRUCTIONS: str = getattr(_kernels, "INSTRUCTIONS", "")
+#: Whether the processor multiplies bfloat16 with an instruction of its own.
+BFLOAT16: bool = getattr(_kernels, "MULTIPLIES_BFLOAT16", False)
 
 # A browser has no compiler.
 _warn_once = bool(ABSENT) and os.environ.get("CHAINRULE_KERNELS", "") == "" and sys.platform != "emscripten"

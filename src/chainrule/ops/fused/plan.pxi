@@ -24,6 +24,7 @@ cdef class Plan:
     optimizer : (kind, arrays of state, count of steps, clip_norm or 0, clip_value or 0)
     runs : list of (start, stop, rate factor, decay factor), in order, together the whole vector
     average_penalty : whether the penalties are divided by the sum of the batch's weights
+    bfloat16 : whether operands of products are rounded to it
 
     Raises
     ------
@@ -48,10 +49,12 @@ cdef class Plan:
         free(self.plan.stages)
         free(self.plan.runs)
 
-    def __init__(self, stages, vector, gradient, x, y, weight, batch, epoch_rows, loss, optimizer, runs, average_penalty):
+    def __init__(self, stages, vector, gradient, x, y, weight, batch, epoch_rows, loss, optimizer, runs, average_penalty, bfloat16=False):
         self.rooms, self.kept, self.passing = [], [], []
         self.gradient = gradient
         self.kernels = kernels_for(vector)
+        if bfloat16:
+            self.kernels = BFLOAT16 if self.kernels == SINGLE else NULL
         if self.kernels == NULL or not stages or not 0 < epoch_rows <= len(x) or batch < 1:
             raise ValueError(sentence("fit", "a network and rows to train it on", f"{len(x)} rows, {described(vector)}"))
         self.type, self.rows = dtype(vector), len(x)

@@ -61,6 +61,7 @@ cdef extern from "kernels/kernels.h" nogil:
         Size product_room
 
     const Kernels *chainrule_kernels(int bytes)
+    int chainrule_multiplies_bfloat16()
     const char *chainrule_instructions()
 
 cdef extern from "kernels/lists.h":
@@ -87,8 +88,10 @@ cdef extern from "kernels/float_mode.h" nogil:
 
 cdef const Kernels *SINGLE = chainrule_kernels(4)
 cdef const Kernels *DOUBLE = chainrule_kernels(8)
+cdef const Kernels *BFLOAT16 = chainrule_kernels(2)  # float, with products of operands rounded to it
 
 INSTRUCTIONS = chainrule_instructions().decode()
+MULTIPLIES_BFLOAT16 = bool(chainrule_multiplies_bfloat16())
 
 # The number of each kernel by its name.
 cdef dict LOSS_NUMBERS = {LOSS_ENTRIES[i].name.decode(): i for i in range(LOSS_COUNT)}

@@ -21,7 +21,11 @@
 #include "parametric.h"
 #include "plan_loops.h"
 #endif
+#include "transpose.h"
 #include "gemm.h"
+#if defined(SINGLE) && (!defined(__x86_64__) || VECTOR_BYTES != 64)
+#include "bfloat16.h"
+#endif
 #include "noise.h"
 #if !defined(__x86_64__) || VECTOR_BYTES != 64 || defined(SINGLE)
 #include "columns.h"

@@ -71,9 +71,11 @@ typedef struct Kernels {
     Size panel;        /* the columns of the widest tile of a product */
 } Kernels;
 
-/* The table for float (bytes = 4) or double (8) that is fastest here, and the name of its instructions. There is none,
- * NULL, for x86-64 before AVX2 (2013; small ones until 2021): kernels for it would be a fifth of the library. */
+/* The table for float (bytes = 4), double (8) or float with products of bfloat16 (2) that is fastest here, and the name of
+ * its instructions. There is none, NULL, for x86-64 before AVX2 (2013; small ones until 2021): kernels for it would be a
+ * fifth of the library. */
 const Kernels *chainrule_kernels(int bytes);
+int chainrule_multiplies_bfloat16(void); /* whether the processor has an instruction for them */
 const char *chainrule_instructions(void);
 
 /* probabilities.c: as the kernel `loss`, for arrays of float (bytes = 4) or double (8). */

@@ -4,10 +4,7 @@
 #include <string.h>
 
 #include "inlining.h"
-
-#define JOINED(a, b) a##_##b
-#define JOIN(a, b) JOINED(a, b)
-#define TABLE(name) JOIN(name, ISA)
+#include "names.h"
 
 #define SINGLE
 #include "all_kernels.h"
