@@ -11,8 +11,9 @@ Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks (2017), sect
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,9 @@ import numpy as np
 from .._support.checks import Array
 from ..layers import Embedding, Workspace
 from ..layers.columns import code_columns
-from .outputs import Output, outputs_of
-from .rows import as_rows
-from .subjects import Subject
+from ..losses import PoissonNLL
+from ..ops import softmax
+from .subjects import Subject, as_rows
 from .trace import Problem
 
 POINTS, FEWEST_PIECES, MOST_PIECES = 8, 4, 512  # of Gauss and Legendre in each piece; of the path
@@ -198,3 +199,63 @@ def _points(pieces: int) -> tuple[Array, Array]:
     t, weights = np.polynomial.legendre.leggauss(POINTS)
     places = (np.arange(pieces)[:, None] + (t + 1) / 2) / pieces
     return places.ravel(), np.tile(weights / 2 / pieces, pieces)
+
+
+# --- F -------------------------------------------------------------------------------------------------------------
+
+
+#: From the outputs z (M, K) of the network to F (M,), the log-odds of a class or a number, and its gradient dz (M, K).
+Output = Callable[[Array], tuple[Array, Array]]
+
+
+def outputs_of(model: Any, z: Array) -> list[tuple[str, Output]]:
+    """Return, for each row of the estimator's network outputs z (N, K), what is explained, in words, and its function.
+
+    Of a classifier it is log p/(1 − p) of the class that is predicted for the row; of several targets, the first; of
+    quantiles, the one nearest to the median.
+    """
+    if not hasattr(model, "classes_"):
+        return [("the predicted number", _number_of(model))] * len(z)
+    if z.shape[1] == 1:
+        signs = np.where(z[:, 0] > 0, 1.0, -1.0)
+        names = (model.classes_[-1 if sign > 0 else 0] for sign in signs)
+        return [(f"the log-odds of {name!s}", partial(_signed, sign)) for name, sign in zip(names, signs, strict=True)]
+    log_odds = _of_label if model._multilabel else _of_class
+    return [(f"the log-odds of {model.classes_[place]!s}", partial(log_odds, place)) for place in z.argmax(axis=1)]
+
+
+def _signed(sign: float, z: Array) -> tuple[Array, Array]:
+    return sign * z[:, 0], np.full_like(z, sign)
+
+
+def _of_label(place: int, z: Array) -> tuple[Array, Array]:
+    return z[:, place], np.tile(np.eye(z.shape[1])[place], (len(z), 1))
+
+
+def _of_class(place: int, z: Array) -> tuple[Array, Array]:
+    """log pₖ/(1 − pₖ) = zₖ − log Σ exp zⱼ over the other classes j."""
+    others = np.delete(z, place, axis=1)
+    largest = others.max(axis=1, keepdims=True)
+    rest = largest[:, 0] + np.log(np.exp(others - largest).sum(axis=1))
+    return z[:, place] - rest, np.insert(-softmax(others), place, 1.0, axis=1)
+
+
+def _number_of(model: Any) -> Output:
+    """The number in the units of y, before a table's regressor keeps it within the range of training."""
+    loss = model._loss()[0] if callable(model._loss) and hasattr(model, "encoder_") else model._loss
+    levels = np.array(getattr(loss, "levels", (0.5,)))
+    place = int(np.argmin(np.abs(levels - 0.5)))
+    if hasattr(model, "encoder_"):
+        spread, mean = model.scale_[0], model.mean_[0]
+    else:
+        scaler = model.target_scaler_
+        spread, mean = (1.0, 0.0) if scaler is None else (scaler.scale_[0], scaler.mean_[0])
+
+    def number(z: Array) -> tuple[Array, Array]:
+        value, dz = z[:, place] * spread + mean, np.zeros_like(z)
+        if isinstance(loss, PoissonNLL):
+            value = np.exp(value)
+        dz[:, place] = value if isinstance(loss, PoissonNLL) else spread
+        return value, dz
+
+    return number

@@ -13,9 +13,8 @@ from .._support.checks import Array
 from .._support.text import printable
 from ..reporting.style import document
 from .contributions import Contributions
-from .journey import Journey
-from .shown import GRADIENTS, OF_ROWS, RULE, backward_arrays, forward_arrays, number, shown
-from .steps import LossStep, Step
+from .shown import GRADIENTS, OF_ROWS, RULE, Journey, backward_arrays, forward_arrays, number, shown
+from .trace import LossStep, Step
 
 # Okabe and Ito's palette: values blue, gradients orange, weights green; lighter on dark screens.
 OWN = """

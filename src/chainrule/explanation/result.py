@@ -10,11 +10,9 @@ import numpy as np
 from .._support.files import as_path, write_text
 from .contributions import Contributions, contributions
 from .equations import equations_of
-from .journey import Journey
-from .rows import WHO, as_rows
-from .steps import LossStep, Step
-from .subjects import Subject, as_subject
-from .trace import trace
+from .shown import Journey
+from .subjects import WHO, Subject, as_rows, as_subject
+from .trace import LossStep, Step, trace
 
 
 class Explanation(Journey):

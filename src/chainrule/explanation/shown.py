@@ -1,4 +1,4 @@
-"""What is shown of an array, in a terminal and on a page alike, and in what order.
+"""All that an explanation holds, and what is shown of its arrays, in a terminal and on a page alike, in what order.
 
 Of an array that is longer than there is room for, the first 4 numbers are shown, and the one of largest magnitude with
 its place.
@@ -13,9 +13,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._support.checks import Array
-from .steps import Step
+from .contributions import Contributions
+from .subjects import Cell
+from .trace import LossStep, Step
 
-FIRST = 4
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Journey:
+    """What :class:`.Explanation` documents."""
+
+    title: str
+    conditions: str
+    rows: int
+    cells: tuple[Cell, ...]
+    steps: tuple[Step, ...]
+    loss: LossStep | None
+    optimizer: str
+    rule: tuple[str, ...]
+    contributions: Contributions | None
+
+
+FIRST = 4  # numbers of a long array
 OF_ROWS = ("x", "y", "dx", "dy")  # arrays with the axis of the batch
 GRADIENTS = "dx is ∂L/∂x, the gradient of the loss L with respect to x; dW and db likewise."
 RULE = f"Of long arrays: the first {FIRST} numbers, then the one of largest magnitude and its place."

@@ -10,9 +10,8 @@ import numpy as np
 from .._support.checks import Array
 from .._support.text import MOST, printable
 from .contributions import Contributions
-from .journey import Journey
-from .shown import GRADIENTS, OF_ROWS, RULE, backward_arrays, forward_arrays, number, shown
-from .steps import LossStep, Step
+from .shown import GRADIENTS, OF_ROWS, RULE, Journey, backward_arrays, forward_arrays, number, shown
+from .trace import LossStep, Step
 
 WIDTH, NAME, BAR, FEW = 80, 60, 20, 5
 MOST_CELLS = 40
