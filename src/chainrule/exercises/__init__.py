@@ -13,16 +13,15 @@ from collections.abc import Callable
 from typing import Any
 
 from .._support.checks import check_name, sentence
-from . import activations_and_losses, first_steps, networks, normalization_and_proof
-from .problem import Problem
-from .sheet import Sheet, problem_sheet, solution_sheet
+from . import chapters_1_to_6, chapters_7_to_12
+from .problem import Problem, Sheet, problem_sheet, solution_sheet
 from .verdict import Verdict, judge
 
 __all__ = ["check", "names", "show", "solution"]
 
 PROBLEMS: dict[str, Problem] = {
     problem.name: problem()
-    for chapters in (first_steps, activations_and_losses, networks, normalization_and_proof)
+    for chapters in (chapters_1_to_6, chapters_7_to_12)
     for problem in vars(chapters).values()
     if isinstance(problem, type) and issubclass(problem, Problem) and problem is not Problem
 }
