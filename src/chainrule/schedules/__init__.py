@@ -11,13 +11,14 @@ positive rate, and a training of one step divides by no zero. A step past the en
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from . import cosine, decay, plateau
-from .base import Schedule as Schedule
 from .cosine import *  # noqa: F403
 from .decay import *  # noqa: F403
 from .plateau import *  # noqa: F403
 
-__all__: list[str] = []
-__all__ += cosine.__all__
-__all__ += decay.__all__
-__all__ += plateau.__all__
+Schedule: TypeAlias = Callable[[int, int | None], float]
+
+__all__ = [*cosine.__all__, *decay.__all__, *plateau.__all__]
