@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from chainrule import ops
 from chainrule.ops import activations
-from chainrule.ops.activations.erf import erf
+from chainrule.ops.activations.gated import erf
 from parity import kernels, needs_kernels
 
 special = pytest.importorskip("scipy.special")

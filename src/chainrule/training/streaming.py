@@ -22,9 +22,8 @@ from ..runtime.temporary import Temporary
 from .engine import Average, Engine, Parts
 from .evaluation import measure_outputs
 from .inputs import Data, as_rows, check_resolved, check_targets
-from .ranks import keep_in_step
+from .ranks import Shares, keep_in_step
 from .run import Claim, Run
-from .shares import Shares
 from .state import SAME_DATA, EpochState, Position, StepRecord
 
 WINDOW_BYTES = 2**27  # of the rows of a window; training holds two of them

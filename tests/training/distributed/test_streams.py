@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.data.streams import Windows
-from chainrule.training.shares import Shares
+from chainrule.training.ranks import Shares
 from custom import Double
 from training.distributed.crew import on_ranks
 from training.streamed import Rows, small_windows
