@@ -9,10 +9,9 @@ import numpy as np
 
 from .._support.files import as_path, write_text
 from .contributions import Contributions, contributions
-from .equations import equations_of
 from .shown import Journey
 from .subjects import WHO, Subject, as_rows, as_subject
-from .trace import LossStep, Step, trace
+from .trace import LossStep, Step, equations_of, trace
 
 
 class Explanation(Journey):

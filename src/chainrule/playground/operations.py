@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._support.checks import Array
-from ..explanation.equations import equations_of
-from ..explanation.trace import difference, trace
+from ..explanation.trace import difference, equations_of, trace
 from .choices import at_most
 from .run import Run
 
