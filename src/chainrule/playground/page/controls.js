@@ -1,9 +1,8 @@
 /** The settings: controls built from the library's own description of them, a table of one's own, the link. */
 
-import { keepingFocus, make } from "./element.js"
-import { ask, inTurn } from "./library.js"
 import { CLASSES, colour, points } from "./pictures.js"
 import { planes } from "./run.js"
+import { ask, inTurn, keepingFocus, make } from "./shared.js"
 
 const FOLDED = ["optimizer", "schedule"]
 const SLIDER = 500 // steps; a range of more is a field

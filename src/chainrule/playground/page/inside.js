@@ -1,9 +1,8 @@
 /** A look inside: one weight under the lens, and the next training step, one operation at a time. */
 
-import { keepingFocus, make } from "./element.js"
-import { ask, inTurn } from "./library.js"
 import { colour, largest } from "./pictures.js"
 import { shown } from "./run.js"
+import { ask, inTurn, keepingFocus, make } from "./shared.js"
 
 export class Lens {
   constructor(title, body) {

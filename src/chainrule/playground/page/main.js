@@ -1,12 +1,11 @@
 /** The playground: what the parts of the page do together. */
 
 import { differences, guessed, opener, read, showControls, written } from "./controls.js"
-import { find, keepingFocus, make } from "./element.js"
 import { Lens, Walk } from "./inside.js"
-import { ask, inTurn } from "./library.js"
 import { counter, Network, VIEWS } from "./network.js"
 import { Results } from "./results.js"
 import { Run, shown } from "./run.js"
+import { ask, find, inTurn, keepingFocus, make } from "./shared.js"
 
 const TINTS = ["--blue", "--pink"]
 /** Says a sentence to those who cannot see the page. */

@@ -1,8 +1,8 @@
 /** The network as columns of units, each a button that shows what it answers all over the plane; and lines between. */
 
-import { keepingFocus, make } from "./element.js"
 import { fitted, largest, paint } from "./pictures.js"
 import { planes } from "./run.js"
+import { keepingFocus, make } from "./shared.js"
 
 const SVG = "http://www.w3.org/2000/svg"
 const still = matchMedia("(prefers-reduced-motion: reduce)")

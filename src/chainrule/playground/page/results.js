@@ -1,9 +1,8 @@
 /** What a run has learned: its answer over the plane with the samples, or over drawn digits; and the losses. */
 
-import { make } from "./element.js"
-import { ask, inTurn } from "./library.js"
 import { border, CLASSES, colour, fitted, largest, paint, paintClasses, points } from "./pictures.js"
 import { drawCurves, shown } from "./run.js"
+import { ask, inTurn, make } from "./shared.js"
 
 export class Digit {
   /** `read()` is called when the network has read a drawing: `run.picture` and `run.outputs` say what and how. */

@@ -1,7 +1,7 @@
 /** One training: its settings, what the library says of it now, its history and the curves of it. */
 
-import { ask } from "./library.js"
 import { fitted, floats } from "./pictures.js"
+import { ask } from "./shared.js"
 
 const SIDE = 64, UNIT_SIDE = 24
 
