@@ -17,9 +17,8 @@ from typing import Any
 from .._support.checks import check_finite, check_name, sentence
 from .._support.files import as_path, replacing
 from ..model import Sequential
-from .agreement import LIMITS, answers, float32_distance, gives_probabilities, lost_columns
+from .agreement import LIMITS, answers, float32_distance, gives_probabilities, got_of, in_a_sentence, lost_columns
 from .estimators import check_no_own_code, is_ours
-from .foreign import got_of, in_a_sentence
 from .rows import drawn_rows, first_step, given_rows, last_step, without_idle_steps
 from .tables import rows_of, table_model
 

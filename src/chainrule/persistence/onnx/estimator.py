@@ -14,7 +14,7 @@ from ..._support.checks import Array, require, sentence
 from ..._support.files import digest
 from ...layers.program import Program
 from ...model import Sequential
-from ..foreign import reason
+from ..agreement import reason
 from ..programs import check_program
 from ..rows import last_step, needs_frame
 from .graph import DOUBLE, WHO, Graph

@@ -18,7 +18,7 @@ from ..._support.checks import Array, require, sentence
 from ..._support.files import as_path, check_readable
 from ...tabular.encoders.program import Source
 from ...tabular.inputs import inputs_of
-from ..foreign import reason
+from ..agreement import reason
 
 DOMAINS = {"ai.onnx.ml": 3, "com.microsoft": 1}  # with the version of its operators
 COMMON_OPSET = 21  # of onnx 1.16, which every ONNX Runtime since 1.18 runs
