@@ -9,7 +9,7 @@ import numpy as np
 
 from .._support.files import as_path, write_text
 from .contributions import Contributions, contributions
-from .shown import Journey
+from .shown import Journey, as_text
 from .subjects import WHO, Subject, as_rows, as_subject
 from .trace import LossStep, Step, equations_of, trace
 
@@ -55,8 +55,6 @@ class Explanation(Journey):
     """
 
     def __str__(self) -> str:
-        from .text import as_text
-
         return as_text(self)
 
     __repr__ = __str__
