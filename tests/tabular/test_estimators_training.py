@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -160,7 +161,7 @@ def limited(monkeypatch, step: float, limit: float, **settings):
 
 
 def test_the_schedule_is_planned_for_the_time(monkeypatch):
-    monkeypatch.setattr(members.Task, "seconds_per_epoch", lambda task, threads: 1.0)
+    monkeypatch.setattr(members.Task, "pace", lambda task, threads: members.Pace(1.0, 0.0, 0.0))
     model, _ = limited(monkeypatch, 1e-6, 100.0)
     assert model.plan_["epochs"] == model.n_epochs_ == 84
     rates = model.history_["learning_rate"]
@@ -171,7 +172,7 @@ def test_the_schedule_is_planned_for_the_time(monkeypatch):
 
 def test_the_schedule_ends_when_the_time_does(monkeypatch):
     """Training is slower than planned."""
-    monkeypatch.setattr(members.Task, "seconds_per_epoch", lambda task, threads: 0.0)
+    monkeypatch.setattr(members.Task, "pace", lambda task, threads: members.Pace(0.0, 0.0, 0.0))
     model, now = limited(monkeypatch, 1.0, 100.0, n_ensemble=1)
     assert model.plan_["epochs"] == 256
     assert 10 < model.n_epochs_ < 60
@@ -179,6 +180,27 @@ def test_the_schedule_ends_when_the_time_does(monkeypatch):
     assert model.history_.reason == ""
     rates = model.history_["learning_rate"]
     assert rates[-1] < 0.05 * max(rates)
+
+
+@pytest.mark.parametrize("settings", [{}, {"n_folds": 2}, {"max_epochs": 1}])
+def test_a_plan_that_time_shortened_gives_the_same_bits(monkeypatch, settings):
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "1")
+    monkeypatch.setattr("chainrule.training.compiled.CALL_SECONDS", 1e-9)  # looks at the clock within epochs
+    monkeypatch.setattr(members.Task, "pace", lambda task, threads: members.Pace(0.0, 0.0, 0.0))
+    model, _ = limited(monkeypatch, 1.0, 8.0 if settings == {"max_epochs": 1} else 90.0, **settings)
+    assert {member for member, *_ in model.plan_["shortened"]} == set(range(len(model.members_)))
+    monkeypatch.undo()
+    again = cr.TabularRegressor(plan=model.plan_, early_stopping=False).fit(TABLE, NUMBERS)
+    assert np.array_equal(again.predict(TABLE), model.predict(TABLE))
+    assert (again.plan_, again.members_) == (model.plan_, model.members_)
+
+
+def test_the_plan_is_timed_by_networks_that_run_side_by_side(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "3")
+    met, tried = threading.Barrier(3), members.Task._tried
+    monkeypatch.setattr(members.Task, "_tried", lambda *given: (met.wait(60), tried(*given))[1])
+    model = cr.TabularRegressor(**FEW, n_ensemble=7, verbose=True).fit(TABLE, NUMBERS)
+    assert len(model.members_) == 7
 
 
 def test_weights_of_an_epoch_that_time_cut_short_are_scored(monkeypatch):
@@ -215,6 +237,29 @@ def test_no_time_at_all_gives_a_model_still(monkeypatch):
     model, _ = limited(monkeypatch, 1000.0, 0.1)
     assert model.plan_["epochs"] == 1
     assert np.isfinite(model.predict(TABLE)).all()
+
+
+def test_time_is_kept_for_the_start_of_each_network_and_for_its_scores(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "2")
+    monkeypatch.setattr(members.Task, "pace", lambda task, threads: members.Pace(1.0, 5.0, 2.0))
+    ends = []
+    crew = members.Crew.__init__
+    monkeypatch.setattr(members.Crew, "__init__", lambda *given: (ends.append(given[3]), crew(*given))[1])
+    model, _ = limited(monkeypatch, 1e-6, 100.0, n_ensemble=6)
+    assert model.plan_["epochs"] == 23  # in three rounds: 0.85 · 100 / 3 − 5
+    assert ends == [pytest.approx(100 - 6 * 2, abs=0.01)]
+
+
+def test_lines_say_why_there_are_fewer_epochs(capsys):
+    lines = watching.Lines(range(2), 60, 1.0)
+    for left, stops in ((59, False), (40, False), (38, False), (0, True)):
+        lines.tell(0, watching.Report({"loss": 1.0, "seconds": 0.1}, left, stops))
+    lines.tell(1, watching.Report({"loss": 1.0, "seconds": 0.1}, 0, True))
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fewer")]
+    assert said == [
+        "fewer epochs: the time is too short for all",
+        "fewer epochs: a network stops after a cycle without improvement",
+    ]
 
 
 def test_lines_say_how_much_time_is_left(capsys):

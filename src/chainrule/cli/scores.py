@@ -186,6 +186,27 @@ def model_line(model: Any) -> str:
     return f"{count} feature{'s' * (count != 1)}{more}: {network.parameters.vector.size:,} parameters"
 
 
+def epochs_line(model: Any) -> str:
+    """Return the best epoch and the number of epochs, from the least to the most of all networks."""
+    best, trained = (_range([member[name] for member in model.members_]) for name in ("best_epoch", "n_epochs"))
+    return f"best epoch {best} of {trained}"
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def limit_line(model: Any) -> str:
+    """Return what the time limit took away; empty if nothing."""
+    whole, plan = model._whole, model.plan_
+    count, late = plan["n_ensemble"] * plan["n_folds"], {member for member, *_ in plan.get("shortened", ())}
+    said = [f"{count} of {whole.members} networks"] * (count < whole.members)
+    said += [f"{plan['epochs']} of {whole.epochs} epochs planned"] * (plan["epochs"] < whole.epochs)
+    said += [f"{len(late)} network{'s' * (len(late) != 1)} ended before the plan, perhaps within an epoch"] * bool(late)
+    return ", ".join(said)
+
+
 def members_line(model: Any) -> str:
     """Return how many networks there are, and how far apart."""
     count, errors = len(model.members_), [member["error"] for member in model.members_]

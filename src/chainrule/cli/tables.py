@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ from .reading import REMEMBERED, options_of, read_rows
 from .scores import (
     NEVER,
     better_than,
+    epochs_line,
+    limit_line,
     members_line,
     model_line,
     scores_beside,
@@ -101,9 +104,7 @@ class Tables:
     def train(self, args: argparse.Namespace, record: runs.Run) -> int:
         """Train, write and report; return the exit code: 0, or that of the signal that ended the training."""
         say("data", self._data_line())
-        start = time.perf_counter()
-        model, told = self._fitted()
-        seconds = time.perf_counter() - start
+        model, told, seconds = self._fitted()
         interrupted = model.history_.interrupted and not model.history_.reason  # a time limit gives a reason
         status = SIGNALLED + told if interrupted else 0
         if args.communicator.rank > 0:
@@ -122,18 +123,19 @@ class Tables:
         drawn = draw_figures(record.folder, facts, model.history_, said, true)
         arrays = {**model.model_.parameters, **model.model_.buffers}
         record.finish(arrays, epochs=model.n_epochs_, interrupted=interrupted, scores=scores)
-        best = f"best epoch {model.best_epoch_} of {model.n_epochs_}"
         took = trained_in(seconds, model.n_epochs_, model.plan_["epochs"], interrupted=interrupted)
-        say("result", f"test {written(scores, len(true))}, {best}, {took}")
+        say("result", f"test {written(scores, len(true))}, {epochs_line(model)}, {took}")
         if members:
             say("members", members["members"])
+        if limit := limit_line(model):
+            say("limit", limit)
         self._say_beside(model, scores, true)
         say("files", f"{', '.join([MODEL_FILE, HISTORY_FILE, runs.RECORD, *drawn])} in {record.folder}")
         say_command("next", "report", record.folder)
         return status
 
-    def _fitted(self) -> tuple[Any, int]:
-        """The estimator, and the signal that has ended its training if one has: SIGTERM ends it as Ctrl-C does."""
+    def _fitted(self) -> tuple[Any, int, float]:
+        """The estimator, the signal that ended it if one has (SIGTERM ends it as Ctrl-C does), and the seconds."""
         from ..tabular.estimators import TabularClassifier, TabularRegressor
 
         args, y = self.args, self.target.y
@@ -141,7 +143,7 @@ class Tables:
         chosen |= metric_of(args.metric, self.target.is_class)
         chosen["preset"] = _preset_of(args)
         if args.validation is not None:
-            chosen |= {"validation_fraction": 0.0, "n_folds": 1}
+            chosen["validation_fraction"] = 0.0
         if args.epochs is not None:
             chosen["max_epochs"] = args.epochs
         stated = {name: kind for name, kind in self.found.stated.items() if name in self.names}
@@ -154,7 +156,7 @@ class Tables:
         held_out = self.held_out or self._validation()
         with_ = {} if held_out is None else {"X_val": held_out.x, "y_val": held_out.y}
         with_ |= {} if held_out is None or held_out.weight is None else {"sample_weight_val": held_out.weight}
-        told = [int(signal.SIGINT)]
+        told, start = [int(signal.SIGINT)], time.perf_counter()
 
         def end(number: int) -> None:
             told.append(number)
@@ -166,7 +168,7 @@ class Tables:
             model.fit(**self._learned(), **with_)
         del model._communicator
         model.column_kinds_ = type(self.found.kinds)(kind for kind in self.found.kinds if kind.name in self.names)
-        return model, told[-1]
+        return model, told[-1], time.perf_counter() - start
 
     def _learned(self) -> dict[str, Any]:
         """Return the training rows for ``fit``: as they are, or a stream of all that do not validate or test."""
@@ -228,7 +230,12 @@ class Tables:
         what = f"{len(np.unique(y))} classes in {name!r}" if self.target.is_class else f"numeric target {name!r}"
         rows = ", ".join(f"{count:,} {part}" for part, count in counts.items())
         inputs = f"{names} column{'s' * (names != 1)} ({named})"
-        return f"{self.source.name}: {inputs}, {what}{chosen}; {sum(counts.values()):,} rows: {rows}"
+        said = f"{self.source.name}: {inputs}, {what}{chosen}; {sum(counts.values()):,} rows: {rows}"
+        if self.args.validation is not None:
+            return said
+        folds = 1 if self.found.stored.is_sample else PRESETS[_preset_of(self.args)].folds
+        own = counts["training"] * validation_share(counts["training"])
+        return f"{said}; each network validates on {'one fold' if folds > 1 else f'its own {own:,.0f}'} of the training rows"
 
 
 def _codes(y: Array, classes: Array) -> Array:
@@ -382,6 +389,9 @@ def _times(columns: Frame, name: str, found: Understood) -> Array:
 
 def _validation_file(args: argparse.Namespace, found: Understood, target: Target, source: Source) -> Validation:
     """Read the rows of ``--validation FILE``, which has the same columns."""
+    if source.file is not None and Path(args.validation).exists() and source.file.samefile(args.validation):
+        got, remedy = f"{args.validation}, the training table itself", "pass a share, such as 0.1"
+        raise ValueError(sentence("train", "other rows for --validation", got, remedy))
     names = tuple(kind.name for kind in found.inputs)
     labels = np.unique(target.y) if target.is_class else np.zeros(0)
     facts = table_facts(found, source, args, tuple(text_of(label) for label in labels.tolist()), names)

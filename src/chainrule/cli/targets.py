@@ -14,7 +14,7 @@ import numpy as np
 from .._support.checks import Array, check_name, nearest, sentence
 from ..data.batches import split_rows
 from ..tabular.columns import Frame, Numbers, as_words, text_of
-from ..tabular.judging import MOST_CLASSES, NUMBER, is_no_class
+from ..tabular.judging import HEAVIEST, LARGEST, MOST_CLASSES, NUMBER, is_no_class
 from ..tabular.kinds import ColumnKind
 from ..tabular.numerals import numeral
 from .scores import numbers_of
@@ -67,6 +67,11 @@ def target_of(columns: Frame, kind: ColumnKind, missing: Collection[str]) -> Tar
 def check_learnable(target: Target, source: str) -> None:
     """Raise a ValueError if there is only one class, or one number."""
     different = np.unique(target.y)
+    if not target.is_class and len(large := np.flatnonzero(np.abs(target.y) > LARGEST)):
+        got = f"{target.y[large[0]]:g} in row {target.rows[large[0]] + 1}"
+        raise ValueError(
+            sentence("train", f"numbers up to {LARGEST:g} in the target {target.name!r}", got, "divide them")
+        )
     most = max(MOST_CLASSES, len(target.y) // 2)
     if target.is_class and len(different) > most:
         first = text_of(different.tolist()[0])
@@ -86,12 +91,13 @@ def weights_of(columns: Frame, name: str | None) -> Array | None:
     if name is None:
         return None
     weights = numbers_of(name, columns.column(name))
-    wrong = np.flatnonzero(~(weights >= 0))
+    wrong = np.flatnonzero(~((weights >= 0) & (weights <= HEAVIEST)))
     if len(wrong):
         first = weights[wrong[0]]
         got = f"{first:g}" if np.isfinite(first) else "none"
         got += f" in row {wrong[0] + 1}"
-        raise ValueError(sentence("train", f"weights of at least 0 in column {name!r}", got, "fill or drop such rows"))
+        expected = f"weights {f'up to {HEAVIEST:g}' if first > 0 else 'of at least 0'} in column {name!r}"
+        raise ValueError(sentence("train", expected, got, "fill or drop such rows"))
     if not weights.any():
         raise ValueError(sentence("train", f"weights in column {name!r}", "zeros alone"))
     return weights

@@ -132,7 +132,9 @@ def _validation(value: str) -> float | str:
     try:
         return float(value)
     except ValueError:
-        return value
+        if value:
+            return value
+        raise argparse.ArgumentTypeError(f"expects a fraction such as 0.1, or a table, got {value!r}") from None
 
 
 def run(args: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ NUMBER, CATEGORY, FLAG, DATE, TEXT, ID, CONSTANT, DROP = KINDS = (
     "number", "category", "flag", "date", "text", "id", "constant", "drop",
 )  # fmt: skip
 COMPACT = "yyyymmdd"
+LARGEST, HEAVIEST = 1e100, 1e30  # numbers to predict, whose squares float64 sums; weights, which float32 holds
 INTEGER = "integer"  # the form of an id that may become a number
 _FEW_ROWS = 5  # too few to recognise an id
 

@@ -7,7 +7,7 @@ of 256, with a quarter of the arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._support.checks import check_integer, sentence
@@ -47,24 +47,29 @@ class Plan(NamedTuple):
     n_folds: int
     batch_size: int
     seed: int
+    shortened: Sequence[list[int]] = ()  # by a time limit: a member, its steps, and its steps in all from then on
+
+    def told(self) -> dict[str, Any]:
+        """Return the plan as ``plan_``."""
+        return {name: value for name, value in self._asdict().items() if value or name != "shortened"}
 
     @property
     def members(self) -> int:
         """Number of networks."""
         return self.n_ensemble * self.n_folds
 
-    def within(self, epochs: float, threads: int, *, may_drop: bool) -> Plan:
-        """Shorten the plan to the number of epochs that fit on each thread.
+    def within(self, epochs: float, threads: int, *, may_drop: bool, start: float = 0.0) -> Plan:
+        """Shorten the plan to the number of epochs that fit on each thread; the start of a member takes as some do.
 
         If fewer than half of the epochs would fit, it drops the members that wait for a thread before it shortens.
         """
         plan = self
-        while may_drop and plan.members > threads and epochs < plan.rounds(threads) * self.epochs / 2:
+        while may_drop and plan.members > threads and epochs < plan.rounds(threads) * (self.epochs / 2 + start):
             smaller = plan._smaller()
             if smaller == plan:
                 break
             plan = smaller
-        return plan._replace(epochs=max(1, min(self.epochs, int(epochs / plan.rounds(threads)))))
+        return plan._replace(epochs=max(1, min(self.epochs, int(epochs / plan.rounds(threads) - start))))
 
     def rounds(self, threads: int) -> int:
         """Return how many members each thread trains."""
@@ -93,7 +98,15 @@ def planned(preset: str, rows: int, epochs: int | None, n_ensemble: int, n_folds
 
 def read_plan(who: str, given: Mapping[str, Any]) -> Plan:
     """Return a plan that was passed back."""
-    if given.keys() != set(Plan._fields):
-        raise ValueError(sentence(who, f"a plan with {', '.join(Plan._fields)}", f"{list(given)}", "pass plan_"))
-    least = {"seed": 0}
-    return Plan(**{name: check_integer(who, name, given[name], minimum=least.get(name, 1)) for name in Plan._fields})
+    *names, last = Plan._fields
+    if given.keys() - {last} != set(names):
+        raise ValueError(sentence(who, f"a plan with {', '.join(names)}", f"{list(given)}", "pass plan_"))
+    counts = {name: check_integer(who, name, given[name], minimum=int(name != "seed")) for name in names}
+    changes = given.get(last, ())
+    if not (
+        isinstance(changes, (list, tuple)) and all(isinstance(one, (list, tuple)) and len(one) == 3 for one in changes)
+    ):
+        raise ValueError(sentence(who, f"three integers in each entry of {last}", repr(changes), "pass plan_"))
+    return Plan(
+        **counts, shortened=[[check_integer(who, last, number, minimum=0) for number in one] for one in changes]
+    )

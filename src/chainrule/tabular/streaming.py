@@ -28,7 +28,7 @@ from .encoding import TableEncoder
 from .files.cells import Findings, resolve
 from .files.columnar import open_dataset, parquet_in, refusing
 from .files.sources import WHO, Options, Source, choose, kind, staged
-from .judging import DATE, NUMBER, is_no_class, judge_target
+from .judging import DATE, HEAVIEST, NUMBER, is_no_class, judge_target
 from .kinds import Kinds, inputs
 from .moments import NO_MOMENT
 from .numerals import COMMA, POINT, value
@@ -118,9 +118,10 @@ def _has_gaps(column: Column, missing: Collection[str]) -> bool:
 def weights_in(name: str, column: Column) -> Array:
     """Return the weights of rows (N,)."""
     found = read_numbers(name, column, (), POINT)
-    if len(wrong := np.flatnonzero(~((found >= 0) & (found < np.inf)))):
-        got = f"{found[wrong[0]]:g} at row {wrong[0]}"
-        raise ValueError(sentence(WHO, f"weights of at least 0 in column {name!r}", got, "fill or drop such rows"))
+    if len(wrong := np.flatnonzero(~((found >= 0) & (found <= HEAVIEST)))):
+        first = found[wrong[0]]
+        expected = f"weights {f'up to {HEAVIEST:g}' if first > 0 else 'of at least 0'} in column {name!r}"
+        raise ValueError(sentence(WHO, expected, f"{first:g} at row {wrong[0]}", "fill or drop such rows"))
     return found
 
 

@@ -96,8 +96,8 @@ class BaseTabular(BaseEstimator):
         """The recipe of the network."""
 
     @abstractmethod
-    def _read_targets(self, y: Any, *, fresh: bool) -> Array:
-        """Convert y to its internal form; remember its classes if it is ``fresh``."""
+    def _read_targets(self, y: Any, name: str = "y", *, fresh: bool) -> Array:
+        """Convert y, which messages call ``name``, to its internal form; remember its classes if it is ``fresh``."""
 
     @abstractmethod
     def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
@@ -132,7 +132,7 @@ class BaseTabular(BaseEstimator):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         X_val: Any = None,
         y_val: Any = None,
@@ -174,7 +174,7 @@ class BaseTabular(BaseEstimator):
         self._balance = None if stream is None else streams.balanced(stream.target.counts)
         if stream is not None:
             self._read_targets(stream.all_labels, fresh=True)
-        part = self._part(columns, y, sample_weight, "sample_weight", fresh=stream is None)
+        part = self._part(columns, y, sample_weight, fresh=stream is None)
         rows = len(part.y) if stream is None else stream.rows
         with tables.speaking_as(who):
             count = tables.count_rows(columns)
@@ -202,15 +202,15 @@ class BaseTabular(BaseEstimator):
 
         return spooled(blocks())
 
-    def _part(self, columns: Columns, y: Any, weight: Any, name: str, *, fresh: bool) -> Part:
+    def _part(self, columns: Columns, y: Any, weight: Any, of: str = "", *, fresh: bool) -> Part:
         """Check that rows, targets and weights have one length, and drop rows of weight 0."""
         who, count = type(self).__name__, tables.count_rows(columns)
         if y is None:
             raise ValueError(f"This {who} estimator requires y to be passed, but the target y is None.")
-        targets = self._read_targets(y, fresh=fresh)
+        targets = self._read_targets(y, f"y{of}", fresh=fresh)
         if len(targets) != count:
-            raise ValueError(sentence(who, f"as many values in y as rows in X, {count}", f"{len(targets)}"))
-        part = Part(columns, targets, tables.weights_of(who, name, weight, count), np.arange(count))
+            raise ValueError(sentence(who, f"as many values in y{of} as rows in X{of}, {count}", f"{len(targets)}"))
+        part = Part(columns, targets, tables.weights_of(who, f"sample_weight{of}", weight, count), np.arange(count))
         return part if part.weight is None or part.weight.all() else part.at(np.flatnonzero(part.weight))
 
     def _own_validation(self, X_val: Any, y_val: Any, weight_val: Any) -> Part | None:
@@ -224,23 +224,29 @@ class BaseTabular(BaseEstimator):
             return None
         needed = [kind.name for kind in self.column_kinds_ if kind.is_input]
         columns = tables.as_in_training(who, X_val, self._names, needed, by_place=self._by_place)
-        return self._part(columns, y_val, weight_val, "sample_weight_val", fresh=False)
+        return self._part(columns, y_val, weight_val, "_val", fresh=False)
 
     def _planned(self, rows: int, has_validation: bool, *, may_fold: bool) -> Plan:
         """Plan a training with so many rows in all, before the time limit."""
-        who, seed = type(self).__name__, self.random_state
+        who, seed, share = type(self).__name__, self.random_state, self.validation_fraction
         if self.plan is not None:
             plan = read_plan(who, self.plan)
         else:
             if not isinstance(seed, Integral):
                 seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
-            folds = 1 if (has_validation or not may_fold) and self.n_folds is None else self.n_folds
+            aside = has_validation or not may_fold or share is not None
+            folds = 1 if aside and self.n_folds is None else self.n_folds
             members, folds = shared_out(self.preset, rows, self.n_ensemble, folds)
-            share = 0.0 if has_validation else 1 / folds if folds > 1 else self._share(rows)
-            learned = max(int(rows * (1 - share)), 1)
+            left_out = 0.0 if has_validation else 1 / folds if folds > 1 else self._share(rows)
+            learned = max(int(rows * (1 - left_out)), 1)
             plan = planned(self.preset, learned, self.max_epochs, members, folds, int(seed))
         if has_validation and plan.n_folds > 1:
             raise ValueError(sentence(who, "either X_val or folds", "both", "leave out X_val, or pass n_folds=1"))
+        if share is not None and plan.n_folds > 1:
+            remedy = "leave out validation_fraction, or pass n_folds=1"
+            raise ValueError(sentence(who, "either validation_fraction or folds", "both", remedy))
+        if share and has_validation:
+            raise ValueError(sentence(who, "either X_val or validation_fraction", "both", "leave out one of them"))
         if plan.n_folds > 1 and not may_fold:
             raise ValueError(sentence(who, "n_folds=1 for a table larger than memory", f"{plan.n_folds}"))
         if rows < (least := max(plan.n_folds, 1 if has_validation else FEWEST)):
@@ -269,33 +275,33 @@ class BaseTabular(BaseEstimator):
             plan, self._recipe, self.encoder_, loss, outputs, self._targets, self._epoch_error, self.metric,
             bool(self.early_stopping), division(plan),
         )  # fmt: skip
-        task, seconds = self._timed(task, began)
-        ranks = self._communicator
-        plan = ranks.allgather(task.plan)[0]  # by the clock of the first
+        limit = None if self.plan is not None else self.time_limit
+        ranks, end = self._communicator, began + float(limit or 0)
+        self._whole = plan
+        plan, seconds, last = self._timed(task, limit, end)
+        plan = ranks.allgather(plan)[0]  # by the clock of the first
         task = replace(task, plan=plan, rows=division(plan))
         mine = range(ranks.rank, plan.members, ranks.size)
         lines = Lines(mine, plan.epochs, seconds) if self.verbose and ranks.rank == 0 else None
-        end = began + float(self.time_limit or 0)
-        limit = None if self.plan is not None else self.time_limit
-        trained = Crew(task, limit, end, lines.tell if lines else lambda member, report: None, ranks).train()
+        trained = Crew(task, limit, end - last, lines.tell if lines else lambda member, report: None, ranks).train()
         self._keep(task, trained, count)
         if lines:
             lines.end(self.history_.reason)
         if self.history_.interrupted and not self.history_.reason:
             warn("Training interrupted by user.")
 
-    def _timed(self, task: Task, began: float) -> tuple[Task, float | None]:
-        """Return the task with as many epochs as the time limit allows, and about how many seconds they will take."""
-        plan, limit = task.plan, None if self.plan is not None else self.time_limit
+    def _timed(self, task: Task, limit: float | None, end: float) -> tuple[Plan, float, float]:
+        """Return the plan within the time limit, about how many seconds it takes, and those after the last epoch."""
+        plan, own = task.plan, available_threads()
         if limit is None and not self.verbose:
-            return task, None
-        own = available_threads()
+            return plan, 0.0, 0.0
         processors = own * self._communicator.size
-        each = task.seconds_per_epoch(max(1, min(own, processors // min(processors, plan.members))))
+        each, start, score = task.pace(max(1, min(own, processors // min(processors, plan.members))))
         if limit is not None:
-            fits = max(began + float(limit) - time.monotonic(), 0.0) * MARGIN / max(each, 1e-9)
-            plan = plan.within(fits, processors, may_drop=self.n_ensemble is None and self.n_folds in (None, 1))
-        return replace(task, plan=plan), each * plan.epochs * plan.rounds(processors)
+            fits, start_fits = (part / max(each, 1e-9) for part in ((end - time.monotonic()) * MARGIN, start))
+            may_drop = self.n_ensemble is None and self.n_folds in (None, 1)
+            plan = plan.within(fits, processors, may_drop=may_drop, start=start_fits)
+        return plan, (each * plan.epochs + start) * plan.rounds(processors), plan.members * score
 
     def _keep(self, task: Task, trained: list[Trained], rows: int) -> None:
         """Calibrate the members, average them, and keep what is known of them; there were so many rows."""
@@ -311,7 +317,8 @@ class BaseTabular(BaseEstimator):
             beta, shift = calibrated[member.fold]
             scale_outputs(member.model, beta, shift)
             members.append(member.facts() | {"temperature": 1 / beta})
-        self.members_, self.plan_ = members, task.plan._asdict()
+        changes = [[member, *change] for member, one in enumerate(trained) for change in one.changes]
+        self.members_, self.plan_ = members, task.plan._replace(shortened=changes).told()
         self.history_, self.best_epoch_, self.n_epochs_ = first.history, first.best_epoch, first.n_epochs
         self.history_.interrupted = any(member.history.interrupted for member in trained)
         self.history_.reason = next((reason for member in trained if (reason := member.history.reason)), "")

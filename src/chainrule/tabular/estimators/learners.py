@@ -22,7 +22,8 @@ from ...estimators.parameters import keep_parameters
 from ...layers.program import Call, Program, run
 from ...losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss, Quantile
 from .. import recipe
-from . import streams
+from ..judging import LARGEST
+from . import streams, tables
 from .base import CONSTRAINTS, UNCHANGED, BaseTabular
 from .calibration import conformal_shift, inverse_temperature
 from .texts import OF_TABLES
@@ -131,14 +132,14 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     def decoding_(self) -> Program:
         return (Call("sigmoid" if self._multilabel else "softmax"),)
 
-    def _read_targets(self, y: Any, *, fresh: bool) -> Array:
+    def _read_targets(self, y: Any, name: str = "y", *, fresh: bool) -> Array:
         who = type(self).__name__
-        y = as_labels(who, "y", y)
+        y = as_labels(who, name, y)
         y = flat(y.toarray() if issparse(y) else np.asarray(y))
         if y.dtype.kind == "f":
-            check_finite(who, "y", y)
+            check_finite(who, name, y)
         check_classification_targets(y)
-        kind = type_of_target(y, input_name="y")
+        kind = type_of_target(y, input_name=name)
         if kind.startswith("multiclass-multioutput"):
             raise ValueError(sentence(who, "one class per row, or zeros and ones (N, K)", "several classes per row"))
         if fresh:
@@ -146,15 +147,15 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
             self.n_outputs_ = len(self.classes_)
             if not self._multilabel and self.n_outputs_ < 2:
                 got = f"one class, {self.classes_.tolist()[0]!r}" if len(y) else "no rows"
-                raise ValueError(sentence(who, "at least two classes in y", got))
+                raise ValueError(sentence(who, f"at least two classes in {name}", got))
         elif (y.ndim == 2) != self._multilabel:
-            raise ValueError(sentence(who, "y_val of the same form as y", f"shape {y.shape}"))
+            raise ValueError(sentence(who, f"{name} of the same form as y", f"shape {y.shape}"))
         if self._multilabel:
             return y.astype(np.float64)
         places = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
         if (strange := self.classes_[places] != y).any():
-            got = f"{y[strange][0]!r}, which y does not have"
-            raise ValueError(sentence(who, "classes of y in y_val", got, "leave these rows out"))
+            got = f"{y[strange].tolist()[0]!r}, which y does not have"
+            raise ValueError(sentence(who, f"classes of y in {name}", got, "leave these rows out"))
         return places
 
     def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
@@ -176,7 +177,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         if not all(isinstance(weight, (int, float, np.number)) and 0 <= weight < np.inf for weight in weights.values()):
             got = f"{list(weights.values())}"
             raise ValueError(sentence(who, "class weights that are finite and not negative", got))
-        return weights
+        if not any(weights.values()):
+            raise ValueError(sentence(who, "a class weight that is not zero", "zeros alone"))
+        return dict(enumerate(tables.scaled(np.array([*weights.values()], np.float64))))
 
     def _strata(self, y: Array) -> Array | None:
         return None if self._multilabel else y
@@ -340,18 +343,21 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         place = 0 if self._levels is None else int(np.argmin(np.abs(np.array(self._levels) - 0.5)))
         return answers.reshape(-1, self.n_outputs_, self._width)[:, :, place]
 
-    def _read_targets(self, y: Any, *, fresh: bool) -> Array:
+    def _read_targets(self, y: Any, name: str = "y", *, fresh: bool) -> Array:
         who = type(self).__name__
-        check_numbers(who, "y", y)
-        y = flat(as_numeric(who, "y", y, np.float64))
-        check_finite(who, "y", y)
+        check_numbers(who, name, y)
+        y = flat(as_numeric(who, name, y, np.float64))
+        check_finite(who, name, y)
         y = y[:, None] if y.ndim == 1 else y
         if y.ndim != 2 or not y.shape[1]:
             raise ValueError(sentence(who, "y of shape (N,) or (N, D)", f"{y.shape}"))
         if fresh:
             self.n_outputs_ = y.shape[1]
         elif y.shape[1] != self.n_outputs_:
-            raise ValueError(sentence(who, f"{self.n_outputs_} numbers per row in y_val", f"{y.shape[1]}"))
+            raise ValueError(sentence(who, f"{self.n_outputs_} numbers per row in {name}", f"{y.shape[1]}"))
+        if len(large := np.argwhere(np.abs(y) > LARGEST)):
+            got = f"{y[*large[0]]:g} at row {large[0][0]}"
+            raise ValueError(sentence(who, f"numbers up to {LARGEST:g} in {name}", got, "divide them first"))
         return y
 
     def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
@@ -363,6 +369,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         self.low_, self.high_ = y.min(axis=0), y.max(axis=0)
         middle = y[0]
         self.mean_, deviation = middle + (y - middle).mean(axis=0), (y - middle).std(axis=0)
+        if ((deviation < 1 / LARGEST) & (self.low_ < self.high_)).any():
+            expected = f"numbers in y that differ by {1 / LARGEST:g} or more"
+            raise ValueError(sentence(type(self).__name__, expected, f"{deviation.min():g}", "multiply them first"))
         self.scale_ = np.where(deviation > 0, deviation, 1.0)
 
     def _widen(self, y: Array) -> None:

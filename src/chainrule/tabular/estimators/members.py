@@ -22,7 +22,7 @@ from ...distributed.serial import SERIAL, Serial
 from ...layers import Members
 from ...losses import Loss
 from ...model import Sequential
-from ...runtime.sharing import Thread, started
+from ...runtime.sharing import Thread, share, started
 from ...runtime.signals import deferred, deliver, released
 from ...runtime.temporary import Temporary
 from ...runtime.threads import available_threads, blas_threads, own_threads
@@ -32,9 +32,10 @@ from .. import recipe
 from ..encoding import TableEncoder
 from ..plans import Plan
 from .tables import folds, set_aside
-from .watching import BestEpoch, Deadline, Report, Reports
+from .watching import BestEpoch, Deadline, Report, Reports, Shortened
 
-TRIAL_STEPS, TRIAL_EPOCHS = 4, 3  # that time a step
+TRIAL_STEPS, TRIAL_EPOCHS = 4, 3  # that time a step; the first is slower
+SCORED = 0.5  # share of the epochs that are scored, about
 PATIENCE = 0.1  # seconds between two looks whether all threads have ended
 Tell = Callable[[int, Report], None]
 
@@ -70,9 +71,18 @@ class Trained(NamedTuple):
     best_epoch: int
     n_epochs: int
     error: float | None
+    changes: list[list[int]]  # of the schedule
 
     def facts(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("fold", "best_epoch", "n_epochs", "error")}
+
+
+class Pace(NamedTuple):
+    """The seconds that a member takes for an epoch, for its start and end, and for a score of its validation rows."""
+
+    epoch: float
+    start: float
+    score: float
 
 
 class Division:
@@ -145,21 +155,44 @@ class Task:
         size, optimizer = self.plan.batch_size, recipe.optimizer(model, self.recipe)
         return Trainer(model, self.loss, optimizer, size, callbacks=watchers, rng=rng, drop_last=True)
 
-    def seconds_per_epoch(self, threads: int) -> float:
-        """Time some steps that change nothing, on so many threads."""
-        rng, still = np.random.default_rng(0), replace(self, recipe=replace(self.recipe, learning_rate=0.0))
-        rows = self.rows.learned(0)
-        size = self.plan.batch_size
+    def pace(self, threads: int) -> Pace:
+        """Time networks side by side, on so many threads each, as they will be trained."""
+        found: list[Pace] = []
+        beside = max(1, min(available_threads() // threads, self.plan.members))
+        began = time.monotonic()
+        rows, held_out = self.rows.learned(0), self.rows.held_out(0)
+        encoding = time.monotonic() - began
+        with blas_threads(0.0, exactly=1):
+            share(lambda place: found.append(self._tried(place, threads, rows, held_out)), range(beside), beside)
+        epoch, start, score = map(max, zip(*found, strict=True))
+        return Pace(epoch, start + beside * (encoding + score), score)
+
+    def _tried(self, place: int, threads: int, rows: Rows, held_out: Rows | None) -> Pace:
+        """Time some steps that change nothing."""
+        began, rng = time.monotonic(), np.random.default_rng(0)
+        still, size = replace(self, recipe=replace(self.recipe, learning_rate=0.0)), self.plan.batch_size
         few = Rows(*rows[:3]).at(slice(TRIAL_STEPS * size))
         with own_threads(threads):
-            trainer = still.trainer(self.network(rng), [], rng)
+            model = self.network(rng, rows.x if place % 2 else None)
+            recipe.begin(model, rows.x, rng)
+            trainer = still.trainer(model, [], rng)
             history = trainer.fit(**few.data(self.targets), epochs=TRIAL_EPOCHS, verbose=0)
-        if history.interrupted:
-            raise KeyboardInterrupt
-        return min(history["seconds"]) / trainer.steps_per_epoch * (rows.total // size)
+            if history.interrupted:
+                raise KeyboardInterrupt
+            trained = time.monotonic()
+            if held_out is not None:
+                self._score(model, held_out)
+        score = time.monotonic() - trained
+        step = min(history["seconds"][1:]) / trainer.steps_per_epoch
+        start = trained - began - sum(history["seconds"])
+        return Pace(step * (rows.total // size) + SCORED * score, start, score)
 
     def train(
-        self, member: int, limit: Deadline | None, tell: Callable[[Report], None], is_over: Callable[[], bool]
+        self,
+        member: int,
+        limit: Deadline | Shortened | None,
+        tell: Callable[[Report], None],
+        is_over: Callable[[], bool],
     ) -> Trained:
         """Train a member."""
         place = divmod(member, self.plan.n_ensemble)
@@ -177,9 +210,8 @@ class Task:
         trainer = self.trainer(model, watchers, rng)
         history = trainer.fit(**rows.data(self.targets), epochs=self.plan.epochs, verbose=0)
         tell(Report(None, 0))
-        if best is None or not best.epoch:
-            return Trained(fold, model, history, trainer.epoch, trainer.epoch, None)
-        return Trained(fold, model, history, best.epoch, trainer.epoch, best.best)
+        epoch, error = (trainer.epoch, None) if best is None or not best.epoch else (best.epoch, best.best)
+        return Trained(fold, model, history, epoch, trainer.epoch, error, limit.changes if limit else [])
 
     def _score(self, model: Sequential, rows: Rows) -> float:
         return self.error(rows.y, model.predict(rows.x).astype(np.float64), rows.weight)
@@ -262,17 +294,18 @@ class Crew:
                 return
             try:
                 told = lambda report, member=member: tell(member, report)  # noqa: E731
-                self._trained[member] = trained = self._task.train(member, self._limit(), told, self._is_over)
+                self._trained[member] = trained = self._task.train(member, self._limit(member), told, self._is_over)
                 if trained.history.interrupted and not trained.history.reason:
                     self._ending.set()
             except BaseException as error:
                 self._errors[member] = error
                 self._ending.set()
 
-    def _limit(self) -> Deadline | None:
-        """Return the time limit of the next member: its share of the time left."""
+    def _limit(self, member: int) -> Deadline | Shortened | None:
+        """Return the time limit of a member: its share of the time left; or how its plan was shortened."""
         if self._seconds is None:
-            return None
+            changes = [change for one, *change in self._task.plan.shortened if one == member]
+            return Shortened(changes) if changes else None
         now, waiting = time.monotonic(), len(self._left) // self._side_by_side
         return Deadline(self._seconds, now + (self._end - now) / (1 + waiting))
 

@@ -68,7 +68,7 @@ def read(described: dict[str, Any], model: Sequential) -> Any:
     estimator.n_features_in_ = len(estimator._names)
     if not estimator._by_place:
         estimator.feature_names_in_ = np.array(estimator._names, object)
-    estimator.plan_ = read_plan("load", facts.get(described, "plan", dict))._asdict()
+    estimator.plan_ = read_plan("load", facts.get(described, "plan", dict)).told()
     estimator.members_ = [_member(entry) for entry in facts.get(described, "members", list)]
     if not estimator.members_:
         raise ValueError("no members")

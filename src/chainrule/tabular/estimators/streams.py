@@ -70,7 +70,7 @@ def opened(who: str, X: Any, y: Any, weight: Any, *, is_class: bool, always: boo
     """Read a table, or a sample of a larger one; rows without a value in the column ``y`` are left out."""
     for name, given in {f"y{of}": y, f"sample_weight{of}": weight}.items():
         if not isinstance(given, str) and not (given is None and name != f"y{of}"):
-            got = f"a value of type {type(given).__name__}"
+            got = "none" if given is None else f"a value of type {type(given).__name__}"
             raise TypeError(sentence(who, f"{name} to be the name of a column of X", got, f"pass {name}='...'"))
     with speaking_as(who):
         stored = X if isinstance(X, Stored) else open_table(X, y, always=always)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Number
+from os.path import isfile
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,9 +16,10 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_non_negative
 
-from ..._support.checks import Array, sentence
+from ..._support.checks import Array, as_numeric, sentence
 from ..._support.notices import warn
 from ..._support.strangers import is_gap
+from ...estimators.inputs import check_numbers
 from ..columns import Column, Frame, is_cell, rows_of
 from ..encoders.cells import SIMPLE
 from ..judging import NUMBER
@@ -24,6 +27,7 @@ from ..kinds import Kinds, understand
 
 Columns: TypeAlias = "dict[str, Column]"
 PARTS = ("TableEncoder", "understand", "read_table")
+LIGHTEST = 1e-18  # of weights, beside the largest
 
 
 @contextmanager
@@ -107,6 +111,9 @@ def row_of(
     if by_place and isinstance(X, Mapping):
         X = tuple(X.values())
     if isinstance(X, (tuple, list)) and X and all(map(is_cell, X)):
+        if all(isinstance(cell, (str, Path)) and isfile(cell) for cell in X):
+            remedy = "pass a pattern, such as 'parts/*.csv', or one file at a time"
+            raise ValueError(sentence(who, "a table or a row", f"a list of files, {X[0]!s} first", remedy))
         _check_count(who, len(X), names)
         return dict(zip(names, X, strict=True))
     if isinstance(X, Mapping):
@@ -145,13 +152,24 @@ def weights_of(who: str, name: str, weight: Any, count: int) -> Array | None:
         return None
     if isinstance(weight, Number):
         weight = np.full(count, weight)
+    check_numbers(who, name, weight)
+    weight = as_numeric(who, name, weight, np.float64)
     found: Array = check_array(weight, ensure_2d=False, dtype=np.float64, input_name=name)
     if found.shape != (count,):
         raise ValueError(sentence(who, f"{name} of shape ({count},), one for each row", f"{found.shape}"))
     check_non_negative(found, f"`{name}`")
     if not found.any():
         raise ValueError(sentence(who, f"a {name} that is not zero", "zeros alone"))
-    return found
+    weights = scaled(found)
+    if lost := np.count_nonzero(found) - np.count_nonzero(weights):
+        warn(f"{lost:,} rows whose {name} is below {LIGHTEST:g} of the largest are left out")
+    return weights
+
+
+def scaled(weights: Array) -> Array:
+    """Return weights times a power of two, which float32 holds: the largest is from 0.5 to 1, the least are 0."""
+    found = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+    return np.where(found < LIGHTEST, 0.0, found)
 
 
 def set_aside(labels: Array | None, count: int, fraction: float, rng: np.random.Generator, member: int = 0) -> Array:

@@ -21,6 +21,7 @@ ZEROS = (1 / 15, 3 / 15, 7 / 15)  # of the learning rate, as shares of training:
 LEAST_CYCLE = 8  # epochs, fewer may bring nothing by chance
 SETTLING = CosLog4(1.0)
 LINES = 16
+LATE, IDLE = "the time is too short for all", "a network stops after a cycle without improvement"
 MARGIN = 0.95  # share of the time left that epochs may use
 
 
@@ -76,31 +77,33 @@ class BestEpoch(Callback):
 
 
 class Deadline(Callback):
-    """Shorten the schedule if training turns out slower than it was planned.
+    """Shorten the schedule if training turns out slower than it was planned for ``seconds``, by ``time.monotonic``.
 
-    Parameters
-    ----------
-    seconds : float
-        The time limit.
-    end : float
-        Its end, by ``time.monotonic``.
+    ``changes`` are pairs, the steps taken and the steps in all from then on, by which :class:`Shortened` repeats them.
     """
 
     def __init__(self, seconds: float, end: float) -> None:
         self.seconds, self.end = seconds, end
+        self.changes: list[list[int]] = []
         self._began, self._steps = 0.0, sys.maxsize
 
     def on_train_begin(self, trainer: Training) -> None:
         self._began = time.monotonic()
 
     def on_pause(self, trainer: Training) -> None:
-        if time.monotonic() > self.end or trainer.step >= self._steps:
+        total = trainer.optimizer.total_steps or 0
+        if trainer.step >= self._steps or (trainer.step < total and not trainer.stop and time.monotonic() > self.end):
+            self.changes.append([trainer.step, trainer.step])
             raise StopTraining(f"the time limit of {self.seconds:g} s is over")
-        if trainer.epoch == trainer.epochs and 0 < (fits := self._fits(trainer)) < (trainer.optimizer.total_steps or 0):
+        if trainer.epoch == trainer.epochs and 0 < (fits := self._fits(trainer)) < total:
             self._steps = trainer.optimizer.total_steps = fits  # the last epoch is partial
+            self.changes.append([trainer.step, fits])
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
-        trainer.epochs = min(trainer.epochs, -(-self._fits(trainer) // trainer.steps_per_epoch))
+        fits = -(-self._fits(trainer) // trainer.steps_per_epoch)
+        if fits < trainer.epochs and not trainer.stop:
+            trainer.epochs = fits
+            self.changes.append([trainer.step, fits * trainer.steps_per_epoch])
 
     def _fits(self, trainer: Training) -> int:
         """Estimate the total number of steps within the time limit."""
@@ -109,11 +112,31 @@ class Deadline(Callback):
         return trainer.step + int(trainer.step * left / (now - self._began))
 
 
+class Shortened(Callback):
+    """Shorten the schedule at the same steps as a :class:`Deadline` did."""
+
+    def __init__(self, changes: list[list[int]]) -> None:
+        self.changes = changes
+        self._steps = {step: steps for step, steps in changes}
+
+    def on_batch_end(self, trainer: Training, loss: float) -> None:
+        steps = self._steps.get(trainer.step)
+        if steps and trainer.step % trainer.steps_per_epoch:
+            trainer.optimizer.total_steps = steps
+            if steps == trainer.step:
+                raise StopTraining("the time limit of the plan was over")
+
+    def on_epoch_end(self, trainer: Training, row: Row) -> None:
+        if steps := self._steps.get(trainer.step):
+            trainer.epochs = steps // trainer.steps_per_epoch
+
+
 class Report(NamedTuple):
-    """What a member says of an epoch: its row, and how many epochs are left; of its end, no row and no epoch."""
+    """What a member says of an epoch: its row, how many are left, and if it stops; of its end, no row and no epoch."""
 
     row: Row | None
     left: int
+    stops: bool = False
 
 
 class Reports(Callback):
@@ -123,7 +146,7 @@ class Reports(Callback):
         self._tell, self._is_over = tell, is_over
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
-        self._tell(Report(dict(row), 0 if trainer.stop else trainer.epochs - trainer.epoch))
+        self._tell(Report(dict(row), 0 if trainer.stop else trainer.epochs - trainer.epoch, trainer.stop))
 
     def on_pause(self, trainer: Training) -> None:
         if self._is_over():
@@ -138,6 +161,7 @@ class Lines(Progress):
         self._left, count = dict.fromkeys(members, epochs), len(members)
         self._all: Any = SimpleNamespace(epoch=0, epochs=count * epochs, steps_per_epoch=1, stop=False)
         self._scores: Row = {}
+        self._reasons = [LATE, IDLE]  # for fewer epochs, still to be told
         self._began = time.monotonic()
         self.every = max(1, self._all.epochs // LINES)
         self.on_train_begin(self._all)
@@ -149,6 +173,8 @@ class Lines(Progress):
     def tell(self, member: int, report: Report) -> None:
         """Count an epoch of a member."""
         everything, row = self._all, report.row
+        if row is not None and report.left < self._left[member] - 1:
+            self._explain(IDLE if report.stops else LATE)
         self._left[member] = report.left
         everything.epoch += row is not None
         everything.epochs = everything.epoch + sum(self._left.values())
@@ -159,6 +185,12 @@ class Lines(Progress):
         self._scores |= {name: value for name, value in row.items() if name.startswith("validation_")}
         left = (time.monotonic() - self._began) / everything.epoch * (everything.epochs - everything.epoch)
         self.on_epoch_end(everything, row | self._scores | {"seconds left": left})
+
+    def _explain(self, reason: str) -> None:
+        """Say once why there are fewer epochs in all."""
+        if reason in self._reasons and self._out is not None:
+            self._reasons.remove(reason)
+            (print if self._bar is None else self._bar.write)(f"fewer epochs: {reason}", file=self._out)
 
     def end(self, reason: str) -> None:
         """Remove the bar; say why training ended early."""
