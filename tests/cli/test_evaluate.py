@@ -74,7 +74,7 @@ def test_other_data_are_refused(refuses, digits_model: Path, flowers_model: Path
     assert "a named data set for a model trained on digits" in refuses("evaluate", digits_model, tmp_path / "new.csv")
     other = cr.data.load_named("digits")
     object.__setattr__(other, "image_shape", (4, 16))
-    monkeypatch.setattr("chainrule.cli.sources.load_named", lambda name: other)
+    monkeypatch.setattr("chainrule.cli.reading.load_named", lambda name: other)
     assert "a data set like digits for this model, got mnist" in refuses("evaluate", digits_model, "mnist")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.cli import images
-from chainrule.cli.sources import Source, resolve
+from chainrule.cli.reading import Source, resolve
 from chainrule.cli.targets import divide
 
 FRACTIONS = {"test": 0.2, "validation": 0.25, "seed": 0}

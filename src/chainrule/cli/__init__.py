@@ -12,8 +12,7 @@ from .. import __version__
 from .._support.checks import check_name
 from .._support.text import printable
 from . import check, config, evaluate, explain, export, inspect, playground, predict, report, train
-from .ranks import rank
-from .screen import forsake_streams, in_the_shell, screens
+from .screen import forsake_streams, in_the_shell, rank, screens
 
 COMMANDS = {
     "train": train,

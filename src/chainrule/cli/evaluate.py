@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 
 from .models import add_model_argument, open_model
-from .reading import add_reading_options
+from .reading import add_reading_options, labelled
 from .scores import per_class, scores_of_classes, scores_of_numbers, written
-from .sources import labelled
 
 EXAMPLE = "chainrule evaluate flowers-model/model.safetensors more-flowers.csv"
 MAX_CLASSES = 30  # maximum number of classes for the table with a line per class

@@ -19,9 +19,8 @@ from ..explanation import Explanation, explain
 from ..tabular.columns import Frame
 from ..tabular.reading import naming_rows
 from .models import NetworkModel, Trained, add_model_argument, model_path, network_of, open_model, output_path
-from .reading import add_reading_options, read_rows
+from .reading import STDIN, add_reading_options, note_unseen, read_rows, resolve, test_set
 from .scores import class_codes, numbers_of
-from .sources import STDIN, note_unseen, resolve, test_set
 
 EXAMPLE = "chainrule explain houses-model houses.csv --row 3 --out houses-3.html"
 WHO = "explain"

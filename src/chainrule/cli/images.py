@@ -29,9 +29,9 @@ from ..training.trainer import Trainer
 from . import runs
 from .models import MODEL_FILE, Facts
 from .outputs import draw_figures
+from .reading import Source
 from .scores import scores_of_classes, written
 from .screen import HISTORY_FILE, say, say_command, trained_in, write_history
-from .sources import Source
 
 # The peak learning rate for each optimizer; others use their own default.
 RATES = {"adam": 2e-3, "adamw": 2e-3, "nadam": 2e-3, "lion": 4e-4, "sgd": 0.1}

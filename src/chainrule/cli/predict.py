@@ -22,8 +22,7 @@ from ..tabular.columns import text_of
 from ..tabular.reading import naming_rows, numbered
 from .models import Trained, add_model_argument, model_path, open_model, output_path
 from .outputs import write_predictions
-from .reading import add_reading_options, blocks_of_rows
-from .sources import STDIN, note_unseen, pixels, resolve, test_set
+from .reading import STDIN, add_reading_options, blocks_of_rows, note_unseen, pixels, resolve, test_set
 
 EXAMPLE = "chainrule predict flowers-model new.csv --probabilities --keep id --out predictions.csv"
 Columns: TypeAlias = "dict[str, Any]"

@@ -19,9 +19,8 @@ from .._support.checks import Array, sentence
 from .._support.files import read_facts
 from . import runs
 from .models import Facts, Trained, network_of, open_model
-from .reading import add_reading_options
+from .reading import Labelled, add_reading_options, labelled
 from .screen import HISTORY_FILE
-from .sources import Labelled, labelled
 from .tables import set_aside
 
 EXAMPLE = "chainrule report flowers-model more-flowers.csv"

@@ -200,11 +200,11 @@ def _range(numbers: Sequence[int]) -> str:
 def limit_line(model: Any) -> str:
     """Return what the time limit took away; empty if nothing."""
     whole, plan = model._whole, model.plan_
-    count, late = plan["n_ensemble"] * plan["n_folds"], {member for member, *_ in plan.get("shortened", ())}
+    late = {member for member, *_ in plan.get("shortened", ())}
+    count, epochs = plan["n_ensemble"] * plan["n_folds"], plan["epochs"]
     said = [f"{count} of {whole.members} networks"] * (count < whole.members)
-    said += [f"{plan['epochs']} of {whole.epochs} epochs planned"] * (plan["epochs"] < whole.epochs)
-    said += [f"{len(late)} network{'s' * (len(late) != 1)} ended before the plan, perhaps within an epoch"] * bool(late)
-    return ", ".join(said)
+    said += [f"{epochs} of {whole.epochs} epochs planned"] * (epochs < whole.epochs)
+    return ", ".join(said + [f"{len(late)} cut further, perhaps within an epoch"] * bool(late))
 
 
 def members_line(model: Any) -> str:

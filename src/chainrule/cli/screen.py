@@ -1,20 +1,26 @@
-"""What the command prints: through streams that let nothing harmful pass, the lines of train, errors in its words."""
+"""What the command prints: through streams that let nothing harmful pass, the lines of train, errors in its words.
+
+``mpiexec -n 4 chainrule train ...``: all ranks train, the first alone prints and writes into the output folder.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import io
+import math
 import os
 import re
 import shlex
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from .._support.files import in_our_words, write_text
 from .._support.text import printable
+from ..distributed.serial import SERIAL, Serial
 from ..training.callbacks import History
 
 _SUSPECT = re.compile(r"[^\n\t]*[^\n\t\x20-\x7e][^\n\t]*")  # a stretch of text that is not plain ASCII
@@ -59,7 +65,7 @@ def _harmless(found: re.Match[str]) -> str:
     return printable(found[0])
 
 
-@contextlib.contextmanager
+@contextmanager
 def screens() -> Iterator[None]:
     """Make standard output and standard error screens, unless the shell closed them, as in ``chainrule config >&-``.
 
@@ -70,8 +76,8 @@ def screens() -> Iterator[None]:
     def note(message: Warning | str, *where: Any, **more: Any) -> None:
         print(f"note: {message}", file=sys.stderr)
 
-    with contextlib.ExitStack() as stack:
-        for name, redirect in (("stdout", contextlib.redirect_stdout), ("stderr", contextlib.redirect_stderr)):
+    with ExitStack() as stack:
+        for name, redirect in (("stdout", redirect_stdout), ("stderr", redirect_stderr)):
             stream = getattr(sys, name)
             if stream is None:
                 stream = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
@@ -84,7 +90,7 @@ def screens() -> Iterator[None]:
 def forsake_streams() -> None:
     """Discard the streams, because nobody reads them: Python must not complain when it flushes them at exit."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -158,3 +164,51 @@ def in_the_shell(error: Exception, command: str) -> str:
     if command != "train":  # which alone decides the kind of a column
         message = _OF_TRAINING.sub("", message)
     return _SPEAKER.sub(f"{command} expects ", message, count=1) if _SPEAKER.match(message) else message
+
+
+RANKS = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")  # as launchers tell it
+
+
+def rank() -> int | None:
+    """Return the number of this process in the job of a launcher, None outside of any."""
+    return next((int(os.environ[name]) for name in RANKS if os.environ.get(name, "").isdecimal()), None)
+
+
+@contextmanager
+def ranks() -> Iterator[Serial]:
+    """Make the communicator of the job; ranks but the first are silent until the end of the block."""
+    if rank() is None:
+        yield SERIAL
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        if rank() == 0:
+            yield from _joined()
+        else:
+            with redirect_stdout(nowhere), redirect_stderr(nowhere):
+                yield from _joined()
+
+
+def _joined() -> Iterator[Serial]:
+    from ..distributed import MPI
+
+    communicator = MPI()
+    with communicator:
+        if communicator.size > 1:
+            say("ranks", f"{communicator.size} processes train, each on {communicator.threads} of its processors")
+        yield communicator
+        communicator.timeout = math.inf  # for what rank 0 does alone: it tests the model and writes it
+
+
+@contextmanager
+def folder_of_rank(communicator: Serial, out: Path) -> Iterator[Path]:
+    """Give ranks but the first a copy of the output folder, as it was when the job began; it vanishes at the end."""
+    if communicator.rank == 0:
+        communicator.allgather("copied")
+        yield out
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / out.name
+        if out.is_dir():
+            shutil.copytree(out, copy)
+        communicator.allgather("copied")
+        yield copy

@@ -28,7 +28,7 @@ from . import runs
 from .images import SIGNALLED
 from .models import MODEL_FILE, Facts, Trained
 from .outputs import draw_figures
-from .reading import REMEMBERED, options_of, read_rows
+from .reading import REMEMBERED, Labelled, Source, options_of, read_rows, resolve, with_answers
 from .scores import (
     NEVER,
     better_than,
@@ -43,8 +43,7 @@ from .scores import (
     written_beside,
 )
 from .screen import HISTORY_FILE, say, say_command, trained_in, write_history
-from .sources import Labelled, Source, resolve, with_answers
-from .targets import Parts, Target, check_learnable, class_weights, divide, metric_of, target_of, weights_of
+from .targets import Parts, Target, check_learnable, class_weights, divide, metric_of, target_of, times_of, weights_of
 from .understanding import Understood, tell, understand_table
 
 TEST = 0.2  # share of all rows
@@ -234,8 +233,8 @@ class Tables:
         if self.args.validation is not None:
             return said
         folds = 1 if self.found.stored.is_sample else PRESETS[_preset_of(self.args)].folds
-        own = counts["training"] * validation_share(counts["training"])
-        return f"{said}; each network validates on {'one fold' if folds > 1 else f'its own {own:,.0f}'} of the training rows"
+        own = f"its own {counts['training'] * validation_share(counts['training']):,.0f}"
+        return f"{said}; each network validates on {'one fold' if folds > 1 else own} of the training rows"
 
 
 def _codes(y: Array, classes: Array) -> Array:
@@ -351,7 +350,7 @@ def _parts(args: argparse.Namespace, found: Understood, target: Target) -> Parts
         words = as_words(found.columns.column(args.group))
         groups = np.unique(words.codes[target.rows], return_inverse=True)[1]
     if args.time is not None:
-        times = _times(found.columns, args.time, found)[target.rows]
+        times = times_of(found.columns, found.kinds.of(args.time))[target.rows]
     if args.validation is None and (args.group or args.time):  # which the estimator does not know
         args.validation = validation_share(round(len(target.rows) * (1 - args.test_fraction)))
     validation = 0.0 if args.validation is None or isinstance(args.validation, str) else args.validation
@@ -365,26 +364,6 @@ def _parts(args: argparse.Namespace, found: Understood, target: Target) -> Parts
         known = np.isin(target.y[parts.validation], target.y[parts.train])  # of others there is no error
         parts = parts._replace(validation=parts.validation[known])
     return parts
-
-
-def _times(columns: Frame, name: str, found: Understood) -> Array:
-    """Return the column of times as numbers (N,)."""
-    column, kind = columns.column(name), found.kinds.of(name)
-    if isinstance(column, Moments):
-        times, gaps = column.values, column.values == np.iinfo(np.int64).min
-    elif isinstance(column, Numbers):
-        times, gaps = column.values, column.missing
-    else:
-        from ..tabular.moments import DAY_FIRST, NO_MOMENT, microseconds
-
-        words = as_words(column)
-        known = microseconds(words.words, kind.form if kind.form in ("dmy", "mdy") else DAY_FIRST)
-        times = np.append(known, NO_MOMENT)[words.codes]
-        gaps = times == NO_MOMENT
-    if gaps.any():
-        got = f"none in row {int(np.argmax(gaps)) + 1}"
-        raise ValueError(sentence("train", f"a time in every row of column {name!r}", got, "fill it, or drop the row"))
-    return times
 
 
 def _validation_file(args: argparse.Namespace, found: Understood, target: Target, source: Source) -> Validation:

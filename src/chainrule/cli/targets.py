@@ -13,9 +13,10 @@ import numpy as np
 
 from .._support.checks import Array, check_name, nearest, sentence
 from ..data.batches import split_rows
-from ..tabular.columns import Frame, Numbers, as_words, text_of
+from ..tabular.columns import Frame, Moments, Numbers, as_words, text_of
 from ..tabular.judging import HEAVIEST, LARGEST, MOST_CLASSES, NUMBER, is_no_class
 from ..tabular.kinds import ColumnKind
+from ..tabular.moments import DAY_FIRST, NO_MOMENT, microseconds
 from ..tabular.numerals import numeral
 from .scores import numbers_of
 
@@ -101,6 +102,26 @@ def weights_of(columns: Frame, name: str | None) -> Array | None:
     if not weights.any():
         raise ValueError(sentence("train", f"weights in column {name!r}", "zeros alone"))
     return weights
+
+
+def times_of(columns: Frame, kind: ColumnKind) -> Array:
+    """Return the column of times as numbers (N,)."""
+    column = columns.column(kind.name)
+    if isinstance(column, Moments):
+        times, gaps = column.values, column.values == NO_MOMENT
+    elif isinstance(column, Numbers):
+        times, gaps = column.values, column.missing
+    else:
+        words = as_words(column)
+        known = microseconds(words.words, kind.form if kind.form in ("dmy", "mdy") else DAY_FIRST)
+        times = np.append(known, NO_MOMENT)[words.codes]
+        gaps = times == NO_MOMENT
+    if gaps.any():
+        got = f"none in row {int(np.argmax(gaps)) + 1}"
+        raise ValueError(
+            sentence("train", f"a time in every row of column {kind.name!r}", got, "fill it, or drop the row")
+        )
+    return times
 
 
 def metric_of(given: str | None, is_class: bool) -> dict[str, str]:

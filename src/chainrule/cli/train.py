@@ -25,10 +25,8 @@ from .._support.locks import alone_in
 from ..tabular.plans import MOST_VALIDATED, PRESETS, VALIDATION
 from . import images, runs, tables
 from .images import IMAGE_DROPOUT, LEAST_EPOCHS, LEAST_STEPS, MOST_EPOCHS, Recipe
-from .ranks import folder_of_rank, ranks
-from .reading import add_reading_options, names
-from .screen import say, say_command
-from .sources import STDIN, Source, resolve
+from .reading import STDIN, Source, add_reading_options, names, resolve
+from .screen import folder_of_rank, ranks, say, say_command
 from .understanding import add_overrules
 
 EXAMPLE = "chainrule train flowers.csv --target species --out flowers-model"

@@ -20,8 +20,7 @@ from ..tabular.kinds import ColumnKind, Kinds, understand
 from ..tabular.leaks import find_leaks
 from ..tabular.reading import Table, UnknownColumnError
 from ..tabular.streaming import Stored, open_table
-from .reading import names, options_of
-from .sources import is_file
+from .reading import is_file, names, options_of
 
 OVERRULES = (NUMBER, CATEGORY, DATE, TEXT, DROP)
 TASKS = {"classification": CATEGORY, "regression": NUMBER}

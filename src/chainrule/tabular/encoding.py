@@ -13,9 +13,8 @@ from .._support.checks import Array, check_integer, check_name, sentence
 from .columns import Column, Frame, rows_of
 from .encoders import facts
 from .encoders.categories import CategoryRule, FlagRule, Limits
-from .encoders.cells import Read, reader
 from .encoders.program import WHO, ColumnProgram, Rule
-from .encoders.quantities import DateRule, NumberRule
+from .encoders.quantities import DateRule, NumberRule, Read, reader
 from .encoders.scaling import ROBUST, STANDARD
 from .encoders.texts import MOST_BUCKETS, TextRule
 from .judging import CATEGORY, DATE, FLAG, NUMBER, TEXT

@@ -8,6 +8,7 @@ of 256, with a quarter of the arithmetic.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import index
 from typing import Any, NamedTuple
 
 from .._support.checks import check_integer, sentence
@@ -101,12 +102,13 @@ def read_plan(who: str, given: Mapping[str, Any]) -> Plan:
     *names, last = Plan._fields
     if given.keys() - {last} != set(names):
         raise ValueError(sentence(who, f"a plan with {', '.join(names)}", f"{list(given)}", "pass plan_"))
-    counts = {name: check_integer(who, name, given[name], minimum=int(name != "seed")) for name in names}
-    changes = given.get(last, ())
-    if not (
-        isinstance(changes, (list, tuple)) and all(isinstance(one, (list, tuple)) and len(one) == 3 for one in changes)
-    ):
-        raise ValueError(sentence(who, f"three integers in each entry of {last}", repr(changes), "pass plan_"))
-    return Plan(
-        **counts, shortened=[[check_integer(who, last, number, minimum=0) for number in one] for one in changes]
-    )
+    counts: dict[str, Any] = {
+        name: check_integer(who, name, given[name], minimum=int(name != "seed")) for name in names
+    }
+    try:
+        counts[last] = [[index(member), index(step), index(steps)] for member, step, steps in given.get(last, ())]
+    except (TypeError, ValueError):
+        raise ValueError(
+            sentence(who, f"three integers in each entry of {last}", f"{given[last]!r}", "pass plan_")
+        ) from None
+    return Plan(**counts)

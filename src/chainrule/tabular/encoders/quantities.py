@@ -11,9 +11,11 @@ from the day of a year that begins in March (the leap day is then its last).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import datetime
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,7 +28,7 @@ from ..numerals import COMMA, POINT, value
 from ..words import is_missing, is_missing_number
 from . import facts
 from .program import MOMENTS, NUMBERS, WHO, ColumnProgram, Rule, Source, indicator, is_missing_name, refuse_others
-from .scaling import Scales, fit_lookup, fit_scales, joined, unscaled
+from .scaling import Scales, fit_lookup, fit_scales, joined, scaled, unscaled
 
 _YES_NO = np.array([[0.0], [1.0]])
 
@@ -250,3 +252,47 @@ def _labels(part: str) -> list[str]:
 def _scales(there: Array, part: str, how: str) -> Scales:
     """Fit the scales of a part; always with the smooth clip, so that dates out of range are safe."""
     return fit_scales(_part(there, part), how, smooth=True) if part in (TIME, YEAR) else unscaled(2)
+
+
+# --- the cells of a row: to the bits of a table of one row, in a hundredth of its time; the last are remembered --
+
+Read: TypeAlias = Callable[[Any], Sequence[float]]
+REMEMBERED = 256  # cells of a column
+#: Types of which equal values mean the same.
+SIMPLE = frozenset((str, int, float, bool, datetime.date, type(None)))
+
+
+def reader(rule: Rule, matrix: Callable[[Any], Array], missing: Collection[str]) -> Read:
+    """Return a function that gives the features or the code of a cell, as ``matrix`` does of a table with this column.
+
+    The cell may also be such a table, of one row.
+    """
+
+    def encode(cell: Any) -> Sequence[float]:
+        found: list[float] = matrix(cell if hasattr(cell, "columns") else {rule.name: [cell]})[0].tolist()
+        return found
+
+    remembered = lru_cache(REMEMBERED, typed=True)(encode)
+
+    def read(cell: Any) -> Sequence[float]:
+        if type(cell) is float and cell != cell:
+            cell = None
+        return (remembered if type(cell) in SIMPLE else encode)(cell)
+
+    if not isinstance(rule, NumberRule) or not rule.scales.factor[0]:
+        return read
+    center, factor, smooth = (part.tolist()[0] for part in (rule.scales.center, rule.scales.factor, rule.scales.smooth))
+    present = tuple(encode(0.0)[1:])  # the feature that marks missing numbers
+
+    def read_number(cell: Any) -> Sequence[float]:
+        kind, x = type(cell), cell
+        if kind is str:
+            x = number_of(cell.strip(), missing, rule.decimal)
+        elif kind is not float and (kind is not int or abs(cell) > LARGEST):
+            return read(cell)
+        return read(cell) if x is None or x != x else (scaled(x, center, factor, smooth), *present)
+
+    return read_number
+
+
+LARGEST = 2**63  # above it, integers are words

@@ -30,7 +30,7 @@ from .. import recipe
 from ..encoding import AT_ONCE, TableEncoder
 from ..kinds import Kinds
 from ..plans import MARGIN, PRESETS, Plan, planned, read_plan, shared_out, validation_share
-from . import streams, tables
+from . import tables
 from .members import Crew, Rows, Task, Trained, divided, joined, scale_outputs
 from .tables import Columns, EncodedRows
 from .watching import Lines
@@ -162,8 +162,8 @@ class BaseTabular(BaseEstimator):
         began, who = time.monotonic(), type(self).__name__
         for name in ("model_", "oof_predictions_", "feature_names_in_"):  # an estimator whose fit fails is not fitted
             self.__dict__.pop(name, None)
-        X, y, sample_weight, stream = streams.in_memory(self, X, y, sample_weight)
-        X_val, y_val, sample_weight_val, _ = streams.in_memory(
+        X, y, sample_weight, stream = tables.in_memory(self, X, y, sample_weight)
+        X_val, y_val, sample_weight_val, _ = tables.in_memory(
             self, X_val, y_val, sample_weight_val, always=True, of="_val"
         )
         columns = tables.read(who, X)
@@ -171,7 +171,7 @@ class BaseTabular(BaseEstimator):
         self._names, self.n_features_in_ = list(columns), len(columns)
         if not self._by_place:
             self.feature_names_in_ = np.array(self._names, object)
-        self._balance = None if stream is None else streams.balanced(stream.target.counts)
+        self._balance = None if stream is None else tables.balanced(stream.target.counts)
         if stream is not None:
             self._read_targets(stream.all_labels, fresh=True)
         part = self._part(columns, y, sample_weight, fresh=stream is None)
@@ -190,7 +190,7 @@ class BaseTabular(BaseEstimator):
             self._train(plan, part, own, count, began)
         return self
 
-    def _encoded_once(self, stream: streams.Opened, aside: Part | None) -> Any:
+    def _encoded_once(self, stream: tables.Opened, aside: Part | None) -> Any:
         """Encode the rows of a stream, without those set aside, into a temporary file."""
 
         def blocks() -> Iterator[tuple[Array, ...]]:
@@ -240,11 +240,9 @@ class BaseTabular(BaseEstimator):
             left_out = 0.0 if has_validation else 1 / folds if folds > 1 else self._share(rows)
             learned = max(int(rows * (1 - left_out)), 1)
             plan = planned(self.preset, learned, self.max_epochs, members, folds, int(seed))
-        if has_validation and plan.n_folds > 1:
-            raise ValueError(sentence(who, "either X_val or folds", "both", "leave out X_val, or pass n_folds=1"))
-        if share is not None and plan.n_folds > 1:
-            remedy = "leave out validation_fraction, or pass n_folds=1"
-            raise ValueError(sentence(who, "either validation_fraction or folds", "both", remedy))
+        if plan.n_folds > 1 and (has_validation or share is not None):
+            other = "X_val" if has_validation else "validation_fraction"
+            raise ValueError(sentence(who, f"either {other} or folds", "both", f"leave out {other}, or pass n_folds=1"))
         if share and has_validation:
             raise ValueError(sentence(who, "either X_val or validation_fraction", "both", "leave out one of them"))
         if plan.n_folds > 1 and not may_fold:
@@ -347,8 +345,8 @@ class BaseTabular(BaseEstimator):
         return answers
 
     def _rows(self, part: Part) -> Rows:
-        if part.stream is not None and len(part.y) > streams.FEW:
-            some = np.random.default_rng(0).permutation(len(part.y))[: streams.FEW]
+        if part.stream is not None and len(part.y) > tables.FEW:
+            some = np.random.default_rng(0).permutation(len(part.y))[: tables.FEW]
             part = part.at(np.sort(some))
         weight = self._row_weights(part.y, part.weight)
         return Rows(self.encoder_.matrix(part.columns, part.places), part.y, weight, part.stream)
@@ -373,8 +371,8 @@ class BaseTabular(BaseEstimator):
                 part = self.encoder_.row(row)
             yield part
             return
-        if streams.is_stored(X):
-            yield from streams.encoded_blocks(who, X, self.encoder_)
+        if tables.is_stored(X):
+            yield from tables.encoded_blocks(who, X, self.encoder_)
             return
         columns = tables.as_in_training(who, X, names, needed, by_place=by_place)
         count = tables.count_rows(columns)

@@ -23,7 +23,7 @@ from ...layers.program import Call, Program, run
 from ...losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Loss, Quantile
 from .. import recipe
 from ..judging import LARGEST
-from . import streams, tables
+from . import tables
 from .base import CONSTRAINTS, UNCHANGED, BaseTabular
 from .calibration import conformal_shift, inverse_temperature
 from .texts import OF_TABLES
@@ -126,7 +126,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy: the share of the rows that is classified correctly. Of files, y is a column's name."""
-        X, y, sample_weight, _ = streams.in_memory(self, X, y, sample_weight, always=True)
+        X, y, sample_weight, _ = tables.in_memory(self, X, y, sample_weight, always=True)
         return float(super().score(X, as_labels(type(self).__name__, "y", y), sample_weight))
 
     def decoding_(self) -> Program:
@@ -170,16 +170,13 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
             return self._balance
         if not isinstance(given, dict) or self._multilabel:
             return given
-        who, known = type(self).__name__, self.classes_.tolist()
+        who, known = f"{type(self).__name__}(class_weight={given!r})", self.classes_.tolist()
         if strange := [label for label in given if label not in known]:
-            raise ValueError(sentence(f"{who}(class_weight={given!r})", f"classes among {known}", f"{strange}"))
-        weights = {place: given.get(label, 1) for place, label in enumerate(known)}
-        if not all(isinstance(weight, (int, float, np.number)) and 0 <= weight < np.inf for weight in weights.values()):
-            got = f"{list(weights.values())}"
-            raise ValueError(sentence(who, "class weights that are finite and not negative", got))
-        if not any(weights.values()):
-            raise ValueError(sentence(who, "a class weight that is not zero", "zeros alone"))
-        return dict(enumerate(tables.scaled(np.array([*weights.values()], np.float64))))
+            raise ValueError(sentence(who, f"classes among {known}", f"{strange}"))
+        numbers = [given.get(label, 1) for label in known]
+        if not (all(isinstance(n, (int, float, np.number)) and 0 <= n < np.inf for n in numbers) and any(numbers)):
+            raise ValueError(sentence(who, "class weights that are finite and not negative, one above 0", f"{numbers}"))
+        return dict(enumerate(tables.scaled(np.array(numbers, np.float64))))
 
     def _strata(self, y: Array) -> Array | None:
         return None if self._multilabel else y
@@ -316,7 +313,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R² of the predictions. Of files, y is a column's name."""
-        X, y, sample_weight, _ = streams.in_memory(self, X, y, sample_weight, always=True)
+        X, y, sample_weight, _ = tables.in_memory(self, X, y, sample_weight, always=True)
         check_no_times(type(self).__name__, "y", y)
         return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
 
@@ -355,9 +352,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):
             self.n_outputs_ = y.shape[1]
         elif y.shape[1] != self.n_outputs_:
             raise ValueError(sentence(who, f"{self.n_outputs_} numbers per row in {name}", f"{y.shape[1]}"))
-        if len(large := np.argwhere(np.abs(y) > LARGEST)):
-            got = f"{y[*large[0]]:g} at row {large[0][0]}"
-            raise ValueError(sentence(who, f"numbers up to {LARGEST:g} in {name}", got, "divide them first"))
+        if (rows := np.flatnonzero((np.abs(y) > LARGEST).any(axis=1))).size:
+            got = f"{np.abs(y[rows[0]]).max():g} at row {rows[0]}"
+            raise ValueError(sentence(who, f"numbers up to {LARGEST:g} in {name}", got, "scale them"))
         return y
 
     def _row_weights(self, y: Array, weight: Array | None) -> Array | None:
@@ -366,12 +363,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     def _see(self, y: Array) -> None:
         """Compute mean, deviation and range in float64, and sort the quantiles."""
         self._levels = None if self.quantiles is None else Quantile(tuple(np.sort(self.quantiles).tolist())).levels
-        self.low_, self.high_ = y.min(axis=0), y.max(axis=0)
-        middle = y[0]
+        self.low_, self.high_, middle = y.min(axis=0), y.max(axis=0), y[0]
         self.mean_, deviation = middle + (y - middle).mean(axis=0), (y - middle).std(axis=0)
         if ((deviation < 1 / LARGEST) & (self.low_ < self.high_)).any():
-            expected = f"numbers in y that differ by {1 / LARGEST:g} or more"
-            raise ValueError(sentence(type(self).__name__, expected, f"{deviation.min():g}", "multiply them first"))
+            raise ValueError(sentence(type(self).__name__, "numbers in y that differ by 1e-100", "less", "scale them"))
         self.scale_ = np.where(deviation > 0, deviation, 1.0)
 
     def _widen(self, y: Array) -> None:

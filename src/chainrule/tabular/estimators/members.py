@@ -71,7 +71,7 @@ class Trained(NamedTuple):
     best_epoch: int
     n_epochs: int
     error: float | None
-    changes: list[list[int]]  # of the schedule
+    changes: list[tuple[int, int]]  # of the schedule
 
     def facts(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("fold", "best_epoch", "n_epochs", "error")}
@@ -304,7 +304,7 @@ class Crew:
     def _limit(self, member: int) -> Deadline | Shortened | None:
         """Return the time limit of a member: its share of the time left; or how its plan was shortened."""
         if self._seconds is None:
-            changes = [change for one, *change in self._task.plan.shortened if one == member]
+            changes = [(step, steps) for one, step, steps in self._task.plan.shortened if one == member]
             return Shortened(changes) if changes else None
         now, waiting = time.monotonic(), len(self._left) // self._side_by_side
         return Deadline(self._seconds, now + (self._end - now) / (1 + waiting))

@@ -84,7 +84,7 @@ class Deadline(Callback):
 
     def __init__(self, seconds: float, end: float) -> None:
         self.seconds, self.end = seconds, end
-        self.changes: list[list[int]] = []
+        self.changes: list[tuple[int, int]] = []
         self._began, self._steps = 0.0, sys.maxsize
 
     def on_train_begin(self, trainer: Training) -> None:
@@ -93,17 +93,17 @@ class Deadline(Callback):
     def on_pause(self, trainer: Training) -> None:
         total = trainer.optimizer.total_steps or 0
         if trainer.step >= self._steps or (trainer.step < total and not trainer.stop and time.monotonic() > self.end):
-            self.changes.append([trainer.step, trainer.step])
+            self.changes.append((trainer.step, trainer.step))
             raise StopTraining(f"the time limit of {self.seconds:g} s is over")
         if trainer.epoch == trainer.epochs and 0 < (fits := self._fits(trainer)) < total:
             self._steps = trainer.optimizer.total_steps = fits  # the last epoch is partial
-            self.changes.append([trainer.step, fits])
+            self.changes.append((trainer.step, fits))
 
     def on_epoch_end(self, trainer: Training, row: Row) -> None:
         fits = -(-self._fits(trainer) // trainer.steps_per_epoch)
         if fits < trainer.epochs and not trainer.stop:
             trainer.epochs = fits
-            self.changes.append([trainer.step, fits * trainer.steps_per_epoch])
+            self.changes.append((trainer.step, fits * trainer.steps_per_epoch))
 
     def _fits(self, trainer: Training) -> int:
         """Estimate the total number of steps within the time limit."""
@@ -115,9 +115,8 @@ class Deadline(Callback):
 class Shortened(Callback):
     """Shorten the schedule at the same steps as a :class:`Deadline` did."""
 
-    def __init__(self, changes: list[list[int]]) -> None:
-        self.changes = changes
-        self._steps = {step: steps for step, steps in changes}
+    def __init__(self, changes: list[tuple[int, int]]) -> None:
+        self.changes, self._steps = changes, dict(changes)
 
     def on_batch_end(self, trainer: Training, loss: float) -> None:
         steps = self._steps.get(trainer.step)
