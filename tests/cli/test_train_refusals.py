@@ -33,6 +33,8 @@ from chainrule.cli import tables
         (["{table}", "--seed", "-1"], "--seed >= 0, got -1"),
         (["{table}", "--validation", "1"], "--validation >= 0 and < 1, got 1.0"),
         (["{table}", "--validation", "no.csv"], "no.csv"),
+        (["{table}", "--validation", ""], "--validation: expects a fraction such as 0.1, or a table, got ''"),
+        (["{table}", "--validation", "{table}"], "other rows for --validation, got "),
         (["{table}", "--test-fraction", "0"], "--test-fraction > 0 and < 1, got 0.0"),
         (["{table}", "--time-limit", "0"], "--time-limit > 0, got 0.0"),
         (["{table}", "--metric", "rmse"], "a metric of classes for --metric, got rmse; known are log_loss"),

@@ -123,9 +123,12 @@ def test_the_report_of_a_training(shell, flowers: Path, tmp_path: Path, without_
     assert list(report) == ["data", "model", "result", "members", "beside", "files", "next"]
     assert re.fullmatch(r"3 features: [\d,]+ parameters", report["model"])
     assert re.fullmatch(
-        r"test accuracy [\d.]+ % \(\d+ of 24 rows\), log-loss [\d.]+, best epoch [12] of 2, trained in [\d.]+ s",
+        r"test accuracy [\d.]+ % \(\d+ of 24 rows\), log-loss [\d.]+, best epoch [12 to]+ of 2, trained in [\d.]+ s",
         report["result"],
     )
+    best = sorted({member["best_epoch"] for member in model_in(tmp_path).members_})
+    assert f"best epoch {' to '.join(map(str, best))} of 2," in report["result"]
+    assert report["data"].endswith("96 training, 24 test; each network validates on its own 19 of the training rows")
     assert re.match(r"a guess: accuracy 50.00 %, log-loss [\d.]+; logistic regression: accuracy", report["beside"])
     assert report["files"] == f"model.safetensors, history.json, run.json in {tmp_path}"
     words = shlex.split(report["next"])

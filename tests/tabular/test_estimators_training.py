@@ -316,11 +316,50 @@ def test_a_frame_that_is_not_there_yet_needs_the_name_of_its_target():
         ({}, NUMBERS[:-1], "TabularRegressor expects as many values in y as rows in X, 160, got 159"),
         ({}, np.append(NUMBERS[:-1], np.nan), "TabularRegressor expects finite numbers in y, got nan at row 159"),
         ({}, TABLE["kind"], "TabularRegressor expects y to be an array of numbers, got "),
+        (
+            {},
+            np.append(NUMBERS[:-1], -1e300),
+            r"expects numbers up to 1e\+100 in y, got 1e\+300 at row 159; scale them",
+        ),
+        ({}, NUMBERS * 1e-200, "TabularRegressor expects numbers in y that differ by 1e-100, got less; scale them"),
+        ({}, None, "This TabularRegressor estimator requires y to be passed"),
+        ({"n_folds": 3, "validation_fraction": 0.1}, NUMBERS, "expects either validation_fraction or folds, got both"),
     ],
 )
 def test_what_does_not_fit_is_refused(settings, y, says):
     with pytest.raises((ValueError, TypeError), match=says):
         cr.TabularRegressor(**FEW, **settings).fit(TABLE, y)
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_weights_of_any_size_weigh_alike(scale):
+    weight = np.where(CLASSES, 1.0, 3.0)
+    model = cr.TabularRegressor(**FEW).fit(TABLE, NUMBERS, sample_weight=scale * weight)
+    other = cr.TabularRegressor(**FEW).fit(TABLE, NUMBERS, sample_weight=weight)
+    np.testing.assert_allclose(model.predict(TABLE), other.predict(TABLE), rtol=1e-4, atol=1e-4)
+    heavy = cr.TabularClassifier(**FEW, class_weight={True: scale, False: 3 * scale}).fit(TABLE, CLASSES)
+    usual = cr.TabularClassifier(**FEW, class_weight={True: 1, False: 3}).fit(TABLE, CLASSES)
+    np.testing.assert_allclose(heavy.predict_proba(TABLE), usual.predict_proba(TABLE), rtol=1e-4, atol=1e-4)
+    with pytest.warns(UserWarning, match="80 rows whose sample_weight is below 1e-18 of the largest are left out"):
+        cr.TabularRegressor(**FEW).fit(TABLE, NUMBERS, sample_weight=np.tile([1.0, 1e-30], ROWS // 2))
+
+
+def test_a_fraction_replaces_a_presets_folds_and_excludes_validation_rows():
+    model = cr.TabularRegressor(preset="best", validation_fraction=0.2, max_epochs=1, random_state=0)
+    plan = model.fit(TABLE, NUMBERS).plan_
+    assert (plan["n_ensemble"], plan["n_folds"]) == (16, 1)
+    with pytest.raises(ValueError, match="either X_val or validation_fraction, got both; leave out one of them"):
+        model.fit(TABLE, NUMBERS, X_val=TABLE, y_val=NUMBERS)
+
+
+def test_files_are_not_a_row_and_need_a_target(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("size,kind,y\n" + "1,oak,2\n2,fir,3\n" * 20)
+    model = cr.TabularRegressor(**FEW).fit(path, "y")
+    with pytest.raises(ValueError, match="expects a table or a row, got a list of files; pass a pattern"):
+        model.predict([path, str(path)])
+    with pytest.raises(TypeError, match="expects y to be the name of a column of X, got none; pass y="):
+        cr.TabularRegressor(**FEW).fit(path)
 
 
 def test_a_fit_that_fails_leaves_nothing_fitted():
@@ -333,7 +372,9 @@ def test_a_fit_that_fails_leaves_nothing_fitted():
 
 def test_validation_rows_with_other_classes_are_refused():
     with pytest.raises(ValueError, match="TabularClassifier expects classes of y in y_val, got 'z', which y does not "):
-        cr.TabularClassifier(**FEW).fit(TABLE, TABLE["kind"], X_val=take([0]), y_val=["z"])
+        cr.TabularClassifier(**FEW).fit(TABLE, TABLE["kind"], X_val=take([0]), y_val=np.array(["z"]))
+    with pytest.raises(ValueError, match=r"finite numbers in y_val, got nan at row 0 "):
+        cr.TabularRegressor(**FEW).fit(TABLE, NUMBERS, X_val=take([0]), y_val=[np.nan])
     with pytest.raises(ValueError, match="X_val and y_val together, got one of them"):
         cr.TabularClassifier(**FEW).fit(TABLE, TABLE["kind"], X_val=take([0]))
 
