@@ -15,7 +15,7 @@ from chainrule.layers.program import run
 from chainrule.runtime import threads
 from chainrule.tabular import plans
 from chainrule.tabular.estimators import members, tables
-from chainrule.tabular.estimators.watching import conformal_shift
+from chainrule.tabular.estimators.calibration import conformal_shift
 
 ROWS = 300
 RNG = np.random.default_rng(0)

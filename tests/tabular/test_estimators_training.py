@@ -257,7 +257,7 @@ def test_lines_say_why_there_are_fewer_epochs(capsys):
     lines.tell(1, watching.Report({"loss": 1.0, "seconds": 0.1}, 0, True))
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fewer")]
     assert said == [
-        "fewer epochs: the time is too short",
+        "fewer epochs: the time is too short for all",
         "fewer epochs: a network stops after a cycle without improvement",
     ]
 

@@ -71,7 +71,7 @@ def check_learnable(target: Target, source: str) -> None:
     if not target.is_class and len(large := np.flatnonzero(np.abs(target.y) > LARGEST)):
         got = f"{target.y[large[0]]:g} in row {target.rows[large[0]] + 1}"
         raise ValueError(
-            sentence("train", f"numbers up to {LARGEST:g} in the target {target.name!r}", got, "scale them")
+            sentence("train", f"numbers up to {LARGEST:g} in the target {target.name!r}", got, "divide them")
         )
     most = max(MOST_CLASSES, len(target.y) // 2)
     if target.is_class and len(different) > most:

@@ -25,8 +25,8 @@ from .. import recipe
 from ..judging import LARGEST
 from . import tables
 from .base import CONSTRAINTS, UNCHANGED, BaseTabular
+from .calibration import conformal_shift, inverse_temperature
 from .texts import OF_TABLES
-from .watching import conformal_shift, inverse_temperature
 
 LOG_LOSS, ACCURACY = "log_loss", "accuracy"
 

@@ -78,7 +78,7 @@ class Trained(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """The seconds that a member takes for an epoch, its start and end, and a score of its validation rows."""
+    """The seconds that a member takes for an epoch, for its start and end, and for a score of its validation rows."""
 
     epoch: float
     start: float

@@ -118,9 +118,8 @@ def row_of(
         X = tuple(X.values())
     if isinstance(X, (tuple, list)) and X and all(map(is_cell, X)):
         if all(isinstance(cell, (str, Path)) and isfile(cell) for cell in X):
-            raise ValueError(
-                sentence(who, "a table or a row", "a list of files", "pass a pattern, as in 'parts/*.csv'")
-            )
+            remedy = "pass a pattern, such as 'parts/*.csv', or one file at a time"
+            raise ValueError(sentence(who, "a table or a row", f"a list of files, {X[0]!s} first", remedy))
         _check_count(who, len(X), names)
         return dict(zip(names, X, strict=True))
     if isinstance(X, Mapping):
@@ -174,7 +173,7 @@ def weights_of(who: str, name: str, weight: Any, count: int) -> Array | None:
 
 
 def scaled(weights: Array) -> Array:
-    """Return weights times a power of two, which float32 holds; the least are 0."""
+    """Return weights times a power of two, which float32 holds: the largest is from 0.5 to 1, the least are 0."""
     found = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
     return np.where(found < LIGHTEST, 0.0, found)
 

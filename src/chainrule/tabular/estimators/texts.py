@@ -39,8 +39,8 @@ encoder_ : TableEncoder
 model_ : :class:`~chainrule.Sequential`
     The network, or the average of its members. Its outputs are logits, or standardised numbers.
 plan_ : dict
-    The plan of the training: ``epochs``, ``n_ensemble``, ``n_folds``, ``batch_size`` and ``seed``. If it was too slow,
-    ``shortened`` lists members, the steps they had taken, and their steps in all from then on.
+    The plan of the training: ``epochs``, ``n_ensemble``, ``n_folds``, ``batch_size`` and ``seed``; and if time ran out,
+    ``shortened``: a member, the steps it had taken, and from then on its steps in all.
 best_epoch_, n_epochs_ : int
     The epoch whose weights are kept, and the number of epochs trained or begun, of the first member.
 history_ : :class:`~chainrule.callbacks.History`
@@ -62,7 +62,8 @@ n_features_in_, feature_names_in_, n_outputs_ : int, array of str, int
 NOTES = """
 Prediction finds the columns by name, in any order, and ignores others. Missing and unseen values are safe. The columns
 of a matrix are named x0, x1, ...; in a matrix of numbers, all of them are numbers. A row, a dict of its cells or a
-tuple or list of them in the order of training, counts as a table of one row. Files may be larger than memory.
+tuple or list of them in the order of training, counts as a table of one row. Files may be larger than memory: over
+1 GB, a random sample of their rows fits the encoder, and all rows are encoded once into a temporary file.
 """
 
 REFERENCES = """

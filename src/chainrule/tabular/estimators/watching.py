@@ -1,37 +1,15 @@
-"""What the validation rows decide: the best epoch and the calibration; the time limit, reports and the end of members.
-
-The logits of a classifier are calibrated by a factor, quantiles by a shift of each.
-
-    L(β) = mean over rows of l(β z, y),          dL/dβ = Σ ∂l/∂(β z) · z
-
-β = eᵘ minimises n L(β) + u² / (2 σ²): the second term, of a normal prior, keeps few rows from deciding. Bisection finds
-where the derivative by u, which is n β dL/dβ + u / σ², changes its sign. The class with the largest logit stays.
-
-    P(y ≤ q + s) ≥ τ,    s the k-th smallest of n numbers y − q, k = ⌈(n + 1) τ⌉
-
-holds for a new row if no other choice depends on these n rows. A quantile below the median has k = ⌊(n + 1) τ⌋, and at
-most τ below it: an interval errs by being too wide.
-
-References
-----------
-Guo et al., On Calibration of Modern Neural Networks (2017). Romano, Patterson and Candès, Conformalized Quantile
-Regression (2019), theorem 2.
-"""
+"""Callbacks of the table estimators: the best epoch, the time limit, reports and the end of all members."""
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..._support.checks import Array
 from ..._support.errors import StopTraining
-from ...losses import Loss
 from ...runtime.signals import released
 from ...schedules import CosLog4
 from ...training.callbacks import Callback, Progress, Training
@@ -43,7 +21,7 @@ ZEROS = (1 / 15, 3 / 15, 7 / 15)  # of the learning rate, as shares of training:
 LEAST_CYCLE = 8  # epochs, fewer may bring nothing by chance
 SETTLING = CosLog4(1.0)
 LINES = 16
-LATE, IDLE = "the time is too short", "a network stops after a cycle without improvement"
+LATE, IDLE = "the time is too short for all", "a network stops after a cycle without improvement"
 MARGIN = 0.95  # share of the time left that epochs may use
 
 
@@ -99,7 +77,10 @@ class BestEpoch(Callback):
 
 
 class Deadline(Callback):
-    """Shorten the schedule if training is slower than planned; ``changes`` are steps taken, and in all from then on."""
+    """Shorten the schedule if training turns out slower than it was planned for ``seconds``, by ``time.monotonic``.
+
+    ``changes`` are pairs, the steps taken and the steps in all from then on, by which :class:`Shortened` repeats them.
+    """
 
     def __init__(self, seconds: float, end: float) -> None:
         self.seconds, self.end = seconds, end
@@ -132,7 +113,7 @@ class Deadline(Callback):
 
 
 class Shortened(Callback):
-    """Shorten the schedule as a Deadline did."""
+    """Shorten the schedule at the same steps as a :class:`Deadline` did."""
 
     def __init__(self, changes: list[tuple[int, int]]) -> None:
         self.changes, self._steps = changes, dict(changes)
@@ -150,7 +131,7 @@ class Shortened(Callback):
 
 
 class Report(NamedTuple):
-    """What a member says of an epoch: its row, how many are left, whether it stops; of its end, no row and no epoch."""
+    """What a member says of an epoch: its row, how many are left, and if it stops; of its end, no row and no epoch."""
 
     row: Row | None
     left: int
@@ -214,33 +195,3 @@ class Lines(Progress):
         """Remove the bar; say why training ended early."""
         self._all.history = SimpleNamespace(reason=reason)
         self.on_train_end(self._all)
-
-
-# --- calibration ----------------------------------------------------------------------------------------------------
-
-PRIOR = 0.3  # σ
-LARGEST, STEPS = 3.0, 25  # of |u|, and of the bisection
-
-
-def inverse_temperature(loss: Loss, y: Array, z: Array, weight: Array | None) -> float:
-    """Return β for classes y and logits z (N, K)."""
-    low, high = -LARGEST, LARGEST
-    for _ in range(STEPS):
-        u = (low + high) / 2
-        beta = math.exp(u)
-        slope = len(y) * beta * float((loss(beta * z, y, weight)[1] * z).sum()) + u / PRIOR**2
-        low, high = (u, high) if slope < 0 else (low, u)
-    return math.exp((low + high) / 2)
-
-
-def conformal_shift(above: Array, levels: Sequence[float], weight: Array | None) -> Array:
-    """Return s (D, Q) for y − q of n rows and D targets (n, D, Q); weights say how much of n a row is."""
-    count = np.ones(len(above)) if weight is None else weight * (len(above) / weight.sum())
-    shift = np.empty(above.shape[1:])
-    for target, place in np.ndindex(shift.shape):
-        order = np.argsort(above[:, target, place], kind="stable")
-        level, rank = levels[place], np.cumsum(count[order])
-        wanted = (len(above) + 1) * level
-        k = np.searchsorted(rank, wanted) if level >= 0.5 else np.searchsorted(rank, wanted, side="right") - 1
-        shift[target, place] = above[order[np.clip(k, 0, len(above) - 1)], target, place]
-    return shift
