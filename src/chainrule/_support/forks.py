@@ -1,7 +1,5 @@
 """A fork waits for what must not be half done in the child, which has no thread to complete it."""
 
-from __future__ import annotations
-
 import os
 from threading import RLock
 

@@ -232,7 +232,6 @@ class Sequential:
         return "\n".join(f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in rows)
 
     def _repr_html_(self) -> str:
-        """Show the summary in a notebook."""
         from .._support.notebook import table
 
         return table(SUMMARY, self._summary_rows(), caption="Sequential")

@@ -72,7 +72,6 @@ class RMSprop(Optimizer):
     epsilon: float = 1e-8
 
     def slots(self) -> dict[str, float]:
-        """The mean square, and the velocity if there is momentum."""
         return {"square": 0.0, "velocity": 0.0} if self.momentum else {"square": 0.0}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:
@@ -139,7 +138,6 @@ class Adagrad(Optimizer):
     epsilon: float = 1e-10
 
     def slots(self) -> dict[str, float]:
-        """The sum of squares."""
         return {"square": self.initial_accumulator}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:
@@ -162,7 +160,6 @@ class Moments(Optimizer):
     epsilon: float
 
     def slots(self) -> dict[str, float]:
-        """The mean and the mean square."""
         return {"mean": 0.0, "square": 0.0}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:

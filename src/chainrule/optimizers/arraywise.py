@@ -125,7 +125,6 @@ class LARS(Layerwise):
     trust_coefficient: float = 1e-3
 
     def slots(self) -> dict[str, float]:
-        """The velocity."""
         return {"velocity": 0.0}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:

@@ -79,7 +79,6 @@ class SGD(Optimizer):
             raise ValueError(sentence("SGD(nesterov=True)", "momentum above 0 and no dampening", got))
 
     def slots(self) -> dict[str, float]:
-        """The velocity, if there is momentum."""
         return {"velocity": 0.0} if self.momentum else {}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:
@@ -146,7 +145,6 @@ class Lion(Optimizer):
     betas: tuple[float, float] = (0.9, 0.99)
 
     def slots(self) -> dict[str, float]:
-        """The mean."""
         return {"mean": 0.0}
 
     def coefficients(self, t: int, rate: float) -> Coefficients:

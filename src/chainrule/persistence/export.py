@@ -77,7 +77,6 @@ class Exported:
     rows: str = ""
 
     def _repr_html_(self) -> str:
-        """The file and what is known about it, as a notebook shows it."""
         from .._support.notebook import table
 
         first, *others = str(self).split("\n")

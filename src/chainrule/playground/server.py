@@ -133,7 +133,6 @@ class Server(http.server.ThreadingHTTPServer):
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve a connection to its end."""
         try:
             super().process_request_thread(request, client_address)
         finally:

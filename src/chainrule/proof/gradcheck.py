@@ -176,7 +176,6 @@ class GradientCheck:
         return self.error <= self.tolerance
 
     def _repr_html_(self) -> str:
-        """The table, as a notebook shows it."""
         from .._support.notebook import table
 
         rows = [

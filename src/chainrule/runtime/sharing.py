@@ -22,7 +22,6 @@ class Thread(threading.Thread):
         self._process, self._has_run = os.getpid(), threading.Event()
 
     def run(self) -> None:
-        """Call the function."""
         try:
             super().run()
         finally:

@@ -68,7 +68,6 @@ class _Replaced(Temporary):
         _set_handler(stand_in.number, stand_in)
 
     def end(self) -> None:
-        """Restore the handlers."""
         if get_ident() != _thread:
             return  # only the main thread can change handlers; ours forwards each signal
         for number in {stand_in.number for stand_in in self._ours}:
@@ -148,7 +147,6 @@ class asking(_Replaced):  # noqa: N801
         self._numbers, self._function = tuple(numbers), function
 
     def begin(self) -> None:
-        """Replace their handlers."""
         for number in self._numbers if get_ident() == _thread else ():
             handler = _signal.getsignal(number)
             known = _can_set(number) if callable(handler) else _is_pythons(number)

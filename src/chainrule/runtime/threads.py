@@ -66,7 +66,6 @@ class own_threads(Temporary):  # noqa: N801, as contextlib names such classes
         self._most, self._before = most, dict(vars(_OWN))
 
     def begin(self) -> None:
-        """Limit them."""
         _OWN.most = self._most
 
     def end(self) -> None:
@@ -110,7 +109,6 @@ class blas_threads(Temporary):  # noqa: N801, as contextlib names such classes
         self._threads = exactly or chosen_threads() or (1 if work < LARGE else 0)
 
     def begin(self) -> None:
-        """Limit the BLAS."""
         if self._threads:
             with atomic:  # an exception in between would leave threadpoolctl's lock closed
                 _LIMIT.enter(id(self), self._threads)

@@ -84,7 +84,6 @@ class WarmupCosine:
     final: float = 0.0
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
-        """The rate of a step."""
         total = check_total(self, total_steps)
         warmup = self.warmup if self.warmup >= 1 else round(self.warmup * total)
         if step < warmup:
@@ -133,7 +132,6 @@ class OneCycle:
     final_divisor: float = 1e4
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
-        """The rate of a step."""
         total = check_total(self, total_steps)
         first = self.rate / self.initial_divisor
         peak = max(self.warmup * total - 1, 0.0)
@@ -173,7 +171,6 @@ class CosLog4:
     rate: float
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
-        """The rate of a step."""
         t = elapsed(self, step, total_steps)
         return self.rate * 0.5 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * t)))
 
@@ -201,6 +198,5 @@ class FlatCos:
     rate: float
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
-        """The rate of a step."""
         t = elapsed(self, step, total_steps)
         return self.rate * 0.5 * (1 + math.cos(math.pi * (max(1.0, 2 * t) - 1)))

@@ -32,7 +32,6 @@ class Constant:
     rate: float
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
-        """The rate, whatever the step."""
         return self.rate
 
 
@@ -65,7 +64,6 @@ class StepDecay:
     every: int = 1000
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
-        """The rate of a step."""
         return self.rate * math.pow(self.factor, step // self.every)
 
 
@@ -97,7 +95,6 @@ class Exponential:
     every: int = 1
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
-        """The rate of a step."""
         return self.rate * math.pow(self.decay, step / self.every)
 
 
@@ -128,5 +125,4 @@ class InverseScaling:
     power: float = 0.5
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
-        """The rate of a step."""
         return self.rate / math.pow(step + 1, self.power)

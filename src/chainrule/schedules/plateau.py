@@ -66,7 +66,6 @@ class ReduceOnPlateau:
         self.current, self.best, self.bad_epochs = self.rate, math.inf, 0
 
     def __call__(self, step: int, total_steps: int | None = None) -> float:
-        """The present rate, whatever the step."""
         return self.current
 
     def observe(self, loss: float) -> None:

@@ -1,7 +1,5 @@
 """What happens around training: hooks, the record, early ends, and changes to the weights between steps."""
 
-from __future__ import annotations
-
 from ..._support.errors import StopTraining
 from ..state import Row
 from .base import Callback, Training
