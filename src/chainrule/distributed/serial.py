@@ -128,12 +128,12 @@ class Serial:
         Parameters
         ----------
         fact : object
-            As for :meth:`allgather`.
+            What this rank states.
 
         Returns
         -------
         list
-            As from :meth:`allgather`.
+            What each rank stated, in order.
 
         Raises
         ------

@@ -2,8 +2,7 @@
 
 The tensors are the parameters ("0.W") and the buffers ("1.running_mean") by name. The header's entry ``chainrule``
 holds {"format": 2, "version": ..., "model": model.config(), "metadata": model.metadata}; ``digest`` is the SHA-256 of
-that entry and of all tensors, which format 1 lacks. A file is not trusted: nothing in it is executed, and nothing is
-allocated that it does not hold the bytes for.
+that entry and of all tensors, which format 1 lacks.
 """
 
 from __future__ import annotations

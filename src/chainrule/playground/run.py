@@ -1,8 +1,6 @@
-"""One training of the page: the written-out loop, and what a picture of its present moment shows.
+"""One training of the page: the written-out loop, what a picture of its moment shows, and a program that does the same.
 
-A moment is the present weights θ and the batch that comes next. All gradients that the page shows are those of that
-batch at those weights: exactly what the next step will use. The Python program that does the
-same, to copy, ends with the same weights.
+The program, to copy, ends with the same weights.
 """
 
 from __future__ import annotations
