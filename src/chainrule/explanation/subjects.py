@@ -72,7 +72,6 @@ class NumberRows:
         return x
 
     def cells(self) -> tuple[Cell, ...]:
-        """Return the first row, column by column."""
         parts = zip(self.columns, self._raw[0], self._mean, self._scale, self.x[0, :, None], strict=True)
         return tuple(
             Cell(name, f"{raw:.6g}", f"(x − {mean:.4g}) / {scale:.4g}", (name,), x)
@@ -279,7 +278,6 @@ def _of_estimator(model: Any, X: Any, y: Any, optimizer: Optimizer) -> Subject:
 
 
 def _check_known(labels: list[Any], classes: list[Any]) -> None:
-    """Raise for a label that is none of the classes."""
     strange = next((label for label in labels if label not in classes), None)
     if strange is not None:
         some = ", ".join(map(str, classes[:5])) + (", ..." if len(classes) > 5 else "")

@@ -179,7 +179,6 @@ class Problem:
             _switch_off(layer)
 
     def outputs(self) -> Array:
-        """Run forward."""
         self.model.rng.bit_generator.state = self._drawn
         self.work.forget()
         return forward_through(self.model.layers, self.x, self.work)

@@ -68,7 +68,6 @@ class Run:
     # --- the loop ---------------------------------------------------------------------------------------------------
 
     def step(self) -> None:
-        """Take a step: forward, loss, backward, update."""
         trainer, model = self.trainer, self.model
         z = model.forward(self.xb, training=True)
         value, dz = trainer.loss(z, self.yb)
@@ -153,7 +152,6 @@ class Run:
 
     @property
     def linear(self) -> list[Linear]:
-        """The dense layers, in order."""
         return [layer for layer in self.model.layers if isinstance(layer, Linear)]
 
     def outputs(self, x: Array) -> list[Array]:

@@ -162,7 +162,6 @@ def _notes(library: dict[str, Any], level: str) -> Iterator[str]:
 
 
 def _lines(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of each line."""
     kernels, threads = config["kernels"], config["threads"]
     yield "chainrule", config["chainrule"]
     yield "python", config["python"]
