@@ -41,7 +41,9 @@ if sys.platform == "linux":  # GCC: without copies of loops that only their last
 #: among these: 2 kB less would make the smallest networks' steps of 1.3 µs 0.2 µs longer. Nor are -fno-gcse and
 #: -fno-tree-pre among the options: 4 kB less, but activations up to a quarter slower.
 SMALLER = {"_kernels.c": ["-Os"]}
-LINKED = ["-pthread", "-Wl,-s,--build-id=none"] if sys.platform == "linux" else []  # no symbols: a fraction of the size
+LINKED = (
+    ["-pthread", "-lm", "-Wl,-s,--build-id=none"] if sys.platform == "linux" else []
+)  # no symbols: a fraction of the size
 if os.environ.get("CHAINRULE_SANITIZE", "0") != "0":
     LINKED = ["-fsanitize=address,undefined"]
     OPTIONS += ["-O1", "-g1", "-fno-omit-frame-pointer", *LINKED]
