@@ -18,12 +18,12 @@ pytest.importorskip("sklearn")
 COMMAND = "import sys; from chainrule.cli import main; sys.exit(main())"
 KILLED = """
     import os, signal, sys
-    from chainrule.cli import main, ranks, runs
+    from chainrule.cli import main, runs, screen
     from chainrule.training.callbacks import History
 
     def on_epoch_end(self, trainer, row, record=History.on_epoch_end):
         record(self, trainer, row)
-        if trainer.epoch == 5 and ranks.rank() == 1:
+        if trainer.epoch == 5 and screen.rank() == 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
     History.on_epoch_end = on_epoch_end
@@ -33,16 +33,16 @@ KILLED = """
 
 FULL = """
     import resource, sys
-    from chainrule.cli import main, ranks
+    from chainrule.cli import main, screen
     from chainrule.training.callbacks import History
 
     def on_train_end(self, trainer):
-        if ranks.rank() == 0:
+        if screen.rank() == 0:
             resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 
     History.on_train_end = on_train_end
     code = main()
-    print(f"rank {ranks.rank()} exits with {code}\\n", end="", file=sys.__stderr__)
+    print(f"rank {screen.rank()} exits with {code}\\n", end="", file=sys.__stderr__)
     sys.exit(code)
 """
 

@@ -86,7 +86,7 @@ def test_target_and_task_are_said(shell, flowers: Path, prices: Path, tmp_path: 
 
     assert data_line(flowers) == (
         "flowers.csv: 3 columns (2 number, 1 category), 3 classes in 'kind' (the last column); "
-        "120 rows: 96 training, 24 test"
+        "120 rows: 96 training, 24 test; each network validates on its own 19 of the training rows"
     )
     assert "2 columns (2 number), numeric target 'price'; 200 rows" in data_line(prices, "--target", "price")
     assert "9 classes in 'floor' (the last column)" in data_line(prices)
