@@ -164,8 +164,7 @@ ELSEWHERE = {
     (Path("persistence", "keras.py"), "decompress"),  # a piece, of which no more is taken than it may hold
     (Path("_support", "locks.py"), "open ab"),  # a lock, into which nothing is written
     (Path("tabular", "files", "sources.py"), "open wb"),  # what comes through a pipe, into a temporary folder
-    (Path("cli", "screen.py"), "open w"),  # the null device, where the shell closed a stream
-    (Path("cli", "ranks.py"), "open w"),  # the null device, where ranks but the first print
+    (Path("cli", "screen.py"), "open w"),  # the null device: where a stream is closed, where ranks but the first print
 }
 
 
