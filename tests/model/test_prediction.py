@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.model import prediction
+from chainrule.ops.fused import KERNELS
 from effort import peak_of
 from model.steps import snapshot, step
 
@@ -53,6 +55,20 @@ def test_eight_threads_predict_any_number_of_rows(rows, rng):
     with ThreadPoolExecutor(8) as pool:
         for _ in range(3):
             np.testing.assert_array_equal(list(pool.map(model.predict, batches)), alone)
+
+
+@pytest.mark.skipif(KERNELS != "fused", reason="there are no compiled kernels, or they are not in use")
+@pytest.mark.parametrize("threads", [2, 3, 4])
+@pytest.mark.parametrize("rows", [4000, 10_000, 10_001])
+def test_no_thread_has_more_rows_than_another(rows, threads, monkeypatch):
+    """Beyond a row a part: 10,000 rows in parts of 4,096 would leave one of two threads idle a third of the time."""
+    monkeypatch.setattr(prediction, "available_threads", lambda: threads)
+    starts = []
+    monkeypatch.setattr(prediction, "share", lambda work, parts, threads: starts.extend(parts))
+    cr.MLP([784, 512, 10], rng=0).predict(np.zeros((rows, 784), np.float32))
+    lengths = np.diff([*starts, rows])
+    assert len(starts) % threads == 0
+    assert lengths.max() - lengths.min() <= len(starts)
 
 
 @pytest.mark.parametrize("rows", [1, 9, 300])
