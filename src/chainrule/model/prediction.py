@@ -164,8 +164,8 @@ def _predict_compiled(model: Network, layers: list[Dense] | Mean, x: Array, size
         return None  # the layers raise the error
     y = np.empty((len(x), first.shape[1]), model.dtype)
     threads = max(1, min(available_threads(), work // WORK_A_THREAD))
-    each = -(-len(x) // (size * threads))  # parts for each thread, all of one size, so that none waits for another
-    size = -(-len(x) // (each * threads))
+    parts = threads * -(-len(x) // (size * threads))  # as many for each thread
+    size = -(-len(x) // parts)
 
     def predict_part(start: int) -> None:
         forward(layers, _checked(model, x, start, size, given), out=y[start : start + size])

@@ -73,8 +73,8 @@ class Trainer(Preparation):
     products : {"bfloat16"}, optional
         Round the operands of the products of ``Linear`` to bfloat16, which keeps the range of float32 and 8 of its 24
         bits; sums, weights and the optimizer stay float32. Faster for wide layers on processors with AVX512-BF16 (Intel
-        since Cooper Lake, AMD since Zen 4; ``chainrule config`` says so), a little slower on others. It needs the
-        compiled kernels, and layers, loss and optimizer that have them.
+        since Cooper Lake, AMD since Zen 4; ``chainrule config`` says so), a little slower on others. Layers, loss and
+        optimizer need compiled kernels.
 
     Examples
     --------
