@@ -160,7 +160,7 @@ class Lines(Progress):
         self._left, count = dict.fromkeys(members, epochs), len(members)
         self._all: Any = SimpleNamespace(epoch=0, epochs=count * epochs, steps_per_epoch=1, stop=False)
         self._scores: Row = {}
-        self._reasons = [LATE, IDLE]  # for fewer epochs, still to be told
+        self._reasons = [LATE, IDLE]  # for fewer epochs, still to report
         self._began = time.monotonic()
         self.every = max(1, self._all.epochs // LINES)
         self.on_train_begin(self._all)
