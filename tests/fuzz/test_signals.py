@@ -6,6 +6,7 @@ has seen so many steps. What it leaves is compared, bit by bit, with a twin that
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import signal
@@ -213,7 +214,7 @@ SCENES = {"Trainer.fit": by_trainer, "partial_fit": by_estimator}
 def process() -> tuple[Any, ...]:
     """What a training must leave as it was."""
     handlers = [(signal.getsignal(number), getsig(number)) for number in sorted(signal.valid_signals())]
-    return handlers, [library.num_threads for library in blas_libraries()], set(threading.enumerate()), np.geterr()
+    return handlers, [library.num_threads for library in blas_libraries()], _thread._count(), np.geterr()
 
 
 def ends(act: Callable[[], Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
 
@@ -10,18 +11,24 @@ import pytest
 
 import chainrule as cr
 from chainrule.ops.fused import KERNELS
-from chainrule.runtime.sharing import Thread, share, started
+from chainrule.runtime import sharing
+from chainrule.runtime.sharing import Thread, share
 from chainrule.training.checkpoint import Checkpoint
 
 PATIENCE = 120
 
 
-@pytest.fixture
-def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+def none_allowed(work: object, arguments: tuple[object, ...]) -> None:
+    raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", start)
+
+def no_memory_within(work: object, arguments: tuple[object, ...]) -> None:
+    """Python prints a MemoryError that comes before the first call of a thread, and says nothing to its starter."""
+
+
+@pytest.fixture(params=[none_allowed, no_memory_within])
+def no_more_threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "start_new_thread", request.param)
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal can be sent to a thread here")
@@ -33,7 +40,7 @@ def test_a_thread_is_waited_for_after_ctrl_c_interrupted_the_waiting() -> None:
         ended.append(True)
 
     thread = Thread(work)
-    assert started(thread)
+    assert thread.start()
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012
         threading.Timer(0.1, signal.pthread_kill, [threading.get_ident(), signal.SIGINT]).start()
         thread.join()
@@ -43,6 +50,20 @@ def test_a_thread_is_waited_for_after_ctrl_c_interrupted_the_waiting() -> None:
     assert ended
 
 
+def test_a_thread_that_fails_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ValueError("in vain")
+
+    said = []
+    monkeypatch.setattr("sys.unraisablehook", lambda unraisable: said.append(str(unraisable.exc_value)))
+    thread = Thread(fail)
+    thread.join()  # nor is one that was never started
+    assert thread.start()
+    thread.join()
+    assert not thread.is_alive()
+    assert said == ["in vain"]
+
+
 def test_each_part_is_done_once() -> None:
     done: list[int] = []
     share(done.append, range(100), threads=4)
@@ -50,9 +71,9 @@ def test_each_part_is_done_once() -> None:
 
 
 def test_threads_work_at_the_same_time_and_end_with_the_call() -> None:
-    before, meeting = threading.active_count(), threading.Barrier(3)
+    before, meeting = _thread._count(), threading.Barrier(3)
     share(lambda part: meeting.wait(PATIENCE) and None, range(3), threads=3)
-    assert threading.active_count() == before
+    assert _thread._count() == before
 
 
 def test_the_first_error_is_raised_and_no_further_part_begins() -> None:
@@ -65,10 +86,10 @@ def test_the_first_error_is_raised_and_no_further_part_begins() -> None:
             meeting.wait(PATIENCE)
             raise ValueError(f"part {part}")
 
-    before = threading.active_count()
+    before = _thread._count()
     with pytest.raises(ValueError, match="part 0"):
         share(work, range(1000), threads=2)
-    assert threading.active_count() == before
+    assert _thread._count() == before
     assert len(begun) < 1000
 
 

@@ -43,6 +43,11 @@ def test_memory_is_that_of_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert python < 8 << 20  # with what is loaded late
 
 
+HANGS = 600  # seconds; only what never ends takes so long
+LIMITED = pytest.mark.skipif(
+    sys.platform != "linux" or KERNELS != "fused",
+    reason="only Linux limits the memory that maps do not count to; plain NumPy allocates each result of a step",
+)
 SCRIPT = """
 import re, resource, sys
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq
@@ -51,7 +56,7 @@ from chainrule.tabular import streaming
 from chainrule.tabular.files import columnar
 from chainrule.training import streaming as training
 
-ROWS, COLUMNS, ROOM = 120_000, 100, 80 * 2**20  # 96 MB in 80 MB
+ROWS, COLUMNS, ROOM = 120_000, 100, int(sys.argv[2]) * 2**20
 rows, path = np.arange(ROWS), sys.argv[1]
 columns = {f"x{place}": (rows * (place + 3) % 101).astype(float) for place in range(COLUMNS)}
 table = pa.table(columns | {"y": rows % 7.0})
@@ -80,11 +85,25 @@ print(train("large"))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory that maps do not count to")
-@pytest.mark.skipif(KERNELS != "fused", reason="plain NumPy allocates each result of a step")
-def test_less_memory_than_the_rows(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+def run_in(room: int, folder: Path, threads: int) -> subprocess.CompletedProcess[str]:
+    """Train in so many megabytes; the table has 96."""
+    command = [sys.executable, "-c", SCRIPT, str(folder), str(room)]
     given_back = {"MALLOC_MMAP_THRESHOLD_": "1000000", "ARROW_DEFAULT_MEMORY_POOL": "system"}
-    found = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | given_back)
+    given = os.environ | given_back | {"CHAINRULE_NUM_THREADS": str(threads)}  # each needs some 40 MB
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=given, timeout=HANGS)
+
+
+@LIMITED
+def test_less_memory_than_the_rows(tmp_path: Path) -> None:
+    found = run_in(80, tmp_path, threads=1)
     assert found.stderr == ""
     assert found.stdout.splitlines() == ["limited", "120000"]
+
+
+@LIMITED
+@pytest.mark.slow
+@pytest.mark.parametrize("room", [8, 20, 30, 40, 60])
+def test_training_without_memory_ends(tmp_path: Path, room: int) -> None:
+    """Also where a thread has no memory for its first call, after which Python's own would be waited for."""
+    found = run_in(room, tmp_path, threads=2)
+    assert found.stdout.splitlines()[-1] == "120000" or "MemoryError" in found.stderr.splitlines()[-1]

@@ -17,7 +17,7 @@ from .. import __version__
 from .._support.checks import Array, check_integer, check_number, sentence
 from .._support.files import DIGEST, digest, read_arrays, refusal, remove_partials, writable_folder, write_arrays
 from .._support.notices import warn
-from ..runtime.sharing import Thread, started
+from ..runtime.sharing import Thread
 from ..runtime.signals import asking
 from .callbacks import Row, StopTraining, Training
 from .callbacks.ending import Best
@@ -219,8 +219,8 @@ class Background:
         self._error: Exception | None = None
 
     def begin(self, work: Callable[[], None]) -> None:
-        self._thread = Thread(self._run, (work,))
-        if not started(self._thread):
+        self._thread = Thread(self._run, work)
+        if not self._thread.start():
             self._run(work)
 
     def _run(self, work: Callable[[], None]) -> None:
@@ -234,7 +234,7 @@ class Background:
             self.wait()
 
     def wait(self) -> None:
-        if self._thread is not None and self._thread.ident is not None:  # otherwise it could not start
+        if self._thread is not None:
             self._thread.join()
         self._thread, error, self._error = None, self._error, None
         if error is not None:

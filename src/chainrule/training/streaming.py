@@ -16,7 +16,7 @@ from ..data.batches import Batches, Sample
 from ..data.streams import Piece, Source, Windows, joined, lengths_of, read_pieces
 from ..metrics import Metric
 from ..model import Sequential
-from ..runtime.sharing import Thread, started
+from ..runtime.sharing import Thread
 from ..runtime.signals import deliver, released
 from ..runtime.temporary import Temporary
 from .engine import Average, Engine, Parts
@@ -136,9 +136,9 @@ class Ahead(Temporary):
     def ask(self, pieces: list[Piece]) -> None:
         """Begin to read these rows, if there are any."""
         self._pieces, self._found = pieces, []
-        self._thread = Thread(self._run, (pieces, self._found))
+        self._thread = Thread(self._run, pieces, self._found)
         if pieces:
-            started(self._thread)
+            self._thread.start()
 
     def take(self, pieces: list[Piece]) -> Data:
         """Return these rows, as soon as they are read."""
@@ -163,7 +163,7 @@ class Ahead(Temporary):
             found.append(error)
 
     def _wait(self) -> None:
-        if self._thread is not None and self._thread.ident is not None:
+        if self._thread is not None:
             self._thread.join()
         self._thread = None
 

@@ -22,9 +22,8 @@ from ...distributed.serial import SERIAL, Serial
 from ...layers import Members
 from ...losses import Loss
 from ...model import Sequential
-from ...runtime.sharing import Thread, share, started
+from ...runtime.sharing import Thread, Threads, share
 from ...runtime.signals import deferred, deliver, released
-from ...runtime.temporary import Temporary
 from ...runtime.threads import available_threads, blas_threads, own_threads
 from ...training.callbacks import Callback, History
 from ...training.trainer import Trainer
@@ -239,8 +238,8 @@ class Crew:
             if self._side_by_side == 1:
                 self._work(self._tell)
             else:
-                with deferred(), _Threads(self._run, self._side_by_side, self._ending) as threads:
-                    self._wait(len(threads.started))
+                with deferred(), Threads(self._run, self._side_by_side, self._ending.set) as threads:
+                    self._wait(threads.started)
         try:
             if self._errors:
                 raise self._errors[min(self._errors)]
@@ -257,10 +256,10 @@ class Crew:
             self._communicator.answer()
         return self._ending.is_set()
 
-    def _wait(self, threads: int) -> None:
+    def _wait(self, threads: list[Thread]) -> None:
         if not threads:  # the system allows none
             self._work(self._tell)
-        while len(self._ended) < threads or not self._reports.empty():
+        while (len(self._ended) < len(threads) and any(map(Thread.is_alive, threads))) or not self._reports.empty():
             try:
                 deliver()
                 with released:
@@ -308,23 +307,6 @@ class Crew:
             return Shortened(changes) if changes else None
         now, waiting = time.monotonic(), len(self._left) // self._side_by_side
         return Deadline(self._seconds, now + (self._end - now) / (1 + waiting))
-
-
-class _Threads(Temporary):
-    """Threads that run one function; leaving stops them, and waits until they have ended."""
-
-    def __init__(self, run: Callable[[], None], count: int, ending: Event) -> None:
-        self._run, self._count, self._ending = run, count, ending
-        self.started: list[Thread] = []
-
-    def begin(self) -> None:
-        while len(self.started) < self._count and started(thread := Thread(self._run)):
-            self.started.append(thread)
-
-    def end(self) -> None:
-        self._ending.set()
-        for thread in self.started:
-            thread.join()
 
 
 def scale_outputs(model: Sequential, factor: float, shift: Array) -> None:
