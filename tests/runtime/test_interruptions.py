@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
-import threading
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,7 +45,7 @@ def three_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def process() -> tuple[Any, ...]:
     """What must be as it was."""
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM, signal.SIGTERM)]
-    return handlers, [library.num_threads for library in blas_libraries()], threading.active_count(), np.geterr()
+    return handlers, [library.num_threads for library in blas_libraries()], _thread._count(), np.geterr()
 
 
 def user_loss(z: Any, y: Any, weight: Any) -> Any:
@@ -56,7 +57,7 @@ def fit(loss: Any) -> Callable[[], Any]:
 
 
 def limit_the_blas() -> None:
-    with blas_threads(0):
+    with deferred(), blas_threads(0):  # else a trace function could raise at the end of a block of `unforked`
         pass
 
 
@@ -110,4 +111,6 @@ def test_an_exception_within_numpy_leaves_its_errors_as_they_were(loss: Any) -> 
         for place in at_every("opcode", enters_errstate, raise_here, fit, step=3):
             assert process() == before, place
             hits += 1
+    if hits == 0 and sys.version_info[:2] == (3, 12):
+        pytest.skip("this Python traces no opcodes (python/cpython#103615)")
     assert hits > 10
