@@ -80,15 +80,6 @@ def share(work: Callable[[int], None], parts: Iterable[int], threads: int) -> No
     """Call ``work`` for each part, in this thread and in up to ``threads`` − 1 others, which end with the call.
 
     After a part fails, no other part begins, and the error of the first part that failed is raised here.
-
-    Examples
-    --------
-    >>> squares = [0] * 5
-    >>> def square(i):
-    ...     squares[i] = i * i
-    >>> share(square, range(5), threads=2)
-    >>> squares
-    [0, 1, 4, 9, 16]
     """
     left, errors = deque(parts), dict[int, BaseException]()
 

@@ -96,13 +96,6 @@ class blas_threads(Temporary):  # noqa: N801, as contextlib names such classes
         Operations of the step's largest matrix product: 2 N I O for N rows, I inputs and O outputs.
     exactly : int
         If not 0, the number of threads, whatever the work and the variable.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> x, W = np.ones((32, 784)), np.ones((784, 10))
-    >>> with blas_threads(2 * 32 * 784 * 10):
-    ...     y = x @ W
     """
 
     def __init__(self, work: float, exactly: int = 0) -> None:
