@@ -53,6 +53,10 @@ const Kernels *chainrule_kernels(int bytes) {
 }
 
 const char *chainrule_instructions(void) {
+#ifdef __aarch64__
+    return "NEON";
+#else
     return "generic";
+#endif
 }
 #endif

@@ -4,6 +4,8 @@
 
 #if defined(__x86_64__)
 #define cpu_relax() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define cpu_relax() __asm__ volatile("isb") /* a pause of about as long; "yield" does nothing on most processors */
 #else
 #define cpu_relax() ((void)0)
 #endif
