@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,8 @@ if "PYTEST_XDIST_WORKER_COUNT" in os.environ:  # each its share: threads that wa
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+import databases
 
 # Before anything imports chainrule:
 (INSTALLED,) = find_spec("chainrule").submodule_search_locations  # type: ignore[union-attr]
@@ -72,6 +75,13 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.fail(f"CHAINRULE_DATA names {named}, which is no folder")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_open_database() -> Iterator[None]:
+    """For every test, because a cursor may be left behind anywhere."""
+    yield
+    databases.close_all()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+import databases
 from chainrule.data.sources import files
 
 ROWS = 50
@@ -107,7 +107,7 @@ def refused(case: tuple[Callable[[Path], Any], type[Exception], str], path: Path
 
 
 def cursor(query: str) -> Any:
-    return sqlite3.connect(":memory:").execute(query)
+    return databases.connected().execute(query)
 
 
 def failing_cursor() -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+import databases
 from chainrule.data.streams import Source
 
 ROWS = 5000
@@ -94,7 +94,7 @@ def csv(folder: Path) -> Source:
 
 
 def sql(folder: Path) -> Source:
-    connection = sqlite3.connect(folder / "rows.db")
+    connection = databases.connected(folder / "rows.db")
     connection.execute("create table rows (a, b, c, y, w)")
     rows = zip(*X.T.tolist(), Y.tolist(), WEIGHT.tolist(), strict=True)
     connection.executemany("insert into rows values (?, ?, ?, ?, ?)", rows)

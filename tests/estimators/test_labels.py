@@ -177,7 +177,11 @@ def replaced(*values: object) -> np.ndarray:
         ),
         ([[1], [1, 2]] * 75, ValueError, "a label for each row of y, got lists of different lengths; of labels that"),
         (CODES * np.timedelta64(1, "D"), TypeError, "y to be an array of numbers, got dtype timedelta64[D]"),
-        (np.datetime64("2020-01-01") + CODES, TypeError, "y to be an array of numbers, got dtype datetime64[D]"),
+        (
+            np.datetime64("2020-01-01") + CODES.astype("m8[D]"),
+            TypeError,
+            "y to be an array of numbers, got dtype datetime64[D]",
+        ),
         (replaced(10**400), TypeError, "labels in y that are numbers, or text, got a number beyond float64 at row 2"),
         (replaced(10**25), ValueError, "labels in y to the last digit, got 1e+25"),
         (CODES + 0.5, ValueError, "Unknown label type: continuous"),

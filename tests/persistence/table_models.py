@@ -29,7 +29,7 @@ def frame():
         "town, Öst": rng.choice([f"t{at}" for at in range(40)], ROWS).astype(object),
         "felled": rng.choice(["yes", "no", "No", ""], ROWS).astype(object),
         "there": rng.choice(["x", ""], ROWS).astype(object),
-        "planted": np.where(rng.random(ROWS) < 0.1, np.datetime64("NaT"), moments),
+        "planted": np.where(rng.random(ROWS) < 0.1, np.datetime64("NaT", "us"), moments),
         "note": np.array([" ".join(rng.choice(words, 5)) + f" {at}" for at in range(ROWS)], object),
     }
 

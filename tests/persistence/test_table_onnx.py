@@ -89,7 +89,7 @@ def test_inputs_of_any_frame_by_path_or_session(make, exported) -> None:
 
 def test_text_for_numbers_and_dates_is_read_as_in_training(tmp_path) -> None:
     rng = np.random.default_rng(0)
-    days = np.datetime64("2001-01-01") + rng.integers(0, 5000, 90)
+    days = np.datetime64("2001-01-01") + rng.integers(0, 5000, 90).astype("m8[D]")
     said = np.array([f"{day:%d/%m/%Y}" for day in days.tolist()], object)
     prices = np.array([f"{value:.2f}".replace(".", ",") for value in rng.normal(10, 3, 90)], object)
     rows = {"day": said, "price": prices}

@@ -106,7 +106,7 @@ def test_shares_of_the_classes_count_by_the_largest_and_must_sum_to_1():
         (np.where(Y == 2, np.nan, Y), "labels among .* got nan"),
         (np.where(Y == 2, None, Y), "labels among .* got None"),
         (WORDS, "labels among .* got 'u'"),
-        (np.datetime64("2020-01-01") + Y, "labels among .* got datetime"),
+        (np.datetime64("2020-01-01") + Y.astype("m8[D]"), "labels among .* got datetime"),
         (Y * 1j, "labels among .* got "),
         (np.ma.array(Y, mask=Y == 1), "labels among .* got nan"),
         (Y[:, None, None], r"y of a label or a number for each row, got shape \(150, 1, 1\)"),

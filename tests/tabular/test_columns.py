@@ -101,6 +101,8 @@ def test_dates_beyond_64_bits_of_microseconds_are_the_largest_or_smallest() -> N
     column = as_column(np.array([10**17, 5, -(10**17)], "M8[D]"))
     assert isinstance(column, Moments)
     assert column.values.tolist() == [2**63 - 1, 5 * 86400 * MICRO, -(2**63) + 1]
+    first = as_column(np.array([-(2**63) + 1, -(2**63)], "M8[ns]"))  # and NaT
+    assert values(first) == [-(2**63) // 1000, None]
 
 
 @pytest.mark.parametrize("cells", [[[1], [2, 3]], [1j, 2], [{"a": 1}, None], np.zeros((2, 3)), np.zeros(2, complex)])

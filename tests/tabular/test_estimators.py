@@ -27,7 +27,7 @@ def table():
         "seconds": 1.7e9 + 50 * rng.normal(size=ROWS),
         "kind": rng.choice(["oak", "fir", "elm"], ROWS).astype(object),
         "gaps": gaps,
-        "day": np.datetime64("2024-01-01") + rng.integers(0, 400, ROWS),
+        "day": np.datetime64("2024-01-01") + rng.integers(0, 400, ROWS).astype("m8[D]"),
         "felled": rng.random(ROWS) < 0.5,
     }
 

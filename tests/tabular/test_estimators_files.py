@@ -24,7 +24,7 @@ TABLE = {
     "size": RNG.normal(size=ROWS),
     "kind": RNG.choice(["oak", "fir", "elm"], ROWS).astype(object),
     "town": np.array([f"t{at % 10}" for at in range(ROWS)], object),
-    "day": np.datetime64("2024-01-01") + RNG.integers(0, 400, ROWS),
+    "day": np.datetime64("2024-01-01") + RNG.integers(0, 400, ROWS).astype("m8[D]"),
 }
 MATRIX = RNG.normal(size=(ROWS, 3))
 LABELS = np.array(["a", "b", "c"])[np.arange(ROWS) % 3]

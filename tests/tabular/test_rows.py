@@ -44,14 +44,14 @@ TABLE = {
     "flag": RNG.choice(np.array(["yes", "no"], object), N),
     "flag with gaps": with_gaps(RNG.choice(np.array([True, False], object), N)),
     "present": with_gaps(np.full(N, "x")),
-    "day": np.datetime64("2024-01-01") + RNG.integers(0, 400, N),
+    "day": np.datetime64("2024-01-01") + RNG.integers(0, 400, N).astype("m8[D]"),
     "day as text": np.array([f"{1 + k % 28}.{1 + k % 12}.2020" for k in range(N)], object),
     "day as number": np.array([20200101 + k % 28 for k in range(N)]),
     "note": np.array([" ".join(RNG.choice(WORDS, 4)) + f" {k}" for k in range(N)], object),
 }
 KINDS = {"same": "number", "digits": "category", "large": "number", "count": "number"}
 CELLS = [
-    None, np.nan, float("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), "", " ", "NA", "?", "missing", "--", "x",
+    None, np.nan, float("nan"), pd.NA, pd.NaT, np.datetime64("NaT", "us"), "", " ", "NA", "?", "missing", "--", "x",
     0, -0.0, 1, 3, -7, 2.5, 3.0, 1e300, -1.7e308, np.inf, -np.inf, 5e-324, 2**53 + 1, 2**63, -(2**63), 10**400,
     20200105, 20209999, True, False, np.True_, np.float32(0.1), np.float64(2.5), np.int64(3), np.uint8(3),
     "oak", " oak ", "OAK", "ash", "town 3", "yes", "Yes ", "nein", "true", "12", " 12 ", "1,5", "1.234,50 €", "1e400",

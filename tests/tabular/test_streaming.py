@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+import databases
 from chainrule.data import read_table
 from chainrule.ops.fused import KERNELS
 from chainrule.tabular import streaming
@@ -95,7 +95,7 @@ def csv(folder: Path) -> Path:
 
 
 def cursor(folder: Path) -> Any:
-    connection = sqlite3.connect(":memory:")
+    connection = databases.connected()
     read_table(folder).frame.to_pandas().to_sql("flats", connection, index=False)
     return connection.execute("select * from flats")
 

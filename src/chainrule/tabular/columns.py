@@ -18,7 +18,8 @@ from .._support.strangers import is_gap
 from .moments import NO_MOMENT
 
 _EXACT = 2.0**53  # above it, float64 does not hold every integer
-_COARSE = ("Y", "M", "W", "D", "h", "m", "s", "ms")
+_LARGEST = np.iinfo(np.int64).max
+_FINE = {"generic": 1, "us": 1, "ns": 10**3, "ps": 10**6, "fs": 10**9, "as": 10**12}  # parts of a microsecond
 
 
 @dataclass(frozen=True)
@@ -233,13 +234,16 @@ def _integers(array: Array) -> Array:
 
 def _microseconds(array: Array) -> Array:
     """Convert datetime64 of any unit to microseconds, clipped to int64."""
-    found = array.astype("datetime64[us]")
-    if np.datetime_data(array.dtype)[0] in _COARSE:
-        wrong = (found.astype(array.dtype) != array) & ~np.isnat(array)
-        largest = np.iinfo(np.int64).max
-        found[wrong] = np.where(array[wrong].astype(np.int64) > 0, largest, -largest).astype("datetime64[us]")
-    values: Array = found.astype(np.int64)
-    return values
+    numbers, (unit, count) = array.astype(np.int64), np.datetime_data(array.dtype)
+    if unit in _FINE:
+        values = numbers * count // _FINE[unit]
+    else:
+        last = np.array(_LARGEST, "datetime64[us]").astype(array.dtype).astype(np.int64)
+        values = (
+            np.where(abs(numbers) <= last, numbers, 0).astype(array.dtype).astype("datetime64[us]").astype(np.int64)
+        )
+        values = np.where(abs(numbers) <= last, values, np.sign(numbers) * _LARGEST)
+    return np.where(np.isnat(array), NO_MOMENT, values)
 
 
 def _of_objects(array: Array) -> Column:
@@ -261,7 +265,7 @@ def _of_objects(array: Array) -> Column:
         return Moments(np.array([NO_MOMENT if value is None else _moment(value) for value in values], np.int64))
     if all(issubclass(kind, (datetime.timedelta, np.timedelta64)) for kind in kinds):
         return _of_array(
-            np.array([np.timedelta64("NaT") if v is None else np.timedelta64(v) for v in values], "m8[us]")
+            np.array([np.timedelta64("NaT", "us") if v is None else np.timedelta64(v) for v in values], "m8[us]")
         )
     if any(issubclass(kind, (list, tuple, dict, set, np.ndarray, complex, np.complexfloating)) for kind in kinds):
         return Others(f"values of type {sorted(kind.__name__ for kind in kinds)[0]}", len(values))
