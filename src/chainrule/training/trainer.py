@@ -245,16 +245,17 @@ class Trainer(Preparation):
         """Train until the last epoch, or until training is stopped or interrupted."""
         self._position.since = time.perf_counter()
         try:
-            with callbacks.ended(self):
-                try:
-                    callbacks.begin(self)
-                    signals.begin()  # also defers handlers that callbacks have set
-                    self._train_epochs(run, callbacks)
-                    deliver()
-                    keep_in_step(self._parts())
-                except (KeyboardInterrupt, StopTraining) as stop:
-                    self.history.interrupted, self.history.reason = True, str(stop)
-                    self.communicator.leave(str(stop) or type(stop).__name__)
+            try:
+                callbacks.begin(self)
+                signals.begin()  # also defers handlers that callbacks have set
+                self._train_epochs(run, callbacks)
+                deliver()
+                keep_in_step(self._parts())
+            except (KeyboardInterrupt, StopTraining) as stop:
+                self.history.interrupted, self.history.reason = True, str(stop)
+                self.communicator.leave(str(stop) or type(stop).__name__)
+            finally:
+                callbacks.end(self)
         finally:
             self._position.seconds, self._position.since = self.seconds, None
             self._position.left = self._position.first and settings_of(self)

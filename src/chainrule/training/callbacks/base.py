@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, Protocol
 
@@ -256,19 +255,15 @@ class CallbackList:
             _Hook(callback, "on_train_begin").call(trainer)
         position.hook, position.told, position.resumed = "", [], resumed
 
-    @contextmanager
-    def ended(self, trainer: Training) -> Iterator[None]:
-        """At the end of the block, call on_train_end of all callbacks that began, even if some of them fail.
+    def end(self, trainer: Training) -> None:
+        """Call on_train_end of all callbacks that began, even if some of them fail.
 
         Those that follow the weights come first and leave the model as it is validated. The others come in reverse
         order. A callback that restores the best weights therefore works in any order of the callbacks.
         """
-        try:
-            yield
-        finally:
-            followers = [callback for callback in self._begun if callback.follows]
-            others = [callback for callback in self._begun if not callback.follows]
-            _end(trainer, [*followers, *reversed(others)])
+        followers = [callback for callback in self._begun if callback.follows]
+        others = [callback for callback in self._begun if not callback.follows]
+        _end(trainer, [*followers, *reversed(others)])
 
     @property
     def pending(self) -> str:
