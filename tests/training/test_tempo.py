@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import cycle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.training import tempo
 from chainrule.training.tempo import Tempo
 from training.engines import COMPILED, INPUTS, LABELS, X
 
 CALL = 0.05
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempo, "_last", {})
 
 
 def trained(tempo: Tempo, seconds_of_a_step: Callable[[int], float], until: float, now: float = 0.0) -> float:
@@ -52,11 +59,24 @@ def test_beside_a_busy_program_one_thread_is_left(most: int) -> None:
 
 
 def test_both_ways_as_other_programs_come_and_go() -> None:
-    tempo = Tempo(2)
+    learning = Tempo(2)
     for begin in range(0, 40, 10):
         machine = contended if begin % 20 else quiet
         best = min(machine(1), machine(2))
-        assert trained(tempo, machine, begin + 10.0, begin) < 1.2 * best
+        assert trained(learning, machine, begin + 10.0, begin) < 1.2 * best
+
+
+def test_a_training_begins_with_what_the_last_of_its_size_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 0.1 s each, beside a busy program, and again when that has ended."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(tempo, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    for machine in (contended, quiet, contended):
+        of_each = [trained(Tempo(2, size=1000), machine, 0.1) for _ in range(40)]
+        assert np.mean(of_each[20:]) < 1.1 * min(machine(1), machine(2))
+    assert Tempo(2, size=1000).choose(1)[0] == 1
+    assert Tempo(2, size=2000).choose(1)[0] == 2
+    clock.now = 100.0
+    assert Tempo(2, size=1000).choose(1)[0] == 2
 
 
 def test_threads_that_do_not_pay_are_not_used() -> None:

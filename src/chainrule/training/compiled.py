@@ -64,7 +64,7 @@ class Compiled:
         shared = inf if chosen_threads() else threads_of_process()
         ranks = parts.communicator.size
         most = max(1, min(threads, batches.size // ranks // ROWS_A_THREAD, work // ranks // WORK_A_THREAD))
-        self._tempo = Tempo(most, lambda: max(1, shared / max(1, len(_RUNNING))))
+        self._tempo = Tempo(most, lambda: max(1, shared / max(1, len(_RUNNING))), work)
         #: How many steps fit into CALL_SECONDS: first a cautious guess, then measured.
         self.pace = CALL_SECONDS / (work / SLOWEST + 1e-6)
         self._origin = _Origin(parts)

@@ -7,6 +7,7 @@ follow the machine: now and then a short call is made on another number of threa
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from math import inf
 
@@ -14,18 +15,29 @@ FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0  # seconds of training between two trials; 
 SELDOM = 20  # times as long as a trial that changed nothing takes the training until the next, at least
 PART = 8  # a trial has this part of a call's steps
 SLOWER = 1.5  # times as long as before: something has changed, so try soon
+RECENT = 60.0  # seconds that what a training learned is remembered, for the next of its size
+MOST = 100  # sizes that are remembered
+
+_last: dict[tuple[int, int], Tempo] = {}  # by most and size
 
 
 class Tempo:
-    """The number of threads of the next call: at first as many as there may be, and never more than ``limit()``."""
+    """The number of threads of the next call: never more than ``limit()``.
 
-    def __init__(self, most: int, limit: Callable[[], float] = lambda: inf) -> None:
-        self._limit = limit
+    At first as many as there may be. A training of the same ``size`` as the last, which ended just now, goes on where
+    that was: one that takes 0.1 s is over before it has learned much.
+    """
+
+    def __init__(self, most: int, limit: Callable[[], float] = lambda: inf, size: int = 0) -> None:
+        self._limit, self._size = limit, (most, size)
         self._numbers = sorted({most, *(2**power for power in range(most.bit_length()))})  # 1, 2, 4 … most
         self._threads = most
         self._seconds = inf  # of a step on so many, in the last call
         self._wait = self._left = FIRST_WAIT
         self._trial = 0
+        last = _last.get(self._size)
+        if last and time.monotonic() - last._when < RECENT:
+            vars(self).update(vars(last), _limit=limit)
 
     def choose(self, steps: int) -> tuple[int, int]:
         """Return on how many threads the next call is made, and how many of its steps it takes."""
@@ -53,3 +65,6 @@ class Tempo:
         else:
             self._trial += 1
             self._wait = self._left = max(min(2 * self._wait, LONGEST_WAIT), SELDOM * elapsed)
+        if len(_last) > MOST:
+            _last.clear()
+        _last[self._size], self._when = self, time.monotonic()
