@@ -95,13 +95,6 @@ def points(kind: str, n: int = 500, *, noise: float = 0.1, test_share: float = 0
     """Draw n points of one of ``KINDS``, or ``"digits"``, and hold out a share of them for testing.
 
     ``noise`` is the standard deviation of what is added to x, or to y for a regression surface; digits have none.
-
-    Examples
-    --------
-    >>> from chainrule.playground.data import points
-    >>> x, y, x_test, y_test = points("spirals", 100, noise=0.1, test_share=0.2, seed=0)
-    >>> x.shape, y_test.shape
-    ((80, 2), (20,))
     """
     check_name("points", "a kind of data", kind, [*KINDS, "digits"])
     n = check_rows("points", "n", n)

@@ -44,15 +44,6 @@ SPEEDS = [
 
 class Session:
     """What one page trains: two runs side by side, and a table of its own.
-
-    Examples
-    --------
-    >>> from chainrule.playground.session import Session
-    >>> session = Session()
-    >>> built = session.handle({"do": "build", "run": "a", "settings": {"data": "xor", "hidden": [4]}})
-    >>> frame = session.handle({"do": "advance", "run": "a", "epochs": 10})
-    >>> frame["epoch"], frame["train"]["loss"] < built["frame"]["train"]["loss"]
-    (10, True)
     """
 
     def __init__(self) -> None:

@@ -85,15 +85,6 @@ def _refuse_gap(name: str, row: int) -> None:
 
 class EarlierEncoder:
     """Encoder from a model file of version 0.1.0: ``transform`` returns x, and ``decode`` the predictions.
-
-    Examples
-    --------
-    >>> from chainrule.tabular.earlier import EarlierEncoder
-    >>> target = {"name": "kind", "classes": ["fir", "oak"], "mean": 0.0, "scale": 1.0}
-    >>> facts = {"format": 1, "task": "classification", "dtype": "float32", "target": target}
-    >>> encoder = EarlierEncoder.from_dict(facts | {"inputs": [{"name": "height", "mean": 5.0, "scale": 2.0}]})
-    >>> encoder.transform({"height": [5, 9]}).tolist(), encoder.decode([[0.3, 0.7]]).tolist()
-    ([[0.0], [2.0]], ['oak'])
     """
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
