@@ -130,6 +130,29 @@ def test_an_estimator_learns_with_them() -> None:
 
 
 @fused
+def test_of_two_numbers_side_by_side_the_second_is_added_first() -> None:
+    """As the instruction does, so that all processors have the same bits."""
+    model = cr.Sequential([cr.Linear(2, 1)], rng=0)
+    model.parameters.vector[:] = 1
+    one_step(model, np.array([[2.0**-24, -1]], np.float32), np.zeros((1, 1), np.float32))
+    assert model.gradients.vector[-1] == 2.0**-23  # 2 z; (1 + 2⁻²⁴) − 1 is 0 in float32
+
+
+@fused
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_fit_that_is_refused_leaves_an_estimator_as_it_was() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    model = cr.MLPClassifier((8,), max_iter=5, random_state=0)
+    with pytest.raises(ValueError, match="float32"):
+        model.set_params(products="bfloat16").fit(x.astype(float), x[:, 0] > 0)
+    assert not hasattr(model, "model_")
+    before = model.fit(x, x[:, 0] > 0).predict_proba(x)
+    with pytest.raises(ValueError, match="float32"):
+        model.fit(x.astype(float), x[:, 0] > 0)
+    assert np.array_equal(model.predict_proba(x), before)
+
+
+@fused
 def test_numbers_that_are_not_finite_end_training() -> None:
     x, y = np.full((8, 2), 3e38, np.float32), np.zeros((8, 1), np.float32)
     with pytest.raises(cr.DivergenceError):
@@ -159,7 +182,7 @@ def test_what_cannot_be_had_is_refused(expected: str) -> None:
         one_step(MADE[expected](), x, y)
 
 
-@pytest.mark.parametrize("products", ["float16", "BFLOAT16", 16, True])
+@pytest.mark.parametrize("products", ["float16", "BFLOAT16", 16, True, np.zeros(2)])
 def test_other_products_are_refused(products: Any) -> None:
     with pytest.raises(ValueError, match='products="bfloat16" or None, got'):
         cr.Trainer(cr.MLP([2, 1]), "squared_error", products=products)

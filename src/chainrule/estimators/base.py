@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._support import checks as _checks
 from .._support.checks import Array, as_numeric, check_shape, sentence
+from .._support.errors import DivergenceError
 from .._support.labels import check_no_times
 from .._support.overrides import is_of_package
 from ..losses import Loss
@@ -119,7 +120,17 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
         weight: Any,
         held_out: tuple[Any, Any, Any] = (None, None, None),
         incremental: bool = False,
-    ) -> Any:
+    ) -> None:
+        """Train; where the call is refused, leave all attributes as they were."""
+        before = dict(vars(self))
+        try:
+            self._train(X, y, weight, held_out, incremental)
+        except (TypeError, ValueError) as error:
+            if not isinstance(error, DivergenceError):
+                self.__dict__ = before
+            raise
+
+    def _train(self, X: Any, y: Any, weight: Any, held_out: tuple[Any, Any, Any], incremental: bool) -> None:
         self.__dict__.pop("_again", None)
         hidden_sizes(self)
         check_together(self)
@@ -146,7 +157,6 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
             tasks.finish()
         if incremental and given is None and (again := prepared(self, data, y)):
             self._again = again
-        return self
 
     def _begin(self, X: Any, y: Array, weight: Array | None, random: np.random.RandomState) -> None:
         self.n_iter_ = self.t_ = 0

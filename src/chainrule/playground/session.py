@@ -43,8 +43,7 @@ SPEEDS = [
 
 
 class Session:
-    """What one page trains: two runs side by side, and a table of its own.
-    """
+    """What one page trains: two runs side by side, and a table of its own."""
 
     def __init__(self) -> None:
         self.runs: dict[str, Run] = {}

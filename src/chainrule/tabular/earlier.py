@@ -84,8 +84,7 @@ def _refuse_gap(name: str, row: int) -> None:
 
 
 class EarlierEncoder:
-    """Encoder from a model file of version 0.1.0: ``transform`` returns x, and ``decode`` the predictions.
-    """
+    """Encoder from a model file of version 0.1.0: ``transform`` returns x, and ``decode`` the predictions."""
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
         if checked(facts, dict)["format"] != FORMAT:

@@ -256,9 +256,9 @@ def _callbacks(trainer: _Checked, callbacks: Any) -> list[Callback]:
 
 
 def _products(products: Any) -> str | None:
-    if products not in (None, "bfloat16"):
+    if products is not None and not (isinstance(products, str) and products == "bfloat16"):
         raise ValueError(sentence("Trainer", 'products="bfloat16" or None', repr(products)))
-    return None if products is None else "bfloat16"
+    return products
 
 
 def _communicator(communicator: Any) -> Serial:

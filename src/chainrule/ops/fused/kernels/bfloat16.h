@@ -67,9 +67,9 @@ static Halves pairs_of(Halves from, Size count, Size width, Size depth, Bits *to
 #ifdef NATIVE
 #define add_pair(sum, a, b) (NAME(Vector))_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(a), (__m512bh)(b))
 #else
-INLINE NAME(Vector) add_pair(NAME(Vector) sum, Pairs a, Pairs b) {
-    sum += (NAME(Vector))(a << 16) * (NAME(Vector))(b << 16);
-    return sum + (NAME(Vector))(a & 0xffff0000u) * (NAME(Vector))(b & 0xffff0000u);
+INLINE NAME(Vector) add_pair(NAME(Vector) sum, Pairs a, Pairs b) { /* the odd k first, as the instruction does */
+    sum += (NAME(Vector))(a & 0xffff0000u) * (NAME(Vector))(b & 0xffff0000u);
+    return sum + (NAME(Vector))(a << 16) * (NAME(Vector))(b << 16);
 }
 #endif
 
