@@ -278,6 +278,24 @@ def test_every_hook(hook: str, compiled: bool, writes: bool, tmp_path: Path, mon
 # ---- files of format 1
 
 
+@pytest.mark.parametrize("y", [Y + 2, Y[:-1], Y + 0.5], ids=["another label", "fewer", "no labels"])
+def test_a_fit_that_is_refused_may_be_made_again(y: np.ndarray, tmp_path: Path) -> None:
+    def made() -> cr.Trainer:
+        model = cr.MLP([5, 8, 3], dropout=0.2, rng=0)
+        return cr.Trainer(model, "cross_entropy", callbacks=[cr.callbacks.Checkpoint(tmp_path / "saved")], rng=1)
+
+    made().fit(X, Y, epochs=2, verbose=0)
+    resumed = made().resume(tmp_path / "saved")
+    with pytest.raises((ValueError, TypeError)):
+        resumed.fit(X, y, epochs=4, verbose=0)
+    resumed.fit(X, Y, epochs=4, verbose=0)
+    whole = made()
+    whole.callbacks = []
+    whole.fit(X, Y, epochs=4, verbose=0)
+    assert (resumed.resumed, len(resumed.history)) == (True, 4)
+    assert np.array_equal(resumed.model.parameters.vector, whole.model.parameters.vector)
+
+
 @pytest.mark.parametrize("kernels", ["fused", "numpy"])
 @pytest.mark.parametrize("name", old_checkpoints.RUNS)
 def test_an_old_checkpoint_is_resumed_to_the_weights_of_then(name: str, kernels: str, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ class Preparation:
             position.before = self.optimizer.steps_taken - position.steps
         if not position.resumed:
             self.history = History()
-        position.length, position.data_rows, self._resuming = run.rows, None, False
+        position.length, position.data_rows = run.rows, None
         if position.first is None or position.first["epochs"] != epochs:  # otherwise keep what training has changed
             self.epochs = epochs
         self._position, self.epoch, self.stop = position, position.epoch, position.stopped
@@ -123,6 +123,7 @@ class Preparation:
         run.engine()  # also checks the data
         held_out = run.held_out if run.held_out is None or isinstance(run.held_out, tuple) else run.held_out.probe
         check_targets(self.model, self.loss, held_out)  # now, not after an epoch
+        self._resuming = False  # if the call was refused, the next one resumes
         return run
 
     def _run(self, data: Data | Stream, validation: Validation, claim: Claim) -> Run:
