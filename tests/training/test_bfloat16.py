@@ -26,7 +26,8 @@ def rounded(x: Array) -> Array:
 
 def one_step(model: cr.Sequential, x: Array, y: Array, **others: Any) -> list[Array]:
     """The gradients of the weights that the squared error of all rows has."""
-    trainer = cr.Trainer(model, "squared_error", "sgd", batch_size=None, products="bfloat16", **others)
+    given = {"optimizer": "sgd", "batch_size": None, "products": "bfloat16"} | others
+    trainer = cr.Trainer(model, "squared_error", **given)
     trainer.fit(x, y, epochs=1, verbose=0)
     return [array for name, array in model.gradients.items() if name.endswith("W")]
 
@@ -180,6 +181,15 @@ def test_what_cannot_be_had_is_refused(expected: str) -> None:
     x, y = np.ones((8, 2), np.float32), np.ones((8, 1), np.float32)
     with pytest.raises(ValueError, match=f"products='bfloat16'.*{'' if KERNELS == 'fused' else 'NumPy|'}{expected}"):
         one_step(MADE[expected](), x, y)
+
+
+@fused
+def test_the_parts_without_a_kernel_are_named() -> None:
+    x, y = np.ones((8, 2), np.float32), np.ones((8, 1), np.float32)
+    with pytest.raises(ValueError, match=r"compiled kernels, got .*Twice.*, Muon\(.*; pass products=None"):
+        one_step(MADE["compiled kernels"](), x, y, optimizer="muon")
+    with pytest.raises(ValueError, match="got data, an augmentation or an order of layers without them"):
+        one_step(cr.MLP([2, 1], rng=0), x, y, augment=[lambda x, y, rng: (x, y)])
 
 
 @pytest.mark.parametrize("products", ["float16", "BFLOAT16", 16, True, np.zeros(2)])

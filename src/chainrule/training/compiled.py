@@ -22,6 +22,7 @@ from .._support.overrides import is_of_package, overrides
 from ..data.batches import Augmentation, Batches
 from ..distributed.serial import Serial
 from ..layers.base import all_within
+from ..layers.program import program_of
 from ..losses import Loss
 from ..losses.base import loss_kernel
 from ..model import Sequential
@@ -278,7 +279,10 @@ def without_plan(parts: Parts) -> str:
     if compiled is None:
         got = f"kernels of NumPy ({ABSENT or 'CHAINRULE_KERNELS=numpy'})"
     else:
-        got = "a layer, loss, optimizer, augmentation or data without them"
+        lacking: list[Any] = [layer for layer in parts.model.layers if program_of(layer, training=True) is None]
+        lacking += [parts.loss] * (not is_of_package(parts.loss))
+        lacking += [parts.optimizer] * (rule_kernel(parts.optimizer) is None)
+        got = ", ".join(map(repr, lacking)) or "data, an augmentation or an order of layers without them"
     return sentence(f"Trainer(products={parts.products!r})", expected, got, remedy)
 
 
