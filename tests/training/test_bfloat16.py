@@ -192,6 +192,18 @@ def test_the_parts_without_a_kernel_are_named() -> None:
         one_step(cr.MLP([2, 1], rng=0), x, y, augment=[lambda x, y, rng: (x, y)])
 
 
+@fused
+def test_a_batch_of_one_row_is_an_error_of_its_layer_alone() -> None:
+    def made(size: int) -> cr.Trainer:
+        model = cr.Sequential([cr.Linear(6, 8), cr.BatchNorm(8), cr.Linear(8, 2)], rng=0)
+        return cr.Trainer(model, "cross_entropy", batch_size=size, products="bfloat16")
+
+    x, y = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32), np.arange(300) % 2
+    with pytest.raises(ValueError, match=r"at least two rows.*drop_last=True"):
+        made(23).fit(x, y, epochs=1, verbose=0)
+    made(15).fit(cr.data.stream(x, y), epochs=1, verbose=0)  # of whose first 256 rows one would be left
+
+
 @pytest.mark.parametrize("products", ["float16", "BFLOAT16", 16, True, np.zeros(2)])
 def test_other_products_are_refused(products: Any) -> None:
     with pytest.raises(ValueError, match='products="bfloat16" or None, got'):

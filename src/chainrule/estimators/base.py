@@ -114,12 +114,7 @@ class BaseMLP(TakesCallbacks, BaseEstimator):
     # Training.
 
     def _fit(
-        self,
-        X: Any,
-        y: Any,
-        weight: Any,
-        held_out: tuple[Any, Any, Any] = (None, None, None),
-        incremental: bool = False,
+        self, X: Any, y: Any, weight: Any, held_out: tuple[Any, Any, Any] = (None,) * 3, incremental: bool = False
     ) -> None:
         """Train; where the call is refused, leave all attributes as they were."""
         before = dict(vars(self))

@@ -21,6 +21,7 @@ from .._support.checks import Array, is_sparse, sentence
 from .._support.overrides import is_of_package, overrides
 from ..data.batches import Augmentation, Batches
 from ..distributed.serial import Serial
+from ..layers import BatchNorm
 from ..layers.base import all_within
 from ..layers.program import program_of
 from ..losses import Loss
@@ -273,16 +274,19 @@ def compiled_engine(parts: Parts, batches: Batches, targets: Targets | None) -> 
     return Compiled(plan, parts, batches, _work_of(stages, batches.size), mixing)
 
 
-def without_plan(parts: Parts) -> str:
-    """Say why products other than those of the model's dtype cannot be had."""
+def without_plan(parts: Parts, batches: Batches) -> str:
+    """Say why products other than those of the model's dtype cannot be had; nothing if a layer will say it."""
     expected, remedy = "all parts of the training to have compiled kernels", "pass products=None"
     if compiled is None:
         got = f"kernels of NumPy ({ABSENT or 'CHAINRULE_KERNELS=numpy'})"
     else:
-        lacking: list[Any] = [layer for layer in parts.model.layers if program_of(layer, training=True) is None]
+        layers = parts.model.layers
+        lacking: list[Any] = [layer for layer in layers if program_of(layer, training=True) is None]
         lacking += [parts.loss] * (not is_of_package(parts.loss))
         lacking += [parts.optimizer] * (rule_kernel(parts.optimizer) is None)
         got = ", ".join(map(repr, lacking)) or "data, an augmentation or an order of layers without them"
+        if not lacking and _leaves_one(batches) and any(isinstance(one, BatchNorm) for one in all_within(layers)):
+            return ""
     return sentence(f"Trainer(products={parts.products!r})", expected, got, remedy)
 
 
@@ -349,5 +353,10 @@ def _work_of(stages: list[Stage], batch: int) -> int:
 
 def _normalizes(stages: list[Stage], batches: Batches, communicator: Serial) -> bool:
     """Whether a plan has the rows for statistics of batches: more than one, for the layer raises, and all of them."""
-    lone = batches.size == 1 or batches.rows % batches.size == 1
-    return not any(stage.kind == "batch_norm" for stage in stages) or not (lone or communicator.size > 1)
+    return not any(stage.kind == "batch_norm" for stage in stages) or not (
+        _leaves_one(batches) or communicator.size > 1
+    )
+
+
+def _leaves_one(batches: Batches) -> bool:
+    return batches.size == 1 or batches.rows % batches.size == 1

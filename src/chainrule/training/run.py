@@ -190,8 +190,8 @@ class Run:
         self._made_for = self.batches
         engine = compiled_engine(parts, self.batches, self._targets)
         if engine is None:
-            if parts.products is not None:
-                raise ValueError(without_plan(parts))
+            if parts.products is not None and (why := without_plan(parts, self.batches)):
+                raise ValueError(why)
             return Interpreted(parts, self.batches)
         if isinstance(self._engine, Compiled):
             engine.pace = self._engine.pace
