@@ -69,7 +69,7 @@ def test_both_ways_as_other_programs_come_and_go() -> None:
 def test_a_training_begins_with_what_the_last_of_its_size_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 0.1 s each, beside a busy program, and again when that has ended."""
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(tempo, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(tempo, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     for machine in (contended, quiet, contended):
         of_each = [trained(Tempo(2, size=1000), machine, 0.1) for _ in range(40)]
         assert np.mean(of_each[20:]) < 1.1 * min(machine(1), machine(2))

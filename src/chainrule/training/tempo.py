@@ -15,7 +15,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0  # seconds of training between two trials; 
 SELDOM = 20  # times as long as a trial that changed nothing takes the training until the next, at least
 PART = 8  # a trial has this part of a call's steps
 SLOWER = 1.5  # times as long as before: something has changed, so try soon
-RECENT = 60.0  # seconds that what a training learned is remembered, for the next of its size
+RECENT = 60.0  # seconds that what a training learned is remembered for the next of its size
 MOST = 100  # sizes that are remembered
 
 _last: dict[tuple[int, int], Tempo] = {}  # by most and size
@@ -24,8 +24,8 @@ _last: dict[tuple[int, int], Tempo] = {}  # by most and size
 class Tempo:
     """The number of threads of the next call: never more than ``limit()``.
 
-    At first as many as there may be. A training of the same ``size`` as the last, which ended just now, goes on where
-    that was: one that takes 0.1 s is over before it has learned much.
+    At first as many as there may be. A training of the same ``size`` as one of just now goes on where that ended: what
+    takes 0.1 s is over before it has learned much.
     """
 
     def __init__(self, most: int, limit: Callable[[], float] = lambda: inf, size: int = 0) -> None:
@@ -36,7 +36,7 @@ class Tempo:
         self._wait = self._left = FIRST_WAIT
         self._trial = 0
         last = _last.get(self._size)
-        if last and time.monotonic() - last._when < RECENT:
+        if last and time.perf_counter() - last._when < RECENT:
             vars(self).update(vars(last), _limit=limit)
 
     def choose(self, steps: int) -> tuple[int, int]:
@@ -67,4 +67,4 @@ class Tempo:
             self._wait = self._left = max(min(2 * self._wait, LONGEST_WAIT), SELDOM * elapsed)
         if len(_last) > MOST:
             _last.clear()
-        _last[self._size], self._when = self, time.monotonic()
+        _last[self._size], self._when = self, time.perf_counter()
