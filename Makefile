@@ -35,8 +35,9 @@ help:  ## list these commands
 demo: .venv/.demo .venv/.installed  ## train on 1,797 real handwritten digits; the results are in ./demo
 	@.venv/bin/chainrule train digits --out demo
 
+# Not in two jobs at a time: their kernels may be given the same port (zmq: "Address already in use").
 docs: .venv/.docs .venv/.installed $(DOCS)/.fresh $(DOCS)/static/tex-svg.js  ## build the site into site/; PAGES="start/index learn/01-one-neuron" some pages
-	@env -u CHAINRULE_KERNELS DOCS_PAGES="$(PAGES)" $(PY) -m sphinx --fail-on-warning --keep-going --quiet --jobs 2 \
+	@env -u CHAINRULE_KERNELS DOCS_PAGES="$(PAGES)" $(PY) -m sphinx --fail-on-warning --keep-going --quiet \
 		--doctree-dir $(DOCS)/doctrees -D nb_execution_mode=cache -D nb_execution_cache_path=$(DOCS)/cache docs site
 	@echo "The site is in site/index.html"
 
@@ -126,7 +127,6 @@ OURSELVES = "chainrule==$$($(PY) -c 'from importlib.metadata import version; pri
 $(DOCS)/.fresh: .venv/.installed .venv/.docs docs/conf.py $(wildcard docs/_ext/* docs/learn/figures/*.py)
 	@rm -rf $(DOCS)/cache $(DOCS)/doctrees $(DOCS)/notebooks
 	@mkdir -p $(DOCS)
-	@$(PY) -c 'from jupyter_cache import get_cache; get_cache("$(DOCS)/cache").list_cache_records()' # two jobs would both make it
 	@touch $@
 
 # MathJax, for the formulas, is one file of the site.
