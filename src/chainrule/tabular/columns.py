@@ -239,10 +239,9 @@ def _microseconds(array: Array) -> Array:
         values = numbers * count // _FINE[unit]
     else:
         last = np.array(_LARGEST, "datetime64[us]").astype(array.dtype).astype(np.int64)
-        values = (
-            np.where(abs(numbers) <= last, numbers, 0).astype(array.dtype).astype("datetime64[us]").astype(np.int64)
-        )
-        values = np.where(abs(numbers) <= last, values, np.sign(numbers) * _LARGEST)
+        fits = abs(numbers) <= last
+        moments = np.where(fits, numbers, 0).astype(array.dtype).astype("datetime64[us]").astype(np.int64)
+        values = np.where(fits, moments, np.sign(numbers) * _LARGEST)
     return np.where(np.isnat(array), NO_MOMENT, values)
 
 

@@ -353,9 +353,8 @@ def _work_of(stages: list[Stage], batch: int) -> int:
 
 def _normalizes(stages: list[Stage], batches: Batches, communicator: Serial) -> bool:
     """Whether a plan has the rows for statistics of batches: more than one, for the layer raises, and all of them."""
-    return not any(stage.kind == "batch_norm" for stage in stages) or not (
-        _leaves_one(batches) or communicator.size > 1
-    )
+    has_rows = not _leaves_one(batches) and communicator.size == 1
+    return has_rows or not any(stage.kind == "batch_norm" for stage in stages)
 
 
 def _leaves_one(batches: Batches) -> bool:
